@@ -1,0 +1,143 @@
+//! The inventory: what one `inventory.toml` says, checked. Types only; reading and checking are in the modules below.
+
+use crate::topology::{Address, NodeName};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// One deployment as its inventory describes it. Every value is filled in: defaults are applied, per-node settings merged.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// The file it came from, absolute.
+    pub path: PathBuf,
+    /// `[deployment] name`.
+    pub name: String,
+    /// How servers are logged in to.
+    pub auth: Auth,
+    /// The server to run.
+    pub server: ServerSettings,
+    /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly one root.
+    pub nodes: Vec<NodeSpec>,
+}
+
+/// How servers are logged in to.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// `auth = "none"` in so many words, or a deployment on loopback only that names no password.
+    None,
+    /// One password for clients and for replication.
+    Password(SecretSource),
+}
+
+/// Where a secret comes from. The secret itself is read only when it is needed.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// An environment variable.
+    Env(String),
+    /// A file whose mode shows it to nobody else; its first line.
+    File(PathBuf),
+    /// The first line of a command's standard output.
+    Command(String),
+    /// Asked on the terminal.
+    Prompt,
+    /// It stands in the inventory; allowed, warned about.
+    Inline(SecretString),
+}
+
+/// Where the server program comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerSource {
+    /// The one inside replctl.
+    Embedded,
+    /// The distribution's package of that name (default: `redis-server`, or `valkey-server`, `redis`, … as the host has it).
+    Package(Option<String>),
+    /// A source tarball, unpacked and built on the host as in the tutorial; a local file, with its sha256.
+    Tarball {
+        /// A file on the operator's machine.
+        file: PathBuf,
+        /// Its hash, lower-case hex.
+        sha256: String,
+    },
+    /// A given server binary on the operator's machine.
+    Binary(PathBuf),
+}
+
+/// `[server]`.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// `source`.
+    pub source: ServerSource,
+    /// `directory`: `{directory}/{port}/{conf,logs,pid}` on each host. Absolute.
+    pub directory: String,
+    /// `databases`.
+    pub databases: u32,
+    /// `user`: who the server runs as where the login is root. Default `redis`.
+    pub user: String,
+    /// `[server] hostnames = true`: set host names and the managed `/etc/hosts` block.
+    pub hostnames: bool,
+}
+
+/// One `[[node]]`, with everything merged into it.
+#[derive(Debug, Clone)]
+pub struct NodeSpec {
+    /// `name`.
+    pub name: NodeName,
+    /// `address` and `port` (default 6379).
+    pub address: Address,
+    /// `announce`: where the other nodes and the clients reach it, where that differs.
+    pub announce: Option<Address>,
+    /// `replicaof` (or `slaveof`): the first wish; live roles win.
+    pub replicaof: Option<NodeName>,
+    /// `priority` (server directive `replica-priority`); `None`: the server's default of 100.
+    pub priority: Option<u32>,
+    /// How its host is reached.
+    pub ssh: SshSettings,
+    /// How its server is observed.
+    pub via: Via,
+    /// Directives of the server's own configuration: `[server.config]` overlaid by `[node.config]`.
+    /// A directive that may stand more than once has several values.
+    pub config: BTreeMap<String, Vec<String>>,
+}
+
+/// How a host is reached by SSH; `None` everywhere is what `~/.ssh/config` says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SshSettings {
+    /// Host to connect to; default: the node's address (looked up as a `Host` in `~/.ssh/config`).
+    pub host: Option<String>,
+    /// User.
+    pub user: Option<String>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Identity files.
+    pub identity_files: Vec<PathBuf>,
+    /// `known_hosts` file instead of the user's.
+    pub known_hosts: Option<PathBuf>,
+    /// Become root by sudo: `Some(false)` never, `Some(true)` always, `None` where the login is not root and sudo is there.
+    pub sudo: Option<bool>,
+}
+
+/// How a node's server is reached by the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Via {
+    /// Directly, and over SSH where that fails for want of a route (or the address is the host's own loopback).
+    #[default]
+    Auto,
+    /// Directly only.
+    Direct,
+    /// Always over SSH.
+    Ssh,
+}
+
+impl Inventory {
+    /// The node of that name.
+    pub fn get(&self, name: &NodeName) -> Option<&NodeSpec> {
+        self.nodes.iter().find(|n| n.name == *name)
+    }
+}
+
+impl NodeSpec {
+    /// The address the other nodes and the clients use.
+    pub fn announced(&self) -> &Address {
+        self.announce.as_ref().unwrap_or(&self.address)
+    }
+}

@@ -1,0 +1,130 @@
+//! The actions a plan is made of. Each is safe to repeat. Pure data.
+
+use super::host::HostAction;
+use crate::topology::{Address, NodeName};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One change to one node, or one wait on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Stop writes for at most `ms` milliseconds (`CLIENT PAUSE … WRITE`); ends by itself.
+    PauseWrites {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// `CLIENT UNPAUSE`.
+    ResumeWrites,
+    /// Servers before 6.2: refuse writes by asking for more replicas than there are.
+    RequireReplicas {
+        /// `min-replicas-to-write`.
+        to_write: u64,
+        /// `min-replicas-max-lag`, seconds; 0 would switch the check off.
+        max_lag: u64,
+    },
+    /// Wait until this node is near enough to `with` for a short hand-over.
+    AwaitNear {
+        /// The node it is compared with.
+        with: NodeName,
+        /// Bytes that may be missing.
+        bytes: u64,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// Wait until this node has every byte that `with` has produced up to the beginning of this wait.
+    AwaitCaughtUp {
+        /// The node it is compared with.
+        with: NodeName,
+        /// Milliseconds to wait.
+        within_ms: u64,
+        /// Being late is told, and is no failure.
+        optional: bool,
+    },
+    /// `REPLICAOF host port`.
+    Follow {
+        /// The node to follow.
+        upstream: NodeName,
+        /// The address this node uses for it.
+        address: Address,
+    },
+    /// `REPLICAOF host port` to an address that no node of the deployment has: only as an undo.
+    FollowAddress {
+        /// As the node was told before.
+        address: Address,
+    },
+    /// `REPLICAOF NO ONE`, in the form whose doubt can be resolved.
+    Promote,
+    /// Wait until the link to `with` is up and this node has what `with` has.
+    AwaitInSync {
+        /// Its upstream.
+        with: NodeName,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// `CONFIG REWRITE`, put back the file's mode and owner, and read the role back from the file.
+    PersistRole,
+    /// Wait until this node's offset stands still: what was in flight from a dead primary has arrived.
+    AwaitQuiet {
+        /// Milliseconds to wait at most.
+        within_ms: u64,
+    },
+    /// Stop this node's server over SSH, so that a frozen process cannot come back writable.
+    StopServer,
+    /// Start this node's server over SSH (the undo of stopping it).
+    StartServer,
+    /// Write `replicaof` into the file of a server that is stopped, so that it comes back as a replica.
+    FenceFile {
+        /// Where it will replicate from.
+        address: Address,
+    },
+    /// Remember on the operator's machine that this node was not told of the new primary.
+    RememberDebt {
+        /// Where it should replicate from.
+        address: Address,
+    },
+    /// `CONFIG SET`, at run time only.
+    SetDirective {
+        /// Name.
+        name: String,
+        /// Value.
+        value: String,
+    },
+    /// A step of `setup` on the node's host.
+    Host(HostAction),
+    /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
+    ProveWrite {
+        /// The replicas.
+        replicas: Vec<NodeName>,
+    },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PauseWrites { ms } => write!(f, "pause writes (for at most {ms} ms)"),
+            Self::ResumeWrites => f.write_str("resume writes"),
+            Self::RequireReplicas { to_write, max_lag } => {
+                write!(f, "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}")
+            }
+            Self::AwaitNear { with, bytes, .. } => write!(f, "wait until less than {bytes} bytes behind {with}"),
+            Self::AwaitCaughtUp { with, .. } => write!(f, "wait until it has every byte of {with}"),
+            Self::Follow { upstream, address } => write!(f, "replicate from {upstream} ({address})"),
+            Self::FollowAddress { address } => write!(f, "replicate from {address}"),
+            Self::Promote => f.write_str("make it primary"),
+            Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
+            Self::PersistRole => f.write_str("write its role into its configuration file and read it back"),
+            Self::AwaitQuiet { .. } => f.write_str("wait until nothing more arrives from the old primary"),
+            Self::StopServer => f.write_str("stop the server over SSH"),
+            Self::StartServer => f.write_str("start the server over SSH"),
+            Self::FenceFile { address } => write!(f, "write `replicaof {address}` into its file, so that it returns as a replica"),
+            Self::RememberDebt { address } => write!(f, "remember that it still has to be told to follow {address}"),
+            Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
+            Self::Host(action) => action.fmt(f),
+            Self::ProveWrite { replicas } => {
+                let names: Vec<&str> = replicas.iter().map(|n| n.0.as_str()).collect();
+                write!(f, "write a key here, read it on {}, and see writes refused there", names.join(", "))
+            }
+        }
+    }
+}

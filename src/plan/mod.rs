@@ -1,0 +1,145 @@
+//! Operations become plans here: data that is shown, journalled, executed, undone, resumed and simulated, one value for all.
+//!
+//! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
+
+pub mod action;
+pub mod host;
+
+pub use action::Action;
+
+use crate::topology::NodeName;
+use serde::{Deserialize, Serialize};
+
+/// What an operator asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// Bare hosts to a running, verified deployment.
+    Setup(Setup),
+    /// Another primary.
+    Promote(Promote),
+}
+
+/// `replctl setup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setup {
+    /// The nodes to work on; empty is all.
+    pub nodes: Vec<NodeName>,
+    /// Nodes whose keys may be replaced by the primary's.
+    pub discard_data: Vec<NodeName>,
+}
+
+/// `replctl promote`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promote {
+    /// The node to make primary.
+    pub node: NodeName,
+    /// What the operator accepts, each a narrow override of one kind of refusal.
+    pub accept: Vec<Accept>,
+}
+
+/// The narrow overrides of refusals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Accept {
+    /// `--allow-data-loss`: a candidate that has less than another replica, or less than can be known.
+    DataLoss,
+    /// `--accept-split-brain`: an old primary that could not be stopped and may come back writable.
+    SplitBrain,
+    /// `--ignore drift`: settings of the target that differ from the primary's (memory limit, databases, priority, …).
+    Drift,
+}
+
+/// The answer to an operation: what will be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What was asked for.
+    pub operation: Operation,
+    /// In order. Empty: nothing to do.
+    pub stages: Vec<Stage>,
+    /// What the operator should know before saying yes.
+    pub warnings: Vec<String>,
+    /// What may be lost, in one sentence; named by the confirmation. `None`: nothing is lost.
+    pub may_lose: Option<String>,
+}
+
+/// Steps that belong together: the unit of rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// A lower-case phrase.
+    pub title: String,
+    /// How its steps run and what a failure does.
+    pub mode: Mode,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// How the steps of a stage run, and what a failure does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One after another over all nodes; a failure undoes the whole stage, unless an irreversible step was passed.
+    Atomic,
+    /// Nodes side by side, order inside a node kept. A failing node is put back; the others finish; then the run stops.
+    PerNode,
+    /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later stages go on.
+    KeepGoing,
+}
+
+/// One change to one node, or one wait, with what puts it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The node it is done on.
+    pub node: NodeName,
+    /// What is done.
+    pub action: Action,
+    /// What puts it back.
+    pub undo: Undo,
+}
+
+/// What puts a step back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// Another action.
+    By(Action),
+    /// Nothing needs to be put back.
+    Nothing,
+    /// It cannot be: past this step there is only forward.
+    Impossible,
+}
+
+/// Why an operation is not planned, with the way on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// One lower-case sentence that names the node.
+    pub why: String,
+    /// A command to paste, or what to change.
+    pub hint: String,
+}
+
+impl Step {
+    /// A step.
+    pub fn new(node: &NodeName, action: Action, undo: Undo) -> Self {
+        Self { node: node.clone(), action, undo }
+    }
+}
+
+impl Refusal {
+    /// A refusal with its hint.
+    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { why: why.into(), hint: hint.into() }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.stages.iter().all(|s| s.steps.is_empty())
+    }
+
+    /// All steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.stages.iter().flat_map(|s| &s.steps)
+    }
+}

@@ -1,0 +1,381 @@
+//! What was observed of a deployment, as data. Pure: no I/O, no clock, no global.
+//!
+//! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The name an inventory gives to one server process. It says nothing about the node's role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeName(pub String);
+
+impl fmt::Display for NodeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for NodeName {
+    fn from(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
+
+/// Where a server listens: a host name or an IP address, and a TCP port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// Host name, IPv4 or IPv6 address, without brackets.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Address {
+    /// An address from its two parts.
+    pub fn new(host: impl Into<String>, port: u16) -> Self {
+        Self { host: host.into(), port }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// All nodes of one deployment, in inventory order, as seen at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Topology {
+    /// In inventory order.
+    pub nodes: Vec<Node>,
+}
+
+/// One node: who it is by the inventory, and what was seen of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its name in the inventory.
+    pub name: NodeName,
+    /// Its address in the inventory.
+    pub address: Address,
+    /// The address the other nodes and the clients use: `announce` in the inventory, else `address`.
+    pub announced: Address,
+    /// What the address names resolve to on the operator's machine, so that `node2` and `192.168.0.130` can be told to be one.
+    #[serde(default)]
+    pub resolved: Vec<String>,
+    /// What was seen.
+    pub state: State,
+    /// What the node's configuration file says it will be after a restart; `None` where the file was not looked at.
+    pub persisted: Option<PersistedRole>,
+}
+
+/// What was seen of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It answered.
+    Up(Box<Server>),
+    /// It gave no usable answer, and this is the one reason.
+    Down(Trouble),
+}
+
+/// Why a node gave no usable answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The class of the reason.
+    pub kind: TroubleKind,
+    /// One sentence for people, with the other side's own words where there are any (unescaped).
+    pub detail: String,
+}
+
+/// The classes of reasons for having no answer from a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TroubleKind {
+    /// The host answers and nothing listens on the port.
+    Refused,
+    /// No answer to the connection attempt: host off, cable out, firewall dropping.
+    NoAnswer,
+    /// The connection was accepted and then nothing came: frozen process or host.
+    Frozen,
+    /// No route, network or host unreachable.
+    NoRoute,
+    /// The host name does not resolve.
+    NameUnknown,
+    /// The server wants a password and the inventory gives none.
+    PasswordMissing,
+    /// The server refused the password.
+    PasswordRefused,
+    /// The user lacks a permission replctl needs.
+    Forbidden,
+    /// The server is in protected mode and refuses other hosts.
+    ProtectedMode,
+    /// The server refuses more clients.
+    TooManyClients,
+    /// A script keeps the server from answering.
+    Busy,
+    /// Something else than a Redis-family server listens there.
+    NotRedis,
+    /// The way over SSH failed.
+    Ssh,
+    /// Anything else.
+    Other,
+}
+
+/// The role a node's configuration file gives it at its next start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersistedRole {
+    /// No `replicaof` line.
+    Primary,
+    /// The last `replicaof` line.
+    ReplicaOf(Address),
+    /// The file could not be read; the reason.
+    Unknown(String),
+}
+
+/// The server families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Product {
+    /// Redis.
+    Redis,
+    /// Valkey.
+    Valkey,
+}
+
+/// A server's version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version {
+    /// Major.
+    pub major: u16,
+    /// Minor.
+    pub minor: u16,
+    /// Patch.
+    pub patch: u16,
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// One server process, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Family.
+    pub product: Product,
+    /// Version of the product (`valkey_version` for Valkey).
+    pub version: Version,
+    /// Random id of the process; the same id behind two addresses is the same process.
+    pub run_id: String,
+    /// Its configuration file, if it was started with one.
+    pub config_file: Option<String>,
+    /// Seconds since it started.
+    pub uptime_seconds: Option<u64>,
+    /// `cluster_enabled`.
+    pub cluster_enabled: bool,
+    /// It is loading its data: percent done, where it says so.
+    pub loading: Option<Loading>,
+    /// `used_memory`, bytes.
+    pub used_memory: Option<u64>,
+    /// `maxmemory`, bytes; 0 is no limit.
+    pub maxmemory: Option<u64>,
+    /// Keys by database number.
+    pub keys: BTreeMap<u32, u64>,
+    /// Full resyncs it has served (`sync_full`).
+    pub sync_full: Option<u64>,
+    /// Partial resyncs it has served (`sync_partial_ok`).
+    pub sync_partial_ok: Option<u64>,
+    /// The replication section.
+    pub replication: Replication,
+    /// Number of Sentinels that listen on this node; `None` where it could not be asked.
+    pub sentinels: Option<u64>,
+    /// What was read by `CONFIG GET`, without any secret; empty where CONFIG is forbidden.
+    pub config: BTreeMap<String, String>,
+    /// Whether `requirepass` is set; `None` where CONFIG is forbidden.
+    pub has_password: Option<bool>,
+    /// Whether `masterauth` is set and equals the deployment's password; `None` where CONFIG is forbidden.
+    pub replica_auth: Option<ReplicaAuth>,
+}
+
+/// What a node would log in with at its primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReplicaAuth {
+    /// No `masterauth`.
+    Unset,
+    /// `masterauth` is the deployment's password.
+    Right,
+    /// `masterauth` is something else.
+    Wrong,
+}
+
+/// Progress of loading data from disk or from a primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loading {
+    /// Whole percent, where the server knows the total.
+    pub percent: Option<u8>,
+}
+
+/// A node's replication state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replication {
+    /// What it is now.
+    pub role: Role,
+    /// `master_repl_offset`: bytes of the replication stream it has produced or applied.
+    pub offset: u64,
+    /// Id of its history.
+    pub replid: String,
+    /// Id of the history it had before it was promoted; `None` for the all-zero id.
+    pub replid2: Option<String>,
+    /// Up to where `replid2` is valid (exclusive), in bytes.
+    pub second_offset: Option<u64>,
+    /// The backlog, where it is active.
+    pub backlog: Option<Backlog>,
+    /// The replicas it serves, as it lists them.
+    pub replicas: Vec<ReplicaLine>,
+    /// `master_failover_state` when it is something else than `no-failover`.
+    pub failover: Option<String>,
+    /// `slave_priority`; 0 means never to be promoted. Only replicas tell it.
+    pub priority: Option<u32>,
+}
+
+/// The part of the stream a server can still send again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backlog {
+    /// Offset of its first byte.
+    pub first: u64,
+    /// Bytes it holds.
+    pub held: u64,
+    /// Bytes it can hold.
+    pub size: u64,
+}
+
+/// One replica as its upstream lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaLine {
+    /// As announced or as seen; port 0 is a client such as `redis-cli --replica`, not a server.
+    pub address: Address,
+    /// `online`, `wait_bgsave`, `send_bulk`, …
+    pub state: String,
+    /// Bytes acknowledged, once a second.
+    pub offset: Option<u64>,
+    /// Seconds since the last acknowledgement. NOT the replication lag.
+    pub ack_age_seconds: Option<u64>,
+}
+
+/// What a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It takes writes.
+    Primary,
+    /// It follows another.
+    Replica(Upstream),
+}
+
+/// A replica's end of its link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upstream {
+    /// Where it replicates from, as it was told.
+    pub address: Address,
+    /// Whether the link is up.
+    pub link: Link,
+    /// `slave_repl_offset`: bytes of the stream it has applied.
+    pub offset: u64,
+    /// Seconds since it last heard from its upstream; `None` if never.
+    pub last_io_seconds: Option<u64>,
+    /// Seconds the link has been down; `None` while up, or if it never was up.
+    pub down_since_seconds: Option<u64>,
+    /// A full resync under way.
+    pub sync: Option<SyncProgress>,
+    /// It refuses writes.
+    pub read_only: bool,
+}
+
+/// The state of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// Connected and synchronised once. Not yet a proof of being in sync.
+    Up,
+    /// Not connected, or not synchronised.
+    Down,
+}
+
+/// A full resync under way, from the replica's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncProgress {
+    /// Bytes read.
+    pub read: Option<u64>,
+    /// Bytes in all; `None` for a diskless transfer.
+    pub total: Option<u64>,
+}
+
+impl Node {
+    /// What it says of itself, if it answered.
+    pub fn server(&self) -> Option<&Server> {
+        match &self.state {
+            State::Up(server) => Some(server),
+            State::Down(_) => None,
+        }
+    }
+
+    /// Whether it answered and is a primary.
+    pub fn is_primary(&self) -> bool {
+        self.server().is_some_and(|s| s.replication.role == Role::Primary)
+    }
+
+    /// Its end of the link, if it answered and is a replica.
+    pub fn upstream(&self) -> Option<&Upstream> {
+        match &self.server()?.replication.role {
+            Role::Replica(upstream) => Some(upstream),
+            Role::Primary => None,
+        }
+    }
+
+    /// Whether `address` means this node.
+    pub fn answers_to(&self, address: &Address) -> bool {
+        let here = |own: &Address| own.port == address.port && own.host.eq_ignore_ascii_case(&address.host);
+        here(&self.announced)
+            || here(&self.address)
+            || ((address.port == self.announced.port || address.port == self.address.port)
+                && self.resolved.iter().any(|ip| *ip == address.host))
+    }
+}
+
+impl Server {
+    /// Keys in all databases.
+    pub fn key_count(&self) -> u64 {
+        self.keys.values().sum()
+    }
+}
+
+impl Topology {
+    /// The node of that name.
+    pub fn get(&self, name: &NodeName) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.name == *name)
+    }
+
+    /// The node that `address` means.
+    pub fn at(&self, address: &Address) -> Option<&Node> {
+        self.nodes.iter().find(|n| n.answers_to(address))
+    }
+
+    /// The nodes that answered as primaries.
+    pub fn primaries(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|n| n.is_primary())
+    }
+
+    /// The node that `node` replicates from, if it is one of the deployment.
+    pub fn upstream_of(&self, node: &Node) -> Option<&Node> {
+        self.at(&node.upstream()?.address)
+    }
+}
