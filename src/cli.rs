@@ -1,0 +1,223 @@
+//! The command line. These doc comments are the help, the man pages and the completions.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Set up, look at and hand over Redis and Valkey replication deployments.
+///
+/// From an inventory of hosts reached by SSH, replctl sets up one primary with its replicas, shows replication as it really is, and changes the primary
+/// without losing an acknowledged write. It looks first, shows the plan, proves the result, and leaves a journal it can resume from.
+#[derive(Debug, Parser)]
+#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    done, or healthy
+  1    failed; nothing was changed, or all was put back
+  2    the command line or the inventory is wrong
+  3    refused; nothing was touched
+  4    status found problems
+  5    stopped half-way; go on with `replctl resume`
+  130  interrupted";
+
+/// Options every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The inventory file [default: ./inventory.toml, then replctl/inventory.toml in the configuration folder]
+    #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", value_hint = clap::ValueHint::FilePath)]
+    pub inventory: Option<PathBuf>,
+    /// Write the key of a host that is not in known_hosts yet, without asking
+    #[arg(long, global = true)]
+    pub accept_new_host_keys: bool,
+    /// How many hosts are worked on at once
+    #[arg(long, global = true, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub concurrency: u16,
+    /// Say more: each step with what was seen
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write an inventory, asking for what is not given
+    Init(Init),
+    /// Take bare hosts to a running, verified deployment
+    #[command(visible_alias = "deploy")]
+    Setup(Setup),
+    /// Show replication as it is, and what is wrong with it
+    Status(Status),
+    /// Make NODE the primary, without losing an acknowledged write
+    Promote(Promote),
+    /// Go on with an operation that stopped half-way
+    Resume(Resume),
+    /// Put back an operation that stopped half-way, where it can still be undone
+    Rollback(Resume),
+    /// Show the server that replctl carries inside itself
+    Server(Server),
+    /// Print a completion script
+    ///
+    /// For example, in ~/.bashrc: source <(replctl completions bash). Node names are completed from the inventory, without any network.
+    Completions(Completions),
+    /// Write the man pages into a folder
+    #[command(hide = true)]
+    Man(Man),
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Nodes as [NAME=]ADDRESS[:PORT]; the first is the first primary
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// The deployment's name
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// SSH user
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Directory on the hosts: DIR/PORT/{conf,logs,pid}
+    #[arg(long, value_name = "DIR")]
+    pub directory: Option<String>,
+    /// Write `auth = "none"` instead of generating a password (a trusted network only)
+    #[arg(long)]
+    pub no_password: bool,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE", default_value = "inventory.toml", value_hint = clap::ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Ask nothing; what is not given takes its default
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `setup`.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Only these nodes
+    #[arg(value_name = "NODE")]
+    pub nodes: Vec<String>,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Replace the keys this node holds by those of the primary (repeatable)
+    #[arg(long, value_name = "NODE")]
+    pub discard_data: Vec<String>,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Measure how many seconds each replica is behind (takes up to 2 seconds)
+    #[arg(long)]
+    pub seconds: bool,
+    /// Do not use SSH (what the configuration files say is then unknown)
+    #[arg(long)]
+    pub no_ssh: bool,
+}
+
+/// `promote`.
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The node to make primary
+    #[arg(value_name = "NODE", add = clap_complete::ArgValueCandidates::new(crate::commands::completions::promotable))]
+    pub node: String,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The old primary is lost: promote although the node has less data than another, or less than can be known
+    #[arg(long)]
+    pub allow_data_loss: bool,
+    /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
+    #[arg(long)]
+    pub accept_split_brain: bool,
+    /// Go on although settings of the node differ from the primary's
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<Ignore>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `--ignore` may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ignore {
+    /// Memory limit, databases, priority, writable replica, persistence, min-replicas
+    Drift,
+}
+
+/// `resume` and `rollback`.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The operation's id [default: the one that is unfinished]
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// `server`.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write the files of one architecture into a folder
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub extract: Option<PathBuf>,
+    /// The architecture to extract [default: this machine's]
+    #[arg(long, value_name = "ARCH", requires = "extract")]
+    pub arch: Option<String>,
+    /// Print the licence texts of the server and its libraries
+    #[arg(long)]
+    pub licence: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+    /// A script that needs no replctl at completion time, and so completes no node names
+    #[arg(long)]
+    pub fixed: bool,
+}
+
+/// The shells that can be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
+    /// elvish
+    Elvish,
+    /// `PowerShell`
+    Powershell,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}

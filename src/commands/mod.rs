@@ -1,0 +1,3 @@
+//! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
+
+pub mod completions;

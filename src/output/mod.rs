@@ -1,0 +1,32 @@
+//! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
+
+use std::io::{self, IsTerminal, Write};
+
+/// Prints the command's result, a newline after it. A reader that has gone is no error.
+pub fn result(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// Prints to stderr, a newline after it.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether a person reads stderr and types on stdin, so that questions can be asked.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the like become `\u{…}` escapes.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if c.is_control() || hidden {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
