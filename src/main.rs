@@ -17,5 +17,6 @@ mod plan;
 )]
 mod simulation;
 mod topology;
+mod world;
 
 fn main() {}
