@@ -149,6 +149,9 @@ pub struct Promote {
     /// Go on although settings of the node differ from the primary's
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
+    /// Leave an operation that stopped half-way as it is, and plan from what is seen now
+    #[arg(long)]
+    pub abandon_unfinished: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

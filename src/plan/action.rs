@@ -112,6 +112,34 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it changes anything on a host or a server; the others only wait or look.
+    pub fn changes_something(&self) -> bool {
+        match self {
+            Self::AwaitNear { .. }
+            | Self::AwaitCaughtUp { .. }
+            | Self::DrainOthers { .. }
+            | Self::CheckMostAdvanced { .. }
+            | Self::AwaitInSync { .. }
+            | Self::AwaitQuiet { .. }
+            | Self::ProveWrite { .. } => false,
+            Self::PauseWrites { .. }
+            | Self::ResumeWrites
+            | Self::RequireReplicas { .. }
+            | Self::Follow { .. }
+            | Self::FollowAddress { .. }
+            | Self::Promote
+            | Self::PersistRole
+            | Self::StopServer
+            | Self::StartServer
+            | Self::FenceFile { .. }
+            | Self::RememberDebt { .. }
+            | Self::SetDirective { .. }
+            | Self::Host(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -150,6 +150,11 @@ impl Plan {
         self.stages.iter().all(|s| s.steps.is_empty())
     }
 
+    /// Whether it makes another node primary.
+    pub fn changes_roles(&self) -> bool {
+        self.steps().any(|s| s.action == Action::Promote)
+    }
+
     /// All steps, in order.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.stages.iter().flat_map(|s| &s.steps)
