@@ -2,8 +2,13 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+pub mod lag;
+pub mod lineage;
 #[cfg(test)]
 pub mod sample;
+#[cfg(test)]
+pub mod testing;
+pub mod tree;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
