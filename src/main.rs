@@ -7,5 +7,6 @@ mod inventory;
 mod output;
 mod plan;
 mod topology;
+mod world;
 
 fn main() {}

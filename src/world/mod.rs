@@ -1,0 +1,3 @@
+//! The outside: everything that talks to servers and hosts.
+
+pub mod ssh;
