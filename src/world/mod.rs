@@ -1,12 +1,19 @@
 //! Everything outside this process: servers over RESP, hosts over SSH.
 
+mod act;
 pub mod bounded;
 pub mod connections;
+mod deployment;
 pub mod info;
+pub mod persisted;
+mod prove;
 pub mod replication;
 pub mod resp;
 pub mod role;
+pub mod ssh;
 #[cfg(test)]
 pub mod testing;
 pub mod trouble;
 pub mod watch_sync;
+
+pub use deployment::{Entry, World};
