@@ -1,7 +1,9 @@
 //! Everything outside this process: servers over RESP, hosts over SSH.
 
 pub mod bounded;
+pub mod chase;
 pub mod info;
+pub mod observe;
 pub mod resp;
 pub mod role;
 #[cfg(test)]
