@@ -2,14 +2,18 @@
 
 mod act;
 pub mod bounded;
+pub mod chase;
 pub mod connections;
 mod deployment;
 pub mod info;
+pub mod inventory;
+pub mod observe;
 pub mod persisted;
 mod prove;
 pub mod replication;
 pub mod resp;
 pub mod role;
+pub mod secret;
 pub mod ssh;
 #[cfg(test)]
 pub mod testing;
