@@ -1,0 +1,3 @@
+//! The world outside: servers and hosts. All I/O is here.
+
+pub mod host;
