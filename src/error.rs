@@ -48,7 +48,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Problem {
     /// A problem in one sentence.
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), causes: Vec::new(), hint: None }
+        Self {
+            what: what.into(),
+            causes: Vec::new(),
+            hint: None,
+        }
     }
 
     /// Adds a cause.
@@ -67,7 +71,10 @@ impl Problem {
 
     /// Ends the run with this problem.
     pub fn exit(self, exit: Exit) -> Error {
-        Error { problems: vec![self], exit }
+        Error {
+            problems: vec![self],
+            exit,
+        }
     }
 
     /// The text as it is printed, without colour.

@@ -2,13 +2,368 @@
 //!
 //! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
-use crate::journal::{At, Entry, Journal};
+use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress, Seen};
 use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
-use crate::topology::{NodeName, Topology};
+use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
-use std::io;
-use std::sync::Mutex;
 use std::time::Instant;
+
+/// The seam between the executor and the world.
+pub trait Act: Sync {
+    /// Does one action on one node and sees its effect. Bounded in time.
+    fn act(
+        &self,
+        node: &NodeName,
+        action: &Action,
+    ) -> impl Future<Output = Result<Seen, Failure>> + Send;
+}
+
+/// Why an action failed, and what is known of its effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// One sentence that names the cause.
+    pub why: String,
+    /// Whether it may have taken effect.
+    pub effect: Effect,
+}
+
+impl Failure {
+    /// A failure that certainly had no effect.
+    pub fn none(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            effect: Effect::None,
+        }
+    }
+
+    /// A failure that may have had its effect.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            effect: Effect::Unknown,
+        }
+    }
+}
+
+/// Who looks on while a plan runs.
+pub trait Watch: Sync {
+    /// A stage begins.
+    fn stage(&self, stage: &Stage);
+    /// A step begins.
+    fn begun(&self, step: &Step);
+    /// A step was seen to be done; milliseconds it took.
+    fn done(&self, step: &Step, seen: &Seen, took_ms: f64);
+    /// A step failed.
+    fn failed(&self, step: &Step, why: &str);
+    /// A step is being put back.
+    fn undoing(&self, step: &Step);
+}
+
+/// One run of one plan.
+pub struct Run<'a, A: Act, J: Journal, W: Watch> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The world.
+    pub act: &'a A,
+    /// Where lines go.
+    pub journal: &'a J,
+    /// Who looks on.
+    pub watch: &'a W,
+    /// How many nodes are worked on side by side.
+    pub concurrency: usize,
+}
+
+/// How the steps of one node (or of one atomic stage) went.
+enum Went {
+    Through,
+    Failed { at: At, failure: Failure },
+}
+
+impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
+    /// Runs the plan from its beginning.
+    pub async fn start(&self) -> Outcome {
+        self.go(&Progress::default()).await
+    }
+
+    /// Goes on where a run was cut short. `now` is what is seen now.
+    ///
+    /// An atomic stage that can still be undone is undone and starts over, because what its waits proved no longer holds; past its
+    /// irreversible step, the interrupted step is next. In the other stages every step that was not seen to be done is done again.
+    pub async fn resume(&self, progress: &Progress, now: &Topology) -> Outcome {
+        let mut progress = progress.clone();
+        if let Some((index, stage)) = self.interrupted(&progress)
+            && stage.mode == Mode::Atomic
+            && !past_return(stage, index, &progress, now)
+        {
+            if let Err((at, why)) = self.undo(stage, index, &progress).await {
+                return self.end(Outcome::Stopped { at, why });
+            }
+            progress.started.retain(|at| at.stage != index);
+            progress.done.retain(|at| at.stage != index);
+        }
+        self.go(&progress).await
+    }
+
+    /// Puts back the interrupted stage, where it can be; the reason where it cannot.
+    pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
+        let Some((index, stage)) = self.interrupted(progress) else {
+            return Err("no step of it was begun".to_owned());
+        };
+        if past_return(stage, index, progress, now) {
+            return Err(format!(
+                "it is past the point of no return of `{}`",
+                stage.title
+            ));
+        }
+        let at = At {
+            stage: index,
+            step: 0,
+        };
+        let outcome = match self.undo(stage, index, progress).await {
+            Ok(()) => Outcome::RolledBack {
+                at,
+                why: "the operator asked for it".to_owned(),
+            },
+            Err((at, why)) => Outcome::Stopped { at, why },
+        };
+        Ok(self.end(outcome))
+    }
+
+    /// The last stage that was begun and is not wholly done.
+    fn interrupted(&self, progress: &Progress) -> Option<(usize, &Stage)> {
+        let index = progress.started.last()?.stage;
+        let stage = self.plan.stages.get(index)?;
+        let whole =
+            (0..stage.steps.len()).all(|step| progress.done.contains(&At { stage: index, step }));
+        (!whole).then_some((index, stage))
+    }
+
+    async fn go(&self, progress: &Progress) -> Outcome {
+        let mut incomplete = Vec::new();
+        for (index, stage) in self.plan.stages.iter().enumerate() {
+            let open: Vec<At> = (0..stage.steps.len())
+                .map(|step| At { stage: index, step })
+                .filter(|at| !progress.done.contains(at))
+                .collect();
+            if open.is_empty() {
+                continue;
+            }
+            self.watch.stage(stage);
+            match stage.mode {
+                Mode::Atomic => {
+                    if let Went::Failed { at, failure } = self.sequence(stage, &open).await {
+                        let outcome = self.settle_atomic(stage, index, at, failure).await;
+                        return self.end(outcome);
+                    }
+                }
+                Mode::PerNode => {
+                    let failed = self.side_by_side(stage, index, &open).await;
+                    if !failed.is_empty() {
+                        return self.end(Outcome::Halted { failed });
+                    }
+                }
+                Mode::Gate => {
+                    if let Some(first) = self
+                        .side_by_side(stage, index, &open)
+                        .await
+                        .into_iter()
+                        .next()
+                    {
+                        let why = format!("`{}`: {}", first.node, first.why);
+                        return self.end(Outcome::RolledBack { at: first.at, why });
+                    }
+                }
+                Mode::KeepGoing => incomplete.extend(self.side_by_side(stage, index, &open).await),
+            }
+        }
+        let outcome = if incomplete.is_empty() {
+            Outcome::Completed
+        } else {
+            Outcome::Incomplete { failed: incomplete }
+        };
+        self.end(outcome)
+    }
+
+    fn end(&self, outcome: Outcome) -> Outcome {
+        // The outcome is true whether or not its line can be written; a missing line only makes `resume` look again.
+        let _ = self.journal.record(
+            &Entry::Ended {
+                outcome: outcome.clone(),
+            },
+            true,
+        );
+        outcome
+    }
+
+    async fn settle_atomic(
+        &self,
+        stage: &Stage,
+        index: usize,
+        at: At,
+        failure: Failure,
+    ) -> Outcome {
+        let passed = stage
+            .steps
+            .iter()
+            .take(at.step)
+            .any(|s| s.undo == Undo::Impossible);
+        let itself = stage
+            .steps
+            .get(at.step)
+            .is_some_and(|s| s.undo == Undo::Impossible)
+            && failure.effect == Effect::Unknown;
+        if passed || itself {
+            return Outcome::Stopped {
+                at,
+                why: failure.why,
+            };
+        }
+        let mut progress = Progress::default();
+        progress
+            .started
+            .extend((0..=at.step).map(|step| At { stage: index, step }));
+        match self.undo(stage, index, &progress).await {
+            Ok(()) => Outcome::RolledBack {
+                at,
+                why: failure.why,
+            },
+            Err((_, why)) => Outcome::Stopped {
+                at,
+                why: format!("{}; and putting it back failed: {why}", failure.why),
+            },
+        }
+    }
+
+    /// Runs the nodes of a stage side by side; the failures, each put back where the mode says so.
+    async fn side_by_side(&self, stage: &Stage, index: usize, open: &[At]) -> Vec<NodeFailure> {
+        let mut nodes: Vec<&NodeName> = Vec::new();
+        for step in &stage.steps {
+            if !nodes.contains(&&step.node) {
+                nodes.push(&step.node);
+            }
+        }
+        let runs = nodes.into_iter().map(|node| async move {
+            let mine = |at: &At| stage.steps.get(at.step).is_some_and(|s| s.node == *node);
+            let steps: Vec<At> = open.iter().copied().filter(mine).collect();
+            let Went::Failed { at, failure } = self.sequence(stage, &steps).await else {
+                return None;
+            };
+            let put_back = if stage.mode == Mode::PerNode {
+                let mut progress = Progress::default();
+                // All of the node's steps up to the failed one, those of an earlier run of this plan too.
+                progress.started.extend(
+                    (0..=at.step)
+                        .map(|step| At { stage: index, step })
+                        .filter(mine),
+                );
+                Some(self.undo(stage, index, &progress).await.is_ok())
+            } else {
+                None
+            };
+            Some(NodeFailure {
+                at,
+                node: node.clone(),
+                why: failure.why,
+                put_back,
+            })
+        });
+        let results: Vec<Option<NodeFailure>> = futures::stream::iter(runs)
+            .buffered(self.concurrency.max(1))
+            .collect()
+            .await;
+        results.into_iter().flatten().collect()
+    }
+
+    async fn sequence(&self, stage: &Stage, steps: &[At]) -> Went {
+        for (n, at) in steps.iter().enumerate() {
+            let Some(step) = stage.steps.get(at.step) else {
+                continue;
+            };
+            // On disk before the first step of a stage is sent; inside a fence the time of an fsync would be time without writes,
+            // and what those lines add can be found by looking at the servers' roles.
+            if let Err(e) = self.journal.record(&Entry::Started { at: *at }, n == 0) {
+                let failure = Failure::none(format!("the journal cannot be written: {e}"));
+                self.watch.failed(step, &failure.why);
+                return Went::Failed { at: *at, failure };
+            }
+            self.watch.begun(step);
+            let begun = Instant::now();
+            match self.act.act(&step.node, &step.action).await {
+                Ok(seen) => {
+                    let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+                    let _ = self.journal.record(
+                        &Entry::Done {
+                            at: *at,
+                            seen: seen.clone(),
+                            took_ms,
+                        },
+                        false,
+                    );
+                    self.watch.done(step, &seen, took_ms);
+                }
+                Err(failure) => {
+                    let entry = Entry::Failed {
+                        at: *at,
+                        why: failure.why.clone(),
+                        effect: failure.effect,
+                    };
+                    let _ = self.journal.record(&entry, false);
+                    self.watch.failed(step, &failure.why);
+                    return Went::Failed { at: *at, failure };
+                }
+            }
+        }
+        Went::Through
+    }
+
+    /// Undoes the started steps of a stage, last first: the failed step too, because it may have taken effect before its answer was lost.
+    async fn undo(
+        &self,
+        stage: &Stage,
+        index: usize,
+        progress: &Progress,
+    ) -> Result<(), (At, String)> {
+        for (i, step) in stage.steps.iter().enumerate().rev() {
+            let at = At {
+                stage: index,
+                step: i,
+            };
+            let Undo::By(undo) = &step.undo else { continue };
+            if !progress.started.contains(&at) {
+                continue;
+            }
+            self.watch.undoing(step);
+            if let Err(failure) = self.act.act(&step.node, undo).await {
+                let _ = self.journal.record(
+                    &Entry::UndoFailed {
+                        at,
+                        why: failure.why.clone(),
+                    },
+                    false,
+                );
+                return Err((at, format!("`{}`: {}", step.node, failure.why)));
+            }
+            let _ = self.journal.record(&Entry::Undone { at }, false);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a stage has passed a step that cannot be undone.
+fn past_return(stage: &Stage, index: usize, progress: &Progress, now: &Topology) -> bool {
+    stage.steps.iter().enumerate().any(|(i, step)| {
+        let at = At {
+            stage: index,
+            step: i,
+        };
+        step.undo == Undo::Impossible
+            && (progress.done.contains(&at) || progress.started.contains(&at) && holds(step, now))
+    })
+}
+
+/// Whether the effect of an irreversible step can be seen now.
+fn holds(step: &Step, now: &Topology) -> bool {
+    // No other action is irreversible in any plan; if one were, being careful means believing it has happened.
+    step.action != Action::Promote || now.get(&step.node).is_some_and(Node::is_primary)
+}

@@ -3,9 +3,20 @@
 mod cli;
 mod commands;
 mod error;
+mod execute;
 mod inventory;
+mod journal;
 mod output;
 mod plan;
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm
+)]
+mod simulation;
 mod topology;
+mod world;
 
 fn main() {}

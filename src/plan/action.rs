@@ -31,6 +31,8 @@ pub enum Action {
         bytes: u64,
         /// Milliseconds to wait.
         within_ms: u64,
+        /// Being late is told, and is no failure.
+        optional: bool,
     },
     /// Wait until this node has every byte that `with` has produced up to the beginning of this wait.
     AwaitCaughtUp {
@@ -38,8 +40,19 @@ pub enum Action {
         with: NodeName,
         /// Milliseconds to wait.
         within_ms: u64,
-        /// Being late is told, and is no failure.
-        optional: bool,
+    },
+    /// Give the replicas named the time to get every byte this node has produced. Being late is told, and is no failure: they are
+    /// only spared a full resync.
+    DrainOthers {
+        /// The replicas.
+        replicas: Vec<NodeName>,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// See that this node has no less data than the others named.
+    CheckMostAdvanced {
+        /// The nodes it is compared with.
+        others: Vec<NodeName>,
     },
     /// `REPLICAOF host port`.
     Follow {
@@ -105,26 +118,58 @@ impl fmt::Display for Action {
             Self::PauseWrites { ms } => write!(f, "pause writes (for at most {ms} ms)"),
             Self::ResumeWrites => f.write_str("resume writes"),
             Self::RequireReplicas { to_write, max_lag } => {
-                write!(f, "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}")
+                write!(
+                    f,
+                    "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}"
+                )
             }
-            Self::AwaitNear { with, bytes, .. } => write!(f, "wait until less than {bytes} bytes behind {with}"),
+            Self::AwaitNear { with, bytes, .. } => {
+                write!(f, "wait until less than {bytes} bytes behind {with}")
+            }
             Self::AwaitCaughtUp { with, .. } => write!(f, "wait until it has every byte of {with}"),
-            Self::Follow { upstream, address } => write!(f, "replicate from {upstream} ({address})"),
+            Self::DrainOthers { replicas, .. } => write!(f, "let {} catch up too", list(replicas)),
+            Self::CheckMostAdvanced { others } => {
+                write!(f, "see that it has no less data than {}", list(others))
+            }
+            Self::Follow { upstream, address } => {
+                write!(f, "replicate from {upstream} ({address})")
+            }
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
-            Self::PersistRole => f.write_str("write its role into its configuration file and read it back"),
-            Self::AwaitQuiet { .. } => f.write_str("wait until nothing more arrives from the old primary"),
+            Self::PersistRole => {
+                f.write_str("write its role into its configuration file and read it back")
+            }
+            Self::AwaitQuiet { .. } => {
+                f.write_str("wait until nothing more arrives from the old primary")
+            }
             Self::StopServer => f.write_str("stop the server over SSH"),
             Self::StartServer => f.write_str("start the server over SSH"),
-            Self::FenceFile { address } => write!(f, "write `replicaof {address}` into its file, so that it returns as a replica"),
-            Self::RememberDebt { address } => write!(f, "remember that it still has to be told to follow {address}"),
+            Self::FenceFile { address } => write!(
+                f,
+                "write `replicaof {address}` into its file, so that it returns as a replica"
+            ),
+            Self::RememberDebt { address } => write!(
+                f,
+                "remember that it still has to be told to follow {address}"
+            ),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::Host(action) => action.fmt(f),
             Self::ProveWrite { replicas } => {
-                let names: Vec<&str> = replicas.iter().map(|n| n.0.as_str()).collect();
-                write!(f, "write a key here, read it on {}, and see writes refused there", names.join(", "))
+                write!(
+                    f,
+                    "write a key here, read it on {}, and see writes refused there",
+                    list(replicas)
+                )
             }
         }
     }
+}
+
+fn list(names: &[NodeName]) -> String {
+    names
+        .iter()
+        .map(|n| n.0.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
 }

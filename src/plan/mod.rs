@@ -3,7 +3,10 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod failover;
 pub mod host;
+pub mod preflight;
+pub mod promote;
 
 pub use action::Action;
 
@@ -82,6 +85,8 @@ pub enum Mode {
     Atomic,
     /// Nodes side by side, order inside a node kept. A failing node is put back; the others finish; then the run stops.
     PerNode,
+    /// Waits and checks on nodes side by side; a failure of any ends the run, and there is nothing to put back.
+    Gate,
     /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later stages go on.
     KeepGoing,
 }
@@ -121,14 +126,21 @@ pub struct Refusal {
 impl Step {
     /// A step.
     pub fn new(node: &NodeName, action: Action, undo: Undo) -> Self {
-        Self { node: node.clone(), action, undo }
+        Self {
+            node: node.clone(),
+            action,
+            undo,
+        }
     }
 }
 
 impl Refusal {
     /// A refusal with its hint.
     pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { why: why.into(), hint: hint.into() }
+        Self {
+            why: why.into(),
+            hint: hint.into(),
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+#[cfg(test)]
+pub mod sample;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +38,10 @@ pub struct Address {
 impl Address {
     /// An address from its two parts.
     pub fn new(host: impl Into<String>, port: u16) -> Self {
-        Self { host: host.into(), port }
+        Self {
+            host: host.into(),
+            port,
+        }
     }
 }
 
@@ -330,7 +336,8 @@ impl Node {
 
     /// Whether it answered and is a primary.
     pub fn is_primary(&self) -> bool {
-        self.server().is_some_and(|s| s.replication.role == Role::Primary)
+        self.server()
+            .is_some_and(|s| s.replication.role == Role::Primary)
     }
 
     /// Its end of the link, if it answered and is a replica.
@@ -343,7 +350,9 @@ impl Node {
 
     /// Whether `address` means this node.
     pub fn answers_to(&self, address: &Address) -> bool {
-        let here = |own: &Address| own.port == address.port && own.host.eq_ignore_ascii_case(&address.host);
+        let here = |own: &Address| {
+            own.port == address.port && own.host.eq_ignore_ascii_case(&address.host)
+        };
         here(&self.announced)
             || here(&self.address)
             || ((address.port == self.announced.port || address.port == self.address.port)

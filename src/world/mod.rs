@@ -1,3 +1,10 @@
-//! The world outside: servers and hosts. All I/O is here.
+//! Everything outside this process: servers over RESP, hosts over SSH.
 
+pub mod bounded;
 pub mod host;
+pub mod info;
+pub mod resp;
+pub mod role;
+#[cfg(test)]
+pub mod testing;
+pub mod trouble;

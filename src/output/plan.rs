@@ -1,0 +1,46 @@
+//! A plan as people read it, and as `--json` prints it.
+
+use super::escape;
+use crate::plan::{Plan, Refusal};
+use std::fmt::Write as _;
+
+/// The plan: stages, and under each its steps.
+pub fn text(plan: &Plan) -> String {
+    let mut out = String::new();
+    let width = plan
+        .steps()
+        .map(|s| s.node.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    for (n, stage) in plan.stages.iter().enumerate() {
+        let _ = writeln!(out, "{}. {}", n + 1, stage.title);
+        for step in &stage.steps {
+            let _ = writeln!(
+                out,
+                "     {:width$}  {}",
+                escape(&step.node.0),
+                escape(&step.action.to_string())
+            );
+        }
+    }
+    for warning in &plan.warnings {
+        let _ = writeln!(out, "warning: {}", escape(warning));
+    }
+    if let Some(loss) = &plan.may_lose {
+        let _ = writeln!(out, "may be lost: {}", escape(loss));
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The refusals as one error.
+pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
+    let problems = refusals
+        .into_iter()
+        .map(|r| crate::error::Problem::new(r.why).hint(r.hint))
+        .collect();
+    crate::error::Error {
+        problems,
+        exit: crate::error::Exit::Refused,
+    }
+}

@@ -1,0 +1,183 @@
+//! The proof that a promotion ends with: offsets, how long writes were stopped, and how each node got in sync.
+
+use super::paint::{self, Tone};
+use super::screen::{Passed, duration};
+use super::{escape, paint::out};
+use crate::journal::{Outcome, Resync};
+use crate::plan::{Action, Plan, Promote};
+use crate::topology::{Address, NodeName, Topology};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What a promotion can show for itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proof {
+    /// The operation's id in the journal.
+    pub id: String,
+    /// The new primary.
+    pub primary: NodeName,
+    /// Where clients must write now.
+    pub address: Address,
+    /// How the run ended.
+    pub outcome: Outcome,
+    /// From the first byte of the fence to the proof of the promotion, ms; `None` for a failover.
+    pub writes_stopped_ms: Option<f64>,
+    /// The old primary's last offset, bytes.
+    pub old_offset: Option<u64>,
+    /// The offset the new primary had before it was promoted, bytes.
+    pub new_offset: Option<u64>,
+    /// The nodes that were moved.
+    pub nodes: Vec<Moved>,
+    /// What may have been lost, where it may.
+    pub may_lose: Option<String>,
+}
+
+/// One node after a promotion.
+#[derive(Debug, Clone, Serialize)]
+pub struct Moved {
+    /// The node.
+    pub node: NodeName,
+    /// It was seen to have what the new primary has.
+    pub in_sync: bool,
+    /// How it got there.
+    pub resync: Option<Resync>,
+    /// Its role was read back from its file.
+    pub persisted: bool,
+    /// Its file was written while it was stopped, so that it returns as a replica.
+    pub fenced: bool,
+}
+
+/// Puts the proof together from what the steps saw.
+pub fn proof(
+    id: &str,
+    operation: &Promote,
+    plan: &Plan,
+    passed: &[Passed],
+    outcome: &Outcome,
+    after: &Topology,
+) -> Proof {
+    let find = |wanted: &dyn Fn(&Action) -> bool| passed.iter().find(|p| wanted(&p.step.action));
+    let fence = find(&|a| {
+        matches!(
+            a,
+            Action::PauseWrites { .. } | Action::RequireReplicas { to_write: 1000, .. }
+        )
+    });
+    let promoted = passed
+        .iter()
+        .find(|p| p.step.node == operation.node && p.step.action == Action::Promote);
+    let compared = passed
+        .iter()
+        .rfind(|p| matches!(p.step.action, Action::AwaitCaughtUp { .. }));
+    let mut nodes: Vec<NodeName> = Vec::new();
+    for step in plan.steps() {
+        let moved = matches!(
+            step.action,
+            Action::AwaitInSync { .. } | Action::FenceFile { .. } | Action::PersistRole
+        );
+        if moved && !nodes.contains(&step.node) {
+            nodes.push(step.node.clone());
+        }
+    }
+    let moved = nodes.into_iter().map(|node| {
+        let of = |wanted: &dyn Fn(&Action) -> bool| {
+            passed
+                .iter()
+                .find(|p| p.step.node == node && wanted(&p.step.action))
+        };
+        let in_sync = of(&|a| matches!(a, Action::AwaitInSync { .. }));
+        Moved {
+            in_sync: in_sync.is_some(),
+            resync: in_sync.and_then(|p| p.seen.resync),
+            persisted: of(&|a| *a == Action::PersistRole).is_some(),
+            fenced: of(&|a| matches!(a, Action::FenceFile { .. })).is_some(),
+            node,
+        }
+    });
+    let address = after
+        .get(&operation.node)
+        .map_or_else(|| Address::new("?", 0), |n| n.announced.clone());
+    Proof {
+        id: id.to_owned(),
+        primary: operation.node.clone(),
+        address,
+        outcome: outcome.clone(),
+        writes_stopped_ms: fence
+            .zip(promoted)
+            .map(|(f, p)| p.ended.duration_since(f.begun).as_secs_f64() * 1e3),
+        old_offset: compared.and_then(|p| p.seen.wanted),
+        new_offset: compared.and_then(|p| p.seen.offset),
+        nodes: moved.collect(),
+        may_lose: plan.may_lose.clone(),
+    }
+}
+
+/// The proof as people read it.
+pub fn text(proof: &Proof) -> String {
+    let mut text = String::new();
+    let primary = format!(
+        "{} ({})",
+        escape(&proof.primary.0),
+        escape(&proof.address.to_string())
+    );
+    let _ = writeln!(text, "{} is the primary.", out(&primary, Tone::Strong));
+    if let (Some(ms), Some(old), Some(new)) =
+        (proof.writes_stopped_ms, proof.old_offset, proof.new_offset)
+    {
+        let _ = writeln!(text, "  writes were stopped for  {}", duration(ms));
+        let equal = if new >= old {
+            paint::out("equal: no acknowledged write is lost", Tone::Good)
+        } else {
+            paint::out("NOT equal", Tone::Bad)
+        };
+        let _ = writeln!(
+            text,
+            "  offsets at the change    {old} on the old primary, {new} on the new: {equal}"
+        );
+    }
+    if let Some(loss) = &proof.may_lose {
+        let _ = writeln!(
+            text,
+            "  {}              {}",
+            paint::out("may be lost", Tone::Warn),
+            escape(loss)
+        );
+    }
+    let width = proof
+        .nodes
+        .iter()
+        .map(|n| n.node.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    for node in &proof.nodes {
+        let name = escape(&node.node.0);
+        let _ = writeln!(text, "  {name:width$}  {}", moved(node, &proof.primary));
+    }
+    let _ = write!(
+        text,
+        "Clients must now write to {}.",
+        escape(&proof.address.to_string())
+    );
+    text
+}
+
+fn moved(node: &Moved, primary: &NodeName) -> String {
+    let persisted = if node.persisted {
+        "role written to its file"
+    } else {
+        "role NOT in its file: a restart undoes it"
+    };
+    if node.node == *primary {
+        return format!("primary, {persisted}");
+    }
+    if node.fenced {
+        return "stopped; its file says it returns as a replica".to_owned();
+    }
+    let how = match (node.in_sync, node.resync) {
+        (true, Some(Resync::Partial)) => "in sync by a partial resync",
+        (true, Some(Resync::Full)) => "in sync by a full resync",
+        (true, None) => "in sync",
+        (false, _) => "NOT in sync",
+    };
+    format!("replica, {how}, {persisted}")
+}

@@ -1,0 +1,185 @@
+//! What is seen while a plan runs: one line a step, spinners on a terminal. It also keeps what the steps saw, for the proof.
+//!
+//! Inside an atomic stage nothing is printed: a terminal that does not take our output must not hold up a fence.
+
+use super::paint::{self, Tone};
+use super::{escape, note};
+use crate::execute::Watch;
+use crate::journal::Seen;
+use crate::plan::{Mode, Stage, Step};
+use crate::topology::NodeName;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One step that was seen to be done.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// The step.
+    pub step: Step,
+    /// What it saw.
+    pub seen: Seen,
+    /// When it was sent.
+    pub begun: Instant,
+    /// When its effect was seen.
+    pub ended: Instant,
+}
+
+#[derive(Default)]
+struct Inner {
+    held_back: Option<Vec<String>>,
+    begun: BTreeMap<NodeName, Instant>,
+    bars: BTreeMap<NodeName, ProgressBar>,
+    passed: Vec<Passed>,
+}
+
+/// The watcher that prints.
+pub struct Screen {
+    inner: Mutex<Inner>,
+    bars: MultiProgress,
+    verbose: bool,
+    width: usize,
+}
+
+impl Screen {
+    /// `width`: of the longest node name.
+    pub fn new(verbose: bool, width: usize) -> Self {
+        Self {
+            inner: Mutex::new(Inner::default()),
+            bars: MultiProgress::new(),
+            verbose,
+            width,
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Prints what was held back, and removes what moves. Call it when the run has ended.
+    pub fn finish(&self) {
+        let mut inner = self.inner();
+        for line in inner.held_back.take().unwrap_or_default() {
+            self.print(&line);
+        }
+        for (_, bar) in std::mem::take(&mut inner.bars) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// What the steps saw, in the order in which they ended.
+    pub fn passed(&self) -> Vec<Passed> {
+        self.inner().passed.clone()
+    }
+
+    /// Bytes of a transfer to `node`.
+    pub fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
+        let inner = self.inner();
+        if let Some(bar) = inner.bars.get(node) {
+            bar.set_length(total);
+            bar.set_position(bytes);
+        }
+    }
+
+    fn print(&self, line: &str) {
+        self.bars.suspend(|| note(line));
+    }
+
+    fn say(&self, inner: &mut Inner, line: String) {
+        match &mut inner.held_back {
+            Some(lines) => lines.push(line),
+            None => self.print(&line),
+        }
+    }
+
+    fn line(&self, mark: &str, tone: Tone, step: &Step, more: &str) -> String {
+        let width = self.width;
+        let name = format!("{:width$}", escape(&step.node.0));
+        format!(
+            "  {} {name}  {}{}",
+            paint::err(mark, tone),
+            escape(&step.action.to_string()),
+            paint::err(more, Tone::Dim)
+        )
+    }
+
+    fn bar(&self, step: &Step) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new(0));
+        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
+            bar.set_style(style);
+        }
+        let width = self.width;
+        bar.set_message(format!(
+            "{:width$}  {}",
+            escape(&step.node.0),
+            escape(&step.action.to_string())
+        ));
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+}
+
+impl Watch for Screen {
+    fn stage(&self, stage: &Stage) {
+        self.finish();
+        self.print(&paint::err(&stage.title, Tone::Strong));
+        self.inner().held_back = (stage.mode == Mode::Atomic).then(Vec::new);
+    }
+
+    fn begun(&self, step: &Step) {
+        let mut inner = self.inner();
+        inner.begun.insert(step.node.clone(), Instant::now());
+        if inner.held_back.is_none() {
+            let bar = self.bar(step);
+            inner.bars.insert(step.node.clone(), bar);
+        }
+    }
+
+    fn done(&self, step: &Step, seen: &Seen, took_ms: f64) {
+        let ended = Instant::now();
+        let mut inner = self.inner();
+        let begun = inner.begun.remove(&step.node).unwrap_or(ended);
+        if let Some(bar) = inner.bars.remove(&step.node) {
+            bar.finish_and_clear();
+        }
+        inner.passed.push(Passed {
+            step: step.clone(),
+            seen: seen.clone(),
+            begun,
+            ended,
+        });
+        let mut more = format!("  {}", duration(took_ms));
+        if self.verbose && !seen.text.is_empty() {
+            more = format!("{more}: {}", escape(&seen.text));
+        }
+        let line = self.line("✓", Tone::Good, step, &more);
+        self.say(&mut inner, line);
+    }
+
+    fn failed(&self, step: &Step, why: &str) {
+        let mut inner = self.inner();
+        if let Some(bar) = inner.bars.remove(&step.node) {
+            bar.finish_and_clear();
+        }
+        let line = self.line("✗", Tone::Bad, step, &format!("\n      {}", escape(why)));
+        self.say(&mut inner, line);
+    }
+
+    fn undoing(&self, step: &Step) {
+        let mut inner = self.inner();
+        let line = self.line("↩", Tone::Warn, step, "  put back");
+        self.say(&mut inner, line);
+    }
+}
+
+/// Milliseconds as people read them.
+pub fn duration(ms: f64) -> String {
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 1000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1000.0)
+    }
+}

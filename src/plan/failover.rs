@@ -1,0 +1,301 @@
+//! Plans a promotion when the primary is dead. Pure.
+//!
+//! Death is confirmed by the tool (it gives no answer) and by the replicas (they hear nothing), the old server is stopped where its host
+//! can be reached, and the candidate must have no less data than any other replica that answers.
+
+use super::promote::{self, Access};
+use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
+use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
+use std::collections::BTreeMap;
+
+/// How long the replicas' offsets must stand still, ms at most.
+const QUIET_MS: u64 = 5_000;
+/// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`), so a replica that heard nothing for longer
+/// than this plus one hears from nobody.
+const PING_SECONDS: u64 = 10;
+
+/// Fills in the stages for promoting `target` in place of `old` (`None`: the old primary is no node of the inventory).
+pub(super) fn plan(
+    operation: &Promote,
+    target: &Node,
+    old: Option<&Node>,
+    topology: &Topology,
+    access: &BTreeMap<NodeName, Access>,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let Some(new) = target.server() else {
+        return preflight::answers(target);
+    };
+    let can_stop = old.is_some_and(|o| access.get(&o.name) == Some(&Access::Yes));
+    let mut refusals = Vec::new();
+    preflight::readiness(target, new, None, &mut refusals);
+    preflight::watched(target, new, &mut refusals);
+    preflight::drift(
+        operation,
+        target,
+        new,
+        new,
+        topology,
+        &mut refusals,
+        &mut plan.warnings,
+    );
+    death(
+        operation,
+        target,
+        old,
+        can_stop,
+        topology,
+        access,
+        &mut refusals,
+        &mut plan.warnings,
+    );
+    never_synced(target, new, &mut refusals);
+    let loss = estimate(operation, target, new, topology, &mut refusals);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    plan.may_lose = Some(loss);
+    plan.stages = stages(operation, target, old, can_stop, topology);
+    Ok(())
+}
+
+fn stages(
+    operation: &Promote,
+    target: &Node,
+    old: Option<&Node>,
+    can_stop: bool,
+    topology: &Topology,
+) -> Vec<Stage> {
+    let others: Vec<&Node> = promote::loose(target, old, topology).collect();
+    let mut stages = Vec::new();
+    if let Some(old) = old.filter(|_| can_stop) {
+        stages.push(Stage {
+            title: format!("make sure that {} is stopped", old.name),
+            mode: Mode::Atomic,
+            // It is not started again by an undo: it gave no answer before, and a second primary is worse than none.
+            steps: vec![Step::new(&old.name, Action::StopServer, Undo::Nothing)],
+        });
+    }
+    let quiet = std::iter::once(&target).chain(&others).map(|n| {
+        Step::new(
+            &n.name,
+            Action::AwaitQuiet {
+                within_ms: QUIET_MS,
+            },
+            Undo::Nothing,
+        )
+    });
+    stages.push(Stage {
+        title: "let arrive what is in flight".to_owned(),
+        mode: Mode::Gate,
+        steps: quiet.collect(),
+    });
+    let mut steps = Vec::new();
+    if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
+        let others = others.iter().map(|n| n.name.clone()).collect();
+        steps.push(Step::new(
+            &target.name,
+            Action::CheckMostAdvanced { others },
+            Undo::Nothing,
+        ));
+    }
+    steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
+    stages.push(Stage {
+        title: format!("fail over to {}", target.name),
+        mode: Mode::Atomic,
+        steps,
+    });
+    let mut repoint: Vec<Step> = others
+        .iter()
+        .map(|n| promote::follow_step(n, target))
+        .collect();
+    if let Some(old) = old {
+        let address = target.announced.clone();
+        let fence = if can_stop {
+            Action::FenceFile {
+                address: address.clone(),
+            }
+        } else {
+            Action::RememberDebt {
+                address: address.clone(),
+            }
+        };
+        repoint.push(Step::new(&old.name, fence, Undo::Nothing));
+        if can_stop {
+            repoint.push(Step::new(
+                &old.name,
+                Action::RememberDebt { address },
+                Undo::Nothing,
+            ));
+        }
+    }
+    stages.push(Stage {
+        title: "repoint the others before the old primary can come back".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: repoint,
+    });
+    stages.extend(promote::verify_and_persist(target, &others));
+    stages
+}
+
+/// Is it dead, and does it stay dead?
+#[allow(clippy::too_many_arguments)]
+fn death(
+    operation: &Promote,
+    target: &Node,
+    old: Option<&Node>,
+    can_stop: bool,
+    topology: &Topology,
+    access: &BTreeMap<NodeName, Access>,
+    refusals: &mut Vec<Refusal>,
+    warnings: &mut Vec<String>,
+) {
+    let accepted = operation.accept.contains(&Accept::SplitBrain);
+    let go_on = format!("replctl promote {} --accept-split-brain", target.name);
+    let hears = topology
+        .nodes
+        .iter()
+        .filter(|n| follows_dead(n, old, topology))
+        .find(|n| hears_from_upstream(n));
+    let Some(old) = old else {
+        if let Some(hearer) = hears {
+            refusals.push(Refusal::new(
+                format!(
+                    "`{}` replicates from a primary that is alive and not in the inventory",
+                    hearer.name
+                ),
+                "add that primary to the inventory as a node of its own",
+            ));
+        } else if !accepted {
+            refusals.push(Refusal::new(
+                "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
+                go_on,
+            ));
+        }
+        return;
+    };
+    if let State::Down(trouble) = &old.state
+        && alive(trouble.kind)
+    {
+        refusals.push(Refusal::new(
+            format!(
+                "`{}` is alive, so its writes can be saved, and only replctl cannot use it: {}",
+                old.name, trouble.detail
+            ),
+            "mend that, then promote again",
+        ));
+        return;
+    }
+    if let Some(hearer) = hears.filter(|_| !can_stop && !accepted) {
+        refusals.push(Refusal::new(
+            format!("`{}` does not answer replctl, but `{}` heard from it a moment ago: it may be alive", old.name, hearer.name),
+            format!("look again in {PING_SECONDS} s, or accept that writes it still takes are lost: {go_on}"),
+        ));
+    }
+    let reason = match access.get(&old.name) {
+        Some(Access::Yes) => return,
+        Some(Access::No(reason)) => reason.as_str(),
+        None => "it was not tried",
+    };
+    let meaning = format!(
+        "`{}` cannot be stopped, its host cannot be reached over SSH ({reason}): if it comes back, it takes writes as a primary that are lost when it rejoins",
+        old.name
+    );
+    if accepted {
+        warnings.push(meaning);
+    } else {
+        refusals.push(Refusal::new(meaning, go_on));
+    }
+}
+
+/// The server process lives, by the way it failed to serve us.
+fn alive(kind: TroubleKind) -> bool {
+    match kind {
+        TroubleKind::PasswordMissing
+        | TroubleKind::PasswordRefused
+        | TroubleKind::Forbidden
+        | TroubleKind::ProtectedMode
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy => true,
+        TroubleKind::Refused
+        | TroubleKind::NoAnswer
+        | TroubleKind::Frozen
+        | TroubleKind::NoRoute
+        | TroubleKind::NameUnknown
+        | TroubleKind::NotRedis
+        | TroubleKind::Ssh
+        | TroubleKind::Other => false,
+    }
+}
+
+fn follows_dead(node: &Node, old: Option<&Node>, topology: &Topology) -> bool {
+    let Some(upstream) = node.upstream() else {
+        return false;
+    };
+    match (topology.at(&upstream.address), old) {
+        (Some(above), Some(old)) => above.name == old.name,
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+/// A frozen primary still shows as `up`; only the time since the last byte grows.
+fn hears_from_upstream(node: &Node) -> bool {
+    node.upstream()
+        .is_some_and(|u| u.link == Link::Up && u.last_io_seconds.is_some_and(|s| s <= PING_SECONDS))
+}
+
+/// A node that never had the primary's data would bring an empty or an unrelated history to power.
+fn never_synced(target: &Node, new: &Server, refusals: &mut Vec<Refusal>) {
+    let Some(upstream) = target.upstream() else {
+        return;
+    };
+    if upstream.link == Link::Down && upstream.offset <= 1 && new.replication.offset <= 1 {
+        refusals.push(Refusal::new(
+            format!("`{}` never had the data of the primary", target.name),
+            "promote another replica, or bring the old primary back",
+        ));
+    }
+}
+
+/// What may be lost, as far as it can be known; a candidate that is known to have less is refused.
+fn estimate(
+    operation: &Promote,
+    target: &Node,
+    new: &Server,
+    topology: &Topology,
+    refusals: &mut Vec<Refusal>,
+) -> String {
+    let mine = &new.replication;
+    let mut ahead: Option<(&Node, u64)> = None;
+    for node in &topology.nodes {
+        let Some(other) = node
+            .server()
+            .map(|s| &s.replication)
+            .filter(|r| r.replid == mine.replid)
+        else {
+            continue;
+        };
+        let more = other.offset.saturating_sub(mine.offset);
+        if more > ahead.map_or(0, |(_, most)| most) {
+            ahead = Some((node, more));
+        }
+    }
+    let unknown = "writes the old primary acknowledged and no replica received";
+    let Some((best, bytes)) = ahead else {
+        return unknown.to_owned();
+    };
+    if !operation.accept.contains(&Accept::DataLoss) {
+        refusals.push(Refusal::new(
+            format!("`{}` is {bytes} bytes behind `{}`", target.name, best.name),
+            format!(
+                "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
+                best.name, target.name
+            ),
+        ));
+    }
+    format!(
+        "the {bytes} bytes that `{}` has more than `{}`, and {unknown}",
+        best.name, target.name
+    )
+}

@@ -1,0 +1,260 @@
+//! What stands against a hand-over, all of it at once, each with its way on. Pure.
+
+use super::{Accept, Promote, Refusal};
+use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Topology, Version};
+
+type Refusals = Vec<Refusal>;
+
+/// The node answers and can be asked to do things.
+pub(super) fn answers(node: &Node) -> Result<(), Refusals> {
+    match &node.state {
+        crate::topology::State::Up(_) => Ok(()),
+        crate::topology::State::Down(trouble) => Err(vec![Refusal::new(
+            format!("`{}` cannot be promoted: {}", node.name, trouble.detail),
+            "see: replctl status",
+        )]),
+    }
+}
+
+/// Everything that stands against handing over from `old` to `target`; what only needs saying goes to `warnings`.
+pub(super) fn hand_over(
+    operation: &Promote,
+    target: &Node,
+    old: &Node,
+    topology: &Topology,
+    warnings: &mut Vec<String>,
+) -> Result<(), Refusals> {
+    let (Some(new), Some(primary)) = (target.server(), old.server()) else {
+        return answers(target);
+    };
+    let mut refusals = Vec::new();
+    readiness(target, new, Some(primary), &mut refusals);
+    watched(old, primary, &mut refusals);
+    authentication(target, new, old, primary, &mut refusals);
+    drift(
+        operation,
+        target,
+        new,
+        primary,
+        topology,
+        &mut refusals,
+        warnings,
+    );
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
+}
+
+/// The node has the data and is at rest.
+pub(super) fn readiness(
+    target: &Node,
+    new: &Server,
+    primary: Option<&Server>,
+    refusals: &mut Refusals,
+) {
+    let name = &target.name;
+    let Some(upstream) = target.upstream() else {
+        return;
+    };
+    if new.cluster_enabled {
+        refusals.push(Refusal::new(
+            format!("`{name}` runs in cluster mode, which has its own failover"),
+            "redis-cli CLUSTER FAILOVER, on the replica",
+        ));
+    }
+    if new.loading.is_some() {
+        refusals.push(Refusal::new(
+            format!("`{name}` is still loading its data"),
+            "wait until it is done: replctl status",
+        ));
+    }
+    if upstream.sync.is_some() {
+        refusals.push(Refusal::new(
+            format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
+            "wait until it is done: replctl status",
+        ));
+    } else if primary.is_some() && upstream.link == Link::Down {
+        let since = upstream
+            .down_since_seconds
+            .map_or_else(String::new, |s| format!(" since {s} s"));
+        refusals.push(Refusal::new(
+            format!(
+                "`{name}` is not ready: its link to {} is down{since}",
+                upstream.address
+            ),
+            "see why: replctl status",
+        ));
+    }
+    if let Some(state) = &new.replication.failover {
+        refusals.push(Refusal::new(
+            format!("a failover is running on `{name}` ({state})"),
+            format!(
+                "redis-cli -h {} -p {} FAILOVER ABORT",
+                target.address.host, target.address.port
+            ),
+        ));
+    }
+    if let Some(primary) = primary
+        && upstream.link == Link::Up
+        && upstream.sync.is_none()
+        && new.replication.replid != primary.replication.replid
+    {
+        refusals.push(Refusal::new(
+            format!("`{name}` has another history than the primary, although its link is up"),
+            "look again: replctl status",
+        ));
+    }
+}
+
+/// Others who change roles.
+pub(super) fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
+    if let Some(state) = &server.replication.failover {
+        refusals.push(Refusal::new(
+            format!("a failover is running on `{}` ({state})", node.name),
+            format!(
+                "wait for it, or: redis-cli -h {} -p {} FAILOVER ABORT",
+                node.address.host, node.address.port
+            ),
+        ));
+    }
+    if server.cluster_enabled {
+        refusals.push(Refusal::new(
+            format!(
+                "`{}` runs in cluster mode, which has its own failover",
+                node.name
+            ),
+            "redis-cli CLUSTER FAILOVER, on the replica",
+        ));
+    }
+    if let Some(count) = server.sentinels.filter(|n| *n > 0) {
+        refusals.push(Refusal::new(
+            format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
+            "let them do it: redis-cli -h SENTINEL_HOST -p 26379 SENTINEL FAILOVER NAME",
+        ));
+    }
+}
+
+/// The old primary must be able to log in at the new one.
+fn authentication(
+    target: &Node,
+    new: &Server,
+    old: &Node,
+    primary: &Server,
+    refusals: &mut Refusals,
+) {
+    let problem = match (new.has_password, primary.replica_auth) {
+        (Some(true), Some(ReplicaAuth::Unset)) => "has no masterauth",
+        (Some(true), Some(ReplicaAuth::Wrong)) => {
+            "has another masterauth than the deployment's password"
+        }
+        (Some(false), Some(ReplicaAuth::Right | ReplicaAuth::Wrong)) => {
+            "has a masterauth, and the new primary no password: it would be refused"
+        }
+        _ => return,
+    };
+    let (old, target) = (&old.name, &target.name);
+    refusals.push(Refusal::new(
+        format!("`{old}` {problem}, so it could not replicate from `{target}`"),
+        format!("let replctl set both on every node: replctl setup {old} {target}"),
+    ));
+}
+
+/// Settings that would make the new primary behave otherwise than the old one.
+pub(super) fn drift(
+    operation: &Promote,
+    target: &Node,
+    new: &Server,
+    primary: &Server,
+    topology: &Topology,
+    refusals: &mut Refusals,
+    warnings: &mut Vec<String>,
+) {
+    let mut found = settings(target, new, primary, topology);
+    found.extend(versions(target, new, topology));
+    if operation.accept.contains(&Accept::Drift) {
+        warnings.extend(found);
+        return;
+    }
+    let hint = format!(
+        "change it, or accept it: replctl promote {} --ignore drift",
+        target.name
+    );
+    refusals.extend(found.into_iter().map(|why| Refusal::new(why, hint.clone())));
+}
+
+fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) -> Vec<String> {
+    let name = &target.name;
+    let mut found = Vec::new();
+    let number = |s: &Server, key: &str| s.config.get(key).and_then(|v| v.parse::<u64>().ok());
+    if new.replication.priority == Some(0) {
+        found.push(format!(
+            "`{name}` has priority 0: it is marked never to be promoted"
+        ));
+    }
+    if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
+        && limit < used.saturating_add(used / 10)
+    {
+        found.push(format!("`{name}` has maxmemory {limit}, and the primary uses {used} bytes: it would evict or refuse as soon as it is primary"));
+    }
+    if let (Some(has), Some(wants)) = (number(new, "databases"), number(primary, "databases"))
+        && has < wants
+    {
+        found.push(format!(
+            "`{name}` has {has} databases, the primary has {wants}"
+        ));
+    }
+    if target.upstream().is_some_and(|u| !u.read_only) {
+        found.push(format!("`{name}` takes writes although it is a replica, so its data may differ from the primary's"));
+    }
+    let followers = topology
+        .nodes
+        .iter()
+        .filter(|n| n.server().is_some() && n.name != *name)
+        .count() as u64;
+    if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > followers) {
+        found.push(format!("`{name}` has min-replicas-to-write {wants}, and would have {followers} replicas: it would refuse writes"));
+    }
+    let saves = |s: &Server| {
+        s.config.get("save").is_none_or(|v| !v.is_empty())
+            || s.config.get("appendonly").is_some_and(|v| v == "yes")
+    };
+    if saves(primary) && !saves(new) {
+        found.push(format!(
+            "`{name}` keeps nothing on disk (save \"\", appendonly no), the primary does"
+        ));
+    }
+    found
+}
+
+/// A replica must be able to read the new primary's full resync.
+fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<String> {
+    let mine = rdb_version(new);
+    let older = topology
+        .nodes
+        .iter()
+        .filter(|n| n.name != target.name)
+        .filter_map(|n| Some((n, n.server()?)));
+    older
+        .filter(|(_, s)| rdb_version(s) < mine)
+        .map(|(n, s)| {
+            format!(
+                "`{}` runs {}, older than `{}` with {}: it could follow only until its first full resync",
+                n.name, s.version, target.name, new.version
+            )
+        })
+        .collect()
+}
+
+/// The version of the dump format a server writes and reads up to (measured: a server refuses any newer one).
+pub fn rdb_version(server: &Server) -> u32 {
+    let Version { major, minor, .. } = server.version;
+    match (server.product, major, minor) {
+        (Product::Redis, 0..=6, _) => 9,
+        (Product::Redis, 7, 0 | 1) => 10,
+        (Product::Redis, 7, 2 | 3) | (Product::Valkey, 0..=8, _) => 11,
+        (Product::Redis, _, _) => 12,
+        (Product::Valkey, _, _) => 80,
+    }
+}

@@ -1,0 +1,317 @@
+//! A world in memory that behaves as measured servers do where it matters: replicas lag until they are waited for, clients write to
+//! every primary that is not fenced, a fence outlives nobody, and an answer may be lost before or after its effect.
+
+use crate::execute::{Act, Failure};
+use crate::journal::{Entry, Journal, Progress, Seen};
+use crate::plan::Action;
+use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Mutex;
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sim {
+    pub name: NodeName,
+    pub address: Address,
+    pub up: bool,
+    pub of: Option<Address>,
+    pub fenced: bool,
+    pub persisted_of: Option<Address>,
+    /// The writes it has, in order.
+    pub log: Vec<u32>,
+}
+
+/// How the next failure goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Injected {
+    /// Nothing was done, and that is known.
+    Nothing,
+    /// Nothing was done, and that is not known.
+    Lost,
+    /// It was done, and that is not known.
+    Answer,
+}
+
+#[derive(Debug, Clone)]
+pub struct Inner {
+    pub sims: Vec<Sim>,
+    pub acked: Vec<u32>,
+    pub next: u32,
+    pub calls: usize,
+    pub fail_at: Option<(usize, Injected)>,
+    /// Calls and journal lines left before the process dies; after that nothing it does has any effect.
+    pub life: Option<usize>,
+    pub progress: Progress,
+    pub violations: Vec<String>,
+    pub stopped: BTreeSet<NodeName>,
+}
+
+pub struct World(pub Mutex<Inner>);
+
+impl World {
+    pub fn new(topology: &Topology) -> Self {
+        let sims = topology.nodes.iter().map(|n| Sim {
+            name: n.name.clone(),
+            address: n.announced.clone(),
+            up: n.server().is_some(),
+            of: n.upstream().map(|u| u.address.clone()),
+            fenced: false,
+            persisted_of: n.upstream().map(|u| u.address.clone()),
+            log: vec![1, 2, 3],
+        });
+        let inner = Inner {
+            sims: sims.collect(),
+            acked: vec![1, 2, 3],
+            next: 4,
+            calls: 0,
+            fail_at: None,
+            life: None,
+            progress: Progress::default(),
+            violations: Vec::new(),
+            stopped: BTreeSet::new(),
+        };
+        Self(Mutex::new(inner))
+    }
+
+    /// What an observer sees.
+    pub fn observe(&self) -> Topology {
+        let inner = self.0.lock().unwrap();
+        let nodes = inner.sims.iter().enumerate().map(|(i, sim)| {
+            if !sim.up {
+                return sample::down(&sim.name.0, i);
+            }
+            let mut node = sample::node(&sim.name.0, i, sim.of.clone());
+            let offset = sim.log.len() as u64;
+            let link = if inner.upstream(sim).is_some() {
+                Link::Up
+            } else {
+                Link::Down
+            };
+            if let State::Up(server) = &mut node.state {
+                server.replication.offset = offset;
+                if let Role::Replica(upstream) = &mut server.replication.role {
+                    upstream.offset = offset;
+                    upstream.link = link;
+                    upstream.last_io_seconds = if link == Link::Up { Some(0) } else { None };
+                }
+            }
+            Node {
+                address: sim.address.clone(),
+                announced: sim.address.clone(),
+                ..node
+            }
+        });
+        Topology {
+            nodes: nodes.collect(),
+        }
+    }
+
+    /// The process dies: fences run out, clients go on.
+    pub fn crash(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.life = None;
+        for sim in &mut inner.sims {
+            sim.fenced = false;
+        }
+        inner.traffic();
+    }
+
+    /// Forgets the injected failure, as a later run meets a healed world.
+    pub fn heal(&self) {
+        let mut inner = self.0.lock().unwrap();
+        inner.fail_at = None;
+        inner.life = None;
+    }
+
+    /// Acknowledged writes that `node` does not have.
+    pub fn lost(&self, node: &NodeName) -> usize {
+        let inner = self.0.lock().unwrap();
+        let Some(sim) = inner.sims.iter().find(|s| s.name == *node) else {
+            return usize::MAX;
+        };
+        inner.acked.iter().filter(|w| !sim.log.contains(w)).count()
+    }
+
+    pub fn shape(&self) -> Vec<(bool, Option<Address>)> {
+        self.0
+            .lock()
+            .unwrap()
+            .sims
+            .iter()
+            .map(|s| (s.up, s.of.clone()))
+            .collect()
+    }
+}
+
+impl Inner {
+    fn upstream(&self, sim: &Sim) -> Option<&Sim> {
+        let of = sim.of.as_ref()?;
+        self.sims.iter().find(|s| s.address == *of && s.up)
+    }
+
+    fn index(&self, name: &NodeName) -> usize {
+        self.sims.iter().position(|s| s.name == *name).unwrap()
+    }
+
+    /// One write to every primary that takes writes. Replicas get nothing by themselves: the worst case.
+    pub fn traffic(&mut self) {
+        for i in 0..self.sims.len() {
+            if self.sims[i].up && self.sims[i].of.is_none() && !self.sims[i].fenced {
+                let write = self.next;
+                self.next += 1;
+                self.sims[i].log.push(write);
+                self.acked.push(write);
+            }
+        }
+    }
+
+    /// The data of the root flows down to `i`, unless the way up is a loop or ends at a dead node.
+    fn catch_up(&mut self, i: usize) {
+        let mut path = vec![i];
+        let mut at = i;
+        while let Some(of) = self.sims[at].of.clone() {
+            let Some(next) = self.sims.iter().position(|s| s.address == of && s.up) else {
+                break;
+            };
+            if path.contains(&next) {
+                return;
+            }
+            path.push(next);
+            at = next;
+        }
+        let log = self.sims[at].log.clone();
+        if self.sims[at].of.is_none() {
+            for i in path {
+                self.sims[i].log.clone_from(&log);
+            }
+        }
+    }
+
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let i = self.index(node);
+        let away = matches!(
+            action,
+            Action::RememberDebt { .. } | Action::StopServer | Action::FenceFile { .. }
+        );
+        if !self.sims[i].up && !away {
+            return Err(Failure::none("connection refused"));
+        }
+        let has_all = |a: &Sim, b: &Sim| b.log.iter().all(|w| a.log.contains(w));
+        match action {
+            Action::PauseWrites { .. } => self.sims[i].fenced = true,
+            Action::RequireReplicas { to_write, .. } => self.sims[i].fenced = *to_write >= 1000,
+            Action::ResumeWrites => self.sims[i].fenced = false,
+            Action::AwaitNear { .. } => self.catch_up(i),
+            Action::AwaitCaughtUp { with, .. } => {
+                self.catch_up(i);
+                let with = self.index(with);
+                if !self.sims[with].up || !has_all(&self.sims[i], &self.sims[with]) {
+                    return Err(Failure::none("still behind"));
+                }
+            }
+            Action::DrainOthers { replicas, .. } => {
+                for name in replicas {
+                    let r = self.index(name);
+                    self.catch_up(r);
+                }
+            }
+            Action::CheckMostAdvanced { others } => {
+                if others
+                    .iter()
+                    .any(|o| self.sims[self.index(o)].log.len() > self.sims[i].log.len())
+                {
+                    return Err(Failure::none("another has more"));
+                }
+            }
+            Action::Follow { address, .. } | Action::FollowAddress { address } => {
+                self.sims[i].of = Some(address.clone())
+            }
+            Action::Promote => self.sims[i].of = None,
+            Action::AwaitInSync { with, .. } => {
+                let with = self.index(with);
+                if self.sims[i].of.as_ref() != Some(&self.sims[with].address) || !self.sims[with].up
+                {
+                    return Err(Failure::none("it follows another"));
+                }
+                self.catch_up(i);
+            }
+            Action::PersistRole => self.sims[i].persisted_of = self.sims[i].of.clone(),
+            Action::StopServer => {
+                self.stopped.insert(node.clone());
+            }
+            Action::FenceFile { address } => self.sims[i].persisted_of = Some(address.clone()),
+            Action::AwaitQuiet { .. }
+            | Action::RememberDebt { .. }
+            | Action::SetDirective { .. } => {}
+            other => return Err(Failure::none(format!("not simulated: {other}"))),
+        }
+        Ok(Seen::default())
+    }
+
+    fn alive(&mut self) -> bool {
+        match &mut self.life {
+            None => true,
+            Some(0) => false,
+            Some(n) => {
+                *n -= 1;
+                true
+            }
+        }
+    }
+}
+
+impl Act for World {
+    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.life == Some(0) {
+            return Err(Failure::unknown("dead"));
+        }
+        inner.traffic();
+        let injected = inner
+            .fail_at
+            .and_then(|(at, how)| (at == inner.calls).then_some(how));
+        inner.calls += 1;
+        let result = match injected {
+            Some(Injected::Nothing) => Err(Failure::none("injected")),
+            Some(Injected::Lost) => Err(Failure::unknown("injected, no answer")),
+            Some(Injected::Answer) => inner
+                .apply(node, action)
+                .and(Err(Failure::unknown("injected, after its effect"))),
+            None => inner.apply(node, action),
+        };
+        let writable = inner
+            .sims
+            .iter()
+            .filter(|s| s.up && s.of.is_none() && !s.fenced)
+            .count();
+        if writable > 1 {
+            let text = format!("{writable} writable primaries after `{node}`: {action}");
+            inner.violations.push(text);
+        }
+        inner.traffic();
+        result
+    }
+}
+
+impl Journal for World {
+    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
+        let mut inner = self.0.lock().unwrap();
+        if !inner.alive() {
+            return Err(io::Error::other("dead"));
+        }
+        inner.progress.take(entry);
+        Ok(())
+    }
+}
+
+/// Nobody looks on.
+pub struct Nobody;
+
+impl crate::execute::Watch for Nobody {
+    fn stage(&self, _: &crate::plan::Stage) {}
+    fn begun(&self, _: &crate::plan::Step) {}
+    fn done(&self, _: &crate::plan::Step, _: &Seen, _: f64) {}
+    fn failed(&self, _: &crate::plan::Step, _: &str) {}
+    fn undoing(&self, _: &crate::plan::Step) {}
+}
