@@ -1,9 +1,12 @@
-//! What `setup` does on a host, as data, and what must be known of the host to plan it. Pure.
+//! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs stands a placeholder.
 
+use crate::config::Paths;
+use crate::config::server::Stamp;
+use crate::inventory::{Inventory, NodeSpec};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One change to a host.
+/// One change to a host. Each can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HostAction {
@@ -12,12 +15,231 @@ pub enum HostAction {
         /// Its name.
         user: String,
     },
+    /// Remove that user again.
+    RemoveUser {
+        /// Its name.
+        user: String,
+    },
+    /// Make directories.
+    MakeDirectories {
+        /// Parents first; these are everybody's to enter.
+        shared: Vec<String>,
+        /// Parents first; these are the owner's alone.
+        private: Vec<String>,
+        /// User name.
+        owner: String,
+    },
+    /// Remove directories that this run made, where they are empty.
+    RemoveDirectories {
+        /// Children first.
+        paths: Vec<String>,
+    },
+    /// Upload a server program and see that it runs.
+    PutServer {
+        /// What is uploaded.
+        server: PayloadInfo,
+        /// The directory it is put into.
+        into: String,
+    },
+    /// Remove an uploaded server that nothing starts.
+    RemoveServer {
+        /// Its directory.
+        path: String,
+        /// The link that may point at it: then it stays.
+        unless: String,
+    },
+    /// Install the distribution's server.
+    InstallPackage {
+        /// The package; `None`: what the host's distribution has.
+        name: Option<String>,
+        /// The directory that gets a link to the installed program.
+        into: String,
+    },
+    /// Unpack a source tarball and build it on the host.
+    BuildTarball {
+        /// A file on the operator's machine.
+        file: String,
+        /// Its hash, lower-case hex.
+        sha256: String,
+        /// The directory it is unpacked into.
+        directory: String,
+        /// The directory that gets links to the built programs.
+        into: String,
+    },
+    /// Point the stable link at a server.
+    LinkServer {
+        /// The link.
+        link: String,
+        /// A directory beside it.
+        target: String,
+    },
+    /// Remove a link.
+    RemoveLink {
+        /// The link.
+        link: String,
+    },
+    /// Write the server's configuration file, readable by its owner alone; an older one is kept beside it.
+    WriteConfig {
+        /// The file.
+        path: String,
+        /// Its text, with a placeholder for the password.
+        text: String,
+        /// User name.
+        owner: String,
+    },
+    /// Remove a configuration file that this run wrote.
+    RemoveConfig {
+        /// The file.
+        path: String,
+    },
+    /// Put back the configuration file that this run replaced.
+    RestoreConfig {
+        /// The file.
+        path: String,
+    },
+    /// Give a configuration file back to its owner alone.
+    ProtectConfig {
+        /// The file.
+        path: String,
+        /// User name.
+        owner: String,
+    },
+    /// Note in the file's first comment which settings the running server has taken.
+    StampConfig {
+        /// The file.
+        path: String,
+        /// The new digests.
+        stamp: Stamp,
+        /// User name.
+        owner: String,
+    },
+    /// Write a systemd unit, and have it started at boot.
+    WriteUnit {
+        /// `….service`.
+        name: String,
+        /// Its text.
+        text: String,
+    },
+    /// Remove a systemd unit.
+    RemoveUnit {
+        /// `….service`.
+        name: String,
+    },
+    /// Write a block of lines into somebody else's file.
+    WriteBlock {
+        /// The file.
+        path: String,
+        /// The word in the block's markers.
+        owner: String,
+        /// Its lines.
+        lines: Vec<String>,
+    },
+    /// Remove such a block.
+    RemoveBlock {
+        /// The file.
+        path: String,
+        /// The word in the block's markers.
+        owner: String,
+    },
+    /// Set the host's name, now and for the next boot.
+    SetHostName {
+        /// The name.
+        name: String,
+    },
+    /// Start the server and see it listen.
+    StartServer(Launch),
+    /// Stop the server and see it gone.
+    StopServer(Launch),
+}
+
+/// A server program to put on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadInfo {
+    /// As `uname -m` says.
+    pub arch: String,
+    /// The version in words, as in `7.0.15`.
+    pub version: String,
+    /// Of `redis-server`, lower-case hex.
+    pub sha256: String,
+    /// Of all its files together.
+    pub bytes: u64,
+}
+
+/// How the server of one node is started and stopped: by its unit where there is one, else by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// TCP port.
+    pub port: u16,
+    /// The unit, used where systemd runs and has it.
+    pub unit: String,
+    /// The server program.
+    pub program: String,
+    /// Its configuration file.
+    pub config: String,
+    /// Its pid file.
+    pub pid_file: String,
+    /// Its log file.
+    pub log_file: String,
+    /// Whom root starts it as.
+    pub user: String,
+}
+
+impl PayloadInfo {
+    /// The name of its directory: the version for people, the hash so that two builds of one version lie side by side.
+    pub fn directory_name(&self) -> String {
+        format!("{}-{}", self.version, self.sha256.get(..12).unwrap_or(&self.sha256))
+    }
+}
+
+impl Launch {
+    /// How `node` is started.
+    pub fn new(inventory: &Inventory, node: &NodeSpec) -> Self {
+        let paths = Paths::new(&inventory.server.directory, node.address.port);
+        let log = node.config.get("logfile").and_then(|v| v.last());
+        Self {
+            port: node.address.port,
+            unit: paths.unit(),
+            program: paths.program(),
+            config: paths.config(),
+            pid_file: paths.pid(),
+            log_file: log.cloned().unwrap_or_else(|| paths.log()),
+            user: inventory.server.user.clone(),
+        }
+    }
 }
 
 impl fmt::Display for HostAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MakeUser { user } => write!(f, "make the user {user}"),
+            Self::RemoveUser { user } => write!(f, "remove the user {user}"),
+            Self::MakeDirectories { shared, private, owner } => {
+                let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
+                write!(f, "make the directories {} for {owner}", all.join(", "))
+            }
+            Self::RemoveDirectories { paths } => write!(f, "remove {} where empty", paths.join(", ")),
+            Self::PutServer { server, into } => {
+                let mb = server.bytes / 1_000_000;
+                write!(f, "upload redis-server {} for {} ({mb} MB) to {into}", server.version, server.arch)
+            }
+            Self::RemoveServer { path, .. } => write!(f, "remove {path}"),
+            Self::InstallPackage { name: Some(name), .. } => write!(f, "install the package {name}"),
+            Self::InstallPackage { name: None, .. } => f.write_str("install the distribution's server"),
+            Self::BuildTarball { file, directory, .. } => write!(f, "build {file} in {directory} (takes minutes)"),
+            Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
+            Self::RemoveLink { link } => write!(f, "remove the link {link}"),
+            Self::WriteConfig { path, .. } => write!(f, "write {path}"),
+            Self::RemoveConfig { path } => write!(f, "remove {path}"),
+            Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
+            Self::ProtectConfig { path, owner } => write!(f, "make {path} readable by {owner} alone"),
+            Self::StampConfig { path, .. } => write!(f, "note in {path} that its settings are applied"),
+            Self::WriteUnit { name, .. } => write!(f, "write the unit {name} and start it at boot"),
+            Self::RemoveUnit { name } => write!(f, "remove the unit {name}"),
+            Self::WriteBlock { path, lines, .. } => write!(f, "write {} lines into {path}", lines.len()),
+            Self::RemoveBlock { path, .. } => write!(f, "remove replctl's lines from {path}"),
+            Self::SetHostName { name } => write!(f, "set the host name {name}"),
+            Self::StartServer(launch) => write!(f, "start the server on port {}", launch.port),
+            Self::StopServer(launch) => write!(f, "stop the server on port {}", launch.port),
         }
     }
 }

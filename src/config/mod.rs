@@ -1,0 +1,9 @@
+//! The text of every file `setup` writes on a host: the server's configuration, its unit, the managed blocks. Pure: text in, text out.
+
+pub mod block;
+pub mod directives;
+pub mod paths;
+pub mod server;
+pub mod unit;
+
+pub use paths::Paths;

@@ -1,0 +1,71 @@
+//! Where everything of one node lies on its host: the tutorial's `{directory}/{port}/{conf,logs,pid}`, and the servers beside it.
+
+/// The places of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    directory: String,
+    port: u16,
+}
+
+impl Paths {
+    /// The places under `directory` (absolute) for the server on `port`.
+    pub fn new(directory: &str, port: u16) -> Self {
+        let trimmed = directory.trim_end_matches('/');
+        Self { directory: trimmed.to_owned(), port }
+    }
+
+    /// The deployment's directory, as in the inventory.
+    pub fn root(&self) -> &str {
+        &self.directory
+    }
+
+    /// `{directory}/{port}`: the data directory.
+    pub fn data(&self) -> String {
+        format!("{}/{}", self.directory, self.port)
+    }
+
+    /// `{directory}/{port}/{conf,logs,pid}`, each below [`Paths::data`].
+    pub fn below(&self) -> [String; 3] {
+        ["conf", "logs", "pid"].map(|name| format!("{}/{name}", self.data()))
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> String {
+        format!("{}/conf/redis.cnf", self.data())
+    }
+
+    /// The log file, unless the inventory says otherwise.
+    pub fn log(&self) -> String {
+        format!("{}/logs/redis_{}.log", self.data(), self.port)
+    }
+
+    /// The pid file.
+    pub fn pid(&self) -> String {
+        format!("{}/pid/redis_{}.pid", self.data(), self.port)
+    }
+
+    /// `dbfilename`, without a directory.
+    pub fn dump_name(&self) -> String {
+        format!("redis_{}.rdb", self.port)
+    }
+
+    /// `{directory}/server`: the server programs, side by side.
+    pub fn servers(&self) -> String {
+        format!("{}/server", self.directory)
+    }
+
+    /// The link that every unit starts, so that another version is one link away.
+    pub fn current(&self) -> String {
+        format!("{}/server/current", self.directory)
+    }
+
+    /// The program that is started.
+    pub fn program(&self) -> String {
+        format!("{}/redis-server", self.current())
+    }
+
+    /// The name of the systemd unit.
+    pub fn unit(&self) -> String {
+        format!("replctl-{}.service", self.port)
+    }
+}

@@ -1,0 +1,109 @@
+//! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It holds no secret.
+
+use crate::config::directives::Directive;
+use crate::config::server::Stamp;
+use crate::topology::PersistedRole;
+use std::collections::BTreeMap;
+
+/// One look at a node's host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostFacts {
+    /// `uname -m`.
+    pub arch: String,
+    /// `uname -r`.
+    pub kernel: String,
+    /// The host's name.
+    pub host_name: String,
+    /// Who replctl is there; `root` where it could become root.
+    pub login: String,
+    /// Whether replctl is root there.
+    pub root: bool,
+    /// systemd is pid 1.
+    pub systemd: bool,
+    /// The numeric id of the inventory's service user (or of the login, where that is not root); `None`: there is no such user.
+    pub owner_uid: Option<u32>,
+    /// Free bytes where the directory is or will be.
+    pub free_bytes: Option<u64>,
+    /// `MemAvailable`, bytes.
+    pub memory_bytes: Option<u64>,
+    /// Seconds by which the host's clock is ahead of the operator's; negative: behind. To about a second.
+    pub clock_ahead_seconds: Option<i64>,
+    /// `vm.overcommit_memory`.
+    pub overcommit: Option<u8>,
+    /// Transparent huge pages are on for everybody.
+    pub huge_pages: bool,
+    /// Who listens on the node's port.
+    pub listener: Listener,
+    /// The directories can be made or written.
+    pub writable: bool,
+    /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
+    pub servers: BTreeMap<String, String>,
+    /// Where the stable link points.
+    pub current: Option<String>,
+    /// The distribution's server program, where it is installed.
+    pub package: Option<String>,
+    /// The host's package manager.
+    pub package_manager: Option<String>,
+    /// The node's configuration file.
+    pub config: Option<ConfigFile>,
+    /// Those of the node's directories that exist.
+    pub directories: BTreeMap<String, Ownership>,
+    /// What lies in the data directory.
+    pub data: StoredData,
+    /// The node's systemd unit: its text.
+    pub unit: Option<String>,
+    /// The unit is started at boot.
+    pub unit_enabled: bool,
+    /// `/etc/hosts`.
+    pub hosts: String,
+    /// `/etc/rc.local`, where it exists and is run.
+    pub rc_local: Option<String>,
+    /// Programs that replctl needs there and that are missing.
+    pub missing: Vec<String>,
+}
+
+/// Who listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Listener {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// A process whose working directory is the node's data directory.
+    Ours,
+    /// Another process, as far as it could be seen.
+    Foreign(String),
+}
+
+/// What the disk holds of a node's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum StoredData {
+    /// No file.
+    #[default]
+    Nothing,
+    /// A snapshot without a key.
+    Empty,
+    /// Keys, or something that may be keys.
+    Keys,
+}
+
+/// A configuration file, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// The digests in its comment; `None`: replctl did not write it.
+    pub stamp: Option<Stamp>,
+    /// The role it gives.
+    pub role: PersistedRole,
+    /// Its directives, without passwords.
+    pub directives: Vec<Directive>,
+    /// Mode and owner.
+    pub ownership: Ownership,
+}
+
+/// Mode and owner of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ownership {
+    /// The permission bits.
+    pub mode: u32,
+    /// Numeric id.
+    pub uid: u32,
+}

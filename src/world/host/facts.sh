@@ -1,0 +1,76 @@
+# What replctl wants to know of a host, in one go. POSIX sh; only what busybox has. It changes nothing.
+# $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file
+# Every line is `key=hex`, so that no file name, log line or host name can be taken for another key. The last line is `end=`.
+LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
+d=$1 port=$2 user=$3 unit=$4 dump=$5
+hex() { od -An -v -tx1 | tr -d ' \n'; }
+p() { printf '%s=' "$1"; printf '%s' "$2" | hex; echo; }
+f() { if [ -f "$2" ] && [ -r "$2" ]; then printf '%s=' "$1"; head -c "${3:-262144}" <"$2" | hex; echo; fi; }
+near() { n=$1; while [ ! -e "$n" ] && [ "$n" != / ]; do n=$(dirname "$n"); done; printf '%s' "$n"; }
+
+p arch "$(uname -m)"; p kernel "$(uname -r)"; p host "$(uname -n)"
+p uid "$(id -u)"; p login "$(id -un)"; p epoch "$(date +%s)"
+if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then p systemd 1; fi
+if u=$(id -u "$user" 2>/dev/null); then p user_uid "$u"; fi
+for t in awk chmod chown head ln mkdir mv rm sha256sum sleep tail; do
+  command -v $t >/dev/null 2>&1 || p missing $t
+done
+
+w=1
+for x in "$d/$port/conf" "$d/server"; do
+  n=$(near "$x"); if [ ! -d "$n" ] || [ ! -w "$n" ]; then w=0; fi
+done
+p writable $w
+p free_kb "$(df -Pk "$(near "$d")" 2>/dev/null | awk 'END { print $(NF-2) }')"
+p memory_kb "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo 2>/dev/null)"
+p overcommit "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)"
+p thp "$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
+
+for s in "$d"/server/*/redis-server; do
+  b=${s%/redis-server}; b=${b##*/}
+  if [ -f "$s" ] && [ "$b" != current ]; then p server "$b $(sha256sum <"$s" | cut -d' ' -f1)"; fi
+done
+if [ -L "$d/server/current" ]; then p current "$(readlink "$d/server/current")"; fi
+for b in redis-server valkey-server; do
+  if x=$(command -v $b 2>/dev/null); then p package "$x"; break; fi
+done
+for m in apt-get dnf yum apk zypper; do
+  if command -v $m >/dev/null 2>&1; then p manager $m; break; fi
+done
+
+c=$d/$port/conf/redis.cnf
+if [ -f "$c" ]; then
+  p config_owner "$(ls -ldn "$c" | awk '{ print $1, $3 }')"
+  if [ -r "$c" ]; then
+    # Passwords never leave the host.
+    printf 'config='; grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass)[\"']?[[:space:]]" <"$c" | head -c 262144 | hex; echo
+  fi
+fi
+for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do
+  if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
+done
+f dump "$d/$port/$dump" 4096
+if [ -d "$d/$port" ]; then
+  p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null | head -n 1)"
+  p data_real "$(cd "$d/$port" 2>/dev/null && pwd -P)"
+fi
+
+f unit "/etc/systemd/system/$unit"
+if command -v systemctl >/dev/null 2>&1; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
+f hosts /etc/hosts
+if [ -x /etc/rc.local ]; then f rc_local /etc/rc.local; fi
+
+hexport=$(printf ':%04X' "$port")
+inodes=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p="$hexport" '$4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }')
+if [ -n "$inodes" ]; then
+  p listening 1
+  pid=$(ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v list="$inodes" '
+    BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1 }
+    /^\/proc\// { split($0, b, "/"); pid = b[3] }
+    ($NF in want) { print pid; exit }')
+  if [ -n "$pid" ]; then
+    p pid "$pid"; p exe "$(readlink "/proc/$pid/exe" 2>/dev/null)"; p cwd "$(readlink "/proc/$pid/cwd" 2>/dev/null)"
+    p command "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"
+  fi
+fi
+p end ""

@@ -1,0 +1,80 @@
+//! A host as `setup` sees it: one look ([`facts`]) and the actions ([`act`]). It decides nothing; what is done was planned.
+//!
+//! It reaches the host through [`Shell`] alone: commands for a POSIX shell and files. Secrets travel as file contents or standard input, never as arguments.
+
+mod act;
+mod facts;
+mod files;
+mod install;
+mod launch;
+
+pub use act::{Supplies, act};
+pub use facts::facts;
+pub use launch::{start, stop};
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Told how many bytes of an upload have gone.
+pub type Progress = Box<dyn Fn(u64) + Send>;
+
+/// A way to run commands on a host and to put files there.
+pub trait Shell: Sync {
+    /// Runs a command line of the login shell. `Err` is the way there that failed, in one sentence; a command that fails is `Ok` with its status.
+    fn run(&self, command: &str, stdin: Vec<u8>, root: bool, timeout: Duration) -> impl Future<Output = Result<Ran, String>> + Send;
+
+    /// Puts a file at `path`, complete or not at all.
+    fn upload(&self, data: Arc<Vec<u8>>, path: &str, mode: u32, root: bool, progress: Progress) -> impl Future<Output = Result<(), String>> + Send;
+
+    /// Whether commands can be run as root.
+    fn can_root(&self) -> bool;
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit status; 128 and more where a signal ended it.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// A shell command line that runs `script` with these arguments, whatever they contain.
+fn command_line(script: &str, args: &[&str]) -> String {
+    let mut out = format!("sh -c {} replctl", single_quoted(script));
+    for arg in args {
+        out.push(' ');
+        out.push_str(&single_quoted(arg));
+    }
+    out
+}
+
+fn single_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\0', "").replace('\'', "'\\''"))
+}
+
+/// Runs a script, as root where that is possible; its standard output, or one sentence with the last lines of what it said.
+async fn script(shell: &impl Shell, script: &str, args: &[&str], stdin: Vec<u8>, timeout: Duration) -> Result<String, String> {
+    let ran = shell.run(&command_line(script, args), stdin, shell.can_root(), timeout).await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if ran.status == 0 {
+        return Ok(text(&ran.stdout));
+    }
+    let said = [text(&ran.stderr), text(&ran.stdout)].into_iter().find(|s| !s.trim().is_empty());
+    Err(match said {
+        Some(said) => last_lines(&said, 12),
+        None => format!("it ended with status {} and said nothing", ran.status),
+    })
+}
+
+/// The last `count` lines that are not empty, joined by line feeds.
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests;
