@@ -35,7 +35,11 @@ pub fn run(args: &cli::Completions) -> Result<()> {
         };
         completer
             .write_registration("COMPLETE", NAME, NAME, NAME, &mut script)
-            .map_err(|e| Problem::new("the completion script cannot be made").cause(e).exit(Exit::Failed))?;
+            .map_err(|e| {
+                Problem::new("the completion script cannot be made")
+                    .cause(e)
+                    .exit(Exit::Failed)
+            })?;
     }
     output::result(String::from_utf8_lossy(&script).trim_end());
     Ok(())
@@ -43,7 +47,14 @@ pub fn run(args: &cli::Completions) -> Result<()> {
 
 /// Writes one man page a command into `directory`.
 pub fn man(args: &cli::Man) -> Result<()> {
-    let failed = |e: std::io::Error| Problem::new(format!("{}: the man pages cannot be written", args.directory.display())).cause(e).exit(Exit::Failed);
+    let failed = |e: std::io::Error| {
+        Problem::new(format!(
+            "{}: the man pages cannot be written",
+            args.directory.display()
+        ))
+        .cause(e)
+        .exit(Exit::Failed)
+    };
     std::fs::create_dir_all(&args.directory).map_err(failed)?;
     let command = Cli::command().disable_help_subcommand(true);
     clap_mangen::generate_to(command, &args.directory).map_err(failed)
@@ -51,10 +62,19 @@ pub fn man(args: &cli::Man) -> Result<()> {
 
 /// The nodes of the inventory, replicas first. No network, no questions, no error: completion that complains is worse than none.
 pub fn promotable() -> Vec<CompletionCandidate> {
-    let Some(inventory) = named(std::env::args_os().collect()) else { return Vec::new() };
-    let (primary, replicas): (Vec<_>, Vec<_>) = inventory.nodes.iter().partition(|n| n.replicaof.is_none());
-    let candidates = replicas.into_iter().chain(primary).map(|n| CompletionCandidate::new(&n.name.0).help(Some(n.address.to_string().into())));
-    candidates.enumerate().map(|(i, c)| c.display_order(Some(i))).collect()
+    let Some(inventory) = named(std::env::args_os().collect()) else {
+        return Vec::new();
+    };
+    let (primary, replicas): (Vec<_>, Vec<_>) =
+        inventory.nodes.iter().partition(|n| n.replicaof.is_none());
+    let candidates = replicas
+        .into_iter()
+        .chain(primary)
+        .map(|n| CompletionCandidate::new(&n.name.0).help(Some(n.address.to_string().into())));
+    candidates
+        .enumerate()
+        .map(|(i, c)| c.display_order(Some(i)))
+        .collect()
 }
 
 /// The inventory that the command line being completed means.
@@ -65,11 +85,14 @@ fn named(words: Vec<OsString>) -> Option<Inventory> {
         let text = word.to_string_lossy().into_owned();
         if text == "-i" || text == "--inventory" {
             given = words.next().map(PathBuf::from);
-        } else if let Some(path) = text.strip_prefix("--inventory=").or_else(|| text.strip_prefix("-i")) {
+        } else if let Some(path) = text
+            .strip_prefix("--inventory=")
+            .or_else(|| text.strip_prefix("-i"))
+        {
             given = Some(PathBuf::from(path));
         }
     }
-    let path = given.or_else(crate::world::inventory::usual_place)?;
+    let path = given.or_else(|| crate::world::inventory::find(None).ok())?;
     read(&path)
 }
 

@@ -21,15 +21,26 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
             accept.push(what);
         }
     }
-    let operation = Promote { node: args.node.as_str().into(), accept };
+    let operation = Promote {
+        node: args.node.as_str().into(),
+        accept,
+    };
     if !args.abandon_unfinished {
         no_unfinished(world.store.unfinished())?;
     }
-    let asked = Asked { yes: args.yes, dry_run: args.dry_run, verbose: global.verbose, concurrency: global.concurrency.into() };
+    let asked = Asked {
+        yes: args.yes,
+        dry_run: args.dry_run,
+        verbose: global.verbose,
+        concurrency: global.concurrency.into(),
+    };
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing => {
-            output::result(&format!("Nothing to do: {} is the primary, and everything that answers follows it.", output::escape(&args.node)));
+            output::result(&format!(
+                "Nothing to do: {} is the primary, and everything that answers follows it.",
+                output::escape(&args.node)
+            ));
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -46,8 +57,17 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
 
 /// Prints the proof, where there is a new primary to speak of.
 pub fn report(operation: &Promote, finished: &operate::Finished, after: &Topology, json: bool) {
-    let proof = proof::proof(&finished.id, operation, &finished.plan, &finished.passed, &finished.outcome, after);
-    let reached = after.get(&operation.node).is_some_and(crate::topology::Node::is_primary);
+    let proof = proof::proof(
+        &finished.id,
+        operation,
+        &finished.plan,
+        &finished.passed,
+        &finished.outcome,
+        after,
+    );
+    let reached = after
+        .get(&operation.node)
+        .is_some_and(crate::topology::Node::is_primary);
     if json {
         output::result(&output::json::document("promote", &proof));
     } else if reached {
@@ -63,8 +83,17 @@ async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
 
 /// An operation that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one.
 fn no_unfinished(unfinished: Option<Record>) -> Result<()> {
-    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_))) else { return Ok(()) };
-    Err(Problem::new(format!("`{}` stopped half-way and comes first; nothing was touched", record.id))
-        .hint(format!("replctl resume {0}, or: replctl rollback {0} (to leave it as it is: --abandon-unfinished)", record.id))
-        .exit(Exit::Refused))
+    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
+    else {
+        return Ok(());
+    };
+    Err(Problem::new(format!(
+        "`{}` stopped half-way and comes first; nothing was touched",
+        record.id
+    ))
+    .hint(format!(
+        "replctl resume {0}, or: replctl rollback {0} (to leave it as it is: --abandon-unfinished)",
+        record.id
+    ))
+    .exit(Exit::Refused))
 }

@@ -105,6 +105,11 @@ pub enum Action {
     },
     /// A step of `setup` on the node's host.
     Host(HostAction),
+    /// Wait until the server answers.
+    AwaitAnswer {
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
     ProveWrite {
         /// The replicas.
@@ -122,6 +127,7 @@ impl Action {
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
+            | Self::AwaitAnswer { .. }
             | Self::ProveWrite { .. } => false,
             Self::PauseWrites { .. }
             | Self::ResumeWrites
@@ -183,6 +189,7 @@ impl fmt::Display for Action {
             ),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::Host(action) => action.fmt(f),
+            Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {
                 write!(
                     f,

@@ -7,6 +7,9 @@ pub mod failover;
 pub mod host;
 pub mod preflight;
 pub mod promote;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod promote_tests;
 
 pub use action::Action;
 

@@ -3,8 +3,8 @@
 use super::bounded::Stream;
 use super::connections::Connections;
 use super::observe::{self, Reach};
-use super::resp::{Conn, tcp};
-use super::ssh::{Host, Options, Run, Ssh, SshError};
+use super::resp::tcp;
+use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::trouble::trouble;
 use super::{persisted, secret};
 use crate::error::{Error, Exit, Problem, Result};
@@ -21,8 +21,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the whole way to a host may take when only its file is to be read or its reach to be known.
+/// How long the whole way to a host may take when only its file is to be read or its reach to be known, and nobody is asked anything.
 const HOST_LOOK: Duration = Duration::from_secs(6);
+/// The same, where the operator may be asked for a passphrase.
+const ASKED_LOOK: Duration = Duration::from_secs(300);
 
 /// The world of one run.
 pub struct World {
@@ -37,6 +39,7 @@ pub struct World {
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     concurrency: usize,
+    host_look: Duration,
 }
 
 /// How a world is entered.
@@ -59,28 +62,51 @@ impl World {
             Auth::Password(source) => Some(secret::read(source, &base, entry.ask).await?),
         };
         let store = Store::open(&inventory.name)?;
-        let options = Options { accept_new_host_keys: entry.accept_new_host_keys, ask: entry.ask, ..Options::default() };
+        let terminal = entry
+            .ask
+            .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
+        let options = Options {
+            accept_new_host_keys: entry.accept_new_host_keys,
+            ask: terminal,
+            ..Options::default()
+        };
         let ssh = Ssh::new(options);
         let inventory = Arc::new(inventory);
-        let way = Arc::new(Way { inventory: inventory.clone(), ssh: ssh.clone() });
+        let way = Arc::new(Way {
+            inventory: inventory.clone(),
+            ssh: ssh.clone(),
+        });
         let secret = password.clone();
         let open = move |node: NodeName| {
             let (way, secret) = (way.clone(), secret.clone());
             let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
                 let Some(spec) = way.inventory.get(&node) else {
-                    return Err(trouble(TroubleKind::Other, format!("the inventory has no node `{node}`")));
+                    return Err(trouble(
+                        TroubleKind::Other,
+                        format!("the inventory has no node `{node}`"),
+                    ));
                 };
                 observe::connect(way.as_ref(), spec, secret.as_ref()).await
             });
             opened
         };
         let connections = Connections::new(Box::new(open));
-        Ok(Self { inventory, store, password, connections, ssh, screen: Mutex::default(), concurrency: entry.concurrency })
+        Ok(Self {
+            inventory,
+            store,
+            password,
+            connections,
+            ssh,
+            screen: Mutex::default(),
+            concurrency: entry.concurrency,
+            host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
+        })
     }
 
     /// Looks at every node's server, and over SSH at what its file says of its role.
     pub async fn observe(&self) -> Topology {
-        let (mut topology, files) = futures::future::join(self.observe_servers(), self.persisted()).await;
+        let (mut topology, files) =
+            futures::future::join(self.observe_servers(), self.persisted()).await;
         for node in &mut topology.nodes {
             node.persisted = files.get(&node.name).cloned();
         }
@@ -89,59 +115,102 @@ impl World {
 
     /// Looks at every node's server only.
     pub async fn observe_servers(&self) -> Topology {
-        let way = Way { inventory: self.inventory.clone(), ssh: self.ssh.clone() };
-        observe::topology(&self.inventory, self.password.as_ref(), &way, self.concurrency).await
+        let way = Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        };
+        observe::topology(
+            &self.inventory,
+            self.password.as_ref(),
+            &way,
+            self.concurrency,
+        )
+        .await
     }
 
     async fn persisted(&self) -> BTreeMap<NodeName, crate::topology::PersistedRole> {
         let looks = self.inventory.nodes.iter().map(|spec| async {
-            let look = tokio::time::timeout(HOST_LOOK, persisted::of(self, spec)).await;
-            let role = look.unwrap_or_else(|_| crate::topology::PersistedRole::Unknown("its host does not answer over SSH".to_owned()));
+            let look = tokio::time::timeout(self.host_look, persisted::of(self, spec)).await;
+            let role = look.unwrap_or_else(|_| {
+                crate::topology::PersistedRole::Unknown(
+                    "its host does not answer over SSH".to_owned(),
+                )
+            });
             (spec.name.clone(), role)
         });
-        futures::stream::iter(looks).buffer_unordered(self.concurrency).collect().await
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency)
+            .collect()
+            .await
     }
 
     /// Whether the hosts of the nodes that do not answer can be worked on.
     pub async fn access(&self, topology: &Topology) -> BTreeMap<NodeName, Access> {
-        let silent: Vec<&Node> = topology.nodes.iter().filter(|n| n.server().is_none()).collect();
+        let silent: Vec<&Node> = topology
+            .nodes
+            .iter()
+            .filter(|n| n.server().is_none())
+            .collect();
         let looks = silent.into_iter().map(|node| async {
-            let access = match tokio::time::timeout(HOST_LOOK, self.host(&node.name)).await {
+            let access = match tokio::time::timeout(self.host_look, self.host(&node.name)).await {
                 Ok(Ok(_)) => Access::Yes,
-                Ok(Err(error)) => Access::No(error.to_string()),
-                Err(_) => Access::No(format!("no answer within {} s", HOST_LOOK.as_secs())),
+                Ok(Err(error)) => Access::No(error.brief()),
+                Err(_) => Access::No(format!("no answer within {} s", self.host_look.as_secs())),
             };
             (node.name.clone(), access)
         });
-        futures::stream::iter(looks).buffer_unordered(self.concurrency).collect().await
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency)
+            .collect()
+            .await
     }
 
     /// The session with a node's host.
     pub async fn host(&self, node: &NodeName) -> Result<Arc<Host>, SshError> {
-        let Some(spec) = self.inventory.get(node) else { return Err(SshError::unknown_node(node)) };
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(SshError::new(
+                SshErrorKind::Config,
+                format!("the inventory has no node `{node}`"),
+            ));
+        };
         host_of(&self.ssh, spec).await
     }
 
     /// Opens connections to `nodes` and says what they are called there.
     pub async fn connect(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
         let opened = self.connections.several(nodes).await;
-        opened.into_iter().filter_map(|(node, conn)| Some((node, conn.client_id()?))).collect()
+        opened
+            .into_iter()
+            .filter_map(|(node, conn)| Some((node, conn.client_id()?)))
+            .collect()
     }
 
     /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees that their servers answer.
     pub async fn settle(&self, connections: &[(NodeName, u64)]) -> Result<()> {
         let settled = join_all(connections.iter().map(|(node, id)| async move {
-            (node, super::replication::settle(&self.connections, node, Some(*id)).await)
+            (
+                node,
+                super::replication::settle(&self.connections, node, Some(*id)).await,
+            )
         }))
         .await;
         let mut problems = Vec::new();
         for (node, result) in settled {
             if let Err(why) = result {
-                let what = format!("`{node}` cannot be asked what became of the operation; nothing was touched");
+                let what = format!(
+                    "`{node}` cannot be asked what became of the operation; nothing was touched"
+                );
                 problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished"));
             }
         }
-        if problems.is_empty() { Ok(()) } else { Err(Error { problems, exit: Exit::Stopped }) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error {
+                problems,
+                exit: Exit::Stopped,
+            })
+        }
     }
 
     /// Shows the progress of transfers there.
@@ -172,8 +241,21 @@ impl Reach for Way {
                 Ok(stream) => Ok(Box::new(stream)),
                 Err(direct) => match direct.kind {
                     // Only what a network between us and the host can cause is worth another way.
-                    TroubleKind::NoAnswer | TroubleKind::NoRoute => self.tunnel(node).await.map_err(|_| direct),
-                    _ => Err(direct),
+                    TroubleKind::NoAnswer | TroubleKind::NoRoute => {
+                        self.tunnel(node).await.map_err(|_| direct)
+                    }
+                    TroubleKind::Refused
+                    | TroubleKind::Frozen
+                    | TroubleKind::NameUnknown
+                    | TroubleKind::PasswordMissing
+                    | TroubleKind::PasswordRefused
+                    | TroubleKind::Forbidden
+                    | TroubleKind::ProtectedMode
+                    | TroubleKind::TooManyClients
+                    | TroubleKind::Busy
+                    | TroubleKind::NotRedis
+                    | TroubleKind::Ssh
+                    | TroubleKind::Other => Err(direct),
                 },
             },
         }
@@ -182,19 +264,31 @@ impl Reach for Way {
 
 impl Way {
     async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.to_string());
+        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
         let host = host_of(&self.ssh, node).await.map_err(failed)?;
-        let stream = host.tunnel(&node.address.host, node.address.port).await.map_err(|e| {
-            let kind = if e.is_refused() { TroubleKind::Refused } else { TroubleKind::Ssh };
-            trouble(kind, e.to_string())
-        })?;
+        let stream = host
+            .tunnel(&node.address.host, node.address.port)
+            .await
+            .map_err(|e| {
+                let kind = if e.kind == SshErrorKind::Refused {
+                    TroubleKind::Refused
+                } else {
+                    TroubleKind::Ssh
+                };
+                trouble(kind, e.brief())
+            })?;
         Ok(Box::new(stream))
     }
 }
 
 /// A server on loopback whose host is another machine.
 fn its_own_loopback(node: &NodeSpec) -> bool {
-    address::is_loopback(&node.address.host) && node.ssh.host.as_deref().is_some_and(|h| !address::is_loopback(h))
+    address::is_loopback(&node.address.host)
+        && node
+            .ssh
+            .host
+            .as_deref()
+            .is_some_and(|h| !address::is_loopback(h))
 }
 
 async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
@@ -204,6 +298,9 @@ async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
 
 /// A command that must end within seconds.
 pub fn short(root: bool) -> Run {
-    Run { stdin: Vec::new(), root, timeout: Duration::from_secs(10) }
+    Run {
+        stdin: Vec::new(),
+        root,
+        timeout: Duration::from_secs(10),
+    }
 }
-

@@ -239,7 +239,7 @@ async fn node(spec: &NodeSpec, password: Option<&SecretString>, reach: &impl Rea
 }
 
 /// The IP addresses behind a node's names. A name that does not resolve here may do so elsewhere: it adds nothing.
-async fn resolve(spec: &NodeSpec) -> Vec<String> {
+pub async fn resolve(spec: &NodeSpec) -> Vec<String> {
     let hosts = BTreeSet::from([&spec.address.host, &spec.announced().host]);
     let found = join_all(hosts.into_iter().map(|host| lookup(host, LOOKUP))).await;
     let ips: BTreeSet<IpAddr> = found.into_iter().flatten().flatten().collect();

@@ -25,7 +25,10 @@ pub async fn answer(connections: &Connections, node: &NodeName, within_ms: u64) 
             Err(failure) => failure.why,
         };
         if begun.elapsed() >= Duration::from_millis(within_ms) {
-            return Err(Failure::none(format!("it does not answer after {} s: {why}", within_ms / 1000)));
+            return Err(Failure::none(format!(
+                "it does not answer after {} s: {why}",
+                within_ms / 1000
+            )));
         }
         tokio::time::sleep(CALM).await;
     }
@@ -40,28 +43,47 @@ pub async fn write(connections: &Connections, node: &NodeName, replicas: &[NodeN
     set.arg(&key).arg(&value).arg("PX").arg(PROBE_LIFE_MS);
     let begun = Instant::now();
     ask(&conn, &set).await?;
-    let waits = replicas.iter().map(|replica| arrived(connections, replica, &key, &value));
-    let failures: Vec<String> =
-        futures::future::join_all(waits).await.into_iter().filter_map(|r| r.err().map(|f: Failure| f.why)).collect();
+    let waits = replicas
+        .iter()
+        .map(|replica| arrived(connections, replica, &key, &value));
+    let failures: Vec<String> = futures::future::join_all(waits)
+        .await
+        .into_iter()
+        .filter_map(|r| r.err().map(|f: Failure| f.why))
+        .collect();
     let took = begun.elapsed();
     let removed = ask(&conn, cmd("DEL").arg(&key)).await;
     if !failures.is_empty() {
         return Err(Failure::none(failures.join("; ")));
     }
     removed?;
-    Ok(seen(format!("a write was read on {} replicas after {:.1} ms", replicas.len(), took.as_secs_f64() * 1e3)))
+    Ok(seen(format!(
+        "a write was read on {} replicas after {:.1} ms",
+        replicas.len(),
+        took.as_secs_f64() * 1e3
+    )))
 }
 
-async fn arrived(connections: &Connections, replica: &NodeName, key: &str, value: &str) -> Result<(), Failure> {
+async fn arrived(
+    connections: &Connections,
+    replica: &NodeName,
+    key: &str,
+    value: &str,
+) -> Result<(), Failure> {
     let conn = connections.get(replica).await?;
     let begun = Instant::now();
     loop {
-        let reply = ask(&conn, cmd("GET").arg(key)).await.map_err(|f| Failure::none(format!("`{replica}`: {}", f.why)))?;
+        let reply = ask(&conn, cmd("GET").arg(key))
+            .await
+            .map_err(|f| Failure::none(format!("`{replica}`: {}", f.why)))?;
         if matches!(&reply, Value::BulkString(bytes) if bytes == value.as_bytes()) {
             break;
         }
         if begun.elapsed() >= PROBE {
-            return Err(Failure::none(format!("`{replica}` did not get a write within {} s", PROBE.as_secs())));
+            return Err(Failure::none(format!(
+                "`{replica}` did not get a write within {} s",
+                PROBE.as_secs()
+            )));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -75,6 +97,8 @@ async fn refuses(conn: &Conn, replica: &NodeName, key: &str) -> Result<(), Failu
     match conn.call(&set, REPLY).await {
         Err(trouble) if trouble.detail.contains("READONLY") => Ok(()),
         Err(trouble) => Err(Failure::none(format!("`{replica}`: {}", trouble.detail))),
-        Ok(_) => Err(Failure::none(format!("`{replica}` takes writes although it is a replica (replica-read-only no)"))),
+        Ok(_) => Err(Failure::none(format!(
+            "`{replica}` takes writes although it is a replica (replica-read-only no)"
+        ))),
     }
 }

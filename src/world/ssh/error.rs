@@ -92,6 +92,14 @@ impl SshError {
         self
     }
 
+    /// One phrase for use inside another sentence: what, and the last of its causes.
+    pub fn brief(&self) -> String {
+        self.causes.last().map_or_else(
+            || self.what.clone(),
+            |cause| format!("{}: {cause}", self.what),
+        )
+    }
+
     /// The form in which it is printed. What a host sent is not escaped here: printing does that.
     pub fn problem(&self) -> Problem {
         Problem {
