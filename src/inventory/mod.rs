@@ -10,6 +10,7 @@ mod place;
 mod section;
 mod server;
 mod ssh;
+pub mod template;
 #[cfg(test)]
 mod tests;
 

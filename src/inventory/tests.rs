@@ -131,9 +131,12 @@ fn the_examples_comments_are_true() {
         };
         match section.as_str() {
             "[deployment]" => drop(one(&line, "")),
-            "[[node]]" if line.starts_with("name") || line.starts_with("address") => {
-                drop(one("", ""))
-            }
+            "[[node]]" if line.starts_with("name") => drop(good(&format!(
+                "[deployment]\nname = \"x\"\n[[node]]\n{line}\naddress = \"::1\""
+            ))),
+            "[[node]]" if line.starts_with("address") => drop(good(&format!(
+                "[deployment]\nname = \"x\"\nauth = \"none\"\n[[node]]\nname = \"a\"\n{line}"
+            ))),
             "[[node]]" if line.starts_with("replicaof") => {
                 drop(one(
                     "",

@@ -1,0 +1,4 @@
+//! Everything outside the program: files, names, secrets, servers, hosts.
+
+pub mod inventory;
+pub mod secret;
