@@ -9,6 +9,7 @@ pub mod parse;
 mod place;
 mod section;
 mod server;
+mod source;
 mod ssh;
 pub mod template;
 #[cfg(test)]

@@ -70,6 +70,11 @@ fn the_example_is_the_address_table() {
             ("slave2", "192.168.0.140:6379".to_owned(), Some("master")),
         ]
     );
+}
+
+#[test]
+fn the_examples_settings_reach_every_node() {
+    let inventory = good(EXAMPLE);
     for node in &inventory.nodes {
         assert_eq!(
             node.ssh,
