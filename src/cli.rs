@@ -47,7 +47,7 @@ pub struct Global {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write an inventory, asking for what is not given
+    /// Write an inventory from the nodes given, or by asking
     Init(Init),
     /// Take bare hosts to a running, verified deployment
     #[command(visible_alias = "deploy")]

@@ -9,7 +9,9 @@ pub mod parse;
 mod place;
 mod section;
 mod server;
+mod source;
 mod ssh;
+pub mod template;
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use crate::topology::{Address, NodeName};
 use toml::de::DeTable;
 
 /// The servers' own default port.
-const PORT: u16 = 6379;
+pub const PORT: u16 = 6379;
 
 const KEYS: [&str; 13] = [
     "name",
@@ -75,7 +75,7 @@ pub fn read<'a>(
         |name| format!("node `{name}`"),
     );
     let section = Section::new(table, at, format!("of {called}"));
-    section.only(problems, &KEYS, |key| elsewhere(key));
+    section.only(problems, &KEYS, elsewhere);
     let name = name(&section, problems);
     let port = section.number(problems, "port", 1, u32::from(u16::MAX));
     let port = port.and_then(|found| u16::try_from(found.value).ok());
@@ -230,14 +230,14 @@ fn address(
     }
     let found = place(section, problems, "address")?;
     let (host, inside) = found.value;
-    if let (Some(inside), Some(port), Some(at)) = (inside, port, section.place_of("port")) {
-        if inside != port {
-            let what = format!(
-                "`port` {} is {port}, and its `address` says {inside}",
-                section.called
-            );
-            problems.hinted(at, what, "keep one of them");
-        }
+    if let (Some(inside), Some(port), Some(at)) = (inside, port, section.place_of("port"))
+        && inside != port
+    {
+        let what = format!(
+            "`port` {} is {port}, and its `address` says {inside}",
+            section.called
+        );
+        problems.hinted(at, what, "keep one of them");
     }
     Some(Found {
         value: Address::new(host, inside.or(port).unwrap_or(PORT)),

@@ -251,9 +251,9 @@ impl<'a> Section<'a> {
         );
         let at = value.span().start;
         if hint.is_empty() {
-            problems.add(at, what)
+            problems.add(at, what);
         } else {
-            problems.hinted(at, what, hint)
+            problems.hinted(at, what, hint);
         }
     }
 }

@@ -70,6 +70,11 @@ fn the_example_is_the_address_table() {
             ("slave2", "192.168.0.140:6379".to_owned(), Some("master")),
         ]
     );
+}
+
+#[test]
+fn the_examples_settings_reach_every_node() {
+    let inventory = good(EXAMPLE);
     for node in &inventory.nodes {
         assert_eq!(
             node.ssh,
@@ -131,9 +136,12 @@ fn the_examples_comments_are_true() {
         };
         match section.as_str() {
             "[deployment]" => drop(one(&line, "")),
-            "[[node]]" if line.starts_with("name") || line.starts_with("address") => {
-                drop(one("", ""))
-            }
+            "[[node]]" if line.starts_with("name") => drop(good(&format!(
+                "[deployment]\nname = \"x\"\n[[node]]\n{line}\naddress = \"::1\""
+            ))),
+            "[[node]]" if line.starts_with("address") => drop(good(&format!(
+                "[deployment]\nname = \"x\"\nauth = \"none\"\n[[node]]\nname = \"a\"\n{line}"
+            ))),
             "[[node]]" if line.starts_with("replicaof") => {
                 drop(one(
                     "",

@@ -30,7 +30,7 @@ fn answers(text: &str) {
                 for _ in 0..inventory.nodes.len() {
                     match &at.replicaof {
                         Some(upstream) => {
-                            at = inventory.get(upstream).expect("the upstream is a node")
+                            at = inventory.get(upstream).expect("the upstream is a node");
                         }
                         None => break,
                     }
@@ -143,13 +143,12 @@ proptest! {
 
     #[test]
     fn any_tree(upstreams in prop::collection::vec(prop::option::of(0usize..9), 1..9)) {
-        let mut text = String::from("[deployment]\nname = \"x\"\n");
-        for (index, upstream) in upstreams.iter().enumerate() {
-            text.push_str(&format!("[[node]]\nname = \"n{index}\"\naddress = \"127.0.0.{}\"\n", index + 1));
-            if let Some(upstream) = upstream {
-                text.push_str(&format!("replicaof = \"n{upstream}\"\n"));
-            }
-        }
+        let node = |(index, upstream): (usize, &Option<usize>)| {
+            let upstream = upstream.map_or_else(String::new, |upstream| format!("replicaof = \"n{upstream}\"\n"));
+            format!("[[node]]\nname = \"n{index}\"\naddress = \"127.0.0.{}\"\n{upstream}", index + 1)
+        };
+        let nodes: Vec<String> = upstreams.iter().enumerate().map(node).collect();
+        let text = format!("[deployment]\nname = \"x\"\n{}", nodes.concat());
         answers(&text);
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
     NodeSpec {
+        line: (1, 1),
         name: name.into(),
         address: Address::new(host, port),
         announce: None,
