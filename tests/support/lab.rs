@@ -319,10 +319,7 @@ fn base(maker: &'static str) -> &'static str {
 }
 
 fn able() -> Result<(), String> {
-    // SAFETY: geteuid(2) cannot fail.
-    #[allow(unsafe_code)]
-    let user = unsafe { libc::geteuid() };
-    if user != 0 {
+    if super::user_id() != 0 {
         return Err("hosts in a lab need root".to_owned());
     }
     if !["/usr/bin/mmdebstrap", "/usr/local/bin/mmdebstrap"]

@@ -51,6 +51,12 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The id of the user the tests run as.
+pub fn user_id() -> u32 {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").expect("/proc").uid()
+}
+
 /// The list of tests that did not run, which `make test` prints at its end: the test runner itself swallows such words.
 pub fn not_run_list() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run.txt")

@@ -12,10 +12,7 @@ const LAST: u16 = 31_999;
 
 /// A port of 127.0.0.1 that nothing listens on, and that no other test is given soon.
 pub fn free() -> u16 {
-    let path = std::env::temp_dir().join(format!(
-        "replctl-test-ports-{}",
-        std::env::var("USER").unwrap_or_default()
-    ));
+    let path = std::env::temp_dir().join(format!("replctl-test-ports-{}", super::user_id()));
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
