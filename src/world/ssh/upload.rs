@@ -3,7 +3,8 @@
 //!
 //! By SFTP where the login may write there itself; by `cat` where it has to be root through sudo, or the host has no SFTP.
 
-use super::conn::{Cancel, Stop, Until};
+use super::auth::is_broken;
+use super::conn::{Cancel, Conn, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
 use super::exec::Limit;
 use super::script::quote;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub(super) const CHUNK: usize = 1 << 20;
 /// How long checking, moving and removing may take.
 const FINISH_TIME: Duration = Duration::from_secs(60);
+/// How long SFTP may take to begin.
+const SFTP_TIME: Duration = Duration::from_secs(10);
 const REMOVE_TIME: Duration = Duration::from_secs(5);
 
 /// A file to be put on a host.
@@ -138,26 +141,19 @@ fn by_sftp(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), S
     })
 }
 
-/// An SFTP session; `None` where the host has none.
+/// An SFTP session; `None` where the host has none, or one that does not speak the protocol (rc files that print do that).
 fn begin_sftp(worker: &mut Worker, cancel: &Cancel) -> Result<Option<Sftp>, SshError> {
-    let until = Until::new(worker.stall(), cancel);
-    // The connection is seen to be alive first, so that a failure below is the host's answer and not an old session's end.
+    let until = Until::new(SFTP_TIME.min(worker.stall()), cancel);
+    // The connection is seen to be alive first, so that a failure below is the answer of the host's SFTP.
     drop(worker.channel(&until)?);
-    let shown = worker.shown();
     let conn = worker.conn()?;
     match conn.step(&until, ssh2::Session::sftp) {
         Ok(sftp) => Ok(Some(sftp)),
-        Err(Stop::Ssh(_)) if !conn.is_cut() => Ok(None),
-        Err(stop) => {
+        Err(Stop::Ssh(e)) if !is_broken(&e) => Ok(None),
+        Err(_) => {
+            // What is left of the attempt cannot be got rid of but with its session. Whatever is really wrong shows on the next one.
             conn.cut();
-            let failure = SshError::new(
-                SshErrorKind::Transfer,
-                format!("sftp on {shown} does not begin"),
-            );
-            Err(match stop {
-                Stop::Ssh(e) => failure.cause(words(&e)),
-                Stop::Late | Stop::Cancelled => failure,
-            })
+            Ok(None)
         }
     }
 }
@@ -215,7 +211,7 @@ fn write(
                 }
                 conn.wait(until.left());
             }
-            Err(e) => break Err(Written::Refused(e.to_string())),
+            Err(e) => break Err(why_not(conn, &e)),
         }
     };
     let until = Until::new(stall, upload.cancel);
@@ -232,6 +228,18 @@ fn write(
     }
     let closed = conn.step(&until, |_| file.close());
     result.and_then(|()| closed.map_err(Written::from))
+}
+
+/// The host's refusal, or a broken connection (which libssh2 tells by the session's last error only).
+fn why_not(conn: &mut Conn, error: &io::Error) -> Written {
+    let refused = ssh2::ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_SFTP_PROTOCOL);
+    match ssh2::Error::last_session_error(&conn.session) {
+        Some(last) if last.code() == refused => Written::Refused(error.to_string()),
+        Some(_) | None => {
+            conn.cut();
+            Written::Broken(error.to_string())
+        }
+    }
 }
 
 /// Checks what arrived and moves it over the target.
