@@ -3,10 +3,12 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod facts;
 pub mod failover;
 pub mod host;
 pub mod preflight;
 pub mod promote;
+pub mod setup;
 
 pub use action::Action;
 
