@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 /// The lines around a block; `owner` tells one deployment's from another's.
 fn markers(owner: &str) -> (String, String) {
-    (format!("# replctl {owner} begin"), format!("# replctl {owner} end"))
+    (
+        format!("# replctl {owner} begin"),
+        format!("# replctl {owner} end"),
+    )
 }
 
 /// The file with the block in it: in its old place, else before a final `exit` line, else at the end.
@@ -20,7 +23,11 @@ pub fn put(file: &str, owner: &str, lines: &[String]) -> String {
     }
     let at = final_exit(file).unwrap_or(file.len());
     let (head, tail) = file.split_at(at);
-    let gap = if head.is_empty() || head.ends_with('\n') { "" } else { "\n" };
+    let gap = if head.is_empty() || head.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     format!("{head}{gap}{block}{tail}")
 }
 
@@ -64,12 +71,19 @@ fn find(file: &str, owner: &str) -> Option<(usize, usize)> {
 fn final_exit(file: &str) -> Option<usize> {
     let last = file.trim_end();
     let at = last.rfind('\n').map_or(0, |i| i + 1);
-    last[at..].split_whitespace().next().filter(|word| *word == "exit").map(|_| at)
+    last[at..]
+        .split_whitespace()
+        .next()
+        .filter(|word| *word == "exit")
+        .map(|_| at)
 }
 
 /// The managed lines of `/etc/hosts`: address and name of every node that has an IP address.
 pub fn hosts_lines<'a>(nodes: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
-    nodes.filter(|(address, _)| address.parse::<core::net::IpAddr>().is_ok()).map(|(address, name)| format!("{address} {name}")).collect()
+    nodes
+        .filter(|(address, _)| address.parse::<core::net::IpAddr>().is_ok())
+        .map(|(address, name)| format!("{address} {name}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -79,19 +93,35 @@ mod tests {
     use proptest::prelude::*;
 
     fn lines() -> Vec<String> {
-        hosts_lines([("192.168.0.120", "master"), ("fd00::1", "slave1"), ("db.example", "slave2")].into_iter())
+        hosts_lines(
+            [
+                ("192.168.0.120", "master"),
+                ("fd00::1", "slave1"),
+                ("db.example", "slave2"),
+            ]
+            .into_iter(),
+        )
     }
 
     #[test]
     fn a_block_is_put_once_and_replaced_in_place() {
         let first = put("127.0.0.1 localhost", "orders", &lines());
-        assert_eq!(first, "127.0.0.1 localhost\n# replctl orders begin\n192.168.0.120 master\nfd00::1 slave1\n# replctl orders end\n");
+        assert_eq!(
+            first,
+            "127.0.0.1 localhost\n# replctl orders begin\n192.168.0.120 master\nfd00::1 slave1\n# replctl orders end\n"
+        );
         let more = format!("{first}10.0.0.1 other\n");
         assert_eq!(put(&more, "orders", &lines()), more);
         let changed = put(&more, "orders", &["1.2.3.4 x".to_owned()]);
-        assert_eq!(changed, "127.0.0.1 localhost\n# replctl orders begin\n1.2.3.4 x\n# replctl orders end\n10.0.0.1 other\n");
+        assert_eq!(
+            changed,
+            "127.0.0.1 localhost\n# replctl orders begin\n1.2.3.4 x\n# replctl orders end\n10.0.0.1 other\n"
+        );
         assert_eq!(get(&changed, "orders"), Some(vec!["1.2.3.4 x".to_owned()]));
-        assert_eq!(remove(&changed, "orders"), "127.0.0.1 localhost\n10.0.0.1 other\n");
+        assert_eq!(
+            remove(&changed, "orders"),
+            "127.0.0.1 localhost\n10.0.0.1 other\n"
+        );
         assert_eq!(get(&changed, "other"), None);
     }
 
@@ -105,7 +135,10 @@ mod tests {
     #[test]
     fn a_final_exit_stays_final() {
         let file = "#!/bin/sh -e\ntrue\nexit 0\n";
-        assert_eq!(put(file, "6379", &["start".to_owned()]), "#!/bin/sh -e\ntrue\n# replctl 6379 begin\nstart\n# replctl 6379 end\nexit 0\n");
+        assert_eq!(
+            put(file, "6379", &["start".to_owned()]),
+            "#!/bin/sh -e\ntrue\n# replctl 6379 begin\nstart\n# replctl 6379 end\nexit 0\n"
+        );
     }
 
     proptest! {

@@ -37,7 +37,9 @@ pub fn split(line: &str) -> Option<Vec<String>> {
     let mut chars = line.chars().peekable();
     loop {
         while chars.next_if(|c| c.is_whitespace()).is_some() {}
-        let Some(&first) = chars.peek() else { return Some(words) };
+        let Some(&first) = chars.peek() else {
+            return Some(words);
+        };
         let mut word = String::new();
         if first == '"' || first == '\'' {
             chars.next();
@@ -59,7 +61,11 @@ pub fn split(line: &str) -> Option<Vec<String>> {
     }
 }
 
-fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>, quote: char, word: &mut String) -> Option<()> {
+fn quoted(
+    chars: &mut std::iter::Peekable<std::str::Chars<'_>>,
+    quote: char,
+    word: &mut String,
+) -> Option<()> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4];
     loop {
@@ -136,7 +142,9 @@ pub fn value_text(value: &str) -> String {
 /// Bytes of a memory value such as `1gb`, `64mb`, `1000k`, as the server reads them. `None` where it is none.
 pub fn memory(value: &str) -> Option<u64> {
     let value = value.trim().to_ascii_lowercase();
-    let digits = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    let digits = value
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(value.len());
     let number: u64 = value.get(..digits)?.parse().ok()?;
     let unit = match value.get(digits..)? {
         "" | "b" => 1,
@@ -153,16 +161,24 @@ pub fn memory(value: &str) -> Option<u64> {
 
 /// The role that a file gives its server at the next start: the last `replicaof` (or `slaveof`) counts.
 pub fn persisted_role(directives: &[Directive]) -> PersistedRole {
-    let Some(last) = directives.iter().rev().find(|d| d.name == "replicaof" || d.name == "slaveof") else {
+    let Some(last) = directives
+        .iter()
+        .rev()
+        .find(|d| d.name == "replicaof" || d.name == "slaveof")
+    else {
         return PersistedRole::Primary;
     };
     match last.args.as_slice() {
-        [host, port] if host.eq_ignore_ascii_case("no") && port.eq_ignore_ascii_case("one") => PersistedRole::Primary,
+        [host, port] if host.eq_ignore_ascii_case("no") && port.eq_ignore_ascii_case("one") => {
+            PersistedRole::Primary
+        }
         [host, port] => match port.parse() {
             Ok(port) => PersistedRole::ReplicaOf(Address::new(host.clone(), port)),
             Err(_) => PersistedRole::Unknown(format!("`{}` has no usable port", last.name)),
         },
-        [] | [_] | [_, _, _, ..] => PersistedRole::Unknown(format!("`{}` wants a host and a port", last.name)),
+        [] | [_] | [_, _, _, ..] => {
+            PersistedRole::Unknown(format!("`{}` wants a host and a port", last.name))
+        }
     }
 }
 
@@ -192,7 +208,10 @@ mod tests {
     fn quotes_comments_and_repeats_are_read() {
         let text = "# x\n  port 6379\nSave 900 1\nsave 300 10\nlogfile \"/a b/\\x41\\n\"\nrename-command CONFIG ''\n\nbroken \"x\n";
         let got = parse(text);
-        let line = |name: &str, args: &[&str]| Directive { name: name.into(), args: args.iter().map(|a| (*a).to_owned()).collect() };
+        let line = |name: &str, args: &[&str]| Directive {
+            name: name.into(),
+            args: args.iter().map(|a| (*a).to_owned()).collect(),
+        };
         assert_eq!(
             got,
             [
@@ -210,9 +229,18 @@ mod tests {
     fn the_last_replicaof_counts() {
         let role = |text: &str| persisted_role(&parse(text));
         assert_eq!(role("port 1"), PersistedRole::Primary);
-        assert_eq!(role("slaveof a 1\nreplicaof b 2"), PersistedRole::ReplicaOf(Address::new("b", 2)));
-        assert_eq!(role("slaveof a 1\nreplicaof no one"), PersistedRole::Primary);
-        assert!(matches!(role("replicaof a 99999"), PersistedRole::Unknown(_)));
+        assert_eq!(
+            role("slaveof a 1\nreplicaof b 2"),
+            PersistedRole::ReplicaOf(Address::new("b", 2))
+        );
+        assert_eq!(
+            role("slaveof a 1\nreplicaof no one"),
+            PersistedRole::Primary
+        );
+        assert!(matches!(
+            role("replicaof a 99999"),
+            PersistedRole::Unknown(_)
+        ));
         assert!(matches!(role("replicaof a"), PersistedRole::Unknown(_)));
     }
 
@@ -232,7 +260,10 @@ mod tests {
     fn a_value_cannot_begin_a_new_line() {
         assert_eq!(value_text("900 1"), "900 1");
         assert_eq!(value_text(""), "\"\"");
-        assert_eq!(value_text("x\nreplicaof evil 1"), "\"x\\x0areplicaof evil 1\"");
+        assert_eq!(
+            value_text("x\nreplicaof evil 1"),
+            "\"x\\x0areplicaof evil 1\""
+        );
         assert_eq!(value_text("say \"hi"), "\"say \\\"hi\"");
     }
 

@@ -11,7 +11,10 @@ impl Paths {
     /// The places under `directory` (absolute) for the server on `port`.
     pub fn new(directory: &str, port: u16) -> Self {
         let trimmed = directory.trim_end_matches('/');
-        Self { directory: trimmed.to_owned(), port }
+        Self {
+            directory: trimmed.to_owned(),
+            port,
+        }
     }
 
     /// The deployment's directory, as in the inventory.

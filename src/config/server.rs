@@ -54,12 +54,17 @@ impl Stamp {
     /// The stamp of a file, wherever among its comments it has come to stand.
     pub fn of(text: &str) -> Option<Self> {
         text.lines().find_map(|line| {
-            let words: Vec<&str> = line.trim().strip_prefix("# replctl ")?.split_whitespace().collect();
+            let words: Vec<&str> = line
+                .trim()
+                .strip_prefix("# replctl ")?
+                .split_whitespace()
+                .collect();
             let is_digest = |w: &str| w.len() == 32 && w.bytes().all(|b| b.is_ascii_hexdigit());
             match words.as_slice() {
-                [fixed, settable] if is_digest(fixed) && is_digest(settable) => {
-                    Some(Self { fixed: (*fixed).to_owned(), settable: (*settable).to_owned() })
-                }
+                [fixed, settable] if is_digest(fixed) && is_digest(settable) => Some(Self {
+                    fixed: (*fixed).to_owned(),
+                    settable: (*settable).to_owned(),
+                }),
                 _ => None,
             }
         })
@@ -81,8 +86,12 @@ pub fn owned(name: &str) -> Option<&'static str> {
         "dir" | "pidfile" => Some("use `directory` of [server]"),
         "replicaof" => Some("use `replicaof` of the [[node]]"),
         "requirepass" | "masterauth" => Some("use `auth` of [deployment]"),
-        "daemonize" | "supervised" => Some("replctl sets it as the host's service manager needs it"),
-        "cluster-enabled" => Some("Redis Cluster is something else than replication, and replctl does not do it"),
+        "daemonize" | "supervised" => {
+            Some("replctl sets it as the host's service manager needs it")
+        }
+        "cluster-enabled" => {
+            Some("Redis Cluster is something else than replication, and replctl does not do it")
+        }
         _ => None,
     }
 }
@@ -90,24 +99,65 @@ pub fn owned(name: &str) -> Option<&'static str> {
 /// Whether a running server takes the directive by `CONFIG SET`. Not those that are protected (`dbfilename` from 7.0 on), or settable only in newer versions (`bind`).
 pub fn settable(name: &str) -> bool {
     const FIXED: &[&str] = &[
-        "always-show-logo", "appenddirname", "appendfilename", "aclfile", "bind", "bind-source-addr", "cluster-enabled", "daemonize", "databases", "dbfilename",
-        "dir", "disable-thp", "enable-debug-command", "enable-module-command", "enable-protected-configs", "include", "io-threads", "io-threads-do-reads",
-        "loadmodule", "logfile", "pidfile", "port", "rdbchecksum", "rename-command", "set-proc-title", "supervised", "syslog-enabled", "syslog-facility",
-        "syslog-ident", "tcp-backlog", "unixsocket", "unixsocketperm", "user",
+        "always-show-logo",
+        "appenddirname",
+        "appendfilename",
+        "aclfile",
+        "bind",
+        "bind-source-addr",
+        "cluster-enabled",
+        "daemonize",
+        "databases",
+        "dbfilename",
+        "dir",
+        "disable-thp",
+        "enable-debug-command",
+        "enable-module-command",
+        "enable-protected-configs",
+        "include",
+        "io-threads",
+        "io-threads-do-reads",
+        "loadmodule",
+        "logfile",
+        "pidfile",
+        "port",
+        "rdbchecksum",
+        "rename-command",
+        "set-proc-title",
+        "supervised",
+        "syslog-enabled",
+        "syslog-facility",
+        "syslog-ident",
+        "tcp-backlog",
+        "unixsocket",
+        "unixsocketperm",
+        "user",
     ];
     !FIXED.contains(&name)
 }
 
 /// The file of `node`. `upstream` is what it replicates from, as it reaches it; `None` for the primary.
-pub fn render(inventory: &Inventory, node: &NodeSpec, how: Supervision, upstream: Option<&Address>) -> Rendered {
+pub fn render(
+    inventory: &Inventory,
+    node: &NodeSpec,
+    how: Supervision,
+    upstream: Option<&Address>,
+) -> Rendered {
     let mut sections = defaults(inventory, node, how);
     let mut own = Vec::new();
     for (name, values) in node.config.iter().filter(|(name, _)| owned(name).is_none()) {
         let name = canonical(name);
         let lines = values.iter().map(|v| (name.clone(), value_text(v)));
-        match sections.iter_mut().find(|s| s.lines.iter().any(|(n, _)| *n == name)) {
+        match sections
+            .iter_mut()
+            .find(|s| s.lines.iter().any(|(n, _)| *n == name))
+        {
             Some(section) => {
-                let at = section.lines.iter().position(|(n, _)| *n == name).unwrap_or(0);
+                let at = section
+                    .lines
+                    .iter()
+                    .position(|(n, _)| *n == name)
+                    .unwrap_or(0);
                 section.lines.retain(|(n, _)| *n != name);
                 section.lines.splice(at..at, lines);
             }
@@ -115,11 +165,22 @@ pub fn render(inventory: &Inventory, node: &NodeSpec, how: Supervision, upstream
         }
     }
     if !own.is_empty() {
-        sections.push(Section { comment: "from the inventory", lines: own });
+        sections.push(Section {
+            comment: "from the inventory",
+            lines: own,
+        });
     }
-    let directives: Vec<(String, String)> = sections.iter().flat_map(|s| s.lines.iter().cloned()).collect();
-    let stamp = Stamp { fixed: digest(&directives, false), settable: digest(&directives, true) };
-    let mut text = format!("{stamp}\n# Written by replctl from the inventory: change it there and run `replctl setup`.\n");
+    let directives: Vec<(String, String)> = sections
+        .iter()
+        .flat_map(|s| s.lines.iter().cloned())
+        .collect();
+    let stamp = Stamp {
+        fixed: digest(&directives, false),
+        settable: digest(&directives, true),
+    };
+    let mut text = format!(
+        "{stamp}\n# Written by replctl from the inventory: change it there and run `replctl setup`.\n"
+    );
     for section in &sections {
         let _ = write!(text, "\n# {}\n", section.comment);
         for (name, value) in &section.lines {
@@ -127,22 +188,40 @@ pub fn render(inventory: &Inventory, node: &NodeSpec, how: Supervision, upstream
         }
     }
     if let Some(upstream) = upstream {
-        let _ = write!(text, "\n# the node this one replicates from; the server itself keeps this line up to date\n");
-        let _ = writeln!(text, "replicaof {} {}", quote(&upstream.host), upstream.port);
+        let _ = write!(
+            text,
+            "\n# the node this one replicates from; the server itself keeps this line up to date\n"
+        );
+        let _ = writeln!(
+            text,
+            "replicaof {} {}",
+            quote(&upstream.host),
+            upstream.port
+        );
     }
-    Rendered { text, stamp, directives }
+    Rendered {
+        text,
+        stamp,
+        directives,
+    }
 }
 
 /// The first 128 bits of SHA-256, in hex, over the lines of one kind.
 fn digest(directives: &[(String, String)], which: bool) -> String {
     let mut hash = Sha256::new();
-    for (name, value) in directives.iter().filter(|(name, _)| settable(name) == which) {
+    for (name, value) in directives
+        .iter()
+        .filter(|(name, _)| settable(name) == which)
+    {
         hash.update(format!("{name} {value}\n"));
     }
-    hash.finalize().iter().take(16).fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    hash.finalize()
+        .iter()
+        .take(16)
+        .fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
 }
 
 struct Section {
@@ -155,50 +234,107 @@ fn defaults(inventory: &Inventory, node: &NodeSpec, how: Supervision) -> Vec<Sec
     let password = matches!(inventory.auth, Auth::Password(_));
     let mut out = Vec::new();
     let mut add = |comment: &'static str, lines: &[(&str, String)]| {
-        out.push(Section { comment, lines: lines.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect() });
+        out.push(Section {
+            comment,
+            lines: lines
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), v.clone()))
+                .collect(),
+        });
     };
     let (comment, daemonize) = match how {
         Supervision::Systemd => ("in the foreground: systemd keeps it running", "no"),
         Supervision::Daemon => ("start in the background, as a daemon", "yes"),
     };
-    add(comment, &[("daemonize", daemonize.to_owned()), ("supervised", "no".to_owned())]);
+    add(
+        comment,
+        &[
+            ("daemonize", daemonize.to_owned()),
+            ("supervised", "no".to_owned()),
+        ],
+    );
     if let Some(bind) = bind(inventory, node) {
-        add("the addresses to listen on: the node's own, and loopback for tools on the host", &[("bind", bind)]);
+        add(
+            "the addresses to listen on: the node's own, and loopback for tools on the host",
+            &[("bind", bind)],
+        );
     }
-    let guard = if password || is_loopback(&node.address.host) { "yes" } else { "no" };
-    add("whether to refuse other hosts while no password is set", &[("protected-mode", guard.to_owned())]);
-    add("the port to listen on", &[("port", node.address.port.to_string())]);
-    add("where the pid file and the log file are kept", &[("pidfile", quote(&paths.pid())), ("logfile", quote(&paths.log()))]);
-    add("the number of databases; clients begin in database 0", &[("databases", inventory.server.databases.to_string())]);
-    add("the name of the snapshot file; the server's own default is dump.rdb", &[("dbfilename", paths.dump_name())]);
-    add("the directory of the data", &[("dir", quote(&format!("{}/", paths.data())))]);
+    let guard = if password || is_loopback(&node.address.host) {
+        "yes"
+    } else {
+        "no"
+    };
+    add(
+        "whether to refuse other hosts while no password is set",
+        &[("protected-mode", guard.to_owned())],
+    );
+    add(
+        "the port to listen on",
+        &[("port", node.address.port.to_string())],
+    );
+    add(
+        "where the pid file and the log file are kept",
+        &[
+            ("pidfile", quote(&paths.pid())),
+            ("logfile", quote(&paths.log())),
+        ],
+    );
+    add(
+        "the number of databases; clients begin in database 0",
+        &[("databases", inventory.server.databases.to_string())],
+    );
+    add(
+        "the name of the snapshot file; the server's own default is dump.rdb",
+        &[("dbfilename", paths.dump_name())],
+    );
+    add(
+        "the directory of the data",
+        &[("dir", quote(&format!("{}/", paths.data())))],
+    );
     if password {
         add(
             "the password of clients, and what this node logs in with at its primary: on every node, so that any can become primary",
-            &[("requirepass", PASSWORD.to_owned()), ("masterauth", PASSWORD.to_owned())],
+            &[
+                ("requirepass", PASSWORD.to_owned()),
+                ("masterauth", PASSWORD.to_owned()),
+            ],
         );
     }
-    add("how much of the stream can be sent again after a broken link", &[("repl-backlog-size", backlog(node))]);
+    add(
+        "how much of the stream can be sent again after a broken link",
+        &[("repl-backlog-size", backlog(node))],
+    );
     if let Some(priority) = node.priority {
-        add("how gladly it is promoted: lower is sooner, 0 is never", &[("replica-priority", priority.to_string())]);
+        add(
+            "how gladly it is promoted: lower is sooner, 0 is never",
+            &[("replica-priority", priority.to_string())],
+        );
     }
     if let Some(announce) = &node.announce {
         add(
             "where the other nodes reach it",
-            &[("replica-announce-ip", quote(&announce.host)), ("replica-announce-port", announce.port.to_string())],
+            &[
+                ("replica-announce-ip", quote(&announce.host)),
+                ("replica-announce-port", announce.port.to_string()),
+            ],
         );
     }
     out
 }
 
 fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The `bind` line: only what every server of the source understands. `-address` and `*` came with 6.2; without any line all versions listen everywhere.
 fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     let modern = matches!(inventory.server.source, ServerSource::Embedded);
-    let host = if node.address.host.eq_ignore_ascii_case("localhost") { "127.0.0.1" } else { &node.address.host };
+    let host = if node.address.host.eq_ignore_ascii_case("localhost") {
+        "127.0.0.1"
+    } else {
+        &node.address.host
+    };
     let Ok(ip) = host.parse::<IpAddr>() else {
         return modern.then(|| "* -::*".to_owned());
     };
@@ -208,7 +344,10 @@ fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
         all.push(loopback.to_owned());
     }
     // An announced address may be another machine's (address translation): listen on it only where it is here.
-    if let Some(announced) = node.announce.as_ref().and_then(|a| a.host.parse::<IpAddr>().ok())
+    if let Some(announced) = node
+        .announce
+        .as_ref()
+        .and_then(|a| a.host.parse::<IpAddr>().ok())
         && announced != ip
         && modern
     {
@@ -220,7 +359,12 @@ fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
 /// 64 MB: at 46 MB/s of writes, 1 MB was overrun by a short break. An eighth of `maxmemory` where that is less, never below the server's own 1 MB.
 fn backlog(node: &NodeSpec) -> String {
     const MB: u64 = 1 << 20;
-    let limit = node.config.get("maxmemory").and_then(|v| v.last()).and_then(|v| memory(v)).filter(|bytes| *bytes > 0);
+    let limit = node
+        .config
+        .get("maxmemory")
+        .and_then(|v| v.last())
+        .and_then(|v| memory(v))
+        .filter(|bytes| *bytes > 0);
     let mb = limit.map_or(64, |bytes| (bytes / 8 / MB).clamp(1, 64));
     format!("{mb}mb")
 }

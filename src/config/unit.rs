@@ -48,7 +48,11 @@ WantedBy=multi-user.target
 /// The line for `/etc/rc.local`: as root, it starts the server as the service user.
 pub fn boot_line(inventory: &Inventory, node: &NodeSpec) -> String {
     let paths = Paths::new(&inventory.server.directory, node.address.port);
-    let start = format!("umask 077; exec {} {}", shell(&paths.program()), shell(&paths.config()));
+    let start = format!(
+        "umask 077; exec {} {}",
+        shell(&paths.program()),
+        shell(&paths.config())
+    );
     let user = shell(&inventory.server.user);
     // `su` is missing on some small systems, and `setpriv` on older ones; both forms end with the server in the background.
     format!(
@@ -62,23 +66,41 @@ pub fn boot_line(inventory: &Inventory, node: &NodeSpec) -> String {
 
 /// Whether the server keeps its data over a restart: an append-only file, or any `save` point (the server has some by default).
 fn persists(node: &NodeSpec) -> bool {
-    let values = |name: &str| node.config.iter().filter(move |(n, _)| canonical(n) == name).flat_map(|(_, v)| v).map(|v| v.trim());
-    let append_only = values("appendonly").any(|v| v.eq_ignore_ascii_case("yes"));
-    let no_snapshot = values("save").any(|v| v.is_empty() || v == "\"\"" || v == "''");
+    let any = |name: &str, is: fn(&str) -> bool| {
+        let mut same = node.config.iter().filter(|(n, _)| canonical(n) == name);
+        same.any(|(_, values)| values.iter().any(|v| is(v.trim())))
+    };
+    let append_only = any("appendonly", |v| v.eq_ignore_ascii_case("yes"));
+    let no_snapshot = any("save", |v| matches!(v, "" | "\"\"" | "''"));
     append_only || !no_snapshot
 }
 
 /// A word for a unit's command line.
 fn escape(word: &str) -> String {
-    let word = word.replace('\\', "\\\\").replace('"', "\\\"").replace('%', "%%").replace('$', "$$");
-    if word.contains(char::is_whitespace) { format!("\"{word}\"") } else { word }
+    let word = word
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('%', "%%")
+        .replace('$', "$$");
+    if word.contains(char::is_whitespace) {
+        format!("\"{word}\"")
+    } else {
+        word
+    }
 }
 
 fn shell(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect::<String>().replace('%', "%%")
+    text.chars()
+        .filter(|c| !c.is_control())
+        .collect::<String>()
+        .replace('%', "%%")
 }

@@ -75,6 +75,11 @@ pub enum Action {
         /// Milliseconds to wait.
         within_ms: u64,
     },
+    /// Wait until the server that was just started answers a PING; loading its data counts as an answer.
+    AwaitAnswer {
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
     /// `CONFIG REWRITE`, put back the file's mode and owner, and read the role back from the file.
     PersistRole,
     /// Wait until this node's offset stands still: what was in flight from a dead primary has arrived.
@@ -171,6 +176,7 @@ impl fmt::Display for Action {
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
+            Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::PersistRole => {
                 f.write_str("write its role into its configuration file and read it back")
             }

@@ -3,6 +3,7 @@
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
+use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -157,8 +158,10 @@ pub enum HostAction {
 pub struct PayloadInfo {
     /// As `uname -m` says.
     pub arch: String,
-    /// The version in words, as in `7.0.15`.
-    pub version: String,
+    /// The family.
+    pub product: Product,
+    /// Its version.
+    pub version: Version,
     /// Of `redis-server`, lower-case hex.
     pub sha256: String,
     /// Of all its files together.
@@ -180,6 +183,8 @@ pub struct Launch {
     pub pid_file: String,
     /// Its log file.
     pub log_file: String,
+    /// Its data directory, which is its working directory.
+    pub data: String,
     /// Whom root starts it as.
     pub user: String,
 }
@@ -187,7 +192,15 @@ pub struct Launch {
 impl PayloadInfo {
     /// The name of its directory: the version for people, the hash so that two builds of one version lie side by side.
     pub fn directory_name(&self) -> String {
-        format!("{}-{}", self.version, self.sha256.get(..12).unwrap_or(&self.sha256))
+        let product = match self.product {
+            Product::Redis => "redis",
+            Product::Valkey => "valkey",
+        };
+        format!(
+            "{product}-{}-{}",
+            self.version,
+            self.sha256.get(..12).unwrap_or(&self.sha256)
+        )
     }
 }
 
@@ -203,6 +216,7 @@ impl Launch {
             config: paths.config(),
             pid_file: paths.pid(),
             log_file: log.cloned().unwrap_or_else(|| paths.log()),
+            data: paths.data(),
             user: inventory.server.user.clone(),
         }
     }
@@ -213,29 +227,51 @@ impl fmt::Display for HostAction {
         match self {
             Self::MakeUser { user } => write!(f, "make the user {user}"),
             Self::RemoveUser { user } => write!(f, "remove the user {user}"),
-            Self::MakeDirectories { shared, private, owner } => {
+            Self::MakeDirectories {
+                shared,
+                private,
+                owner,
+            } => {
                 let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
                 write!(f, "make the directories {} for {owner}", all.join(", "))
             }
-            Self::RemoveDirectories { paths } => write!(f, "remove {} where empty", paths.join(", ")),
+            Self::RemoveDirectories { paths } => {
+                write!(f, "remove {} where empty", paths.join(", "))
+            }
             Self::PutServer { server, into } => {
                 let mb = server.bytes / 1_000_000;
-                write!(f, "upload redis-server {} for {} ({mb} MB) to {into}", server.version, server.arch)
+                write!(
+                    f,
+                    "upload redis-server {} for {} ({mb} MB) to {into}",
+                    server.version, server.arch
+                )
             }
             Self::RemoveServer { path, .. } => write!(f, "remove {path}"),
-            Self::InstallPackage { name: Some(name), .. } => write!(f, "install the package {name}"),
-            Self::InstallPackage { name: None, .. } => f.write_str("install the distribution's server"),
-            Self::BuildTarball { file, directory, .. } => write!(f, "build {file} in {directory} (takes minutes)"),
+            Self::InstallPackage {
+                name: Some(name), ..
+            } => write!(f, "install the package {name}"),
+            Self::InstallPackage { name: None, .. } => {
+                f.write_str("install the distribution's server")
+            }
+            Self::BuildTarball {
+                file, directory, ..
+            } => write!(f, "build {file} in {directory} (takes minutes)"),
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
             Self::RemoveLink { link } => write!(f, "remove the link {link}"),
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
             Self::RemoveConfig { path } => write!(f, "remove {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
-            Self::ProtectConfig { path, owner } => write!(f, "make {path} readable by {owner} alone"),
-            Self::StampConfig { path, .. } => write!(f, "note in {path} that its settings are applied"),
+            Self::ProtectConfig { path, owner } => {
+                write!(f, "make {path} readable by {owner} alone")
+            }
+            Self::StampConfig { path, .. } => {
+                write!(f, "note in {path} that its settings are applied")
+            }
             Self::WriteUnit { name, .. } => write!(f, "write the unit {name} and start it at boot"),
             Self::RemoveUnit { name } => write!(f, "remove the unit {name}"),
-            Self::WriteBlock { path, lines, .. } => write!(f, "write {} lines into {path}", lines.len()),
+            Self::WriteBlock { path, lines, .. } => {
+                write!(f, "write {} lines into {path}", lines.len())
+            }
             Self::RemoveBlock { path, .. } => write!(f, "remove replctl's lines from {path}"),
             Self::SetHostName { name } => write!(f, "set the host name {name}"),
             Self::StartServer(launch) => write!(f, "start the server on port {}", launch.port),

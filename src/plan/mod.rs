@@ -3,6 +3,7 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod facts;
 pub mod failover;
 pub mod host;
 pub mod preflight;
@@ -10,6 +11,7 @@ pub mod promote;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
+pub mod setup;
 
 pub use action::Action;
 

@@ -249,8 +249,13 @@ fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<String> {
 
 /// The version of the dump format a server writes and reads up to (measured: a server refuses any newer one).
 pub fn rdb_version(server: &Server) -> u32 {
-    let Version { major, minor, .. } = server.version;
-    match (server.product, major, minor) {
+    dump_version(server.product, server.version)
+}
+
+/// The same, of a server that does not run yet.
+pub fn dump_version(product: Product, version: Version) -> u32 {
+    let Version { major, minor, .. } = version;
+    match (product, major, minor) {
         (Product::Redis, 0..=6, _) => 9,
         (Product::Redis, 7, 0 | 1) => 10,
         (Product::Redis, 7, 2 | 3) | (Product::Valkey, 0..=8, _) => 11,

@@ -5,7 +5,7 @@ pub mod bounded;
 pub mod chase;
 pub mod connections;
 mod deployment;
-//pub mod host;
+pub mod host;
 pub mod info;
 pub mod inventory;
 pub mod observe;

@@ -10,19 +10,37 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The script; see there for its output.
-const SCRIPT: &str = include_str!("facts.sh");
+const SCRIPT: &str = include_str!("scripts/facts.sh");
 
 /// Longer than any healthy host needs, hashing a few servers included.
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Looks at the host of `node`. The error is one sentence.
-pub async fn facts(shell: &impl Shell, inventory: &Inventory, node: &NodeSpec) -> Result<HostFacts, String> {
+pub async fn facts(
+    shell: &impl Shell,
+    inventory: &Inventory,
+    node: &NodeSpec,
+) -> Result<HostFacts, String> {
     let paths = Paths::new(&inventory.server.directory, node.address.port);
-    let dump = node.config.get("dbfilename").and_then(|v| v.last()).cloned().unwrap_or_else(|| paths.dump_name());
+    let dump = node
+        .config
+        .get("dbfilename")
+        .and_then(|v| v.last())
+        .cloned()
+        .unwrap_or_else(|| paths.dump_name());
     let port = node.address.port.to_string();
-    let args = [paths.root(), &port, &inventory.server.user, &paths.unit(), &dump];
+    let args = [
+        paths.root(),
+        &port,
+        &inventory.server.user,
+        &paths.unit(),
+        &dump,
+    ];
     let output = script(shell, SCRIPT, &args, Vec::new(), LIMIT).await?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|d| i64::try_from(d.as_secs()).ok());
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|d| i64::try_from(d.as_secs()).ok());
     read(&output, &paths, now)
 }
 
@@ -47,7 +65,10 @@ impl Said {
     }
 
     fn one(&self, key: &str) -> Option<&str> {
-        self.all(key).first().map(|s| s.trim()).filter(|s| !s.is_empty())
+        self.all(key)
+            .first()
+            .map(|s| s.trim())
+            .filter(|s| !s.is_empty())
     }
 
     fn text(&self, key: &str) -> Option<String> {
@@ -65,8 +86,17 @@ fn unhex(hex: &str) -> Option<String> {
 }
 
 fn unhex_bytes(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hex.trim().chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
-    Some(digits.chunks(2).map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit)).collect())
+    let digits: Vec<u8> = hex
+        .trim()
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
+            .collect(),
+    )
 }
 
 /// Reads the script's output; `now` is the operator's clock, seconds since 1970.
@@ -85,19 +115,35 @@ fn read(output: &str, paths: &Paths, now: Option<i64>) -> Result<HostFacts, Stri
         root,
         systemd: said.one("systemd").is_some(),
         owner_uid: if root { said.number("user_uid") } else { uid },
-        free_bytes: said.number::<u64>("free_kb").map(|kb| kb.saturating_mul(1024)),
-        memory_bytes: said.number::<u64>("memory_kb").map(|kb| kb.saturating_mul(1024)),
-        clock_ahead_seconds: said.number::<i64>("epoch").zip(now).map(|(there, here)| there.saturating_sub(here)),
+        free_bytes: said
+            .number::<u64>("free_kb")
+            .map(|kb| kb.saturating_mul(1024)),
+        memory_bytes: said
+            .number::<u64>("memory_kb")
+            .map(|kb| kb.saturating_mul(1024)),
+        clock_ahead_seconds: said
+            .number::<i64>("epoch")
+            .zip(now)
+            .map(|(there, here)| there.saturating_sub(here)),
         overcommit: said.number("overcommit"),
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
         listener: listener(&said, paths),
         writable: said.one("writable") == Some("1"),
-        servers: said.all("server").iter().filter_map(|s| s.trim().split_once(' ')).map(|(name, sha)| (name.to_owned(), sha.to_owned())).collect(),
+        servers: said
+            .all("server")
+            .iter()
+            .filter_map(|s| s.trim().split_once(' '))
+            .map(|(name, sha)| (name.to_owned(), sha.to_owned()))
+            .collect(),
         current: said.one("current").map(str::to_owned),
         package: said.one("package").map(str::to_owned),
         package_manager: said.one("manager").map(str::to_owned),
         config: config(&said),
-        directories: said.all("directory").iter().filter_map(|s| directory(s)).collect(),
+        directories: said
+            .all("directory")
+            .iter()
+            .filter_map(|s| directory(s))
+            .collect(),
         data: stored(output, &said),
         unit: said.text("unit"),
         unit_enabled: said.one("enabled") == Some("enabled"),
@@ -112,7 +158,10 @@ fn listener(said: &Said, paths: &Paths) -> Listener {
         return Listener::Nobody;
     }
     let here = paths.data();
-    if said.one("cwd").is_some_and(|cwd| cwd == here || said.one("data_real") == Some(cwd)) {
+    if said
+        .one("cwd")
+        .is_some_and(|cwd| cwd == here || said.one("data_real") == Some(cwd))
+    {
         return Listener::Ours;
     }
     let who = match (said.one("pid"), said.one("command").or(said.one("exe"))) {
@@ -132,15 +181,25 @@ fn config(said: &Said) -> Option<ConfigFile> {
     } else {
         persisted_role(&directives)
     };
-    Some(ConfigFile { stamp: Stamp::of(&text), role, directives, ownership })
+    Some(ConfigFile {
+        stamp: Stamp::of(&text),
+        role,
+        directives,
+        ownership,
+    })
 }
 
 /// `drwxr-x--- 998` as `ls -ldn` shows mode and owner.
 fn ownership(text: &str) -> Option<Ownership> {
     let mut words = text.split_whitespace();
     let letters = words.next()?;
-    let mode = letters.chars().skip(1).take(9).fold(0, |mode, c| mode << 1 | u32::from(!matches!(c, '-' | 'S' | 'T')));
-    Some(Ownership { mode, uid: words.next()?.parse().ok()? })
+    let mode = letters.chars().skip(1).take(9).fold(0, |mode, c| {
+        mode << 1 | u32::from(!matches!(c, '-' | 'S' | 'T'))
+    });
+    Some(Ownership {
+        mode,
+        uid: words.next()?.parse().ok()?,
+    })
 }
 
 fn directory(text: &str) -> Option<(String, Ownership)> {
@@ -153,7 +212,9 @@ fn stored(output: &str, said: &Said) -> StoredData {
     if said.one("log_of_writes").is_some() {
         return StoredData::Keys;
     }
-    let dump = output.lines().find_map(|l| unhex_bytes(l.strip_prefix("dump=")?));
+    let dump = output
+        .lines()
+        .find_map(|l| unhex_bytes(l.strip_prefix("dump=")?));
     match dump {
         None => StoredData::Nothing,
         Some(bytes) if snapshot_is_empty(&bytes) => StoredData::Empty,
@@ -166,7 +227,11 @@ fn snapshot_is_empty(bytes: &[u8]) -> bool {
     if bytes.is_empty() {
         return true;
     }
-    let Some(mut rest) = bytes.strip_prefix(b"REDIS").or_else(|| bytes.strip_prefix(b"VALKEY")).and_then(version_skipped) else {
+    let Some(mut rest) = bytes
+        .strip_prefix(b"REDIS")
+        .or_else(|| bytes.strip_prefix(b"VALKEY"))
+        .and_then(version_skipped)
+    else {
         return false;
     };
     loop {
@@ -183,7 +248,11 @@ fn snapshot_is_empty(bytes: &[u8]) -> bool {
 
 /// `REDIS0011` has four digits, `VALKEY080` three.
 fn version_skipped(bytes: &[u8]) -> Option<&[u8]> {
-    let digits = bytes.iter().take(4).take_while(|b| b.is_ascii_digit()).count();
+    let digits = bytes
+        .iter()
+        .take(4)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     (digits >= 3).then(|| &bytes[digits..])
 }
 
@@ -237,7 +306,10 @@ mod tests {
             ("free_kb", "2"),
             ("server", "7.0.15-abc 0123"),
             ("config_owner", "-rw-r--r-- 998"),
-            ("config", &format!("{stamp}\nport 6379\nreplicaof 10.0.0.1 6379\n")),
+            (
+                "config",
+                &format!("{stamp}\nport 6379\nreplicaof 10.0.0.1 6379\n"),
+            ),
             ("directory", "drwxr-x--- 998 /db/redis/6379"),
             ("listening", "1"),
             ("cwd", "/db/redis/6379"),
@@ -246,13 +318,28 @@ mod tests {
         ]);
         let facts = read(&output, &paths(), Some(1000)).unwrap();
         assert!(facts.root && facts.huge_pages);
-        assert_eq!((facts.owner_uid, facts.free_bytes, facts.clock_ahead_seconds), (Some(998), Some(2048), Some(10)));
+        assert_eq!(
+            (facts.owner_uid, facts.free_bytes, facts.clock_ahead_seconds),
+            (Some(998), Some(2048), Some(10))
+        );
         assert_eq!(facts.listener, Listener::Ours);
         assert_eq!(facts.servers["7.0.15-abc"], "0123");
-        assert_eq!(facts.directories["/db/redis/6379"], Ownership { mode: 0o750, uid: 998 });
+        assert_eq!(
+            facts.directories["/db/redis/6379"],
+            Ownership {
+                mode: 0o750,
+                uid: 998
+            }
+        );
         let config = facts.config.unwrap();
-        assert_eq!(config.role, PersistedRole::ReplicaOf(Address::new("10.0.0.1", 6379)));
-        assert_eq!((config.ownership.mode, config.stamp.unwrap().to_string()), (0o644, stamp));
+        assert_eq!(
+            config.role,
+            PersistedRole::ReplicaOf(Address::new("10.0.0.1", 6379))
+        );
+        assert_eq!(
+            (config.ownership.mode, config.stamp.unwrap().to_string()),
+            (0o644, stamp)
+        );
     }
 
     #[test]
@@ -262,17 +349,38 @@ mod tests {
 
     #[test]
     fn who_holds_the_port_is_told() {
-        let facts = |extra: &[(&str, &str)]| read(&say(&[&[("listening", "1"), ("end", "")], extra].concat()), &paths(), None).unwrap();
-        assert_eq!(facts(&[]).listener, Listener::Foreign("a process of another user".into()));
+        let facts = |extra: &[(&str, &str)]| {
+            read(
+                &say(&[&[("listening", "1"), ("end", "")], extra].concat()),
+                &paths(),
+                None,
+            )
+            .unwrap()
+        };
+        assert_eq!(
+            facts(&[]).listener,
+            Listener::Foreign("a process of another user".into())
+        );
         let nginx = facts(&[("pid", "7"), ("cwd", "/"), ("command", "nginx -g x ")]);
-        assert_eq!(nginx.listener, Listener::Foreign("`nginx -g x` (pid 7)".into()));
+        assert_eq!(
+            nginx.listener,
+            Listener::Foreign("`nginx -g x` (pid 7)".into())
+        );
     }
 
     #[test]
     fn an_empty_snapshot_is_told_from_one_with_keys() {
         let head = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x0aredis-bits\xc0\x40\xfa\x05ctime\xc2\x01\x02\x03\x04";
-        assert!(snapshot_is_empty(&[head.as_slice(), b"\xff12345678"].concat()));
-        assert!(!snapshot_is_empty(&[head.as_slice(), b"\xfe\x00\xfb\x01\x00\x00\x01a\x01b\xff12345678"].concat()));
+        assert!(snapshot_is_empty(
+            &[head.as_slice(), b"\xff12345678"].concat()
+        ));
+        assert!(!snapshot_is_empty(
+            &[
+                head.as_slice(),
+                b"\xfe\x00\xfb\x01\x00\x00\x01a\x01b\xff12345678"
+            ]
+            .concat()
+        ));
         assert!(!snapshot_is_empty(head));
         assert!(!snapshot_is_empty(b"something else"));
     }

@@ -10,6 +10,7 @@ mod launch;
 
 pub use act::{Supplies, act};
 pub use facts::facts;
+pub use install::ServerFiles;
 pub use launch::{start, stop};
 
 use std::future::Future;
@@ -22,10 +23,23 @@ pub type Progress = Box<dyn Fn(u64) + Send>;
 /// A way to run commands on a host and to put files there.
 pub trait Shell: Sync {
     /// Runs a command line of the login shell. `Err` is the way there that failed, in one sentence; a command that fails is `Ok` with its status.
-    fn run(&self, command: &str, stdin: Vec<u8>, root: bool, timeout: Duration) -> impl Future<Output = Result<Ran, String>> + Send;
+    fn run(
+        &self,
+        command: &str,
+        stdin: Vec<u8>,
+        root: bool,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<Ran, String>> + Send;
 
     /// Puts a file at `path`, complete or not at all.
-    fn upload(&self, data: Arc<Vec<u8>>, path: &str, mode: u32, root: bool, progress: Progress) -> impl Future<Output = Result<(), String>> + Send;
+    fn upload(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+    ) -> impl Future<Output = Result<(), String>> + Send;
 
     /// Whether commands can be run as root.
     fn can_root(&self) -> bool;
@@ -57,13 +71,28 @@ fn single_quoted(text: &str) -> String {
 }
 
 /// Runs a script, as root where that is possible; its standard output, or one sentence with the last lines of what it said.
-async fn script(shell: &impl Shell, script: &str, args: &[&str], stdin: Vec<u8>, timeout: Duration) -> Result<String, String> {
-    let ran = shell.run(&command_line(script, args), stdin, shell.can_root(), timeout).await?;
+async fn script(
+    shell: &impl Shell,
+    script: &str,
+    args: &[&str],
+    stdin: Vec<u8>,
+    timeout: Duration,
+) -> Result<String, String> {
+    let ran = shell
+        .run(
+            &command_line(script, args),
+            stdin,
+            shell.can_root(),
+            timeout,
+        )
+        .await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));
     }
-    let said = [text(&ran.stderr), text(&ran.stdout)].into_iter().find(|s| !s.trim().is_empty());
+    let said = [text(&ran.stderr), text(&ran.stdout)]
+        .into_iter()
+        .find(|s| !s.trim().is_empty());
     Err(match said {
         Some(said) => last_lines(&said, 12),
         None => format!("it ended with status {} and said nothing", ran.status),
@@ -72,7 +101,11 @@ async fn script(shell: &impl Shell, script: &str, args: &[&str], stdin: Vec<u8>,
 
 /// The last `count` lines that are not empty, joined by line feeds.
 fn last_lines(text: &str, count: usize) -> String {
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|l| !l.is_empty())
+        .collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 

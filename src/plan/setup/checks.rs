@@ -1,0 +1,323 @@
+//! What stands against `setup` on each host, all at once, and what its operator should know.
+
+use super::{Look, Wiring};
+use crate::config::Paths;
+use crate::config::directives::memory;
+use crate::config::server::owned;
+use crate::inventory::{NodeSpec, ServerSource};
+use crate::plan::Refusal;
+use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::preflight::{dump_version, rdb_version};
+use crate::topology::{Node, State, TroubleKind};
+
+/// Room for the logs and the first snapshot beside the program, bytes.
+const ROOM: u64 = 64 << 20;
+
+/// Less than this is too little for comfort, bytes.
+const MEMORY: u64 = 128 << 20;
+
+/// More than this spoils logs and expiry, seconds.
+const CLOCK: u64 = 2;
+
+/// What is wrong with the request, the inventory and the hosts.
+pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
+    let mut out = Vec::new();
+    for name in look.op.nodes.iter().chain(&look.op.discard_data) {
+        if look.inventory.get(name).is_none() {
+            out.push(Refusal::new(
+                format!("there is no node `{name}` in the inventory"),
+                "see: replctl status",
+            ));
+        }
+    }
+    for node in look.scope() {
+        directives(node, &mut out);
+    }
+    for node in &look.topology.nodes {
+        if node.server().is_some_and(|s| s.cluster_enabled) {
+            out.push(Refusal::new(
+                format!("`{}` runs in cluster mode", node.name),
+                "replctl does replication without Redis Cluster; take it out of the inventory",
+            ));
+        }
+    }
+    for node in look.scope() {
+        match look.hosts.get(&node.name) {
+            Some(Ok(facts)) => host(look, node, facts, &mut out),
+            Some(Err(why)) => out.push(unreachable(node, why)),
+            None => out.push(unreachable(node, "nobody looked at it")),
+        }
+    }
+    out
+}
+
+fn unreachable(node: &NodeSpec, why: &str) -> Refusal {
+    let host = node.ssh.host.as_ref().unwrap_or(&node.address.host);
+    Refusal::new(
+        format!("cannot look at the host of `{}`: {why}", node.name),
+        format!("try: ssh {host}"),
+    )
+}
+
+fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
+    for name in node.config.keys() {
+        if let Some(instead) = owned(name) {
+            let why = format!(
+                "the inventory sets `{name}` for `{}`, which replctl sets itself",
+                node.name
+            );
+            out.push(Refusal::new(why, instead));
+        }
+    }
+}
+
+fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    if !facts.missing.is_empty() {
+        out.push(Refusal::new(
+            format!("the host of `{name}` has no {}", facts.missing.join(", ")),
+            "install what is missing",
+        ));
+    }
+    if !facts.root && node.ssh.sudo == Some(true) {
+        out.push(Refusal::new(
+            format!(
+                "`{}` cannot become root on the host of `{name}`",
+                facts.login
+            ),
+            "allow it sudo, or leave out `sudo = true`: everything then runs as that user",
+        ));
+    }
+    if !facts.root && look.inventory.server.hostnames {
+        out.push(Refusal::new(
+            format!("`{}` may not set the host name of `{name}`", facts.login),
+            "log in as root, allow sudo, or leave out `hostnames = true`",
+        ));
+    }
+    let Some(seen) = look.topology.get(name) else {
+        return;
+    };
+    match (&seen.state, &facts.listener) {
+        (State::Up(_), Listener::Ours) => {}
+        (State::Up(server), Listener::Foreign(who)) => {
+            let ours = Paths::new(&look.inventory.server.directory, node.address.port).config();
+            if server.config_file.as_ref() != Some(&ours) {
+                out.push(taken(node, who));
+            }
+        }
+        (State::Down(_), Listener::Foreign(who)) => out.push(taken(node, who)),
+        (State::Up(_), Listener::Nobody) => out.push(elsewhere(node, seen, "a server answers")),
+        (State::Down(trouble), Listener::Ours) => out.push(Refusal::new(
+            format!(
+                "the server of `{name}` runs and gives no usable answer: {}",
+                trouble.detail
+            ),
+            "see its log, or: replctl status",
+        )),
+        (State::Down(trouble), Listener::Nobody) if answered(trouble.kind) => {
+            out.push(elsewhere(node, seen, &trouble.detail));
+        }
+        (State::Down(_), Listener::Nobody) => to_start(look, node, facts, out),
+    }
+}
+
+fn taken(node: &NodeSpec, who: &str) -> Refusal {
+    let port = node.address.port;
+    Refusal::new(
+        format!(
+            "port {port} of the host of `{}` is taken by {who}",
+            node.name
+        ),
+        "stop that process, or give the node another `port`",
+    )
+}
+
+fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
+    Refusal::new(
+        format!(
+            "at {} {what}, but on the host that SSH leads to nobody listens on that port: `{}` is two machines",
+            seen.address, node.name
+        ),
+        "check `address` and the SSH settings of the node",
+    )
+}
+
+/// Whether something was there to give this trouble.
+fn answered(kind: TroubleKind) -> bool {
+    match kind {
+        TroubleKind::Frozen
+        | TroubleKind::PasswordMissing
+        | TroubleKind::PasswordRefused
+        | TroubleKind::Forbidden
+        | TroubleKind::ProtectedMode
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy
+        | TroubleKind::NotRedis => true,
+        TroubleKind::Refused
+        | TroubleKind::NoAnswer
+        | TroubleKind::NoRoute
+        | TroubleKind::NameUnknown
+        | TroubleKind::Ssh
+        | TroubleKind::Other => false,
+    }
+}
+
+/// What a node that is to be started needs.
+fn to_start(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    let directory = &look.inventory.server.directory;
+    if !facts.writable {
+        out.push(Refusal::new(
+            format!(
+                "`{}` may not write {directory} on the host of `{name}`",
+                facts.login
+            ),
+            "log in as root, allow sudo, or give [server] a `directory` of that user's",
+        ));
+    }
+    let payload = look.payload_for(&facts.arch);
+    if look.brings_server() && payload.is_none() {
+        out.push(Refusal::new(
+            format!(
+                "this replctl carries no server for {}, which the host of `{name}` is",
+                facts.arch
+            ),
+            "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
+        ));
+    }
+    let need = payload
+        .map_or(0, |p| p.bytes.saturating_mul(2))
+        .saturating_add(ROOM);
+    if let Some(free) = facts.free_bytes.filter(|free| *free < need) {
+        out.push(Refusal::new(
+            format!(
+                "the disk of `{name}` has {} MB free for {directory}, and needs {} MB",
+                free >> 20,
+                need >> 20
+            ),
+            "free some, or give [server] another `directory`",
+        ));
+    }
+    if let ServerSource::Package(package) = &look.inventory.server.source
+        && facts.package.is_none()
+        && (!facts.root || facts.package_manager.is_none())
+    {
+        let package = package.as_deref().unwrap_or("redis-server");
+        out.push(Refusal::new(
+            format!("the package {package} cannot be installed on the host of `{name}`: that takes root and apt-get, dnf, yum, apk or zypper"),
+            "install it by hand, or use `source = \"embedded\"`",
+        ));
+    }
+}
+
+/// A replica must be able to read what its upstream sends.
+pub(super) fn version_refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal> {
+    let brought = |facts: Option<&HostFacts>| {
+        let payload = facts.and_then(|f| look.payload_for(&f.arch));
+        payload.filter(|_| look.brings_server())
+    };
+    wiring
+        .fresh()
+        .filter_map(|name| {
+            let above = look.topology.get(wiring.upstream.get(name)?)?.server()?;
+            let (dump, version) = match look.topology.get(name)?.server() {
+                Some(server) => (rdb_version(server), server.version),
+                None => {
+                    let payload = brought(look.facts(name))?;
+                    (
+                        dump_version(payload.product, payload.version),
+                        payload.version,
+                    )
+                }
+            };
+            (dump < rdb_version(above)).then(|| {
+                Refusal::new(
+                    format!(
+                        "`{name}` with {version} could not read what `{}` with {} sends",
+                        wiring.upstream[name], above.version
+                    ),
+                    "use a server for it that is no older",
+                )
+            })
+        })
+        .collect()
+}
+
+/// What does not stop anything, in inventory order.
+pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    for node in look.scope() {
+        if let Some(facts) = look.facts(&node.name) {
+            host_warnings(look, node, facts, &mut out);
+        }
+    }
+    out
+}
+
+fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<String>) {
+    let name = &node.name;
+    if let Some(ahead) = facts
+        .clock_ahead_seconds
+        .filter(|s| s.unsigned_abs() > CLOCK)
+    {
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        out.push(format!(
+            "the clock of `{name}` is {} s {direction} this machine's",
+            ahead.unsigned_abs()
+        ));
+    }
+    let running = look.topology.get(name).and_then(|n| n.server());
+    if let Some(server) = running {
+        let payload = look
+            .payload_for(&facts.arch)
+            .filter(|_| look.brings_server());
+        if let Some(payload) =
+            payload.filter(|p| p.version != server.version || p.product != server.product)
+        {
+            out.push(format!("`{name}` runs {}, and this replctl carries {}: setup does not replace a running server", server.version, payload.version));
+        }
+    }
+    if !facts.systemd && facts.rc_local.is_none() || !facts.root {
+        out.push(format!(
+            "nothing starts the server of `{name}` when its host boots: {}",
+            why_not_at_boot(facts)
+        ));
+    }
+    if running.is_some() {
+        return;
+    }
+    let wanted = node
+        .config
+        .get("maxmemory")
+        .and_then(|v| v.last())
+        .and_then(|v| memory(v))
+        .unwrap_or(0)
+        .max(MEMORY);
+    if let Some(available) = facts.memory_bytes.filter(|m| *m < wanted) {
+        out.push(format!(
+            "the host of `{name}` has {} MB of memory available, less than the {} MB it may take",
+            available >> 20,
+            wanted >> 20
+        ));
+    }
+    if facts.overcommit == Some(0) {
+        out.push(format!("the host of `{name}` has vm.overcommit_memory 0: saving can fail when memory is short (sysctl vm.overcommit_memory=1)"));
+    }
+    if facts.huge_pages {
+        out.push(format!(
+            "the host of `{name}` has transparent huge pages on: saving then costs memory and time"
+        ));
+    }
+    if facts.config.as_ref().is_some_and(|c| c.stamp.is_none()) {
+        let path = Paths::new(&look.inventory.server.directory, node.address.port).config();
+        out.push(format!("{path} of `{name}` was not written by replctl; it is replaced, and kept as {path}.replctl-before"));
+    }
+}
+
+fn why_not_at_boot(facts: &HostFacts) -> String {
+    if facts.root {
+        "it has neither systemd nor /etc/rc.local".to_owned()
+    } else {
+        format!("`{}` is not root there", facts.login)
+    }
+}

@@ -1,0 +1,362 @@
+//! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts it back, limited to what this run makes.
+
+use super::{ANSWER_MS, Look, Wiring};
+use crate::config::server::{Rendered, Supervision, render};
+use crate::config::{Paths, block, unit};
+use crate::inventory::{NodeSpec, ServerSource};
+use crate::plan::facts::{ConfigFile, HostFacts};
+use crate::plan::host::{HostAction, Launch};
+use crate::plan::{Action, Step, Undo};
+use crate::topology::{Address, NodeName, PersistedRole};
+use HostAction as Do;
+
+/// The directory, beside the uploaded servers, that links to the distribution's.
+const PACKAGE: &str = "package";
+
+/// The steps of one host, with the facts they come from.
+struct Host<'a> {
+    look: &'a Look<'a>,
+    node: &'a NodeSpec,
+    facts: &'a HostFacts,
+    paths: Paths,
+    steps: Vec<Step>,
+}
+
+/// Who the server runs as.
+pub(super) fn owner<'a>(look: &'a Look<'_>, facts: &'a HostFacts) -> &'a str {
+    if facts.root {
+        &look.inventory.server.user
+    } else {
+        &facts.login
+    }
+}
+
+/// How the server is kept running there.
+pub(super) fn supervision(facts: &HostFacts) -> Supervision {
+    if facts.systemd && facts.root {
+        Supervision::Systemd
+    } else {
+        Supervision::Daemon
+    }
+}
+
+/// The file this node is to have, with the role it has or gets.
+pub(super) fn wanted_config(
+    look: &Look<'_>,
+    wiring: &Wiring,
+    node: &NodeSpec,
+    facts: &HostFacts,
+) -> (Rendered, Option<Address>) {
+    let upstream = wiring
+        .upstream
+        .get(&node.name)
+        .and_then(|u| look.inventory.get(u))
+        .map(|u| u.announced().clone());
+    let rendered = render(look.inventory, node, supervision(facts), upstream.as_ref());
+    (rendered, upstream)
+}
+
+/// Everything before the start; of a running node only what does not touch its server.
+pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<Step> {
+    let Some(facts) = look.facts(&node.name) else {
+        return Vec::new();
+    };
+    let paths = Paths::new(&look.inventory.server.directory, node.address.port);
+    let mut host = Host {
+        look,
+        node,
+        facts,
+        paths,
+        steps: Vec::new(),
+    };
+    if wiring.starts.contains(&node.name) {
+        host.user();
+        host.directories();
+        host.server();
+        host.config(wiring);
+    } else {
+        host.protect();
+    }
+    host.at_boot();
+    host.names();
+    host.steps
+}
+
+/// The start of one node.
+pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
+    let Some(node) = look.inventory.get(name) else {
+        return Vec::new();
+    };
+    let launch = Launch::new(look.inventory, node);
+    vec![
+        Step::new(
+            name,
+            Action::Host(Do::StartServer(launch.clone())),
+            Undo::By(Action::Host(Do::StopServer(launch))),
+        ),
+        Step::new(
+            name,
+            Action::AwaitAnswer {
+                within_ms: ANSWER_MS,
+            },
+            Undo::Nothing,
+        ),
+    ]
+}
+
+impl Host<'_> {
+    fn add(&mut self, action: HostAction, undo: Option<HostAction>) {
+        let undo = undo.map_or(Undo::Nothing, |u| Undo::By(Action::Host(u)));
+        let step = Step::new(&self.node.name, Action::Host(action), undo);
+        self.steps.push(step);
+    }
+
+    fn owner(&self) -> String {
+        owner(self.look, self.facts).to_owned()
+    }
+
+    fn user(&mut self) {
+        if self.facts.root && self.facts.owner_uid.is_none() {
+            let user = self.owner();
+            self.add(
+                Do::MakeUser { user: user.clone() },
+                Some(Do::RemoveUser { user }),
+            );
+        }
+    }
+
+    fn directories(&mut self) {
+        let shared = vec![self.paths.root().to_owned(), self.paths.servers()];
+        let mut private = vec![self.paths.data()];
+        private.extend(self.paths.below());
+        let have = &self.facts.directories;
+        let missing: Vec<String> = shared
+            .iter()
+            .chain(&private)
+            .filter(|d| !have.contains_key(*d))
+            .cloned()
+            .collect();
+        let wrong = private.iter().any(|d| {
+            have.get(d)
+                .is_some_and(|o| Some(o.uid) != self.facts.owner_uid || o.mode & 0o700 != 0o700)
+        });
+        if missing.is_empty() && !wrong {
+            return;
+        }
+        let undo = (!missing.is_empty()).then(|| Do::RemoveDirectories {
+            paths: missing.into_iter().rev().collect(),
+        });
+        let owner = self.owner();
+        self.add(
+            Do::MakeDirectories {
+                shared,
+                private,
+                owner,
+            },
+            undo,
+        );
+    }
+
+    /// The program, and the link to it.
+    fn server(&mut self) {
+        let target = match &self.look.inventory.server.source {
+            ServerSource::Embedded | ServerSource::Binary(_) => self.upload(),
+            ServerSource::Package(name) => {
+                let target = PACKAGE.to_owned();
+                if !self.facts.servers.contains_key(&target) {
+                    let into = self.beside(&target);
+                    let name = name.clone();
+                    let undo = self.remove_server(&into);
+                    self.add(Do::InstallPackage { name, into }, undo);
+                }
+                Some(target)
+            }
+            ServerSource::Tarball { file, sha256 } => {
+                let target = format!("source-{}", sha256.get(..12).unwrap_or(sha256));
+                if !self.facts.servers.contains_key(&target) {
+                    let into = self.beside(&target);
+                    let undo = self.remove_server(&into);
+                    let build = Do::BuildTarball {
+                        file: file.display().to_string(),
+                        sha256: sha256.clone(),
+                        directory: self.paths.root().to_owned(),
+                        into,
+                    };
+                    self.add(build, undo);
+                }
+                Some(target)
+            }
+        };
+        if let Some(target) = target {
+            self.link(target);
+        }
+    }
+
+    fn beside(&self, target: &str) -> String {
+        format!("{}/{target}", self.paths.servers())
+    }
+
+    fn remove_server(&self, path: &str) -> Option<HostAction> {
+        Some(Do::RemoveServer {
+            path: path.to_owned(),
+            unless: self.paths.current(),
+        })
+    }
+
+    /// Uploads the program unless the very same is there; the name of its directory.
+    fn upload(&mut self) -> Option<String> {
+        let server = self.look.payload_for(&self.facts.arch)?.clone();
+        let target = server.directory_name();
+        let there = self.facts.servers.get(&target);
+        if there != Some(&server.sha256) {
+            let into = self.beside(&target);
+            let undo = if there.is_none() {
+                self.remove_server(&into)
+            } else {
+                None
+            };
+            self.add(Do::PutServer { server, into }, undo);
+        }
+        Some(target)
+    }
+
+    fn link(&mut self, target: String) {
+        if self.facts.current.as_ref() == Some(&target) {
+            return;
+        }
+        let link = self.paths.current();
+        let undo = match &self.facts.current {
+            Some(old) => Do::LinkServer {
+                link: link.clone(),
+                target: old.clone(),
+            },
+            None => Do::RemoveLink { link: link.clone() },
+        };
+        self.add(Do::LinkServer { link, target }, Some(undo));
+    }
+
+    fn config(&mut self, wiring: &Wiring) {
+        let (wanted, upstream) = wanted_config(self.look, wiring, self.node, self.facts);
+        let path = self.paths.config();
+        let undo = match &self.facts.config {
+            Some(file) if self.is_as_wanted(file, &wanted, upstream.as_ref()) => return,
+            Some(_) => Do::RestoreConfig { path: path.clone() },
+            None => Do::RemoveConfig { path: path.clone() },
+        };
+        let owner = self.owner();
+        let write = Do::WriteConfig {
+            path,
+            text: wanted.text,
+            owner,
+        };
+        self.add(write, Some(undo));
+    }
+
+    fn is_as_wanted(
+        &self,
+        file: &ConfigFile,
+        wanted: &Rendered,
+        upstream: Option<&Address>,
+    ) -> bool {
+        let role = match (&file.role, upstream) {
+            (PersistedRole::Primary, None) => true,
+            (PersistedRole::ReplicaOf(have), Some(want)) => {
+                have == want
+                    || self
+                        .look
+                        .topology
+                        .at(want)
+                        .is_some_and(|n| n.answers_to(have))
+            }
+            (PersistedRole::Primary | PersistedRole::Unknown(_), _)
+            | (PersistedRole::ReplicaOf(_), None) => false,
+        };
+        role && file.stamp.as_ref() == Some(&wanted.stamp) && !self.is_open(file)
+    }
+
+    /// Whether others may read or write the file with the password, or the server may not.
+    fn is_open(&self, file: &ConfigFile) -> bool {
+        file.ownership.mode & 0o027 != 0 || Some(file.ownership.uid) != self.facts.owner_uid
+    }
+
+    fn protect(&mut self) {
+        if self.facts.config.as_ref().is_some_and(|c| self.is_open(c)) {
+            let path = self.paths.config();
+            let owner = self.owner();
+            self.add(Do::ProtectConfig { path, owner }, None);
+        }
+    }
+
+    /// The unit; without systemd, a line in `/etc/rc.local` where the host has one.
+    fn at_boot(&mut self) {
+        if !self.facts.root {
+            return;
+        }
+        if self.facts.systemd {
+            let text = unit::unit(self.look.inventory, self.node);
+            if self.facts.unit.as_ref() == Some(&text) && self.facts.unit_enabled {
+                return;
+            }
+            let name = self.paths.unit();
+            let undo = match &self.facts.unit {
+                Some(old) => Do::WriteUnit {
+                    name: name.clone(),
+                    text: old.clone(),
+                },
+                None => Do::RemoveUnit { name: name.clone() },
+            };
+            self.add(Do::WriteUnit { name, text }, Some(undo));
+        } else if let Some(file) = self.facts.rc_local.clone() {
+            let lines = vec![unit::boot_line(self.look.inventory, self.node)];
+            let owner = self.node.address.port.to_string();
+            self.block("/etc/rc.local", owner, lines, &file);
+        }
+    }
+
+    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not resolve makes sudo complain.
+    fn names(&mut self) {
+        if !self.look.inventory.server.hostnames || !self.facts.root {
+            return;
+        }
+        let nodes = &self.look.inventory.nodes;
+        let pairs = nodes
+            .iter()
+            .map(|n| (n.announced().host.as_str(), n.name.0.as_str()));
+        let lines = block::hosts_lines(pairs);
+        let owner = self.look.inventory.name.clone();
+        let file = self.facts.hosts.clone();
+        self.block("/etc/hosts", owner, lines, &file);
+        let name = self.node.name.0.clone();
+        let alone = nodes
+            .iter()
+            .filter(|n| n.address.host == self.node.address.host)
+            .count()
+            == 1;
+        if alone && self.facts.host_name != name {
+            let undo = Do::SetHostName {
+                name: self.facts.host_name.clone(),
+            };
+            self.add(Do::SetHostName { name }, Some(undo));
+        }
+    }
+
+    fn block(&mut self, path: &str, owner: String, lines: Vec<String>, file: &str) {
+        let have = block::get(file, &owner);
+        if have.as_ref() == Some(&lines) {
+            return;
+        }
+        let path = path.to_owned();
+        let undo = match have {
+            Some(lines) => Do::WriteBlock {
+                path: path.clone(),
+                owner: owner.clone(),
+                lines,
+            },
+            None => Do::RemoveBlock {
+                path: path.clone(),
+                owner: owner.clone(),
+            },
+        };
+        self.add(Do::WriteBlock { path, owner, lines }, Some(undo));
+    }
+}

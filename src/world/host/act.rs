@@ -1,0 +1,145 @@
+//! Does one planned action on a host.
+
+use super::install::ServerFiles;
+use super::{Progress, Shell, files, install, launch};
+use crate::plan::host::{HostAction, PayloadInfo};
+use files::quick;
+use secrecy::SecretString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A server that was just started has nothing to save; more is for one that loads.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const USER: &str = include_str!("scripts/user.sh");
+const NO_USER: &str = include_str!("scripts/unuser.sh");
+
+/// What actions need from the operator's machine.
+pub struct Supplies<'a> {
+    /// The deployment's password, where it has one.
+    pub password: Option<&'a SecretString>,
+    /// Gives the files of a server.
+    pub server: &'a (dyn Fn(&PayloadInfo) -> Result<ServerFiles, String> + Sync),
+    /// Makes a watcher for one upload.
+    pub progress: &'a (dyn Fn() -> Progress + Sync),
+}
+
+/// Does `action`, and says in a few words what was seen. The error is one sentence, with the host's own last words.
+pub async fn act(
+    shell: &impl Shell,
+    action: &HostAction,
+    supplies: &Supplies<'_>,
+) -> Result<String, String> {
+    match action {
+        HostAction::MakeUser { user } => said(quick(shell, USER, &[user]).await),
+        HostAction::RemoveUser { user } => said(quick(shell, NO_USER, &[user]).await),
+        HostAction::PutServer { server, into } => {
+            let given = (supplies.server)(server)?;
+            install::put(shell, server, given, into, supplies.progress).await
+        }
+        HostAction::RemoveServer { path, unless } => {
+            done(install::remove(shell, path, unless).await)
+        }
+        HostAction::InstallPackage { name, into } => {
+            install::package(shell, name.as_deref(), into).await
+        }
+        HostAction::BuildTarball {
+            file,
+            sha256,
+            directory,
+            into,
+        } => {
+            let tarball = read(file).await?;
+            let progress = (supplies.progress)();
+            install::build(shell, tarball, file, sha256, directory, into, progress).await
+        }
+        HostAction::LinkServer { link, target } => done(install::link(shell, link, target).await),
+        HostAction::RemoveLink { link } => {
+            const REMOVE: &str = r#"if [ -L "$1" ]; then rm -f "$1"; fi"#;
+            said(quick(shell, REMOVE, &[link]).await)
+        }
+        HostAction::StartServer(it) => launch::start(shell, it).await,
+        HostAction::StopServer(it) => launch::stop(shell, it, PATIENCE).await,
+        HostAction::MakeDirectories { .. }
+        | HostAction::RemoveDirectories { .. }
+        | HostAction::WriteConfig { .. }
+        | HostAction::RemoveConfig { .. }
+        | HostAction::RestoreConfig { .. }
+        | HostAction::ProtectConfig { .. }
+        | HostAction::StampConfig { .. }
+        | HostAction::WriteUnit { .. }
+        | HostAction::RemoveUnit { .. }
+        | HostAction::WriteBlock { .. }
+        | HostAction::RemoveBlock { .. }
+        | HostAction::SetHostName { .. } => done(write(shell, action, supplies.password).await),
+    }
+}
+
+/// The actions on files.
+async fn write(
+    shell: &impl Shell,
+    action: &HostAction,
+    password: Option<&SecretString>,
+) -> Result<(), String> {
+    match action {
+        HostAction::MakeDirectories {
+            shared,
+            private,
+            owner,
+        } => files::directories(shell, shared, private, owner).await,
+        HostAction::RemoveDirectories { paths } => files::remove_directories(shell, paths).await,
+        HostAction::WriteConfig { path, text, owner } => {
+            files::config(shell, path, text, owner, password).await
+        }
+        HostAction::RemoveConfig { path } => quick(shell, r#"rm -f "$1""#, &[path]).await.map(drop),
+        HostAction::RestoreConfig { path } => {
+            const BACK: &str =
+                r#"if [ -f "$1.replctl-before" ]; then mv -f "$1.replctl-before" "$1"; fi"#;
+            quick(shell, BACK, &[path]).await.map(drop)
+        }
+        HostAction::ProtectConfig { path, owner } => {
+            const PROTECT: &str = r#"chown "$2" "$1" && chmod 600 "$1""#;
+            quick(shell, PROTECT, &[path, owner]).await.map(drop)
+        }
+        HostAction::StampConfig { path, stamp, owner } => {
+            files::stamp(shell, path, stamp, owner).await
+        }
+        HostAction::WriteUnit { name, text } => files::unit(shell, name, text).await,
+        HostAction::RemoveUnit { name } => files::remove_unit(shell, name).await,
+        HostAction::WriteBlock { path, owner, lines } => {
+            files::edit_block(shell, path, owner, Some(lines)).await
+        }
+        HostAction::RemoveBlock { path, owner } => {
+            files::edit_block(shell, path, owner, None).await
+        }
+        HostAction::SetHostName { name } => files::host_name(shell, name).await,
+        HostAction::MakeUser { .. }
+        | HostAction::RemoveUser { .. }
+        | HostAction::PutServer { .. }
+        | HostAction::RemoveServer { .. }
+        | HostAction::InstallPackage { .. }
+        | HostAction::BuildTarball { .. }
+        | HostAction::LinkServer { .. }
+        | HostAction::RemoveLink { .. }
+        | HostAction::StartServer(_)
+        | HostAction::StopServer(_) => Ok(()),
+    }
+}
+
+fn said(result: Result<String, String>) -> Result<String, String> {
+    result.map(|text| text.trim().to_owned())
+}
+
+fn done(result: Result<(), String>) -> Result<String, String> {
+    result.map(|()| String::new())
+}
+
+async fn read(file: &str) -> Result<Vec<u8>, String> {
+    let path = PathBuf::from(file);
+    let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
+    match read {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(error)) => Err(format!("cannot read {file}: {error}")),
+        Err(error) => Err(format!("cannot read {file}: {error}")),
+    }
+}

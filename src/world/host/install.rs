@@ -1,0 +1,117 @@
+//! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by side.
+
+use super::files::quick;
+use super::{Progress, Shell, script};
+use crate::plan::host::PayloadInfo;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+const PUT: &str = include_str!("scripts/put.sh");
+const PACKAGE: &str = include_str!("scripts/package.sh");
+const BUILD: &str = include_str!("scripts/build.sh");
+
+/// Hashing and one start of the program.
+const CHECK: Duration = Duration::from_secs(60);
+
+/// A package manager that has to fetch its lists.
+const INSTALL: Duration = Duration::from_secs(600);
+
+/// `make` of a server on a slow host.
+const MAKE: Duration = Duration::from_secs(1200);
+
+/// The files of one server, by name; `redis-server` is among them.
+pub type ServerFiles = Vec<(String, Arc<Vec<u8>>)>;
+
+/// Uploads a server into its own directory, sees that it arrived whole and that it runs there.
+pub(super) async fn put(
+    shell: &impl Shell,
+    server: &PayloadInfo,
+    files: ServerFiles,
+    into: &str,
+    progress: &(dyn Fn() -> Progress + Sync),
+) -> Result<String, String> {
+    let mut args = vec![into.to_owned()];
+    quick(shell, r#"umask 022; mkdir -p "$1""#, &[into]).await?;
+    for (name, data) in files {
+        let sha256 = hex_sha256(&data);
+        if name == "redis-server" && sha256 != server.sha256 {
+            return Err("the server at hand is not the one of the plan".to_owned());
+        }
+        let path = format!("{into}/{name}");
+        shell
+            .upload(data, &path, 0o755, shell.can_root(), progress())
+            .await?;
+        args.extend([name, sha256]);
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let said = script(shell, PUT, &args, Vec::new(), CHECK).await?;
+    Ok(said.trim().to_owned())
+}
+
+/// Removes an uploaded (or linked) server, unless the stable link points at it.
+pub(super) async fn remove(shell: &impl Shell, path: &str, unless: &str) -> Result<(), String> {
+    const REMOVE: &str = r#"[ "$(readlink "$2")" != "${1##*/}" ] || exit 0
+for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f"; done
+if [ -d "$1" ]; then rmdir "$1"; fi"#;
+    quick(shell, REMOVE, &[path, unless]).await.map(drop)
+}
+
+/// Points the stable link at `target`, in one step: there is no moment without it.
+pub(super) async fn link(shell: &impl Shell, link: &str, target: &str) -> Result<(), String> {
+    const LINK: &str = r#"rm -f "$1.replctl-new"; ln -s "$2" "$1.replctl-new" || exit 1
+# `mv -T` is not everywhere; without it a link to a directory would be moved into that directory.
+mv -fT "$1.replctl-new" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.replctl-new"; }"#;
+    quick(shell, LINK, &[link, target]).await.map(drop)
+}
+
+/// Installs the distribution's server where there is none, and links to it.
+pub(super) async fn package(
+    shell: &impl Shell,
+    name: Option<&str>,
+    into: &str,
+) -> Result<String, String> {
+    let args = [into, name.unwrap_or_default()];
+    let said = script(shell, PACKAGE, &args, Vec::new(), INSTALL).await?;
+    Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
+/// Uploads a tarball and builds it on the host.
+pub(super) async fn build(
+    shell: &impl Shell,
+    tarball: Vec<u8>,
+    file: &str,
+    sha256: &str,
+    directory: &str,
+    into: &str,
+    progress: Progress,
+) -> Result<String, String> {
+    let have = hex_sha256(&tarball);
+    if have != sha256 {
+        return Err(format!(
+            "{file} has the sha256 {have}, and the inventory says {sha256}"
+        ));
+    }
+    let ending = [".tar", ".tar.xz", ".txz", ".tar.bz2"]
+        .into_iter()
+        .find(|e| file.ends_with(e))
+        .map_or(".tar.gz", |e| if e == ".txz" { ".tar.xz" } else { e });
+    let short = sha256.get(..12).unwrap_or(sha256);
+    let there = format!("{directory}/.replctl-{short}{ending}");
+    shell
+        .upload(Arc::new(tarball), &there, 0o600, shell.can_root(), progress)
+        .await?;
+    let args = [there.as_str(), sha256, directory, into];
+    let said = script(shell, BUILD, &args, Vec::new(), MAKE).await?;
+    Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
+pub(super) fn hex_sha256(data: &[u8]) -> String {
+    Sha256::digest(data)
+        .iter()
+        .fold(String::new(), |mut out, byte| {
+            let _ = write!(out, "{byte:02x}");
+            out
+        })
+}

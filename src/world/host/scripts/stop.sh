@@ -1,0 +1,32 @@
+# Stops a server and sees it gone: asks, waits, and where it does not go by itself, kills it. Never anything else than a Redis-family server.
+# $1 unit  $2 port  $3 seconds to wait  $4 data directory  $5 pid file
+unit=$1 port=$2 wait=$3 data=$4 pidfile=$5
+pid=$(listener "$port")
+if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user" >&2; exit 1; fi
+if [ -z "$pid" ] && [ -r "$pidfile" ]; then pid=$(head -n 1 "$pidfile" | tr -dc 0-9); if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi; fi
+if [ -n "$pid" ]; then
+  name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
+  case "$name $exe" in
+  *redis* | *valkey*) ;;
+  *)
+    if [ -n "$(sockets "$port")" ]; then echo "port $port is held by something else: $name" >&2; exit 1; fi
+    pid= # an old pid file, and the number has gone to another process
+    ;;
+  esac
+fi
+# Its unit, ours or the distribution's: only one whose main process it is, for a stray server may sit in the unit of sshd.
+if has_unit "$unit"; then systemctl stop --no-block "$unit"; fi
+if [ -z "$pid" ]; then echo "it does not run"; exit 0; fi
+its=
+if [ -d /run/systemd/system ] && has systemctl; then
+  its=$(sed -n 's#.*/\([^/]*\.service\)$#\1#p' "/proc/$pid/cgroup" | tail -n 1)
+  if [ -n "$its" ] && [ "$(systemctl show -p MainPID "$its")" != "MainPID=$pid" ]; then its=; fi
+fi
+if [ -n "$its" ]; then systemctl stop --no-block "$its"; else kill -TERM "$pid" 2>/dev/null; fi
+end=$(($(date +%s) + wait))
+while alive "$pid" && [ "$(date +%s)" -lt "$end" ]; do nap; done
+if ! alive "$pid"; then echo "stopped"; exit 0; fi
+kill -KILL "$pid" 2>/dev/null
+i=0; while alive "$pid" && [ $i -lt 50 ]; do nap; i=$((i + 1)); done
+if alive "$pid"; then echo "process $pid does not end" >&2; exit 1; fi
+echo "killed, as it did not stop within $wait s"

@@ -1,0 +1,11 @@
+# Removes a user that replctl made. $1 name
+u=$1; PATH=$PATH:/usr/sbin:/sbin; export PATH
+id -u "$u" >/dev/null 2>&1 || exit 0
+if command -v userdel >/dev/null 2>&1; then userdel "$u" || exit 1
+elif command -v deluser >/dev/null 2>&1; then deluser "$u" || exit 1
+else
+  for f in /etc/passwd /etc/group /etc/shadow; do
+    [ -f $f ] || continue
+    cp -p $f $f.replctl-new && grep -v "^$u:" $f >$f.replctl-new && mv $f.replctl-new $f || exit 1
+  done
+fi

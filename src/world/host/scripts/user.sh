@@ -1,0 +1,18 @@
+# Makes a system user. $1 name
+u=$1; PATH=$PATH:/usr/sbin:/sbin; export PATH
+id -u "$u" >/dev/null 2>&1 && exit 0
+shell=/bin/false; [ -x /usr/sbin/nologin ] && shell=/usr/sbin/nologin
+if command -v useradd >/dev/null 2>&1; then
+  if grep -q "^$u:" /etc/group; then group="-g $u"; else group=-U; fi
+  said=$(useradd -r $group -M -d /nonexistent -s $shell "$u" 2>&1)
+elif command -v adduser >/dev/null 2>&1; then
+  grep -q "^$u:" /etc/group || addgroup -S "$u"
+  said=$(adduser -S -D -H -h /nonexistent -s $shell -G "$u" "$u" 2>&1)
+else
+  n=999; while [ $n -gt 100 ] && grep -qE "^[^:]*:[^:]*:$n:" /etc/passwd /etc/group; do n=$((n - 1)); done
+  echo "$u:x:$n:" >>/etc/group
+  if [ -f /etc/shadow ]; then echo "$u:!:19000::::::" >>/etc/shadow; fi
+  echo "$u:x:$n:$n::/nonexistent:$shell" >>/etc/passwd
+fi
+# Another run may have been quicker.
+id -u "$u" >/dev/null 2>&1 || { echo "${said:-the user did not come to be}" >&2; exit 1; }
