@@ -2,11 +2,14 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+pub mod candidate;
+pub mod findings;
 pub mod lag;
 pub mod lineage;
 #[cfg(test)]
 pub mod testing;
 pub mod tree;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -360,7 +363,7 @@ impl Node {
 impl Server {
     /// Keys in all databases.
     pub fn key_count(&self) -> u64 {
-        self.keys.values().sum()
+        self.keys.values().fold(0, |sum, keys| sum.saturating_add(*keys))
     }
 }
 
