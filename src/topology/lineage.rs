@@ -45,7 +45,7 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
                 partial: holds(upstream, at),
             },
             Some(second) => Lineage::Diverged {
-                bytes: at - second + 1,
+                bytes: (at - second).saturating_add(1),
             },
             None => Lineage::Unknown,
         };
@@ -54,7 +54,7 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
     let own = if follower.replid2.as_ref() == Some(&upstream.replid) {
         follower
             .second_offset
-            .map(|second| second.min(position(upstream) + 1))
+            .map(|second| second.min(position(upstream).saturating_add(1)))
     } else if follower.replid2.is_some() && follower.replid2 == upstream.replid2 {
         follower
             .second_offset
@@ -65,7 +65,7 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
     };
     match own {
         Some(begin) if at >= begin => Lineage::Diverged {
-            bytes: at - begin + 1,
+            bytes: (at - begin).saturating_add(1),
         },
         Some(_) => Lineage::Same { partial: false },
         None => Lineage::Unknown,
@@ -91,5 +91,5 @@ pub fn never_synced(replication: &Replication) -> bool {
 fn holds(upstream: &Replication, at: u64) -> bool {
     upstream
         .backlog
-        .is_some_and(|backlog| backlog.first <= at + 1)
+        .is_some_and(|backlog| backlog.first <= at.saturating_add(1))
 }

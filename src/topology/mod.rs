@@ -2,6 +2,8 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+pub mod candidate;
+pub mod findings;
 pub mod lag;
 pub mod lineage;
 #[cfg(test)]
@@ -9,6 +11,7 @@ pub mod sample;
 #[cfg(test)]
 pub mod testing;
 pub mod tree;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -368,7 +371,7 @@ impl Node {
 impl Server {
     /// Keys in all databases.
     pub fn key_count(&self) -> u64 {
-        self.keys.values().sum()
+        self.keys.values().fold(0, |sum, keys| sum.saturating_add(*keys))
     }
 }
 
