@@ -110,11 +110,6 @@ pub enum Action {
     },
     /// A step of `setup` on the node's host.
     Host(HostAction),
-    /// Wait until the server answers.
-    AwaitAnswer {
-        /// Milliseconds to wait.
-        within_ms: u64,
-    },
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
     ProveWrite {
         /// The replicas.
@@ -176,7 +171,6 @@ impl fmt::Display for Action {
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
-            Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::PersistRole => {
                 f.write_str("write its role into its configuration file and read it back")
             }

@@ -139,9 +139,3 @@ impl World {
         Ok(r::seen("written down"))
     }
 }
-
-impl World {
-    async fn act_on_host(&self, _: &NodeName, _: &Action) -> Result<Seen, Failure> {
-        Err(Failure::none("stub"))
-    }
-}

@@ -213,6 +213,11 @@ impl World {
         }
     }
 
+    /// How many hosts are worked on at once.
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
     /// Shows the progress of transfers there.
     pub fn show_transfers_on(&self, screen: &Arc<Screen>) {
         *self.screen.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen.clone());

@@ -9,6 +9,8 @@ pub mod host;
 pub mod info;
 pub mod inventory;
 pub mod observe;
+mod on_host;
+pub mod payload;
 pub mod persisted;
 mod prove;
 pub mod replication;
@@ -16,6 +18,7 @@ pub mod resp;
 pub mod role;
 pub mod secret;
 pub mod ssh;
+pub mod supply;
 #[cfg(test)]
 pub mod testing;
 pub mod trouble;

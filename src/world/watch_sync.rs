@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 /// How long a resync that makes progress is waited for at most.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or its upstream cuts it off.
+const MOST_SYNCS: u32 = 3;
+
 /// What a node was before it was told to follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
@@ -56,6 +59,8 @@ pub async fn await_in_sync(
     let mut progress = (0, None);
     let mut moved = begun;
     let mut wanted = None;
+    let mut syncing = false;
+    let mut syncs = 0;
     let mut last = "it has not connected yet".to_owned();
     loop {
         match look(conn, REPLY).await {
@@ -72,6 +77,15 @@ pub async fn await_in_sync(
                 let step = (up.offset, up.sync.and_then(|s| s.read));
                 if step != progress {
                     progress = step;
+                    moved = Instant::now();
+                }
+                syncs += u32::from(up.sync.is_some() && !syncing);
+                syncing = up.sync.is_some();
+                if syncs > MOST_SYNCS {
+                    return Err(Failure::none("its full resync fails and starts again, time after time; its log says why"));
+                }
+                if syncing {
+                    // Before the first byte its upstream makes the dump, and nothing is seen to move.
                     moved = Instant::now();
                 }
                 if up.link == Link::Up && up.sync.is_none() {
