@@ -1,5 +1,10 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
 
+pub mod json;
+pub mod status;
+pub mod table;
+pub mod verdict;
+
 use std::io::{self, IsTerminal, Write};
 
 /// Prints the command's result, a newline after it. A reader that has gone is no error.
