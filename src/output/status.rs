@@ -120,8 +120,14 @@ fn mark(seen: &Seen<'_>, node: &Node) -> (char, Style) {
         .filter(|finding| finding.concerns(&node.name));
     match own.map(|finding| finding.severity).min() {
         Some(severity @ (Severity::Problem | Severity::Warning)) => ('!', style(severity)),
+        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Style::Bad),
         Some(Severity::Note) | None => ('*', Style::Plain),
     }
+}
+
+/// Whether it is a replica that no primary feeds.
+fn stranded(topology: &Topology, node: &Node) -> bool {
+    node.upstream().is_some() && !topology.top_of(node).is_some_and(Node::is_primary)
 }
 
 /// The lines that lead to a node in the tree.

@@ -85,6 +85,10 @@ fn each_reason_for_a_link_that_is_down_is_told() {
     for (change, end) in cases {
         assert_eq!(because(change), format!("{begin}{end}"));
     }
+}
+
+#[test]
+fn a_link_below_one_that_is_down_is_told_so() {
     let chain = after(|t| {
         t.nodes[1].link_down(Some(5));
         t.nodes[2].link().address.host = "192.168.0.130".into();
