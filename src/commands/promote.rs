@@ -69,7 +69,7 @@ pub fn report(operation: &Promote, finished: &operate::Finished, after: &Topolog
         .get(&operation.node)
         .is_some_and(crate::topology::Node::is_primary);
     if json {
-        output::result(&output::json::document("promote", &proof));
+        output::result(&output::json::document(&proof));
     } else if reached {
         output::result(&proof::text(&proof));
     }

@@ -5,6 +5,9 @@ pub mod paint;
 pub mod plan;
 pub mod proof;
 pub mod screen;
+pub mod status;
+pub mod table;
+pub mod verdict;
 
 use std::io::{self, IsTerminal, Write};
 

@@ -164,6 +164,15 @@ impl<'a> Look<'a> {
 }
 
 impl Finding {
+    /// Whether it is about that node, alone or among others.
+    pub fn concerns(&self, name: &NodeName) -> bool {
+        let among = |list: &serde_json::Value| {
+            list.as_array()
+                .is_some_and(|names| names.iter().any(|n| *n == name.0))
+        };
+        self.node.as_ref() == Some(name) || self.data.get("nodes").is_some_and(among)
+    }
+
     fn about(node: &Node, code: Code, severity: Severity, message: impl Into<String>) -> Self {
         Self {
             node: Some(node.name.clone()),

@@ -1,7 +1,7 @@
 //! How far a replica is behind: in bytes from both ends' offsets, in seconds as measured. Pure.
 
-use super::lineage::position;
-use super::{Node, NodeName, Topology};
+use super::lineage::{never_synced, position};
+use super::{Link, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,6 +17,9 @@ pub struct Lag {
 /// Measured lags by node.
 pub type Lags = BTreeMap<NodeName, Lag>;
 
+/// Bytes that may be on their way between two moments of reading, and do not make a replica less than in sync.
+const IN_FLIGHT: u64 = 64 << 10;
+
 impl Topology {
     /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node, or one that follows an unknown address.
     /// `None` where the chain is a loop.
@@ -31,17 +34,25 @@ impl Topology {
         None
     }
 
-    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied; `None` where there is no such primary or
+    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied; `None` where there is no such primary, during a full resync, or
     /// where the two are not of one history. Clamped at 0: the two ends are not read at the same moment.
     pub fn behind(&self, node: &Node) -> Option<u64> {
-        node.upstream()?;
         let here = &node.server()?.replication;
+        if node.upstream()?.sync.is_some() || never_synced(here) {
+            return None; // what it had counts no more, or it has nothing yet
+        }
         let top = &self
             .top_of(node)
             .filter(|top| top.is_primary())?
             .server()?
             .replication;
         (here.replid == top.replid).then(|| top.offset.saturating_sub(position(here)))
+    }
+
+    /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is no replica.
+    pub fn in_sync(&self, node: &Node) -> Option<bool> {
+        let link = node.upstream()?.link;
+        Some(link == Link::Up && self.behind(node).is_some_and(|bytes| bytes <= IN_FLIGHT))
     }
 }
 
@@ -66,7 +77,10 @@ mod tests {
         assert_eq!(behind(&topology, "master"), None);
         topology.nodes[2].link().offset = 6000;
         assert_eq!(behind(&topology, "slave2"), Some(0));
+        assert_eq!(topology.in_sync(&topology.nodes[2]), Some(true));
+        assert_eq!(topology.in_sync(&topology.nodes[0]), None);
         topology.nodes[2].link().link = Link::Down;
+        assert_eq!(topology.in_sync(&topology.nodes[2]), Some(false));
         assert_eq!(behind(&topology, "slave2"), Some(0));
         topology.nodes[2].up().replication.replid = "another".into();
         assert_eq!(behind(&topology, "slave2"), None);

@@ -75,10 +75,9 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
 /// Bytes of its history that a node has.
 pub fn position(replication: &Replication) -> u64 {
     match &replication.role {
-        Role::Primary => replication.offset,
         // While it synchronises, a replica says 0 or 1 here and may still know its old position.
         Role::Replica(upstream) if upstream.offset > 1 => upstream.offset,
-        Role::Replica(_) => replication.offset,
+        Role::Primary | Role::Replica(_) => replication.offset,
     }
 }
 

@@ -364,7 +364,7 @@ impl Node {
         here(&self.announced)
             || here(&self.address)
             || ((address.port == self.announced.port || address.port == self.address.port)
-                && self.resolved.iter().any(|ip| *ip == address.host))
+                && self.resolved.contains(&address.host))
     }
 }
 

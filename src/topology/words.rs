@@ -47,6 +47,16 @@ pub fn bytes(count: u64) -> String {
     )
 }
 
+/// `348 s`, `12 min`, `5 h`, `3 d`.
+pub fn duration(seconds: u64) -> String {
+    match seconds {
+        0..600 => format!("{seconds} s"),
+        600..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// Single steps of insertion, deletion, replacement between two texts.
 pub fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
@@ -81,6 +91,20 @@ mod tests {
         ];
         for (count, text) in cases {
             assert_eq!(bytes(count), text);
+        }
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let cases = [
+            (0, "0 s"),
+            (348, "348 s"),
+            (600, "10 min"),
+            (7_200, "2 h"),
+            (172_800, "2 d"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
         }
     }
 

@@ -113,7 +113,11 @@ pub async fn server(conn: &Conn, password: Option<&SecretString>) -> Result<Serv
         .zip(replies)
         .filter_map(|(directive, reply)| Some(((*directive).to_owned(), second_text(&reply)?)))
         .collect();
-    if server.config.get("masteruser").is_some_and(|user| !user.is_empty()) {
+    if server
+        .config
+        .get("masteruser")
+        .is_some_and(|user| !user.is_empty())
+    {
         server.replica_auth = None; // another user's password: nothing to compare it with
     }
     if server.maxmemory.is_none() {

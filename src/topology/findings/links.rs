@@ -2,10 +2,11 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
-use crate::topology::words::{bytes, distance, name};
+use crate::topology::words::{bytes, distance, duration, name};
 use crate::topology::{
     Address, Link, Node, Product, ReplicaAuth, Server, SyncProgress, Upstream, Version,
 };
+use std::fmt::Write as _;
 
 /// Most edits between an unknown address and a node's for the one to be taken for a slip of the other.
 const SLIP: usize = 3;
@@ -35,9 +36,9 @@ impl Look<'_> {
             match self.topology.upstream_of(node) {
                 None => found.push(self.stray(node, link)),
                 Some(upstream) if link.link == Link::Up => {
-                    self.linked(found, node, upstream, server)
+                    self.linked(found, node, upstream, server);
                 }
-                Some(upstream) => self.unlinked(found, node, upstream, (server, link)),
+                Some(upstream) => unlinked(found, node, upstream, (server, link)),
             }
         }
     }
@@ -51,7 +52,7 @@ impl Look<'_> {
             link.address
         );
         if let Some((other, address)) = closest {
-            message.push_str(&format!(" (closest: {}, {address})", name(&other.name)));
+            let _ = write!(message, " (closest: {}, {address})", name(&other.name));
         }
         let severity = match link.link {
             Link::Up => {
@@ -107,7 +108,9 @@ impl Look<'_> {
                     .maybe_hint(self.put_right()),
             );
         }
-        if upstream.upstream().is_some() && !self.wants_cascade(node, upstream) {
+        // Without a primary on top there is something worse to say.
+        let fed = self.topology.top_of(node).is_some_and(Node::is_primary);
+        if fed && upstream.upstream().is_some() && !self.wants_cascade(node, upstream) {
             let message = format!("{own} replicates from {up}, which is a replica itself");
             found.push(
                 Finding::about(node, Code::ReplicaOfReplica, Severity::Warning, message)
@@ -135,67 +138,76 @@ impl Look<'_> {
     fn wants_cascade(&self, node: &Node, upstream: &Node) -> bool {
         self.wanted(node).and_then(|wanted| wanted.follows.as_ref()) == Some(&upstream.name)
     }
+}
 
-    fn unlinked(
-        &self,
-        found: &mut Vec<Finding>,
-        node: &Node,
-        upstream: &Node,
-        (server, link): (&Server, &Upstream),
-    ) {
-        // One that cannot read what it gets begins again for ever, and always seems to be under way.
-        let readable = upstream
-            .server()
-            .is_none_or(|above| can_load(server, above));
-        if let Some(finding) = full_sync(node, upstream, link).filter(|_| readable) {
-            found.push(finding);
-            return;
-        }
-        let own = name(&node.name);
-        let up = name(&upstream.name);
-        let cause = why(server, upstream);
-        let because = match &cause {
-            Some(Cause::UpstreamGone) => format!(": {up} does not answer"),
-            Some(Cause::UpstreamUnlinked) => format!(": {up} has no link to its own upstream"),
-            Some(Cause::AuthMissing) => {
-                format!(": {up} wants a password and {own} has no `masterauth`")
-            }
-            Some(Cause::AuthWrong) => {
-                format!(": `masterauth` of {own} is not the deployment's password")
-            }
-            Some(Cause::AuthUnwanted) => format!(
-                ": {own} has a `masterauth` and {up} has no password, so it refuses the login"
-            ),
-            Some(Cause::ProtectedMode) => {
-                format!(": {up} is in protected mode and has no password")
-            }
-            Some(Cause::TooOld) => format!(
-                ": {} cannot read what {} sends",
-                version(node),
-                version(upstream)
-            ),
-            None => String::new(),
-        };
-        let severity = if matches!(cause, Some(Cause::UpstreamGone)) {
-            Severity::Warning
-        } else {
-            Severity::Problem
-        };
-        let code = if link.down_since_seconds.is_some() {
-            Code::LinkDown
-        } else {
-            Code::NeverLinked
-        };
-        let message = format!("the link of {own} to {up} {}{because}", down_for(link));
-        let mut finding = Finding::about(node, code, severity, message)
-            .maybe_hint(way_on(cause.as_ref(), node, upstream, server))
-            .with("upstream", upstream.name.0.as_str())
-            .with("down_since_seconds", link.down_since_seconds);
-        if let Some(cause) = &cause {
-            finding = finding.with("cause", cause.code());
-        }
+fn unlinked(
+    found: &mut Vec<Finding>,
+    node: &Node,
+    upstream: &Node,
+    (server, link): (&Server, &Upstream),
+) {
+    let cause = why(server, upstream);
+    if !hopeless(cause.as_ref(), link)
+        && let Some(finding) = full_sync(node, upstream, link)
+    {
         found.push(finding);
-        found.extend(diverged(node, upstream, server));
+        return;
+    }
+    let own = name(&node.name);
+    let up = name(&upstream.name);
+    let because = match &cause {
+        Some(Cause::UpstreamGone) => format!(": {up} does not answer"),
+        Some(Cause::UpstreamUnlinked) => format!(": {up} has no link to its own upstream"),
+        Some(Cause::AuthMissing) => {
+            format!(": {up} wants a password and {own} has no `masterauth`")
+        }
+        Some(Cause::AuthWrong) => {
+            format!(": `masterauth` of {own} is not the deployment's password")
+        }
+        Some(Cause::AuthUnwanted) => {
+            format!(": {own} has a `masterauth` and {up} has no password, so it refuses the login")
+        }
+        Some(Cause::ProtectedMode) => {
+            format!(": {up} is in protected mode and has no password")
+        }
+        Some(Cause::TooOld) => format!(
+            ": {} cannot read what {} sends",
+            version(node),
+            version(upstream)
+        ),
+        None => String::new(),
+    };
+    let severity = if matches!(cause, Some(Cause::UpstreamGone)) {
+        Severity::Warning
+    } else {
+        Severity::Problem
+    };
+    let code = if link.down_since_seconds.is_some() {
+        Code::LinkDown
+    } else {
+        Code::NeverLinked
+    };
+    let message = format!("the link of {own} to {up} {}{because}", down_for(link));
+    let mut finding = Finding::about(node, code, severity, message)
+        .maybe_hint(way_on(cause.as_ref(), node, upstream, server))
+        .with("upstream", upstream.name.0.as_str())
+        .with("down_since_seconds", link.down_since_seconds);
+    if let Some(cause) = &cause {
+        finding = finding.with("cause", cause.code());
+    }
+    found.push(finding);
+    found.extend(diverged(node, upstream, server));
+}
+
+/// A link that cannot succeed is tried again and again, and looks like a full resync under way when it is met in the middle.
+fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
+    let nothing_read = link.sync.and_then(|sync| sync.read).unwrap_or(0) == 0;
+    match cause {
+        Some(Cause::TooOld) => true,
+        Some(
+            Cause::AuthMissing | Cause::AuthWrong | Cause::AuthUnwanted | Cause::ProtectedMode,
+        ) => nothing_read,
+        Some(Cause::UpstreamGone | Cause::UpstreamUnlinked) | None => false,
     }
 }
 
@@ -216,7 +228,7 @@ impl Cause {
 /// "has been down for 348 s", "has never been up".
 fn down_for(link: &Upstream) -> String {
     match link.down_since_seconds {
-        Some(seconds) => format!("has been down for {seconds} s"),
+        Some(seconds) => format!("has been down for {}", duration(seconds)),
         None => "has never been up".to_owned(),
     }
 }

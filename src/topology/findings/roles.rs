@@ -5,6 +5,7 @@ use crate::topology::candidate::{best_primary, best_replica, followers, primarie
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, State, Trouble, TroubleKind};
+use std::fmt::Write as _;
 
 impl<'a> Look<'a> {
     pub(super) fn operations(&self, found: &mut Vec<Finding>) {
@@ -35,8 +36,13 @@ impl<'a> Look<'a> {
         let heir = self.topology.at(&debt.address);
         let whom = heir.map_or_else(|| debt.address.to_string(), |heir| name(&heir.name));
         let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
+        let danger = if node.is_primary() {
+            "and is a primary again: what is written there is lost later"
+        } else {
+            "and has not been told: if it comes back it takes writes that are lost later"
+        };
         let message = format!(
-            "{} was replaced by {whom} on {since} and has not been told: if it comes back it takes writes that are lost later",
+            "{} was replaced by {whom} on {since} {danger}",
             name(&node.name)
         );
         Some(
@@ -122,13 +128,14 @@ impl<'a> Look<'a> {
             let relation = lineage(&old.replication, &new.replication);
             relations.push(serde_json::json!({ "node": other.name, "towards": keep.name, "lineage": relation }));
             let (old, new) = (name(&other.name), name(&keep.name));
-            message.push_str(&match relation {
+            let difference = match relation {
                 Lineage::Same { .. } => format!("; {new} has all that {old} has"),
                 Lineage::Diverged { bytes: b } => {
                     format!("; {old} has {} of its stream that {new} has not", bytes(b))
                 }
                 Lineage::Unknown => format!("; how {old} and {new} differ cannot be known"),
-            });
+            };
+            message.push_str(&difference);
             related |= relation != Lineage::Unknown;
         }
         let hint = if related || followers(self.topology, keep) > 0 {
@@ -139,7 +146,7 @@ impl<'a> Look<'a> {
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
             .hint(hint)
             .with(
-                "primaries",
+                "nodes",
                 primaries
                     .iter()
                     .map(|node| node.name.0.clone())
@@ -232,7 +239,7 @@ impl<'a> Look<'a> {
 
     fn gone(&self, node: &Node, trouble: &Trouble) -> Finding {
         let mut message = format!(
-            "{} ({}) cannot be looked at: {}",
+            "{} ({}) cannot be observed: {}",
             name(&node.name),
             node.address,
             trouble.detail
@@ -250,12 +257,13 @@ impl<'a> Look<'a> {
                 .iter()
                 .filter_map(|n| n.upstream()?.last_io_seconds)
                 .min();
-            message.push_str(&format!(
+            let _ = write!(
+                message,
                 "; the link of {} to it is up",
                 list(hearing.iter().copied())
-            ));
+            );
             if let Some(seconds) = seconds {
-                message.push_str(&format!(", last heard from {seconds} s ago"));
+                let _ = write!(message, ", last heard from {seconds} s ago");
             }
         }
         Finding::about(node, Code::Unreachable, Severity::Problem, message)

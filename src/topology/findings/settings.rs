@@ -11,7 +11,7 @@ impl Look<'_> {
             let Some(server) = node.server() else {
                 continue;
             };
-            self.state(found, node, server);
+            state(found, node, server);
             self.passwords(found, node, server);
             if node.upstream().is_some() {
                 self.replica(found, node, server);
@@ -19,40 +19,6 @@ impl Look<'_> {
             found.extend(self.persisted(node));
         }
         found.extend(self.sentinels());
-    }
-
-    fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
-        let own = name(&node.name);
-        if let Some(loading) = server.loading {
-            let so_far = loading
-                .percent
-                .map_or_else(String::new, |percent| format!(": {percent} %"));
-            let message = format!("{own} is loading its data{so_far}");
-            found.push(
-                Finding::about(node, Code::Loading, Severity::Warning, message)
-                    .with("percent", loading.percent),
-            );
-        }
-        if let Some(failover) = &server.replication.failover {
-            let message = format!("a FAILOVER command runs on {own} ({failover})");
-            found.push(
-                Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
-                    .hint(format!(
-                        "redis-cli -h {} -p {} failover abort",
-                        node.address.host, node.address.port
-                    ))
-                    .with("state", failover.as_str()),
-            );
-        }
-        if server.cluster_enabled {
-            let message = format!("{own} runs in cluster mode, which replctl does not manage");
-            found.push(Finding::about(
-                node,
-                Code::ClusterMode,
-                Severity::Problem,
-                message,
-            ));
-        }
     }
 
     fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
@@ -85,7 +51,7 @@ impl Look<'_> {
                 Code::ReplicaAuthWrong,
                 format!("{own} has a `masterauth`, and a node without a password refuses it"),
             ),
-            (Some(ReplicaAuth::Right), _) | (Some(ReplicaAuth::Unset), false) | (None, _) => return,
+            (Some(ReplicaAuth::Right) | None, _) | (Some(ReplicaAuth::Unset), false) => return,
         };
         found.push(Finding::about(node, code, Severity::Warning, message).hint(setup));
     }
@@ -119,7 +85,7 @@ impl Look<'_> {
             return;
         };
         let Some(above) = top.server() else { return };
-        self.room(found, node, (server, above), top);
+        room(found, node, (server, above), top);
         if !can_load(server, above) && node.upstream().is_some_and(|link| link.link == Link::Up) {
             let message = format!(
                 "{own} ({}) cannot read a full copy from {} ({}): the next full resync empties it",
@@ -133,47 +99,6 @@ impl Look<'_> {
                 Severity::Warning,
                 message,
             ));
-        }
-    }
-
-    fn room(
-        &self,
-        found: &mut Vec<Finding>,
-        node: &Node,
-        (server, above): (&Server, &Server),
-        top: &Node,
-    ) {
-        let own = name(&node.name);
-        let up = name(&top.name);
-        let limit = server.maxmemory.filter(|limit| *limit > 0);
-        if let Some((limit, used)) = limit
-            .zip(above.used_memory)
-            .filter(|(limit, used)| limit < used)
-        {
-            let message = format!(
-                "the memory limit of {own} ({}) is smaller than what {up} uses ({}): promoted, it drops keys or refuses writes",
-                bytes(limit),
-                bytes(used)
-            );
-            found.push(
-                Finding::about(node, Code::MemoryLimit, Severity::Warning, message)
-                    .with("limit_bytes", limit)
-                    .with("used_bytes", used),
-            );
-        }
-        let databases = |server: &Server| server.config.get("databases")?.parse::<u64>().ok();
-        if let Some((few, many)) = databases(server)
-            .zip(databases(above))
-            .filter(|(few, many)| few < many)
-        {
-            let message = format!(
-                "{own} has `databases {few}` and {up} `databases {many}`: a key beyond them breaks replication"
-            );
-            found.push(
-                Finding::about(node, Code::FewerDatabases, Severity::Warning, message)
-                    .hint(format!("replctl setup {}", node.name))
-                    .with("databases", few),
-            );
         }
     }
 
@@ -249,5 +174,74 @@ impl Look<'_> {
         Some(
             Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
         )
+    }
+}
+
+fn state(found: &mut Vec<Finding>, node: &Node, server: &Server) {
+    let own = name(&node.name);
+    if let Some(loading) = server.loading {
+        let so_far = loading
+            .percent
+            .map_or_else(String::new, |percent| format!(": {percent} %"));
+        let message = format!("{own} is loading its data{so_far}");
+        found.push(
+            Finding::about(node, Code::Loading, Severity::Warning, message)
+                .with("percent", loading.percent),
+        );
+    }
+    if let Some(failover) = &server.replication.failover {
+        let message = format!("a FAILOVER command runs on {own} ({failover})");
+        found.push(
+            Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
+                .hint(format!(
+                    "redis-cli -h {} -p {} failover abort",
+                    node.address.host, node.address.port
+                ))
+                .with("state", failover.as_str()),
+        );
+    }
+    if server.cluster_enabled {
+        let message = format!("{own} runs in cluster mode, which replctl does not manage");
+        found.push(Finding::about(
+            node,
+            Code::ClusterMode,
+            Severity::Problem,
+            message,
+        ));
+    }
+}
+
+fn room(found: &mut Vec<Finding>, node: &Node, (server, above): (&Server, &Server), top: &Node) {
+    let own = name(&node.name);
+    let up = name(&top.name);
+    let limit = server.maxmemory.filter(|limit| *limit > 0);
+    if let Some((limit, used)) = limit
+        .zip(above.used_memory)
+        .filter(|(limit, used)| limit < used)
+    {
+        let message = format!(
+            "the memory limit of {own} ({}) is smaller than what {up} uses ({}): promoted, it drops keys or refuses writes",
+            bytes(limit),
+            bytes(used)
+        );
+        found.push(
+            Finding::about(node, Code::MemoryLimit, Severity::Warning, message)
+                .with("limit_bytes", limit)
+                .with("used_bytes", used),
+        );
+    }
+    let databases = |server: &Server| server.config.get("databases")?.parse::<u64>().ok();
+    if let Some((few, many)) = databases(server)
+        .zip(databases(above))
+        .filter(|(few, many)| few < many)
+    {
+        let message = format!(
+            "{own} has `databases {few}` and {up} `databases {many}`: a key beyond them breaks replication"
+        );
+        found.push(
+            Finding::about(node, Code::FewerDatabases, Severity::Warning, message)
+                .hint(format!("replctl setup {}", node.name))
+                .with("databases", few),
+        );
     }
 }

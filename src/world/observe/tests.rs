@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
 use crate::inventory::{Auth, ServerSettings, ServerSource, SshSettings, Via};
+use crate::topology::findings::{Code, Context, findings};
 use crate::topology::{Address, Link};
 use crate::world::chase;
 use crate::world::testing::{TestServer, free_port};
@@ -261,5 +262,100 @@ async fn a_way_that_hangs_is_given_up() {
     .await;
     assert!(
         matches!(&seen.nodes[0].state, State::Down(trouble) if trouble.kind == TroubleKind::NoAnswer)
+    );
+}
+
+/// Code and message of what is found on these nodes.
+async fn found(nodes: Vec<NodeSpec>, password: Option<&str>) -> Vec<(Code, String)> {
+    let password = password.map(secret);
+    let seen = topology(&inventory(nodes), password.as_ref(), &Direct, 8).await;
+    let context = Context {
+        deployment: "orders".into(),
+        password: password.is_some(),
+        ..Context::default()
+    };
+    findings(&seen, &context)
+        .into_iter()
+        .map(|f| (f.code, f.message))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_slip_of_the_tutorial_is_found_on_real_servers() {
+    let primary = TestServer::start(&["repl-diskless-sync no"]);
+    let port = primary.port;
+    // Nothing listens on 127.0.0.2.
+    let replica = TestServer::start(&[&format!("replicaof 127.0.0.2 {port}")]);
+    let nodes = || {
+        vec![
+            spec("slave1", "127.0.0.1", port),
+            spec("slave2", "127.0.0.1", replica.port),
+        ]
+    };
+    let told = found(nodes(), None).await;
+    let expected = format!(
+        "`slave2` replicates from 127.0.0.2:{port}, which is no node of the inventory (closest: `slave1`, 127.0.0.1:{port}), and the link has never been up"
+    );
+    assert_eq!(told, [(Code::UpstreamUnknown, expected)]);
+    // What the hint's command does to the stray replica.
+    replica
+        .command(&["REPLICAOF", "127.0.0.1", &port.to_string()])
+        .unwrap();
+    replica.await_info("master_link_status:up");
+    assert_eq!(found(nodes(), None).await, []);
+}
+
+#[tokio::test]
+async fn a_replica_without_the_password_is_told_why_its_link_is_down() {
+    let primary = TestServer::start(&["requirepass pw", "masterauth pw"]);
+    let replica = TestServer::start(&[
+        "requirepass pw",
+        &format!("replicaof 127.0.0.1 {}", primary.port),
+    ]);
+    let told = found(
+        vec![
+            spec("a", "127.0.0.1", primary.port),
+            spec("b", "127.0.0.1", replica.port),
+        ],
+        Some("pw"),
+    )
+    .await;
+    let expected = "the link of `b` to `a` has never been up: `a` wants a password and `b` has no `masterauth`";
+    assert_eq!(told, [(Code::NeverLinked, expected.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_frozen_primary_and_a_circle_are_found_on_real_servers() {
+    let servers = TestServer::start_deployment(2, &[]);
+    let nodes = || {
+        ["master", "slave1", "slave2"]
+            .iter()
+            .zip(&servers)
+            .map(|(n, s)| spec(n, "127.0.0.1", s.port))
+            .collect()
+    };
+    servers[0].freeze();
+    let told = found(nodes(), None).await;
+    assert_eq!(
+        told.iter().map(|(code, _)| *code).collect::<Vec<_>>(),
+        [Code::NoPrimary, Code::Unreachable]
+    );
+    assert!(
+        told[1]
+            .1
+            .contains("the link of `slave1` and `slave2` to it is up, last heard from"),
+        "{told:?}"
+    );
+    servers[0].thaw();
+    servers[0]
+        .command(&["REPLICAOF", "127.0.0.1", &servers[1].port.to_string()])
+        .unwrap();
+    let told = found(nodes(), None).await;
+    assert_eq!(told[1].0, Code::Loop, "{told:?}");
+    assert!(
+        told[1]
+            .1
+            .starts_with("`master` and `slave1` replicate from each other"),
+        "{told:?}"
     );
 }
