@@ -26,7 +26,7 @@ Options:
   --allow-unpatched   accept a release with known vulnerabilities that are not fixed in it
   --update            ask the distribution for a newer revision, although payload/ is up to date
   --force             build although payload/ is up to date
-  --output DIR        write there instead of payload/
+  --output DIR        write there instead of payload/ (the work folder, target/server, is moved by $REPLCTL_SERVER_WORK)
   --print-tests       print the folder of the server's own test suite, fetching the source where it is missing, and build nothing
   -h, --help          this text
 TEXT
@@ -67,8 +67,9 @@ done
 
 mkdir -p "$output"
 output=$(cd "$output" && pwd)
-work="$output/.build"
+work=${REPLCTL_SERVER_WORK:-$root/target/server}
 mkdir -p "$work"
+work=$(cd "$work" && pwd)
 # Two builds in one folder would mix their trees: the second waits.
 exec 9>"$work/lock"
 flock -w 1800 9 || fail "another build holds $work/lock since 30 minutes"
@@ -90,7 +91,7 @@ up_to_date() { # the recipe is the one that was built, and every file still has 
 }
 
 write_manifest() { # write_manifest RECIPE < lines "ARCH NAME"
-    local recipe=$1 arch name file manifest="$output/manifest.toml.new"
+    local recipe=$1 arch name file manifest="$work/manifest.toml"
     {
         echo "# Written by server/build.sh; build.rs embeds the files it lists."
         echo "format = 1"
@@ -98,12 +99,11 @@ write_manifest() { # write_manifest RECIPE < lines "ARCH NAME"
         printf 'patched = %s\nfixes = "%s"\n' "$patched" "$fixes"
         printf 'source_date_epoch = %s\nrecipe = "%s"\n' "$epoch" "$recipe"
         while read -r arch name; do
-            file="$output/$arch/$name"
+            file="$work/$arch/out/$name"
             printf '\n[[file]]\narch = "%s"\nname = "%s"\npath = "%s"\n' "$arch" "$name" "$arch/$name"
             printf 'sha256 = "%s"\nsize = %s\n' "$(sha256sum <"$file" | cut -d' ' -f1)" "$(stat -c %s "$file")"
         done
     } >"$manifest"
-    mv -f "$manifest" "$output/manifest.toml"
 }
 
 if [ $print_tests = yes ]; then
@@ -131,9 +131,10 @@ fi
 
 say "building $engine $version ($revision) for ${archs[*]}"
 for arch in "${archs[@]}"; do build_arch "$arch"; done
-# An architecture that was not asked for now stays out of the manifest; its old files must not linger.
-for old in x86_64 aarch64; do
-    case " ${archs[*]} " in *" $old "*) ;; *) rm -rf "${output:?}/$old" ;; esac
-done
 for arch in "${archs[@]}"; do printf '%s redis-server\n%s redis-cli\n' "$arch" "$arch"; done | write_manifest "$recipe"
+# All at the end, the manifest last: a replctl built meanwhile finds the old payload or none, not a mixture.
+rm -f "$output/manifest.toml"
+rm -rf "$output/x86_64" "$output/aarch64"
+for arch in "${archs[@]}"; do mv "$work/$arch/out" "$output/$arch"; done
+mv "$work/manifest.toml" "$output/manifest.toml"
 for arch in "${archs[@]}"; do (cd "$output" && stat -c '%s bytes  %n' "$arch/redis-server" "$arch/redis-cli") >&2; done

@@ -100,7 +100,7 @@ check_static() {
 build_arch() {
     local arch=$1 dir="$work/$1" tool='' page=12 objects='' jobs started=$SECONDS program own
     rm -rf "$dir"
-    mkdir -p "$dir" "$output/$arch"
+    mkdir -p "$dir/out"
     jobs=$(nproc 2>/dev/null || echo 2)
     make_compiler "$dir" "$arch"
     [ "$arch" = "$machine" ] || tool="$arch-linux-gnu-"
@@ -123,9 +123,8 @@ build_arch() {
             grep -E 'error|undefined|Error' "$dir/$program.log" | tail -n 20 >&2
             fail "$program for $arch does not compile; the whole log is $dir/$program.log"
         }
-        "${tool}strip" -s -o "$output/$arch/$program.new" "$dir/$program/src/$program"
-        check_static "$output/$arch/$program.new"
-        mv -f "$output/$arch/$program.new" "$output/$arch/$program"
+        "${tool}strip" -s -o "$dir/out/$program" "$dir/$program/src/$program"
+        check_static "$dir/out/$program"
         rm -rf "${dir:?}/$program"
     done
     say "built $arch in $((SECONDS - started)) s"
