@@ -1,5 +1,5 @@
-# What there is to run here. `make demo` shows replctl at work, `make test` runs every test.
-.PHONY: demo demo-down test check lint
+# The commands of the project. `make` lists them.
+CARGO ?= cargo
 
 # The distribution's OpenSSL, which is quicker to build with than OpenSSL's own source.
 export OPENSSL_NO_VENDOR = 1
@@ -7,23 +7,42 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-# Three throwaway nodes on this machine: set up, looked at, failed over. They stay up until `make demo-down`.
-demo:
+.PHONY: help demo demo-down test server build generated lint check bench-server server-suite
+
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## Three throwaway nodes on this machine: set up, looked at, failed over; they stay up
 	@demo/demo.sh up
 
-demo-down:
+demo-down: ## Remove them
 	@demo/demo.sh down
 
-# Every test. Those that need hosts of their own need root; what cannot run is said, and is a failure where CI is set.
-test:
+# Those that need hosts of their own need root; what cannot run is said, and is a failure where CI is set.
+test: ## Every test
 	@scripts/need test
 	$(MAKE) --no-print-directory server
 	@rm -f "$(NOT_RUN)"
-	@cargo test --no-fail-fast -- --test-threads=$(TEST_THREADS); code=$$?; \
+	@$(CARGO) test --no-fail-fast -- --test-threads=$(TEST_THREADS); code=$$?; \
 	if [ -s "$(NOT_RUN)" ]; then echo; echo "WARNING: this was not tested:"; sort -u "$(NOT_RUN)"; fi; exit $$code
 
-lint:
-	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+server: ## Build the server that replctl embeds (static Redis, into payload/)
+	server/build.sh
 
-check: lint test
+build: server ## Build replctl with that server inside
+	$(CARGO) build --release
+
+generated: ## Write completions/ and man/ anew from the program
+	scripts/generated
+
+lint: ## The form of the code
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+check: lint test ## lint and test
+
+bench-server: server ## Compare the embedded server's speed with the distribution's
+	server/bench.sh
+
+server-suite: server ## Run a part of the server's own test suite against the embedded server
+	server/suite.sh
