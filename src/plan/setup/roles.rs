@@ -94,7 +94,9 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
             ))
         } else if runs_empty(look, primary) {
             // A primary that came back without its data empties whoever follows it.
-            Some(format!("`{name}` has data on its disk, and would be emptied: `{primary}` runs without a key"))
+            Some(format!(
+                "`{name}` has data on its disk, and would be emptied: `{primary}` runs without a key"
+            ))
         } else {
             None
         };
@@ -303,7 +305,10 @@ fn no_choice(primaries: &[NodeName]) -> Refusal {
         );
     }
     Refusal::new(
-        format!("nothing runs, and the files of {} all say primary", names.join(" and ")),
+        format!(
+            "nothing runs, and the files of {} all say primary",
+            names.join(" and ")
+        ),
         "name those whose data may go: replctl setup --discard-data NODE",
     )
 }

@@ -52,7 +52,10 @@ fn every_beginning_is_refused_or_ends_well() {
             }
         }
     }
-    assert!(planned > 500 && refused > 500, "{planned} planned, {refused} refused");
+    assert!(
+        planned > 500 && refused > 500,
+        "{planned} planned, {refused} refused"
+    );
 }
 
 fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
@@ -63,7 +66,12 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
         Ok(plan) => plan,
         Err(refusals) => {
             assert!(!refusals.is_empty(), "{what}");
-            assert!(refusals.iter().all(|r| !r.why.is_empty() && !r.hint.is_empty()), "{what}");
+            assert!(
+                refusals
+                    .iter()
+                    .all(|r| !r.why.is_empty() && !r.hint.is_empty()),
+                "{what}"
+            );
             return false;
         }
     };
@@ -74,11 +82,20 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
             Action::Follow { .. } | Action::Promote | Action::StopServer | Action::StartServer
         );
         let serves = matches!(begin[i], Begin::FullPrimary | Begin::Replica { .. });
-        assert!(!(touches && serves && discard != Some(i)), "{what}: {}", step.action);
+        assert!(
+            !(touches && serves && discard != Some(i)),
+            "{what}: {}",
+            step.action
+        );
     }
     if stage::has_loop(begin) {
         // Running replicas are left as they are; this is told, and no tree can come of it.
-        assert!(plan.warnings.iter().any(|w| w.contains("leads back to itself")), "{what}");
+        assert!(
+            plan.warnings
+                .iter()
+                .any(|w| w.contains("leads back to itself")),
+            "{what}"
+        );
         return true;
     }
     world.carry_out(&plan, discard, &what);

@@ -110,7 +110,10 @@ pub fn has_loop(all: [Begin; 3]) -> bool {
 }
 
 fn running(begin: Begin) -> bool {
-    matches!(begin, Begin::EmptyPrimary | Begin::FullPrimary | Begin::Replica { .. })
+    matches!(
+        begin,
+        Begin::EmptyPrimary | Begin::FullPrimary | Begin::Replica { .. }
+    )
 }
 
 impl Stage {
@@ -150,17 +153,31 @@ impl Stage {
         let paths = Paths::new("/db/redis", 6379);
         let unit = crate::config::unit::unit(&self.inventory, &spec);
         let lines = block::hosts_lines(
-            self.inventory.nodes.iter().map(|n| (n.address.host.as_str(), n.name.0.as_str())),
+            self.inventory
+                .nodes
+                .iter()
+                .map(|n| (n.address.host.as_str(), n.name.0.as_str())),
         );
         let facts = self.facts(name);
         facts.owner_uid = Some(998);
-        facts.servers.insert(payload().directory_name(), payload().sha256);
+        facts
+            .servers
+            .insert(payload().directory_name(), payload().sha256);
         facts.current = Some(payload().directory_name());
-        let private = Ownership { mode: 0o750, uid: 998 };
-        facts.directories.insert(paths.root().into(), Ownership::default());
-        facts.directories.insert(paths.servers(), Ownership::default());
+        let private = Ownership {
+            mode: 0o750,
+            uid: 998,
+        };
+        facts
+            .directories
+            .insert(paths.root().into(), Ownership::default());
+        facts
+            .directories
+            .insert(paths.servers(), Ownership::default());
         facts.directories.insert(paths.data(), private);
-        facts.directories.extend(paths.below().map(|d| (d, private)));
+        facts
+            .directories
+            .extend(paths.below().map(|d| (d, private)));
         facts.unit = Some(unit);
         facts.unit_enabled = true;
         facts.host_name = name.0.clone();
@@ -179,14 +196,28 @@ impl Stage {
         };
         let spec = self.inventory.get(&name).unwrap().clone();
         let upstream = of.map(address);
-        let text = render(&self.inventory, &spec, Supervision::Systemd, upstream.as_ref()).text;
+        let text = render(
+            &self.inventory,
+            &spec,
+            Supervision::Systemd,
+            upstream.as_ref(),
+        )
+        .text;
         let facts = self.facts(&name);
         facts.config = Some(config_file(&text));
-        facts.data = if keys { StoredData::Keys } else { StoredData::Empty };
+        facts.data = if keys {
+            StoredData::Keys
+        } else {
+            StoredData::Empty
+        };
         if running(kind) {
             facts.listener = Listener::Ours;
             self.set_role(i, upstream);
-            self.server(i).keys = if keys { [(0, 10)].into() } else { BTreeMap::new() };
+            self.server(i).keys = if keys {
+                [(0, 10)].into()
+            } else {
+                BTreeMap::new()
+            };
         }
         self.lineage[i] = keys.then(|| origin(i, all));
     }
@@ -217,7 +248,13 @@ impl Stage {
     }
 
     pub fn plan(&self, op: &Setup) -> Result<Plan, Vec<Refusal>> {
-        super::plan(op, &self.inventory, &self.topology, &self.hosts, &self.payload)
+        super::plan(
+            op,
+            &self.inventory,
+            &self.topology,
+            &self.hosts,
+            &self.payload,
+        )
     }
 
     /// Does what the plan says; `discard` is the node whose data may go.
@@ -264,10 +301,19 @@ impl Stage {
         let facts = self.facts(&NodeName::from(NAMES[i]));
         match action.clone() {
             HostAction::MakeUser { .. } => facts.owner_uid = Some(998),
-            HostAction::MakeDirectories { shared, private, .. } => {
-                facts.directories.extend(shared.into_iter().map(|d| (d, Ownership::default())));
-                let owned = Ownership { mode: 0o750, uid: 998 };
-                facts.directories.extend(private.into_iter().map(|d| (d, owned)));
+            HostAction::MakeDirectories {
+                shared, private, ..
+            } => {
+                facts
+                    .directories
+                    .extend(shared.into_iter().map(|d| (d, Ownership::default())));
+                let owned = Ownership {
+                    mode: 0o750,
+                    uid: 998,
+                };
+                facts
+                    .directories
+                    .extend(private.into_iter().map(|d| (d, owned)));
             }
             HostAction::PutServer { server, into } => {
                 let name = into.rsplit('/').next().unwrap().to_owned();
@@ -276,7 +322,10 @@ impl Stage {
             HostAction::LinkServer { target, .. } => facts.current = Some(target),
             HostAction::WriteConfig { text, .. } => facts.config = Some(config_file(&text)),
             HostAction::ProtectConfig { .. } => {
-                facts.config.as_mut().unwrap().ownership = Ownership { mode: 0o600, uid: 998 };
+                facts.config.as_mut().unwrap().ownership = Ownership {
+                    mode: 0o600,
+                    uid: 998,
+                };
             }
             HostAction::StampConfig { stamp, .. } => {
                 facts.config.as_mut().unwrap().stamp = Some(stamp);
@@ -297,10 +346,13 @@ impl Stage {
                 facts.listener = Listener::Ours;
                 let (role, data) = (facts.config.as_ref().unwrap().role.clone(), facts.data);
                 self.topology.nodes[i].state = sample::node(NAMES[i], i, None).state;
-                self.set_role(i, match role {
-                    PersistedRole::ReplicaOf(address) => Some(address),
-                    _ => None,
-                });
+                self.set_role(
+                    i,
+                    match role {
+                        PersistedRole::ReplicaOf(address) => Some(address),
+                        _ => None,
+                    },
+                );
                 if data == StoredData::Keys {
                     self.server(i).keys = [(0, 10)].into();
                 }
@@ -326,7 +378,10 @@ impl Stage {
     pub fn is_one_tree(&self, what: &str) {
         assert_eq!(self.topology.primaries().count(), 1, "{what}");
         let tops: Vec<_> = (0..3).map(|i| self.top(i)).collect();
-        assert!(tops.iter().all(|t| t.is_some() && *t == tops[0]), "{what}: {tops:?}");
+        assert!(
+            tops.iter().all(|t| t.is_some() && *t == tops[0]),
+            "{what}: {tops:?}"
+        );
         for (node, facts) in self.topology.nodes.iter().zip(self.hosts.values()) {
             let file = &facts.as_ref().unwrap().config.as_ref().unwrap().role;
             let live = node.upstream().map(|u| &u.address);
@@ -346,7 +401,10 @@ pub fn config_file(text: &str) -> ConfigFile {
         stamp: Stamp::of(text),
         role: persisted_role(&directives),
         directives,
-        ownership: Ownership { mode: 0o600, uid: 998 },
+        ownership: Ownership {
+            mode: 0o600,
+            uid: 998,
+        },
     }
 }
 
