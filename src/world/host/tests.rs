@@ -147,7 +147,7 @@ async fn a_failed_start_says_why() {
         for (name, value, words) in [
             ("no-such-directive", "1", "no-such-directive"),
             ("bind", "192.0.2.1", "192.0.2.1"),
-            ("logfile", "/proc/nowhere", "/proc/nowhere"),
+            ("logfile", "/proc/nowhere", "open the log file"),
         ] {
             let mut bench = Bench::new(&shell);
             let config = &mut bench.inventory.nodes[0].config;
