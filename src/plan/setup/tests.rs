@@ -44,9 +44,10 @@ fn every_beginning_is_refused_or_ends_well() {
         for b in ALL {
             for c in ALL {
                 for discard in [None, Some(0), Some(1), Some(2)] {
-                    match one([a, b, c], discard) {
-                        true => planned += 1,
-                        false => refused += 1,
+                    if one([a, b, c], discard) {
+                        planned += 1;
+                    } else {
+                        refused += 1;
                     }
                 }
             }

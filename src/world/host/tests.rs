@@ -105,7 +105,7 @@ async fn a_rewritten_file_tells_its_stamp_and_its_role() {
     assert_eq!(bench.cli(&["REPLICAOF", "127.0.0.1", "1"]), "OK");
     assert_eq!(bench.cli(&["CONFIG", "REWRITE"]), "OK");
     let path = bench.paths().config();
-    bench.chmod(&path, 0o644);
+    Bench::chmod(&path, 0o644);
     let facts = bench.facts(&shell).await;
     let config = facts.config.unwrap();
     assert_eq!(
@@ -213,7 +213,7 @@ async fn the_password_goes_into_the_file_and_nowhere_else() {
         text: crate::config::server::PASSWORD.into(),
         owner: "root".into(),
     };
-    let without = act(&shell, &write, &bench.supplies(None)).await;
+    let without = act(&shell, &write, &Bench::supplies(None)).await;
     assert_eq!(
         without.unwrap_err(),
         "the password for the file is not at hand"
@@ -247,7 +247,7 @@ async fn a_block_keeps_the_file_around_it() {
         let bench = Bench::new(&shell);
         let path = format!("{}/hosts", bench.root());
         std::fs::write(&path, "127.0.0.1 localhost\n\n# mine").unwrap();
-        bench.chmod(&path, 0o640);
+        Bench::chmod(&path, 0o640);
         let owner = "orders".to_owned();
         let write = HostAction::WriteBlock {
             path: path.clone(),
@@ -260,7 +260,7 @@ async fn a_block_keeps_the_file_around_it() {
             text,
             "127.0.0.1 localhost\n\n# mine\n# replctl orders begin\n10.0.0.1 master\n# replctl orders end\n"
         );
-        assert_eq!(bench.mode(&path), 0o640);
+        assert_eq!(Bench::mode(&path), 0o640);
         let remove = HostAction::RemoveBlock {
             path: path.clone(),
             owner,

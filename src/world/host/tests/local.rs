@@ -263,10 +263,12 @@ impl Bench {
     /// The plan for this host; the server's own side is taken as read.
     pub async fn plan(&self, shell: &Local, up: bool) -> Plan {
         let node = &self.inventory.nodes[0];
-        let (state, address) = match up {
-            true => (sample::node("master", 0, None).state, node.address.clone()),
-            false => (sample::down("master", 0).state, node.address.clone()),
+        let state = if up {
+            sample::node("master", 0, None).state
+        } else {
+            sample::down("master", 0).state
         };
+        let address = node.address.clone();
         let topology = Topology {
             nodes: vec![Node {
                 state,
@@ -284,7 +286,7 @@ impl Bench {
         setup::plan(&op, &self.inventory, &topology, &hosts, payload).unwrap()
     }
 
-    pub fn supplies<'a>(&self, password: Option<&'a SecretString>) -> Supplies<'a> {
+    pub fn supplies<'a>(password: Option<&'a SecretString>) -> Supplies<'a> {
         fn program(_: &PayloadInfo) -> Result<ServerFiles, String> {
             let data = fs::read(PROGRAM).map_err(|e| e.to_string())?;
             Ok(vec![("redis-server".to_owned(), Arc::new(data))])
@@ -300,7 +302,7 @@ impl Bench {
     }
 
     pub async fn act(&self, shell: &Local, action: &HostAction) -> Result<String, String> {
-        act(shell, action, &self.supplies(self.password.as_ref())).await
+        act(shell, action, &Self::supplies(self.password.as_ref())).await
     }
 
     /// Every action of the plan, each twice: all can be repeated.
@@ -356,11 +358,11 @@ impl Bench {
         self.signal("-STOP");
     }
 
-    pub fn chmod(&self, path: &str, mode: u32) {
+    pub fn chmod(path: &str, mode: u32) {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
-    pub fn mode(&self, path: &str) -> u32 {
+    pub fn mode(path: &str) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o7777
     }
 }
