@@ -47,7 +47,7 @@ pub struct Global {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write an inventory, asking for what is not given
+    /// Write an inventory from the nodes given, or by asking
     Init(Init),
     /// Take bare hosts to a running, verified deployment
     #[command(visible_alias = "deploy")]
@@ -149,6 +149,9 @@ pub struct Promote {
     /// Go on although settings of the node differ from the primary's
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
+    /// Leave an operation that stopped half-way as it is, and plan from what is seen now
+    #[arg(long)]
+    pub abandon_unfinished: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@ use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The seam between the executor and the world.
@@ -72,6 +73,8 @@ pub struct Run<'a, A: Act, J: Journal, W: Watch> {
     pub watch: &'a W,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+    /// Set when the operator wants to stop: the run ends before its next step, as long as it can be put back.
+    pub interrupted: &'a AtomicBool,
 }
 
 /// How the steps of one node (or of one atomic stage) went.
@@ -280,6 +283,12 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             let Some(step) = stage.steps.get(at.step) else {
                 continue;
             };
+            if self.may_stop(*at) {
+                return Went::Failed {
+                    at: *at,
+                    failure: Failure::none("interrupted"),
+                };
+            }
             // On disk before the first step of a stage is sent; inside a fence the time of an fsync would be time without writes,
             // and what those lines add can be found by looking at the servers' roles.
             if let Err(e) = self.journal.record(&Entry::Started { at: *at }, n == 0) {
@@ -315,6 +324,21 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             }
         }
         Went::Through
+    }
+
+    /// Whether the operator wants to stop, and everything that was begun can be put back or stands by itself.
+    fn may_stop(&self, at: At) -> bool {
+        let irreversible = |(stage, step)| At { stage, step } < at;
+        let steps = self.plan.stages.iter().enumerate().flat_map(|(i, s)| {
+            s.steps
+                .iter()
+                .enumerate()
+                .map(move |(j, step)| ((i, j), step))
+        });
+        self.interrupted.load(Ordering::Relaxed)
+            && !steps
+                .into_iter()
+                .any(|(place, step)| step.undo == Undo::Impossible && irreversible(place))
     }
 
     /// Undoes the started steps of a stage, last first: the failed step too, because it may have taken effect before its answer was lost.

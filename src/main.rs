@@ -20,4 +20,18 @@ mod simulation;
 mod topology;
 mod world;
 
-fn main() {}
+use clap::{CommandFactory, Parser};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // First of all: a shell may be asking for completions, and wants to hear of nothing else.
+    clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
+    let cli = cli::Cli::parse();
+    let exit = commands::run(&cli).unwrap_or_else(|error| {
+        for problem in &error.problems {
+            output::problem(problem);
+        }
+        error.exit
+    });
+    ExitCode::from(exit as u8)
+}

@@ -1,3 +1,68 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
 pub mod completions;
+pub mod init;
+mod operate;
+mod promote;
+mod resume;
+mod server;
+mod setup;
+mod status;
+
+use crate::cli::{Cli, Command, Global};
+use crate::error::{Exit, Problem, Result};
+use crate::output;
+use crate::world::{Entry, World, inventory};
+
+/// Runs the command line.
+pub fn run(cli: &Cli) -> Result<Exit> {
+    let done = |result: Result<()>| result.map(|()| Exit::Done);
+    match &cli.command {
+        Command::Init(args) => done(init::run(args)),
+        Command::Server(args) => done(server::run(args)),
+        Command::Completions(args) => done(completions::run(args)),
+        Command::Man(args) => done(completions::man(args)),
+        Command::Setup(_)
+        | Command::Status(_)
+        | Command::Promote(_)
+        | Command::Resume(_)
+        | Command::Rollback(_) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build();
+            let runtime = runtime.map_err(|e| {
+                Problem::new("no threads can be started")
+                    .cause(e)
+                    .exit(Exit::Failed)
+            })?;
+            let result = runtime.block_on(in_world(&cli.global, &cli.command));
+            // A look-up or a session that hangs must not keep the program from ending.
+            runtime.shutdown_background();
+            result
+        }
+    }
+}
+
+async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
+    let deployment = inventory::load(global)?;
+    // A look must not stop to ask; what needs an answer is told as unknown.
+    let looks = matches!(command, Command::Status(_));
+    let entry = Entry {
+        accept_new_host_keys: global.accept_new_host_keys && !looks,
+        ask: !looks && output::can_ask(),
+        concurrency: usize::from(global.concurrency),
+    };
+    let world = World::enter(deployment, entry).await?;
+    let result = match command {
+        Command::Setup(args) => setup::run(&world, global, args).await,
+        Command::Status(args) => status::run(&world, args).await,
+        Command::Promote(args) => promote::run(&world, global, args).await,
+        Command::Resume(args) => resume::run(&world, global, args, false).await,
+        Command::Rollback(args) => resume::run(&world, global, args, true).await,
+        Command::Init(_) | Command::Server(_) | Command::Completions(_) | Command::Man(_) => {
+            Ok(Exit::Done)
+        }
+    };
+    world.leave().await;
+    result
+}

@@ -1,5 +1,20 @@
 //! The inventory: what one `inventory.toml` says, checked. Types only; reading and checking are in the modules below.
 
+pub mod address;
+mod check;
+pub mod deployment;
+mod nearest;
+pub mod node;
+pub mod parse;
+mod place;
+mod section;
+mod server;
+mod source;
+mod ssh;
+pub mod template;
+#[cfg(test)]
+mod tests;
+
 use crate::topology::{Address, NodeName};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -84,6 +99,8 @@ pub struct NodeSpec {
     pub name: NodeName,
     /// `address` and `port` (default 6379).
     pub address: Address,
+    /// Line and column, both from 1, of `address` in the file.
+    pub line: (usize, usize),
     /// `announce`: where the other nodes and the clients reach it, where that differs.
     pub announce: Option<Address>,
     /// `replicaof` (or `slaveof`): the first wish; live roles win.
@@ -129,6 +146,18 @@ pub enum Via {
 }
 
 impl Inventory {
+    /// What is allowed and still not wise, one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        match &self.auth {
+            Auth::Password(SecretSource::Inline(_)) => vec![format!(
+                "the password of `{}` stands in {} itself; `password = {{ file = \"{0}.password\" }}` keeps it apart",
+                self.name,
+                self.path.display()
+            )],
+            Auth::Password(_) | Auth::None => Vec::new(),
+        }
+    }
+
     /// The node of that name.
     pub fn get(&self, name: &NodeName) -> Option<&NodeSpec> {
         self.nodes.iter().find(|n| n.name == *name)

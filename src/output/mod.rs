@@ -1,9 +1,13 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
 
+pub mod json;
 pub mod paint;
 pub mod plan;
 pub mod proof;
 pub mod screen;
+pub mod status;
+pub mod table;
+pub mod verdict;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -34,4 +38,29 @@ pub fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+/// Prints one problem to stderr: the sentence, its causes, its hint.
+pub fn problem(problem: &crate::error::Problem) {
+    use paint::{Tone, err};
+    note(&format!(
+        "{} {}",
+        err("error:", Tone::Bad),
+        lines(&problem.what)
+    ));
+    for cause in &problem.causes {
+        note(&format!(
+            "{} {}",
+            err("caused by:", Tone::Dim),
+            lines(cause)
+        ));
+    }
+    if let Some(hint) = &problem.hint {
+        note(&format!("{} {}", err(" hint:", Tone::Strong), lines(hint)));
+    }
+}
+
+/// Escapes each line, and keeps the line ends: sources are quoted over several lines.
+fn lines(text: &str) -> String {
+    text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }

@@ -117,6 +117,35 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it changes anything on a host or a server; the others only wait or look.
+    pub fn changes_something(&self) -> bool {
+        match self {
+            Self::AwaitNear { .. }
+            | Self::AwaitCaughtUp { .. }
+            | Self::DrainOthers { .. }
+            | Self::CheckMostAdvanced { .. }
+            | Self::AwaitInSync { .. }
+            | Self::AwaitQuiet { .. }
+            | Self::AwaitAnswer { .. }
+            | Self::ProveWrite { .. } => false,
+            Self::PauseWrites { .. }
+            | Self::ResumeWrites
+            | Self::RequireReplicas { .. }
+            | Self::Follow { .. }
+            | Self::FollowAddress { .. }
+            | Self::Promote
+            | Self::PersistRole
+            | Self::StopServer
+            | Self::StartServer
+            | Self::FenceFile { .. }
+            | Self::RememberDebt { .. }
+            | Self::SetDirective { .. }
+            | Self::Host(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -142,7 +171,6 @@ impl fmt::Display for Action {
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
-            Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::PersistRole => {
                 f.write_str("write its role into its configuration file and read it back")
             }
@@ -161,6 +189,7 @@ impl fmt::Display for Action {
             ),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::Host(action) => action.fmt(f),
+            Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {
                 write!(
                     f,

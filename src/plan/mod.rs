@@ -8,6 +8,9 @@ pub mod failover;
 pub mod host;
 pub mod preflight;
 pub mod promote;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod promote_tests;
 pub mod setup;
 
 pub use action::Action;
@@ -150,6 +153,11 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.stages.iter().all(|s| s.steps.is_empty())
+    }
+
+    /// Whether it makes another node primary.
+    pub fn changes_roles(&self) -> bool {
+        self.steps().any(|s| s.action == Action::Promote)
     }
 
     /// All steps, in order.

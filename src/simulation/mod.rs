@@ -9,7 +9,10 @@ use crate::plan::{Accept, Mode, Plan, Promote};
 use crate::topology::{NodeName, Topology, sample};
 use futures::executor::block_on;
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
 use world::{Injected, Nobody, World};
+
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
@@ -85,6 +88,7 @@ impl Case<'_> {
             journal: world,
             watch: &Nobody,
             concurrency: 4,
+            interrupted: &NEVER,
         }
     }
 

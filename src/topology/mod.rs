@@ -2,8 +2,16 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+pub mod candidate;
+pub mod findings;
+pub mod lag;
+pub mod lineage;
 #[cfg(test)]
 pub mod sample;
+#[cfg(test)]
+pub mod testing;
+pub mod tree;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -356,14 +364,14 @@ impl Node {
         here(&self.announced)
             || here(&self.address)
             || ((address.port == self.announced.port || address.port == self.address.port)
-                && self.resolved.iter().any(|ip| *ip == address.host))
+                && self.resolved.contains(&address.host))
     }
 }
 
 impl Server {
     /// Keys in all databases.
     pub fn key_count(&self) -> u64 {
-        self.keys.values().sum()
+        self.keys.values().fold(0, |sum, keys| sum.saturating_add(*keys))
     }
 }
 

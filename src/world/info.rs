@@ -324,4 +324,6 @@ fn version(text: &str) -> Version {
 }
 
 #[cfg(test)]
+mod lineage_of_samples;
+#[cfg(test)]
 mod tests;

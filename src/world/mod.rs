@@ -1,10 +1,27 @@
 //! Everything outside this process: servers over RESP, hosts over SSH.
 
+mod act;
 pub mod bounded;
+pub mod chase;
+pub mod connections;
+mod deployment;
 pub mod host;
 pub mod info;
+pub mod inventory;
+pub mod observe;
+mod on_host;
+pub mod payload;
+pub mod persisted;
+mod prove;
+pub mod replication;
 pub mod resp;
 pub mod role;
+pub mod secret;
+pub mod ssh;
+pub mod supply;
 #[cfg(test)]
 pub mod testing;
 pub mod trouble;
+pub mod watch_sync;
+
+pub use deployment::{Entry, World};

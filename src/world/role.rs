@@ -99,7 +99,7 @@ mod tests {
             match (role, info.replication.role) {
                 (LiveRole::Primary { .. }, Role::Primary) => {}
                 (LiveRole::Replica { upstream, .. }, Role::Replica(other)) => {
-                    assert_eq!(upstream, other.address, "{stem}")
+                    assert_eq!(upstream, other.address, "{stem}");
                 }
                 other => panic!("{stem}: {other:?}"),
             }

@@ -43,24 +43,29 @@ pub fn from_reply(reply: &str) -> Trouble {
 
 /// From what the operating system says of a connection attempt.
 pub fn from_connect(error: &io::Error) -> Trouble {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => trouble(
+    let kind = error.kind();
+    if kind == io::ErrorKind::ConnectionRefused {
+        return trouble(
             TroubleKind::Refused,
             "connection refused: nothing listens there",
-        ),
-        io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable => {
-            trouble(TroubleKind::NoRoute, format!("no way to the host: {error}"))
-        }
-        io::ErrorKind::TimedOut => {
-            trouble(TroubleKind::NoAnswer, "no answer to the connection attempt")
-        }
-        _ => trouble(
-            TroubleKind::Other,
-            format!("the connection failed: {error}"),
-        ),
+        );
     }
+    if kind == io::ErrorKind::TimedOut {
+        return trouble(TroubleKind::NoAnswer, "no answer to the connection attempt");
+    }
+    let no_route = matches!(
+        kind,
+        io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::AddrNotAvailable
+    );
+    if no_route {
+        return trouble(TroubleKind::NoRoute, format!("no way to the host: {error}"));
+    }
+    trouble(
+        TroubleKind::Other,
+        format!("the connection failed: {error}"),
+    )
 }
 
 /// Nothing answered a connection attempt for that long.
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_long_answer_is_cut() {
-        assert!(not_redis(&[b'x'; 100_000]).detail.len() < 300);
+        assert!(not_redis(&vec![b'x'; 100_000]).detail.len() < 300);
         assert_eq!(
             not_redis(&[0x15, 3, 1, 0, 2, 2, 70]).detail,
             "it speaks TLS on this port"

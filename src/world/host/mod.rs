@@ -4,12 +4,14 @@
 
 mod act;
 mod facts;
+mod fence;
 mod files;
 mod install;
 mod launch;
 
 pub use act::{Supplies, act};
 pub use facts::facts;
+pub use fence::fence;
 pub use install::ServerFiles;
 pub use launch::{start, stop};
 

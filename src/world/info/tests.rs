@@ -76,23 +76,29 @@ fn summary(server: &Server) -> String {
     if let Some(loading) = server.loading {
         let _ = write!(out, " loading={:?}", loading.percent);
     }
-    if !server.run_id.is_empty() {
-        let _ = write!(
-            out,
-            " {:?} {} run={} up={:?} mem={:?}/{:?} keys={:?} full={:?} partial={:?} file={:?}",
-            server.product,
-            server.version,
-            id(&server.run_id),
-            server.uptime_seconds,
-            server.used_memory,
-            server.maxmemory,
-            server.keys,
-            server.sync_full,
-            server.sync_partial_ok,
-            server.config_file
-        );
-    }
+    out.push_str(&process(server));
     out
+}
+
+/// What the other sections told, where they are there.
+fn process(server: &Server) -> String {
+    if server.run_id.is_empty() {
+        return String::new();
+    }
+    let id = &server.run_id[..6];
+    format!(
+        " {:?} {} run={} up={:?} mem={:?}/{:?} keys={:?} full={:?} partial={:?} file={:?}",
+        server.product,
+        server.version,
+        id,
+        server.uptime_seconds,
+        server.used_memory,
+        server.maxmemory,
+        server.keys,
+        server.sync_full,
+        server.sync_partial_ok,
+        server.config_file
+    )
 }
 
 #[test]
@@ -148,6 +154,25 @@ fn the_unix_time_of_6_0_is_not_a_duration() {
         panic!()
     };
     assert_eq!((up.link, up.down_since_seconds), (Link::Down, None));
+}
+
+#[test]
+fn the_sample_of_the_tutorial_is_understood() {
+    // Redis 6.2: some of the later fields are not there.
+    let text = "# Replication\r\nrole:slave\r\nmaster_host:192.168.1.130\r\nmaster_port:6379\r\nmaster_link_status:down\r\n\
+                master_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\nslave_repl_offset:1270\r\nmaster_link_down_since_seconds:348\r\n\
+                slave_priority:100\r\nslave_read_only:1\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\n";
+    let Role::Replica(up) = parse(text).unwrap().replication.role else {
+        panic!()
+    };
+    assert_eq!(
+        (up.address, up.link),
+        (Address::new("192.168.1.130", 6379), Link::Down)
+    );
+    assert_eq!(
+        (up.down_since_seconds, up.last_io_seconds, up.offset),
+        (Some(348), None, 1270)
+    );
 }
 
 #[test]

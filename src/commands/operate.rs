@@ -1,0 +1,339 @@
+//! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
+
+use crate::error::{Error, Exit, Problem, Result};
+use crate::execute::Run;
+use crate::journal::store::{FileJournal, Record};
+use crate::journal::{Entry, Journal, NodeFailure, Outcome, Progress};
+use crate::output::screen::{Passed, Screen};
+use crate::output::{self, plan as plan_text};
+use crate::plan::{Action, Plan, Undo};
+use crate::topology::NodeName;
+use crate::world::World;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How the operator asked for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked {
+    /// Do not ask.
+    pub yes: bool,
+    /// Change nothing.
+    pub dry_run: bool,
+    /// Say more.
+    pub verbose: bool,
+    /// How many nodes are worked on side by side.
+    pub concurrency: usize,
+}
+
+/// A run that has ended.
+pub struct Finished {
+    /// Its id in the journal.
+    pub id: String,
+    /// What was to be done.
+    pub plan: Plan,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the steps saw.
+    pub passed: Vec<Passed>,
+    /// The operator pressed Ctrl-C.
+    pub interrupted: bool,
+}
+
+/// What became of it.
+pub enum Done {
+    /// The plan was empty.
+    Nothing,
+    /// It was only to be shown.
+    Shown,
+    /// It was run.
+    Ran(Box<Finished>),
+}
+
+/// Plans with `planner`, which looks anew each time it is called, and carries the plan out.
+pub async fn carry_out(
+    world: &World,
+    asked: &Asked,
+    planner: impl AsyncFn() -> Result<Plan>,
+) -> Result<Done> {
+    let _lock = if asked.dry_run {
+        None
+    } else {
+        Some(world.store.lock(&who())?)
+    };
+    let mut plan = planner().await?;
+    loop {
+        if plan.is_empty() {
+            for warning in &plan.warnings {
+                output::note(&format!("warning: {}", output::escape(warning)));
+            }
+            return Ok(Done::Nothing);
+        }
+        if asked.dry_run {
+            output::result(&plan_text::text(&plan));
+            return Ok(Done::Shown);
+        }
+        output::note(&plan_text::text(&plan));
+        if asked.yes {
+            break;
+        }
+        confirm(&plan).await?;
+        // The world may have moved while the question stood there.
+        let again = planner().await?;
+        if again.stages == plan.stages {
+            break;
+        }
+        output::note("What is seen has changed since. The plan is now:");
+        plan = again;
+    }
+    let (id, journal) = world.store.begin(&plan, &who())?;
+    let finished = execute(world, asked, id, plan, &journal, How::Start).await?;
+    Ok(Done::Ran(Box::new(finished)))
+}
+
+/// Where a run begins.
+pub enum How {
+    /// At the beginning.
+    Start,
+    /// Where an earlier run was cut short.
+    Resume(Progress),
+    /// Backwards.
+    RollBack(Progress),
+}
+
+/// Goes on with, or puts back, an operation that stopped half-way.
+pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
+    let journal = world.store.append(&record.id)?;
+    let entry = Entry::Resumed { who: who() };
+    journal.record(&entry, true).map_err(|e| {
+        Problem::new("the journal cannot be written; nothing was touched")
+            .cause(e)
+            .exit(Exit::Failed)
+    })?;
+    let how = if back {
+        How::RollBack(record.progress)
+    } else {
+        How::Resume(record.progress)
+    };
+    execute(world, asked, record.id, record.plan, &journal, how).await
+}
+
+async fn execute(
+    world: &World,
+    asked: &Asked,
+    id: String,
+    plan: Plan,
+    journal: &FileJournal,
+    how: How,
+) -> Result<Finished> {
+    let width = plan
+        .steps()
+        .map(|s| s.node.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    let screen = Arc::new(Screen::new(asked.verbose, width));
+    world.show_transfers_on(&screen);
+    for (node, client_id) in world.connect(&promoting(&plan)).await {
+        // Without this line a doubt about a promotion could not be settled by a later run.
+        journal
+            .record(&Entry::Connection { node, client_id }, false)
+            .map_err(|e| {
+                Problem::new("the journal cannot be written; nothing was touched")
+                    .cause(e)
+                    .exit(Exit::Failed)
+            })?;
+    }
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let listener = tokio::spawn(listen(interrupted.clone()));
+    let run = Run {
+        plan: &plan,
+        act: world,
+        journal,
+        watch: screen.as_ref(),
+        concurrency: asked.concurrency,
+        interrupted: &interrupted,
+    };
+    let outcome = match how {
+        How::Start => Ok(run.start().await),
+        How::Resume(progress) => {
+            let now = world.observe().await;
+            Ok(run.resume(&progress, &now).await)
+        }
+        How::RollBack(progress) => {
+            let now = world.observe().await;
+            run.roll_back(&progress, &now).await
+        }
+    };
+    listener.abort();
+    screen.finish();
+    let outcome = outcome.map_err(|why| {
+        Problem::new(format!("`{id}` cannot be put back: {why}"))
+            .hint(format!("go on with it instead: replctl resume {id}"))
+            .exit(Exit::Refused)
+    })?;
+    let interrupted = interrupted.load(Ordering::Relaxed);
+    Ok(Finished {
+        id,
+        outcome,
+        passed: screen.passed(),
+        plan,
+        interrupted,
+    })
+}
+
+/// The nodes whose role a plan or its undo changes: their connections are made before, and noted.
+fn promoting(plan: &Plan) -> Vec<NodeName> {
+    let mut nodes: Vec<NodeName> = Vec::new();
+    for step in plan.steps() {
+        let server = !matches!(
+            step.action,
+            Action::Host(_)
+                | Action::StopServer
+                | Action::FenceFile { .. }
+                | Action::RememberDebt { .. }
+        );
+        let changes = step.action == Action::Promote
+            || step.undo == Undo::By(Action::Promote)
+            || plan.changes_roles();
+        if server && changes && !nodes.contains(&step.node) {
+            nodes.push(step.node.clone());
+        }
+    }
+    nodes
+}
+
+/// The first Ctrl-C stops before the next step that can still be put back; the second ends the process.
+async fn listen(interrupted: Arc<AtomicBool>) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        if interrupted.swap(true, Ordering::Relaxed) {
+            output::note("interrupted; to go on: replctl resume");
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        output::note(
+            "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
+        );
+    }
+}
+
+async fn confirm(plan: &Plan) -> Result<()> {
+    if !output::can_ask() {
+        return Err(Problem::new(
+            "there is no terminal to confirm the plan on; nothing was touched",
+        )
+        .hint("look at it with --dry-run, and give --yes")
+        .exit(Exit::Refused));
+    }
+    let question = match &plan.may_lose {
+        Some(loss) => format!("Do this, although it may lose {}?", output::escape(loss)),
+        None => "Do this?".to_owned(),
+    };
+    let answer = tokio::task::spawn_blocking(move || {
+        dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false)
+            .interact()
+    })
+    .await;
+    match answer {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => {
+            Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused))
+        }
+        Ok(Err(_)) | Err(_) => {
+            Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted))
+        }
+    }
+}
+
+/// Who runs this: user@host.
+pub fn who() -> String {
+    let user = std::env::var("USER")
+        .or_else(|_| std::env::var("LOGNAME"))
+        .unwrap_or_else(|_| "unknown".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{user}@{}", host.trim())
+}
+
+/// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.
+pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
+    let hint_resume = format!("replctl resume {}", finished.id);
+    let changed = changed(finished);
+    let error = match &finished.outcome {
+        Outcome::Completed => return None,
+        Outcome::RolledBack { why, .. } if finished.interrupted => {
+            Problem::new(format!("{why}; {changed}")).exit(Exit::Interrupted)
+        }
+        Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
+            .cause(output::escape(why))
+            .hint("replctl status")
+            .exit(Exit::Failed),
+        Outcome::Incomplete { failed } => Error {
+            problems: failed.iter().map(|f| incomplete(f, again)).collect(),
+            exit: Exit::Stopped,
+        },
+        Outcome::Halted { failed } => Error {
+            problems: failed.iter().map(|f| halted(f, again)).collect(),
+            exit: Exit::Stopped,
+        },
+        Outcome::Stopped { why, .. } => Problem::new(format!("it stopped half-way; {changed}"))
+            .cause(output::escape(why))
+            .hint(hint_resume)
+            .exit(Exit::Stopped),
+    };
+    Some(error)
+}
+
+fn incomplete(failure: &NodeFailure, again: &str) -> Problem {
+    Problem::new(format!(
+        "`{}` needs more work; the other nodes are done",
+        failure.node
+    ))
+    .cause(output::escape(&failure.why))
+    .hint(again)
+}
+
+fn halted(failure: &NodeFailure, again: &str) -> Problem {
+    let state = match failure.put_back {
+        Some(true) => "was put back as it was",
+        Some(false) => "could NOT be put back wholly",
+        None => "stays as it is",
+    };
+    Problem::new(format!(
+        "`{}` failed and {state}; the other nodes stay as they are now",
+        failure.node
+    ))
+    .cause(output::escape(&failure.why))
+    .hint(again)
+}
+
+/// What was changed and stays changed, in one phrase.
+fn changed(finished: &Finished) -> String {
+    let mut text = String::new();
+    let undone = match &finished.outcome {
+        Outcome::RolledBack { at, .. } => Some(at.stage),
+        Outcome::Completed
+        | Outcome::Incomplete { .. }
+        | Outcome::Halted { .. }
+        | Outcome::Stopped { .. } => None,
+    };
+    let kept = finished.passed.iter().filter(|p| {
+        let put_back = undone
+            .and_then(|s| finished.plan.stages.get(s))
+            .is_some_and(|s| s.steps.contains(&p.step));
+        p.step.action.changes_something() && !put_back
+    });
+    for passed in kept {
+        let _ = write!(
+            text,
+            "{}`{}`: {}",
+            if text.is_empty() { "" } else { "; " },
+            passed.step.node,
+            passed.step.action
+        );
+    }
+    if text.is_empty() {
+        "nothing was changed, or all was put back".to_owned()
+    } else {
+        format!("what stays changed: {text}")
+    }
+}

@@ -1,0 +1,99 @@
+//! `promote`: another primary, with its proof.
+
+use super::operate::{self, Asked, Done};
+use crate::cli;
+use crate::error::{Exit, Problem, Result};
+use crate::journal::store::Record;
+use crate::output::{self, proof};
+use crate::plan::{self, Accept, Operation, Plan, Promote};
+use crate::topology::Topology;
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Result<Exit> {
+    let mut accept = Vec::new();
+    for (given, what) in [
+        (args.allow_data_loss, Accept::DataLoss),
+        (args.accept_split_brain, Accept::SplitBrain),
+        (args.ignore.contains(&cli::Ignore::Drift), Accept::Drift),
+    ] {
+        if given {
+            accept.push(what);
+        }
+    }
+    let operation = Promote {
+        node: args.node.as_str().into(),
+        accept,
+    };
+    if !args.abandon_unfinished {
+        no_unfinished(world.store.unfinished())?;
+    }
+    let asked = Asked {
+        yes: args.yes,
+        dry_run: args.dry_run,
+        verbose: global.verbose,
+        concurrency: global.concurrency.into(),
+    };
+    let planner = async || make_plan(world, &operation).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing => {
+            output::result(&format!(
+                "Nothing to do: {} is the primary, and everything that answers follows it.",
+                output::escape(&args.node)
+            ));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    let after = world.observe().await;
+    report(&operation, &finished, &after, args.json);
+    let again = format!("replctl promote {}", operation.node);
+    match operate::verdict(&finished, &again) {
+        Some(error) => Err(error),
+        None => Ok(Exit::Done),
+    }
+}
+
+/// Prints the proof, where there is a new primary to speak of.
+pub fn report(operation: &Promote, finished: &operate::Finished, after: &Topology, json: bool) {
+    let proof = proof::proof(
+        &finished.id,
+        operation,
+        &finished.plan,
+        &finished.passed,
+        &finished.outcome,
+        after,
+    );
+    let reached = after
+        .get(&operation.node)
+        .is_some_and(crate::topology::Node::is_primary);
+    if json {
+        output::result(&output::json::document(&proof));
+    } else if reached {
+        output::result(&proof::text(&proof));
+    }
+}
+
+async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
+    let topology = world.observe().await;
+    let access = world.access(&topology).await;
+    plan::promote::plan(operation, &topology, &access).map_err(output::plan::refused)
+}
+
+/// An operation that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one.
+fn no_unfinished(unfinished: Option<Record>) -> Result<()> {
+    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
+    else {
+        return Ok(());
+    };
+    Err(Problem::new(format!(
+        "`{}` stopped half-way and comes first; nothing was touched",
+        record.id
+    ))
+    .hint(format!(
+        "replctl resume {0}, or: replctl rollback {0} (to leave it as it is: --abandon-unfinished)",
+        record.id
+    ))
+    .exit(Exit::Refused))
+}

@@ -1,0 +1,180 @@
+//! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a password.
+
+use super::place::Problems;
+use super::section::{Found, Section};
+use super::{Auth, SecretSource, parse::Draft};
+use secrecy::SecretString;
+use std::path::PathBuf;
+
+/// The longest password the servers take, in bytes (`CONFIG_AUTHPASS_MAX_LEN`).
+const LONGEST_PASSWORD: usize = 512;
+
+const SOURCES: [&str; 4] = ["env", "file", "command", "prompt"];
+const PASSWORD_FORMS: &str = "write `password = { file = \"orders.password\" }`, or `{ env = \"…\" }`, `{ command = \"…\" }`, `{ prompt = true }`";
+
+/// Reads `[deployment]` into the draft.
+pub fn read(section: &Section, problems: &mut Problems, draft: &mut Draft) {
+    section.only(problems, &["name", "auth", "password"], elsewhere);
+    draft.name = name(section, problems);
+    let none = auth(section, problems);
+    let password = section
+        .get("password")
+        .and_then(|_| password(section, problems));
+    draft.auth_given = section.get("password").is_some() || section.get("auth").is_some();
+    if let (Some(none), Some(at)) = (none, section.place_of("password")) {
+        problems.hinted(
+            none.at.max(at),
+            "`auth = \"none\"` and `password` exclude each other",
+            "keep one of them",
+        );
+    }
+    draft.auth = password.map(Auth::Password);
+}
+
+fn elsewhere(key: &str) -> Option<String> {
+    let hint = match key {
+        "source" | "directory" | "databases" => format!("`{key}` belongs under `[server]`"),
+        "user" | "port" => format!("`{key}` belongs under `[ssh]`"),
+        "requirepass" | "masterauth" | "pass" => PASSWORD_FORMS.to_owned(),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn name(section: &Section, problems: &mut Problems) -> Option<String> {
+    if section.get("name").is_none() {
+        problems.hinted(
+            section.at,
+            "`[deployment]` has no `name`",
+            "add, for example, `name = \"orders\"`",
+        );
+        return None;
+    }
+    let found = section.string(problems, "name")?;
+    if !is_deployment_name(found.value) {
+        let what = format!("`name` in `[deployment]` is no name: `{}`", found.value);
+        problems.hinted(found.at, what, "it takes a-z, 0-9, `.`, `_` and `-`, begins with a letter or digit, and has at most 63 of them");
+        return None;
+    }
+    Some(found.value.to_owned())
+}
+
+/// Whether a deployment can be called so: it becomes part of file names.
+pub fn is_deployment_name(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= 63
+        && text.bytes().next().is_some_and(plain)
+        && text
+            .bytes()
+            .all(|b| plain(b) || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn auth(section: &Section, problems: &mut Problems) -> Option<Found<()>> {
+    section.get("auth")?;
+    let found = section.string(problems, "auth")?;
+    if found.value != "none" {
+        // The value is not repeated: it may be a password in the wrong place.
+        let what = "`auth` in `[deployment]` can only be \"none\"";
+        problems.hinted(found.at, what, format!("for a password, {PASSWORD_FORMS}"));
+        return None;
+    }
+    Some(found.map(|_| ()))
+}
+
+fn password(section: &Section, problems: &mut Problems) -> Option<SecretSource> {
+    let value = section.get("password")?;
+    if let Some(text) = value.get_ref().as_str() {
+        if let Some(wrong) = password_trouble(text) {
+            problems.hinted(
+                value.span().start,
+                format!("`password` in `[deployment]` {wrong}"),
+                PASSWORD_FORMS,
+            );
+            return None;
+        }
+        return Some(SecretSource::Inline(SecretString::from(text)));
+    }
+    if !value.get_ref().is_table() {
+        section.wrong_type(
+            problems,
+            "password",
+            "a table or a string",
+            value,
+            PASSWORD_FORMS,
+        );
+        return None;
+    }
+    let table = section.table(problems, "password", "of `password`")?;
+    table.only(problems, &SOURCES, |_| None);
+    let given: Vec<&str> = SOURCES
+        .into_iter()
+        .filter(|key| table.get(key).is_some())
+        .collect();
+    match given.as_slice() {
+        [key] => source(&table, problems, key),
+        [] if table.entries().next().is_some() => None,
+        [] => {
+            problems.hinted(
+                value.span().start,
+                "`password` in `[deployment]` names no source",
+                PASSWORD_FORMS,
+            );
+            None
+        }
+        [_, ..] => {
+            let what = format!(
+                "`password` in `[deployment]` names {} sources, and takes one",
+                given.len()
+            );
+            problems.hinted(value.span().start, what, "keep one of them");
+            None
+        }
+    }
+}
+
+fn source(table: &Section, problems: &mut Problems, key: &str) -> Option<SecretSource> {
+    if key == "prompt" {
+        let prompt = table.boolean(problems, key)?;
+        if !prompt.value {
+            problems.hinted(
+                prompt.at,
+                "`prompt` of `password` can only be true",
+                PASSWORD_FORMS,
+            );
+            return None;
+        }
+        return Some(SecretSource::Prompt);
+    }
+    let found = table.filled(problems, key)?;
+    match key {
+        "file" => Some(SecretSource::File(PathBuf::from(found.value))),
+        "command" => Some(SecretSource::Command(found.value.to_owned())),
+        _ if found.value.contains('=') => {
+            problems.add(
+                found.at,
+                "`env` of `password` is no name of a variable: it has a `=`",
+            );
+            None
+        }
+        _ => Some(SecretSource::Env(
+            found.value.trim_start_matches('$').to_owned(),
+        )),
+    }
+}
+
+/// Why a text cannot be a password, as the rest of a sentence; `None` if it can.
+///
+/// The servers read it from a line of their configuration, operators paste it into shells: nothing that is not seen may stand in it.
+pub fn password_trouble(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("is empty")
+    } else if text.chars().any(char::is_control) {
+        Some("holds a line break or another control character")
+    } else if text.chars().any(char::is_whitespace) {
+        Some("holds a space")
+    } else if text.len() > LONGEST_PASSWORD {
+        Some("is longer than the 512 bytes the servers take")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,277 @@
+//! One `[[node]]`, read by itself; what nodes say of each other is checked in `check`. Pure.
+
+use super::address::{host_and_port, is_loopback};
+use super::place::Problems;
+use super::section::{Found, Section};
+use super::server::{self, Directives};
+use super::{NodeSpec, SshSettings, Via, ssh};
+use crate::topology::{Address, NodeName};
+use toml::de::DeTable;
+
+/// The servers' own default port.
+pub const PORT: u16 = 6379;
+
+const KEYS: [&str; 13] = [
+    "name",
+    "address",
+    "port",
+    "replicaof",
+    "slaveof",
+    "announce",
+    "priority",
+    "slave-priority",
+    "replica-priority",
+    "via",
+    "config",
+    "ssh",
+    "slave",
+];
+
+/// A node as it stands in the file; `None` is missing or wrong (and then told).
+#[derive(Debug)]
+pub struct RawNode {
+    /// Byte offset of its table.
+    pub at: usize,
+    /// How messages call it: "node `slave1`", "the 2nd node".
+    pub called: String,
+    /// Its name as written, even where it is not a good one: others may refer to it.
+    pub name: Option<Found<String>>,
+    /// Where it listens.
+    pub address: Option<Found<Address>>,
+    /// Where it is reached.
+    pub announce: Option<Found<Address>>,
+    /// Whom it follows.
+    pub upstream: RawUpstream,
+    priority: Option<u32>,
+    via: Via,
+    ssh: SshSettings,
+    config: Directives,
+}
+
+/// What a node says of its upstream.
+#[derive(Debug)]
+pub enum RawUpstream {
+    /// Nothing: it is the first primary.
+    Nobody,
+    /// A name.
+    Node(Found<String>),
+    /// Something unreadable, which is told already.
+    Unreadable,
+}
+
+/// Reads the node number `index` (from 0), which begins at byte `at`.
+pub fn read<'a>(
+    table: &'a DeTable<'a>,
+    at: usize,
+    index: usize,
+    problems: &mut Problems,
+) -> RawNode {
+    let plain = table
+        .get("name")
+        .and_then(|value| value.get_ref().as_str())
+        .filter(|name| is_node_name(name));
+    let called = plain.map_or_else(
+        || format!("the {} node", ordinal(index + 1)),
+        |name| format!("node `{name}`"),
+    );
+    let section = Section::new(table, at, format!("of {called}"));
+    section.only(problems, &KEYS, elsewhere);
+    let name = name(&section, problems);
+    let port = section.number(problems, "port", 1, u32::from(u16::MAX));
+    let port = port.and_then(|found| u16::try_from(found.value).ok());
+    let address = address(&section, problems, port);
+    let usual = address.as_ref().map_or(PORT, |found| found.value.port);
+    let announce = section
+        .get("announce")
+        .and_then(|_| place(&section, problems, "announce"))
+        .map(|found| found.map(|(host, port)| Address::new(host, port.unwrap_or(usual))));
+    let priority = section.either(
+        problems,
+        "priority",
+        &["replica-priority", "slave-priority"],
+    );
+    RawNode {
+        at,
+        name,
+        address,
+        announce,
+        upstream: upstream(&section, problems),
+        priority: section
+            .number(problems, priority, 0, i32::MAX.unsigned_abs())
+            .map(|found| found.value),
+        via: via(&section, problems),
+        ssh: ssh::of_node(&section, problems),
+        config: server::directives(&section, problems, &format!("in the `config` of {called}")),
+        called,
+    }
+}
+
+impl RawNode {
+    /// The finished node, unless something is missing.
+    pub fn finish(
+        self,
+        settings: &SshSettings,
+        config: &Directives,
+        line_column: impl Fn(usize) -> (usize, usize),
+    ) -> Option<NodeSpec> {
+        let address = self.address?;
+        let mut merged = config.clone();
+        merged.extend(self.config);
+        Some(NodeSpec {
+            name: NodeName(self.name?.value),
+            line: line_column(address.at),
+            address: address.value,
+            announce: self.announce.map(|found| found.value),
+            replicaof: match self.upstream {
+                RawUpstream::Node(found) => Some(NodeName(found.value)),
+                RawUpstream::Nobody | RawUpstream::Unreadable => None,
+            },
+            priority: self.priority,
+            ssh: ssh::overlay(self.ssh, settings),
+            via: self.via,
+            config: merged,
+        })
+    }
+
+    /// Whether other machines can reach it.
+    pub fn is_exposed(&self) -> bool {
+        let exposed = |found: &Found<Address>| !is_loopback(&found.value.host);
+        self.address.as_ref().is_some_and(exposed) || self.announce.as_ref().is_some_and(exposed)
+    }
+}
+
+/// Whether a node can be called so.
+pub fn is_node_name(text: &str) -> bool {
+    text.len() <= 63
+        && text
+            .bytes()
+            .next()
+            .is_some_and(|b| b.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, n) if n != 11 => "st",
+        (2, n) if n != 12 => "nd",
+        (3, n) if n != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
+}
+
+fn elsewhere(key: &str) -> Option<String> {
+    let meant = match key {
+        "host" | "hostname" | "ip" | "addr" => "address",
+        "master" | "primary" | "upstream" | "replica" => "replicaof",
+        "user" | "identity_file" | "known_hosts" | "sudo" => {
+            return Some(format!("`{key}` belongs into `ssh = {{ {key} = … }}`"));
+        }
+        _ if super::nearest::nearest(key, KEYS).is_some() => return None,
+        _ => {
+            return Some(format!(
+                "a directive of the server's own configuration goes under `[node.config]`: `{key} = …`"
+            ));
+        }
+    };
+    Some(format!("did you mean `{meant}`?"))
+}
+
+fn name(section: &Section, problems: &mut Problems) -> Option<Found<String>> {
+    if section.get("name").is_none() {
+        problems.hinted(
+            section.at,
+            format!("{} has no `name`", &section.called["of ".len()..]),
+            "add, for example, `name = \"slave1\"`",
+        );
+        return None;
+    }
+    let found = section.string(problems, "name")?;
+    if !is_node_name(found.value) {
+        let what = format!("`name` {} is no name: `{}`", section.called, found.value);
+        problems.hinted(found.at, what, "it takes letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 63 of them");
+    }
+    Some(found.map(str::to_owned))
+}
+
+fn place(
+    section: &Section,
+    problems: &mut Problems,
+    key: &str,
+) -> Option<Found<(String, Option<u16>)>> {
+    let found = section.filled(problems, key)?;
+    match host_and_port(found.value) {
+        Ok(place) => Some(Found {
+            value: place,
+            at: found.at,
+        }),
+        Err(why) => {
+            let what = format!("`{key}` {} {why}: `{}`", section.called, found.value);
+            problems.hinted(found.at, what, format!("for example, `{key} = \"192.168.0.120\"`, `\"db1.example.org\"` or `\"[2001:db8::7]:6379\"`"));
+            None
+        }
+    }
+}
+
+fn address(
+    section: &Section,
+    problems: &mut Problems,
+    port: Option<u16>,
+) -> Option<Found<Address>> {
+    if section.get("address").is_none() {
+        problems.hinted(
+            section.at,
+            format!("{} has no `address`", &section.called["of ".len()..]),
+            "add, for example, `address = \"192.168.0.120\"`",
+        );
+        return None;
+    }
+    let found = place(section, problems, "address")?;
+    let (host, inside) = found.value;
+    if let (Some(inside), Some(port), Some(at)) = (inside, port, section.place_of("port"))
+        && inside != port
+    {
+        let what = format!(
+            "`port` {} is {port}, and its `address` says {inside}",
+            section.called
+        );
+        problems.hinted(at, what, "keep one of them");
+    }
+    Some(Found {
+        value: Address::new(host, inside.or(port).unwrap_or(PORT)),
+        at: found.at,
+    })
+}
+
+fn upstream(section: &Section, problems: &mut Problems) -> RawUpstream {
+    let key = section.either(problems, "replicaof", &["slaveof", "slave"]);
+    if section.get(key).is_none() {
+        return RawUpstream::Nobody;
+    }
+    section
+        .filled(problems, key)
+        .map_or(RawUpstream::Unreadable, |found| {
+            RawUpstream::Node(found.map(str::to_owned))
+        })
+}
+
+fn via(section: &Section, problems: &mut Problems) -> Via {
+    if section.get("via").is_none() {
+        return Via::Auto;
+    }
+    let Some(found) = section.string(problems, "via") else {
+        return Via::Auto;
+    };
+    match found.value {
+        "auto" => Via::Auto,
+        "direct" => Via::Direct,
+        "ssh" => Via::Ssh,
+        other => {
+            let what = format!("`via` {} is unknown: `{other}`", section.called);
+            problems.hinted(found.at, what, "it is \"auto\", \"direct\" or \"ssh\"");
+            Via::Auto
+        }
+    }
+}

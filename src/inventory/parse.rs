@@ -1,0 +1,174 @@
+//! The text of an `inventory.toml` → [`Inventory`], or everything that is wrong with it in one go. Pure.
+
+use super::node::{self, RawNode};
+use super::place::Problems;
+use super::section::Section;
+use super::server::Directives;
+use super::{Auth, Inventory, ServerSettings, SshSettings, check, deployment, server, ssh};
+use crate::error::Problem;
+use std::path::Path;
+use toml::de::DeTable;
+
+/// An inventory on its way.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// `[deployment] name`.
+    pub name: Option<String>,
+    /// The password source, where a good one is named.
+    pub auth: Option<Auth>,
+    /// Whether the file says anything of passwords, right or wrong.
+    pub auth_given: bool,
+}
+
+/// Reads the inventory that stands in the file `path`. Relative file names in it are left as they are.
+///
+/// # Errors
+/// Every problem of the file, in its order, each with `file:line:column`, the key, and most with a hint.
+pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
+    let mut problems = Problems::new(path, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        // What follows from a line that could not be read would only be noise.
+        let mut lines = std::collections::BTreeSet::new();
+        for error in errors {
+            let at = error.span().map_or(text.len(), |span| span.start);
+            if lines.insert(problems.line_column(at).0) {
+                problems.syntax(at, format!("this is not TOML: {}", error.message()));
+            }
+        }
+        return Err(problems.into_sorted());
+    }
+    let root = Section::new(document.get_ref(), 0, "at the top level");
+    let inventory = read(path, &root, &mut problems);
+    match inventory {
+        Some(inventory) if problems.is_empty() => Ok(inventory),
+        Some(_) | None => Err(problems.into_sorted()),
+    }
+}
+
+fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventory> {
+    root.only(
+        problems,
+        &["deployment", "ssh", "server", "node"],
+        |key| match key {
+            "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
+            "name" | "auth" | "password" => Some(format!("`{key}` belongs under `[deployment]`")),
+            _ => None,
+        },
+    );
+    let mut draft = Draft::default();
+    if root.get("deployment").is_none() {
+        problems.hinted(0, "there is no `[deployment]`", "begin with `[deployment]` and `name = \"orders\"`; `replctl init` writes a whole inventory");
+    } else if let Some(section) = root.table(problems, "deployment", "in `[deployment]`") {
+        deployment::read(&section, problems, &mut draft);
+    }
+    let section = root
+        .get("ssh")
+        .and_then(|_| root.table(problems, "ssh", "in `[ssh]`"));
+    let ssh = section
+        .map(|section| ssh::read(&section, problems))
+        .unwrap_or_default();
+    let section = root
+        .get("server")
+        .and_then(|_| root.table(problems, "server", "in `[server]`"));
+    let config = section
+        .as_ref()
+        .map(|section| server::directives(section, problems, "in `[server.config]`"));
+    let server = section
+        .map(|section| server::read(&section, problems))
+        .unwrap_or_default();
+    let nodes = nodes(root, problems);
+    check::names(&nodes, problems);
+    check::addresses(&nodes, problems);
+    check::tree(&nodes, problems);
+    let auth = auth(root, &mut draft, &nodes, problems);
+    Some(assemble(
+        path,
+        (draft.name?, auth?),
+        server,
+        (&ssh, &config.unwrap_or_default()),
+        nodes,
+        problems,
+    ))
+}
+
+fn nodes(root: &Section, problems: &mut Problems) -> Vec<RawNode> {
+    let example =
+        "add, for example, `[[node]]` with `name = \"master\"` and `address = \"192.168.0.120\"`";
+    let Some(value) = root.get("node") else {
+        problems.hinted(0, "there is no `[[node]]`", example);
+        return Vec::new();
+    };
+    let at = root.place_of("node").unwrap_or_default();
+    let Some(items) = value.get_ref().as_array() else {
+        problems.hinted(
+            at,
+            "`node` must be a list of tables",
+            "write `[[node]]`, with double brackets, before each node",
+        );
+        return Vec::new();
+    };
+    if items.is_empty() {
+        problems.hinted(at, "there is no `[[node]]`", example);
+    }
+    let mut nodes = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        match item.get_ref().as_table() {
+            Some(table) => nodes.push(node::read(table, item.span().start, index, problems)),
+            None => problems.hinted(
+                item.span().start,
+                "`node` must be a list of tables",
+                "write `[[node]]` before each node",
+            ),
+        }
+    }
+    nodes
+}
+
+/// The login; a deployment that other machines reach must say in so many words that it has none.
+fn auth(
+    root: &Section,
+    draft: &mut Draft,
+    nodes: &[RawNode],
+    problems: &mut Problems,
+) -> Option<Auth> {
+    if let Some(auth) = draft.auth.take() {
+        return Some(auth);
+    }
+    let exposed = nodes.iter().find(|node| node.is_exposed());
+    if let (false, Some(node)) = (draft.auth_given, exposed) {
+        let at = root.place_of("deployment").unwrap_or_default();
+        let what = format!(
+            "`[deployment]` names no `password`, and {} can be reached by other machines",
+            node.called
+        );
+        let file = draft.name.as_deref().unwrap_or("orders");
+        let hint = format!(
+            "add `password = {{ file = \"{file}.password\" }}` (`replctl init` generates one), or on a trusted network `auth = \"none\"`"
+        );
+        problems.hinted(at, what, hint);
+        return None;
+    }
+    Some(Auth::None)
+}
+
+fn assemble(
+    path: &Path,
+    (name, auth): (String, Auth),
+    server: ServerSettings,
+    (ssh, config): (&SshSettings, &Directives),
+    nodes: Vec<RawNode>,
+    problems: &Problems,
+) -> Inventory {
+    let nodes = nodes
+        .into_iter()
+        .filter_map(|node| node.finish(ssh, config, |at| problems.line_column(at)))
+        .collect();
+    Inventory {
+        path: path.to_owned(),
+        name,
+        auth,
+        server,
+        nodes,
+    }
+}

@@ -1,0 +1,154 @@
+//! The problems of one file, each with its line and column, in the order of the file. Pure.
+
+use crate::error::Problem;
+use std::fmt::Display;
+use std::path::Path;
+use unicode_width::UnicodeWidthStr;
+
+/// Gathers the problems of one file, so that all of them are told in one run.
+#[derive(Debug)]
+pub struct Problems<'a> {
+    file: String,
+    text: &'a str,
+    /// Byte offset of each line's first byte.
+    lines: Vec<usize>,
+    found: Vec<(usize, Problem)>,
+}
+
+impl<'a> Problems<'a> {
+    /// No problems yet in `text`, which is what the file `path` holds.
+    pub fn new(path: &Path, text: &'a str) -> Self {
+        let starts = text
+            .bytes()
+            .enumerate()
+            .filter(|(_, byte)| *byte == b'\n')
+            .map(|(at, _)| at + 1);
+        Self {
+            file: path.display().to_string(),
+            text,
+            lines: std::iter::once(0).chain(starts).collect(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Line and column, both from 1, of a byte offset; the column counts characters.
+    pub fn line_column(&self, offset: usize) -> (usize, usize) {
+        let line = self.line(offset);
+        let before = self
+            .text
+            .get(self.lines[line]..offset.min(self.text.len()))
+            .unwrap_or_default();
+        // A byte order mark is not seen by whoever counts.
+        (
+            line + 1,
+            before.chars().filter(|c| *c != '\u{feff}').count() + 1,
+        )
+    }
+
+    /// A problem at a byte offset.
+    pub fn add(&mut self, offset: usize, what: impl Display) {
+        let problem = Problem::new(self.sentence(offset, what));
+        self.found.push((offset, problem));
+    }
+
+    /// A problem at a byte offset, and what to do about it.
+    pub fn hinted(&mut self, offset: usize, what: impl Display, hint: impl Into<String>) {
+        let problem = Problem::new(self.sentence(offset, what)).hint(hint);
+        self.found.push((offset, problem));
+    }
+
+    /// A problem with the file's syntax: with the line and a caret under the place.
+    pub fn syntax(&mut self, offset: usize, what: impl Display) {
+        let mut sentence = self.sentence(offset, what);
+        if let Some(excerpt) = self.excerpt(offset) {
+            sentence.push('\n');
+            sentence.push_str(&excerpt);
+        }
+        self.found.push((offset, Problem::new(sentence)));
+    }
+
+    /// Whether none was found.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// All of them, in the order of the file.
+    pub fn into_sorted(mut self) -> Vec<Problem> {
+        self.found.sort_by_key(|(offset, _)| *offset);
+        self.found.into_iter().map(|(_, problem)| problem).collect()
+    }
+
+    fn sentence(&self, offset: usize, what: impl Display) -> String {
+        let (line, column) = self.line_column(offset);
+        format!("{}:{line}:{column}: {what}", self.file)
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.lines
+            .partition_point(|start| *start <= offset)
+            .saturating_sub(1)
+    }
+
+    fn line_text(&self, line: usize) -> &'a str {
+        let end = self
+            .lines
+            .get(line + 1)
+            .map_or(self.text.len(), |next| next - 1);
+        self.text
+            .get(self.lines[line]..end)
+            .unwrap_or_default()
+            .trim_end_matches('\r')
+    }
+
+    /// The line with a caret under the place, unless a password may stand in it.
+    fn excerpt(&self, offset: usize) -> Option<String> {
+        let line = self.line(offset);
+        if self.may_hold_password(line) {
+            return None;
+        }
+        let text = self.line_text(line);
+        let shown: String = text.chars().map(visible).collect();
+        let (_, column) = self.line_column(offset);
+        let before: String = shown.chars().take(column - 1).collect();
+        let number = (line + 1).to_string();
+        let margin = " ".repeat(number.len());
+        let caret = " ".repeat(before.width());
+        Some(format!(
+            " {margin} |\n {number} | {shown}\n {margin} | {caret}^"
+        ))
+    }
+
+    /// Whether the line, or the nearest one above that begins a key, speaks of a password: what follows may be one.
+    /// Where a string can go over lines, any line may.
+    fn may_hold_password(&self, line: usize) -> bool {
+        if self.text.contains("pass") && (self.text.contains("\"\"\"") || self.text.contains("'''"))
+        {
+            return true;
+        }
+        let begins_key = |text: &str| text.trim_start().starts_with('[') || text.contains('=');
+        let mut above = line;
+        loop {
+            let text = self.line_text(above);
+            if text.to_lowercase().contains("pass") {
+                return true;
+            }
+            if above == 0 || begins_key(text) {
+                return false;
+            }
+            above -= 1;
+        }
+    }
+}
+
+/// One column for one character, nothing that moves the cursor.
+fn visible(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+        {
+            '·'
+        }
+        c => c,
+    }
+}

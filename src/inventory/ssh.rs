@@ -1,0 +1,200 @@
+//! `[ssh]` and the `ssh` of one node: how a host is reached. Pure; `~/.ssh/config` is read elsewhere.
+
+use super::SshSettings;
+use super::address::host_and_port;
+use super::place::Problems;
+use super::section::{Found, Section};
+use std::path::PathBuf;
+
+const KEYS: [&str; 6] = [
+    "user",
+    "port",
+    "host",
+    "identity_file",
+    "known_hosts",
+    "sudo",
+];
+
+/// Reads a table of SSH settings.
+pub fn read(section: &Section, problems: &mut Problems) -> SshSettings {
+    section.only(problems, &KEYS, |key| match key {
+        "password" | "passphrase" => Some(
+            "SSH passwords and passphrases are asked for when they are needed; remove it"
+                .to_owned(),
+        ),
+        "key" | "keyfile" | "key_file" | "private_key" => {
+            Some("did you mean `identity_file`?".to_owned())
+        }
+        "hostname" | "address" => Some("did you mean `host`?".to_owned()),
+        _ => None,
+    });
+    SshSettings {
+        host: section
+            .filled(problems, "host")
+            .and_then(|found| host(&found, section, problems)),
+        user: section
+            .filled(problems, "user")
+            .and_then(|found| user(&found, &section.called, problems)),
+        port: section
+            .number(problems, "port", 1, u32::from(u16::MAX))
+            .and_then(|found| u16::try_from(found.value).ok()),
+        identity_files: identity_files(section, problems),
+        known_hosts: section
+            .filled(problems, "known_hosts")
+            .map(|found| PathBuf::from(found.value)),
+        sudo: section.boolean(problems, "sudo").map(|found| found.value),
+    }
+}
+
+/// Reads the `ssh` of a node: a table, or the short form `"user@host:port"`.
+pub fn of_node(node: &Section, problems: &mut Problems) -> SshSettings {
+    let Some(value) = node.get("ssh") else {
+        return SshSettings::default();
+    };
+    if value.get_ref().is_table() {
+        let table = node.table(problems, "ssh", format!("of `ssh` {}", node.called));
+        return table
+            .map(|table| read(&table, problems))
+            .unwrap_or_default();
+    }
+    if !value.get_ref().is_str() {
+        node.wrong_type(problems, "ssh", "a table or \"user@host:port\"", value, "");
+        return SshSettings::default();
+    }
+    node.filled(problems, "ssh")
+        .map(|found| short(&found, node, problems))
+        .unwrap_or_default()
+}
+
+/// What `over` says, and what `under` says where `over` says nothing.
+pub fn overlay(over: SshSettings, under: &SshSettings) -> SshSettings {
+    SshSettings {
+        host: over.host.or_else(|| under.host.clone()),
+        user: over.user.or_else(|| under.user.clone()),
+        port: over.port.or(under.port),
+        identity_files: if over.identity_files.is_empty() {
+            under.identity_files.clone()
+        } else {
+            over.identity_files
+        },
+        known_hosts: over.known_hosts.or_else(|| under.known_hosts.clone()),
+        sudo: over.sudo.or(under.sudo),
+    }
+}
+
+/// `user@host:port`, where each part may be missing: `root@`, `db1`, `db1:2222`, `:2222`.
+fn short(found: &Found<&str>, node: &Section, problems: &mut Problems) -> SshSettings {
+    let (login, place) = match found.value.rsplit_once('@') {
+        Some((login, place)) => (Some(login), place),
+        None => (None, found.value),
+    };
+    let called = format!("in `ssh` {}", node.called);
+    let user = login.and_then(|login| {
+        user(
+            &Found {
+                value: login,
+                at: found.at,
+            },
+            &called,
+            problems,
+        )
+    });
+    // A bare `:2222` has no host: any will do to read the port.
+    let (placeholder, text) = if place.starts_with(':') {
+        (true, format!("x{place}"))
+    } else {
+        (false, place.to_owned())
+    };
+    let place = if place.is_empty() {
+        Ok((None, None))
+    } else {
+        host_and_port(&text).map(|(host, port)| (Some(host), port))
+    };
+    match place {
+        Ok((host, port)) => SshSettings {
+            host: host.filter(|_| !placeholder),
+            user,
+            port,
+            ..SshSettings::default()
+        },
+        Err(why) => {
+            let what = format!("`ssh` {} {why}: `{}`", node.called, found.value);
+            problems.hinted(
+                found.at,
+                what,
+                "write it as `user@host:port`; each part may be missing",
+            );
+            SshSettings::default()
+        }
+    }
+}
+
+/// An address, or a `Host` of `~/.ssh/config`.
+fn host(found: &Found<&str>, section: &Section, problems: &mut Problems) -> Option<String> {
+    match host_and_port(found.value) {
+        Ok((host, None)) => Some(host),
+        Ok((_, Some(port))) => {
+            problems.hinted(
+                found.at,
+                format!("`host` {} has a port in it", section.called),
+                format!("add `port = {port}` beside it"),
+            );
+            None
+        }
+        Err(why) => {
+            problems.add(
+                found.at,
+                format!("`host` {} {why}: `{}`", section.called, found.value),
+            );
+            None
+        }
+    }
+}
+
+/// A login name; a leading `-` would be read as an option by `ssh -G`.
+fn user(found: &Found<&str>, called: &str, problems: &mut Problems) -> Option<String> {
+    let text = found.value;
+    if text.is_empty() {
+        problems.add(found.at, format!("`user` {called} is empty"));
+        return None;
+    }
+    if text.starts_with('-') || text.chars().any(char::is_whitespace) {
+        problems.add(
+            found.at,
+            format!("`user` {called} is no login name: `{text}`"),
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn identity_files(section: &Section, problems: &mut Problems) -> Vec<PathBuf> {
+    let Some(value) = section.get("identity_file") else {
+        return Vec::new();
+    };
+    let Some(items) = value.get_ref().as_array() else {
+        return section
+            .filled(problems, "identity_file")
+            .map(|found| PathBuf::from(found.value))
+            .into_iter()
+            .collect();
+    };
+    let mut files = Vec::new();
+    for item in items {
+        match item
+            .get_ref()
+            .as_str()
+            .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
+        {
+            Some(text) => files.push(PathBuf::from(text)),
+            None => problems.add(
+                item.span().start,
+                format!(
+                    "`identity_file` {} must be a file name or a list of them",
+                    section.called
+                ),
+            ),
+        }
+    }
+    files
+}

@@ -1,0 +1,154 @@
+//! Whatever the file holds, the parser answers: an inventory that keeps its promises, or problems with places. It never panics.
+
+use super::super::parse::parse;
+use super::EXAMPLE;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Parses, and checks what every caller relies on.
+fn answers(text: &str) {
+    match parse(Path::new("i"), text) {
+        Ok(inventory) => {
+            let names: BTreeSet<_> = inventory.nodes.iter().map(|node| &node.name).collect();
+            let addresses: BTreeSet<_> = inventory.nodes.iter().map(|node| &node.address).collect();
+            assert!(!inventory.nodes.is_empty());
+            assert_eq!(
+                (names.len(), addresses.len()),
+                (inventory.nodes.len(), inventory.nodes.len())
+            );
+            assert_eq!(
+                inventory
+                    .nodes
+                    .iter()
+                    .filter(|node| node.replicaof.is_none())
+                    .count(),
+                1
+            );
+            for node in &inventory.nodes {
+                let mut at = node;
+                for _ in 0..inventory.nodes.len() {
+                    match &at.replicaof {
+                        Some(upstream) => {
+                            at = inventory.get(upstream).expect("the upstream is a node");
+                        }
+                        None => break,
+                    }
+                }
+                assert!(at.replicaof.is_none(), "{} is in a loop", node.name);
+                assert!(
+                    node.config
+                        .values()
+                        .flatten()
+                        .all(|value| !value.chars().any(char::is_control))
+                );
+            }
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            for problem in problems {
+                let mut place = problem
+                    .what
+                    .strip_prefix("i:")
+                    .expect("the file comes first")
+                    .splitn(3, ':');
+                let mut number = || {
+                    place
+                        .next()
+                        .unwrap()
+                        .parse::<usize>()
+                        .expect("line and column are numbers")
+                };
+                assert!(number() <= text.split('\n').count());
+                assert!(number() >= 1);
+            }
+        }
+    }
+}
+
+const WORDS: &[&str] = &[
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    "\"",
+    "'",
+    "\"\"\"",
+    ",",
+    ".",
+    "\n",
+    "\r\n",
+    "#",
+    "\\",
+    "\\u0000",
+    "\u{feff}",
+    "\u{202e}",
+    "\0",
+    "\t",
+    "node",
+    "name",
+    "address",
+    "replicaof",
+    "slaveof",
+    "port",
+    "ssh",
+    "config",
+    "deployment",
+    "password",
+    "auth",
+    "server",
+    "source",
+    "-1",
+    "0x",
+    "99999999999999999999999999",
+    "1.5",
+    "true",
+    "1979-05-27",
+    "\"master\"",
+    "\"slave1\"",
+    "\"::\"",
+    "\"[::1\"",
+    "é",
+    "主",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text(text in "\\PC{0,200}|[\\x00-\\x7f]{0,200}") {
+        answers(&text);
+    }
+
+    #[test]
+    fn any_words(words in prop::collection::vec(prop::sample::select(WORDS), 0..60), spaced in any::<bool>()) {
+        answers(&words.join(if spaced { " " } else { "" }));
+    }
+
+    #[test]
+    fn the_example_cut_and_patched(
+        edits in prop::collection::vec((0usize..2000, 0usize..40, prop::sample::select(WORDS)), 1..6)
+    ) {
+        let mut text: Vec<char> = EXAMPLE.lines().filter(|line| !line.starts_with('#')).flat_map(|line| line.chars().chain(['\n'])).collect();
+        for (at, cut, word) in edits {
+            let start = at % (text.len() + 1);
+            let end = (start + cut).min(text.len());
+            text.splice(start..end, word.chars());
+        }
+        answers(&text.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn any_tree(upstreams in prop::collection::vec(prop::option::of(0usize..9), 1..9)) {
+        let node = |(index, upstream): (usize, &Option<usize>)| {
+            let upstream = upstream.map_or_else(String::new, |upstream| format!("replicaof = \"n{upstream}\"\n"));
+            format!("[[node]]\nname = \"n{index}\"\naddress = \"127.0.0.{}\"\n{upstream}", index + 1)
+        };
+        let nodes: Vec<String> = upstreams.iter().enumerate().map(node).collect();
+        let text = format!("[deployment]\nname = \"x\"\n{}", nodes.concat());
+        answers(&text);
+    }
+}

@@ -1,0 +1,110 @@
+//! `status --json`: the observed structures themselves with what was concluded from them. `"format": 1`; fields are added, never renamed.
+
+use super::status::Seen;
+use super::verdict::verdict;
+use crate::topology::candidate::primaries;
+use crate::topology::findings::{Finding, healthy};
+use crate::topology::lag::Lag;
+use crate::topology::{Node, NodeName};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+#[derive(Serialize)]
+struct Status<'a> {
+    format: u8,
+    deployment: &'a str,
+    verdict: String,
+    healthy: bool,
+    /// The one primary; null where there is none or more than one.
+    primary: Option<&'a NodeName>,
+    nodes: Vec<NodeStatus<'a>>,
+    findings: &'a [Finding],
+}
+
+#[derive(Serialize)]
+struct NodeStatus<'a> {
+    #[serde(flatten)]
+    node: &'a Node,
+    role: Option<&'static str>,
+    /// The node it replicates from, where that is one of the inventory.
+    upstream: Option<&'a NodeName>,
+    in_sync: Option<bool>,
+    behind_bytes: Option<u64>,
+    lag: Option<Lag>,
+}
+
+/// The JSON text, without a newline at its end.
+pub fn render(seen: &Seen<'_>) -> String {
+    let status = Status {
+        format: 1,
+        deployment: seen.deployment,
+        verdict: verdict(seen.deployment, seen.topology, seen.findings),
+        healthy: healthy(seen.findings),
+        primary: match primaries(seen.topology)[..] {
+            [one] => Some(&one.name),
+            _ => None,
+        },
+        nodes: seen
+            .topology
+            .nodes
+            .iter()
+            .map(|node| of_node(seen, node))
+            .collect(),
+        findings: seen.findings,
+    };
+    // These types have string keys and no fallible values: there is nothing that can fail.
+    serde_json::to_string_pretty(&status).map_or_else(
+        |error| format!("{{\"format\":1,\"error\":\"{error}\"}}"),
+        |text| harmless(&text),
+    )
+}
+
+/// The document of another command: `"format": 1` and the fields of `content`.
+pub fn document(content: &impl Serialize) -> String {
+    #[derive(Serialize)]
+    struct Document<'a, T> {
+        format: u8,
+        #[serde(flatten)]
+        content: &'a T,
+    }
+    let text = serde_json::to_string_pretty(&Document { format: 1, content });
+    text.map_or_else(
+        |error| format!("{{\"format\":1,\"error\":\"{error}\"}}"),
+        |text| harmless(&text),
+    )
+}
+
+fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
+    NodeStatus {
+        node,
+        role: node.server().map(|_| {
+            if node.is_primary() {
+                "primary"
+            } else {
+                "replica"
+            }
+        }),
+        upstream: seen
+            .topology
+            .upstream_of(node)
+            .map(|upstream| &upstream.name),
+        in_sync: seen.topology.in_sync(node),
+        behind_bytes: seen.topology.behind(node),
+        lag: seen.lags.and_then(|lags| lags.get(&node.name)).copied(),
+    }
+}
+
+/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey them. They only stand inside strings.
+fn harmless(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        let layout = c == '\n';
+        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+        if !layout && (c.is_control() || hidden) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}

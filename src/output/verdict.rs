@@ -1,0 +1,113 @@
+//! The first line of `status`: one sentence that says how the deployment is.
+
+use crate::topology::candidate::primaries;
+use crate::topology::findings::{Code, Finding, Severity};
+use crate::topology::words::bytes;
+use crate::topology::{Node, Topology};
+
+/// The sentence, not yet escaped.
+pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> String {
+    let state = match primaries(topology)[..] {
+        [] => format!("NO PRIMARY - {}", no_primary(findings)),
+        [primary] => format!(
+            "primary {}, {}{}",
+            place(primary),
+            replicas(topology, primary),
+            counts(findings)
+        ),
+        ref several => {
+            let places: Vec<String> = several.iter().take(4).map(|node| place(node)).collect();
+            let more = several.len().saturating_sub(4);
+            let others = if more > 0 {
+                format!(" and {more} others")
+            } else {
+                String::new()
+            };
+            format!(
+                "{} PRIMARIES - {}{others} take writes",
+                several.len(),
+                places.join(" and ")
+            )
+        }
+    };
+    format!("{deployment}: {state}")
+}
+
+fn place(node: &Node) -> String {
+    format!("{} ({})", node.name, node.announced)
+}
+
+fn no_primary(findings: &[Finding]) -> String {
+    let said = findings
+        .iter()
+        .find(|finding| finding.code == Code::NoPrimary)
+        .map(|finding| finding.message.as_str());
+    let said = said.and_then(|message| message.strip_prefix("there is no primary: "));
+    said.unwrap_or("no node takes writes").to_owned()
+}
+
+fn replicas(topology: &Topology, primary: &Node) -> String {
+    let others: Vec<&Node> = topology
+        .nodes
+        .iter()
+        .filter(|node| node.name != primary.name)
+        .collect();
+    let good = others
+        .iter()
+        .filter(|node| topology.in_sync(node) == Some(true))
+        .count();
+    match (good, others.len()) {
+        (_, 0) => "no replicas".to_owned(),
+        (1, 1) => "1 replica in sync".to_owned(),
+        (good, all) if good == all => format!("{all} replicas in sync"),
+        (good, all) => {
+            let noun = if all == 1 { "replica" } else { "replicas" };
+            format!(
+                "{good} of {all} {noun} in sync{}",
+                furthest(topology, &others)
+            )
+        }
+    }
+}
+
+/// Where the links are up and only time is missing, that is the thing to know.
+fn furthest(topology: &Topology, others: &[&Node]) -> String {
+    let late = others
+        .iter()
+        .filter(|node| topology.in_sync(node) == Some(false));
+    let worst = late
+        .filter_map(|node| Some((topology.behind(node)?, *node)))
+        .max_by_key(|(missing, _)| *missing);
+    match worst {
+        Some((missing, node)) if missing > 0 => {
+            format!(" ({} is {} behind)", node.name, bytes(missing))
+        }
+        _ => String::new(),
+    }
+}
+
+fn counts(findings: &[Finding]) -> String {
+    let of = |severity| {
+        findings
+            .iter()
+            .filter(|finding| finding.severity == severity)
+            .count()
+    };
+    let part = |count: usize, noun: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        _ => Some(format!("{count} {noun}s")),
+    };
+    let parts: Vec<String> = [
+        part(of(Severity::Problem), "problem"),
+        part(of(Severity::Warning), "warning"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", parts.join(", "))
+    }
+}

@@ -1,0 +1,359 @@
+//! What is refused and why, and what is planned, for the seed's three nodes and what can become of them.
+
+use super::promote::{Access, plan};
+use super::{Accept, Action, Plan, Promote, Refusal};
+use crate::topology::sample::{address, down, node, seed, version};
+use crate::topology::{
+    Address, Link, ReplicaAuth, Role, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
+};
+use std::collections::BTreeMap;
+
+fn promote(name: &str, accept: &[Accept]) -> Promote {
+    Promote {
+        node: name.into(),
+        accept: accept.to_vec(),
+    }
+}
+
+fn server(topology: &mut Topology, i: usize) -> &mut Server {
+    match &mut topology.nodes[i].state {
+        State::Up(server) => server,
+        State::Down(_) => panic!("it is down"),
+    }
+}
+
+fn upstream(topology: &mut Topology, i: usize) -> &mut Upstream {
+    match &mut server(topology, i).replication.role {
+        Role::Replica(upstream) => upstream,
+        Role::Primary => panic!("it is a primary"),
+    }
+}
+
+fn run(name: &str, topology: &Topology, accept: &[Accept]) -> Result<Plan, Vec<Refusal>> {
+    plan(&promote(name, accept), topology, &BTreeMap::new())
+}
+
+fn reasons(result: Result<Plan, Vec<Refusal>>) -> String {
+    match result {
+        Ok(plan) => format!("planned: {plan:#?}"),
+        Err(refusals) => refusals
+            .iter()
+            .map(|r| format!("{} | {}", r.why, r.hint))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    }
+}
+
+fn actions(plan: &Plan) -> Vec<String> {
+    plan.steps()
+        .map(|s| format!("{}: {}", s.node, s.action))
+        .collect()
+}
+
+#[test]
+fn the_hand_over_demotes_before_it_promotes() {
+    let plan = run("slave1", &seed(), &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "slave1: wait until less than 262144 bytes behind master",
+            "slave2: wait until less than 262144 bytes behind master",
+            "master: pause writes (for at most 5000 ms)",
+            "slave1: wait until it has every byte of master",
+            "master: let slave2 catch up too",
+            "master: replicate from slave1 (10.0.0.1:6380)",
+            "slave1: wait until it has every byte of master",
+            "slave1: make it primary",
+            "master: resume writes",
+            "slave2: replicate from slave1 (10.0.0.1:6380)",
+            "master: wait until in sync with slave1",
+            "slave2: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "master: write its role into its configuration file and read it back",
+            "slave2: write its role into its configuration file and read it back",
+        ]
+    );
+    assert_eq!(plan.may_lose, None);
+}
+
+#[test]
+fn a_server_before_6_2_is_fenced_by_asking_for_replicas_nobody_has() {
+    let mut topology = seed();
+    for i in 0..3 {
+        server(&mut topology, i).version = version(6, 0, 16);
+    }
+    server(&mut topology, 0)
+        .config
+        .insert("min-replicas-max-lag".to_owned(), "0".to_owned());
+    let plan = run("slave1", &topology, &[]).unwrap();
+    let fence = plan.steps().find(|s| s.node.0 == "master").unwrap();
+    assert_eq!(
+        fence.action,
+        Action::RequireReplicas {
+            to_write: 1000,
+            max_lag: 10
+        }
+    );
+    assert_eq!(
+        fence.undo,
+        super::Undo::By(Action::RequireReplicas {
+            to_write: 0,
+            max_lag: 0
+        })
+    );
+}
+
+#[test]
+fn what_is_already_so_is_left_out() {
+    assert!(run("master", &seed(), &[]).unwrap().is_empty());
+}
+
+/// The tutorial's author pointed slave2 at 192.168.1.130. Promoting the primary it has gathers it.
+#[test]
+fn the_seeds_typo_is_gathered_by_promoting_the_primary_again() {
+    let mut topology = Topology {
+        nodes: vec![
+            down("master", 0),
+            node("slave1", 1, None),
+            node("slave2", 2, Some(Address::new("192.168.1.130", 6379))),
+        ],
+    };
+    upstream(&mut topology, 2).link = Link::Down;
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "slave2: replicate from slave1 (10.0.0.1:6380)",
+            "slave2: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "slave2: write its role into its configuration file and read it back",
+        ]
+    );
+    let refused = reasons(run("slave2", &topology, &[]));
+    assert_eq!(
+        refused,
+        "`slave2` does not replicate from the primary `slave1` but from 192.168.1.130:6379, so it lacks its data | attach it first: replctl promote slave1"
+    );
+}
+
+#[test]
+fn a_replica_in_a_chain_stays_under_its_upstream_unless_that_is_the_old_primary() {
+    let mut topology = seed();
+    topology.nodes.push(node("leaf", 3, Some(address(2))));
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert!(
+        !actions(&plan).iter().any(|a| a.starts_with("leaf:")),
+        "{:?}",
+        actions(&plan)
+    );
+    // The leaf itself promoted: the node between goes directly under it.
+    let plan = run("leaf", &topology, &[]).unwrap();
+    assert!(actions(&plan).contains(&"slave2: replicate from leaf (10.0.0.1:6382)".to_owned()));
+}
+
+#[test]
+fn everything_against_a_hand_over_is_said_at_once() {
+    let mut topology = seed();
+    server(&mut topology, 0).used_memory = Some(2_000_000);
+    server(&mut topology, 0)
+        .config
+        .insert("databases".to_owned(), "16".to_owned());
+    server(&mut topology, 0).sentinels = Some(3);
+    server(&mut topology, 0).replica_auth = Some(ReplicaAuth::Unset);
+    let target = server(&mut topology, 1);
+    target.maxmemory = Some(1_000_000);
+    target.has_password = Some(true);
+    target.replication.priority = Some(0);
+    target.config.insert("databases".to_owned(), "1".to_owned());
+    target
+        .config
+        .insert("min-replicas-to-write".to_owned(), "3".to_owned());
+    target.config.insert("save".to_owned(), String::new());
+    upstream(&mut topology, 1).read_only = false;
+    server(&mut topology, 2).version = version(6, 2, 6);
+    let text = reasons(run("slave1", &topology, &[]));
+    for part in [
+        "3 Sentinels watch `master`",
+        "`master` has no masterauth",
+        "maxmemory 1000000",
+        "1 databases, the primary has 16",
+        "priority 0",
+        "takes writes although it is a replica",
+        "min-replicas-to-write 3, and would have 2 replicas",
+        "keeps nothing on disk",
+        "`slave2` runs 6.2.6, older than `slave1`",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    // The narrow override covers the settings and nothing else.
+    let text = reasons(run("slave1", &topology, &[Accept::Drift]));
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn a_node_that_is_not_ready_is_not_promoted() {
+    let mut topology = seed();
+    upstream(&mut topology, 1).link = Link::Down;
+    upstream(&mut topology, 1).down_since_seconds = Some(348);
+    assert_eq!(
+        reasons(run(
+            "slave1",
+            &topology,
+            &[Accept::Drift, Accept::DataLoss, Accept::SplitBrain]
+        )),
+        "`slave1` is not ready: its link to 10.0.0.1:6379 is down since 348 s | see why: replctl status"
+    );
+    upstream(&mut topology, 1).sync = Some(SyncProgress {
+        read: Some(1),
+        total: None,
+    });
+    assert!(reasons(run("slave1", &topology, &[])).contains("in the middle of a full resync"));
+    let mut topology = seed();
+    server(&mut topology, 1).replication.replid = "b".repeat(40);
+    assert!(reasons(run("slave1", &topology, &[])).contains("another history"));
+    let mut topology = seed();
+    server(&mut topology, 1).cluster_enabled = true;
+    assert!(reasons(run("slave1", &topology, &[])).contains("cluster mode"));
+}
+
+fn dead_primary() -> Topology {
+    let mut topology = seed();
+    topology.nodes[0] = down("master", 0);
+    for i in 1..3 {
+        let up = upstream(&mut topology, i);
+        up.link = Link::Down;
+        up.last_io_seconds = None;
+    }
+    topology
+}
+
+fn with_ssh(name: &str, topology: &Topology, accept: &[Accept]) -> Result<Plan, Vec<Refusal>> {
+    plan(
+        &promote(name, accept),
+        topology,
+        &BTreeMap::from([("master".into(), Access::Yes)]),
+    )
+}
+
+#[test]
+fn a_dead_primary_is_stopped_and_fenced_where_its_host_answers() {
+    let plan = with_ssh("slave1", &dead_primary(), &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "master: stop the server over SSH",
+            "slave1: wait until nothing more arrives from the old primary",
+            "slave2: wait until nothing more arrives from the old primary",
+            "slave1: see that it has no less data than slave2",
+            "slave1: make it primary",
+            "slave2: replicate from slave1 (10.0.0.1:6380)",
+            "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
+            "master: remember that it still has to be told to follow 10.0.0.1:6380",
+            "slave2: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "slave2: write its role into its configuration file and read it back",
+        ]
+    );
+    assert_eq!(
+        plan.may_lose.as_deref(),
+        Some("writes the old primary acknowledged and no replica received")
+    );
+}
+
+#[test]
+fn an_old_primary_that_cannot_be_stopped_needs_a_word() {
+    let text = reasons(run("slave1", &dead_primary(), &[]));
+    assert!(
+        text.contains("`master` cannot be stopped")
+            && text.contains("replctl promote slave1 --accept-split-brain"),
+        "{text}"
+    );
+    let plan = run("slave1", &dead_primary(), &[Accept::SplitBrain]).unwrap();
+    assert!(
+        actions(&plan)
+            .iter()
+            .any(|a| a.starts_with("master: remember that"))
+    );
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.contains("cannot be stopped"))
+    );
+}
+
+#[test]
+fn a_worse_candidate_needs_a_word_and_the_loss_is_named() {
+    let mut topology = dead_primary();
+    server(&mut topology, 2).replication.offset = 4_000;
+    let text = reasons(with_ssh("slave1", &topology, &[]));
+    assert_eq!(
+        text,
+        "`slave1` is 3900 bytes behind `slave2` | replctl promote slave2, or accept the loss: replctl promote slave1 --allow-data-loss"
+    );
+    let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
+    assert!(plan.may_lose.unwrap().starts_with("the 3900 bytes"));
+}
+
+#[test]
+fn a_primary_that_lives_is_not_failed_over() {
+    // It answers, and only our password is wrong.
+    let mut topology = dead_primary();
+    if let State::Down(trouble) = &mut topology.nodes[0].state {
+        trouble.kind = TroubleKind::PasswordRefused;
+    }
+    assert!(reasons(run("slave1", &topology, &[Accept::SplitBrain])).contains("is alive"));
+    // The replicas still hear it.
+    let mut topology = dead_primary();
+    upstream(&mut topology, 2).link = Link::Up;
+    upstream(&mut topology, 2).last_io_seconds = Some(1);
+    assert!(reasons(run("slave1", &topology, &[])).contains("`slave2` heard from it a moment ago"));
+    // A frozen one shows as up, and only the time since the last byte grows.
+    upstream(&mut topology, 2).last_io_seconds = Some(30);
+    assert!(!reasons(run("slave1", &topology, &[])).contains("heard from it"));
+}
+
+#[test]
+fn an_empty_replica_does_not_come_to_power() {
+    let mut topology = dead_primary();
+    server(&mut topology, 1).replication.offset = 0;
+    upstream(&mut topology, 1).offset = 0;
+    assert!(
+        reasons(with_ssh("slave1", &topology, &[Accept::DataLoss])).contains("never had the data")
+    );
+}
+
+#[test]
+fn two_primaries_and_unknown_names_are_refused() {
+    let topology = Topology {
+        nodes: vec![node("master", 0, None), node("slave1", 1, None)],
+    };
+    assert!(reasons(run("slave1", &topology, &[])).contains("both primaries"));
+    assert!(reasons(run("slave9", &topology, &[])).contains("no node `slave9`"));
+    let topology = Topology {
+        nodes: vec![
+            node("a", 0, None),
+            node("b", 1, None),
+            node("c", 2, Some(address(0))),
+        ],
+    };
+    assert!(reasons(run("c", &topology, &[])).contains("2 primaries: a, b"));
+}
+
+#[test]
+fn a_loop_points_to_resume() {
+    let topology = Topology {
+        nodes: vec![
+            node("master", 0, Some(address(1))),
+            node("slave1", 1, Some(address(0))),
+        ],
+    };
+    assert!(reasons(run("slave1", &topology, &[])).contains("replctl resume"));
+}
+
+#[test]
+fn every_node_down_is_refused() {
+    let topology = Topology {
+        nodes: vec![down("master", 0), down("slave1", 1)],
+    };
+    assert!(reasons(run("slave1", &topology, &[])).contains("cannot be promoted"));
+}

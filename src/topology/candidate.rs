@@ -1,0 +1,149 @@
+//! Which node is the best primary there can be, as a hint for people; the promotion's planner checks far more. Pure.
+
+use super::lineage::{never_synced, position};
+use super::{Link, Node, Topology};
+use std::cmp::Reverse;
+
+/// Whether a node could become primary: it answers, has data of its primary, may be promoted, and is not in the middle of getting data.
+pub fn promotable(node: &Node) -> bool {
+    let (Some(server), Some(upstream)) = (node.server(), node.upstream()) else {
+        return false;
+    };
+    server.replication.priority != Some(0)
+        && server.loading.is_none()
+        && upstream.sync.is_none()
+        && upstream.read_only
+        && !server.cluster_enabled
+        && !never_synced(&server.replication)
+}
+
+/// The replica that has most of the history which most promotable replicas share; the inventory's order decides between equals.
+pub fn best_replica(topology: &Topology) -> Option<&Node> {
+    let history = |node: &Node| {
+        node.server()
+            .map(|server| server.replication.replid.clone())
+    };
+    let able: Vec<&Node> = topology
+        .nodes
+        .iter()
+        .filter(|node| promotable(node))
+        .collect();
+    let sharing = |node: &Node| {
+        able.iter()
+            .filter(|other| history(other) == history(node))
+            .count()
+    };
+    let bytes = |node: &Node| {
+        node.server()
+            .map_or(0, |server| position(&server.replication))
+    };
+    able.iter()
+        .enumerate()
+        .max_by_key(|(order, node)| (sharing(node), bytes(node), Reverse(*order)))
+        .map(|(_, node)| *node)
+}
+
+/// The nodes that answered as primaries, each process once.
+pub fn primaries(topology: &Topology) -> Vec<&Node> {
+    let mut found: Vec<&Node> = Vec::new();
+    for node in topology.primaries() {
+        if !found.iter().any(|known| same_process(known, node)) {
+            found.push(node);
+        }
+    }
+    found
+}
+
+/// Whether two names lead to one process.
+pub fn same_process(a: &Node, b: &Node) -> bool {
+    match (a.server(), b.server()) {
+        (Some(a), Some(b)) => !a.run_id.is_empty() && a.run_id == b.run_id,
+        _ => false,
+    }
+}
+
+/// Of several primaries the one to keep: promoted from the history of another, then followed by most replicas, then first in the inventory.
+pub fn best_primary(topology: &Topology) -> Option<&Node> {
+    let primaries = primaries(topology);
+    let took_over = |node: &Node| {
+        let old = node
+            .server()
+            .and_then(|server| server.replication.replid2.clone());
+        primaries.iter().any(|other| {
+            old.is_some() && other.server().map(|s| &s.replication.replid) == old.as_ref()
+        })
+    };
+    primaries
+        .iter()
+        .enumerate()
+        .max_by_key(|(order, node)| (took_over(node), followers(topology, node), Reverse(*order)))
+        .map(|(_, node)| *node)
+}
+
+/// Replicas whose link to `node` is up.
+pub fn followers(topology: &Topology, node: &Node) -> usize {
+    let follows = |other: &&Node| {
+        other.upstream().is_some_and(|up| up.link == Link::Up)
+            && topology
+                .upstream_of(other)
+                .is_some_and(|up| up.name == node.name)
+    };
+    topology.nodes.iter().filter(follows).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{healthy, primary, replica};
+    use super::*;
+
+    #[test]
+    fn the_replica_with_most_data_that_may_be_promoted_is_best() {
+        let mut topology = healthy();
+        topology.nodes.remove(0);
+        assert_eq!(
+            best_replica(&topology).map(|n| n.name.0.as_str()),
+            Some("slave1")
+        );
+        topology.nodes[1].link().offset = 5001;
+        assert_eq!(
+            best_replica(&topology).map(|n| n.name.0.as_str()),
+            Some("slave2")
+        );
+        topology.nodes[1].up().replication.priority = Some(0);
+        assert_eq!(
+            best_replica(&topology).map(|n| n.name.0.as_str()),
+            Some("slave1")
+        );
+        topology.nodes[0].link().read_only = false;
+        assert_eq!(best_replica(&topology), None);
+    }
+
+    #[test]
+    fn a_stranger_with_a_high_offset_is_not_best() {
+        let mut topology = healthy();
+        topology.nodes[0] = replica("stranger", "192.168.0.120", "10.9.9.9", 1_000_000);
+        topology.nodes[0].up().replication.replid = "another".into();
+        assert_eq!(
+            best_replica(&topology).map(|n| n.name.0.as_str()),
+            Some("slave1")
+        );
+    }
+
+    #[test]
+    fn of_two_primaries_the_later_one_is_best() {
+        let mut topology = healthy();
+        topology.nodes[2] = primary("slave2", "192.168.0.140", 5100);
+        assert_eq!(
+            best_primary(&topology).map(|n| n.name.0.as_str()),
+            Some("master"),
+            "more replicas"
+        );
+        let promoted = &mut topology.nodes[2].up().replication;
+        promoted.replid2 = Some(std::mem::replace(&mut promoted.replid, "new".into()));
+        assert_eq!(
+            best_primary(&topology).map(|n| n.name.0.as_str()),
+            Some("slave2"),
+            "promoted from the other's history"
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on. Pure.
+//!
+//! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
+
+mod links;
+mod roles;
+mod settings;
+
+use super::candidate::{best_primary, primaries};
+use super::{Address, Node, NodeName, Topology};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// One diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is; stable.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The node it is about; `None` where it is about the whole deployment.
+    pub node: Option<NodeName>,
+    /// One lower-case sentence. It may hold words from servers: escape it where it is printed.
+    pub message: String,
+    /// A command to paste, or what to change.
+    pub hint: Option<String>,
+    /// The facts of the sentence, for programs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Something does not work, or data is about to be lost.
+    Problem,
+    /// It works, and will not under some condition.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // each says itself; the sentences are in the modules below
+pub enum Code {
+    AnotherHistory,
+    Behind,
+    ClusterMode,
+    Diverged,
+    FailoverRunning,
+    FewerDatabases,
+    FullSyncRunning,
+    LinkDown,
+    Loading,
+    Loop,
+    MemoryLimit,
+    NeverLinked,
+    NoPassword,
+    NoPrimary,
+    PersistedUnknown,
+    #[serde(rename = "priority-0")]
+    Priority0,
+    ReplicaAuthMissing,
+    ReplicaAuthWrong,
+    ReplicaOfReplica,
+    SentinelWatches,
+    SeveralPrimaries,
+    TwoNamesOneServer,
+    UnfencedOldPrimary,
+    UnfinishedOperation,
+    UnpersistedRole,
+    Unreachable,
+    UpstreamUnknown,
+    VersionOrder,
+    WritableReplica,
+}
+
+/// What the observation alone does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// The deployment's name.
+    pub deployment: String,
+    /// What the inventory wishes, by node.
+    pub wanted: Vec<Wanted>,
+    /// Whether the deployment has a password.
+    pub password: bool,
+    /// The id of an operation that stopped half-way.
+    pub unfinished: Option<String>,
+    /// Nodes that were not told of a new primary.
+    pub debts: Vec<Debt>,
+}
+
+/// What the inventory wishes of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The node.
+    pub name: NodeName,
+    /// `replicaof`.
+    pub follows: Option<NodeName>,
+    /// `priority`.
+    pub priority: Option<u32>,
+}
+
+/// A node that still has to be told to follow another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// The node.
+    pub node: NodeName,
+    /// Whom it should follow.
+    pub address: Address,
+    /// Since when.
+    pub since: jiff::Timestamp,
+}
+
+/// All diagnoses, the worst first, otherwise in inventory order.
+pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
+    let look = Look { topology, context };
+    let mut found = Vec::new();
+    look.operations(&mut found);
+    look.roles(&mut found);
+    look.unreachable(&mut found);
+    look.links(&mut found);
+    look.settings(&mut found);
+    found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+/// Whether there is nothing worse than a note: `status` exits with 0.
+pub fn healthy(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .all(|finding| finding.severity == Severity::Note)
+}
+
+/// What the diagnoses look at.
+struct Look<'a> {
+    topology: &'a Topology,
+    context: &'a Context,
+}
+
+impl<'a> Look<'a> {
+    /// The one primary, if there is exactly one.
+    fn primary(&self) -> Option<&'a Node> {
+        match primaries(self.topology)[..] {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Promoting the present primary again tells every replica to follow it, and writes the roles into the files.
+    fn put_right(&self) -> Option<String> {
+        best_primary(self.topology).map(|primary| format!("replctl promote {}", primary.name))
+    }
+
+    fn wanted(&self, node: &Node) -> Option<&'a Wanted> {
+        self.context
+            .wanted
+            .iter()
+            .find(|wanted| wanted.name == node.name)
+    }
+}
+
+impl Finding {
+    /// Whether it is about that node, alone or among others.
+    pub fn concerns(&self, name: &NodeName) -> bool {
+        let among = |list: &serde_json::Value| {
+            list.as_array()
+                .is_some_and(|names| names.iter().any(|n| *n == name.0))
+        };
+        self.node.as_ref() == Some(name) || self.data.get("nodes").is_some_and(among)
+    }
+
+    fn about(node: &Node, code: Code, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            node: Some(node.name.clone()),
+            ..Self::of_all(code, severity, message)
+        }
+    }
+
+    fn of_all(code: Code, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity,
+            node: None,
+            message: message.into(),
+            hint: None,
+            data: BTreeMap::new(),
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.data.insert(name, value.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

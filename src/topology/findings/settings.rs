@@ -1,0 +1,247 @@
+//! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
+
+use super::links::can_load;
+use super::{Code, Finding, Look, Severity};
+use crate::topology::words::{bytes, list, name};
+use crate::topology::{Link, Node, PersistedRole, ReplicaAuth, Server};
+
+impl Look<'_> {
+    pub(super) fn settings(&self, found: &mut Vec<Finding>) {
+        for node in &self.topology.nodes {
+            let Some(server) = node.server() else {
+                continue;
+            };
+            state(found, node, server);
+            self.passwords(found, node, server);
+            if node.upstream().is_some() {
+                self.replica(found, node, server);
+            }
+            found.extend(self.persisted(node));
+        }
+        found.extend(self.sentinels());
+    }
+
+    fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        let setup = format!("replctl setup {}", node.name);
+        if self.context.password && server.has_password == Some(false) {
+            let message =
+                format!("{own} lets everybody in: it has no password, and the inventory wants one");
+            found.push(
+                Finding::about(node, Code::NoPassword, Severity::Warning, message)
+                    .hint(setup.as_str()),
+            );
+        }
+        // Where it already keeps a link down, the link's own finding says so.
+        if node.upstream().is_some_and(|link| link.link == Link::Down) {
+            return;
+        }
+        let (code, message) = match (server.replica_auth, self.context.password) {
+            (Some(ReplicaAuth::Unset), true) => (
+                Code::ReplicaAuthMissing,
+                format!("{own} has no `masterauth`: it could not follow another node"),
+            ),
+            (Some(ReplicaAuth::Wrong), true) => (
+                Code::ReplicaAuthWrong,
+                format!(
+                    "`masterauth` of {own} is not the deployment's password: it could not follow another node"
+                ),
+            ),
+            (Some(ReplicaAuth::Wrong), false) => (
+                Code::ReplicaAuthWrong,
+                format!("{own} has a `masterauth`, and a node without a password refuses it"),
+            ),
+            (Some(ReplicaAuth::Right) | None, _) | (Some(ReplicaAuth::Unset), false) => return,
+        };
+        found.push(Finding::about(node, code, Severity::Warning, message).hint(setup));
+    }
+
+    fn replica(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        if node.upstream().is_some_and(|link| !link.read_only) {
+            let message = format!(
+                "{own} is a replica and takes writes: what is written there is nowhere else"
+            );
+            let hint = format!(
+                "redis-cli -h {} -p {} config set replica-read-only yes",
+                node.address.host, node.address.port
+            );
+            found.push(
+                Finding::about(node, Code::WritableReplica, Severity::Warning, message).hint(hint),
+            );
+        }
+        let wished = self.wanted(node).and_then(|wanted| wanted.priority);
+        if server.replication.priority == Some(0) && wished != Some(0) {
+            let message = format!(
+                "{own} has priority 0: it is never to be promoted, which the inventory does not say"
+            );
+            let hint = format!(
+                "set `priority = 0` for {own} in the inventory, or `replica-priority` on the server to 100"
+            );
+            found
+                .push(Finding::about(node, Code::Priority0, Severity::Warning, message).hint(hint));
+        }
+        let Some(top) = self.topology.top_of(node).filter(|top| top.is_primary()) else {
+            return;
+        };
+        let Some(above) = top.server() else { return };
+        room(found, node, (server, above), top);
+        if !can_load(server, above) && node.upstream().is_some_and(|link| link.link == Link::Up) {
+            let message = format!(
+                "{own} ({}) cannot read a full copy from {} ({}): the next full resync empties it",
+                server.version,
+                name(&top.name),
+                above.version
+            );
+            found.push(Finding::about(
+                node,
+                Code::VersionOrder,
+                Severity::Warning,
+                message,
+            ));
+        }
+    }
+
+    /// The role at run time against the one in the file.
+    fn persisted(&self, node: &Node) -> Option<Finding> {
+        let own = name(&node.name);
+        let named = |address: &crate::topology::Address| {
+            self.topology
+                .at(address)
+                .map_or_else(|| address.to_string(), |at| name(&at.name))
+        };
+        let message = match (node.persisted.as_ref()?, node.upstream()) {
+            (PersistedRole::Unknown(why), _) => {
+                let message =
+                    format!("the role in the configuration file of {own} is not known: {why}");
+                return Some(Finding::about(
+                    node,
+                    Code::PersistedUnknown,
+                    Severity::Note,
+                    message,
+                ));
+            }
+            (PersistedRole::Primary, None) => return None,
+            (PersistedRole::Primary, Some(link)) => {
+                format!(
+                    "{own} follows {}, but not in its configuration file: restarted, it is a primary",
+                    named(&link.address)
+                )
+            }
+            (PersistedRole::ReplicaOf(address), None) => {
+                format!(
+                    "{own} is primary, but not in its configuration file: restarted, it follows {}",
+                    named(address)
+                )
+            }
+            (PersistedRole::ReplicaOf(address), Some(link)) => {
+                let at = |address| self.topology.at(address).map(|node| &node.name);
+                if *address == link.address
+                    || (at(address).is_some() && at(address) == at(&link.address))
+                {
+                    return None;
+                }
+                format!(
+                    "{own} follows {}, but its configuration file says {}: restarted, it follows that",
+                    named(&link.address),
+                    named(address)
+                )
+            }
+        };
+        Some(
+            Finding::about(node, Code::UnpersistedRole, Severity::Warning, message)
+                .maybe_hint(self.put_right()),
+        )
+    }
+
+    fn sentinels(&self) -> Option<Finding> {
+        let watched = || {
+            self.topology
+                .nodes
+                .iter()
+                .filter(|n| n.server().is_some_and(|s| s.sentinels.unwrap_or(0) > 0))
+        };
+        let most = watched().filter_map(|n| n.server()?.sentinels).max()?;
+        let who = if most == 1 {
+            "a Sentinel watches".to_owned()
+        } else {
+            format!("{most} Sentinels watch")
+        };
+        let message = format!(
+            "{who} {}, and may change the primary by themselves",
+            list(watched())
+        );
+        Some(
+            Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
+        )
+    }
+}
+
+fn state(found: &mut Vec<Finding>, node: &Node, server: &Server) {
+    let own = name(&node.name);
+    if let Some(loading) = server.loading {
+        let so_far = loading
+            .percent
+            .map_or_else(String::new, |percent| format!(": {percent} %"));
+        let message = format!("{own} is loading its data{so_far}");
+        found.push(
+            Finding::about(node, Code::Loading, Severity::Warning, message)
+                .with("percent", loading.percent),
+        );
+    }
+    if let Some(failover) = &server.replication.failover {
+        let message = format!("a FAILOVER command runs on {own} ({failover})");
+        found.push(
+            Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
+                .hint(format!(
+                    "redis-cli -h {} -p {} failover abort",
+                    node.address.host, node.address.port
+                ))
+                .with("state", failover.as_str()),
+        );
+    }
+    if server.cluster_enabled {
+        let message = format!("{own} runs in cluster mode, which replctl does not manage");
+        found.push(Finding::about(
+            node,
+            Code::ClusterMode,
+            Severity::Problem,
+            message,
+        ));
+    }
+}
+
+fn room(found: &mut Vec<Finding>, node: &Node, (server, above): (&Server, &Server), top: &Node) {
+    let own = name(&node.name);
+    let up = name(&top.name);
+    let limit = server.maxmemory.filter(|limit| *limit > 0);
+    if let Some((limit, used)) = limit
+        .zip(above.used_memory)
+        .filter(|(limit, used)| limit < used)
+    {
+        let message = format!(
+            "the memory limit of {own} ({}) is smaller than what {up} uses ({}): promoted, it drops keys or refuses writes",
+            bytes(limit),
+            bytes(used)
+        );
+        found.push(
+            Finding::about(node, Code::MemoryLimit, Severity::Warning, message)
+                .with("limit_bytes", limit)
+                .with("used_bytes", used),
+        );
+    }
+    let databases = |server: &Server| server.config.get("databases")?.parse::<u64>().ok();
+    if let Some((few, many)) = databases(server)
+        .zip(databases(above))
+        .filter(|(few, many)| few < many)
+    {
+        let message = format!(
+            "{own} has `databases {few}` and {up} `databases {many}`: a key beyond them breaks replication"
+        );
+        found.push(
+            Finding::about(node, Code::FewerDatabases, Severity::Warning, message)
+                .hint(format!("replctl setup {}", node.name))
+                .with("databases", few),
+        );
+    }
+}

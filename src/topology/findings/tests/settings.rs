@@ -1,0 +1,118 @@
+use super::*;
+
+#[test]
+fn what_a_replica_would_be_as_a_primary_is_told() {
+    let cases: [Case; 4] = [
+        (
+            |t| t.nodes[1].link().read_only = false,
+            "writable-replica: `slave1` is a replica and takes writes: what is written there is nowhere else \
+             | redis-cli -h 192.168.0.130 -p 6379 config set replica-read-only yes",
+        ),
+        (
+            |t| t.nodes[1].up().replication.priority = Some(0),
+            "priority-0: `slave1` has priority 0: it is never to be promoted, which the inventory does not say \
+             | set `priority = 0` for `slave1` in the inventory, or `replica-priority` on the server to 100",
+        ),
+        (
+            |t| t.nodes[1].up().maxmemory = Some(1 << 20),
+            "memory-limit: the memory limit of `slave1` (1.0 MiB) is smaller than what `master` uses (1.5 MiB): promoted, it drops keys or refuses writes",
+        ),
+        (
+            |t| {
+                t.nodes[1].up().version = Version {
+                    major: 6,
+                    minor: 0,
+                    patch: 16,
+                }
+            },
+            "version-order: `slave1` (6.0.16) cannot read a full copy from `master` (7.0.15): the next full resync empties it",
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(after(change), [expected]);
+    }
+    let few = after(|t| {
+        t.nodes[0]
+            .up()
+            .config
+            .insert("databases".into(), "16".into());
+        t.nodes[1]
+            .up()
+            .config
+            .insert("databases".into(), "1".into());
+    });
+    assert!(
+        few[0].starts_with(
+            "fewer-databases: `slave1` has `databases 1` and `master` `databases 16`:"
+        ),
+        "{few:?}"
+    );
+}
+
+#[test]
+fn roles_that_a_restart_would_change_are_told() {
+    let cases: [Case; 4] = [
+        (
+            |t| t.nodes[1].persisted = Some(PersistedRole::Primary),
+            "unpersisted-role: `slave1` follows `master`, but not in its configuration file: restarted, it is a primary | replctl promote master",
+        ),
+        (
+            |t| {
+                t.nodes[0].persisted = Some(PersistedRole::ReplicaOf(Address::new(
+                    "192.168.0.130",
+                    6379,
+                )));
+            },
+            "unpersisted-role: `master` is primary, but not in its configuration file: restarted, it follows `slave1` | replctl promote master",
+        ),
+        (
+            |t| t.nodes[1].persisted = Some(PersistedRole::ReplicaOf(Address::new("10.0.0.1", 1))),
+            "unpersisted-role: `slave1` follows `master`, but its configuration file says 10.0.0.1:1: restarted, it follows that | replctl promote master",
+        ),
+        (
+            |t| t.nodes[1].persisted = Some(PersistedRole::Unknown("permission denied".into())),
+            "persisted-unknown: the role in the configuration file of `slave1` is not known: permission denied",
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(after(change), [expected]);
+    }
+    let same_by_other_name = after(|t| {
+        t.nodes[0].resolved.push("db1".into());
+        t.nodes[1].persisted = Some(PersistedRole::ReplicaOf(Address::new("db1", 6379)));
+    });
+    assert_eq!(same_by_other_name, [""; 0]);
+}
+
+#[test]
+fn states_and_passwords_are_told() {
+    let cases: [Case; 6] = [
+        (
+            |t| t.nodes[1].up().loading = Some(Loading { percent: Some(27) }),
+            "loading: `slave1` is loading its data: 27 %",
+        ),
+        (
+            |t| t.nodes[0].up().replication.failover = Some("waiting-for-sync".into()),
+            "failover-running: a FAILOVER command runs on `master` (waiting-for-sync) | redis-cli -h 192.168.0.120 -p 6379 failover abort",
+        ),
+        (
+            |t| t.nodes[0].up().cluster_enabled = true,
+            "cluster-mode: `master` runs in cluster mode, which replctl does not manage",
+        ),
+        (
+            |t| t.nodes[1].up().has_password = Some(false),
+            "no-password: `slave1` lets everybody in: it has no password, and the inventory wants one | replctl setup slave1",
+        ),
+        (
+            |t| t.nodes[0].up().replica_auth = Some(ReplicaAuth::Unset),
+            "replica-auth-missing: `master` has no `masterauth`: it could not follow another node | replctl setup master",
+        ),
+        (
+            |t| t.nodes[0].up().sentinels = Some(3),
+            "sentinel-watches: 3 Sentinels watch `master`, and may change the primary by themselves",
+        ),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(after(change), [expected]);
+    }
+}

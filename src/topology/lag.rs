@@ -1,0 +1,90 @@
+//! How far a replica is behind: in bytes from both ends' offsets, in seconds as measured. Pure.
+
+use super::lineage::{never_synced, position};
+use super::{Link, Node, NodeName, Topology};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How long ago the primary had produced what a replica has just applied, as measured by chasing one offset.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Seconds.
+    pub seconds: f64,
+    /// The measurement was given up at that time: it is more.
+    pub at_least: bool,
+}
+
+/// Measured lags by node.
+pub type Lags = BTreeMap<NodeName, Lag>;
+
+/// Bytes that may be on their way between two moments of reading, and do not make a replica less than in sync.
+const IN_FLIGHT: u64 = 64 << 10;
+
+impl Topology {
+    /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node, or one that follows an unknown address.
+    /// `None` where the chain is a loop.
+    pub fn top_of<'a>(&'a self, node: &'a Node) -> Option<&'a Node> {
+        let mut at = node;
+        for _ in 0..=self.nodes.len() {
+            match self.upstream_of(at) {
+                Some(next) => at = next,
+                None => return Some(at),
+            }
+        }
+        None
+    }
+
+    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied; `None` where there is no such primary, during a full resync, or
+    /// where the two are not of one history. Clamped at 0: the two ends are not read at the same moment.
+    pub fn behind(&self, node: &Node) -> Option<u64> {
+        let here = &node.server()?.replication;
+        if node.upstream()?.sync.is_some() || never_synced(here) {
+            return None; // what it had counts no more, or it has nothing yet
+        }
+        let top = &self
+            .top_of(node)
+            .filter(|top| top.is_primary())?
+            .server()?
+            .replication;
+        (here.replid == top.replid).then(|| top.offset.saturating_sub(position(here)))
+    }
+
+    /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is no replica.
+    pub fn in_sync(&self, node: &Node) -> Option<bool> {
+        let link = node.upstream()?.link;
+        Some(link == Link::Up && self.behind(node).is_some_and(|bytes| bytes <= IN_FLIGHT))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{healthy, replica};
+    use super::super::{Link, NodeName, Topology};
+
+    #[test]
+    fn bytes_behind_are_counted_to_the_top_of_the_chain_and_never_negative() {
+        let mut topology = healthy();
+        topology.nodes[2] = replica("slave2", "192.168.0.140", "192.168.0.130", 4000);
+        let behind = |topology: &Topology, name: &str| {
+            topology.behind(
+                topology
+                    .get(&NodeName::from(name))
+                    .unwrap_or(&topology.nodes[0]),
+            )
+        };
+        assert_eq!(behind(&topology, "slave2"), Some(1000));
+        assert_eq!(behind(&topology, "slave1"), Some(0));
+        assert_eq!(behind(&topology, "master"), None);
+        topology.nodes[2].link().offset = 6000;
+        assert_eq!(behind(&topology, "slave2"), Some(0));
+        assert_eq!(topology.in_sync(&topology.nodes[2]), Some(true));
+        assert_eq!(topology.in_sync(&topology.nodes[0]), None);
+        topology.nodes[2].link().link = Link::Down;
+        assert_eq!(topology.in_sync(&topology.nodes[2]), Some(false));
+        assert_eq!(behind(&topology, "slave2"), Some(0));
+        topology.nodes[2].up().replication.replid = "another".into();
+        assert_eq!(behind(&topology, "slave2"), None);
+        topology.nodes[1].link().address.host = "192.168.0.140".into();
+        assert_eq!(behind(&topology, "slave1"), None, "a loop has no top");
+    }
+}

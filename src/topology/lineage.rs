@@ -1,0 +1,94 @@
+//! Whose data continues whose: what would happen to one node's data if it followed another. Pure.
+//!
+//! Offsets of different histories are never compared. A primary without replicas forgets its history after `repl-backlog-ttl`; then nothing can be known.
+
+use super::{Replication, Role};
+use serde::{Deserialize, Serialize};
+
+/// What happens to a node's data if it follows another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lineage {
+    /// All it has is part of the other's history.
+    Same {
+        /// The other still holds the bytes it misses: no full resync.
+        partial: bool,
+    },
+    /// It has data that the other has not, and that it would lose.
+    Diverged {
+        /// That much of it, bytes of the replication stream.
+        bytes: u64,
+    },
+    /// The histories have nothing in common that can be seen.
+    Unknown,
+}
+
+/// What happens if the node with `follower` follows the one with `upstream`.
+pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
+    let at = position(follower);
+    if follower.replid.is_empty() || upstream.replid.is_empty() {
+        return Lineage::Unknown;
+    }
+    if follower.replid == upstream.replid {
+        let end = position(upstream);
+        return if at > end {
+            Lineage::Diverged { bytes: at - end }
+        } else {
+            Lineage::Same {
+                partial: holds(upstream, at),
+            }
+        };
+    }
+    if upstream.replid2.as_ref() == Some(&follower.replid) {
+        return match upstream.second_offset {
+            Some(second) if at < second => Lineage::Same {
+                partial: holds(upstream, at),
+            },
+            Some(second) => Lineage::Diverged {
+                bytes: (at - second).saturating_add(1),
+            },
+            None => Lineage::Unknown,
+        };
+    }
+    // The follower itself began a history of its own; where it began it knows, and the upstream's share ends there or earlier.
+    let own = if follower.replid2.as_ref() == Some(&upstream.replid) {
+        follower
+            .second_offset
+            .map(|second| second.min(position(upstream).saturating_add(1)))
+    } else if follower.replid2.is_some() && follower.replid2 == upstream.replid2 {
+        follower
+            .second_offset
+            .zip(upstream.second_offset)
+            .map(|(a, b)| a.min(b))
+    } else {
+        None
+    };
+    match own {
+        Some(begin) if at >= begin => Lineage::Diverged {
+            bytes: (at - begin).saturating_add(1),
+        },
+        Some(_) => Lineage::Same { partial: false },
+        None => Lineage::Unknown,
+    }
+}
+
+/// Bytes of its history that a node has.
+pub fn position(replication: &Replication) -> u64 {
+    match &replication.role {
+        // While it synchronises, a replica says 0 or 1 here and may still know its old position.
+        Role::Replica(upstream) if upstream.offset > 1 => upstream.offset,
+        Role::Primary | Role::Replica(_) => replication.offset,
+    }
+}
+
+/// Whether a node never had any data of a primary: it cannot be compared, and must not be promoted.
+pub fn never_synced(replication: &Replication) -> bool {
+    matches!(replication.role, Role::Replica(_)) && position(replication) <= 1
+}
+
+/// Whether the backlog still holds everything after `at`.
+fn holds(upstream: &Replication, at: u64) -> bool {
+    upstream
+        .backlog
+        .is_some_and(|backlog| backlog.first <= at.saturating_add(1))
+}

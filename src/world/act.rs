@@ -1,0 +1,141 @@
+//! The seam of the executor: each action of a plan, done in this world.
+
+use super::World;
+use super::observe;
+use super::replication as r;
+use crate::execute::{Act, Failure};
+use crate::journal::Seen;
+use crate::plan::Action;
+use crate::topology::{Address, Node, NodeName, State, Trouble, TroubleKind};
+
+impl Act for World {
+    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        match action {
+            Action::PauseWrites { ms } => {
+                r::pause_writes(&*self.connections.get(node).await?, *ms).await
+            }
+            Action::ResumeWrites => r::resume_writes(&*self.connections.get(node).await?).await,
+            Action::RequireReplicas { to_write, max_lag } => {
+                r::require_replicas(&*self.connections.get(node).await?, *to_write, *max_lag).await
+            }
+            Action::AwaitNear {
+                with,
+                bytes,
+                within_ms,
+                optional,
+            } => {
+                self.await_near(node, with, *bytes, *within_ms, *optional)
+                    .await
+            }
+            Action::AwaitCaughtUp { with, within_ms } => {
+                let (mine, theirs) = (
+                    self.connections.get(node).await?,
+                    self.connections.get(with).await?,
+                );
+                r::await_caught_up(&mine, &theirs, with, *within_ms).await
+            }
+            Action::DrainOthers {
+                replicas,
+                within_ms,
+            } => {
+                let others = self.connections.several(replicas).await;
+                r::drain_others(&*self.connections.get(node).await?, &others, *within_ms).await
+            }
+            Action::CheckMostAdvanced { others } => {
+                let conns = self.connections.several(others).await;
+                if let Some(missing) = others.iter().find(|o| !conns.iter().any(|(n, _)| n == *o)) {
+                    return Err(Failure::none(format!(
+                        "`{missing}` no longer answers, so it cannot be compared"
+                    )));
+                }
+                r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
+            }
+            Action::Follow { address, .. } | Action::FollowAddress { address } => {
+                r::follow(&self.connections, node, address).await
+            }
+            Action::Promote => r::promote(&self.connections, node).await,
+            Action::AwaitInSync { with, within_ms } => {
+                self.await_in_sync(node, with, *within_ms).await
+            }
+            Action::PersistRole => super::persisted::persist(self, node).await,
+            Action::AwaitQuiet { within_ms } => {
+                r::await_quiet(&*self.connections.get(node).await?, *within_ms).await
+            }
+            Action::SetDirective { name, value } => {
+                r::set_directive(&*self.connections.get(node).await?, name, value).await
+            }
+            Action::ProveWrite { replicas } => {
+                super::prove::write(&self.connections, node, replicas).await
+            }
+            Action::RememberDebt { address } => self.remember_debt(node, address),
+            Action::AwaitAnswer { within_ms } => {
+                super::prove::answer(&self.connections, node, *within_ms).await
+            }
+            Action::StopServer
+            | Action::StartServer
+            | Action::FenceFile { .. }
+            | Action::Host(_) => self.act_on_host(node, action).await,
+        }
+    }
+}
+
+impl World {
+    async fn await_near(
+        &self,
+        node: &NodeName,
+        with: &NodeName,
+        bytes: u64,
+        within_ms: u64,
+        optional: bool,
+    ) -> Result<Seen, Failure> {
+        let (mine, theirs) = (
+            self.connections.get(node).await?,
+            self.connections.get(with).await?,
+        );
+        r::await_near(&mine, &theirs, bytes, within_ms, optional).await
+    }
+
+    async fn await_in_sync(
+        &self,
+        node: &NodeName,
+        with: &NodeName,
+        within_ms: u64,
+    ) -> Result<Seen, Failure> {
+        let (mine, theirs) = (
+            self.connections.get(node).await?,
+            self.connections.get(with).await?,
+        );
+        let spec = self
+            .inventory
+            .get(with)
+            .ok_or_else(|| Failure::none(format!("the inventory has no node `{with}`")))?;
+        let node_like = Node {
+            name: with.clone(),
+            address: spec.address.clone(),
+            announced: spec.announced().clone(),
+            resolved: observe::resolve(spec).await,
+            state: State::Down(Trouble {
+                kind: TroubleKind::Other,
+                detail: String::new(),
+            }),
+            persisted: None,
+        };
+        let is_with = |a: &Address| node_like.answers_to(a);
+        super::watch_sync::await_in_sync(
+            &mine,
+            &theirs,
+            with,
+            is_with,
+            within_ms,
+            self.connections.before(node),
+        )
+        .await
+    }
+
+    fn remember_debt(&self, node: &NodeName, address: &Address) -> Result<Seen, Failure> {
+        self.store
+            .remember(node, address)
+            .map_err(|e| Failure::none(format!("the debt cannot be written down: {e}")))?;
+        Ok(r::seen("written down"))
+    }
+}

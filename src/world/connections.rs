@@ -1,0 +1,77 @@
+//! The open connections of one run: made before a fence, used inside it, renewed when a doubt has to be settled.
+
+use super::resp::Conn;
+use super::watch_sync::Before;
+use crate::execute::Failure;
+use crate::topology::{NodeName, Trouble};
+use futures::future::BoxFuture;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Opens a connection to a node of the inventory.
+pub type Open = Box<dyn Fn(NodeName) -> BoxFuture<'static, Result<Conn, Trouble>> + Send + Sync>;
+
+/// One connection a node.
+pub struct Connections {
+    open: Open,
+    kept: Mutex<BTreeMap<NodeName, Arc<Conn>>>,
+    before: Mutex<BTreeMap<NodeName, Before>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Connections {
+    /// No connection yet.
+    pub fn new(open: Open) -> Self {
+        Self {
+            open,
+            kept: Mutex::default(),
+            before: Mutex::default(),
+        }
+    }
+
+    /// The connection to a node, opened if there is none.
+    pub async fn get(&self, node: &NodeName) -> Result<Arc<Conn>, Failure> {
+        let kept = locked(&self.kept).get(node).cloned();
+        match kept {
+            Some(conn) => Ok(conn),
+            None => self.renew(node).await,
+        }
+    }
+
+    /// A new connection to a node, kept instead of the old one.
+    pub async fn renew(&self, node: &NodeName) -> Result<Arc<Conn>, Failure> {
+        let conn = (self.open)(node.clone())
+            .await
+            .map_err(|t| Failure::none(t.detail))?;
+        let conn = Arc::new(conn);
+        locked(&self.kept).insert(node.clone(), conn.clone());
+        Ok(conn)
+    }
+
+    /// Connections to several nodes, opened side by side; those that cannot be had are left out.
+    pub async fn several(&self, nodes: &[NodeName]) -> Vec<(NodeName, Arc<Conn>)> {
+        let opened = futures::future::join_all(
+            nodes
+                .iter()
+                .map(|n| async move { (n.clone(), self.get(n).await) }),
+        )
+        .await;
+        opened
+            .into_iter()
+            .filter_map(|(n, conn)| Some((n, conn.ok()?)))
+            .collect()
+    }
+
+    /// Keeps what a node was before it was told to follow another.
+    pub fn remember(&self, node: &NodeName, before: Before) {
+        locked(&self.before).insert(node.clone(), before);
+    }
+
+    /// What it was.
+    pub fn before(&self, node: &NodeName) -> Option<Before> {
+        locked(&self.before).get(node).cloned()
+    }
+}

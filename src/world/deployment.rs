@@ -1,0 +1,311 @@
+//! The world of one run: one deployment's servers over RESP and its hosts over SSH, with the secrets needed for both.
+
+use super::bounded::Stream;
+use super::connections::Connections;
+use super::observe::{self, Reach};
+use super::resp::tcp;
+use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
+use super::trouble::trouble;
+use super::{persisted, secret};
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::{Auth, Inventory, NodeSpec, Via, address};
+use crate::journal::store::Store;
+use crate::output::screen::Screen;
+use crate::plan::promote::Access;
+use crate::topology::{Node, NodeName, Topology, Trouble, TroubleKind};
+use futures::StreamExt;
+use futures::future::join_all;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long the whole way to a host may take when only its file is to be read or its reach to be known, and nobody is asked anything.
+const HOST_LOOK: Duration = Duration::from_secs(6);
+/// The same, where the operator may be asked for a passphrase.
+const ASKED_LOOK: Duration = Duration::from_secs(300);
+
+/// The world of one run.
+pub struct World {
+    /// The deployment.
+    pub inventory: Arc<Inventory>,
+    /// Journals, debts and the lock.
+    pub store: Store,
+    /// The deployment's password.
+    pub password: Option<SecretString>,
+    /// Connections to servers.
+    pub connections: Connections,
+    pub(super) ssh: Ssh,
+    pub(super) screen: Mutex<Option<Arc<Screen>>>,
+    concurrency: usize,
+    host_look: Duration,
+}
+
+/// How a world is entered.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Write keys of hosts that are not known yet.
+    pub accept_new_host_keys: bool,
+    /// The operator may be asked for passwords and about host keys.
+    pub ask: bool,
+    /// How many nodes are worked on side by side.
+    pub concurrency: usize,
+}
+
+impl World {
+    /// Reads the secrets and opens the store; touches no host.
+    pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
+        let base = inventory.path.parent().unwrap_or(Path::new(".")).to_owned();
+        let password = match &inventory.auth {
+            Auth::None => None,
+            Auth::Password(source) => Some(secret::read(source, &base, entry.ask).await?),
+        };
+        let store = Store::open(&inventory.name)?;
+        let terminal = entry
+            .ask
+            .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
+        let options = Options {
+            accept_new_host_keys: entry.accept_new_host_keys,
+            ask: terminal,
+            ..Options::default()
+        };
+        let ssh = Ssh::new(options);
+        let inventory = Arc::new(inventory);
+        let way = Arc::new(Way {
+            inventory: inventory.clone(),
+            ssh: ssh.clone(),
+        });
+        let secret = password.clone();
+        let open = move |node: NodeName| {
+            let (way, secret) = (way.clone(), secret.clone());
+            let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
+                let Some(spec) = way.inventory.get(&node) else {
+                    return Err(trouble(
+                        TroubleKind::Other,
+                        format!("the inventory has no node `{node}`"),
+                    ));
+                };
+                observe::connect(way.as_ref(), spec, secret.as_ref()).await
+            });
+            opened
+        };
+        let connections = Connections::new(Box::new(open));
+        Ok(Self {
+            inventory,
+            store,
+            password,
+            connections,
+            ssh,
+            screen: Mutex::default(),
+            concurrency: entry.concurrency,
+            host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
+        })
+    }
+
+    /// Looks at every node's server, and over SSH at what its file says of its role.
+    pub async fn observe(&self) -> Topology {
+        let (mut topology, files) =
+            futures::future::join(self.observe_servers(), self.persisted()).await;
+        for node in &mut topology.nodes {
+            node.persisted = files.get(&node.name).cloned();
+        }
+        topology
+    }
+
+    /// Looks at every node's server only.
+    pub async fn observe_servers(&self) -> Topology {
+        let way = Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        };
+        observe::topology(
+            &self.inventory,
+            self.password.as_ref(),
+            &way,
+            self.concurrency,
+        )
+        .await
+    }
+
+    async fn persisted(&self) -> BTreeMap<NodeName, crate::topology::PersistedRole> {
+        let looks = self.inventory.nodes.iter().map(|spec| async {
+            let look = tokio::time::timeout(self.host_look, persisted::of(self, spec)).await;
+            let role = look.unwrap_or_else(|_| {
+                crate::topology::PersistedRole::Unknown(
+                    "its host does not answer over SSH".to_owned(),
+                )
+            });
+            (spec.name.clone(), role)
+        });
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency)
+            .collect()
+            .await
+    }
+
+    /// Whether the hosts of the nodes that do not answer can be worked on.
+    pub async fn access(&self, topology: &Topology) -> BTreeMap<NodeName, Access> {
+        let silent: Vec<&Node> = topology
+            .nodes
+            .iter()
+            .filter(|n| n.server().is_none())
+            .collect();
+        let looks = silent.into_iter().map(|node| async {
+            let access = match tokio::time::timeout(self.host_look, self.host(&node.name)).await {
+                Ok(Ok(_)) => Access::Yes,
+                Ok(Err(error)) => Access::No(error.brief()),
+                Err(_) => Access::No(format!("no answer within {} s", self.host_look.as_secs())),
+            };
+            (node.name.clone(), access)
+        });
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency)
+            .collect()
+            .await
+    }
+
+    /// The session with a node's host.
+    pub async fn host(&self, node: &NodeName) -> Result<Arc<Host>, SshError> {
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(SshError::new(
+                SshErrorKind::Config,
+                format!("the inventory has no node `{node}`"),
+            ));
+        };
+        host_of(&self.ssh, spec).await
+    }
+
+    /// Opens connections to `nodes` and says what they are called there.
+    pub async fn connect(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
+        let opened = self.connections.several(nodes).await;
+        opened
+            .into_iter()
+            .filter_map(|(node, conn)| Some((node, conn.client_id()?)))
+            .collect()
+    }
+
+    /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees that their servers answer.
+    pub async fn settle(&self, connections: &[(NodeName, u64)]) -> Result<()> {
+        let settled = join_all(connections.iter().map(|(node, id)| async move {
+            (
+                node,
+                super::replication::settle(&self.connections, node, Some(*id)).await,
+            )
+        }))
+        .await;
+        let mut problems = Vec::new();
+        for (node, result) in settled {
+            if let Err(why) = result {
+                let what = format!(
+                    "`{node}` cannot be asked what became of the operation; nothing was touched"
+                );
+                problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished"));
+            }
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Error {
+                problems,
+                exit: Exit::Stopped,
+            })
+        }
+    }
+
+    /// How many hosts are worked on at once.
+    pub(super) fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    /// Shows the progress of transfers there.
+    pub fn show_transfers_on(&self, screen: &Arc<Screen>) {
+        *self.screen.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen.clone());
+    }
+
+    /// Ends the sessions politely.
+    pub async fn leave(self) {
+        drop(self.connections);
+        self.ssh.close().await;
+    }
+}
+
+/// The ways to servers: direct, or through their hosts.
+struct Way {
+    inventory: Arc<Inventory>,
+    ssh: Ssh,
+}
+
+impl Reach for Way {
+    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        match node.via {
+            Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
+            Via::Ssh => self.tunnel(node).await,
+            Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
+            Via::Auto => match tcp(&node.address).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                Err(direct) => match direct.kind {
+                    // Only what a network between us and the host can cause is worth another way.
+                    TroubleKind::NoAnswer | TroubleKind::NoRoute => {
+                        self.tunnel(node).await.map_err(|_| direct)
+                    }
+                    TroubleKind::Refused
+                    | TroubleKind::Frozen
+                    | TroubleKind::NameUnknown
+                    | TroubleKind::PasswordMissing
+                    | TroubleKind::PasswordRefused
+                    | TroubleKind::Forbidden
+                    | TroubleKind::ProtectedMode
+                    | TroubleKind::TooManyClients
+                    | TroubleKind::Busy
+                    | TroubleKind::NotRedis
+                    | TroubleKind::Ssh
+                    | TroubleKind::Other => Err(direct),
+                },
+            },
+        }
+    }
+}
+
+impl Way {
+    async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
+        let host = host_of(&self.ssh, node).await.map_err(failed)?;
+        let stream = host
+            .tunnel(&node.address.host, node.address.port)
+            .await
+            .map_err(|e| {
+                let kind = if e.kind == SshErrorKind::Refused {
+                    TroubleKind::Refused
+                } else {
+                    TroubleKind::Ssh
+                };
+                trouble(kind, e.brief())
+            })?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// A server on loopback whose host is another machine.
+fn its_own_loopback(node: &NodeSpec) -> bool {
+    address::is_loopback(&node.address.host)
+        && node
+            .ssh
+            .host
+            .as_deref()
+            .is_some_and(|h| !address::is_loopback(h))
+}
+
+async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
+    let address = spec.ssh.host.as_deref().unwrap_or(&spec.address.host);
+    ssh.host(&spec.name.0, &spec.ssh, address).await
+}
+
+/// A command that must end within seconds.
+pub fn short(root: bool) -> Run {
+    Run {
+        stdin: Vec::new(),
+        root,
+        timeout: Duration::from_secs(10),
+    }
+}

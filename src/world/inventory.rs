@@ -1,0 +1,334 @@
+//! Finds and reads the inventory file, and asks the resolver for the names in it. It decides nothing: `crate::inventory` does.
+
+use crate::cli;
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::address::is_literal;
+use crate::inventory::parse::parse;
+use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Via};
+use crate::output;
+use etcetera::BaseStrategy;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// No inventory is larger: a thousand nodes take a hundred kilobytes.
+const LARGEST: u64 = 16 << 20;
+/// How long one name may take to resolve.
+const RESOLVE: Duration = Duration::from_secs(3);
+const FILE: &str = "inventory.toml";
+
+/// The inventory of this run: `--inventory` or `$REPLCTL_INVENTORY`, `./inventory.toml`, or `replctl/inventory.toml` in the
+/// configuration folder. File names in it come back absolute. Warnings go to stderr.
+///
+/// # Errors
+/// [`Exit::Usage`] with everything that is wrong with the file, or with where it was looked for.
+pub fn load(global: &cli::Global) -> Result<Inventory> {
+    let inventory = open(&find(global.inventory.as_deref())?)?;
+    for warning in inventory.warnings() {
+        output::note(&format!("warning: {warning}"));
+    }
+    Ok(inventory)
+}
+
+/// Where the inventory is. `given` is what the command line or the environment names.
+///
+/// # Errors
+/// [`Exit::Usage`] where nothing is named and there is none in the usual places.
+pub fn find(given: Option<&Path>) -> Result<PathBuf> {
+    // An empty variable in the environment is an unset one.
+    if let Some(given) = given.filter(|path| !path.as_os_str().is_empty()) {
+        return Ok(given.to_owned());
+    }
+    let folder = etcetera::choose_base_strategy()
+        .ok()
+        .map(|strategy| strategy.config_dir().join("replctl"));
+    let places: Vec<PathBuf> = [
+        Some(PathBuf::from(FILE)),
+        folder.map(|folder| folder.join(FILE)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    // A file that is there and cannot be read is told as such, not passed over.
+    if let Some(found) = places.iter().find(|place| !matches!(place.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)) {
+        return Ok(found.clone());
+    }
+    let looked: Vec<String> = places
+        .iter()
+        .map(|place| format!("`{}`", in_words(place)))
+        .collect();
+    let what = format!(
+        "there is no inventory: {} {} not there",
+        looked.join(" and "),
+        if looked.len() == 1 { "is" } else { "are" }
+    );
+    Err(Problem::new(what).hint("write one with `replctl init`, or name one with `--inventory FILE` or $REPLCTL_INVENTORY").exit(Exit::Usage))
+}
+
+/// Reads one inventory file, without any warning.
+///
+/// # Errors
+/// [`Exit::Usage`] with everything that is wrong with it.
+pub fn open(path: &Path) -> Result<Inventory> {
+    let text = read(path).map_err(|problem| problem.exit(Exit::Usage))?;
+    let mut inventory = parse(path, &text).map_err(|problems| Error {
+        problems,
+        exit: Exit::Usage,
+    })?;
+    anchor(&mut inventory, path).map_err(|error| unreadable(path, &error).exit(Exit::Usage))?;
+    Ok(inventory)
+}
+
+fn read(path: &Path) -> std::result::Result<String, Problem> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(path, &error))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Problem::new(format!(
+            "cannot read the inventory `{}`: it is larger than 16 MiB",
+            path.display()
+        )));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..good]).into_owned();
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        Problem::new(format!(
+            "{}:{line}:{column}: this is not UTF-8 text",
+            path.display()
+        ))
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let problem =
+        Problem::new(format!("cannot read the inventory `{}`", path.display())).cause(error);
+    if error.kind() == io::ErrorKind::NotFound {
+        problem.hint(format!(
+            "write it with `replctl init --output {}`",
+            quoted(path)
+        ))
+    } else {
+        problem
+    }
+}
+
+/// The path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
+}
+
+/// `./inventory.toml` rather than a bare name, so that it is seen to be a file in the current folder.
+fn in_words(place: &Path) -> String {
+    if place.is_absolute() {
+        place.display().to_string()
+    } else {
+        format!("./{}", place.display())
+    }
+}
+
+/// Makes the file names absolute: `~/` is the home folder, and a relative one is meant from the inventory's folder.
+fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
+    inventory.path = std::path::absolute(path)?;
+    let folder = inventory.path.parent().unwrap_or(Path::new("/")).to_owned();
+    let home = etcetera::home_dir().ok();
+    let place = |file: &mut PathBuf| {
+        let from_home = file
+            .strip_prefix("~")
+            .ok()
+            .and_then(|rest| Some(home.as_ref()?.join(rest)));
+        *file = from_home.unwrap_or_else(|| folder.join(&file));
+    };
+    if let Auth::Password(SecretSource::File(file)) = &mut inventory.auth {
+        place(file);
+    }
+    match &mut inventory.server.source {
+        ServerSource::Tarball { file, .. } | ServerSource::Binary(file) => place(file),
+        ServerSource::Embedded | ServerSource::Package(_) => {}
+    }
+    for node in &mut inventory.nodes {
+        node.ssh
+            .identity_files
+            .iter_mut()
+            .chain(&mut node.ssh.known_hosts)
+            .for_each(place);
+    }
+    Ok(())
+}
+
+/// The nodes whose address is a name that resolves to nothing here, in inventory order; all are asked at once, each for 3 seconds at most.
+///
+/// Nodes that are looked at through SSH only are left out: their hosts know their names.
+/// A resolver that does not answer keeps a thread of the blocking pool busy past the deadline; it ends by itself.
+pub async fn check_names(inventory: &Inventory) -> Vec<Problem> {
+    let named = |node: &&NodeSpec| node.via != Via::Ssh && !is_literal(&node.address.host);
+    let nodes: Vec<&NodeSpec> = inventory.nodes.iter().filter(named).collect();
+    let hosts: BTreeMap<&str, u16> = nodes
+        .iter()
+        .map(|node| (node.address.host.as_str(), node.address.port))
+        .collect();
+    let answers = hosts
+        .into_iter()
+        .map(|(host, port)| async move { (host, resolve(host, port).await) });
+    let answers: BTreeMap<&str, std::result::Result<(), String>> =
+        join_all(answers).await.into_iter().collect();
+    let problem = |node: &NodeSpec| {
+        let host = node.address.host.as_str();
+        let why = answers.get(host)?.as_ref().err()?;
+        let (line, column) = node.line;
+        let what = format!(
+            "{}:{line}:{column}: `address` of node `{}` resolves to nothing: `{host}`",
+            inventory.path.display(),
+            node.name
+        );
+        let hint = format!(
+            "see what `getent hosts {host}` says, write the IP address, or add `via = \"ssh\"` if only its host knows the name"
+        );
+        Some(Problem::new(what).cause(why).hint(hint))
+    };
+    nodes.into_iter().filter_map(problem).collect()
+}
+
+/// Whether a name resolves to anything; if not, why.
+async fn resolve(host: &str, port: u16) -> std::result::Result<(), String> {
+    let name = (host.to_owned(), port);
+    let lookup = tokio::spawn(async move {
+        tokio::net::lookup_host(name)
+            .await
+            .map(|mut found| found.next().is_some())
+    });
+    match tokio::time::timeout(RESOLVE, lookup).await {
+        Ok(Ok(Ok(true))) => Ok(()),
+        Ok(Ok(Ok(false))) => Err("the name has no address".to_owned()),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!(
+            "the resolver gave no answer within {} seconds",
+            RESOLVE.as_secs()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use std::fs;
+    use std::time::Instant;
+
+    fn written(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("i.toml");
+        fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn file_names_are_meant_from_the_inventorys_folder() {
+        let (folder, path) = written(
+            b"[deployment]\nname = \"x\"\npassword.file = \"pw\"\n[server]\nsource = \"binary\"\nfile = \"bin/r\"\n\
+              [ssh]\nidentity_file = [\"k\", \"~/.ssh/k\", \"/k\"]\nknown_hosts = \"../kh\"\n[[node]]\nname = \"a\"\naddress = \"db1\"\n",
+        );
+        let inventory = open(&path).unwrap();
+        let here = folder.path();
+        assert!(
+            matches!(&inventory.auth, Auth::Password(SecretSource::File(file)) if *file == here.join("pw"))
+        );
+        assert_eq!(
+            inventory.server.source,
+            ServerSource::Binary(here.join("bin/r"))
+        );
+        let home = etcetera::home_dir().unwrap();
+        assert_eq!(
+            inventory.nodes[0].ssh.identity_files,
+            [here.join("k"), home.join(".ssh/k"), PathBuf::from("/k")]
+        );
+        assert_eq!(inventory.nodes[0].ssh.known_hosts, Some(here.join("../kh")));
+        assert_eq!(inventory.path, path);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_the_systems_words() {
+        let (folder, path) = written(b"[deployment]\nname = \"\xff\"\n");
+        let error = open(&path).unwrap_err();
+        assert_eq!(
+            (error.exit, error.to_string()),
+            (
+                Exit::Usage,
+                format!("error: {}:2:9: this is not UTF-8 text", path.display())
+            )
+        );
+        let missing = folder.path().join("no such.toml");
+        assert_eq!(
+            open(&missing).unwrap_err().to_string(),
+            format!(
+                "error: cannot read the inventory `{0}`\ncaused by: No such file or directory (os error 2)\n hint: write it with `replctl init --output '{0}'`",
+                missing.display()
+            )
+        );
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("caused by: Is a directory"), "{error}");
+    }
+
+    #[test]
+    fn all_problems_come_at_once() {
+        let (_folder, path) = written(b"[deployment]\nnam = \"x\"\n[[node]]\nname = \"a\"\n");
+        assert_eq!(open(&path).unwrap_err().problems.len(), 3);
+    }
+
+    #[test]
+    fn what_is_given_comes_first_and_nothing_given_is_nothing() {
+        assert_eq!(
+            find(Some(Path::new("x.toml"))).unwrap(),
+            Path::new("x.toml")
+        );
+        let given = find(Some(Path::new("")));
+        assert_eq!(given, find(None));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn names_that_resolve_to_nothing_are_told_with_their_line() {
+        let (_folder, path) = written(
+            b"[deployment]\nname = \"x\"\nauth = \"none\"\n\
+              [[node]]\nname = \"a\"\naddress = \"localhost\"\n\
+              [[node]]\nname = \"b\"\naddress = \"no-such-host.invalid\"\nreplicaof = \"a\"\n\
+              [[node]]\nname = \"c\"\naddress = \"192.0.2.1\"\nreplicaof = \"a\"\n\
+              [[node]]\nname = \"d\"\naddress = \"other.invalid\"\nreplicaof = \"a\"\nvia = \"ssh\"\n\
+              [[node]]\nname = \"e\"\naddress = \"no-such-host.invalid:7000\"\nreplicaof = \"a\"\n",
+        );
+        let inventory = open(&path).unwrap();
+        let started = Instant::now();
+        let problems = check_names(&inventory).await;
+        assert!(started.elapsed() < RESOLVE + Duration::from_secs(2));
+        let told: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.what.as_str())
+            .collect();
+        let at = |line: u32, node: &str| {
+            format!(
+                "{}:{line}:11: `address` of node `{node}` resolves to nothing: `no-such-host.invalid`",
+                path.display()
+            )
+        };
+        assert_eq!(told, [at(9, "b"), at(22, "e")]);
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.causes.len() == 1 && problem.hint.is_some())
+        );
+    }
+}

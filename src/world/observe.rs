@@ -1,0 +1,329 @@
+//! Looks at servers: one round trip each once connected, all nodes side by side, each bounded in time. It changes nothing and judges nothing.
+//!
+//! Secrets that CONFIG tells are reduced to yes or no here and wiped.
+
+use super::bounded::Stream;
+use super::info;
+use super::resp::{Conn, LOOKUP, REPLY, lookup, tcp};
+use super::trouble::{from_redis, no_answer, trouble};
+use crate::inventory::{Inventory, NodeSpec};
+use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
+use futures::StreamExt;
+use futures::future::join_all;
+use redis::Value;
+use secrecy::zeroize::Zeroize;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
+const DIRECTIVES: [&str; 19] = [
+    "maxmemory",
+    "maxmemory-policy",
+    "databases",
+    "min-replicas-to-write",
+    "min-replicas-max-lag",
+    "protected-mode",
+    "bind",
+    "appendonly",
+    "save",
+    "logfile",
+    "repl-diskless-sync",
+    "repl-diskless-sync-delay",
+    "repl-backlog-size",
+    "replica-announce-ip",
+    "replica-announce-port",
+    "replica-read-only",
+    "masteruser",
+    "replica-priority",
+    "tls-port",
+];
+/// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
+const LOOK: Duration = Duration::from_secs(10);
+/// The channel on which Sentinels talk to each other through every node they watch.
+const SENTINELS: &str = "__sentinel__:hello";
+
+/// A way of reaching a node's server.
+pub trait Reach: Sync {
+    /// A fresh stream to it.
+    ///
+    /// # Errors
+    /// The one reason for having none.
+    fn open(
+        &self,
+        node: &NodeSpec,
+    ) -> impl Future<Output = Result<Box<dyn Stream>, Trouble>> + Send;
+}
+
+/// TCP from this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Direct;
+
+impl Reach for Direct {
+    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        Ok(Box::new(tcp(&node.address).await?))
+    }
+}
+
+/// A connection to a node, logged in.
+///
+/// # Errors
+/// The one reason for having none.
+pub async fn connect(
+    reach: &impl Reach,
+    node: &NodeSpec,
+    password: Option<&SecretString>,
+) -> Result<Conn, Trouble> {
+    let stream = timeout(LOOK, reach.open(node))
+        .await
+        .unwrap_or_else(|_| Err(no_answer(LOOK)))?;
+    Conn::open(stream, password).await
+}
+
+/// What a server says of itself. `password` is the deployment's, to compare `masterauth` with; what CONFIG does not tell stays unknown.
+///
+/// # Errors
+/// The one reason for not having its INFO.
+pub async fn server(conn: &Conn, password: Option<&SecretString>) -> Result<Server, Trouble> {
+    let mut questions = redis::pipe();
+    questions
+        .cmd("INFO")
+        .cmd("PUBSUB")
+        .arg("NUMSUB")
+        .arg(SENTINELS)
+        .cmd("CONFIG")
+        .arg("GET")
+        .arg("masterauth");
+    for directive in DIRECTIVES {
+        // One by one: servers before 7.0 take a single pattern.
+        questions.cmd("CONFIG").arg("GET").arg(directive);
+    }
+    let mut replies = conn.exchange(&questions, REPLY).await?.into_iter();
+    let mut server = read_info(replies.next().unwrap_or_default())?;
+    server.sentinels = replies.next().as_ref().and_then(second_number);
+    server.has_password = Some(conn.has_password());
+    server.replica_auth = replies
+        .next()
+        .and_then(|reply| replica_auth(reply, password));
+    server.config = DIRECTIVES
+        .iter()
+        .zip(replies)
+        .filter_map(|(directive, reply)| Some(((*directive).to_owned(), second_text(&reply)?)))
+        .collect();
+    if server
+        .config
+        .get("masteruser")
+        .is_some_and(|user| !user.is_empty())
+    {
+        server.replica_auth = None; // another user's password: nothing to compare it with
+    }
+    if server.maxmemory.is_none() {
+        server.maxmemory = server
+            .config
+            .get("maxmemory")
+            .and_then(|bytes| bytes.parse().ok());
+    }
+    Ok(server)
+}
+
+/// The replication section alone, for polling.
+///
+/// # Errors
+/// As for [`server`].
+pub async fn replication(
+    conn: &Conn,
+    within: Duration,
+) -> Result<crate::topology::Replication, Trouble> {
+    let reply = conn
+        .call(redis::cmd("INFO").arg("replication"), within)
+        .await?;
+    Ok(read_info(reply)?.replication)
+}
+
+fn read_info(reply: Value) -> Result<Server, Trouble> {
+    if let Value::ServerError(error) = reply {
+        return Err(from_redis(&error.into()));
+    }
+    let text = text(&reply)
+        .ok_or_else(|| trouble(TroubleKind::NotRedis, "its answer to INFO is no text"))?;
+    info::parse(&text).map_err(|why| trouble(TroubleKind::NotRedis, why.to_string()))
+}
+
+/// Reduces the reply to `CONFIG GET masterauth`, and wipes it.
+fn replica_auth(reply: Value, password: Option<&SecretString>) -> Option<ReplicaAuth> {
+    let Value::Array(mut parts) = reply else {
+        return None;
+    };
+    let Some(Value::BulkString(secret)) = parts.get_mut(1) else {
+        return None;
+    };
+    let wanted = password.map(|p| p.expose_secret().as_bytes());
+    let auth = match wanted {
+        _ if secret.is_empty() => ReplicaAuth::Unset,
+        Some(wanted) if wanted == &secret[..] => ReplicaAuth::Right,
+        _ => ReplicaAuth::Wrong,
+    };
+    secret.zeroize();
+    Some(auth)
+}
+
+/// Text of a reply; other bytes than UTF-8 are replaced.
+fn text(value: &Value) -> Option<String> {
+    if let Value::BulkString(bytes) = value {
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    } else if let Value::SimpleString(text) | Value::VerbatimString { text, .. } = value {
+        Some(text.clone())
+    } else {
+        None
+    }
+}
+
+/// The second element of `[name, value]`.
+fn second_text(reply: &Value) -> Option<String> {
+    if let Value::Array(parts) = reply {
+        text(parts.get(1)?)
+    } else {
+        None
+    }
+}
+
+fn second_number(reply: &Value) -> Option<u64> {
+    let Value::Array(parts) = reply else {
+        return None;
+    };
+    if let Value::Int(number) = parts.get(1)? {
+        (*number).try_into().ok()
+    } else {
+        text(parts.get(1)?)?.parse().ok()
+    }
+}
+
+/// Looks at all nodes of a deployment, at most `concurrency` at once. A node that gives no usable answer is a row with its one reason.
+pub async fn topology(
+    inventory: &Inventory,
+    password: Option<&SecretString>,
+    reach: &impl Reach,
+    concurrency: usize,
+) -> Topology {
+    let looks = inventory
+        .nodes
+        .iter()
+        .map(|spec| node(spec, password, reach));
+    let nodes: Vec<Node> = futures::stream::iter(looks)
+        .buffered(concurrency.max(1))
+        .collect()
+        .await;
+    let mut topology = Topology { nodes };
+    add_host_names(&mut topology, inventory);
+    add_other_names(&mut topology).await;
+    look_again(&mut topology, inventory, password, reach, concurrency).await;
+    topology
+}
+
+/// Looks at one node.
+async fn node(spec: &NodeSpec, password: Option<&SecretString>, reach: &impl Reach) -> Node {
+    let look = async {
+        let conn = connect(reach, spec, password).await?;
+        server(&conn, password).await
+    };
+    let (seen, resolved) = futures::future::join(look, resolve(spec)).await;
+    let state = match seen {
+        Ok(server) => State::Up(Box::new(server)),
+        Err(trouble) => State::Down(trouble),
+    };
+    let announced = spec.announced().clone();
+    Node {
+        name: spec.name.clone(),
+        address: spec.address.clone(),
+        announced,
+        resolved,
+        state,
+        persisted: None,
+    }
+}
+
+/// The IP addresses behind a node's names. A name that does not resolve here may do so elsewhere: it adds nothing.
+pub async fn resolve(spec: &NodeSpec) -> Vec<String> {
+    let hosts = BTreeSet::from([&spec.address.host, &spec.announced().host]);
+    let found = join_all(hosts.into_iter().map(|host| lookup(host, LOOKUP))).await;
+    let ips: BTreeSet<IpAddr> = found.into_iter().flatten().flatten().collect();
+    ips.into_iter().map(|ip| ip.to_string()).collect()
+}
+
+/// Where replctl keeps the hosts' own name tables, a node's name stands for it on every host.
+fn add_host_names(topology: &mut Topology, inventory: &Inventory) {
+    if inventory.server.hostnames {
+        for node in &mut topology.nodes {
+            node.resolved.push(node.name.0.clone());
+        }
+    }
+}
+
+/// A replica may know its upstream by a name that the inventory does not have: if it stands for a node's IP address here, it is that node.
+async fn add_other_names(topology: &mut Topology) {
+    let strange: BTreeSet<String> = topology
+        .nodes
+        .iter()
+        .filter_map(|node| node.upstream())
+        .filter(|upstream| {
+            topology.at(&upstream.address).is_none()
+                && upstream.address.host.parse::<IpAddr>().is_err()
+        })
+        .map(|upstream| upstream.address.host.clone())
+        .take(64) // they come from servers: a hostile one must not keep us looking up
+        .collect();
+    let found = join_all(strange.iter().map(|host| lookup(host, LOOKUP))).await;
+    for (host, ips) in strange.iter().zip(found) {
+        let ips: Vec<String> = ips
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        for node in &mut topology.nodes {
+            if node.resolved.iter().any(|known| ips.contains(known)) {
+                node.resolved.push(host.clone());
+            }
+        }
+    }
+}
+
+/// The primary must be read before its replicas, or every byte that came in between counts as missing; side by side, nobody is first.
+/// So replicas that seem to be behind are read once more.
+async fn look_again(
+    topology: &mut Topology,
+    inventory: &Inventory,
+    password: Option<&SecretString>,
+    reach: &impl Reach,
+    concurrency: usize,
+) {
+    let behind: Vec<&NodeSpec> = topology
+        .nodes
+        .iter()
+        .filter(|node| topology.behind(node).is_some_and(|bytes| bytes > 0))
+        .filter_map(|node| inventory.get(&node.name))
+        .collect();
+    let looks = behind.into_iter().map(|spec| async {
+        let conn = connect(reach, spec, password).await.ok()?;
+        Some((spec.name.clone(), replication(&conn, REPLY).await.ok()?))
+    });
+    let again: BTreeMap<NodeName, _> = futures::stream::iter(looks)
+        .buffer_unordered(concurrency.max(1))
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    for node in &mut topology.nodes {
+        if let (State::Up(server), Some(newer)) = (&mut node.state, again.get(&node.name))
+            && newer.replid == server.replication.replid
+            && std::mem::discriminant(&newer.role)
+                == std::mem::discriminant(&server.replication.role)
+        {
+            server.replication = newer.clone();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
+
+use super::World;
+use super::host::{self, Progress, Ran, Shell, Supplies};
+use super::replication::seen;
+use super::ssh::{Host, Run};
+use super::supply;
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::output::screen::Screen;
+use crate::plan::Action;
+use crate::plan::facts::HostFacts;
+use crate::plan::host::{HostAction, Launch, PayloadInfo};
+use crate::topology::NodeName;
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// How long a server gets to end by itself before it is killed: it may be writing its dump.
+const STOP: Duration = Duration::from_secs(10);
+
+impl Shell for Host {
+    async fn run(&self, command: &str, stdin: Vec<u8>, root: bool, timeout: Duration) -> Result<Ran, String> {
+        let output = Self::run(self, command, Run { stdin, root, timeout }).await.map_err(|e| e.brief())?;
+        let status = if output.signal.is_some() { 128 } else { output.status };
+        Ok(Ran { status, stdout: output.stdout, stderr: output.stderr })
+    }
+
+    async fn upload(&self, data: Arc<Vec<u8>>, path: &str, mode: u32, root: bool, progress: Progress) -> Result<(), String> {
+        Self::upload(self, data, path, mode, root, progress).await.map_err(|e| e.brief())
+    }
+
+    fn can_root(&self) -> bool {
+        Self::can_root(self)
+    }
+}
+
+impl World {
+    /// Looks at the hosts of these nodes; the error is one sentence.
+    pub async fn facts(&self, nodes: &[NodeName]) -> BTreeMap<NodeName, Result<HostFacts, String>> {
+        let looks = nodes.iter().map(|node| async move {
+            let facts = async {
+                let host = self.host(node).await.map_err(|e| e.brief())?;
+                let spec = self.inventory.get(node).ok_or("it is not in the inventory")?;
+                host::facts(host.as_ref(), &self.inventory, spec).await
+            };
+            (node.clone(), facts.await)
+        });
+        futures::stream::iter(looks).buffer_unordered(self.concurrency()).collect().await
+    }
+
+    pub(super) async fn act_on_host(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let spec = self.inventory.get(node).ok_or_else(|| Failure::none(format!("the inventory has no node `{node}`")))?;
+        let host = self.host(node).await.map_err(|e| Failure::none(e.brief()))?;
+        let shell = host.as_ref();
+        let launch = Launch::new(&self.inventory, spec);
+        let done = if let Action::Host(step) = action {
+            self.setup_step(shell, node, step).await
+        } else if let Action::FenceFile { address } = action {
+            host::fence(shell, &launch.config, address).await
+        } else if *action == Action::StartServer {
+            host::start(shell, &launch).await
+        } else {
+            host::stop(shell, &launch, STOP).await
+        };
+        // What a command over SSH has done when its answer is lost is not known.
+        done.map(seen).map_err(Failure::unknown)
+    }
+
+    async fn setup_step(&self, shell: &Host, node: &NodeName, action: &HostAction) -> Result<String, String> {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let total = if let HostAction::PutServer { server, .. } = action { server.bytes } else { 0 };
+        let progress = move || -> Progress { watcher(screen.clone(), node.clone(), total) };
+        let server = |wanted: &PayloadInfo| supply::files(&self.inventory, wanted);
+        let supplies = Supplies { password: self.password.as_ref(), server: &server, progress: &progress };
+        host::act(shell, action, &supplies).await
+    }
+}
+
+fn watcher(screen: Option<Arc<Screen>>, node: NodeName, total: u64) -> Progress {
+    Box::new(move |bytes| {
+        if let Some(screen) = &screen {
+            screen.transferred(&node, bytes, total);
+        }
+    })
+}

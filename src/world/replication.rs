@@ -1,0 +1,367 @@
+//! The actions of a plan on a server, over RESP: fence, waits, role changes. Each sees its effect before it says it is done.
+//!
+//! Inside a fence the connections are open and logged in already, replies are waited for at most [`FENCED`], and no doubt is ever
+//! settled by a guess: a promotion whose answer is lost is looked at over a second connection after the first one has been killed.
+
+use super::connections::Connections;
+use super::info;
+use super::resp::{Conn, REPLY};
+use super::watch_sync;
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::topology::{Address, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
+use futures::future::join_all;
+use redis::{Cmd, Value, cmd};
+use std::time::{Duration, Instant};
+
+/// How long a reply may take inside a fence.
+pub const FENCED: Duration = Duration::from_millis(400);
+/// Pause between looks inside a fence: short at first, for the usual case of a round trip or two.
+const QUICK: Duration = Duration::from_micros(500);
+/// Pause between looks once it takes longer.
+const STEADY: Duration = Duration::from_millis(2);
+/// Pause between looks outside a fence.
+pub const CALM: Duration = Duration::from_millis(50);
+
+/// What an action comes to.
+pub type Acted = Result<Seen, Failure>;
+
+/// In words.
+pub fn seen(text: impl Into<String>) -> Seen {
+    Seen {
+        text: text.into(),
+        ..Seen::default()
+    }
+}
+
+/// A command and its reply, outside any fence.
+pub async fn ask(conn: &Conn, command: &Cmd) -> Result<Value, Failure> {
+    conn.call(command, REPLY)
+        .await
+        .map_err(|t| Failure::none(t.detail))
+}
+
+/// What a server says of its replication.
+pub async fn look(conn: &Conn, within: Duration) -> Result<Server, Trouble> {
+    let reply = conn.call(cmd("INFO").arg("replication"), within).await?;
+    let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+    info::parse(&String::from_utf8_lossy(&text)).map_err(|e| Trouble {
+        kind: TroubleKind::NotRedis,
+        detail: e.to_string(),
+    })
+}
+
+async fn look_or_fail(conn: &Conn, within: Duration) -> Result<Server, Failure> {
+    look(conn, within)
+        .await
+        .map_err(|t| Failure::none(t.detail))
+}
+
+/// The bytes of the stream a server has: produced, or applied.
+pub fn bytes(server: &Server) -> u64 {
+    upstream(server).map_or(server.replication.offset, |u| u.offset)
+}
+
+/// A replica's end of its link.
+pub fn upstream(server: &Server) -> Option<&Upstream> {
+    match &server.replication.role {
+        Role::Replica(upstream) => Some(upstream),
+        Role::Primary => None,
+    }
+}
+
+/// `CLIENT PAUSE … WRITE`.
+pub async fn pause_writes(conn: &Conn, ms: u64) -> Acted {
+    let mut command = cmd("CLIENT");
+    command.arg("PAUSE").arg(ms).arg("WRITE");
+    sent(conn.call(&command, FENCED).await, "writes are stopped")
+}
+
+/// `CLIENT UNPAUSE`, tried three times: the pause would end by itself, but only later.
+pub async fn resume_writes(conn: &Conn) -> Acted {
+    let mut last = Failure::none("not tried");
+    for _ in 0..3 {
+        match sent(
+            conn.call(cmd("CLIENT").arg("UNPAUSE"), FENCED).await,
+            "writes go on",
+        ) {
+            Ok(seen) => return Ok(seen),
+            Err(failure) => last = failure,
+        }
+    }
+    Err(last)
+}
+
+/// The fence of servers before 6.2, and its end.
+pub async fn require_replicas(conn: &Conn, to_write: u64, max_lag: u64) -> Acted {
+    for (name, value) in [
+        ("min-replicas-max-lag", max_lag),
+        ("min-replicas-to-write", to_write),
+    ] {
+        let mut command = cmd("CONFIG");
+        command.arg("SET").arg(name).arg(value);
+        sent(conn.call(&command, FENCED).await, "")?;
+    }
+    Ok(seen(format!("min-replicas-to-write is {to_write}")))
+}
+
+/// A reply that only says yes. A lost answer leaves a doubt, an error reply does not.
+fn sent(reply: Result<Value, Trouble>, text: &str) -> Acted {
+    match reply {
+        Ok(_) => Ok(seen(text)),
+        Err(t) if doubtful(&t) => Err(Failure::unknown(t.detail)),
+        Err(t) => Err(Failure::none(t.detail)),
+    }
+}
+
+/// Whether a command that met this may have been or may yet be run.
+fn doubtful(trouble: &Trouble) -> bool {
+    match trouble.kind {
+        TroubleKind::Frozen
+        | TroubleKind::NoAnswer
+        | TroubleKind::Ssh
+        | TroubleKind::Refused
+        | TroubleKind::NoRoute => true,
+        TroubleKind::NameUnknown
+        | TroubleKind::PasswordMissing
+        | TroubleKind::PasswordRefused
+        | TroubleKind::Forbidden
+        | TroubleKind::ProtectedMode
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy => false,
+        // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in capitals; anything else is a broken connection.
+        TroubleKind::NotRedis | TroubleKind::Other => {
+            !trouble.detail.contains("ERR") && !trouble.detail.contains("LOADING")
+        }
+    }
+}
+
+/// Waits until `conn`'s server has what `with` had at the beginning.
+pub async fn await_caught_up(
+    conn: &Conn,
+    with: &Conn,
+    with_name: &NodeName,
+    within_ms: u64,
+) -> Acted {
+    let begun = Instant::now();
+    let source = look_or_fail(with, FENCED).await?;
+    let wanted = source.replication.offset;
+    loop {
+        let mine = look_or_fail(conn, FENCED).await?;
+        if mine.replication.replid != source.replication.replid {
+            return Err(Failure::none(format!(
+                "it has another history than `{with_name}`"
+            )));
+        }
+        let offset = bytes(&mine);
+        if offset >= wanted {
+            return Ok(Seen {
+                text: format!("offset {offset} of {wanted}"),
+                wanted: Some(wanted),
+                offset: Some(offset),
+                resync: None,
+            });
+        }
+        if begun.elapsed() >= Duration::from_millis(within_ms) {
+            return Err(Failure::none(format!(
+                "it has {offset} of the {wanted} bytes of `{with_name}` after {within_ms} ms"
+            )));
+        }
+        tokio::time::sleep(if begun.elapsed() < Duration::from_millis(10) {
+            QUICK
+        } else {
+            STEADY
+        })
+        .await;
+    }
+}
+
+/// Waits until fewer than `bytes_allowed` bytes are missing.
+pub async fn await_near(
+    conn: &Conn,
+    with: &Conn,
+    bytes_allowed: u64,
+    within_ms: u64,
+    optional: bool,
+) -> Acted {
+    let begun = Instant::now();
+    loop {
+        let wanted = look_or_fail(with, REPLY).await?.replication.offset;
+        let offset = bytes(&look_or_fail(conn, REPLY).await?);
+        let missing = wanted.saturating_sub(offset);
+        if missing <= bytes_allowed {
+            return Ok(Seen {
+                text: format!("{missing} bytes behind"),
+                wanted: Some(wanted),
+                offset: Some(offset),
+                resync: None,
+            });
+        }
+        if begun.elapsed() >= Duration::from_millis(within_ms) {
+            let text = format!("still {missing} bytes behind after {} s", within_ms / 1000);
+            return if optional {
+                Ok(seen(text))
+            } else {
+                Err(Failure::none(text))
+            };
+        }
+        tokio::time::sleep(CALM).await;
+    }
+}
+
+/// Gives the replicas the time to catch up; never a failure.
+pub async fn drain_others(
+    conn: &Conn,
+    replicas: &[(NodeName, std::sync::Arc<Conn>)],
+    within_ms: u64,
+) -> Acted {
+    let name = NodeName::from("the old primary");
+    let waits = replicas.iter().map(|(node, replica)| {
+        let name = &name;
+        async move { (node, await_caught_up(replica, conn, name, within_ms).await) }
+    });
+    let late: Vec<String> = join_all(waits)
+        .await
+        .into_iter()
+        .filter_map(|(node, result)| result.err().map(|f| format!("`{node}`: {}", f.why)))
+        .collect();
+    Ok(seen(if late.is_empty() {
+        "all have everything".to_owned()
+    } else {
+        late.join("; ")
+    }))
+}
+
+/// Sees that nobody of the same history has more.
+pub async fn check_most_advanced(
+    conn: &Conn,
+    others: &[(NodeName, std::sync::Arc<Conn>)],
+) -> Acted {
+    let mine = look_or_fail(conn, REPLY).await?;
+    let looks = join_all(
+        others
+            .iter()
+            .map(|(node, other)| async move { (node, look(other, REPLY).await) }),
+    )
+    .await;
+    for (node, look) in looks {
+        let other =
+            look.map_err(|t| Failure::none(format!("`{node}` cannot be compared: {}", t.detail)))?;
+        let more = bytes(&other).saturating_sub(bytes(&mine));
+        if more > 0 && other.replication.replid == mine.replication.replid {
+            return Err(Failure::none(format!(
+                "`{node}` has {more} bytes more; promote it, or accept the loss with --allow-data-loss"
+            )));
+        }
+    }
+    Ok(Seen {
+        text: "no other has more".to_owned(),
+        offset: Some(bytes(&mine)),
+        ..Seen::default()
+    })
+}
+
+/// Waits until two looks 200 ms apart see the same offset.
+pub async fn await_quiet(conn: &Conn, within_ms: u64) -> Acted {
+    let begun = Instant::now();
+    let mut last = bytes(&look_or_fail(conn, REPLY).await?);
+    loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let now = bytes(&look_or_fail(conn, REPLY).await?);
+        if now == last {
+            return Ok(Seen {
+                text: format!("offset {now} stands still"),
+                offset: Some(now),
+                ..Seen::default()
+            });
+        }
+        if begun.elapsed() >= Duration::from_millis(within_ms) {
+            return Err(Failure::none(
+                "data still arrives from its primary, which is therefore alive",
+            ));
+        }
+        last = now;
+    }
+}
+
+/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection.
+pub async fn follow(connections: &Connections, node: &NodeName, address: &Address) -> Acted {
+    let conn = connections.get(node).await?;
+    if let Ok(before) = look(&conn, FENCED).await {
+        connections.remember(node, watch_sync::Before::of(&before));
+    }
+    let mut command = cmd("REPLICAOF");
+    command.arg(&address.host).arg(address.port);
+    let failed = match conn.call(&command, FENCED).await {
+        Ok(_) => return Ok(seen(format!("follows {address}"))),
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => t.detail,
+    };
+    match settle(connections, node, conn.client_id()).await {
+        Ok(server) if upstream(&server).is_some_and(|u| u.address == *address) => {
+            Ok(seen(format!("follows {address}")))
+        }
+        Ok(_) => Err(Failure::none(failed)),
+        Err(why) => Err(Failure::unknown(format!(
+            "{failed}; and looking again: {why}"
+        ))),
+    }
+}
+
+/// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so that what was sent over it can no longer
+/// be run, and only then the role is read over another.
+pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
+    let conn = connections.get(node).await?;
+    let mut command = cmd("REPLICAOF");
+    command.arg("NO").arg("ONE");
+    let failed = match conn.call(&command, FENCED).await {
+        Ok(_) => match look(&conn, FENCED).await {
+            Ok(server) if upstream(&server).is_none() => {
+                return Ok(Seen {
+                    text: "it is a primary".to_owned(),
+                    offset: Some(bytes(&server)),
+                    ..Seen::default()
+                });
+            }
+            Ok(_) => "it said yes and is still a replica".to_owned(),
+            Err(t) => t.detail,
+        },
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => t.detail,
+    };
+    match settle(connections, node, conn.client_id()).await {
+        Ok(server) if upstream(&server).is_none() => Ok(Seen {
+            text: "it is a primary".to_owned(),
+            offset: Some(bytes(&server)),
+            ..Seen::default()
+        }),
+        Ok(_) => Err(Failure::none(failed)),
+        Err(why) => Err(Failure::unknown(format!(
+            "{failed}; and looking again: {why}. It may become primary when it answers again"
+        ))),
+    }
+}
+
+/// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what the server is then.
+pub async fn settle(
+    connections: &Connections,
+    node: &NodeName,
+    client_id: Option<u64>,
+) -> Result<Server, String> {
+    let fresh = connections.renew(node).await.map_err(|f| f.why)?;
+    let Some(id) = client_id else {
+        return Err("the connection's id is not known, so it cannot be killed".to_owned());
+    };
+    let mut kill = cmd("CLIENT");
+    kill.arg("KILL").arg("ID").arg(id);
+    fresh.call(&kill, REPLY).await.map_err(|t| t.detail)?;
+    look(&fresh, REPLY).await.map_err(|t| t.detail)
+}
+
+/// `CONFIG SET`, read back.
+pub async fn set_directive(conn: &Conn, name: &str, value: &str) -> Acted {
+    let mut command = cmd("CONFIG");
+    command.arg("SET").arg(name).arg(value);
+    ask(conn, &command).await?;
+    Ok(seen(format!("{name} {value}")))
+}

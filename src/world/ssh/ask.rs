@@ -1,0 +1,178 @@
+//! Questions to the operator: one at a time, and each secret asked once for all hosts.
+//! Secrets are kept in memory only, and never printed, logged or passed as arguments.
+
+use super::error::{SshError, SshErrorKind};
+use secrecy::SecretString;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Whoever answers questions.
+pub trait Ask: Send + Sync {
+    /// A question to be answered by yes or no; no answer is no.
+    fn confirm(&self, question: &str) -> bool;
+    /// A secret, typed without being shown; `None` where none was given.
+    fn secret(&self, prompt: &str) -> Option<SecretString>;
+}
+
+/// The person at the terminal. Only to be used where there is one.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal;
+
+impl Ask for Terminal {
+    fn confirm(&self, question: &str) -> bool {
+        dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false)
+            .interact()
+            .unwrap_or(false)
+    }
+
+    fn secret(&self, prompt: &str) -> Option<SecretString> {
+        dialoguer::Password::new()
+            .with_prompt(prompt)
+            .allow_empty_password(true)
+            .interact()
+            .ok()
+            .filter(|typed| !typed.is_empty())
+            .map(SecretString::from)
+    }
+}
+
+/// How often one secret is asked for before giving up.
+const TRIES: u32 = 3;
+
+/// The questions of one run.
+pub(super) struct Questions {
+    ask: Option<Arc<dyn Ask>>,
+    /// Held while a question stands on the terminal.
+    turn: Mutex<()>,
+    /// The password of the SSH login.
+    pub login: Shared,
+    /// The password of sudo.
+    pub sudo: Shared,
+    passphrases: Mutex<HashMap<PathBuf, Arc<Shared>>>,
+}
+
+/// A secret that several hosts use.
+#[derive(Default)]
+pub(super) struct Shared(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    value: Option<SecretString>,
+    /// How often it was asked for; 0: never.
+    asked: u32,
+    /// Some host took it: it is not asked for again.
+    proven: bool,
+    /// The operator gave no answer.
+    declined: bool,
+}
+
+/// A secret, and which answer it was.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub secret: SecretString,
+    number: u32,
+}
+
+impl Questions {
+    pub fn new(ask: Option<Arc<dyn Ask>>) -> Self {
+        Self {
+            ask,
+            turn: Mutex::new(()),
+            login: Shared::default(),
+            sudo: Shared::default(),
+            passphrases: Mutex::default(),
+        }
+    }
+
+    /// Whether anybody is there.
+    pub fn can_ask(&self) -> bool {
+        self.ask.is_some()
+    }
+
+    /// The turn to decide about a host key: the files are read, the question put and the answer written while it is held.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
+    }
+
+    /// Puts a yes-or-no question; the caller holds the turn, which the guard proves.
+    pub fn confirm(&self, question: &str, _turn: &MutexGuard<'_, ()>) -> bool {
+        self.ask.as_ref().is_some_and(|ask| ask.confirm(question))
+    }
+
+    /// A secret of one host only.
+    pub fn secret(&self, prompt: &str) -> Option<SecretString> {
+        let ask = self.ask.as_ref()?;
+        let _turn = self.turn();
+        ask.secret(prompt)
+    }
+
+    /// The passphrase of one key file.
+    pub fn passphrase(&self, file: &Path) -> Arc<Shared> {
+        Arc::clone(lock(&self.passphrases).entry(file.to_owned()).or_default())
+    }
+}
+
+impl Shared {
+    /// The secret to try next: the one already known, or a new answer. `refused` is the answer that this host has just refused.
+    /// Others who need it meanwhile wait for the same answer. `None`: nobody can be asked, or asking again is of no use.
+    pub fn next(
+        &self,
+        questions: &Questions,
+        prompt: &str,
+        refused: Option<&Answer>,
+    ) -> Option<Answer> {
+        let mut state = lock(&self.0);
+        let refused = refused.map_or(0, |answer| answer.number);
+        if state.asked > refused {
+            return state.answer();
+        }
+        if state.declined || state.proven || state.asked >= TRIES {
+            return None;
+        }
+        let again = if state.asked > 0 {
+            "that was refused; "
+        } else {
+            ""
+        };
+        let value = questions.secret(&format!("{again}{prompt}"));
+        state.declined = value.is_none();
+        state.value = value;
+        state.asked += 1;
+        state.answer()
+    }
+
+    /// A host (or the key file) took this answer.
+    pub fn proven(&self, answer: &Answer) {
+        let mut state = lock(&self.0);
+        state.proven |= state.asked == answer.number;
+    }
+}
+
+impl State {
+    fn answer(&self) -> Option<Answer> {
+        let secret = self.value.clone()?;
+        Some(Answer {
+            secret,
+            number: self.asked,
+        })
+    }
+}
+
+/// The failure where a sudo password would be needed and there is none (left).
+pub(super) fn no_sudo_password(host: &str, refused: bool) -> SshError {
+    let what = if refused {
+        format!("sudo on {host} refused the password")
+    } else {
+        format!("sudo on {host} needs a password, and nobody can be asked for it")
+    };
+    SshError::new(SshErrorKind::SudoPasswordWrong, what)
+        .hint("run replctl on a terminal and type that user's password, log in as root (`[ssh] user = \"root\"`), or allow sudo without a password there")
+}
+
+/// Locks, whatever became of the thread that held it before: what is guarded here is whole at every moment.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

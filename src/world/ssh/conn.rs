@@ -1,0 +1,211 @@
+//! One logged-in session and the socket under it.
+//!
+//! libssh2 blocks in odd places (dropping a channel waits once more, without a time-out for ever), so that a session here is
+//! non-blocking after the login, every call goes through [`Conn::step`] with an end and a way to cancel it, and a copy of the socket is
+//! kept to shut it down before anything stuck is dropped. A session lives in one thread.
+
+use super::auth::is_broken;
+use super::poll::{self, Interest};
+use ssh2::{BlockDirections, DisconnectCode, Session};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often a wait looks whether it has been cancelled.
+const TICK: Duration = Duration::from_millis(100);
+/// How long saying goodbye may take, in milliseconds.
+const GOODBYE_MS: u32 = 300;
+
+/// The socket under a session.
+#[derive(Debug)]
+pub(super) enum Wire {
+    /// Straight to the host.
+    Tcp(TcpStream),
+    /// To the thread that pumps through the host in between.
+    Tunnel(UnixStream),
+}
+
+impl Wire {
+    /// Ends both directions at once, also under a thread that is stuck in it.
+    pub fn cut(&self) {
+        let _ = match self {
+            Self::Tcp(socket) => socket.shutdown(Shutdown::Both),
+            Self::Tunnel(socket) => socket.shutdown(Shutdown::Both),
+        };
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket) => socket.as_fd(),
+            Self::Tunnel(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// Set by whoever no longer waits for the result.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// When a wait ends at the latest.
+#[derive(Debug, Clone)]
+pub(super) struct Until {
+    pub end: Instant,
+    pub cancel: Cancel,
+}
+
+impl Until {
+    pub fn new(time: Duration, cancel: &Cancel) -> Self {
+        Self {
+            end: Instant::now() + time,
+            cancel: cancel.clone(),
+        }
+    }
+
+    /// A short wait of our own that no cancelling shortens, for putting things in order.
+    pub fn for_tidying(time: Duration) -> Self {
+        Self::new(time, &Cancel::default())
+    }
+
+    pub fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
+
+    /// Why to stop waiting, if there is a reason.
+    pub fn over(&self) -> Option<Stop> {
+        if self.cancel.is_set() {
+            Some(Stop::Cancelled)
+        } else if self.left().is_zero() {
+            Some(Stop::Late)
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a step did not come to its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Late,
+    Cancelled,
+    Ssh(ssh2::Error),
+}
+
+/// A logged-in session.
+pub(super) struct Conn {
+    // Order matters: the session is dropped before the socket closes, and after `drop` has cut it.
+    pub session: Session,
+    wire: Wire,
+    polite: bool,
+}
+
+impl Conn {
+    /// Takes over a session that is logged in; it becomes non-blocking.
+    pub fn new(session: Session, wire: Wire) -> Self {
+        session.set_blocking(false);
+        session.set_keepalive(true, 15);
+        Self {
+            session,
+            wire,
+            polite: true,
+        }
+    }
+
+    /// Repeats a non-blocking call until it is done.
+    ///
+    /// # Errors
+    /// [`Stop`]; where the connection broke it is cut already, so that nothing that is dropped afterwards can block.
+    pub fn step<T>(
+        &mut self,
+        until: &Until,
+        mut call: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+    ) -> Result<T, Stop> {
+        loop {
+            match call(&self.session) {
+                Ok(value) => return Ok(value),
+                Err(e) if is_again(&e) => {}
+                Err(e) => {
+                    if is_broken(&e) {
+                        self.cut();
+                    }
+                    return Err(Stop::Ssh(e));
+                }
+            }
+            if let Some(stop) = until.over() {
+                return Err(stop);
+            }
+            self.wait(until.left());
+        }
+    }
+
+    /// Waits until the socket is ready for what libssh2 wants next, for a tick at most.
+    pub fn wait(&self, at_most: Duration) {
+        let write = self.wants_to_write();
+        poll::wait(
+            &[Interest {
+                fd: self.wire.as_fd(),
+                read: true,
+                write,
+            }],
+            at_most.min(TICK),
+        );
+        let _ = self.session.keepalive_send();
+    }
+
+    /// Whether libssh2 waits for room in the socket.
+    pub fn wants_to_write(&self) -> bool {
+        matches!(
+            self.session.block_directions(),
+            BlockDirections::Outbound | BlockDirections::Both
+        )
+    }
+
+    /// The socket, to be waited for.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
+    }
+
+    /// Shuts the socket down: everything pending on it fails at once, and nothing waits for the host any more.
+    pub fn cut(&mut self) {
+        self.polite = false;
+        self.wire.cut();
+    }
+
+    /// Whether it has been cut.
+    pub fn is_cut(&self) -> bool {
+        !self.polite
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if self.polite {
+            // Without a goodbye sshd logs a broken pipe for each session.
+            self.session.set_blocking(true);
+            self.session.set_timeout(GOODBYE_MS);
+            let _ = self
+                .session
+                .disconnect(Some(DisconnectCode::ByApplication), "done", None);
+        }
+        self.wire.cut();
+    }
+}
+
+/// The call would have blocked.
+pub(super) fn is_again(error: &ssh2::Error) -> bool {
+    error.code() == ssh2::ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN)
+}

@@ -1,0 +1,317 @@
+//! From a target to a logged-in session: name, connection (through other hosts where configured), handshake, host key, login.
+//! Blocking; each part has its own time-out, and none of them counts the time a question stands on the terminal.
+
+use super::Options;
+use super::ask::{Questions, lock};
+use super::auth::Login;
+use super::conn::{Conn, Wire};
+use super::error::{SshError, SshErrorKind, words};
+use super::settings::{self, Target};
+use super::{hostkey, tunnel};
+use ssh2::{MethodType, Session};
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+/// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (MaxStartups).
+const AT_ONCE: usize = 6;
+/// How often a connection is tried again that the host ended before the login.
+const TRIES: u32 = 4;
+/// Hosts to go through at most, so that a configuration that refers to itself ends.
+const MOST_HOPS: usize = 8;
+
+/// What all connections of a run share.
+pub(super) struct Context {
+    pub options: Options,
+    pub questions: Questions,
+    gate: Gate,
+}
+
+impl Context {
+    pub fn new(options: Options) -> Self {
+        let questions = Questions::new(options.ask.clone());
+        Self {
+            options,
+            questions,
+            gate: Gate::default(),
+        }
+    }
+
+    /// Connects and logs in.
+    ///
+    /// # Errors
+    /// Every kind but those of commands and transfers.
+    pub fn connect(&self, target: &Target) -> Result<Conn, SshError> {
+        self.connect_at(target, 0)
+    }
+
+    fn connect_at(&self, target: &Target, depth: usize) -> Result<Conn, SshError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.try_once(target, depth) {
+                Err(e) if e.kind == SshErrorKind::Handshake && tries < TRIES => {
+                    // The host may have too many logins pending: a little later, and not all at the same moment.
+                    std::thread::sleep(Duration::from_millis(
+                        50 * u64::from(tries * tries) + jitter_ms(),
+                    ));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn try_once(&self, target: &Target, depth: usize) -> Result<Conn, SshError> {
+        // The way through another host is made before the turn at this one is taken: turns are never held inside each other.
+        let tunnel = match target.jumps.split_last() {
+            Some((last, before)) => Some(self.through(target, last, before, depth)?),
+            None => None,
+        };
+        let _turn = self.gate.enter(&target.host, target.port);
+        let wire = match tunnel {
+            Some(wire) => wire,
+            None => Wire::Tcp(open(target, self.options.connect_timeout)?),
+        };
+        self.log_in(target, wire)
+    }
+
+    fn through(
+        &self,
+        target: &Target,
+        last: &settings::Jump,
+        before: &[settings::Jump],
+        depth: usize,
+    ) -> Result<Wire, SshError> {
+        if depth >= MOST_HOPS {
+            return Err(SshError::new(
+                SshErrorKind::Config,
+                format!("{} is reached through too many hosts", target.shown()),
+            )
+            .hint(format!("ssh -G {} | grep -i proxyjump", target.host)));
+        }
+        let hop = settings::resolve_jump(&self.options, target, last, before)?;
+        let conn = self.connect_at(&hop, depth + 1)?;
+        let near = tunnel::open(
+            conn,
+            &hop,
+            &target.host,
+            target.port,
+            self.options.handshake_timeout,
+        )?;
+        Ok(Wire::Tunnel(near))
+    }
+
+    fn log_in(&self, target: &Target, wire: Wire) -> Result<Conn, SshError> {
+        let io = |e: io::Error| {
+            SshError::new(
+                SshErrorKind::Io,
+                format!("cannot use the connection to {}", target.shown()),
+            )
+            .cause(e)
+        };
+        let ours = |e: ssh2::Error| {
+            SshError::new(SshErrorKind::Io, "cannot begin an ssh session").cause(words(&e))
+        };
+        let mut session = Session::new().map_err(ours)?;
+        let kept = match wire {
+            Wire::Tcp(socket) => {
+                let kept = socket.try_clone().map_err(io)?;
+                session.set_tcp_stream(socket);
+                Wire::Tcp(kept)
+            }
+            Wire::Tunnel(socket) => {
+                let kept = socket.try_clone().map_err(io)?;
+                session.set_tcp_stream(socket);
+                Wire::Tunnel(kept)
+            }
+        };
+        match self.shake_hands(&mut session, target) {
+            Ok(()) => Ok(Conn::new(session, kept)),
+            Err(e) => {
+                // Dropping a session waits for its time-out once more, unless the socket is down.
+                kept.cut();
+                Err(e)
+            }
+        }
+    }
+
+    fn shake_hands(&self, session: &mut Session, target: &Target) -> Result<(), SshError> {
+        let ours = |e: ssh2::Error| {
+            SshError::new(SshErrorKind::Io, "cannot begin an ssh session").cause(words(&e))
+        };
+        session
+            .method_pref(MethodType::HostKey, &hostkey::algorithms(target)?)
+            .map_err(ours)?;
+        session.set_timeout(milliseconds(self.options.handshake_timeout));
+        let began = Instant::now();
+        session
+            .handshake()
+            .map_err(|e| shake_failed(target, &e, began.elapsed()))?;
+        let Some((key, _)) = session.host_key() else {
+            return Err(SshError::new(
+                SshErrorKind::Handshake,
+                format!("{} shows no host key", target.shown()),
+            ));
+        };
+        hostkey::check(
+            key,
+            target,
+            &self.questions,
+            self.options.accept_new_host_keys,
+        )?;
+        session.set_timeout(milliseconds(self.options.auth_timeout));
+        Login::new(session, target, &self.questions).run()
+    }
+}
+
+fn open(target: &Target, time: Duration) -> Result<TcpStream, SshError> {
+    let addresses = look_up(target, time)?;
+    let mut last = None;
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, time) {
+            Ok(socket) => {
+                // Without this every command costs 44 ms instead of 2 (Nagle's algorithm and delayed acknowledgements).
+                socket.set_nodelay(true).map_err(|e| {
+                    SshError::new(
+                        SshErrorKind::Io,
+                        format!("cannot use the connection to {}", target.shown()),
+                    )
+                    .cause(e)
+                })?;
+                return Ok(socket);
+            }
+            Err(e) => last = Some(e),
+        }
+    }
+    Err(no_connection(target, last, time))
+}
+
+/// Resolves the name, bounded: the system's resolver itself may take half a minute.
+fn look_up(target: &Target, time: Duration) -> Result<Vec<SocketAddr>, SshError> {
+    let unknown = |why: String| {
+        SshError::new(
+            SshErrorKind::NameUnknown,
+            format!("the host name `{}` does not resolve", target.host),
+        )
+        .cause(why)
+        .hint(format!("getent hosts {}", target.host))
+    };
+    let (tell, told) = mpsc::channel();
+    let name = (target.host.clone(), target.port);
+    std::thread::spawn(move || {
+        let _ = tell.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
+    });
+    match told.recv_timeout(time) {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(unknown("it has no address".to_owned())),
+        Ok(Ok(addresses)) => Ok(addresses),
+        Ok(Err(e)) => Err(unknown(e.to_string())),
+        Err(_) => Err(unknown(format!(
+            "no answer from the name service within {} s",
+            time.as_secs_f32()
+        ))),
+    }
+}
+
+fn no_connection(target: &Target, error: Option<io::Error>, time: Duration) -> SshError {
+    let place = format!("{} port {}", target.host, target.port);
+    let error = error.unwrap_or_else(|| io::Error::other("no address"));
+    let failure = match error.kind() {
+        io::ErrorKind::ConnectionRefused => SshError::new(
+            SshErrorKind::Refused,
+            format!("no ssh server listens on {place}"),
+        )
+        .hint(format!(
+            "start sshd there, or name its port with `[ssh] port = …` (`ssh -v {}` shows more)",
+            target.host
+        )),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => SshError::new(
+            SshErrorKind::NoAnswer,
+            format!("no answer from {place} within {} s", time.as_secs_f32()),
+        )
+        .hint(format!(
+            "is the host up, and no firewall in between? ping -c 3 {}",
+            target.host
+        )),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            SshError::new(SshErrorKind::NoRoute, format!("no route to {place}"))
+                .hint(format!("ip route get {}", target.host))
+        }
+        _ => SshError::new(SshErrorKind::Io, format!("cannot connect to {place}"))
+            .hint(format!("ssh -v {}", target.host)),
+    };
+    failure.cause(error)
+}
+
+fn shake_failed(target: &Target, error: &ssh2::Error, took: Duration) -> SshError {
+    let place = format!("{} port {}", target.host, target.port);
+    let code = match error.code() {
+        ssh2::ErrorCode::Session(code) => code,
+        ssh2::ErrorCode::SFTP(_) => 0,
+    };
+    let failure = match code {
+        libssh2_sys::LIBSSH2_ERROR_TIMEOUT | libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT => SshError::new(
+            SshErrorKind::Frozen,
+            format!("{place} takes connections and then says nothing (waited {:.1} s)", took.as_secs_f32()),
+        )
+        .hint("the host may be frozen or overloaded, or something else than sshd listens there"),
+        libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE | libssh2_sys::LIBSSH2_ERROR_METHOD_NONE => SshError::new(
+            SshErrorKind::Handshake,
+            format!("{place} has no algorithm in common with replctl"),
+        )
+        .hint("replctl uses no SHA-1: the host needs OpenSSH 6.5 or newer, with an ed25519 or ecdsa host key"),
+        _ => SshError::new(SshErrorKind::Handshake, format!("{place} ended the connection before the login"))
+            .hint(format!("too many connections at once, or no ssh server there: ssh -v -p {} {}", target.port, target.host)),
+    };
+    failure.cause(words(error))
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    // 0 would mean "for ever".
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
+}
+
+fn jitter_ms() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |t| u64::from(t.subsec_nanos() / 1000 % 50))
+}
+
+/// Lets only so many connections to one host be made at once.
+#[derive(Default)]
+struct Gate {
+    busy: Mutex<HashMap<(String, u16), usize>>,
+    freed: Condvar,
+}
+
+struct Turn<'a> {
+    gate: &'a Gate,
+    place: (String, u16),
+}
+
+impl Gate {
+    fn enter(&self, host: &str, port: u16) -> Turn<'_> {
+        let place = (host.to_owned(), port);
+        let mut busy = lock(&self.busy);
+        while busy.get(&place).is_some_and(|n| *n >= AT_ONCE) {
+            busy = self
+                .freed
+                .wait(busy)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *busy.entry(place.clone()).or_insert(0) += 1;
+        Turn { gate: self, place }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut busy = lock(&self.gate.busy);
+        if let Some(n) = busy.get_mut(&self.place) {
+            *n = n.saturating_sub(1);
+        }
+        drop(busy);
+        self.gate.freed.notify_all();
+    }
+}

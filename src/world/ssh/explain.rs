@@ -1,0 +1,99 @@
+//! Why a command on a host came to nothing, from what its shell and sudo said.
+
+use super::ask::no_sudo_password;
+use super::error::{SshError, SshErrorKind};
+use super::exec::{Halt, Limit, Running, START_TIME};
+use super::output::last_lines;
+use super::script::Way;
+
+impl Running<'_> {
+    pub fn explain(&self, halt: &Halt) -> SshError {
+        let shown = self.request.shown;
+        let said = last_lines(&self.preface, 3);
+        match halt {
+            Halt::WrongPassword => no_sudo_password(shown, true),
+            Halt::NoPassword => no_sudo_password(shown, false),
+            Halt::NotStarted => SshError::new(
+                SshErrorKind::Command,
+                format!(
+                    "{shown} did not start a command within {} s",
+                    START_TIME.as_secs()
+                ),
+            )
+            .cause(said)
+            .hint(format!(
+                "ssh {shown} true: does its login shell, or sudo, wait for something?"
+            )),
+            Halt::Late => {
+                let failure = match self.request.limit {
+                    Limit::Total(time) => SshError::new(
+                        SshErrorKind::Timeout,
+                        format!(
+                            "a command on {shown} did not end within {} s",
+                            time.as_secs_f32()
+                        ),
+                    ),
+                    Limit::Stall(time) => SshError::new(
+                        SshErrorKind::Transfer,
+                        format!("nothing moved to {shown} for {} s", time.as_secs_f32()),
+                    ),
+                };
+                failure.cause(self.seen_so_far())
+            }
+            Halt::Cancelled => SshError::new(
+                SshErrorKind::Timeout,
+                format!("a command on {shown} was given up"),
+            ),
+            Halt::Broken(why) => SshError::new(
+                SshErrorKind::Io,
+                format!("the connection to {shown} broke while a command ran"),
+            )
+            .cause(why),
+        }
+    }
+
+    fn seen_so_far(&self) -> String {
+        let lines = last_lines(self.stderr.so_far(), 3);
+        if lines.is_empty() {
+            lines
+        } else {
+            format!("it said last: {lines}")
+        }
+    }
+
+    /// The shell or sudo ended before the command began.
+    pub fn never_started(&self, status: i32) -> SshError {
+        let shown = self.request.shown;
+        let mut said = self.preface.clone();
+        said.extend_from_slice(self.noise.as_deref().unwrap_or_default());
+        let words = last_lines(&said, 3);
+        let has = |text: &str| words.contains(text);
+        if self.request.way == Way::Direct {
+            return SshError::new(SshErrorKind::Command, format!("{shown} let us in but runs no command (status {status})"))
+                .cause(words)
+                .hint(format!("ssh {shown} /bin/sh -c true: the login shell must be a shell, without a forced command"));
+        }
+        if self.answered
+            && (has("incorrect password")
+                || has("no password was provided")
+                || has("Sorry, try again"))
+        {
+            return no_sudo_password(shown, true);
+        }
+        if has("a password is required") {
+            return no_sudo_password(shown, false);
+        }
+        let failure = SshError::new(
+            SshErrorKind::NoSudo,
+            format!("cannot become root on {shown} by sudo"),
+        )
+        .cause(&words);
+        if has("must have a tty") {
+            return failure.hint("allow sudo without a terminal there: `Defaults !requiretty` in a file of /etc/sudoers.d");
+        }
+        if has("not found") || has("No such file") {
+            return failure.hint("install sudo there, or log in as root (`[ssh] user = \"root\"`)");
+        }
+        failure.hint(format!("allow it there (`usermod -aG sudo …`), or log in as root; `ssh {shown} sudo -l` shows what is allowed"))
+    }
+}

@@ -1,0 +1,208 @@
+//! A host as the rest of the program sees it: commands, files and tunnels, asynchronously. No work is done here; it is handed to the
+//! host's thread, and given up there as soon as nobody waits for it any more.
+
+use super::conn::Cancel;
+use super::connect::Context;
+use super::error::{SshError, SshErrorKind};
+use super::exec::Limit;
+use super::output::Output;
+use super::settings::Target;
+use super::tunnel;
+use super::upload::{self, Upload};
+use super::worker::{Job, Login, Order, Sudo, Worker};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::oneshot;
+
+/// How a command is run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Its standard input, then its end.
+    pub stdin: Vec<u8>,
+    /// As root, by sudo where the login is not root.
+    pub root: bool,
+    /// Its whole time.
+    pub timeout: Duration,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            stdin: Vec::new(),
+            root: false,
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A host that is logged in to.
+#[derive(Clone)]
+pub struct Host {
+    label: String,
+    pub(super) line: Arc<Line>,
+}
+
+/// The line to a host's thread, shared by the nodes on it.
+pub(super) struct Line {
+    pub context: Arc<Context>,
+    pub target: Arc<Target>,
+    pub login: Login,
+    pub jobs: Sender<Job>,
+}
+
+impl Host {
+    pub(super) fn new(label: &str, line: Arc<Line>) -> Self {
+        Self {
+            label: label.to_owned(),
+            line,
+        }
+    }
+
+    /// The login is root.
+    pub fn is_root(&self) -> bool {
+        self.line.login.uid == 0
+    }
+
+    /// The login is root, or may become root by sudo as far as can be told without a password.
+    pub fn can_root(&self) -> bool {
+        self.is_root() || self.line.login.sudo != Sudo::Absent
+    }
+
+    /// `user@host`, with the port where it is not 22.
+    pub fn shown(&self) -> String {
+        self.line.target.shown()
+    }
+
+    /// Runs a command by `/bin/sh` with `LC_ALL=C` and the sbin folders in its path, whatever the login shell is. Commands on one host run
+    /// one after the other. A command that is out of time, or whose future is dropped, is stopped on the host. A command that leaves
+    /// something running must turn its outputs elsewhere, or its end is not seen.
+    ///
+    /// # Errors
+    /// Not for a command that fails: see [`Output::failure`]. `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`, and those of
+    /// connecting where the session had died.
+    pub async fn run(&self, command: &str, how: Run) -> Result<Output, SshError> {
+        let command = command.to_owned();
+        self.on_thread(move |worker, cancel| {
+            let order = Order {
+                stdin: &how.stdin,
+                ..Order::new(&command, how.root, Limit::Total(how.timeout), cancel)
+            };
+            worker.run(&order)
+        })
+        .await
+    }
+
+    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on the host, then moved over `path` in one
+    /// step, with `mode`. The file belongs to who wrote it. `progress` is told how many bytes have gone. Bounded by the time in which
+    /// nothing moves, not as a whole.
+    ///
+    /// # Errors
+    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left beside it.
+    pub async fn upload(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: impl Fn(u64) + Send + 'static,
+    ) -> Result<(), SshError> {
+        let path = path.to_owned();
+        self.on_thread(move |worker, cancel| {
+            worker.greet(cancel)?;
+            upload::put(
+                worker,
+                &Upload {
+                    data: &data,
+                    path: &path,
+                    mode,
+                    root,
+                    cancel,
+                    progress: &progress,
+                },
+            )
+        })
+        .await
+    }
+
+    /// A connection made by the host to `host:port`, on a session of its own that ends with the returned socket.
+    ///
+    /// # Errors
+    /// `Refused` where nothing listens there (or sshd forbids it), `NoAnswer`, and those of connecting.
+    pub async fn tunnel(&self, host: &str, port: u16) -> Result<UnixStream, SshError> {
+        let (context, target) = (
+            Arc::clone(&self.line.context),
+            Arc::clone(&self.line.target),
+        );
+        let host = host.to_owned();
+        let (tell, told) = oneshot::channel();
+        let started = std::thread::Builder::new()
+            .name("ssh-tunnel".to_owned())
+            .spawn(move || {
+                let opened = context.connect(&target).and_then(|conn| {
+                    tunnel::open(conn, &target, &host, port, context.options.tunnel_timeout)
+                });
+                let _ = tell.send(opened);
+            });
+        let io = |e: std::io::Error| {
+            SshError::new(
+                SshErrorKind::Io,
+                format!("cannot tunnel through {}", self.shown()),
+            )
+            .cause(e)
+        };
+        let opened = async {
+            started.map_err(io)?;
+            let near = told.await.map_err(|_| self.gone())??;
+            near.set_nonblocking(true).map_err(io)?;
+            UnixStream::from_std(near).map_err(io)
+        };
+        opened.await.map_err(|e| e.of_node(&self.label))
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Worker, &Cancel) -> Result<T, SshError> + Send + 'static,
+    ) -> Result<T, SshError> {
+        submit(&self.line.jobs, work)
+            .await
+            .unwrap_or_else(|| Err(self.gone()))
+            .map_err(|e| e.of_node(&self.label))
+    }
+
+    fn gone(&self) -> SshError {
+        SshError::new(
+            SshErrorKind::Io,
+            format!("the thread of {} has ended", self.shown()),
+        )
+    }
+}
+
+/// Has work done on a host's thread; `None` where the thread is gone. Dropping the future cancels the work.
+pub(super) async fn submit<T: Send + 'static>(
+    jobs: &Sender<Job>,
+    work: impl FnOnce(&mut Worker, &Cancel) -> T + Send + 'static,
+) -> Option<T> {
+    let cancel = Cancel::default();
+    let watch = CancelOnDrop(cancel.clone());
+    let (tell, told) = oneshot::channel();
+    let job: Job = Box::new(move |worker| {
+        // Nobody waits: not even begun.
+        if !cancel.is_set() {
+            let _ = tell.send(work(worker, &cancel));
+        }
+    });
+    jobs.send(job).ok()?;
+    let result = told.await.ok();
+    drop(watch);
+    result
+}
+
+struct CancelOnDrop(Cancel);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}

@@ -1,0 +1,239 @@
+//! Whether a host is who it should be: reads the `known_hosts` files, decides, asks, and adds the one line.
+//! Never accepts a changed or revoked key, whatever the configuration says.
+
+use super::ask::Questions;
+use super::error::{SshError, SshErrorKind};
+use super::known_hosts::{KnownHosts, Place, Verdict, fingerprint, line_for, name_of, type_of};
+use super::settings::Target;
+use crate::output::escape;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+/// The signature algorithms for host keys, best first, each with the key type it uses. Certificates are left out on purpose: nothing
+/// here could check them.
+const ALGORITHMS: [(&str, &str); 6] = [
+    ("ssh-ed25519", "ssh-ed25519"),
+    ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"),
+    ("ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"),
+    ("ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521"),
+    ("rsa-sha2-512", "ssh-rsa"),
+    ("rsa-sha2-256", "ssh-rsa"),
+];
+
+/// The host key algorithms to offer: those of the known keys first, so that the host shows a key that can be recognised.
+///
+/// # Errors
+/// `Config` where a `known_hosts` file cannot be read.
+pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
+    let known = read(target)?.key_types(&target.known_as, target.port);
+    let (mut first, then): (Vec<_>, Vec<_>) = ALGORITHMS
+        .iter()
+        .partition(|(_, key)| known.iter().any(|k| k == key));
+    first.extend(then);
+    Ok(first
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(","))
+}
+
+/// Accepts the key, or says why not.
+///
+/// # Errors
+/// `HostKeyUnknown`, `HostKeyChanged`, `HostKeyRevoked`; `Config` where a `known_hosts` file cannot be read or written.
+pub(super) fn check(
+    key: &[u8],
+    target: &Target,
+    questions: &Questions,
+    accept_new: bool,
+) -> Result<(), SshError> {
+    if verdict(key, target)? {
+        return Ok(());
+    }
+    // One host key at a time; while waiting for the turn, another connection may have added this very key.
+    let turn = questions.turn();
+    if verdict(key, target)? {
+        return Ok(());
+    }
+    let may_ask = questions.can_ask() && !target.strict;
+    if !accept_new && !(may_ask && questions.confirm(&question(key, target), &turn)) {
+        return Err(unknown(key, target, may_ask));
+    }
+    add(key, target)
+}
+
+/// Whether the key is known; anything but "known" and "not known" is an error.
+fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
+    match read(target)?.look_up(&target.known_as, target.port, key) {
+        Verdict::Known => Ok(true),
+        Verdict::Unknown => Ok(false),
+        Verdict::Changed(place) => Err(changed(key, target, &place)),
+        Verdict::Revoked(place) => Err(SshError::new(
+            SshErrorKind::HostKeyRevoked,
+            format!("{} shows a host key that is revoked", target.shown()),
+        )
+        .cause(format!(
+            "{} {} is marked @revoked in {} line {}",
+            type_of(key),
+            fingerprint(key),
+            place.file,
+            place.line
+        ))
+        .hint("do not log in: give that host a new key, and put the new one into known_hosts")),
+    }
+}
+
+fn read(target: &Target) -> Result<KnownHosts, SshError> {
+    let mut known = KnownHosts::default();
+    for file in target
+        .user_known_hosts
+        .iter()
+        .chain(&target.global_known_hosts)
+    {
+        match std::fs::read(file) {
+            Ok(text) => known.add(file.display().to_string(), &text),
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
+            Err(e) => {
+                return Err(SshError::new(
+                    SshErrorKind::Config,
+                    format!(
+                        "cannot read {}, so the key of {} cannot be checked",
+                        file.display(),
+                        target.shown()
+                    ),
+                )
+                .cause(e)
+                .hint(format!("ls -l {}", file.display())));
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn question(key: &[u8], target: &Target) -> String {
+    format!(
+        "The key of {} is not known.\n{} {}\nCompare it with `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on that host. Is it right?",
+        escape(&name_of(&target.known_as, target.port)),
+        escape(type_of(key)),
+        fingerprint(key),
+        short(type_of(key)),
+    )
+}
+
+fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
+    let name = name_of(&target.known_as, target.port);
+    let shown = SshError::new(
+        SshErrorKind::HostKeyUnknown,
+        format!("the host key of {name} is not known"),
+    )
+    .cause(format!("it shows {} {}", type_of(key), fingerprint(key)));
+    if asked {
+        return shown.hint(format!(
+            "on that host, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` shows the right one",
+            short(type_of(key))
+        ));
+    }
+    shown.hint(format!(
+        "compare it with `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on that host; then run again on a terminal, or with --accept-new-host-keys",
+        short(type_of(key))
+    ))
+}
+
+fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
+    let name = name_of(&target.known_as, target.port);
+    SshError::new(SshErrorKind::HostKeyChanged, format!("the host key of {name} is not the one that is known"))
+        .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
+        .cause(format!("{} line {} has {} {}", place.file, place.line, place.key_type, place.fingerprint))
+        .hint(format!(
+            "somebody may be in between. If that host was installed anew, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on it shows the new key: then `ssh-keygen -R '{name}' -f '{}'`",
+            short(type_of(key)),
+            place.file
+        ))
+}
+
+/// The word in the file name of a host key.
+fn short(key_type: &str) -> &'static str {
+    match key_type {
+        "ssh-rsa" => "rsa",
+        t if t.starts_with("ecdsa") => "ecdsa",
+        _ => "ed25519",
+    }
+}
+
+/// Adds one line to the first file, which is made with its folder where it is missing. The caller holds the turn.
+fn add(key: &[u8], target: &Target) -> Result<(), SshError> {
+    let Some(file) = target.user_known_hosts.first() else {
+        return Ok(());
+    };
+    append(file, key, target).map_err(|e| {
+        SshError::new(
+            SshErrorKind::Config,
+            format!(
+                "cannot add the key of {} to {}",
+                target.shown(),
+                file.display()
+            ),
+        )
+        .cause(e)
+        .hint(format!(
+            "ls -ld {}",
+            file.parent().unwrap_or(file).display()
+        ))
+    })
+}
+
+fn append(path: &Path, key: &[u8], target: &Target) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
+    }
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)?;
+    // Another replctl may be adding a line: best effort, since a file system without locks must not stop the login.
+    let _lock = file.try_lock();
+    let salt = if target.hash_known_hosts {
+        Some(salt()?)
+    } else {
+        None
+    };
+    let line = line_for(
+        &target.known_as,
+        target.port,
+        key,
+        salt.as_ref().map(<[u8; 20]>::as_slice),
+    );
+    let text = if ends_in_newline(&mut file)? {
+        format!("{line}\n")
+    } else {
+        format!("\n{line}\n")
+    };
+    file.write_all(text.as_bytes())
+}
+
+fn ends_in_newline(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == [b'\n'])
+}
+
+fn salt() -> io::Result<[u8; 20]> {
+    let mut salt = [0; 20];
+    File::open("/dev/urandom")?.read_exact(&mut salt)?;
+    Ok(salt)
+}

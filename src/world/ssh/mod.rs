@@ -1,0 +1,217 @@
+//! Hosts over SSH: logins, commands, files, tunnels. libssh2 underneath, each session in a thread of its own, everything bounded in time.
+//!
+//! Not here: what is run on a host and why. `~/.ssh/config` counts where OpenSSH's client is installed (see `settings`).
+
+mod agent;
+mod ask;
+mod auth;
+mod conn;
+mod connect;
+mod error;
+mod exec;
+mod explain;
+mod host;
+mod hostkey;
+mod keyfile;
+mod known_hosts;
+mod output;
+mod poll;
+mod script;
+mod settings;
+mod tunnel;
+mod upload;
+mod worker;
+
+pub use ask::{Ask, Terminal};
+pub use error::{SshError, SshErrorKind};
+pub use host::{Host, Run};
+pub use output::Output;
+
+use crate::inventory::SshSettings;
+use connect::Context;
+use host::{Line, submit};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Semaphore};
+
+/// Logins made at the same time.
+const LOGINS_AT_ONCE: usize = 32;
+/// A host that could not be reached is not tried again for another node within this time.
+const FAILURE_LASTS: Duration = Duration::from_secs(2);
+/// How long the goodbyes may take in all.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// How this run uses SSH.
+#[derive(Clone)]
+pub struct Options {
+    /// Take the key of a host that is not known yet without asking. A changed key is never taken.
+    pub accept_new_host_keys: bool,
+    /// Who answers questions; `None`: nobody can be asked. [`Terminal`] where there is a terminal.
+    pub ask: Option<Arc<dyn Ask>>,
+    /// Instead of the user's `~/.ssh/config`.
+    pub ssh_config: Option<PathBuf>,
+    /// For the name, and for the connection, each.
+    pub connect_timeout: Duration,
+    /// From the connection to the host's key; also for the way through another host.
+    pub handshake_timeout: Duration,
+    /// For each key or password tried, and for a channel to open.
+    pub auth_timeout: Duration,
+    /// How long nothing may move while a file is sent.
+    pub stall_timeout: Duration,
+    /// How long the connection at the far end of a tunnel may take.
+    pub tunnel_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            accept_new_host_keys: false,
+            ask: None,
+            ssh_config: None,
+            connect_timeout: Duration::from_secs(3),
+            handshake_timeout: Duration::from_secs(5),
+            auth_timeout: Duration::from_secs(15),
+            stall_timeout: Duration::from_secs(20),
+            tunnel_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The hosts of one run: each is logged in to once, and each secret is asked for once. Clones are the same run.
+#[derive(Clone)]
+pub struct Ssh(Arc<Hosts>);
+
+struct Hosts {
+    context: Arc<Context>,
+    hosts: Mutex<HashMap<Key, Arc<Mutex<Slot>>>>,
+    logins: Semaphore,
+}
+
+/// What makes two nodes use one session.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    host: String,
+    user: Option<String>,
+    port: Option<u16>,
+    identity_files: Vec<PathBuf>,
+    known_hosts: Option<PathBuf>,
+    sudo: Option<bool>,
+}
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Up(Arc<Line>),
+    Down(SshError, Instant),
+}
+
+impl Ssh {
+    /// Nothing is connected yet.
+    pub fn new(options: Options) -> Self {
+        Self(Arc::new(Hosts {
+            context: Arc::new(Context::new(options)),
+            hosts: Mutex::default(),
+            logins: Semaphore::new(LOGINS_AT_ONCE),
+        }))
+    }
+
+    /// The host of a node, logged in to. `label` is the node's name, for messages; `address` its address, where the settings name no host.
+    ///
+    /// # Errors
+    /// The one reason why it cannot be logged in to.
+    pub async fn host(
+        &self,
+        label: &str,
+        settings: &SshSettings,
+        address: &str,
+    ) -> Result<Arc<Host>, SshError> {
+        let key = Key {
+            host: settings.host.clone().unwrap_or_else(|| address.to_owned()),
+            user: settings.user.clone(),
+            port: settings.port,
+            identity_files: settings.identity_files.clone(),
+            known_hosts: settings.known_hosts.clone(),
+            sudo: settings.sudo,
+        };
+        let slot = Arc::clone(self.0.hosts.lock().await.entry(key).or_default());
+        // Held while logging in: a second node on the same host waits for the same login, or the same failure.
+        let mut slot = slot.lock().await;
+        match &*slot {
+            Slot::Up(line) => return Ok(Arc::new(Host::new(label, Arc::clone(line)))),
+            Slot::Down(error, when) if when.elapsed() < FAILURE_LASTS => {
+                return Err(error.clone().of_node(label));
+            }
+            Slot::Down(..) | Slot::Empty => {}
+        }
+        match self.log_in(settings, address).await {
+            Ok(line) => {
+                *slot = Slot::Up(Arc::clone(&line));
+                Ok(Arc::new(Host::new(label, line)))
+            }
+            Err(error) => {
+                *slot = Slot::Down(error.clone(), Instant::now());
+                Err(error.of_node(label))
+            }
+        }
+    }
+
+    async fn log_in(&self, settings: &SshSettings, address: &str) -> Result<Arc<Line>, SshError> {
+        let gone = || {
+            SshError::new(
+                SshErrorKind::Io,
+                format!("the login to {address} was given up"),
+            )
+        };
+        let _permit = self.0.logins.acquire().await.map_err(|_| gone())?;
+        let context = Arc::clone(&self.0.context);
+        let (settings, address) = (settings.clone(), address.to_owned());
+        let resolving = Arc::clone(&context);
+        let target = tokio::task::spawn_blocking(move || {
+            settings::resolve(&resolving.options, &settings, &address)
+        })
+        .await;
+        let target = Arc::new(target.map_err(|_| gone())??);
+        let jobs = worker::start(Arc::clone(&context), Arc::clone(&target))?;
+        let login = submit(&jobs, worker::Worker::greet)
+            .await
+            .ok_or_else(gone)??;
+        Ok(Arc::new(Line {
+            context,
+            target,
+            login,
+            jobs,
+        }))
+    }
+
+    /// Says goodbye to all hosts, for a second at most. Hosts still held elsewhere stay usable.
+    pub async fn close(self) {
+        let slots: Vec<_> = self
+            .0
+            .hosts
+            .lock()
+            .await
+            .drain()
+            .map(|(_, slot)| slot)
+            .collect();
+        let goodbyes = slots.into_iter().map(|slot| async move {
+            if let Slot::Up(line) = std::mem::take(&mut *slot.lock().await) {
+                submit(&line.jobs, |worker, _| worker.part()).await;
+            }
+        });
+        let _ = tokio::time::timeout(GOODBYE, futures::future::join_all(goodbyes)).await;
+    }
+}
+
+/// A word that occurs nowhere else: for marks and temporary names.
+fn nonce() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    // RandomState's keys are random for each thread and differ for each value; this is no secret, only new.
+    let bits = RandomState::new().hash_one(Instant::now());
+    format!("replctl-{bits:016x}")
+}
+
+#[cfg(test)]
+mod tests;

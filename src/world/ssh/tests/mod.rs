@@ -1,0 +1,12 @@
+//! The SSH room against real sshd processes on loopback, with throwaway keys and nothing of the user's configuration.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod commands;
+mod files;
+mod host_keys;
+mod known_hosts;
+mod logins;
+mod sshd;
+mod sudo;
+mod trouble;
+mod tunnels;

@@ -1,0 +1,323 @@
+//! The thread that owns the session of one host. What is asked of it is done one after the other; a session that has died meanwhile is made
+//! anew, but never in the middle of a command.
+
+use super::ask::{Answer, no_sudo_password};
+use super::conn::{Cancel, Conn, Stop, Until};
+use super::connect::Context;
+use super::error::{SshError, SshErrorKind, words};
+use super::exec::{self, Limit, Request};
+use super::output::Output;
+use super::script::Way;
+use super::settings::Target;
+use ssh2::Channel;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+/// How often an idle session says that it is alive.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+/// How long the first look at a host may take.
+const LOOK_TIME: Duration = Duration::from_secs(15);
+
+/// Something to do on the thread.
+pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
+
+/// What is known of the login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Login {
+    pub uid: u32,
+    pub sudo: Sudo,
+}
+
+/// How the login becomes root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sudo {
+    /// sudo is not there, or the inventory forbids it.
+    Absent,
+    /// Without a password.
+    Free,
+    /// With a password, perhaps.
+    Asks,
+}
+
+/// A command for a worker.
+pub(super) struct Order<'a> {
+    pub command: &'a str,
+    pub root: bool,
+    pub stdin: &'a [u8],
+    pub limit: Limit,
+    pub cancel: &'a Cancel,
+    pub progress: &'a dyn Fn(u64),
+}
+
+impl<'a> Order<'a> {
+    pub fn new(command: &'a str, root: bool, limit: Limit, cancel: &'a Cancel) -> Self {
+        Self {
+            command,
+            root,
+            stdin: &[],
+            limit,
+            cancel,
+            progress: &|_| {},
+        }
+    }
+}
+
+/// One host's session and what is known of it.
+pub(super) struct Worker {
+    context: Arc<Context>,
+    target: Arc<Target>,
+    conn: Option<Conn>,
+    login: Option<Login>,
+    /// The host has no SFTP.
+    pub without_sftp: bool,
+}
+
+/// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
+///
+/// # Errors
+/// Where the system starts no more threads.
+pub(super) fn start(context: Arc<Context>, target: Arc<Target>) -> Result<Sender<Job>, SshError> {
+    let (sender, jobs) = channel::<Job>();
+    let shown = target.shown();
+    let worker = Worker {
+        context,
+        target,
+        conn: None,
+        login: None,
+        without_sftp: false,
+    };
+    std::thread::Builder::new()
+        .name("ssh".to_owned())
+        .spawn(move || worker.work(&jobs))
+        .map_err(|e| {
+            SshError::new(
+                SshErrorKind::Io,
+                format!("cannot start a thread for {shown}"),
+            )
+            .cause(e)
+        })?;
+    Ok(sender)
+}
+
+impl Worker {
+    fn work(mut self, jobs: &Receiver<Job>) {
+        loop {
+            match jobs.recv_timeout(KEEPALIVE) {
+                Ok(job) => job(&mut self),
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(conn) = &self.conn {
+                        let _ = conn.session.keepalive_send();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    pub fn shown(&self) -> String {
+        self.target.shown()
+    }
+
+    pub fn is_root(&self) -> bool {
+        self.login.is_some_and(|l| l.uid == 0)
+    }
+
+    pub fn stall(&self) -> Duration {
+        self.context.options.stall_timeout
+    }
+
+    /// Ends the session with a goodbye.
+    pub fn part(&mut self) {
+        self.conn = None;
+    }
+
+    /// Ends the session without a goodbye: the next job makes a new one.
+    pub fn cut(&mut self) {
+        if let Some(conn) = &mut self.conn {
+            conn.cut();
+        }
+    }
+
+    /// The session; made where there is none.
+    ///
+    /// # Errors
+    /// As connecting.
+    pub fn conn(&mut self) -> Result<&mut Conn, SshError> {
+        let usable = self.conn.take().filter(|conn| !conn.is_cut());
+        let conn = match usable {
+            Some(conn) => conn,
+            None => self.context.connect(&self.target)?,
+        };
+        Ok(self.conn.insert(conn))
+    }
+
+    /// A fresh channel; where the session turns out to be dead, on a new session.
+    ///
+    /// # Errors
+    /// As connecting; `Io`, `Timeout`.
+    pub fn channel(&mut self, until: &Until) -> Result<Channel, SshError> {
+        let mut reused = self.conn.as_ref().is_some_and(|conn| !conn.is_cut());
+        loop {
+            let shown = self.target.shown();
+            let wait = Until::new(
+                until.left().min(self.context.options.auth_timeout),
+                &until.cancel,
+            );
+            let conn = self.conn()?;
+            let stop = match conn.step(&wait, ssh2::Session::channel_session) {
+                Ok(channel) => return Ok(channel),
+                Err(stop) => stop,
+            };
+            let failure = SshError::new(
+                SshErrorKind::Io,
+                format!("{shown} opens no channel for a command"),
+            );
+            match stop {
+                Stop::Ssh(_) if reused && conn.is_cut() => reused = false,
+                Stop::Ssh(e) => return Err(failure.cause(words(&e))),
+                // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
+                // a new one shows, within its own time-outs, whether the host is.
+                Stop::Late if reused => {
+                    conn.cut();
+                    reused = false;
+                }
+                Stop::Late => {
+                    conn.cut();
+                    return Err(SshError::new(
+                        SshErrorKind::Timeout,
+                        format!("{shown} does not answer any more"),
+                    ));
+                }
+                Stop::Cancelled => {
+                    conn.cut();
+                    return Err(SshError::new(
+                        SshErrorKind::Timeout,
+                        format!("a command on {shown} was given up"),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Connects, and looks who we are there.
+    ///
+    /// # Errors
+    /// As connecting and running a command.
+    pub fn greet(&mut self, cancel: &Cancel) -> Result<Login, SshError> {
+        if let Some(login) = self.login {
+            return Ok(login);
+        }
+        let look = "id -u; command -v sudo >/dev/null 2>&1 || { echo absent; exit 0; }\n\
+                    sudo -n -- /bin/sh -c : >/dev/null 2>&1 </dev/null && echo free || echo asks";
+        let only_id = "id -u";
+        let command = if self.target.sudo == Some(false) {
+            only_id
+        } else {
+            look
+        };
+        let out = self.attempt(
+            &Order::new(command, false, Limit::Total(LOOK_TIME), cancel),
+            Way::Direct,
+            None,
+        )?;
+        let text = out.text();
+        let mut lines = text.lines();
+        let uid = lines.next().and_then(|l| l.trim().parse().ok());
+        let (Some(uid), None) = (uid, out.failure()) else {
+            return Err(SshError::new(
+                SshErrorKind::Command,
+                format!("{} does not tell who we are there", self.shown()),
+            )
+            .cause(out.failure().unwrap_or(text)));
+        };
+        let sudo = match lines.next().map(str::trim) {
+            Some("free") => Sudo::Free,
+            Some("asks") => Sudo::Asks,
+            Some(_) | None => Sudo::Absent,
+        };
+        Ok(*self.login.insert(Login { uid, sudo }))
+    }
+
+    /// Runs a command, as root where that is wanted.
+    ///
+    /// # Errors
+    /// As connecting; `NoSudo`, `SudoPasswordWrong`, `Timeout`, `Command`, `Io`.
+    pub fn run(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
+        let login = self.greet(order.cancel)?;
+        if !order.root || login.uid == 0 {
+            return self.attempt(order, Way::Direct, None);
+        }
+        match login.sudo {
+            Sudo::Absent => Err(self.no_sudo()),
+            Sudo::Free => self.attempt(order, Way::SudoFree, None),
+            Sudo::Asks => self.run_with_password(order),
+        }
+    }
+
+    fn run_with_password(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
+        let context = Arc::clone(&self.context);
+        let shown = self.shown();
+        let prompt = format!("Password of {shown} for sudo");
+        let mut refused: Option<Answer> = None;
+        while let Some(answer) =
+            context
+                .questions
+                .sudo
+                .next(&context.questions, &prompt, refused.as_ref())
+        {
+            match self.attempt(order, Way::SudoPassword, Some(&answer)) {
+                Err(e) if e.kind == SshErrorKind::SudoPasswordWrong => refused = Some(answer),
+                result => {
+                    if result.is_ok() {
+                        context.questions.sudo.proven(&answer);
+                    }
+                    return result;
+                }
+            }
+        }
+        Err(no_sudo_password(&shown, refused.is_some()))
+    }
+
+    fn attempt(
+        &mut self,
+        order: &Order<'_>,
+        way: Way,
+        password: Option<&Answer>,
+    ) -> Result<Output, SshError> {
+        let limit = match order.limit {
+            Limit::Total(time) | Limit::Stall(time) => time,
+        };
+        // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time begins after it.
+        self.conn()?;
+        let channel = self.channel(&Until::new(limit, order.cancel))?;
+        let shown = self.shown();
+        let request = Request {
+            command: order.command,
+            way,
+            password: password.map(|p| &p.secret),
+            stdin: order.stdin,
+            limit: order.limit,
+            cancel: order.cancel,
+            progress: order.progress,
+            shown: &shown,
+            last_resort: false,
+        };
+        exec::run(self.conn()?, channel, &request)
+    }
+
+    fn no_sudo(&self) -> SshError {
+        let shown = self.shown();
+        let why = if self.target.sudo == Some(false) {
+            "the inventory says `sudo = false`"
+        } else {
+            "sudo is not installed there"
+        };
+        SshError::new(
+            SshErrorKind::NoSudo,
+            format!("cannot become root on {shown}"),
+        )
+        .cause(why)
+        .hint("log in as root (`[ssh] user = \"root\"`), or let that user use sudo")
+    }
+}

@@ -1,0 +1,204 @@
+//! The server programs that can be had on this machine, and servers started from them on 127.0.0.1.
+
+use super::process::{Leased, signal};
+use super::redis::RawRedis;
+use super::{await_that, not_run, ports, repository};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// One server program.
+#[derive(Debug, Clone)]
+pub struct Family {
+    /// `debian`, `embedded`, `valkey`.
+    pub name: &'static str,
+    /// The program.
+    pub server: PathBuf,
+}
+
+/// The families that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except a Valkey that
+/// `REPLCTL_WITHOUT_VALKEY` says cannot be had.
+pub fn families() -> &'static [Family] {
+    static FOUND: OnceLock<Vec<Family>> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let embedded = repository()
+            .join("payload")
+            .join(std::env::consts::ARCH)
+            .join("redis-server");
+        let wanted = [
+            (
+                "debian",
+                PathBuf::from("/usr/bin/redis-server"),
+                "redis-server is not installed",
+            ),
+            (
+                "embedded",
+                embedded,
+                "the embedded server is not built (`make server`)",
+            ),
+            (
+                "valkey",
+                PathBuf::from("/usr/bin/valkey-server"),
+                "valkey-server is not installed",
+            ),
+        ];
+        let mut found = Vec::new();
+        for (name, server, reason) in wanted {
+            if server.exists() {
+                found.push(Family { name, server });
+            } else if name != "valkey" || std::env::var_os("REPLCTL_WITHOUT_VALKEY").is_none() {
+                not_run(reason);
+            }
+        }
+        found
+    })
+}
+
+impl Family {
+    /// Debian's own server.
+    pub fn debian() -> Option<&'static Self> {
+        families().iter().find(|f| f.name == "debian")
+    }
+
+    /// Starts a server without persistence on a free port of 127.0.0.1, with further directives (`["maxmemory 1gb", …]`).
+    ///
+    /// # Panics
+    /// When it does not answer within 10 seconds.
+    pub fn start(&self, directives: &[&str]) -> LocalServer {
+        LocalServer::start(self.server.clone(), directives)
+    }
+}
+
+/// A server of this machine. It ends when this is dropped, or with the test process.
+pub struct LocalServer {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    program: PathBuf,
+    folder: TempDir,
+    process: Leased,
+}
+
+impl LocalServer {
+    fn start(program: PathBuf, directives: &[&str]) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("replctl-server-")
+            .tempdir()
+            .unwrap();
+        let port = ports::free();
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsave \"\"\nrepl-diskless-sync-delay 0\n",
+            folder.path().display()
+        );
+        std::fs::write(
+            folder.path().join("redis.conf"),
+            text + &directives.join("\n") + "\n",
+        )
+        .unwrap();
+        let process = launch(&program, folder.path());
+        let this = Self {
+            port,
+            program,
+            folder,
+            process,
+        };
+        this.await_answer();
+        this
+    }
+
+    fn await_answer(&self) {
+        await_that("the server to answer", Duration::from_secs(10), || {
+            assert!(self.is_alive(), "the server ended: {}", self.log());
+            RawRedis::connect(
+                &super::Net::Machine,
+                self.address(),
+                None,
+                Duration::from_secs(1),
+            )
+            .and_then(|mut c| c.try_command(&["PING"]))
+            .is_ok()
+        });
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+
+    /// A connection.
+    #[track_caller]
+    pub fn client(&self) -> RawRedis {
+        RawRedis::local(self.port)
+    }
+
+    /// Makes it a replica of another one and waits until the link is up.
+    pub fn follow(&self, primary: &Self) {
+        let mut client = self.client();
+        assert_eq!(
+            client
+                .command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()])
+                .text(),
+            "OK"
+        );
+        await_that("the link to come up", Duration::from_secs(20), || {
+            client
+                .info("replication")
+                .get("master_link_status")
+                .is_some_and(|s| s == "up")
+        });
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        self.process.pid
+    }
+
+    /// Whether it runs.
+    pub fn is_alive(&self) -> bool {
+        self.process.is_alive()
+    }
+
+    /// `kill -9`.
+    pub fn kill9(&self) {
+        signal(self.process.pid, libc::SIGKILL);
+    }
+
+    /// Freezes it: it accepts connections and then says nothing.
+    pub fn pause(&self) {
+        signal(self.process.pid, libc::SIGSTOP);
+    }
+
+    /// Undoes [`LocalServer::pause`].
+    pub fn resume(&self) {
+        signal(self.process.pid, libc::SIGCONT);
+    }
+
+    /// Starts it again after its end, from the configuration file as it is now.
+    pub fn restart(&mut self) {
+        self.kill9();
+        await_that("the server to end", Duration::from_secs(5), || {
+            !self.is_alive()
+        });
+        self.process = launch(&self.program, self.folder.path());
+        self.await_answer();
+    }
+
+    /// Its configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.path().join("redis.conf")
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+fn launch(program: &Path, folder: &Path) -> Leased {
+    Leased::start(
+        program,
+        &[folder.join("redis.conf").to_str().unwrap()],
+        &folder.join("log"),
+    )
+}
