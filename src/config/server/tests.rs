@@ -10,6 +10,7 @@ use crate::topology::PersistedRole;
 fn node(host: &str) -> NodeSpec {
     NodeSpec {
         name: "master".into(),
+        line: (1, 1),
         address: Address::new(host, 6379),
         announce: None,
         replicaof: None,

@@ -46,6 +46,7 @@ fn address(i: usize) -> Address {
 pub fn inventory() -> Inventory {
     let nodes = NAMES.iter().enumerate().map(|(i, name)| NodeSpec {
         name: NodeName::from(*name),
+        line: (1, 1),
         address: address(i),
         announce: None,
         replicaof: (i > 0).then(|| NodeName::from("master")),

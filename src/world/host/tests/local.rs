@@ -197,6 +197,7 @@ impl Bench {
             .expect("redis-server is needed for this test: apt-get install redis-server");
         let node = NodeSpec {
             name: "master".into(),
+            line: (1, 1),
             address: Address::new("127.0.0.1", port),
             announce: None,
             replicaof: None,
