@@ -128,6 +128,12 @@ impl World {
         .await
     }
 
+    /// How many seconds each replica is behind.
+    pub async fn lags(&self, topology: &Topology) -> crate::topology::lag::Lags {
+        let way = Way { inventory: self.inventory.clone(), ssh: self.ssh.clone() };
+        super::chase::seconds(topology, &self.inventory, self.password.as_ref(), &way, self.concurrency).await
+    }
+
     async fn persisted(&self) -> BTreeMap<NodeName, crate::topology::PersistedRole> {
         let looks = self.inventory.nodes.iter().map(|spec| async {
             let look = tokio::time::timeout(self.host_look, persisted::of(self, spec)).await;
