@@ -69,14 +69,6 @@ impl Stamp {
             }
         })
     }
-
-    /// The text with this stamp in place of its old one, or as its first line.
-    pub fn put(&self, text: &str) -> String {
-        match Self::of(text) {
-            Some(old) => text.replacen(&old.to_string(), &self.to_string(), 1),
-            None => format!("{self}\n{text}"),
-        }
-    }
 }
 
 /// Why the inventory may not set this directive, with what to use instead; `None` where it may.
@@ -368,3 +360,6 @@ fn backlog(node: &NodeSpec) -> String {
     let mb = limit.map_or(64, |bytes| (bytes / 8 / MB).clamp(1, 64));
     format!("{mb}mb")
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// One look at a node's host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct HostFacts {
     /// `uname -m`.
     pub arch: String,

@@ -11,9 +11,10 @@ mod tests;
 
 use super::facts::{HostFacts, StoredData};
 use super::host::PayloadInfo;
+use super::promote::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
-use crate::topology::{NodeName, Product, Topology};
+use crate::topology::{Link, NodeName, Product, Topology};
 use roles::Wiring;
 use std::collections::BTreeMap;
 
@@ -250,10 +251,10 @@ fn diskless_wanted(look: &Look<'_>, primary: &NodeName) -> bool {
 fn prove(look: &Look<'_>, wiring: &Wiring, settings: &[Step], fresh: &[&NodeName]) -> Option<Step> {
     let changed = !wiring.starts.is_empty() || !wiring.attach.is_empty() || !settings.is_empty();
     let live = |name: &NodeName| {
-        look.topology
-            .get(name)
-            .and_then(|n| n.upstream())
-            .is_some_and(|u| u.link == crate::topology::Link::Up)
+        look.topology.get(name).is_some_and(|n| {
+            n.upstream().is_some_and(|u| u.link == Link::Up)
+                && matches!(walk(n, look.topology), Root::Primary(top) if top.name == wiring.primary)
+        })
     };
     let replicas: Vec<NodeName> = look
         .inventory

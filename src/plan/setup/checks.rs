@@ -220,15 +220,14 @@ pub(super) fn version_refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal>
         .fresh()
         .filter_map(|name| {
             let above = look.topology.get(wiring.upstream.get(name)?)?.server()?;
-            let (dump, version) = match look.topology.get(name)?.server() {
-                Some(server) => (rdb_version(server), server.version),
-                None => {
-                    let payload = brought(look.facts(name))?;
-                    (
-                        dump_version(payload.product, payload.version),
-                        payload.version,
-                    )
-                }
+            let (dump, version) = if let Some(server) = look.topology.get(name)?.server() {
+                (rdb_version(server), server.version)
+            } else {
+                let payload = brought(look.facts(name))?;
+                (
+                    dump_version(payload.product, payload.version),
+                    payload.version,
+                )
             };
             (dump < rdb_version(above)).then(|| {
                 Refusal::new(

@@ -166,7 +166,7 @@ impl Host<'_> {
                 if !self.facts.servers.contains_key(&target) {
                     let into = self.beside(&target);
                     let name = name.clone();
-                    let undo = self.remove_server(&into);
+                    let undo = Some(self.remove_server(&into));
                     self.add(Do::InstallPackage { name, into }, undo);
                 }
                 Some(target)
@@ -175,7 +175,7 @@ impl Host<'_> {
                 let target = format!("source-{}", sha256.get(..12).unwrap_or(sha256));
                 if !self.facts.servers.contains_key(&target) {
                     let into = self.beside(&target);
-                    let undo = self.remove_server(&into);
+                    let undo = Some(self.remove_server(&into));
                     let build = Do::BuildTarball {
                         file: file.display().to_string(),
                         sha256: sha256.clone(),
@@ -196,11 +196,11 @@ impl Host<'_> {
         format!("{}/{target}", self.paths.servers())
     }
 
-    fn remove_server(&self, path: &str) -> Option<HostAction> {
-        Some(Do::RemoveServer {
+    fn remove_server(&self, path: &str) -> HostAction {
+        Do::RemoveServer {
             path: path.to_owned(),
             unless: self.paths.current(),
-        })
+        }
     }
 
     /// Uploads the program unless the very same is there; the name of its directory.
@@ -210,11 +210,7 @@ impl Host<'_> {
         let there = self.facts.servers.get(&target);
         if there != Some(&server.sha256) {
             let into = self.beside(&target);
-            let undo = if there.is_none() {
-                self.remove_server(&into)
-            } else {
-                None
-            };
+            let undo = there.is_none().then(|| self.remove_server(&into));
             self.add(Do::PutServer { server, into }, undo);
         }
         Some(target)

@@ -66,15 +66,14 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
             wiring.attach.push(name.clone());
         }
         if let Some(upstream) = live.upstream() {
-            match look.topology.at(&upstream.address) {
-                Some(above) => {
-                    wiring.upstream.insert(name.clone(), above.name.clone());
-                }
-                None if in_scope => wiring.warnings.push(format!(
-                    "`{name}` replicates from {}, which is no node of this deployment; it is left as it is: see replctl status",
+            if let Some(above) = look.topology.at(&upstream.address) {
+                wiring.upstream.insert(name.clone(), above.name.clone());
+            }
+            if in_scope && let Some(why) = astray(look, live, &wiring.primary) {
+                wiring.warnings.push(format!(
+                    "`{name}` replicates from {}, {why}; it is left as it is: see replctl status",
                     upstream.address
-                )),
-                None => {}
+                ));
             }
         }
         return;
@@ -87,17 +86,41 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
         return;
     }
     let upstream = persisted_upstream(look, wiring, name);
-    if upstream.is_none() && stored(look, name) == StoredData::Keys && !look.discards(name) {
-        refusals.push(Refusal::new(
-            format!(
-                "`{name}` has data on its disk that did not come from `{}`, and would lose it as its replica",
-                wiring.primary
-            ),
-            format!("if it may go: replctl setup --discard-data {name}"),
-        ));
+    if stored(look, name) == StoredData::Keys && !look.discards(name) {
+        let primary = &wiring.primary;
+        let why = if upstream.is_none() {
+            Some(format!(
+                "`{name}` has data on its disk that did not come from `{primary}`, and would lose it as its replica"
+            ))
+        } else if runs_empty(look, primary) {
+            // A primary that came back without its data empties whoever follows it.
+            Some(format!(
+                "`{name}` has data on its disk, and would be emptied: `{primary}` runs without a key"
+            ))
+        } else {
+            None
+        };
+        let hint = format!("if that data may go: replctl setup --discard-data {name}");
+        refusals.extend(why.map(|why| Refusal::new(why, hint)));
     }
     let upstream = upstream.unwrap_or_else(|| wish(look, wiring, node));
     wiring.upstream.insert(name.clone(), upstream);
+}
+
+/// Why a running replica does not lead to the primary; `None` where it does, or may once the rest runs.
+fn astray(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<String> {
+    match walk(live, look.topology) {
+        Root::Primary(top) if top.name == *primary => None,
+        Root::Primary(top) => Some(format!("which leads to `{}`", top.name)),
+        Root::Stranger(_) => Some("which leads out of this deployment".to_owned()),
+        Root::Loop => Some("which leads back to itself".to_owned()),
+        Root::Down(_) => None,
+    }
+}
+
+fn runs_empty(look: &Look<'_>, primary: &NodeName) -> bool {
+    let server = look.topology.get(primary).and_then(|n| n.server());
+    server.is_some_and(|s| s.key_count() == 0 && s.loading.is_none())
 }
 
 fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusal> {
@@ -242,21 +265,16 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     let primaries = named(&is_primary);
     let with_keys = named(&|n| is_primary(n) && stored(look, n) == StoredData::Keys);
     let root = root(look).map(|n| n.name.clone());
+    let nobody_has_keys = named(&|n| stored(look, n) == StoredData::Keys).is_empty();
     let chosen = match (primaries.as_slice(), with_keys.as_slice()) {
         ([one], _) | (_, [one]) => Some(one.clone()),
-        ([], []) => followed(look).or(root),
+        // Files that all say replica, and data: a promotion was cut short, and which node is ahead cannot be seen while nothing runs.
+        ([], []) => followed(look).or(root.filter(|_| nobody_has_keys)),
         (several, []) => root.filter(|r| several.contains(r)),
         (_, _) => None,
     };
     let Some(chosen) = chosen else {
-        let names: Vec<String> = primaries.iter().map(|n| format!("`{n}`")).collect();
-        return Err(Refusal::new(
-            format!(
-                "nothing runs, and the files of {} all say primary",
-                names.join(" and ")
-            ),
-            "name those whose data may go: replctl setup --discard-data NODE",
-        ));
+        return Err(no_choice(&primaries));
     };
     if !look.in_scope(&chosen) {
         return Err(Refusal::new(
@@ -276,6 +294,23 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
         }
     }
     Ok(chosen)
+}
+
+fn no_choice(primaries: &[NodeName]) -> Refusal {
+    let names: Vec<String> = primaries.iter().map(|n| format!("`{n}`")).collect();
+    if names.is_empty() {
+        return Refusal::new(
+            "nothing runs, there is data, and no node's file says that it is the primary",
+            "an operation that was cut short? replctl resume; else start the right one by hand, and make it primary",
+        );
+    }
+    Refusal::new(
+        format!(
+            "nothing runs, and the files of {} all say primary",
+            names.join(" and ")
+        ),
+        "name those whose data may go: replctl setup --discard-data NODE",
+    )
 }
 
 /// The node that all files of replicas lead to, where they agree.

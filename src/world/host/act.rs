@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// A server that was just started has nothing to save; more is for one that loads.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 const USER: &str = include_str!("scripts/user.sh");
 const NO_USER: &str = include_str!("scripts/unuser.sh");

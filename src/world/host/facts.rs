@@ -7,6 +7,7 @@ use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The script; see there for its output.
@@ -36,12 +37,24 @@ pub async fn facts(
         &paths.unit(),
         &dump,
     ];
+    let before = now();
     let output = script(shell, SCRIPT, &args, Vec::new(), LIMIT).await?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_secs()).ok());
-    read(&output, &paths, now)
+    read(&output, &paths, before..=now())
+}
+
+/// Whole seconds since 1970 on the operator's clock.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// By how much a clock that was read at some moment of `during` is ahead, at least.
+fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
+    if there > *during.end() {
+        there.saturating_sub(*during.end())
+    } else {
+        there.saturating_sub(*during.start()).min(0)
+    }
 }
 
 /// What the script said, by key, in order.
@@ -99,8 +112,8 @@ fn unhex_bytes(hex: &str) -> Option<Vec<u8>> {
     )
 }
 
-/// Reads the script's output; `now` is the operator's clock, seconds since 1970.
-fn read(output: &str, paths: &Paths, now: Option<i64>) -> Result<HostFacts, String> {
+/// Reads the script's output; it ran while the operator's clock went through `during`.
+fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
     let said = Said::of(output);
     if said.all("end").is_empty() {
         return Err("the look at the host was cut short".to_owned());
@@ -123,8 +136,7 @@ fn read(output: &str, paths: &Paths, now: Option<i64>) -> Result<HostFacts, Stri
             .map(|kb| kb.saturating_mul(1024)),
         clock_ahead_seconds: said
             .number::<i64>("epoch")
-            .zip(now)
-            .map(|(there, here)| there.saturating_sub(here)),
+            .map(|there| ahead(there, &during)),
         overcommit: said.number("overcommit"),
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
         listener: listener(&said, paths),
@@ -273,127 +285,4 @@ fn string_skipped(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-    use crate::topology::{Address, PersistedRole};
-    use proptest::prelude::*;
-    use std::fmt::Write as _;
-
-    fn say(pairs: &[(&str, &str)]) -> String {
-        let mut out = String::new();
-        for (key, value) in pairs {
-            let hex = value.bytes().fold(String::new(), |mut hex, b| {
-                write!(hex, "{b:02x}").unwrap();
-                hex
-            });
-            writeln!(out, "{key}={hex}").unwrap();
-        }
-        out
-    }
-
-    fn paths() -> Paths {
-        Paths::new("/db/redis", 6379)
-    }
-
-    #[test]
-    fn a_look_is_read() {
-        let stamp = format!("# replctl {} {}", "a".repeat(32), "b".repeat(32));
-        let output = say(&[
-            ("uid", "0"),
-            ("user_uid", "998"),
-            ("epoch", "1010"),
-            ("free_kb", "2"),
-            ("server", "7.0.15-abc 0123"),
-            ("config_owner", "-rw-r--r-- 998"),
-            (
-                "config",
-                &format!("{stamp}\nport 6379\nreplicaof 10.0.0.1 6379\n"),
-            ),
-            ("directory", "drwxr-x--- 998 /db/redis/6379"),
-            ("listening", "1"),
-            ("cwd", "/db/redis/6379"),
-            ("thp", "[always] madvise never"),
-            ("end", ""),
-        ]);
-        let facts = read(&output, &paths(), Some(1000)).unwrap();
-        assert!(facts.root && facts.huge_pages);
-        assert_eq!(
-            (facts.owner_uid, facts.free_bytes, facts.clock_ahead_seconds),
-            (Some(998), Some(2048), Some(10))
-        );
-        assert_eq!(facts.listener, Listener::Ours);
-        assert_eq!(facts.servers["7.0.15-abc"], "0123");
-        assert_eq!(
-            facts.directories["/db/redis/6379"],
-            Ownership {
-                mode: 0o750,
-                uid: 998
-            }
-        );
-        let config = facts.config.unwrap();
-        assert_eq!(
-            config.role,
-            PersistedRole::ReplicaOf(Address::new("10.0.0.1", 6379))
-        );
-        assert_eq!(
-            (config.ownership.mode, config.stamp.unwrap().to_string()),
-            (0o644, stamp)
-        );
-    }
-
-    #[test]
-    fn a_cut_answer_is_no_answer() {
-        assert!(read(&say(&[("uid", "0")]), &paths(), None).is_err());
-    }
-
-    #[test]
-    fn who_holds_the_port_is_told() {
-        let facts = |extra: &[(&str, &str)]| {
-            read(
-                &say(&[&[("listening", "1"), ("end", "")], extra].concat()),
-                &paths(),
-                None,
-            )
-            .unwrap()
-        };
-        assert_eq!(
-            facts(&[]).listener,
-            Listener::Foreign("a process of another user".into())
-        );
-        let nginx = facts(&[("pid", "7"), ("cwd", "/"), ("command", "nginx -g x ")]);
-        assert_eq!(
-            nginx.listener,
-            Listener::Foreign("`nginx -g x` (pid 7)".into())
-        );
-    }
-
-    #[test]
-    fn an_empty_snapshot_is_told_from_one_with_keys() {
-        let head = b"REDIS0010\xfa\x09redis-ver\x067.0.15\xfa\x0aredis-bits\xc0\x40\xfa\x05ctime\xc2\x01\x02\x03\x04";
-        assert!(snapshot_is_empty(
-            &[head.as_slice(), b"\xff12345678"].concat()
-        ));
-        assert!(!snapshot_is_empty(
-            &[
-                head.as_slice(),
-                b"\xfe\x00\xfb\x01\x00\x00\x01a\x01b\xff12345678"
-            ]
-            .concat()
-        ));
-        assert!(!snapshot_is_empty(head));
-        assert!(!snapshot_is_empty(b"something else"));
-    }
-
-    proptest! {
-        #[test]
-        fn any_answer_is_read_without_a_panic(output in "(([a-z_]{1,12}|end|config|config_owner|dump|directory|server)=([0-9a-f]{0,40}|\\PC*)\n){0,20}end=\n") {
-            let _ = read(&output, &paths(), Some(0));
-        }
-
-        #[test]
-        fn any_snapshot_is_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = snapshot_is_empty(&[b"REDIS0011".as_slice(), &bytes].concat());
-        }
-    }
-}
+mod tests;

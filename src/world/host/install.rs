@@ -13,13 +13,13 @@ const PACKAGE: &str = include_str!("scripts/package.sh");
 const BUILD: &str = include_str!("scripts/build.sh");
 
 /// Hashing and one start of the program.
-const CHECK: Duration = Duration::from_secs(60);
+const CHECK: Duration = Duration::from_mins(1);
 
 /// A package manager that has to fetch its lists.
-const INSTALL: Duration = Duration::from_secs(600);
+const INSTALL: Duration = Duration::from_mins(10);
 
 /// `make` of a server on a slow host.
-const MAKE: Duration = Duration::from_secs(1200);
+const MAKE: Duration = Duration::from_mins(20);
 
 /// The files of one server, by name; `redis-server` is among them.
 pub type ServerFiles = Vec<(String, Arc<Vec<u8>>)>;

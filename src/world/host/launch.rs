@@ -9,7 +9,7 @@ const START: &str = include_str!("scripts/start.sh");
 const STOP: &str = include_str!("scripts/stop.sh");
 
 /// The script itself gives up after 15 seconds, more on a host where it cannot sleep for less than one.
-const START_LIMIT: Duration = Duration::from_secs(180);
+const START_LIMIT: Duration = Duration::from_mins(3);
 
 /// Starts the server and sees it listen. The error has the last lines of its log.
 pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String> {
@@ -39,7 +39,7 @@ pub async fn stop(
     let (port, wait) = (launch.port.to_string(), patience.as_secs().to_string());
     let args = [&launch.unit, &port, &wait, &launch.data, &launch.pid_file];
     let args = args.map(String::as_str);
-    run(shell, STOP, &args, patience + Duration::from_secs(60))
+    run(shell, STOP, &args, patience + Duration::from_mins(1))
         .await
         .map_err(|why| format!("the server on port {port} was not stopped: {why}"))
 }

@@ -5,7 +5,7 @@ done_with() { rm -f "$tarball"; }
 fail() { echo "$1" >&2; done_with; exit 1; }
 [ "$(sha256sum <"$tarball" | cut -d' ' -f1)" = "$sha" ] || fail "the tarball did not arrive whole"
 for t in make cc tar; do command -v $t >/dev/null 2>&1 || fail "there is no $t to build with"; done
-case $tarball in *.xz) open="xz -dc" ;; *.bz2) open="bzip2 -dc" ;; *.tar) open=cat ;; *) open="gzip -dc" ;; esac
+case $tarball in *.xz) open="xz -dc" ;; *.bz2) open="bzip2 -dc" ;; *.tar) open="cat" ;; *) open="gzip -dc" ;; esac
 top=$($open <"$tarball" | tar -tf - | head -n 1 | cut -d/ -f1)
 case $top in '' | . | ..) fail "the tarball has no folder of its own" ;; esac
 mkdir -p "$directory" && $open <"$tarball" | tar -xf - -C "$directory" || fail "it could not be unpacked"

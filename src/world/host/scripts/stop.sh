@@ -5,14 +5,13 @@ pid=$(listener "$port")
 if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user" >&2; exit 1; fi
 if [ -z "$pid" ] && [ -r "$pidfile" ]; then pid=$(head -n 1 "$pidfile" | tr -dc 0-9); if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi; fi
 if [ -n "$pid" ]; then
-  name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
-  case "$name $exe" in
-  *redis* | *valkey*) ;;
-  *)
+  name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) known=no
+  case "$name $(readlink "/proc/$pid/exe" 2>/dev/null)" in *redis* | *valkey*) known=yes ;; esac
+  if [ -d "$data" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(cd "$data" && pwd -P)" ]; then known=yes; fi
+  if [ $known = no ]; then
     if [ -n "$(sockets "$port")" ]; then echo "port $port is held by something else: $name" >&2; exit 1; fi
     pid= # an old pid file, and the number has gone to another process
-    ;;
-  esac
+  fi
 fi
 # Its unit, ours or the distribution's: only one whose main process it is, for a stray server may sit in the unit of sshd.
 if has_unit "$unit"; then systemctl stop --no-block "$unit"; fi
