@@ -9,16 +9,18 @@ use super::error::{SshError, SshErrorKind, words};
 use super::settings::{self, Target};
 use super::{hostkey, tunnel};
 use ssh2::{MethodType, Session};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (MaxStartups).
-const AT_ONCE: usize = 6;
-/// How often a connection is tried again that the host ended before the login.
-const TRIES: u32 = 4;
+const AT_ONCE: usize = 4;
+/// How long a host is tried again that ends connections before the login, where it is known to be an SSH server that is busy.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// The same where it has never been seen to be one.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// Hosts to go through at most, so that a configuration that refers to itself ends.
 const MOST_HOPS: usize = 8;
 
@@ -48,15 +50,21 @@ impl Context {
     }
 
     fn connect_at(&self, target: &Target, depth: usize) -> Result<Conn, SshError> {
-        let mut tries = 0;
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(50);
         loop {
-            tries += 1;
+            let patience = if self.gate.has_met(target) {
+                PATIENCE
+            } else {
+                LITTLE_PATIENCE
+            };
             match self.try_once(target, depth) {
-                Err(e) if e.kind == SshErrorKind::Handshake && tries < TRIES => {
-                    // The host may have too many logins pending: a little later, and not all at the same moment.
-                    std::thread::sleep(Duration::from_millis(
-                        50 * u64::from(tries * tries) + jitter_ms(),
-                    ));
+                // The host may have too many logins pending: a little later, and not all at the same moment.
+                Err(e)
+                    if e.kind == SshErrorKind::Handshake && began.elapsed() + pause < patience =>
+                {
+                    std::thread::sleep(pause + jitter());
+                    pause = (pause * 2).min(Duration::from_millis(800));
                 }
                 other => return other,
             }
@@ -149,6 +157,7 @@ impl Context {
         session
             .handshake()
             .map_err(|e| shake_failed(target, &e, began.elapsed()))?;
+        self.gate.meet(target);
         let Some((key, _)) = session.host_key() else {
             return Err(SshError::new(
                 SshErrorKind::Handshake,
@@ -272,16 +281,18 @@ fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1)
 }
 
-fn jitter_ms() -> u64 {
-    std::time::SystemTime::now()
+fn jitter() -> Duration {
+    let nanos = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |t| u64::from(t.subsec_nanos() / 1000 % 50))
+        .map_or(0, |t| t.subsec_nanos());
+    Duration::from_millis(u64::from(nanos / 1000 % 50))
 }
 
 /// Lets only so many connections to one host be made at once.
 #[derive(Default)]
 struct Gate {
     busy: Mutex<HashMap<(String, u16), usize>>,
+    met: Mutex<HashSet<(String, u16)>>,
     freed: Condvar,
 }
 
@@ -291,6 +302,15 @@ struct Turn<'a> {
 }
 
 impl Gate {
+    /// This host has shaken hands with us before.
+    fn has_met(&self, target: &Target) -> bool {
+        lock(&self.met).contains(&(target.host.clone(), target.port))
+    }
+
+    fn meet(&self, target: &Target) {
+        lock(&self.met).insert((target.host.clone(), target.port));
+    }
+
     fn enter(&self, host: &str, port: u16) -> Turn<'_> {
         let place = (host.to_owned(), port);
         let mut busy = lock(&self.busy);

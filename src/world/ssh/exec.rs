@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 /// How long a shell (and sudo) may take to start the command.
 pub(super) const START_TIME: Duration = Duration::from_secs(20);
-/// How long closing a channel, or stopping a command, may take.
+/// How long the host may take to open or close a channel when a command is over or given up: a frozen host does neither.
 const TIDY_TIME: Duration = Duration::from_secs(2);
+/// How long stopping a command may take on a host that still answers.
+const STOP_TIME: Duration = Duration::from_secs(6);
 const CHUNK: usize = 64 * 1024;
 /// The most that is kept of what precedes the command's own output.
 const PREFACE: usize = 64 * 1024;
@@ -318,7 +320,7 @@ impl<'a> Running<'a> {
         let request = Request {
             command: &script::stop(runs_as),
             stdin: &[],
-            limit: Limit::Total(TIDY_TIME),
+            limit: Limit::Total(STOP_TIME),
             cancel: &cancel,
             progress: &|_| {},
             last_resort: true,

@@ -38,22 +38,34 @@ pub struct Sshd {
 
 /// Ends a test that hangs.
 pub async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(seconds), work).await.expect("the test takes too long")
+    tokio::time::timeout(Duration::from_secs(seconds), work)
+        .await
+        .expect("the test takes too long")
 }
 
 pub fn run(command: &mut Command) {
     let out = command.stdin(Stdio::null()).output().unwrap();
-    assert!(out.status.success(), "{command:?}: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 impl Lab {
     /// With a user key in `key`, accepted by every sshd of this lab.
     pub fn new() -> Self {
-        let lab = Self { folder: tempfile::tempdir().unwrap() };
+        let lab = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
         lab.keygen("key", "ed25519", "");
         lab.authorize("key");
         lab.configure("");
@@ -67,7 +79,9 @@ impl Lab {
     pub fn keygen(&self, name: &str, kind: &str, passphrase: &str) -> PathBuf {
         let file = self.path(name);
         let mut command = Command::new("ssh-keygen");
-        command.args(["-q", "-t", kind, "-N", passphrase, "-C", name, "-f"]).arg(&file);
+        command
+            .args(["-q", "-t", kind, "-N", passphrase, "-C", name, "-f"])
+            .arg(&file);
         if kind == "rsa" {
             command.args(["-b", "2048"]);
         }
@@ -102,7 +116,11 @@ impl Lab {
     }
 
     pub fn options(&self) -> Options {
-        Options { ssh_config: Some(self.path("config")), accept_new_host_keys: true, ..Options::default() }
+        Options {
+            ssh_config: Some(self.path("config")),
+            accept_new_host_keys: true,
+            ..Options::default()
+        }
     }
 
     /// A host key of this lab and its public half (type and key).
@@ -123,7 +141,9 @@ impl Lab {
 
     pub fn sshd_with(&self, host_keys: &[&str], lines: &str) -> Sshd {
         // sshd insists on this folder where it runs as root.
-        if std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
+        if std::fs::metadata("/proc/self")
+            .is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0)
+        {
             std::fs::create_dir_all("/run/sshd").unwrap();
         }
         for _ in 0..5 {
@@ -131,7 +151,10 @@ impl Lab {
                 return sshd;
             }
         }
-        panic!("sshd does not start: {}", std::fs::read_to_string(self.path("log")).unwrap_or_default());
+        panic!(
+            "sshd does not start: {}",
+            std::fs::read_to_string(self.path("log")).unwrap_or_default()
+        );
     }
 
     /// An sshd on that port; `None` where it does not come up.
@@ -154,7 +177,10 @@ impl Lab {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut sshd = Sshd { process: Running(child), port };
+        let mut sshd = Sshd {
+            process: Running(child),
+            port,
+        };
         let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end && sshd.process.0.try_wait().unwrap().is_none() {
             if greets(port) {
@@ -170,14 +196,27 @@ fn greets(port: u16) -> bool {
     let Ok(mut socket) = TcpStream::connect(("127.0.0.1", port)) else {
         return false;
     };
-    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-    let mut banner = [0; 4];
-    socket.read_exact(&mut banner).is_ok() && &banner == b"SSH-"
+    socket
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .unwrap();
+    // The whole line: to leave something unread would reset the connection, and sshd would log that.
+    let mut banner = Vec::new();
+    while banner.last() != Some(&b'\n') {
+        let mut byte = [0];
+        if socket.read_exact(&mut byte).is_err() {
+            return false;
+        }
+        banner.push(byte[0]);
+    }
+    banner.starts_with(b"SSH-")
 }
 
 impl Sshd {
     pub fn settings(&self) -> SshSettings {
-        SshSettings { port: Some(self.port), ..SshSettings::default() }
+        SshSettings {
+            port: Some(self.port),
+            ..SshSettings::default()
+        }
     }
 
     /// The line of `known_hosts` for a host key as [`Lab::host_key`] returns it.
@@ -186,7 +225,9 @@ impl Sshd {
     }
 
     pub async fn log_in(&self, options: Options) -> Result<Arc<Host>, SshError> {
-        Ssh::new(options).host("node", &self.settings(), "127.0.0.1").await
+        Ssh::new(options)
+            .host("node", &self.settings(), "127.0.0.1")
+            .await
     }
 
     /// Ends it and the processes of its sessions: the host is gone from one moment to the next.
@@ -208,7 +249,11 @@ impl Sshd {
 pub fn children_of(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse::<u32>().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<u32>().ok())
+        else {
             continue;
         };
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
@@ -220,9 +265,19 @@ pub fn children_of(parent: u32) -> Vec<u32> {
     found
 }
 
+/// Waits until a file has something in it.
+pub async fn appears(file: &Path) {
+    while std::fs::metadata(file).map_or(true, |m| m.len() == 0) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// How a command is run for at most that many seconds.
 pub fn for_seconds(seconds: u64) -> Run {
-    Run { timeout: Duration::from_secs(seconds), ..Run::default() }
+    Run {
+        timeout: Duration::from_secs(seconds),
+        ..Run::default()
+    }
 }
 
 /// Answers questions from a list, and remembers them.
@@ -235,11 +290,17 @@ pub struct Scripted {
 
 impl Scripted {
     pub fn secrets(list: &[&'static str]) -> Arc<Self> {
-        Arc::new(Self { secrets: Mutex::new(list.iter().copied().collect()), ..Self::default() })
+        Arc::new(Self {
+            secrets: Mutex::new(list.iter().copied().collect()),
+            ..Self::default()
+        })
     }
 
     pub fn saying(yes: bool) -> Arc<Self> {
-        Arc::new(Self { yes, ..Self::default() })
+        Arc::new(Self {
+            yes,
+            ..Self::default()
+        })
     }
 
     pub fn asked(&self) -> Vec<String> {
@@ -255,14 +316,20 @@ impl Ask for Scripted {
 
     fn secret(&self, prompt: &str) -> Option<SecretString> {
         self.asked.lock().unwrap().push(prompt.to_owned());
-        self.secrets.lock().unwrap().pop_front().map(SecretString::from)
+        self.secrets
+            .lock()
+            .unwrap()
+            .pop_front()
+            .map(SecretString::from)
     }
 }
 
 /// Whether a file is there.
 pub fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }
