@@ -13,18 +13,33 @@ use crate::world::{World, inventory, supply};
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Result<Exit> {
     let operation = Setup {
         nodes: args.nodes.iter().map(|n| n.as_str().into()).collect(),
-        discard_data: args.discard_data.iter().map(|n| n.as_str().into()).collect(),
+        discard_data: args
+            .discard_data
+            .iter()
+            .map(|n| n.as_str().into())
+            .collect(),
     };
     known(world, operation.nodes.iter().chain(&operation.discard_data))?;
     let problems = inventory::check_names(&world.inventory).await;
     if !problems.is_empty() {
-        return Err(Error { problems, exit: Exit::Usage });
+        return Err(Error {
+            problems,
+            exit: Exit::Usage,
+        });
     }
-    let asked = Asked { yes: args.yes, dry_run: args.dry_run, verbose: global.verbose, concurrency: global.concurrency.into() };
+    let asked = Asked {
+        yes: args.yes,
+        dry_run: args.dry_run,
+        verbose: global.verbose,
+        concurrency: global.concurrency.into(),
+    };
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing => {
-            output::result(&format!("Nothing to do: `{}` is set up as its inventory says.", world.inventory.name));
+            output::result(&format!(
+                "Nothing to do: `{}` is set up as its inventory says.",
+                world.inventory.name
+            ));
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -38,33 +53,69 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
 }
 
 async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
-    let nodes: Vec<NodeName> =
-        world.inventory.nodes.iter().map(|n| n.name.clone()).filter(|n| operation.nodes.is_empty() || operation.nodes.contains(n)).collect();
-    let payload = supply::available(&world.inventory).await.map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+    let nodes: Vec<NodeName> = world
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| n.name.clone())
+        .filter(|n| operation.nodes.is_empty() || operation.nodes.contains(n))
+        .collect();
+    let payload = supply::available(&world.inventory)
+        .await
+        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.
     let (topology, hosts) = futures::future::join(world.observe(), world.facts(&nodes)).await;
-    plan::setup::plan(operation, &world.inventory, &topology, &hosts, &payload).map_err(output::plan::refused)
+    plan::setup::plan(operation, &world.inventory, &topology, &hosts, &payload)
+        .map_err(output::plan::refused)
 }
 
 fn known<'a>(world: &World, names: impl Iterator<Item = &'a NodeName>) -> Result<()> {
-    let all: Vec<&str> = world.inventory.nodes.iter().map(|n| n.name.0.as_str()).collect();
+    let all: Vec<&str> = world
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| n.name.0.as_str())
+        .collect();
     let problems: Vec<Problem> = names
         .filter(|n| world.inventory.get(n).is_none())
-        .map(|n| Problem::new(format!("the inventory has no node `{n}`")).hint(format!("its nodes are {}", all.join(", "))))
+        .map(|n| {
+            Problem::new(format!("the inventory has no node `{n}`"))
+                .hint(format!("its nodes are {}", all.join(", ")))
+        })
         .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Error { problems, exit: Exit::Usage }) }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Error {
+            problems,
+            exit: Exit::Usage,
+        })
+    }
 }
 
 /// What was proved, and what to type next.
 fn report(world: &World, finished: &operate::Finished, after: &Topology) -> String {
     let mut text = String::new();
-    let proof = finished.passed.iter().find(|p| matches!(p.step.action, Action::ProveWrite { .. }));
+    let proof = finished
+        .passed
+        .iter()
+        .find(|p| matches!(p.step.action, Action::ProveWrite { .. }));
     if let Some(primary) = after.primaries().next() {
-        let replicas = after.nodes.iter().filter(|n| n.upstream().is_some()).count();
-        text = format!("`{}` is set up: {} ({}) is the primary, with {replicas} replicas.\n", world.inventory.name, primary.name, primary.announced);
+        let replicas = after
+            .nodes
+            .iter()
+            .filter(|n| n.upstream().is_some())
+            .count();
+        text = format!(
+            "`{}` is set up: {} ({}) is the primary, with {replicas} replicas.\n",
+            world.inventory.name, primary.name, primary.announced
+        );
     }
     if let Some(proof) = proof {
-        text.push_str(&format!("  proved: {}, and writes are refused there\n", proof.seen.text));
+        text.push_str(&format!(
+            "  proved: {}, and writes are refused there\n",
+            proof.seen.text
+        ));
     }
     text.push_str("Look at it with: replctl status");
     text

@@ -12,23 +12,48 @@ use crate::world::World;
 
 /// Runs the command.
 pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
-    let topology = if args.no_ssh { world.observe_servers().await } else { world.observe().await };
+    let topology = if args.no_ssh {
+        world.observe_servers().await
+    } else {
+        world.observe().await
+    };
     forget_paid(&world.store, &topology);
     let found = findings::findings(&topology, &context(world));
-    let lags = if args.seconds { Some(world.lags(&topology).await) } else { None };
-    let seen = status::Seen { deployment: &world.inventory.name, topology: &topology, findings: &found, lags: lags.as_ref() };
+    let lags = if args.seconds {
+        Some(world.lags(&topology).await)
+    } else {
+        None
+    };
+    let seen = status::Seen {
+        deployment: &world.inventory.name,
+        topology: &topology,
+        findings: &found,
+        lags: lags.as_ref(),
+    };
     if args.json {
         output::result(&json::render(&seen));
     } else {
         output::result(&status::render(&seen, Options::of_stdout()));
     }
-    Ok(if findings::healthy(&found) { Exit::Done } else { Exit::Problems })
+    Ok(if findings::healthy(&found) {
+        Exit::Done
+    } else {
+        Exit::Problems
+    })
 }
 
 /// What the inventory and the journal say of the deployment.
 pub fn context(world: &World) -> Context {
-    let wanted = world.inventory.nodes.iter().map(|n| Wanted { name: n.name.clone(), follows: n.replicaof.clone(), priority: n.priority });
-    let debts = world.store.debts().into_iter().map(|d| Debt { node: d.node, address: d.address, since: d.since });
+    let wanted = world.inventory.nodes.iter().map(|n| Wanted {
+        name: n.name.clone(),
+        follows: n.replicaof.clone(),
+        priority: n.priority,
+    });
+    let debts = world.store.debts().into_iter().map(|d| Debt {
+        node: d.node,
+        address: d.address,
+        since: d.since,
+    });
     Context {
         deployment: world.inventory.name.clone(),
         wanted: wanted.collect(),
@@ -40,7 +65,15 @@ pub fn context(world: &World) -> Context {
 
 /// A node that is seen as a replica again owes nothing any more.
 fn forget_paid(store: &Store, topology: &Topology) {
-    let paid: Vec<NodeName> = topology.nodes.iter().filter(|n| n.upstream().is_some_and(|u| topology.at(&u.address).is_some())).map(|n| n.name.clone()).collect();
+    let paid: Vec<NodeName> = topology
+        .nodes
+        .iter()
+        .filter(|n| {
+            n.upstream()
+                .is_some_and(|u| topology.at(&u.address).is_some())
+        })
+        .map(|n| n.name.clone())
+        .collect();
     // It is only a note: where it cannot be written the debt is shown once more.
     let _ = store.forget(&paid);
 }

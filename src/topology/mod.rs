@@ -371,7 +371,9 @@ impl Node {
 impl Server {
     /// Keys in all databases.
     pub fn key_count(&self) -> u64 {
-        self.keys.values().fold(0, |sum, keys| sum.saturating_add(*keys))
+        self.keys
+            .values()
+            .fold(0, |sum, keys| sum.saturating_add(*keys))
     }
 }
 

@@ -130,8 +130,18 @@ impl World {
 
     /// How many seconds each replica is behind.
     pub async fn lags(&self, topology: &Topology) -> crate::topology::lag::Lags {
-        let way = Way { inventory: self.inventory.clone(), ssh: self.ssh.clone() };
-        super::chase::seconds(topology, &self.inventory, self.password.as_ref(), &way, self.concurrency).await
+        let way = Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        };
+        super::chase::seconds(
+            topology,
+            &self.inventory,
+            self.password.as_ref(),
+            &way,
+            self.concurrency,
+        )
+        .await
     }
 
     async fn persisted(&self) -> BTreeMap<NodeName, crate::topology::PersistedRole> {

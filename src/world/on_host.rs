@@ -21,14 +21,47 @@ use std::time::Duration;
 const STOP: Duration = Duration::from_secs(10);
 
 impl Shell for Host {
-    async fn run(&self, command: &str, stdin: Vec<u8>, root: bool, timeout: Duration) -> Result<Ran, String> {
-        let output = Self::run(self, command, Run { stdin, root, timeout }).await.map_err(|e| e.brief())?;
-        let status = if output.signal.is_some() { 128 } else { output.status };
-        Ok(Ran { status, stdout: output.stdout, stderr: output.stderr })
+    async fn run(
+        &self,
+        command: &str,
+        stdin: Vec<u8>,
+        root: bool,
+        timeout: Duration,
+    ) -> Result<Ran, String> {
+        let output = Self::run(
+            self,
+            command,
+            Run {
+                stdin,
+                root,
+                timeout,
+            },
+        )
+        .await
+        .map_err(|e| e.brief())?;
+        let status = if output.signal.is_some() {
+            128
+        } else {
+            output.status
+        };
+        Ok(Ran {
+            status,
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
     }
 
-    async fn upload(&self, data: Arc<Vec<u8>>, path: &str, mode: u32, root: bool, progress: Progress) -> Result<(), String> {
-        Self::upload(self, data, path, mode, root, progress).await.map_err(|e| e.brief())
+    async fn upload(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+    ) -> Result<(), String> {
+        Self::upload(self, data, path, mode, root, progress)
+            .await
+            .map_err(|e| e.brief())
     }
 
     fn can_root(&self) -> bool {
@@ -42,17 +75,33 @@ impl World {
         let looks = nodes.iter().map(|node| async move {
             let facts = async {
                 let host = self.host(node).await.map_err(|e| e.brief())?;
-                let spec = self.inventory.get(node).ok_or("it is not in the inventory")?;
+                let spec = self
+                    .inventory
+                    .get(node)
+                    .ok_or("it is not in the inventory")?;
                 host::facts(host.as_ref(), &self.inventory, spec).await
             };
             (node.clone(), facts.await)
         });
-        futures::stream::iter(looks).buffer_unordered(self.concurrency()).collect().await
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .collect()
+            .await
     }
 
-    pub(super) async fn act_on_host(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let spec = self.inventory.get(node).ok_or_else(|| Failure::none(format!("the inventory has no node `{node}`")))?;
-        let host = self.host(node).await.map_err(|e| Failure::none(e.brief()))?;
+    pub(super) async fn act_on_host(
+        &self,
+        node: &NodeName,
+        action: &Action,
+    ) -> Result<Seen, Failure> {
+        let spec = self
+            .inventory
+            .get(node)
+            .ok_or_else(|| Failure::none(format!("the inventory has no node `{node}`")))?;
+        let host = self
+            .host(node)
+            .await
+            .map_err(|e| Failure::none(e.brief()))?;
         let shell = host.as_ref();
         let launch = Launch::new(&self.inventory, spec);
         let done = if let Action::Host(step) = action {
@@ -68,12 +117,29 @@ impl World {
         done.map(seen).map_err(Failure::unknown)
     }
 
-    async fn setup_step(&self, shell: &Host, node: &NodeName, action: &HostAction) -> Result<String, String> {
-        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let total = if let HostAction::PutServer { server, .. } = action { server.bytes } else { 0 };
+    async fn setup_step(
+        &self,
+        shell: &Host,
+        node: &NodeName,
+        action: &HostAction,
+    ) -> Result<String, String> {
+        let screen = self
+            .screen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let total = if let HostAction::PutServer { server, .. } = action {
+            server.bytes
+        } else {
+            0
+        };
         let progress = move || -> Progress { watcher(screen.clone(), node.clone(), total) };
         let server = |wanted: &PayloadInfo| supply::files(&self.inventory, wanted);
-        let supplies = Supplies { password: self.password.as_ref(), server: &server, progress: &progress };
+        let supplies = Supplies {
+            password: self.password.as_ref(),
+            server: &server,
+            progress: &progress,
+        };
         host::act(shell, action, &supplies).await
     }
 }

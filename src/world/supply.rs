@@ -26,7 +26,9 @@ pub fn files(inventory: &Inventory, wanted: &PayloadInfo) -> Result<ServerFiles,
         let data = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         return Ok(vec![(payload::SERVER.to_owned(), Arc::new(data))]);
     }
-    let found = payload::servers().iter().find(|s| of_embedded(s).as_ref() == Some(wanted));
+    let found = payload::servers()
+        .iter()
+        .find(|s| of_embedded(s).as_ref() == Some(wanted));
     let server = found.ok_or("this replctl does not carry the server of the plan; plan again")?;
     let unpacked = server.files.iter().map(|f| {
         let data = payload::unpack(f).map_err(|e| e.to_string())?;
@@ -39,7 +41,11 @@ fn of_embedded(server: &payload::Embedded) -> Option<PayloadInfo> {
     let main = server.files.iter().find(|f| f.name == payload::SERVER)?;
     Some(PayloadInfo {
         arch: server.arch.to_owned(),
-        product: if server.engine == "valkey" { Product::Valkey } else { Product::Redis },
+        product: if server.engine == "valkey" {
+            Product::Valkey
+        } else {
+            Product::Redis
+        },
         version: version(server.version)?,
         sha256: main.sha256.to_owned(),
         bytes: server.files.iter().map(|f| f.size).sum(),
@@ -51,21 +57,38 @@ async fn of_binary(path: &Path) -> Result<PayloadInfo, String> {
     let shown = path.display();
     let data = {
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || std::fs::read(path)).await.map_err(|e| e.to_string())?
+        tokio::task::spawn_blocking(move || std::fs::read(path))
+            .await
+            .map_err(|e| e.to_string())?
     };
     let data = data.map_err(|e| format!("the server binary {shown} cannot be read: {e}"))?;
     let mut command = tokio::process::Command::new(path);
-    command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .arg("--version")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let ran = tokio::time::timeout(Duration::from_secs(5), command.output()).await;
-    let output = ran.map_err(|_| format!("{shown} --version does not end"))?.map_err(|e| format!("{shown} cannot be run: {e}"))?;
+    let output = ran
+        .map_err(|_| format!("{shown} --version does not end"))?
+        .map_err(|e| format!("{shown} cannot be run: {e}"))?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let version = text.split_whitespace().find_map(|w| version(w.strip_prefix("v=")?));
-    let product = if text.to_ascii_lowercase().contains("valkey") { Product::Valkey } else { Product::Redis };
+    let version = text
+        .split_whitespace()
+        .find_map(|w| version(w.strip_prefix("v=")?));
+    let product = if text.to_ascii_lowercase().contains("valkey") {
+        Product::Valkey
+    } else {
+        Product::Redis
+    };
     Ok(PayloadInfo {
-        arch: arch(&data).ok_or_else(|| format!("{shown} is no program for an architecture that is known here"))?.to_owned(),
+        arch: arch(&data)
+            .ok_or_else(|| format!("{shown} is no program for an architecture that is known here"))?
+            .to_owned(),
         product,
         version: version.ok_or_else(|| format!("{shown} --version does not say its version"))?,
-        sha256: Sha256::digest(&data).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+        sha256: Sha256::digest(&data)
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
         bytes: data.len() as u64,
     })
 }
@@ -84,7 +107,11 @@ fn arch(elf: &[u8]) -> Option<&'static str> {
 
 fn version(text: &str) -> Option<Version> {
     let mut parts = text.split('.').map(|p| p.parse::<u16>().ok());
-    Some(Version { major: parts.next()??, minor: parts.next()??, patch: parts.next().flatten().unwrap_or(0) })
+    Some(Version {
+        major: parts.next()??,
+        minor: parts.next()??,
+        patch: parts.next().flatten().unwrap_or(0),
+    })
 }
 
 #[cfg(test)]
@@ -94,16 +121,34 @@ mod tests {
 
     #[test]
     fn versions_and_architectures_are_read() {
-        assert_eq!(version("7.0.15").unwrap(), Version { major: 7, minor: 0, patch: 15 });
+        assert_eq!(
+            version("7.0.15").unwrap(),
+            Version {
+                major: 7,
+                minor: 0,
+                patch: 15
+            }
+        );
         assert_eq!(version("x"), None);
         assert_eq!(arch(b"#!/bin/sh"), None);
-        assert_eq!(arch(&std::fs::read("/proc/self/exe").unwrap()), Some(std::env::consts::ARCH));
+        assert_eq!(
+            arch(&std::fs::read("/proc/self/exe").unwrap()),
+            Some(std::env::consts::ARCH)
+        );
     }
 
     #[tokio::test]
     async fn a_given_binary_says_what_it_is() {
         let info = of_binary(Path::new("/usr/bin/redis-server")).await.unwrap();
-        assert!(info.version.major >= 6 && info.sha256.len() == 64, "{info:?}");
-        assert!(of_binary(Path::new("/bin/true")).await.unwrap_err().contains("does not say its version"));
+        assert!(
+            info.version.major >= 6 && info.sha256.len() == 64,
+            "{info:?}"
+        );
+        assert!(
+            of_binary(Path::new("/bin/true"))
+                .await
+                .unwrap_err()
+                .contains("does not say its version")
+        );
     }
 }

@@ -82,7 +82,9 @@ pub async fn await_in_sync(
                 syncs += u32::from(up.sync.is_some() && !syncing);
                 syncing = up.sync.is_some();
                 if syncs > MOST_SYNCS {
-                    return Err(Failure::none("its full resync fails and starts again, time after time; its log says why"));
+                    return Err(Failure::none(
+                        "its full resync fails and starts again, time after time; its log says why",
+                    ));
                 }
                 if syncing {
                     // Before the first byte its upstream makes the dump, and nothing is seen to move.
