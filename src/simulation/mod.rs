@@ -187,7 +187,7 @@ impl Case<'_> {
             return false;
         };
         assert!(matches!(outcome, Outcome::RolledBack { .. }));
-        let index = progress.started.last().unwrap().stage;
+        let index = progress.started.last().map_or(0, |at| at.stage);
         if self.plan.stages[..=index]
             .iter()
             .all(|s| matches!(s.mode, Mode::Atomic | Mode::Gate))
