@@ -246,7 +246,7 @@ fn read_answer(text: &str, host: &str) -> Result<Target, SshError> {
             "identityagent" => agent = Some(value.to_owned()),
             "userknownhostsfile" => user_known.extend(value.split_whitespace().map(str::to_owned)),
             "globalknownhostsfile" => {
-                global_known.extend(value.split_whitespace().map(str::to_owned))
+                global_known.extend(value.split_whitespace().map(str::to_owned));
             }
             "hashknownhosts" => target.hash_known_hosts = value == "yes",
             "stricthostkeychecking" => target.strict = matches!(value, "yes" | "true"),
@@ -373,9 +373,8 @@ fn expand(text: &str, target: &Target) -> PathBuf {
             Some('p') => out.push_str(&target.port.to_string()),
             Some('r') => out.push_str(&target.user),
             Some('u') => out.push_str(&std::env::var("USER").unwrap_or_default()),
-            Some('%') => out.push('%'),
+            Some('%') | None => out.push('%'),
             Some(other) => out.extend(['%', other]),
-            None => out.push('%'),
         }
     }
     match out.strip_prefix("~/") {

@@ -3,8 +3,7 @@
 //!
 //! By SFTP where the login may write there itself; by `cat` where it has to be root through sudo, or the host has no SFTP.
 
-use super::auth::is_broken;
-use super::conn::{Cancel, Conn, Stop, Until};
+use super::conn::{Cancel, Conn, Stop, Until, is_broken};
 use super::error::{SshError, SshErrorKind, words};
 use super::exec::Limit;
 use super::script::quote;
@@ -18,7 +17,7 @@ use std::time::Duration;
 /// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times slower.
 pub(super) const CHUNK: usize = 1 << 20;
 /// How long checking, moving and removing may take.
-const FINISH_TIME: Duration = Duration::from_secs(60);
+const FINISH_TIME: Duration = Duration::from_mins(1);
 /// How long SFTP may take to begin.
 const SFTP_TIME: Duration = Duration::from_secs(10);
 const REMOVE_TIME: Duration = Duration::from_secs(5);

@@ -1,5 +1,9 @@
 //! Connections through a host: to a real server on its loopback, and to another host.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation
+)]
 
 use super::sshd::{Lab, Running, free_port, within};
 use crate::inventory::SshSettings;
