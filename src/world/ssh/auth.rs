@@ -1,7 +1,7 @@
 //! Logging in: the agent's keys, key files, then passwords, each tried once; what was tried is told when nothing worked.
 
 use super::agent;
-use super::ask::{Answer, Questions};
+use super::ask::{Answer, Questions, Use};
 use super::conn::is_broken;
 use super::error::{SshError, SshErrorKind, words};
 use super::interactive::Prompter;
@@ -190,7 +190,7 @@ impl<'a> Login<'a> {
     }
 
     fn with_passphrase(&mut self, path: &Path) -> Result<bool, SshError> {
-        let shared = self.questions.passphrase(path);
+        let shared = self.questions.shared(Use::Key(path.to_owned()));
         let prompt = format!("Passphrase of {}", path.display());
         let mut refused: Option<Answer> = None;
         while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
@@ -231,13 +231,13 @@ impl<'a> Login<'a> {
     }
 
     fn by_password(&mut self, offers: &str) -> Result<bool, SshError> {
-        let prompt = format!("Password of {}", self.target.shown());
+        let shared = self.questions.shared(Use::Login(self.target.user.clone()));
+        let prompt = format!(
+            "Password of {} (for {} and the other hosts)",
+            self.target.user, self.target.host
+        );
         let mut refused: Option<Answer> = None;
-        while let Some(answer) =
-            self.questions
-                .login
-                .next(self.questions, &prompt, refused.as_ref())
-        {
+        while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
             let result = if offers.contains("password") {
                 self.session
                     .userauth_password(&self.target.user, answer.secret.expose_secret())
@@ -248,7 +248,7 @@ impl<'a> Login<'a> {
             };
             match result {
                 Ok(()) if self.session.authenticated() => {
-                    self.questions.login.proven(&answer);
+                    shared.proven(&answer);
                     return Ok(true);
                 }
                 Ok(()) => return Ok(false),

@@ -57,11 +57,14 @@ pub struct Jump {
 }
 
 impl Target {
-    /// The host in messages: `user@host`, with the port where it is not 22.
+    /// The host in messages, in a form that `ssh` takes: `user@host`, or `ssh://user@host:port` where the port is not 22.
     pub fn shown(&self) -> String {
         match self.port {
             22 => format!("{}@{}", self.user, self.host),
-            port => format!("{}@{} port {port}", self.user, self.host),
+            port if self.host.contains(':') => {
+                format!("ssh://{}@[{}]:{port}", self.user, self.host)
+            }
+            port => format!("ssh://{}@{}:{port}", self.user, self.host),
         }
     }
 }
