@@ -154,22 +154,7 @@ fn ask_openssh(
     settings: &SshSettings,
     host: &str,
 ) -> Result<Option<String>, SshError> {
-    let mut command = Command::new("ssh");
-    command.arg("-G");
-    if let Some(file) = &options.ssh_config {
-        command.arg("-F").arg(file);
-    }
-    if let Some(user) = &settings.user {
-        command.arg("-l").arg(user);
-    }
-    if let Some(port) = settings.port {
-        command.arg("-p").arg(port.to_string());
-    }
-    command.arg("--").arg(host);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let mut command = openssh(options, settings, host);
     let failed = |why: String| {
         SshError::new(
             SshErrorKind::Config,
@@ -212,6 +197,26 @@ fn ask_openssh(
     } else {
         Err(failed(text(err)))
     }
+}
+
+fn openssh(options: &Options, settings: &SshSettings, host: &str) -> Command {
+    let mut command = Command::new("ssh");
+    command.arg("-G");
+    if let Some(file) = &options.ssh_config {
+        command.arg("-F").arg(file);
+    }
+    if let Some(user) = &settings.user {
+        command.arg("-l").arg(user);
+    }
+    if let Some(port) = settings.port {
+        command.arg("-p").arg(port.to_string());
+    }
+    command.arg("--").arg(host);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }
 
 fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
