@@ -27,17 +27,21 @@ fn embed() -> Result<(), String> {
     let manifest = folder.join("manifest.toml");
     let code = if manifest.exists() {
         println!("cargo::rerun-if-changed=payload/manifest.toml");
-        let text = fs::read_to_string(&manifest).map_err(|e| format!("payload/manifest.toml cannot be read: {e}"))?;
+        let text = fs::read_to_string(&manifest)
+            .map_err(|e| format!("payload/manifest.toml cannot be read: {e}"))?;
         let (head, files) = parse(&text)?;
         table(&head, &files, &folder, &out)?
     } else {
         // cargo looks for the manifest by watching its folder; a path that does not exist would build everything anew each time.
         let _ = fs::create_dir(&folder);
         println!("cargo::rerun-if-changed=payload");
-        println!("cargo::warning=replctl is built without a server inside; for one, run `make server` and build again");
-        "pub static SERVERS: &[Embedded] = &[];\n".to_owned()
+        println!(
+            "cargo::warning=replctl is built without a server inside; for one, run `make server` and build again"
+        );
+        "static SERVERS: &[Embedded] = &[];\n".to_owned()
     };
-    fs::write(out.join("embedded.rs"), code).map_err(|e| format!("embedded.rs cannot be written: {e}"))
+    fs::write(out.join("embedded.rs"), code)
+        .map_err(|e| format!("embedded.rs cannot be written: {e}"))
 }
 
 /// Reads the manifest: `key = value` lines, then a `[[file]]` table for each file. It is our own script's output, so anything else is an error.
@@ -48,26 +52,47 @@ fn parse(text: &str) -> Result<(Table, Vec<Table>), String> {
         if line == "[[file]]" {
             files.push(Table::new());
         } else if let Some((key, value)) = line.split_once(" = ") {
-            files.last_mut().unwrap_or(&mut head).insert(key.to_owned(), value.trim_matches('"').to_owned());
+            files
+                .last_mut()
+                .unwrap_or(&mut head)
+                .insert(key.to_owned(), value.trim_matches('"').to_owned());
         } else if !line.is_empty() && !line.starts_with('#') {
-            return Err(format!("payload/manifest.toml:{number}: not a line that server/build.sh writes"));
+            return Err(format!(
+                "payload/manifest.toml:{number}: not a line that server/build.sh writes"
+            ));
         }
     }
     if field(&head, "format")? != "1" {
-        return Err("payload/manifest.toml has a format this build does not know: run `make server`".to_owned());
+        return Err(
+            "payload/manifest.toml has a format this build does not know: run `make server`"
+                .to_owned(),
+        );
     }
     Ok((head, files))
 }
 
 fn field<'a>(table: &'a Table, key: &str) -> Result<&'a str, String> {
-    table.get(key).map(String::as_str).ok_or_else(|| format!("payload/manifest.toml lacks `{key}`: run `make server`"))
+    table
+        .get(key)
+        .map(String::as_str)
+        .ok_or_else(|| format!("payload/manifest.toml lacks `{key}`: run `make server`"))
 }
 
 /// The Rust source of the table, one entry for each architecture, in the manifest's order.
 fn table(head: &Table, files: &[Table], folder: &Path, out: &Path) -> Result<String, String> {
     let packed: Vec<Result<PathBuf, String>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = files.iter().map(|file| scope.spawn(|| pack(file, folder, out))).collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("a compressor panicked".to_owned()))).collect()
+        let workers: Vec<_> = files
+            .iter()
+            .map(|file| scope.spawn(|| pack(file, folder, out)))
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|_| Err("a compressor panicked".to_owned()))
+            })
+            .collect()
     });
     let mut archs: Vec<&str> = Vec::new();
     let mut entries: BTreeMap<&str, String> = BTreeMap::new();
@@ -78,14 +103,17 @@ fn table(head: &Table, files: &[Table], folder: &Path, out: &Path) -> Result<Str
         }
         let _ = writeln!(
             entries.entry(arch).or_default(),
-            "        File {{ name: {:?}, sha256: {:?}, size: {}, packed: include_bytes!({:?}) }},",
+            "        File {{ name: {:?}, sha256: {:?}, size: {}, packed: include_bytes!({}) }},",
             field(file, "name")?,
             field(file, "sha256")?,
-            field(file, "size")?.parse::<u64>().map_err(|_| "payload/manifest.toml: a size is no number")?,
-            packed?,
+            field(file, "size")?
+                .parse::<u64>()
+                .map_err(|_| "payload/manifest.toml: a size is no number")?,
+            literal(&packed?)?,
         );
     }
-    let mut code = "pub static SERVERS: &[Embedded] = &[\n".to_owned();
+    let mut code =
+        "#[allow(clippy::unreadable_literal)]\nstatic SERVERS: &[Embedded] = &[\n".to_owned();
     for arch in archs {
         let _ = writeln!(
             code,
@@ -104,24 +132,39 @@ fn table(head: &Table, files: &[Table], folder: &Path, out: &Path) -> Result<Str
     Ok(code)
 }
 
-/// Compresses one file into OUT_DIR under its checksum, unless that was done before, and returns the path.
+/// The path as a Rust string literal.
+fn literal(path: &Path) -> Result<String, String> {
+    path.to_str()
+        .map(|path| format!("{path:?}"))
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Compresses one file into `OUT_DIR` under its checksum, unless that was done before, and returns the path.
 fn pack(file: &Table, folder: &Path, out: &Path) -> Result<PathBuf, String> {
     let path = field(file, "path")?;
     let sum = field(file, "sha256")?;
-    let bytes = fs::read(folder.join(path)).map_err(|e| format!("payload/{path} cannot be read ({e}): run `make server`"))?;
-    let found: String = Sha256::digest(&bytes).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let bytes = fs::read(folder.join(path))
+        .map_err(|e| format!("payload/{path} cannot be read ({e}): run `make server`"))?;
+    let found: String = Sha256::digest(&bytes)
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
     if found != sum {
-        return Err(format!("payload/{path} is not the file that payload/manifest.toml describes: run `make server`"));
+        return Err(format!(
+            "payload/{path} is not the file that payload/manifest.toml describes: run `make server`"
+        ));
     }
     let packed = out.join(format!("{sum}.zst"));
     if !packed.exists() {
-        let data = zstd::bulk::compress(&bytes, LEVEL).map_err(|e| format!("payload/{path} cannot be compressed: {e}"))?;
+        let data = zstd::bulk::compress(&bytes, LEVEL)
+            .map_err(|e| format!("payload/{path} cannot be compressed: {e}"))?;
         // Never a half-written file under the final name.
         let unfinished = out.join(format!("{sum}.new"));
-        fs::write(&unfinished, data).and_then(|()| fs::rename(&unfinished, &packed)).map_err(|e| format!("{} cannot be written: {e}", packed.display()))?;
+        fs::write(&unfinished, data)
+            .and_then(|()| fs::rename(&unfinished, &packed))
+            .map_err(|e| format!("{} cannot be written: {e}", packed.display()))?;
     }
     Ok(packed)
 }

@@ -23,7 +23,11 @@ pub fn run(args: &cli::Server) -> Result<()> {
     if let Some(directory) = &args.extract {
         let arch = args.arch.as_deref().unwrap_or(std::env::consts::ARCH);
         let text = extract(payload::server_for(arch)?, directory)?;
-        output::result(&if args.json { json(&text)? } else { text.human() });
+        output::result(&if args.json {
+            json(&text)?
+        } else {
+            text.human()
+        });
         return Ok(());
     }
     let servers = payload::servers();
@@ -31,12 +35,20 @@ pub fn run(args: &cli::Server) -> Result<()> {
         payload::server_for(std::env::consts::ARCH)?;
         return Ok(());
     };
-    output::result(&if args.json { json(&Report::of(first, servers))? } else { human(first, servers) });
+    output::result(&if args.json {
+        json(&Report::of(first, servers))?
+    } else {
+        human(first, servers)
+    });
     Ok(())
 }
 
 fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| Problem::new("the result cannot be written as JSON").cause(e).exit(Exit::Failed))
+    serde_json::to_string_pretty(value).map_err(|e| {
+        Problem::new("the result cannot be written as JSON")
+            .cause(e)
+            .exit(Exit::Failed)
+    })
 }
 
 /// The JSON of `replctl server`.
@@ -70,7 +82,12 @@ struct FileReport {
 
 impl Report {
     fn of(first: &Embedded, servers: &[Embedded]) -> Self {
-        let file = |file: &payload::File| FileReport { name: file.name, sha256: file.sha256, size: file.size, compressed: file.compressed() };
+        let file = |file: &payload::File| FileReport {
+            name: file.name,
+            sha256: file.sha256,
+            size: file.size,
+            compressed: file.compressed(),
+        };
         Self {
             format: 1,
             engine: first.engine,
@@ -79,23 +96,52 @@ impl Report {
             origin: first.origin,
             licence: first.licence,
             patched: first.patched,
-            fixes: first.fixes.split(' ').filter(|word| word.starts_with("CVE-")).collect(),
+            fixes: first
+                .fixes
+                .split(' ')
+                .filter(|word| word.starts_with("CVE-"))
+                .collect(),
             links: payload::LINKS,
-            servers: servers.iter().map(|server| Architecture { arch: server.arch, files: server.files.iter().map(file).collect() }).collect(),
+            servers: servers
+                .iter()
+                .map(|server| Architecture {
+                    arch: server.arch,
+                    files: server.files.iter().map(file).collect(),
+                })
+                .collect(),
         }
     }
 }
 
 fn human(first: &Embedded, servers: &[Embedded]) -> String {
-    let mut text = format!("{} {}, from the {}\n", first.engine, first.version, first.origin);
-    let fixes = first.fixes.split(' ').filter(|word| word.starts_with("CVE-")).count();
-    let _ = match (first.patched, fixes) {
-        (false, _) => writeln!(text, "security fixes: {}", first.fixes),
-        (true, 0) => writeln!(text, "security fixes: {}", first.fixes),
-        (true, _) => writeln!(text, "security fixes: {fixes} named by the package, the latest {}", first.fixes.rsplit(' ').next().unwrap_or_default()),
+    let mut text = format!(
+        "{} {}, from the {}\n",
+        first.engine, first.version, first.origin
+    );
+    let fixes = first
+        .fixes
+        .split(' ')
+        .filter(|word| word.starts_with("CVE-"))
+        .count();
+    let _ = if first.patched && fixes > 0 {
+        writeln!(
+            text,
+            "security fixes: {fixes} named by the package, the latest {}",
+            first.fixes.rsplit(' ').next().unwrap_or_default()
+        )
+    } else {
+        writeln!(text, "security fixes: {}", first.fixes)
     };
-    let _ = writeln!(text, "licence: {} (all texts: replctl server --licence)\n", first.licence);
-    let _ = writeln!(text, "{:<8}  {:<13} {:>9} {:>9}  sha256", "arch", "file", "size", "packed");
+    let _ = writeln!(
+        text,
+        "licence: {} (all texts: replctl server --licence)\n",
+        first.licence
+    );
+    let _ = writeln!(
+        text,
+        "{:<8}  {:<13} {:>9} {:>9}  sha256",
+        "arch", "file", "size", "packed"
+    );
     let mut total = 0;
     for server in servers {
         for file in server.files {
@@ -111,14 +157,24 @@ fn human(first: &Embedded, servers: &[Embedded]) -> String {
             );
         }
     }
-    let _ = write!(text, "\n{} in all inside replctl; {} are other names of {}", size(total), payload::LINKS.join(", "), payload::SERVER);
+    let _ = write!(
+        text,
+        "\n{} in all inside replctl; {} are other names of {}",
+        size(total),
+        payload::LINKS.join(", "),
+        payload::SERVER
+    );
     text
 }
 
 /// Bytes for people, in KiB or MiB.
 fn size(bytes: u64) -> String {
     let kib = bytes.div_ceil(1024);
-    if kib < 1024 { format!("{kib} KiB") } else { format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024) }
+    if kib < 1024 {
+        format!("{kib} KiB")
+    } else {
+        format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024)
+    }
 }
 
 /// What `--extract` wrote.
@@ -132,7 +188,12 @@ struct Extracted {
 
 impl Extracted {
     fn human(&self) -> String {
-        format!("wrote {} ({}) to {}", self.files.join(", "), self.arch, output::escape(&self.directory.display().to_string()))
+        format!(
+            "wrote {} ({}) to {}",
+            self.files.join(", "),
+            self.arch,
+            output::escape(&self.directory.display().to_string())
+        )
     }
 }
 
@@ -142,7 +203,11 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
     for file in server.files {
         let bytes = payload::unpack(file)?;
         put(directory, file.name, |path| {
-            let mut target = fs::OpenOptions::new().write(true).create_new(true).mode(0o755).open(path)?;
+            let mut target = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o755)
+                .open(path)?;
             target.write_all(&bytes)?;
             // Whatever the umask took away.
             target.set_permissions(fs::Permissions::from_mode(0o755))
@@ -153,24 +218,38 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
         put(directory, link, |path| symlink(payload::SERVER, path))?;
         files.push(link);
     }
-    Ok(Extracted { format: 1, arch: server.arch, directory: directory.to_owned(), files })
-}
-
-/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not written over.
-fn put(directory: &Path, name: &str, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
-    let unfinished = directory.join(format!(".{name}.{}", std::process::id()));
-    let path = directory.join(name);
-    make(&unfinished).and_then(|()| fs::rename(&unfinished, &path)).map_err(|e| {
-        let _ = fs::remove_file(&unfinished);
-        cannot_write(&path, &e)
+    Ok(Extracted {
+        format: 1,
+        arch: server.arch,
+        directory: directory.to_owned(),
+        files,
     })
 }
 
+/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not written over.
+fn put(
+    directory: &Path,
+    name: &str,
+    make: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<()> {
+    let unfinished = directory.join(format!(".{name}.{}", std::process::id()));
+    let path = directory.join(name);
+    make(&unfinished)
+        .and_then(|()| fs::rename(&unfinished, &path))
+        .map_err(|e| {
+            let _ = fs::remove_file(&unfinished);
+            cannot_write(&path, &e)
+        })
+}
+
 fn cannot_write(path: &Path, error: &std::io::Error) -> crate::error::Error {
-    Problem::new(format!("`{}` cannot be written", output::escape(&path.display().to_string())))
-        .cause(error)
-        .hint("replctl server --extract ./server")
-        .exit(Exit::Failed)
+    Problem::new(format!(
+        "`{}` cannot be written",
+        output::escape(&path.display().to_string())
+    ))
+    .cause(error)
+    .hint("replctl server --extract ./server")
+    .exit(Exit::Failed)
 }
 
 #[cfg(test)]

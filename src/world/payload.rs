@@ -64,7 +64,8 @@ pub fn server_for(arch: &str) -> Result<&'static Embedded> {
         return Ok(found);
     }
     let problem = if servers().is_empty() {
-        Problem::new("this replctl was built without a server inside").hint("make server && cargo build --release")
+        Problem::new("this replctl was built without a server inside")
+            .hint("make server && cargo build --release")
     } else {
         let others: Vec<&str> = servers().iter().map(|server| server.arch).collect();
         Problem::new(format!("this replctl carries no server for `{}`, only for {}", crate::output::escape(arch), others.join(" and ")))
@@ -79,17 +80,28 @@ pub fn server_for(arch: &str) -> Result<&'static Embedded> {
 /// The replctl binary is damaged: exit code 1.
 pub fn unpack(file: &File) -> Result<Vec<u8>> {
     let damaged = |cause: String| {
-        Problem::new(format!("the embedded `{}` is damaged", file.name)).cause(cause).hint("install replctl again").exit(Exit::Failed)
+        Problem::new(format!("the embedded `{}` is damaged", file.name))
+            .cause(cause)
+            .hint("install replctl again")
+            .exit(Exit::Failed)
     };
-    let mut decoder = ruzstd::decoding::StreamingDecoder::new(file.packed).map_err(|e| damaged(e.to_string()))?;
+    let mut decoder =
+        ruzstd::decoding::StreamingDecoder::new(file.packed).map_err(|e| damaged(e.to_string()))?;
     let mut bytes = Vec::with_capacity(usize::try_from(file.size).unwrap_or(0));
     // One byte more than expected is enough to know that it is too many.
-    decoder.by_ref().take(file.size + 1).read_to_end(&mut bytes).map_err(|e| damaged(e.to_string()))?;
+    decoder
+        .by_ref()
+        .take(file.size + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| damaged(e.to_string()))?;
     let found = hex(&Sha256::digest(&bytes));
     if found == file.sha256 {
         Ok(bytes)
     } else {
-        Err(damaged(format!("its sha256 is {found}, not {}", file.sha256)))
+        Err(damaged(format!(
+            "its sha256 is {found}, not {}",
+            file.sha256
+        )))
     }
 }
 
@@ -102,15 +114,21 @@ impl File {
 
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("File").field("name", &self.name).field("sha256", &self.sha256).field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("File")
+            .field("name", &self.name)
+            .field("sha256", &self.sha256)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -119,8 +137,14 @@ mod tests {
     use super::*;
 
     fn file(content: &[u8], sha256_of: &[u8], size: u64) -> File {
-        let packed = ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest);
-        File { name: "redis-server", sha256: hex(&Sha256::digest(sha256_of)).leak(), size, packed: packed.leak() }
+        let packed =
+            ruzstd::encoding::compress_to_vec(content, ruzstd::encoding::CompressionLevel::Fastest);
+        File {
+            name: "redis-server",
+            sha256: hex(&Sha256::digest(sha256_of)).leak(),
+            size,
+            packed: packed.leak(),
+        }
     }
 
     #[test]
@@ -133,19 +157,28 @@ mod tests {
     fn another_content_is_refused() {
         let error = unpack(&file(b"evil", b"good", 4)).unwrap_err();
         assert_eq!(error.exit, Exit::Failed);
-        assert!(error.to_string().contains("the embedded `redis-server` is damaged"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("the embedded `redis-server` is damaged"),
+            "{error}"
+        );
     }
 
     #[test]
     fn more_than_announced_is_not_read() {
-        assert!(unpack(&file(&[7; 1 << 20], &[7; 1 << 20], 100)).is_err());
+        let much = vec![7; 1 << 20];
+        assert!(unpack(&file(&much, &much, 100)).is_err());
     }
 
     #[test]
     fn broken_frames_are_errors() {
         let good = file(b"some content", b"some content", 12);
         for cut in 0..good.packed.len() {
-            let broken = File { packed: &good.packed[..cut], ..good };
+            let broken = File {
+                packed: &good.packed[..cut],
+                ..good
+            };
             assert!(unpack(&broken).is_err(), "cut at {cut}");
         }
     }
@@ -153,7 +186,12 @@ mod tests {
     #[test]
     fn every_embedded_file_unpacks_to_its_checksum() {
         for file in servers().iter().flat_map(|server| server.files) {
-            assert_eq!(unpack(file).unwrap().len() as u64, file.size, "{}", file.name);
+            assert_eq!(
+                unpack(file).unwrap().len() as u64,
+                file.size,
+                "{}",
+                file.name
+            );
         }
     }
 
@@ -161,7 +199,14 @@ mod tests {
     fn an_unknown_architecture_is_named() {
         let error = server_for("vax\u{1b}[2J").unwrap_err();
         assert_eq!(error.exit, Exit::Failed);
-        assert!(error.problems[0].hint.as_deref().unwrap().contains("make server"), "{error}");
+        assert!(
+            error.problems[0]
+                .hint
+                .as_deref()
+                .unwrap()
+                .contains("make server"),
+            "{error}"
+        );
         assert!(!error.to_string().contains('\u{1b}'));
     }
 }
