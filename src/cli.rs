@@ -33,7 +33,7 @@ pub struct Global {
     /// The inventory file [default: ./inventory.toml, then replctl/inventory.toml in the configuration folder]
     #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", value_hint = clap::ValueHint::FilePath)]
     pub inventory: Option<PathBuf>,
-    /// Write the key of a host that is not in known_hosts yet, without asking
+    /// Write the key of a host that is not known yet, without asking
     #[arg(long, global = true)]
     pub accept_new_host_keys: bool,
     /// How many hosts are worked on at once
@@ -130,6 +130,7 @@ pub struct Status {
 
 /// `promote`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Promote {
     /// The node to make primary
     #[arg(value_name = "NODE", add = clap_complete::ArgValueCandidates::new(crate::commands::completions::promotable))]

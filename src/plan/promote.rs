@@ -6,7 +6,7 @@
 
 use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{failover, preflight};
-use crate::topology::{Address, Link, Node, NodeName, Product, Server, Topology, Version};
+use crate::topology::{Link, Node, NodeName, Product, Server, Topology, Version};
 use std::collections::BTreeMap;
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
@@ -61,7 +61,7 @@ pub fn plan(
             plan.stages = hand_over(target, old, topology);
         }
         Case::FailOver { old } => {
-            failover::plan(operation, target, old, topology, access, &mut plan)?
+            failover::plan(operation, target, old, topology, access, &mut plan)?;
         }
     }
     plan.stages.retain(|s| !s.steps.is_empty());

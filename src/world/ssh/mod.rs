@@ -26,7 +26,6 @@ mod worker;
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
 pub use host::{Host, Run};
-pub use output::Output;
 
 use crate::inventory::SshSettings;
 use connect::Context;
