@@ -248,7 +248,9 @@ impl fmt::Display for HostAction {
                     server.version, server.arch
                 )
             }
-            Self::RemoveServer { path, .. } => write!(f, "remove {path}"),
+            Self::RemoveServer { path, .. } | Self::RemoveConfig { path } => {
+                write!(f, "remove {path}")
+            }
             Self::InstallPackage {
                 name: Some(name), ..
             } => write!(f, "install the package {name}"),
@@ -261,7 +263,6 @@ impl fmt::Display for HostAction {
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
             Self::RemoveLink { link } => write!(f, "remove the link {link}"),
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
-            Self::RemoveConfig { path } => write!(f, "remove {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
             Self::ProtectConfig { path, owner } => {
                 write!(f, "make {path} readable by {owner} alone")
