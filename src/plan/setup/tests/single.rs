@@ -1,6 +1,7 @@
 //! Single cases of `setup`: what is in the plan, what is refused, and in which words.
 
-use super::stage::{Begin, NAMES, Stage, config_file};
+use super::begin::Begin;
+use super::stage::{NAMES, Stage, config_file};
 use crate::config::server::Stamp;
 use crate::plan::facts::Listener;
 use crate::plan::host::HostAction;
