@@ -6,7 +6,7 @@
 
 use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{failover, preflight};
-use crate::topology::{Address, Link, Node, NodeName, Product, Server, Topology, Version};
+use crate::topology::{Link, Node, NodeName, Product, Server, Topology, Version};
 use std::collections::BTreeMap;
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
 const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync.
-const DRAIN_OTHERS_MS: u64 = 500;
+/// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
+const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 const VERIFY_MS: u64 = 500;
 /// How long replicas may take to come near before the fence, ms.
@@ -61,7 +61,7 @@ pub fn plan(
             plan.stages = hand_over(target, old, topology);
         }
         Case::FailOver { old } => {
-            failover::plan(operation, target, old, topology, access, &mut plan)?
+            failover::plan(operation, target, old, topology, access, &mut plan)?;
         }
     }
     plan.stages.retain(|s| !s.steps.is_empty());
@@ -103,7 +103,7 @@ fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, V
     match others[..] {
         [] => match walk(target, topology) {
             Root::Down(old) => Ok(Case::FailOver { old: Some(old) }),
-            Root::Stranger(_) => Ok(Case::FailOver { old: None }),
+            Root::Stranger => Ok(Case::FailOver { old: None }),
             Root::Loop => Err(vec![Refusal::new(
                 format!("`{name}` is part of a loop of replicas, and there is no primary"),
                 "an operation may have stopped half-way: replctl resume",
@@ -112,7 +112,7 @@ fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, V
         },
         [old] => match walk(target, topology) {
             Root::Primary(root) if root.name == old.name => Ok(Case::HandOver { old }),
-            Root::Primary(_) | Root::Down(_) | Root::Stranger(_) | Root::Loop => {
+            Root::Primary(_) | Root::Down(_) | Root::Stranger | Root::Loop => {
                 Err(vec![stray(target, old)])
             }
         },
@@ -147,7 +147,7 @@ pub(super) enum Root<'a> {
     /// At a node of the deployment that does not answer.
     Down(&'a Node),
     /// At an address that is no node of the deployment.
-    Stranger(&'a Address),
+    Stranger,
     /// Nowhere.
     Loop,
 }
@@ -163,7 +163,7 @@ pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
             return Root::Primary(at);
         };
         let Some(next) = topology.at(&upstream.address) else {
-            return Root::Stranger(&upstream.address);
+            return Root::Stranger;
         };
         at = next;
     }
@@ -341,7 +341,7 @@ pub(super) fn loose<'a>(
             return true;
         }
         match walk(n, topology) {
-            Root::Loop | Root::Stranger(_) | Root::Down(_) => passes_not(n, target, topology),
+            Root::Loop | Root::Stranger | Root::Down(_) => passes_not(n, target, topology),
             Root::Primary(_) => false,
         }
     })
