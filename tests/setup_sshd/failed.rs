@@ -71,14 +71,13 @@ fn killed_at_every_journal_line_and_resumed() {
             "it failed at line {line}: {ran}"
         );
         deaths += 1;
-        if line % 8 == 3 {
-            bench
-                .run(&["setup", "--yes"])
-                .code(3)
-                .says("stopped half-way")
-                .says("replctl resume");
+        // Half a setup is gone on with by `resume`, and by another `setup` as well.
+        if line % 4 == 3 {
+            bench.run(&["setup", "--yes"]).ok();
+            bench.run(&["resume"]).ok().says("Nothing to do");
+        } else {
+            bench.run(&["resume", "--yes"]).ok();
         }
-        bench.run(&["resume", "--yes"]).ok();
         bench.in_sync(0);
         bench.run(&["setup", "--yes"]).ok().says("Nothing to do");
         bench.strip();
