@@ -39,6 +39,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { warned } => {
             let name = &world.inventory.name;
+            if let Some(earlier) = world.store.unfinished() {
+                // What it set up holds; what it wanted to prove at its end was not proved.
+                output::note(&format!(
+                    "`{0}` was cut short; for its proof: replctl resume {0}",
+                    earlier.id
+                ));
+            }
             output::result(&if warned {
                 format!("Nothing to do for `{name}` but what the warnings say.")
             } else {
