@@ -183,12 +183,11 @@ fn killed_at_every_journal_line_and_resumed() {
         let mut command = operator.command(&["promote", name, "--yes"]);
         command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
         let ran = support::process::run(&mut command, Duration::from_secs(60));
-        if ran.status.code() == Some(0) {
+        if ran.code == Some(0) {
             break;
         }
         assert_eq!(
-            ran.status.code(),
-            None,
+            ran.code, None,
             "it was not killed but failed at line {line}: {}",
             ran.stderr
         );
@@ -234,7 +233,7 @@ fn killed_and_rolled_back_keeps_the_old_primary() {
         command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
         support::process::run(&mut command, Duration::from_secs(60));
         let ran = operator.run(&["rollback", "--yes"]);
-        if ran.status.code() == Some(0) {
+        if ran.code == Some(0) {
             back += 1;
             deployment.assert_primary(0);
         } else {

@@ -5,6 +5,8 @@
 pub mod action;
 pub mod facts;
 pub mod failover;
+mod gather;
+mod hand_over;
 pub mod host;
 pub mod preflight;
 pub mod promote;
