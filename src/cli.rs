@@ -1,6 +1,11 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
+pub mod after;
+
+use crate::commands::completions::{every_node, promotable, unfinished};
+use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::ArgValueCandidates as Candidates;
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -8,7 +13,7 @@ use std::path::PathBuf;
 /// From an inventory of hosts reached by SSH, replctl sets up one primary with its replicas, shows replication as it really is, and changes the primary
 /// without losing an acknowledged write. It looks first, shows the plan, proves the result, and leaves a journal it can resume from.
 #[derive(Debug, Parser)]
-#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, after_help = main_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -18,22 +23,13 @@ pub struct Cli {
     pub global: Global,
 }
 
-const EXIT_CODES: &str = "Exit codes:
-  0    done, or healthy
-  1    failed; nothing was changed, or all was put back
-  2    the command line or the inventory is wrong
-  3    refused; nothing was touched
-  4    status found problems
-  5    stopped half-way; go on with `replctl resume`
-  130  interrupted";
-
 /// Options every command takes.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The inventory file [default: ./inventory.toml, then replctl/inventory.toml in the configuration folder]
-    #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", value_hint = clap::ValueHint::FilePath)]
+    #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     pub inventory: Option<PathBuf>,
-    /// Write the key of a host that is not in known_hosts yet, without asking
+    /// Accept the key of a host that is not in `known_hosts` yet and add it there, without asking
     #[arg(long, global = true)]
     pub accept_new_host_keys: bool,
     /// How many hosts are worked on at once
@@ -48,23 +44,49 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Write an inventory from the nodes given, or by asking
+    ///
+    /// Writes the inventory, and a generated password into a file of mode 0600 beside it. It contacts no host and overwrites nothing.
+    #[command(after_help = example_help("init"))]
     Init(Init),
     /// Take bare hosts to a running, verified deployment
-    #[command(visible_alias = "deploy")]
+    ///
+    /// Looks at every host, shows what is missing, and asks. Then, hosts side by side: the server program, its user, directories, configuration and
+    /// service; then the replication, proved by a write that is read on every replica. Run again, it does what is missing and nothing else. It never
+    /// re-wires a deployment that runs: after a promotion the live roles win. A node that holds keys of its own is refused, unless --discard-data names it.
+    #[command(visible_alias = "deploy", after_help = example_help("setup"))]
     Setup(Setup),
     /// Show replication as it is, and what is wrong with it
+    ///
+    /// One look at every node at once, each for a bounded time: a node that does not answer is a line with its reason. Changes nothing. Below the tree
+    /// stands what is wrong, with commands to paste. The exit status is 0 if nothing needs doing, else 4.
+    #[command(after_help = example_help("status"))]
     Status(Status),
     /// Make NODE the primary, without losing an acknowledged write
+    ///
+    /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles;
+    /// if that cannot be proved, all is put back. Where the primary is lost, it is stopped first if its host answers, NODE is refused if another replica
+    /// has more, and what may be lost is said before anything is done. Ends with the proof: offsets, how long writes stood still, how each node re-attached.
+    #[command(after_help = example_help("promote"))]
     Promote(Promote),
     /// Go on with an operation that stopped half-way
+    ///
+    /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,
+    /// the interrupted step is next.
+    #[command(after_help = example_help("resume"))]
     Resume(Resume),
     /// Put back an operation that stopped half-way, where it can still be undone
+    ///
+    /// Undoes the stage that was interrupted. Stages that were finished stay as they are. Past an irreversible step it refuses, and `replctl resume` is
+    /// the way on.
+    #[command(after_help = example_help("rollback"))]
     Rollback(Resume),
     /// Show the server that replctl carries inside itself
+    #[command(after_help = example_help("server"))]
     Server(Server),
     /// Print a completion script
     ///
-    /// For example, in ~/.bashrc: source <(replctl completions bash). Node names are completed from the inventory, without any network.
+    /// The script asks replctl for the candidates, node names among them: those come from the inventory, without any network.
+    #[command(after_help = example_help("completions"))]
     Completions(Completions),
     /// Write the man pages into a folder
     #[command(hide = true)]
@@ -101,7 +123,7 @@ pub struct Init {
 #[derive(Debug, Args)]
 pub struct Setup {
     /// Only these nodes
-    #[arg(value_name = "NODE")]
+    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub nodes: Vec<String>,
     /// Show the plan and change nothing
     #[arg(short = 'n', long)]
@@ -110,7 +132,7 @@ pub struct Setup {
     #[arg(short, long)]
     pub yes: bool,
     /// Replace the keys this node holds by those of the primary (repeatable)
-    #[arg(long, value_name = "NODE")]
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
 }
 
@@ -130,9 +152,10 @@ pub struct Status {
 
 /// `promote`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Promote {
     /// The node to make primary
-    #[arg(value_name = "NODE", add = clap_complete::ArgValueCandidates::new(crate::commands::completions::promotable))]
+    #[arg(value_name = "NODE", add = Candidates::new(promotable))]
     pub node: String,
     /// Show the plan and change nothing
     #[arg(short = 'n', long)]
@@ -168,7 +191,7 @@ pub enum Ignore {
 #[derive(Debug, Args)]
 pub struct Resume {
     /// The operation's id [default: the one that is unfinished]
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", add = Candidates::new(unfinished))]
     pub id: Option<String>,
     /// Do not ask
     #[arg(short, long)]

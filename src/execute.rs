@@ -110,15 +110,26 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
 
     /// Puts back the interrupted stage, where it can be; the reason where it cannot.
     pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
-        let Some((index, stage)) = self.interrupted(progress) else {
-            return Err("no step of it was begun".to_owned());
-        };
-        if past_return(stage, index, progress, now) {
+        let passed = self
+            .plan
+            .stages
+            .iter()
+            .enumerate()
+            .find(|(index, stage)| past_return(stage, *index, progress, now));
+        if let Some((_, stage)) = passed {
             return Err(format!(
                 "it is past the point of no return of `{}`",
                 stage.title
             ));
         }
+        let Some((index, stage)) = self.interrupted(progress) else {
+            // It died between two stages: finished ones are kept, and nothing was begun.
+            let why = "the operator asked for it".to_owned();
+            return Ok(self.end(Outcome::RolledBack {
+                at: At { stage: 0, step: 0 },
+                why,
+            }));
+        };
         let at = At {
             stage: index,
             step: 0,

@@ -1,14 +1,15 @@
-//! Completion scripts, completion of node names, man pages: all made from the clap definitions.
+//! Completion scripts, made from the clap definitions, and the candidates that they ask for. It never uses the network.
 
 use crate::cli::{self, Cli};
 use crate::error::{Exit, Problem, Result};
-use crate::inventory::Inventory;
-use crate::{inventory, output};
+use crate::inventory::{Inventory, NodeSpec};
+use crate::journal::store::Store;
+use crate::output;
+use crate::world::inventory;
 use clap::CommandFactory;
 use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The name the scripts call.
 const NAME: &str = "replctl";
@@ -45,58 +46,105 @@ pub fn run(args: &cli::Completions) -> Result<()> {
     Ok(())
 }
 
-/// Writes one man page a command into `directory`.
-pub fn man(args: &cli::Man) -> Result<()> {
-    let failed = |e: std::io::Error| {
-        Problem::new(format!(
-            "{}: the man pages cannot be written",
-            args.directory.display()
-        ))
-        .cause(e)
-        .exit(Exit::Failed)
-    };
-    std::fs::create_dir_all(&args.directory).map_err(failed)?;
-    let command = Cli::command().disable_help_subcommand(true);
-    clap_mangen::generate_to(command, &args.directory).map_err(failed)
-}
-
 /// The nodes of the inventory, replicas first. No network, no questions, no error: completion that complains is worse than none.
 pub fn promotable() -> Vec<CompletionCandidate> {
-    let Some(inventory) = named(std::env::args_os().collect()) else {
-        return Vec::new();
-    };
+    let nodes = inventory().map(|i| i.nodes).unwrap_or_default();
     let (primary, replicas): (Vec<_>, Vec<_>) =
-        inventory.nodes.iter().partition(|n| n.replicaof.is_none());
-    let candidates = replicas
+        nodes.into_iter().partition(|n| n.replicaof.is_none());
+    candidates(replicas.into_iter().chain(primary))
+}
+
+/// The nodes of the inventory, in its order.
+pub fn every_node() -> Vec<CompletionCandidate> {
+    candidates(inventory().map(|i| i.nodes).unwrap_or_default().into_iter())
+}
+
+/// The operation that is unfinished.
+pub fn unfinished() -> Vec<CompletionCandidate> {
+    let store = inventory().and_then(|i| Store::existing(&i.name));
+    let record = store.and_then(|s| s.unfinished());
+    record
+        .map(|r| CompletionCandidate::new(r.id))
         .into_iter()
-        .chain(primary)
-        .map(|n| CompletionCandidate::new(&n.name.0).help(Some(n.address.to_string().into())));
-    candidates
+        .collect()
+}
+
+fn candidates(nodes: impl Iterator<Item = NodeSpec>) -> Vec<CompletionCandidate> {
+    nodes
         .enumerate()
-        .map(|(i, c)| c.display_order(Some(i)))
+        .map(|(place, node)| {
+            CompletionCandidate::new(node.name.0)
+                .help(Some(node.address.to_string().into()))
+                .display_order(Some(place))
+        })
         .collect()
 }
 
 /// The inventory that the command line being completed means.
-fn named(words: Vec<OsString>) -> Option<Inventory> {
-    let mut words = words.into_iter().skip_while(|w| w != "--").skip(1);
-    let mut given = None;
-    while let Some(word) = words.next() {
-        let text = word.to_string_lossy().into_owned();
-        if text == "-i" || text == "--inventory" {
-            given = words.next().map(PathBuf::from);
-        } else if let Some(path) = text
-            .strip_prefix("--inventory=")
-            .or_else(|| text.strip_prefix("-i"))
-        {
-            given = Some(PathBuf::from(path));
-        }
-    }
-    let path = given.or_else(|| crate::world::inventory::find(None).ok())?;
-    read(&path)
+fn inventory() -> Option<Inventory> {
+    let words = std::env::args_os().skip_while(|w| w != "--").skip(1);
+    let words: Vec<String> = words.map(|w| w.to_string_lossy().into_owned()).collect();
+    let given = given(&words)
+        .map(|text| match text.strip_prefix("~/") {
+            // The shell has not expanded the words that it completes.
+            Some(rest) => etcetera::home_dir().unwrap_or_default().join(rest),
+            None => PathBuf::from(text),
+        })
+        .or_else(|| std::env::var_os("REPLCTL_INVENTORY").map(PathBuf::from));
+    let path = inventory::find(given.as_deref()).ok()?;
+    // A pipe would wait for a writer.
+    path.is_file().then(|| inventory::open(&path).ok())?
 }
 
-fn read(path: &Path) -> Option<Inventory> {
-    let text = std::fs::read_to_string(path).ok()?;
-    inventory::parse::parse(path, &text).ok()
+/// The value of `--inventory` or `-i` among the words of a command line. bash makes three words of `--inventory=FILE`.
+fn given(words: &[String]) -> Option<&str> {
+    let mut words = words.iter().map(String::as_str);
+    let mut found = None;
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--inventory") {
+            Some(rest) => rest,
+            None => match flags_before_inventory(word) {
+                Some(rest) => rest,
+                None => continue,
+            },
+        };
+        found = match value.strip_prefix('=').unwrap_or(value) {
+            "" => words
+                .next()
+                .and_then(|w| if w == "=" { words.next() } else { Some(w) }),
+            inside => Some(inside),
+        };
+    }
+    found
+}
+
+/// What follows the `i` of `-i`, `-vi` and the like.
+fn flags_before_inventory(word: &str) -> Option<&str> {
+    let rest = word.strip_prefix('-')?;
+    rest.trim_start_matches(['v', 'n', 'y']).strip_prefix('i')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::given;
+
+    #[test]
+    fn the_inventory_of_a_command_line() {
+        for (line, wanted) in [
+            ("replctl promote x", None),
+            ("replctl -i a promote x", Some("a")),
+            ("replctl -ia promote x", Some("a")),
+            ("replctl -i=a promote x", Some("a")),
+            ("replctl promote -ni a x", Some("a")),
+            ("replctl --inventory a promote x", Some("a")),
+            ("replctl --inventory=a promote x", Some("a")),
+            ("replctl --inventory = a promote x", Some("a")),
+            ("replctl -i a promote x -i b", Some("b")),
+            ("replctl --ignore drift promote x", None),
+            ("replctl promote x -i", None),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(given(&words), wanted, "{line}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod init;
+mod man;
 mod operate;
 mod promote;
 mod resume;
@@ -21,7 +22,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Init(args) => done(init::run(args)),
         Command::Server(args) => done(server::run(args)),
         Command::Completions(args) => done(completions::run(args)),
-        Command::Man(args) => done(completions::man(args)),
+        Command::Man(args) => done(man::run(args)),
         Command::Setup(_)
         | Command::Status(_)
         | Command::Promote(_)

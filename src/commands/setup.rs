@@ -8,6 +8,7 @@ use crate::output;
 use crate::plan::{self, Action, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
+use std::fmt::Write as _;
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Result<Exit> {
@@ -112,10 +113,11 @@ fn report(world: &World, finished: &operate::Finished, after: &Topology) -> Stri
         );
     }
     if let Some(proof) = proof {
-        text.push_str(&format!(
-            "  proved: {}, and writes are refused there\n",
+        let _ = writeln!(
+            text,
+            "  proved: {}, and writes are refused there",
             proof.seen.text
-        ));
+        );
     }
     text.push_str("Look at it with: replctl status");
     text

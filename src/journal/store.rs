@@ -53,13 +53,11 @@ pub struct Lock {
 impl Store {
     /// The folder of `deployment`, made if need be.
     pub fn open(deployment: &str) -> Result<Self> {
-        let strategy = choose_base_strategy().map_err(|e| {
+        let folder = folder(deployment).map_err(|e| {
             Problem::new("the home folder cannot be found")
                 .cause(e)
                 .exit(Exit::Failed)
         })?;
-        let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-        let folder = base.join("replctl").join(deployment);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -74,6 +72,15 @@ impl Store {
                 .exit(Exit::Failed)
             })?;
         Ok(Self {
+            folder,
+            deployment: deployment.to_owned(),
+        })
+    }
+
+    /// The folder of `deployment`, if it is there: nothing is made, nothing is told.
+    pub fn existing(deployment: &str) -> Option<Self> {
+        let folder = folder(deployment).ok().filter(|f| f.is_dir())?;
+        Some(Self {
             folder,
             deployment: deployment.to_owned(),
         })
@@ -123,13 +130,9 @@ impl Store {
             Operation::Setup(_) => "setup".to_owned(),
             Operation::Promote(p) => format!("promote-{}", p.node),
         };
-        let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-        let mut id = format!("{stamp}-{verb}");
-        let mut n = 1;
-        while self.file(&id).exists() {
-            n += 1;
-            id = format!("{stamp}-{verb}-{n}");
-        }
+        // In UTC and to the millisecond: the order of the names is the order of the operations.
+        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+        let id = format!("{stamp}-{verb}");
         let journal = self.append(&id)?;
         let entry = Entry::Planned {
             format: 1,
@@ -167,23 +170,17 @@ impl Store {
         self.folder.join("journal").join(format!("{id}.jsonl"))
     }
 
-    /// All operations, oldest first. A journal that cannot be read is left out.
-    pub fn records(&self) -> Vec<Record> {
-        let Ok(entries) = fs::read_dir(self.folder.join("journal")) else {
-            return Vec::new();
-        };
+    /// The newest operation, if it is unfinished. An older one has been overtaken by what came after it. A journal that cannot be read is passed over.
+    pub fn unfinished(&self) -> Option<Record> {
+        let entries = fs::read_dir(self.folder.join("journal")).ok()?;
         let mut files: Vec<PathBuf> = entries
             .flatten()
             .map(|e| e.path())
             .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
             .collect();
         files.sort();
-        files.iter().filter_map(|f| read(f)).collect()
-    }
-
-    /// The newest operation, if it is unfinished. An older one has been overtaken by what came after it.
-    pub fn unfinished(&self) -> Option<Record> {
-        self.records().pop().filter(Record::unfinished)
+        let newest = files.iter().rev().find_map(|f| read(f));
+        newest.filter(Record::unfinished)
     }
 
     /// The operation of that id.
@@ -235,6 +232,12 @@ impl Store {
         file.sync_all()?;
         fs::rename(temporary, self.folder.join("debts.json"))
     }
+}
+
+fn folder(deployment: &str) -> std::result::Result<PathBuf, etcetera::HomeDirError> {
+    let strategy = choose_base_strategy()?;
+    let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
+    Ok(base.join("replctl").join(deployment))
 }
 
 fn read(path: &Path) -> Option<Record> {

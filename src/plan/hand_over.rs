@@ -9,8 +9,8 @@ use crate::topology::{Node, Product, Server, Topology, Version};
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
 const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync.
-const DRAIN_OTHERS_MS: u64 = 500;
+/// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
+const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 const VERIFY_MS: u64 = 500;
 /// How long replicas may take to come near before the fence, ms.

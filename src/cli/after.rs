@@ -1,0 +1,177 @@
+//! What stands below the options in each command's help, and the sections of the man pages that clap knows nothing of.
+//!
+//! Text only; it must not say what the program does not do.
+
+use std::fmt::Write as _;
+
+/// A heading, and terms with what they mean.
+pub struct Section {
+    /// In capitals in the man pages.
+    pub title: &'static str,
+    /// Term and meaning.
+    pub terms: &'static [(&'static str, &'static str)],
+}
+
+/// The exit codes, which `crate::error::Exit` has in types.
+pub const EXIT: Section = Section {
+    title: "Exit status",
+    terms: &[
+        ("0", "done, or healthy"),
+        ("1", "failed; nothing was changed, or all was put back"),
+        ("2", "the command line or the inventory is wrong"),
+        ("3", "refused; nothing was touched"),
+        ("4", "status found problems"),
+        ("5", "stopped half-way; go on with `replctl resume`"),
+        ("130", "interrupted"),
+    ],
+};
+
+/// The variables that are read.
+pub const ENVIRONMENT: Section = Section {
+    title: "Environment",
+    terms: &[
+        (
+            "REPLCTL_INVENTORY",
+            "the inventory file, where --inventory names none",
+        ),
+        (
+            "XDG_CONFIG_HOME",
+            "the configuration folder, for an inventory of last resort (~/.config)",
+        ),
+        (
+            "XDG_STATE_HOME",
+            "where journals, debts and the lock are kept (~/.local/state)",
+        ),
+        (
+            "SSH_AUTH_SOCK",
+            "the SSH agent that is asked before key files are",
+        ),
+        (
+            "NO_COLOR, CLICOLOR, FORCE_COLOR",
+            "whether to print in colour",
+        ),
+        (
+            "a variable of your own",
+            "the servers' password, where the inventory says `password = { env = \"NAME\" }`",
+        ),
+    ],
+};
+
+/// The files that are read and written on the operator's machine and on the hosts.
+pub const FILES: Section = Section {
+    title: "Files",
+    terms: &[
+        (
+            "./inventory.toml, ~/.config/replctl/inventory.toml",
+            "the inventory, in this order, where neither --inventory nor $REPLCTL_INVENTORY names one",
+        ),
+        (
+            "~/.local/state/replctl/NAME/journal/*.jsonl",
+            "one journal for each operation on the deployment NAME: its plan, then a line before and after each step",
+        ),
+        (
+            "~/.local/state/replctl/NAME/debts.json",
+            "old primaries that could not be stopped and may come back as primaries",
+        ),
+        (
+            "~/.local/state/replctl/NAME/lock",
+            "held while an operation changes something",
+        ),
+        (
+            "~/.ssh/config, ~/.ssh/known_hosts",
+            "as ssh reads them; a key that is accepted is added to known_hosts",
+        ),
+        (
+            "DIRECTORY/PORT/{conf,logs,pid}",
+            "on the hosts: the server's configuration (conf/redis.cnf), log and process id; DIRECTORY is /db/redis unless the inventory says otherwise",
+        ),
+        (
+            "/etc/systemd/system/*.service",
+            "on hosts where systemd runs and the login is root or may use sudo: one unit for each node",
+        ),
+    ],
+};
+
+/// Lines to paste, each with what it is for.
+pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
+    match command {
+        "replctl" => &[
+            ("replctl init", "write an inventory by answering questions"),
+            ("replctl setup", "install, start and wire its nodes"),
+            ("replctl status", "what is, and what is wrong"),
+            ("replctl promote slave1", "make slave1 the primary"),
+        ],
+        "init" => &[
+            ("replctl init", "ask for everything"),
+            (
+                "replctl init --yes --name orders master=192.168.0.120 slave1=192.168.0.130 slave2=192.168.0.140",
+                "ask nothing",
+            ),
+        ],
+        "setup" => &[
+            ("replctl setup --dry-run", "show the plan only"),
+            ("replctl setup", "show the plan, ask, and carry it out"),
+            ("replctl setup slave2", "one node, for example a new one"),
+            (
+                "replctl setup master --discard-data master",
+                "bring back a node whose keys are to be replaced",
+            ),
+        ],
+        "status" => &[
+            ("replctl status", "one look at every node"),
+            ("replctl status --seconds", "how late each replica is, too"),
+            (
+                "replctl status --json | jq '.findings[].title'",
+                "for scripts",
+            ),
+        ],
+        "promote" => &[
+            ("replctl promote slave1 --dry-run", "show the plan only"),
+            ("replctl promote slave1", "show the plan, ask, hand over"),
+            (
+                "replctl promote slave1 --allow-data-loss",
+                "the primary is lost, and another replica has more data or cannot be asked",
+            ),
+        ],
+        "resume" => &[("replctl resume", "go on with what is unfinished")],
+        "rollback" => &[("replctl rollback", "put back what is unfinished")],
+        "server" => &[
+            ("replctl server", "its version, sizes and checksums"),
+            (
+                "replctl server --extract ./bin",
+                "write redis-server and redis-cli to ./bin",
+            ),
+        ],
+        "completions" => &[
+            ("source <(replctl completions bash)", "in ~/.bashrc"),
+            ("source <(replctl completions zsh)", "in ~/.zshrc"),
+            ("replctl completions fish | source", "in config.fish"),
+        ],
+        _ => &[],
+    }
+}
+
+/// The examples of a command as they stand below its options.
+pub fn example_help(command: &str) -> String {
+    let terms = examples(command);
+    let mut text = heading("Examples");
+    for (line, what) in terms {
+        let _ = write!(text, "\n  {line}\n      {what}");
+    }
+    text
+}
+
+/// What stands below the options of `replctl` itself.
+pub fn main_help() -> String {
+    let mut text = example_help("replctl");
+    let _ = write!(text, "\n\n{}", heading(EXIT.title));
+    for (code, what) in EXIT.terms {
+        let _ = write!(text, "\n  {code:<3}  {what}");
+    }
+    text
+}
+
+/// As clap prints its own headings; it leaves the sequences out where there is no colour.
+fn heading(title: &str) -> String {
+    format!("\u{1b}[1m\u{1b}[4m{title}:\u{1b}[0m")
+}
