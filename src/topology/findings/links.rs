@@ -197,7 +197,7 @@ fn unlinked(
             version(upstream)
         ),
         None => format!(
-            ": both answer here, so {own} is kept from {} on its own way there, and its log says by what",
+            ": both are well seen from here, so {own} may not reach {} from its host; its log says why",
             link.address
         ),
     };
