@@ -13,6 +13,7 @@ use crate::journal::Seen;
 use crate::topology::{Address, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
+use secrecy::{ExposeSecret, SecretString};
 use std::time::{Duration, Instant};
 
 /// How long a reply may take inside a fence.
@@ -385,4 +386,15 @@ pub async fn set_directive(conn: &Conn, name: &str, value: &str) -> Acted {
     command.arg("SET").arg(name).arg(value);
     ask(conn, &command).await?;
     Ok(seen(format!("{name} {value}")))
+}
+
+/// `CONFIG SET masterauth`. The error repeats no word of the command.
+pub async fn set_replica_auth(conn: &Conn, password: Option<&SecretString>) -> Acted {
+    let mut command = cmd("CONFIG");
+    command
+        .arg("SET")
+        .arg("masterauth")
+        .arg(password.map_or("", |p| p.expose_secret()));
+    ask(conn, &command).await?;
+    Ok(seen("masterauth is what the inventory says"))
 }
