@@ -38,7 +38,7 @@ fn embed() -> Result<(), String> {
         println!(
             "cargo::warning=replctl is built without a server inside; for one, run `make server` and build again"
         );
-        "pub static SERVERS: &[Embedded] = &[];\n".to_owned()
+        "static SERVERS: &[Embedded] = &[];\n".to_owned()
     };
     fs::write(out.join("embedded.rs"), code)
         .map_err(|e| format!("embedded.rs cannot be written: {e}"))
@@ -103,16 +103,17 @@ fn table(head: &Table, files: &[Table], folder: &Path, out: &Path) -> Result<Str
         }
         let _ = writeln!(
             entries.entry(arch).or_default(),
-            "        File {{ name: {:?}, sha256: {:?}, size: {}, packed: include_bytes!({:?}) }},",
+            "        File {{ name: {:?}, sha256: {:?}, size: {}, packed: include_bytes!({}) }},",
             field(file, "name")?,
             field(file, "sha256")?,
             field(file, "size")?
                 .parse::<u64>()
                 .map_err(|_| "payload/manifest.toml: a size is no number")?,
-            packed?,
+            literal(&packed?)?,
         );
     }
-    let mut code = "pub static SERVERS: &[Embedded] = &[\n".to_owned();
+    let mut code =
+        "#[allow(clippy::unreadable_literal)]\nstatic SERVERS: &[Embedded] = &[\n".to_owned();
     for arch in archs {
         let _ = writeln!(
             code,
@@ -131,7 +132,14 @@ fn table(head: &Table, files: &[Table], folder: &Path, out: &Path) -> Result<Str
     Ok(code)
 }
 
-/// Compresses one file into OUT_DIR under its checksum, unless that was done before, and returns the path.
+/// The path as a Rust string literal.
+fn literal(path: &Path) -> Result<String, String> {
+    path.to_str()
+        .map(|path| format!("{path:?}"))
+        .ok_or_else(|| format!("{} is not UTF-8", path.display()))
+}
+
+/// Compresses one file into `OUT_DIR` under its checksum, unless that was done before, and returns the path.
 fn pack(file: &Table, folder: &Path, out: &Path) -> Result<PathBuf, String> {
     let path = field(file, "path")?;
     let sum = field(file, "sha256")?;

@@ -29,7 +29,7 @@ pub struct Global {
     /// The inventory file [default: ./inventory.toml, then replctl/inventory.toml in the configuration folder]
     #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
     pub inventory: Option<PathBuf>,
-    /// Accept the key of a host that is not in known_hosts yet and add it there, without asking
+    /// Accept the key of a host that is not in `known_hosts` yet and add it there, without asking
     #[arg(long, global = true)]
     pub accept_new_host_keys: bool,
     /// How many hosts are worked on at once
@@ -152,6 +152,7 @@ pub struct Status {
 
 /// `promote`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Promote {
     /// The node to make primary
     #[arg(value_name = "NODE", add = Candidates::new(promotable))]

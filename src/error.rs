@@ -57,8 +57,8 @@ impl Problem {
 
     /// Adds a cause.
     #[must_use]
-    pub fn cause(mut self, cause: impl ToString) -> Self {
-        self.causes.push(cause.to_string());
+    pub fn cause(mut self, cause: impl std::fmt::Display) -> Self {
+        self.causes.push(format!("{cause}"));
         self
     }
 

@@ -2,64 +2,16 @@
 //!
 //! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
-use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress, Seen};
+mod seam;
+
+pub use seam::{Act, Failure, Watch};
+
+use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress};
 use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-/// The seam between the executor and the world.
-pub trait Act: Sync {
-    /// Does one action on one node and sees its effect. Bounded in time.
-    fn act(
-        &self,
-        node: &NodeName,
-        action: &Action,
-    ) -> impl Future<Output = Result<Seen, Failure>> + Send;
-}
-
-/// Why an action failed, and what is known of its effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// One sentence that names the cause.
-    pub why: String,
-    /// Whether it may have taken effect.
-    pub effect: Effect,
-}
-
-impl Failure {
-    /// A failure that certainly had no effect.
-    pub fn none(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            effect: Effect::None,
-        }
-    }
-
-    /// A failure that may have had its effect.
-    pub fn unknown(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            effect: Effect::Unknown,
-        }
-    }
-}
-
-/// Who looks on while a plan runs.
-pub trait Watch: Sync {
-    /// A stage begins.
-    fn stage(&self, stage: &Stage);
-    /// A step begins.
-    fn begun(&self, step: &Step);
-    /// A step was seen to be done; milliseconds it took.
-    fn done(&self, step: &Step, seen: &Seen, took_ms: f64);
-    /// A step failed.
-    fn failed(&self, step: &Step, why: &str);
-    /// A step is being put back.
-    fn undoing(&self, step: &Step);
-}
 
 /// One run of one plan.
 pub struct Run<'a, A: Act, J: Journal, W: Watch> {
@@ -110,15 +62,26 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
 
     /// Puts back the interrupted stage, where it can be; the reason where it cannot.
     pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
-        let Some((index, stage)) = self.interrupted(progress) else {
-            return Err("no step of it was begun".to_owned());
-        };
-        if past_return(stage, index, progress, now) {
+        let passed = self
+            .plan
+            .stages
+            .iter()
+            .enumerate()
+            .find(|(index, stage)| past_return(stage, *index, progress, now));
+        if let Some((_, stage)) = passed {
             return Err(format!(
                 "it is past the point of no return of `{}`",
                 stage.title
             ));
         }
+        let Some((index, stage)) = self.interrupted(progress) else {
+            // It died between two stages: finished ones are kept, and nothing was begun.
+            let why = "the operator asked for it".to_owned();
+            return Ok(self.end(Outcome::RolledBack {
+                at: At { stage: 0, step: 0 },
+                why,
+            }));
+        };
         let at = At {
             stage: index,
             step: 0,

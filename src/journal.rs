@@ -218,7 +218,7 @@ impl Progress {
                 self.done.remove(at);
             }
             Entry::Connection { node, client_id } => {
-                self.connections.push((node.clone(), *client_id))
+                self.connections.push((node.clone(), *client_id));
             }
             Entry::Planned { .. }
             | Entry::Failed {

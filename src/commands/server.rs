@@ -123,14 +123,14 @@ fn human(first: &Embedded, servers: &[Embedded]) -> String {
         .split(' ')
         .filter(|word| word.starts_with("CVE-"))
         .count();
-    let _ = match (first.patched, fixes) {
-        (false, _) => writeln!(text, "security fixes: {}", first.fixes),
-        (true, 0) => writeln!(text, "security fixes: {}", first.fixes),
-        (true, _) => writeln!(
+    let _ = if first.patched && fixes > 0 {
+        writeln!(
             text,
             "security fixes: {fixes} named by the package, the latest {}",
             first.fixes.rsplit(' ').next().unwrap_or_default()
-        ),
+        )
+    } else {
+        writeln!(text, "security fixes: {}", first.fixes)
     };
     let _ = writeln!(
         text,

@@ -130,13 +130,9 @@ impl Store {
             Operation::Setup(_) => "setup".to_owned(),
             Operation::Promote(p) => format!("promote-{}", p.node),
         };
-        let stamp = jiff::Zoned::now().strftime("%Y%m%d-%H%M%S").to_string();
-        let mut id = format!("{stamp}-{verb}");
-        let mut n = 1;
-        while self.file(&id).exists() {
-            n += 1;
-            id = format!("{stamp}-{verb}-{n}");
-        }
+        // In UTC and to the millisecond: the order of the names is the order of the operations.
+        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
+        let id = format!("{stamp}-{verb}");
         let journal = self.append(&id)?;
         let entry = Entry::Planned {
             format: 1,

@@ -4,6 +4,7 @@
 //! can be reached, and the candidate must have no less data than any other replica that answers.
 
 use super::promote::{self, Access};
+use super::upstreams::loose;
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
 use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ fn stages(
     can_stop: bool,
     topology: &Topology,
 ) -> Vec<Stage> {
-    let others: Vec<&Node> = promote::loose(target, old, topology).collect();
+    let others: Vec<&Node> = loose(target, old, topology).collect();
     let mut stages = Vec::new();
     if let Some(old) = old.filter(|_| can_stop) {
         stages.push(Stage {

@@ -16,10 +16,12 @@ pub enum HostAction {
         /// Its name.
         user: String,
     },
-    /// Remove that user again.
+    /// Remove that user again, unless something of it is left.
     RemoveUser {
         /// Its name.
         user: String,
+        /// The directory of its data.
+        unless: String,
     },
     /// Make directories.
     MakeDirectories {
@@ -226,7 +228,7 @@ impl fmt::Display for HostAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MakeUser { user } => write!(f, "make the user {user}"),
-            Self::RemoveUser { user } => write!(f, "remove the user {user}"),
+            Self::RemoveUser { user, .. } => write!(f, "remove the user {user}"),
             Self::MakeDirectories {
                 shared,
                 private,
@@ -246,7 +248,9 @@ impl fmt::Display for HostAction {
                     server.version, server.arch
                 )
             }
-            Self::RemoveServer { path, .. } => write!(f, "remove {path}"),
+            Self::RemoveServer { path, .. } | Self::RemoveConfig { path } => {
+                write!(f, "remove {path}")
+            }
             Self::InstallPackage {
                 name: Some(name), ..
             } => write!(f, "install the package {name}"),
@@ -259,7 +263,6 @@ impl fmt::Display for HostAction {
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
             Self::RemoveLink { link } => write!(f, "remove the link {link}"),
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
-            Self::RemoveConfig { path } => write!(f, "remove {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
             Self::ProtectConfig { path, owner } => {
                 write!(f, "make {path} readable by {owner} alone")
@@ -269,6 +272,9 @@ impl fmt::Display for HostAction {
             }
             Self::WriteUnit { name, .. } => write!(f, "write the unit {name} and start it at boot"),
             Self::RemoveUnit { name } => write!(f, "remove the unit {name}"),
+            Self::WriteBlock { path, lines, .. } if lines.len() == 1 => {
+                write!(f, "write a line into {path}")
+            }
             Self::WriteBlock { path, lines, .. } => {
                 write!(f, "write {} lines into {path}", lines.len())
             }

@@ -12,6 +12,7 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod setup;
+pub mod upstreams;
 
 pub use action::Action;
 

@@ -4,9 +4,10 @@
 //! * The primary is dead: see `failover`.
 //! * The node is the primary already: only what hangs loose is attached to it.
 
+use super::upstreams::{Root, loose, walk};
 use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{failover, preflight};
-use crate::topology::{Address, Link, Node, NodeName, Product, Server, Topology, Version};
+use crate::topology::{Node, NodeName, Product, Server, Topology, Version};
 use std::collections::BTreeMap;
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
@@ -14,8 +15,8 @@ use std::collections::BTreeMap;
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
 const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync.
-const DRAIN_OTHERS_MS: u64 = 500;
+/// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
+const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 const VERIFY_MS: u64 = 500;
 /// How long replicas may take to come near before the fence, ms.
@@ -61,7 +62,7 @@ pub fn plan(
             plan.stages = hand_over(target, old, topology);
         }
         Case::FailOver { old } => {
-            failover::plan(operation, target, old, topology, access, &mut plan)?
+            failover::plan(operation, target, old, topology, access, &mut plan)?;
         }
     }
     plan.stages.retain(|s| !s.steps.is_empty());
@@ -103,7 +104,7 @@ fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, V
     match others[..] {
         [] => match walk(target, topology) {
             Root::Down(old) => Ok(Case::FailOver { old: Some(old) }),
-            Root::Stranger(_) => Ok(Case::FailOver { old: None }),
+            Root::Stranger => Ok(Case::FailOver { old: None }),
             Root::Loop => Err(vec![Refusal::new(
                 format!("`{name}` is part of a loop of replicas, and there is no primary"),
                 "an operation may have stopped half-way: replctl resume",
@@ -112,7 +113,7 @@ fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, V
         },
         [old] => match walk(target, topology) {
             Root::Primary(root) if root.name == old.name => Ok(Case::HandOver { old }),
-            Root::Primary(_) | Root::Down(_) | Root::Stranger(_) | Root::Loop => {
+            Root::Primary(_) | Root::Down(_) | Root::Stranger | Root::Loop => {
                 Err(vec![stray(target, old)])
             }
         },
@@ -138,36 +139,6 @@ fn stray(target: &Node, primary: &Node) -> Refusal {
         ),
         format!("attach it first: replctl promote {}", primary.name),
     )
-}
-
-/// Where the upstreams of a replica end.
-pub(super) enum Root<'a> {
-    /// At a primary that answers.
-    Primary(&'a Node),
-    /// At a node of the deployment that does not answer.
-    Down(&'a Node),
-    /// At an address that is no node of the deployment.
-    Stranger(&'a Address),
-    /// Nowhere.
-    Loop,
-}
-
-/// Follows the upstreams of `node`.
-pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
-    let mut at = node;
-    for _ in 0..=topology.nodes.len() {
-        if at.server().is_none() {
-            return Root::Down(at);
-        }
-        let Some(upstream) = at.upstream() else {
-            return Root::Primary(at);
-        };
-        let Some(next) = topology.at(&upstream.address) else {
-            return Root::Stranger(&upstream.address);
-        };
-        at = next;
-    }
-    Root::Loop
 }
 
 fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
@@ -313,53 +284,6 @@ pub(super) fn verify_and_persist(target: &Node, moved: &[&Node]) -> [Stage; 2] {
             steps: persist.collect(),
         },
     ]
-}
-
-/// The replicas that answer and do not hang under `target` once it is the primary: those directly under the old primary, and those
-/// whose upstream does not answer, is no node of the deployment, or leads nowhere. A replica under another good replica stays there.
-pub(super) fn loose<'a>(
-    target: &'a Node,
-    old: Option<&'a Node>,
-    topology: &'a Topology,
-) -> impl Iterator<Item = &'a Node> {
-    topology.nodes.iter().filter(move |n| {
-        if n.name == target.name || n.server().is_none() {
-            return false;
-        }
-        let Some(upstream) = n.upstream() else {
-            return false;
-        };
-        let Some(above) = topology.at(&upstream.address) else {
-            return true;
-        };
-        if above.name == target.name {
-            return upstream.link == Link::Down
-                && upstream.sync.is_none()
-                && !target.announced.eq(&upstream.address);
-        }
-        if above.server().is_none() || old.is_some_and(|o| o.name == above.name) {
-            return true;
-        }
-        match walk(n, topology) {
-            Root::Loop | Root::Stranger(_) | Root::Down(_) => passes_not(n, target, topology),
-            Root::Primary(_) => false,
-        }
-    })
-}
-
-/// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
-fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
-    let mut at = node;
-    for _ in 0..=topology.nodes.len() {
-        let Some(next) = topology.upstream_of(at) else {
-            return false;
-        };
-        if next.name == target.name {
-            return false;
-        }
-        at = next;
-    }
-    true
 }
 
 /// `node` follows `target`, and back to where it was.

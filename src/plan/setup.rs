@@ -9,9 +9,9 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use super::facts::{HostFacts, StoredData};
+use super::facts::{HostFacts, StoredData, Unseen};
 use super::host::PayloadInfo;
-use super::promote::{Root, walk};
+use super::upstreams::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
 use crate::topology::{Link, NodeName, Product, Topology};
@@ -29,7 +29,7 @@ struct Look<'a> {
     op: &'a Setup,
     inventory: &'a Inventory,
     topology: &'a Topology,
-    hosts: &'a BTreeMap<NodeName, Result<HostFacts, String>>,
+    hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &'a [PayloadInfo],
 }
 
@@ -73,12 +73,12 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one sentence. All refusals come at once.
+/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase. All refusals come at once.
 pub fn plan(
     op: &Setup,
     inventory: &Inventory,
     topology: &Topology,
-    hosts: &BTreeMap<NodeName, Result<HostFacts, String>>,
+    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &[PayloadInfo],
 ) -> Result<Plan, Vec<Refusal>> {
     let look = Look {
@@ -126,12 +126,19 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
     let primary = &wiring.primary;
     let fresh: Vec<&NodeName> = wiring.fresh().collect();
     let quick = first_sync(look, wiring, &fresh);
-    let mut start_primary = Vec::new();
+    // All of one host in one stage: what fails there is put back as a whole.
+    let set_up = |name: &NodeName| {
+        let node = look.inventory.get(name);
+        let prepare = node.map_or(Vec::new(), |n| hosts::prepare(look, wiring, n));
+        prepare.into_iter().chain(hosts::start(look, name))
+    };
+    let mut the_primary = Vec::new();
     if wiring.starts.contains(primary) {
-        start_primary.extend(hosts::start(look, primary));
+        the_primary.extend(set_up(primary));
     }
-    start_primary.extend(quick.clone().map(|off| off.0));
-    let start_replicas = wiring.starts.iter().filter(|n| *n != primary);
+    the_primary.extend(quick.clone().map(|off| off.0));
+    let replicas = wiring.starts.iter().filter(|n| *n != primary);
+    let running = look.scope().filter(|n| !wiring.starts.contains(&n.name));
     let wire = wiring.attach.iter().flat_map(|n| wire(look, wiring, n));
     let in_sync = fresh.iter().filter_map(|n| {
         let with = wiring.upstream.get(n)?.clone();
@@ -147,17 +154,17 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
     let proof = prove(look, wiring, &settings, &fresh);
     vec![
         stage(
-            "prepare the hosts",
+            "bring the hosts up to date",
             Mode::PerNode,
-            look.scope()
+            running
                 .flat_map(|n| hosts::prepare(look, wiring, n))
                 .collect(),
         ),
-        stage("start the primary", Mode::PerNode, start_primary),
+        stage("set up the primary", Mode::PerNode, the_primary),
         stage(
-            "start the replicas",
+            "set up the replicas",
             Mode::PerNode,
-            start_replicas.flat_map(|n| hosts::start(look, n)).collect(),
+            replicas.flat_map(set_up).collect(),
         ),
         stage("attach the replicas", Mode::PerNode, wire.collect()),
         stage("wait until in sync", Mode::Gate, in_sync.collect()),

@@ -26,10 +26,8 @@ fn topologies(n: usize) -> Vec<Topology> {
         for mask in 0..1usize << n {
             let mut k = tree;
             let nodes = (0..n).map(|i| {
-                let parent = if i == 0 { 0 } else { k % i };
-                if i > 0 {
-                    k /= i;
-                }
+                let parent = k.checked_rem(i).unwrap_or(0);
+                k = k.checked_div(i).unwrap_or(k);
                 if mask & (1 << i) != 0 {
                     return sample::down(&name(i).0, i);
                 }
@@ -187,7 +185,7 @@ impl Case<'_> {
             return false;
         };
         assert!(matches!(outcome, Outcome::RolledBack { .. }));
-        let index = progress.started.last().unwrap().stage;
+        let index = progress.started.last().map_or(0, |at| at.stage);
         if self.plan.stages[..=index]
             .iter()
             .all(|s| matches!(s.mode, Mode::Atomic | Mode::Gate))

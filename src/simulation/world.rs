@@ -225,7 +225,7 @@ impl Inner {
                 }
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                self.sims[i].of = Some(address.clone())
+                self.sims[i].of = Some(address.clone());
             }
             Action::Promote => self.sims[i].of = None,
             Action::AwaitInSync { with, .. } => {

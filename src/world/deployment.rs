@@ -24,7 +24,7 @@ use std::time::Duration;
 /// How long the whole way to a host may take when only its file is to be read or its reach to be known, and nobody is asked anything.
 const HOST_LOOK: Duration = Duration::from_secs(6);
 /// The same, where the operator may be asked for a passphrase.
-const ASKED_LOOK: Duration = Duration::from_secs(300);
+const ASKED_LOOK: Duration = Duration::from_mins(5);
 
 /// The world of one run.
 pub struct World {

@@ -4,7 +4,7 @@
 
 use super::bounded::Stream;
 use super::info;
-use super::resp::{Conn, LOOKUP, REPLY, lookup, tcp};
+use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::trouble::{from_redis, no_answer, trouble};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
@@ -59,12 +59,14 @@ pub trait Reach: Sync {
 }
 
 /// TCP from this machine.
+#[cfg(test)]
 #[derive(Debug, Clone, Copy)]
 pub struct Direct;
 
+#[cfg(test)]
 impl Reach for Direct {
     async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        Ok(Box::new(tcp(&node.address).await?))
+        Ok(Box::new(super::resp::tcp(&node.address).await?))
     }
 }
 

@@ -10,6 +10,7 @@ use crate::inventory::NodeSpec;
 use crate::topology::{Address, NodeName, PersistedRole};
 use redis::cmd;
 use shlex::try_quote;
+use std::fmt::Write as _;
 
 /// Role lines of a file and of what it includes; `missing` where there is none. One line each, so that a hostile file stays small.
 const ROLE_LINES: &str = r#"if [ -r "$f" ]; then echo found; grep -hiE '^[[:space:]]*(replicaof|slaveof|include)[[:space:]]' "$f" | head -n 20; else [ -e "$f" ] && echo unreadable || echo missing; fi"#;
@@ -111,9 +112,10 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let mut script = format!("f={file}; ");
     if let Some((mode, owner)) = mode_and_owner(&String::from_utf8_lossy(&before.stdout)) {
         // The rewritten file is a new one, and readable by everyone unless the server's umask says otherwise; passwords stand in it.
-        script.push_str(&format!(
+        let _ = write!(
+            script,
             "chmod {mode} \"$f\"; [ \"$(id -u)\" != 0 ] || chown {owner} \"$f\"; "
-        ));
+        );
     }
     script.push_str(ROLE_LINES);
     let after = host.run(&script, short(root)).await.map_err(ssh)?;

@@ -6,6 +6,7 @@
 use super::connections::Connections;
 use super::info;
 use super::resp::{Conn, REPLY};
+use super::role::{self, LiveRole};
 use super::watch_sync;
 use crate::execute::Failure;
 use crate::journal::Seen;
@@ -298,10 +299,12 @@ pub async fn follow(connections: &Connections, node: &NodeName, address: &Addres
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {
-        Ok(server) if upstream(&server).is_some_and(|u| u.address == *address) => {
+        Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => {
             Ok(seen(format!("follows {address}")))
         }
-        Ok(_) => Err(Failure::none(failed)),
+        Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
+            Err(Failure::none(failed))
+        }
         Err(why) => Err(Failure::unknown(format!(
             "{failed}; and looking again: {why}"
         ))),
@@ -315,30 +318,30 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     let mut command = cmd("REPLICAOF");
     command.arg("NO").arg("ONE");
     let failed = match conn.call(&command, FENCED).await {
-        Ok(_) => match look(&conn, FENCED).await {
-            Ok(server) if upstream(&server).is_none() => {
-                return Ok(Seen {
-                    text: "it is a primary".to_owned(),
-                    offset: Some(bytes(&server)),
-                    ..Seen::default()
-                });
+        Ok(_) => match role_of(&conn, FENCED).await {
+            Ok(LiveRole::Primary { offset }) => return Ok(primary(offset)),
+            Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => {
+                "it said yes and is still a replica".to_owned()
             }
-            Ok(_) => "it said yes and is still a replica".to_owned(),
             Err(t) => t.detail,
         },
         Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {
-        Ok(server) if upstream(&server).is_none() => Ok(Seen {
-            text: "it is a primary".to_owned(),
-            offset: Some(bytes(&server)),
-            ..Seen::default()
-        }),
-        Ok(_) => Err(Failure::none(failed)),
+        Ok(LiveRole::Primary { offset }) => Ok(primary(offset)),
+        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(failed)),
         Err(why) => Err(Failure::unknown(format!(
             "{failed}; and looking again: {why}. It may become primary when it answers again"
         ))),
+    }
+}
+
+fn primary(offset: u64) -> Seen {
+    Seen {
+        text: "it is a primary".to_owned(),
+        offset: Some(offset),
+        ..Seen::default()
     }
 }
 
@@ -347,7 +350,7 @@ pub async fn settle(
     connections: &Connections,
     node: &NodeName,
     client_id: Option<u64>,
-) -> Result<Server, String> {
+) -> Result<LiveRole, String> {
     let fresh = connections.renew(node).await.map_err(|f| f.why)?;
     let Some(id) = client_id else {
         return Err("the connection's id is not known, so it cannot be killed".to_owned());
@@ -355,7 +358,16 @@ pub async fn settle(
     let mut kill = cmd("CLIENT");
     kill.arg("KILL").arg("ID").arg(id);
     fresh.call(&kill, REPLY).await.map_err(|t| t.detail)?;
-    look(&fresh, REPLY).await.map_err(|t| t.detail)
+    role_of(&fresh, REPLY).await.map_err(|t| t.detail)
+}
+
+/// `ROLE`: the shortest answer to what a server is.
+async fn role_of(conn: &Conn, within: Duration) -> Result<LiveRole, Trouble> {
+    let reply = conn.call(&cmd("ROLE"), within).await?;
+    role::parse(&reply).ok_or_else(|| Trouble {
+        kind: TroubleKind::NotRedis,
+        detail: "its answer to ROLE cannot be read".to_owned(),
+    })
 }
 
 /// `CONFIG SET`, read back.

@@ -5,7 +5,7 @@
 
 use redis::Value;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -21,7 +21,7 @@ pub struct TestServer {
     pub pid: u32,
     password: Option<String>,
     child: Child,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl TestServer {
@@ -78,7 +78,7 @@ impl TestServer {
             pid: child.id(),
             password,
             child,
-            folder,
+            _folder: folder,
         };
         let until = Instant::now() + DEADLINE;
         while Instant::now() < until {
@@ -91,11 +91,6 @@ impl TestServer {
             std::thread::sleep(Duration::from_millis(5));
         }
         None
-    }
-
-    /// Its folder: `server.conf`, `log`, data.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// One command, blocking, with the server's answer.

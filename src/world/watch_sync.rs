@@ -8,7 +8,7 @@ use crate::topology::{Link, NodeName, Server};
 use std::time::{Duration, Instant};
 
 /// How long a resync that makes progress is waited for at most.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or its upstream cuts it off.
 const MOST_SYNCS: u32 = 3;

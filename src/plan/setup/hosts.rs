@@ -118,10 +118,11 @@ impl Host<'_> {
     fn user(&mut self) {
         if self.facts.root && self.facts.owner_uid.is_none() {
             let user = self.owner();
-            self.add(
-                Do::MakeUser { user: user.clone() },
-                Some(Do::RemoveUser { user }),
-            );
+            let undo = Do::RemoveUser {
+                user: user.clone(),
+                unless: self.paths.data(),
+            };
+            self.add(Do::MakeUser { user }, Some(undo));
         }
     }
 

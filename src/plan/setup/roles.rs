@@ -4,7 +4,7 @@ use super::Look;
 use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
-use crate::plan::promote::{Root, walk};
+use crate::plan::upstreams::{Root, walk};
 use crate::topology::{Node, NodeName, PersistedRole};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -112,7 +112,7 @@ fn astray(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<String> {
     match walk(live, look.topology) {
         Root::Primary(top) if top.name == *primary => None,
         Root::Primary(top) => Some(format!("which leads to `{}`", top.name)),
-        Root::Stranger(_) => Some("which leads out of this deployment".to_owned()),
+        Root::Stranger => Some("which leads out of this deployment".to_owned()),
         Root::Loop => Some("which leads back to itself".to_owned()),
         Root::Down(_) => None,
     }

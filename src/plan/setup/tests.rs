@@ -6,13 +6,15 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod begin;
 mod single;
 mod stage;
 
 use super::plan;
 use crate::plan::{Action, Setup};
 use crate::topology::NodeName;
-use stage::{Begin, Stage};
+use begin::Begin;
+use stage::Stage;
 
 const ALL: [Begin; 9] = [
     Begin::Bare,
@@ -89,7 +91,7 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
             step.action
         );
     }
-    if stage::has_loop(begin) {
+    if begin::has_loop(begin) {
         // Running replicas are left as they are; this is told, and no tree can come of it.
         assert!(
             plan.warnings

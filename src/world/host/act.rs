@@ -32,7 +32,9 @@ pub async fn act(
 ) -> Result<String, String> {
     match action {
         HostAction::MakeUser { user } => said(quick(shell, USER, &[user]).await),
-        HostAction::RemoveUser { user } => said(quick(shell, NO_USER, &[user]).await),
+        HostAction::RemoveUser { user, unless } => {
+            said(quick(shell, NO_USER, &[user, unless]).await)
+        }
         HostAction::PutServer { server, into } => {
             let given = (supplies.server)(server)?;
             install::put(shell, server, given, into, supplies.progress).await

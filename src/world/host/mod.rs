@@ -101,14 +101,14 @@ async fn script(
     })
 }
 
-/// The last `count` lines that are not empty, joined by line feeds.
+/// The last `count` lines that are not empty, as one line.
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim_end)
         .filter(|l| !l.is_empty())
         .collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
+    lines[lines.len().saturating_sub(count)..].join(" / ")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::inventory::{Auth, ServerSettings, ServerSource, SshSettings, Via};
 use crate::topology::findings::{Code, Context, findings};
 use crate::topology::{Address, Link};
 use crate::world::chase;
+use crate::world::resp::tcp;
 use crate::world::testing::{TestServer, free_port};
 use std::time::Instant;
 

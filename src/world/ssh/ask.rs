@@ -4,7 +4,7 @@
 use super::error::{SshError, SshErrorKind};
 use secrecy::SecretString;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whoever answers questions.
@@ -47,11 +47,18 @@ pub(super) struct Questions {
     ask: Option<Arc<dyn Ask>>,
     /// Held while a question stands on the terminal.
     turn: Mutex<()>,
-    /// The password of the SSH login.
-    pub login: Shared,
-    /// The password of sudo.
-    pub sudo: Shared,
-    passphrases: Mutex<HashMap<PathBuf, Arc<Shared>>>,
+    secrets: Mutex<HashMap<Use, Arc<Shared>>>,
+}
+
+/// What a secret is for. A user's password is never shown to the account of another.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Use {
+    /// The SSH login of that user, on all hosts.
+    Login(String),
+    /// sudo of that user, on all hosts.
+    Sudo(String),
+    /// That key file.
+    Key(PathBuf),
 }
 
 /// A secret that several hosts use.
@@ -81,9 +88,7 @@ impl Questions {
         Self {
             ask,
             turn: Mutex::new(()),
-            login: Shared::default(),
-            sudo: Shared::default(),
-            passphrases: Mutex::default(),
+            secrets: Mutex::default(),
         }
     }
 
@@ -109,13 +114,39 @@ impl Questions {
         ask.secret(prompt)
     }
 
-    /// The passphrase of one key file.
-    pub fn passphrase(&self, file: &Path) -> Arc<Shared> {
-        Arc::clone(lock(&self.passphrases).entry(file.to_owned()).or_default())
+    /// The secret for a use. sudo's begins with the password that the same user has logged in with, where there is one.
+    pub fn shared(&self, of: Use) -> Arc<Shared> {
+        let mut secrets = lock(&self.secrets);
+        let login = match &of {
+            Use::Sudo(user) => secrets
+                .get(&Use::Login(user.clone()))
+                .and_then(|l| l.worked()),
+            Use::Login(_) | Use::Key(_) => None,
+        };
+        Arc::clone(
+            secrets
+                .entry(of)
+                .or_insert_with(|| Arc::new(Shared::beginning_with(login))),
+        )
     }
 }
 
 impl Shared {
+    fn beginning_with(value: Option<SecretString>) -> Self {
+        let asked = u32::from(value.is_some());
+        Self(Mutex::new(State {
+            value,
+            asked,
+            ..State::default()
+        }))
+    }
+
+    /// The secret, once a host has taken it.
+    fn worked(&self) -> Option<SecretString> {
+        let state = lock(&self.0);
+        state.value.clone().filter(|_| state.proven)
+    }
+
     /// The secret to try next: the one already known, or a new answer. `refused` is the answer that this host has just refused.
     /// Others who need it meanwhile wait for the same answer. `None`: nobody can be asked, or asking again is of no use.
     pub fn next(

@@ -1,8 +1,10 @@
 //! Logging in: the agent's keys, key files, then passwords, each tried once; what was tried is told when nothing worked.
 
 use super::agent;
-use super::ask::{Answer, Questions};
+use super::ask::{Answer, Questions, Use};
+use super::conn::is_broken;
 use super::error::{SshError, SshErrorKind, words};
+use super::interactive::Prompter;
 use super::keyfile::{self, KeyFile};
 use super::settings::Target;
 use crate::output::escape;
@@ -45,10 +47,8 @@ impl<'a> Login<'a> {
         let Some(offers) = self.offers()? else {
             return Ok(());
         };
-        if offers.contains("publickey") {
-            if self.by_agent()? || self.by_files()? {
-                return Ok(());
-            }
+        if offers.contains("publickey") && (self.by_agent()? || self.by_files()?) {
+            return Ok(());
         }
         // After a first factor the server may ask for another, so what it offers now counts.
         let Some(offers) = self.offers()? else {
@@ -190,13 +190,13 @@ impl<'a> Login<'a> {
     }
 
     fn with_passphrase(&mut self, path: &Path) -> Result<bool, SshError> {
-        let shared = self.questions.passphrase(path);
+        let shared = self.questions.shared(Use::Key(path.to_owned()));
         let prompt = format!("Passphrase of {}", path.display());
         let mut refused: Option<Answer> = None;
         while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
             match self.offer_file(path, Some(&answer))? {
                 Offer::Unreadable => refused = Some(answer),
-                offer => {
+                offer @ (Offer::Taken | Offer::Refused) => {
                     shared.proven(&answer);
                     return Ok(offer == Offer::Taken);
                 }
@@ -231,28 +231,24 @@ impl<'a> Login<'a> {
     }
 
     fn by_password(&mut self, offers: &str) -> Result<bool, SshError> {
-        let prompt = format!("Password of {}", self.target.shown());
+        let shared = self.questions.shared(Use::Login(self.target.user.clone()));
+        let prompt = format!(
+            "Password of {} (for {} and the other hosts)",
+            self.target.user, self.target.host
+        );
         let mut refused: Option<Answer> = None;
-        while let Some(answer) =
-            self.questions
-                .login
-                .next(self.questions, &prompt, refused.as_ref())
-        {
+        while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
             let result = if offers.contains("password") {
                 self.session
                     .userauth_password(&self.target.user, answer.secret.expose_secret())
             } else {
-                let mut prompter = Prompter {
-                    answer: &answer,
-                    questions: self.questions,
-                    given: false,
-                };
+                let mut prompter = Prompter::new(&answer, self.questions);
                 self.session
                     .userauth_keyboard_interactive(&self.target.user, &mut prompter)
             };
             match result {
                 Ok(()) if self.session.authenticated() => {
-                    self.questions.login.proven(&answer);
+                    shared.proven(&answer);
                     return Ok(true);
                 }
                 Ok(()) => return Ok(false),
@@ -341,56 +337,6 @@ enum Offer {
     Refused,
     /// A wrong passphrase, or no key.
     Unreadable,
-}
-
-/// Answers the server's questions: the first hidden one that speaks of a password with the shared password, the rest by asking.
-struct Prompter<'a> {
-    answer: &'a Answer,
-    questions: &'a Questions,
-    given: bool,
-}
-
-impl ssh2::KeyboardInteractivePrompt for Prompter<'_> {
-    fn prompt<'b>(
-        &mut self,
-        _user: &str,
-        instructions: &str,
-        prompts: &[ssh2::Prompt<'b>],
-    ) -> Vec<String> {
-        let mut answers = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            if !self.given && !prompt.echo && prompt.text.to_lowercase().contains("password") {
-                self.given = true;
-                answers.push(self.answer.secret.expose_secret().to_owned());
-                continue;
-            }
-            let question = escape(format!("{instructions} {}", prompt.text).trim());
-            let typed = self.questions.secret(&question);
-            answers.push(
-                typed
-                    .map(|t| t.expose_secret().to_owned())
-                    .unwrap_or_default(),
-            );
-        }
-        answers
-    }
-}
-
-/// The connection is of no more use.
-pub(super) fn is_broken(error: &ssh2::Error) -> bool {
-    matches!(
-        error.code(),
-        ErrorCode::Session(
-            libssh2_sys::LIBSSH2_ERROR_SOCKET_DISCONNECT
-                | libssh2_sys::LIBSSH2_ERROR_SOCKET_RECV
-                | libssh2_sys::LIBSSH2_ERROR_SOCKET_SEND
-                | libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT
-                | libssh2_sys::LIBSSH2_ERROR_TIMEOUT
-                | libssh2_sys::LIBSSH2_ERROR_BAD_SOCKET
-                | libssh2_sys::LIBSSH2_ERROR_DECRYPT
-                | libssh2_sys::LIBSSH2_ERROR_INVALID_MAC
-        )
-    )
 }
 
 /// The public half of a private key file: what its own header says, or the file beside it.

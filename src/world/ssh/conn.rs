@@ -4,9 +4,8 @@
 //! non-blocking after the login, every call goes through [`Conn::step`] with an end and a way to cancel it, and a copy of the socket is
 //! kept to shut it down before anything stuck is dropped. A session lives in one thread.
 
-use super::auth::is_broken;
 use super::poll::{self, Interest};
-use ssh2::{BlockDirections, DisconnectCode, Session};
+use ssh2::{BlockDirections, DisconnectCode, ErrorCode, Session};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -207,5 +206,22 @@ impl Drop for Conn {
 
 /// The call would have blocked.
 pub(super) fn is_again(error: &ssh2::Error) -> bool {
-    error.code() == ssh2::ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN)
+    error.code() == ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_EAGAIN)
+}
+
+/// The connection is of no more use.
+pub(super) fn is_broken(error: &ssh2::Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::Session(
+            libssh2_sys::LIBSSH2_ERROR_SOCKET_DISCONNECT
+                | libssh2_sys::LIBSSH2_ERROR_SOCKET_RECV
+                | libssh2_sys::LIBSSH2_ERROR_SOCKET_SEND
+                | libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT
+                | libssh2_sys::LIBSSH2_ERROR_TIMEOUT
+                | libssh2_sys::LIBSSH2_ERROR_BAD_SOCKET
+                | libssh2_sys::LIBSSH2_ERROR_DECRYPT
+                | libssh2_sys::LIBSSH2_ERROR_INVALID_MAC
+        )
+    )
 }

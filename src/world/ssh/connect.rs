@@ -15,7 +15,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-/// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (MaxStartups).
+/// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (`MaxStartups`).
 const AT_ONCE: usize = 4;
 /// How long a host is tried again that ends connections before the login, where it is known to be an SSH server that is busy.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -226,31 +226,39 @@ fn look_up(target: &Target, time: Duration) -> Result<Vec<SocketAddr>, SshError>
 fn no_connection(target: &Target, error: Option<io::Error>, time: Duration) -> SshError {
     let place = format!("{} port {}", target.host, target.port);
     let error = error.unwrap_or_else(|| io::Error::other("no address"));
-    let failure = match error.kind() {
-        io::ErrorKind::ConnectionRefused => SshError::new(
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    let (kind, what, hint) = if is(&[io::ErrorKind::ConnectionRefused]) {
+        (
             SshErrorKind::Refused,
             format!("no ssh server listens on {place}"),
+            "start sshd there, or name its port with `[ssh] port = …`".to_owned(),
         )
-        .hint(format!(
-            "start sshd there, or name its port with `[ssh] port = …` (`ssh -v {}` shows more)",
-            target.host
-        )),
-        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => SshError::new(
+    } else if is(&[io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock]) {
+        (
             SshErrorKind::NoAnswer,
             format!("no answer from {place} within {} s", time.as_secs_f32()),
+            format!(
+                "is the host up, and no firewall in between? ping -c 3 {}",
+                target.host
+            ),
         )
-        .hint(format!(
-            "is the host up, and no firewall in between? ping -c 3 {}",
-            target.host
-        )),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            SshError::new(SshErrorKind::NoRoute, format!("no route to {place}"))
-                .hint(format!("ip route get {}", target.host))
-        }
-        _ => SshError::new(SshErrorKind::Io, format!("cannot connect to {place}"))
-            .hint(format!("ssh -v {}", target.host)),
+    } else if is(&[
+        io::ErrorKind::HostUnreachable,
+        io::ErrorKind::NetworkUnreachable,
+    ]) {
+        (
+            SshErrorKind::NoRoute,
+            format!("no route to {place}"),
+            format!("ip route get {}", target.host),
+        )
+    } else {
+        (
+            SshErrorKind::Io,
+            format!("cannot connect to {place}"),
+            format!("ssh -v -p {} {}", target.port, target.host),
+        )
     };
-    failure.cause(error)
+    SshError::new(kind, what).cause(error).hint(hint)
 }
 
 fn shake_failed(target: &Target, error: &ssh2::Error, took: Duration) -> SshError {

@@ -77,7 +77,7 @@ pub(super) fn run(
         .and_then(|()| running.drive(conn, &mut channel));
     match result {
         Ok(()) => running.finish(conn, &mut channel),
-        Err(halt) => Err(running.give_up(conn, channel, halt)),
+        Err(halt) => Err(running.give_up(conn, channel, &halt)),
     }
 }
 
@@ -175,10 +175,8 @@ impl<'a> Running<'a> {
             if self.runs_as.is_none() && Instant::now() > self.start_by {
                 return Err(Halt::NotStarted);
             }
-            if moved {
-                if let Limit::Stall(time) = self.request.limit {
-                    self.until.end = Instant::now() + time;
-                }
+            if let (true, Limit::Stall(time)) = (moved, self.request.limit) {
+                self.until.end = Instant::now() + time;
             }
             if let Some(stop) = self.until.over() {
                 return Err(stop.into());
@@ -292,11 +290,12 @@ impl<'a> Running<'a> {
     }
 
     /// Leaves nothing behind: the command is stopped where it runs, and the connection is kept only if it still answers.
-    fn give_up(self, conn: &mut Conn, mut channel: Channel, halt: Halt) -> SshError {
-        let error = self.explain(&halt);
+    fn give_up(self, conn: &mut Conn, mut channel: Channel, halt: &Halt) -> SshError {
+        let error = self.explain(halt);
+        // The order matters for the time: stopping may take longer than closing may.
+        let stopped = !conn.is_cut() && self.stop(conn);
         let until = Until::for_tidying(TIDY_TIME);
-        let orderly =
-            !conn.is_cut() && self.stop(conn) && conn.step(&until, |_| channel.close()).is_ok();
+        let orderly = stopped && conn.step(&until, |_| channel.close()).is_ok();
         if !orderly {
             conn.cut();
         }

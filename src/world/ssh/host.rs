@@ -70,7 +70,7 @@ impl Host {
         self.is_root() || self.line.login.sudo != Sudo::Absent
     }
 
-    /// `user@host`, with the port where it is not 22.
+    /// `user@host`, or `ssh://user@host:port` where the port is not 22.
     pub fn shown(&self) -> String {
         self.line.target.shown()
     }

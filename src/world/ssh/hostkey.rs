@@ -58,7 +58,8 @@ pub(super) fn check(
         return Ok(());
     }
     let may_ask = questions.can_ask() && !target.strict;
-    if !accept_new && !(may_ask && questions.confirm(&question(key, target), &turn)) {
+    let accepted = accept_new || (may_ask && questions.confirm(&question(key, target), &turn));
+    if !accepted {
         return Err(unknown(key, target, may_ask));
     }
     add(key, target)

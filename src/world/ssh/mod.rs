@@ -12,6 +12,7 @@ mod exec;
 mod explain;
 mod host;
 mod hostkey;
+mod interactive;
 mod keyfile;
 mod known_hosts;
 mod output;
@@ -25,7 +26,6 @@ mod worker;
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
 pub use host::{Host, Run};
-pub use output::Output;
 
 use crate::inventory::SshSettings;
 use connect::Context;
@@ -85,7 +85,7 @@ pub struct Ssh(Arc<Hosts>);
 
 struct Hosts {
     context: Arc<Context>,
-    hosts: Mutex<HashMap<Key, Arc<Mutex<Slot>>>>,
+    slots: Mutex<HashMap<Key, Arc<Mutex<Slot>>>>,
     logins: Semaphore,
 }
 
@@ -113,7 +113,7 @@ impl Ssh {
     pub fn new(options: Options) -> Self {
         Self(Arc::new(Hosts {
             context: Arc::new(Context::new(options)),
-            hosts: Mutex::default(),
+            slots: Mutex::default(),
             logins: Semaphore::new(LOGINS_AT_ONCE),
         }))
     }
@@ -136,7 +136,7 @@ impl Ssh {
             known_hosts: settings.known_hosts.clone(),
             sudo: settings.sudo,
         };
-        let slot = Arc::clone(self.0.hosts.lock().await.entry(key).or_default());
+        let slot = Arc::clone(self.0.slots.lock().await.entry(key).or_default());
         // Held while logging in: a second node on the same host waits for the same login, or the same failure.
         let mut slot = slot.lock().await;
         match &*slot {
@@ -190,7 +190,7 @@ impl Ssh {
     pub async fn close(self) {
         let slots: Vec<_> = self
             .0
-            .hosts
+            .slots
             .lock()
             .await
             .drain()

@@ -57,11 +57,14 @@ pub struct Jump {
 }
 
 impl Target {
-    /// The host in messages: `user@host`, with the port where it is not 22.
+    /// The host in messages, in a form that `ssh` takes: `user@host`, or `ssh://user@host:port` where the port is not 22.
     pub fn shown(&self) -> String {
         match self.port {
             22 => format!("{}@{}", self.user, self.host),
-            port => format!("{}@{} port {port}", self.user, self.host),
+            port if self.host.contains(':') => {
+                format!("ssh://{}@[{}]:{port}", self.user, self.host)
+            }
+            port => format!("ssh://{}@{}:{port}", self.user, self.host),
         }
     }
 }
@@ -151,22 +154,7 @@ fn ask_openssh(
     settings: &SshSettings,
     host: &str,
 ) -> Result<Option<String>, SshError> {
-    let mut command = Command::new("ssh");
-    command.arg("-G");
-    if let Some(file) = &options.ssh_config {
-        command.arg("-F").arg(file);
-    }
-    if let Some(user) = &settings.user {
-        command.arg("-l").arg(user);
-    }
-    if let Some(port) = settings.port {
-        command.arg("-p").arg(port.to_string());
-    }
-    command.arg("--").arg(host);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let mut command = openssh(options, settings, host);
     let failed = |why: String| {
         SshError::new(
             SshErrorKind::Config,
@@ -211,6 +199,26 @@ fn ask_openssh(
     }
 }
 
+fn openssh(options: &Options, settings: &SshSettings, host: &str) -> Command {
+    let mut command = Command::new("ssh");
+    command.arg("-G");
+    if let Some(file) = &options.ssh_config {
+        command.arg("-F").arg(file);
+    }
+    if let Some(user) = &settings.user {
+        command.arg("-l").arg(user);
+    }
+    if let Some(port) = settings.port {
+        command.arg("-p").arg(port.to_string());
+    }
+    command.arg("--").arg(host);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
 fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -246,7 +254,7 @@ fn read_answer(text: &str, host: &str) -> Result<Target, SshError> {
             "identityagent" => agent = Some(value.to_owned()),
             "userknownhostsfile" => user_known.extend(value.split_whitespace().map(str::to_owned)),
             "globalknownhostsfile" => {
-                global_known.extend(value.split_whitespace().map(str::to_owned))
+                global_known.extend(value.split_whitespace().map(str::to_owned));
             }
             "hashknownhosts" => target.hash_known_hosts = value == "yes",
             "stricthostkeychecking" => target.strict = matches!(value, "yes" | "true"),
@@ -373,9 +381,8 @@ fn expand(text: &str, target: &Target) -> PathBuf {
             Some('p') => out.push_str(&target.port.to_string()),
             Some('r') => out.push_str(&target.user),
             Some('u') => out.push_str(&std::env::var("USER").unwrap_or_default()),
-            Some('%') => out.push('%'),
+            Some('%') | None => out.push('%'),
             Some(other) => out.extend(['%', other]),
-            None => out.push('%'),
         }
     }
     match out.strip_prefix("~/") {

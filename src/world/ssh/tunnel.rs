@@ -121,17 +121,18 @@ impl Pump {
 
     fn turn(&mut self, buffer: &mut [u8]) -> io::Result<Turn> {
         let mut moved = false;
-        if self.down.is_empty() && !self.channel.eof() {
-            if let Some(n) = would_block(self.channel.read(buffer))? {
-                self.down.extend_from_slice(&buffer[..n]);
-                moved |= n > 0;
-            }
+        if self.down.is_empty()
+            && !self.channel.eof()
+            && let Some(n) = would_block(self.channel.read(buffer))?
+        {
+            self.down.extend_from_slice(&buffer[..n]);
+            moved |= n > 0;
         }
-        if !self.down.is_empty() {
-            if let Some(n) = would_block(self.near.write(&self.down))? {
-                self.down.drain(..n);
-                moved |= n > 0;
-            }
+        if !self.down.is_empty()
+            && let Some(n) = would_block(self.near.write(&self.down))?
+        {
+            self.down.drain(..n);
+            moved |= n > 0;
         }
         if self.up.is_empty() && self.finished.is_none() {
             match would_block(self.near.read(buffer))? {
@@ -143,11 +144,11 @@ impl Pump {
                 None => {}
             }
         }
-        if !self.up.is_empty() {
-            if let Some(n) = would_block(self.channel.write(&self.up))? {
-                self.up.drain(..n);
-                moved |= n > 0;
-            }
+        if !self.up.is_empty()
+            && let Some(n) = would_block(self.channel.write(&self.up))?
+        {
+            self.up.drain(..n);
+            moved |= n > 0;
         }
         if self.finished.is_some() && self.up.is_empty() && !self.sent_eof {
             match self.channel.send_eof() {

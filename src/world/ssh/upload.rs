@@ -3,10 +3,10 @@
 //!
 //! By SFTP where the login may write there itself; by `cat` where it has to be root through sudo, or the host has no SFTP.
 
-use super::auth::is_broken;
-use super::conn::{Cancel, Conn, Stop, Until};
+use super::conn::{Cancel, Conn, Stop, Until, is_broken};
 use super::error::{SshError, SshErrorKind, words};
 use super::exec::Limit;
+use super::output::last_lines;
 use super::script::quote;
 use super::worker::{Order, Worker};
 use sha2::{Digest as _, Sha256};
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times slower.
 pub(super) const CHUNK: usize = 1 << 20;
 /// How long checking, moving and removing may take.
-const FINISH_TIME: Duration = Duration::from_secs(60);
+const FINISH_TIME: Duration = Duration::from_mins(1);
 /// How long SFTP may take to begin.
 const SFTP_TIME: Duration = Duration::from_secs(10);
 const REMOVE_TIME: Duration = Duration::from_secs(5);
@@ -94,7 +94,7 @@ fn by_cat(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), Ss
     let out = worker.run(&order)?;
     match out.failure() {
         None => Ok(()),
-        Some(why) => Err(not_written(worker, upload).cause(why)),
+        Some(why) => Err(not_written(worker, upload, &why)),
     }
 }
 
@@ -115,7 +115,7 @@ fn by_sftp(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), S
     }
     drop(sftp);
     written.map_err(|e| match e {
-        Written::Refused(why) => not_written(worker, upload).cause(why),
+        Written::Refused(why) => not_written(worker, upload, &why),
         Written::Broken(why) => SshError::new(
             SshErrorKind::Io,
             format!(
@@ -279,35 +279,44 @@ fn finish(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), Ss
 }
 
 /// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a full disk is the usual one.
-fn not_written(worker: &mut Worker, upload: &Upload<'_>) -> SshError {
-    let folder =
-        upload.path.rsplit_once('/').map_or(
-            "/",
-            |(folder, _)| if folder.is_empty() { "/" } else { folder },
-        );
+fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError {
+    let shown = worker.shown();
+    let folder = match upload.path.rsplit_once('/') {
+        Some((folder, _)) if !folder.is_empty() => folder,
+        Some(_) | None => "/",
+    };
     let failure = SshError::new(
         SshErrorKind::Transfer,
-        format!("cannot write {} on {}", upload.path, worker.shown()),
+        format!("cannot write {} on {shown}", upload.path),
     )
+    .cause(why)
     .hint(format!(
-        "ssh {} 'ls -ld {folder}; df -h {folder}'",
-        worker.shown()
+        "ssh {shown} ls -ld {0}; ssh {shown} df -h {0}",
+        quote(folder)
     ));
     let look = format!(
-        "ls -ld {0} && df -Pk {0} | tail -n 1",
+        "ls -ld {0} >&2 && df -Pk {0} | tail -n 1",
         quote(&format!("{folder}/"))
     );
     let tidy = Cancel::default();
-    match worker.run(&Order::new(&look, false, Limit::Total(REMOVE_TIME), &tidy)) {
-        Ok(out) => failure.cause(super::output::last_lines(
-            if out.success() {
-                &out.stdout
-            } else {
-                &out.stderr
-            },
-            2,
-        )),
-        Err(_) => failure,
+    let Ok(out) = worker.run(&Order::new(
+        &look,
+        upload.root,
+        Limit::Total(REMOVE_TIME),
+        &tidy,
+    )) else {
+        return failure;
+    };
+    let failure = failure.cause(last_lines(&out.stderr, 1));
+    // File system, blocks, used, free, share, mounted on.
+    let text = out.text();
+    match text
+        .split_whitespace()
+        .nth(3)
+        .and_then(|free| free.parse::<u64>().ok())
+    {
+        Some(free) => failure.cause(format!("{free} KB are free there")),
+        None => failure,
     }
 }
 

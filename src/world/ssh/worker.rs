@@ -1,7 +1,7 @@
 //! The thread that owns the session of one host. What is asked of it is done one after the other; a session that has died meanwhile is made
 //! anew, but never in the middle of a command.
 
-use super::ask::{Answer, no_sudo_password};
+use super::ask::{Answer, Use, no_sudo_password};
 use super::conn::{Cancel, Conn, Stop, Until};
 use super::connect::Context;
 use super::error::{SshError, SshErrorKind, words};
@@ -258,19 +258,20 @@ impl Worker {
     fn run_with_password(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
         let context = Arc::clone(&self.context);
         let shown = self.shown();
-        let prompt = format!("Password of {shown} for sudo");
+        let shared = context
+            .questions
+            .shared(Use::Sudo(self.target.user.clone()));
+        let prompt = format!(
+            "Password of {} for sudo (on {} and the other hosts)",
+            self.target.user, self.target.host
+        );
         let mut refused: Option<Answer> = None;
-        while let Some(answer) =
-            context
-                .questions
-                .sudo
-                .next(&context.questions, &prompt, refused.as_ref())
-        {
+        while let Some(answer) = shared.next(&context.questions, &prompt, refused.as_ref()) {
             match self.attempt(order, Way::SudoPassword, Some(&answer)) {
                 Err(e) if e.kind == SshErrorKind::SudoPasswordWrong => refused = Some(answer),
                 result => {
                     if result.is_ok() {
-                        context.questions.sudo.proven(&answer);
+                        shared.proven(&answer);
                     }
                     return result;
                 }

@@ -1,10 +1,11 @@
 //! Three nodes in memory that do what a plan says.
 
+use super::begin::{Begin, origin, running};
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::config::{Paths, block};
 use crate::inventory::{Auth, Inventory, NodeSpec, ServerSettings, ServerSource, SshSettings, Via};
-use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
+use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData, Unseen};
 use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::{Action, Plan, Refusal, Setup};
 use crate::topology::{
@@ -14,22 +15,11 @@ use std::collections::BTreeMap;
 
 pub const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
 
-/// What a node is before the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
-    Bare,
-    StoppedPrimary { keys: bool },
-    StoppedReplica { of: usize, keys: bool },
-    EmptyPrimary,
-    FullPrimary,
-    Replica { of: usize },
-}
-
 /// The world.
 pub struct Stage {
     pub inventory: Inventory,
     pub topology: Topology,
-    pub hosts: BTreeMap<NodeName, Result<HostFacts, String>>,
+    pub hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     pub payload: Vec<PayloadInfo>,
     /// Whose data each node has; `None`: none.
     lineage: [Option<usize>; 3],
@@ -94,27 +84,6 @@ pub fn bare_host() -> HostFacts {
         hosts: "127.0.0.1 localhost\n".into(),
         ..HostFacts::default()
     }
-}
-
-/// Whether running replicas follow each other in a ring.
-pub fn has_loop(all: [Begin; 3]) -> bool {
-    (0..3).any(|i| {
-        let mut at = i;
-        for _ in 0..3 {
-            match all[at] {
-                Begin::Replica { of } => at = of,
-                _ => return false,
-            }
-        }
-        true
-    })
-}
-
-fn running(begin: Begin) -> bool {
-    matches!(
-        begin,
-        Begin::EmptyPrimary | Begin::FullPrimary | Begin::Replica { .. }
-    )
 }
 
 impl Stage {
@@ -407,19 +376,4 @@ pub fn config_file(text: &str) -> ConfigFile {
             uid: 998,
         },
     }
-}
-
-/// Whose data node `i` has: of the last node on its way up that has any; in a ring, its own.
-fn origin(i: usize, all: [Begin; 3]) -> usize {
-    let mut at = i;
-    for _ in 0..4 {
-        let (Begin::StoppedReplica { of, .. } | Begin::Replica { of }) = all[at] else {
-            return at;
-        };
-        match all[of] {
-            Begin::Bare | Begin::EmptyPrimary | Begin::StoppedPrimary { keys: false } => return at,
-            _ => at = of,
-        }
-    }
-    10 + i
 }

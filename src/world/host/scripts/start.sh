@@ -5,6 +5,9 @@ told() { if [ -f "$log" ]; then tail -c "+$((size + 1))" "$log" | tail -n 12; fi
 ours() { p=$(listener "$port"); [ -n "$p" ] && [ "$(readlink "/proc/$p/cwd")" = "$(cd "$data" && pwd -P)" ]; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
+# What the server said on its own, without systemd's words about it.
+words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "^(Started|Stopped|Stopping|Scheduled|$unit:) " | tail -n 8; }
+
 if ours; then echo "it runs already"; exit 0; fi
 if [ -n "$(sockets "$port")" ]; then fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"; fi
 
@@ -15,11 +18,12 @@ if has_unit "$unit"; then
   while [ $i -lt 150 ]; do
     ours && { echo "started by $unit"; exit 0; }
     case $(systemctl is-active "$unit") in
-    failed | inactive) fail "$unit ended at once: $(journalctl -u "$unit" -n 8 --no-pager -o cat 2>/dev/null)" ;;
+    # `activating` is the wait before the next try.
+    failed | inactive | activating) fail "$unit ended at once: $(words)" ;;
     esac
     nap; i=$((i + 1))
   done
-  fail "$unit does not listen on port $port after 15 s: $(journalctl -u "$unit" -n 8 --no-pager -o cat 2>/dev/null)"
+  fail "$unit does not listen on port $port after 15 s: $(words)"
 fi
 
 # Nobody else may read the password, in the file that CONFIG REWRITE makes anew either.

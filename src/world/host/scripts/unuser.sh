@@ -1,4 +1,5 @@
-# Removes a user that replctl made. $1 name
+# Removes a user that replctl made, unless its data directory is still there. $1 name  $2 directory
+[ -d "$2" ] && exit 0
 u=$1; PATH=$PATH:/usr/sbin:/sbin; export PATH
 id -u "$u" >/dev/null 2>&1 || exit 0
 if command -v userdel >/dev/null 2>&1; then userdel "$u" || exit 1

@@ -287,7 +287,7 @@ impl Bench {
         setup::plan(&op, &self.inventory, &topology, &hosts, payload).unwrap()
     }
 
-    pub fn supplies<'a>(password: Option<&'a SecretString>) -> Supplies<'a> {
+    pub fn supplies(password: Option<&SecretString>) -> Supplies<'_> {
         fn program(_: &PayloadInfo) -> Result<ServerFiles, String> {
             let data = fs::read(PROGRAM).map_err(|e| e.to_string())?;
             Ok(vec![("redis-server".to_owned(), Arc::new(data))])

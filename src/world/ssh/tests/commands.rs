@@ -1,5 +1,9 @@
 //! Commands: their end, their two outputs, their input, and their time.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation
+)]
 
 use super::sshd::{Lab, for_seconds, within};
 use crate::world::ssh::{Run, SshErrorKind};

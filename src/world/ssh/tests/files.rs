@@ -1,5 +1,9 @@
 //! Uploads: whole or not at all.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation
+)]
 
 use super::sshd::{Lab, names_in, within};
 use crate::world::ssh::{Host, SshErrorKind};

@@ -7,6 +7,7 @@ use crate::world::ssh::known_hosts::{
 };
 use base64::Engine as _;
 use proptest::prelude::*;
+use std::path::Path;
 use std::process::Command;
 
 /// A key of that type, told apart by one byte.
@@ -148,76 +149,67 @@ fn several_files_are_one() {
     assert_eq!((place.file.as_str(), place.line), ("the other", 2));
 }
 
-#[test]
-fn openssh_reads_what_we_write_and_we_read_what_it_hashes() {
+/// A folder with a real key (ssh-keygen reads no other), and its public half.
+fn real_key() -> (tempfile::TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("known_hosts");
-    let keygen = |args: &[&str]| {
-        let out = Command::new("ssh-keygen")
-            .args(args)
-            .arg("-f")
-            .arg(&file)
-            .output()
-            .unwrap();
-        (
-            out.status.success(),
-            String::from_utf8_lossy(&out.stdout).into_owned(),
-        )
-    };
-    // A real key: ssh-keygen reads no other.
-    let user_key = folder.path().join("key");
     super::sshd::run(
         Command::new("ssh-keygen")
             .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(&user_key),
+            .arg(folder.path().join("key")),
     );
     let public = std::fs::read_to_string(folder.path().join("key.pub")).unwrap();
-    let real = keyfile::public(&public).unwrap();
-    let hosts = [("192.168.0.120", 22), ("Web.Example", 2222), ("::1", 22)];
-    for salt in [None, Some([7_u8; 20])] {
-        let lines: String = hosts
-            .iter()
-            .map(|(h, p)| line_for(h, *p, &real, salt.as_ref().map(<[u8; 20]>::as_slice)) + "\n")
-            .collect();
+    (folder, keyfile::public(&public).unwrap())
+}
+
+/// What ssh-keygen says, and whether it is content.
+fn keygen(args: &[&str], file: &Path) -> (bool, String) {
+    let mut command = Command::new("ssh-keygen");
+    let out = command.args(args).arg("-f").arg(file).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    (out.status.success(), said)
+}
+
+const HOSTS: [(&str, u16); 3] = [("192.168.0.120", 22), ("Web.Example", 2222), ("::1", 22)];
+
+fn lines_for(key: &[u8], salt: Option<&[u8]>) -> String {
+    HOSTS
+        .iter()
+        .map(|(host, port)| line_for(host, *port, key, salt) + "\n")
+        .collect()
+}
+
+#[test]
+fn openssh_reads_what_we_write() {
+    let (folder, real) = real_key();
+    let file = folder.path().join("known_hosts");
+    for salt in [None, Some([7_u8; 20].as_slice())] {
+        let lines = lines_for(&real, salt);
         std::fs::write(&file, &lines).unwrap();
-        for (host, port) in hosts {
-            assert!(
-                keygen(&["-F", &name_of(host, port)]).0,
-                "{host} in\n{lines}"
-            );
+        for (host, port) in HOSTS {
+            let found = keygen(&["-F", &name_of(host, port)], &file).0;
+            assert!(found, "{host} in\n{lines}");
             assert_eq!(known(&lines).look_up(host, port, &real), Verdict::Known);
         }
-        assert!(!keygen(&["-F", "other.example"]).0);
+        assert!(!keygen(&["-F", "other.example"], &file).0);
     }
-    let plain: String = hosts
-        .iter()
-        .map(|(h, p)| line_for(h, *p, &real, None) + "\n")
-        .collect();
-    std::fs::write(&file, plain).unwrap();
-    assert!(keygen(&["-H"]).0);
+    let shown = keygen(&["-l"], &folder.path().join("key.pub")).1;
+    assert!(shown.contains(&fingerprint(&real)), "{shown}");
+}
+
+#[test]
+fn we_read_what_openssh_hashes() {
+    let (folder, real) = real_key();
+    let file = folder.path().join("known_hosts");
+    std::fs::write(&file, lines_for(&real, None)).unwrap();
+    assert!(keygen(&["-H"], &file).0);
     let hashed = std::fs::read_to_string(&file).unwrap();
     assert!(hashed.lines().all(|l| l.starts_with("|1|")), "{hashed}");
-    for (host, port) in hosts {
-        assert_eq!(
-            known(&hashed).look_up(host, port, &real),
-            Verdict::Known,
-            "{host}"
-        );
-        assert!(matches!(
-            known(&hashed).look_up(host, port, &ed(1)),
-            Verdict::Changed(_)
-        ));
+    for (host, port) in HOSTS {
+        let verdict = known(&hashed).look_up(host, port, &real);
+        assert_eq!(verdict, Verdict::Known, "{host}");
+        let other = known(&hashed).look_up(host, port, &ed(1));
+        assert!(matches!(other, Verdict::Changed(_)), "{other:?}");
     }
-    let shown = Command::new("ssh-keygen")
-        .arg("-lf")
-        .arg(folder.path().join("key.pub"))
-        .output()
-        .unwrap();
-    assert!(
-        String::from_utf8(shown.stdout)
-            .unwrap()
-            .contains(&fingerprint(&real))
-    );
 }
 
 #[test]

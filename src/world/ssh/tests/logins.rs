@@ -3,6 +3,7 @@
 
 use super::sshd::{Lab, Running, Scripted, run, within};
 use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
@@ -321,7 +322,8 @@ async fn more_connections_than_sshd_takes_at_once() {
     let sshd = lab.sshd_with(&["hostkey"], "MaxStartups 3\n");
     within(60, async {
         let host = sshd.log_in(lab.options()).await.unwrap();
-        let port = sshd.port;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
         let tunnels = (0..12).map(|_| host.tunnel("127.0.0.1", port));
         for tunnel in futures::future::join_all(tunnels).await {
             assert!(tunnel.is_ok(), "{:?}", tunnel.err());

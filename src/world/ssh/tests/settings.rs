@@ -17,13 +17,14 @@ fn in_config(text: &str, settings: &SshSettings, address: &str) -> Result<Target
     resolve(&options(&file), settings, address)
 }
 
-#[test]
-fn the_configuration_counts_and_the_inventory_overrides_it() {
-    let config = "Host db*\n HostName %h.example.net\n User ops\n Port 2201\n IdentityFile ~/.ssh/%h-%r-%%\n IdentitiesOnly yes\n\
+const CONFIG: &str = "Host db*\n HostName %h.example.net\n User ops\n Port 2201\n IdentityFile ~/.ssh/%h-%r-%%\n IdentitiesOnly yes\n\
         UserKnownHostsFile /a /b\n GlobalKnownHostsFile /c\n HashKnownHosts yes\n StrictHostKeyChecking yes\n HostKeyAlias alias\n\
         IdentityAgent /run/agent\n ProxyJump jim@[::2]:22022,ssh://gate,plain:2022\n\
         Match user special\n Port 999\n";
-    let target = in_config(config, &SshSettings::default(), "db1").unwrap();
+
+#[test]
+fn the_configuration_counts() {
+    let target = in_config(CONFIG, &SshSettings::default(), "db1").unwrap();
     assert_eq!(
         (target.host.as_str(), target.port, target.user.as_str()),
         ("db1.example.net", 2201, "ops")
@@ -51,7 +52,11 @@ fn the_configuration_counts_and_the_inventory_overrides_it() {
             jump(None, "plain", Some(2022))
         ]
     );
+}
 
+#[test]
+fn the_inventory_overrides_it() {
+    let home = etcetera::home_dir().unwrap();
     let settings = SshSettings {
         host: Some("db2".to_owned()),
         user: Some("special".to_owned()),
@@ -60,7 +65,7 @@ fn the_configuration_counts_and_the_inventory_overrides_it() {
         known_hosts: Some("/mine".into()),
         sudo: Some(true),
     };
-    let target = in_config(config, &settings, "10.0.0.1").unwrap();
+    let target = in_config(CONFIG, &settings, "10.0.0.1").unwrap();
     assert_eq!(
         (target.host.as_str(), target.port, target.user.as_str()),
         ("db2.example.net", 2299, "special")

@@ -1,9 +1,13 @@
 //! Connections through a host: to a real server on its loopback, and to another host.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_possible_truncation
+)]
 
 use super::sshd::{Lab, Running, free_port, within};
 use crate::inventory::SshSettings;
-use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Run, Ssh, SshErrorKind};
 use redis::AsyncConnectionConfig;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -109,50 +113,32 @@ async fn the_end_of_one_direction_is_passed_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn through_another_host() {
+async fn through_other_hosts() {
     let lab = Lab::new();
     let (bastion, inner, target) = (lab.sshd(), lab.sshd(), lab.sshd());
     let me = Command::new("id").arg("-un").output().unwrap();
     let me = String::from_utf8(me.stdout).unwrap();
+    let (far, first, second) = (target.port, bastion.port, inner.port);
     lab.configure(&format!(
-        "Host target\n HostName 127.0.0.1\n Port {}\n ProxyJump {}@127.0.0.1:{}\n\
-         Host far\n HostName 127.0.0.1\n Port {}\n ProxyJump bastion,inner\n\
-         Host bastion\n HostName 127.0.0.1\n Port {}\n\
-         Host inner\n HostName 127.0.0.1\n Port {}\n\
-         Host round\n ProxyJump round\n\
-         Host command\n ProxyCommand nc %h %p\n",
-        target.port,
-        me.trim(),
-        bastion.port,
-        target.port,
-        bastion.port,
-        inner.port,
+        "Host target\n HostName 127.0.0.1\n Port {far}\n ProxyJump {me}@127.0.0.1:{first}\n\
+         Host far\n HostName 127.0.0.1\n Port {far}\n ProxyJump bastion,inner\n\
+         Host bastion\n HostName 127.0.0.1\n Port {first}\n\
+         Host inner\n HostName 127.0.0.1\n Port {second}\n",
+        me = me.trim(),
     ));
     within(60, async {
         let ssh = Ssh::new(lab.options());
         let settings = SshSettings::default();
         let host = ssh.host("node", &settings, "target").await.unwrap();
         assert_eq!(bastion.sessions().len(), 1);
-        let out = host
-            .run("echo $SSH_CONNECTION", Run::default())
-            .await
-            .unwrap();
-        assert!(
-            out.text().ends_with(&format!(" {}", target.port)),
-            "{}",
-            out.text()
-        );
-        let data: Arc<Vec<u8>> = Arc::new((0..3_000_000_u32).map(|n| (n % 253) as u8).collect());
-        let file = lab.path("file");
-        host.upload(
-            Arc::clone(&data),
-            file.to_str().unwrap(),
-            0o600,
-            false,
-            |_| {},
-        )
-        .await
-        .unwrap();
+        let out = host.run("echo $SSH_CONNECTION", Run::default()).await;
+        let text = out.unwrap().text();
+        assert!(text.ends_with(&format!(" {far}")), "{text}");
+        let data: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 253) as u8).collect();
+        let (data, file) = (Arc::new(data), lab.path("file"));
+        let sent = Arc::clone(&data);
+        let upload = host.upload(sent, file.to_str().unwrap(), 0o600, false, |_| {});
+        upload.await.unwrap();
         assert!(std::fs::read(&file).unwrap() == *data);
 
         let far = ssh.host("node", &settings, "far").await.unwrap();
@@ -163,30 +149,28 @@ async fn through_another_host() {
         while bastion.sessions().len() + inner.sessions().len() + target.sessions().len() > 0 {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    })
+    .await;
+}
 
-        let hasty = Options {
-            handshake_timeout: Duration::from_secs(2),
-            ..lab.options()
+#[tokio::test(flavor = "multi_thread")]
+async fn ways_that_lead_nowhere() {
+    let lab = Lab::new();
+    lab.configure("Host round\n ProxyJump round\nHost command\n ProxyCommand nc %h %p\n");
+    within(60, async {
+        let failure = async |host: &str| {
+            let ssh = Ssh::new(lab.options());
+            let host = ssh.host("node", &SshSettings::default(), host).await;
+            host.err().unwrap()
         };
-        let error = Ssh::new(hasty)
-            .host("node", &settings, "command")
-            .await
-            .err()
-            .unwrap();
+        let error = failure("command").await;
+        let text = error.to_string();
         assert_eq!(error.kind, SshErrorKind::Config);
         assert!(
-            error.to_string().contains("ProxyCommand") && error.to_string().contains("ProxyJump"),
-            "{error}"
+            text.contains("ProxyCommand") && text.contains("ProxyJump"),
+            "{text}"
         );
-        assert_eq!(
-            Ssh::new(lab.options())
-                .host("node", &settings, "round")
-                .await
-                .err()
-                .unwrap()
-                .kind,
-            SshErrorKind::Config
-        );
+        assert_eq!(failure("round").await.kind, SshErrorKind::Config);
     })
     .await;
 }

@@ -1,0 +1,49 @@
+//! What three nodes can be before a plan.
+
+/// What a node is before the plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    Bare,
+    StoppedPrimary { keys: bool },
+    StoppedReplica { of: usize, keys: bool },
+    EmptyPrimary,
+    FullPrimary,
+    Replica { of: usize },
+}
+
+/// Whether running replicas follow each other in a ring.
+pub fn has_loop(all: [Begin; 3]) -> bool {
+    (0..3).any(|i| {
+        let mut at = i;
+        for _ in 0..3 {
+            match all[at] {
+                Begin::Replica { of } => at = of,
+                _ => return false,
+            }
+        }
+        true
+    })
+}
+
+/// Whether its server runs.
+pub fn running(begin: Begin) -> bool {
+    matches!(
+        begin,
+        Begin::EmptyPrimary | Begin::FullPrimary | Begin::Replica { .. }
+    )
+}
+
+/// Whose data node `i` has: of the last node on its way up that has any; in a ring, its own.
+pub fn origin(i: usize, all: [Begin; 3]) -> usize {
+    let mut at = i;
+    for _ in 0..4 {
+        let (Begin::StoppedReplica { of, .. } | Begin::Replica { of }) = all[at] else {
+            return at;
+        };
+        match all[of] {
+            Begin::Bare | Begin::EmptyPrimary | Begin::StoppedPrimary { keys: false } => return at,
+            _ => at = of,
+        }
+    }
+    10 + i
+}

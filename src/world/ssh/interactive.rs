@@ -1,0 +1,48 @@
+//! Keyboard-interactive logins: the server asks, and the operator or the shared password answers.
+
+use super::ask::{Answer, Questions};
+use crate::output::escape;
+use secrecy::ExposeSecret;
+
+/// Answers the server's questions: the first hidden one that speaks of a password with the shared password, the rest by asking.
+pub(super) struct Prompter<'a> {
+    answer: &'a Answer,
+    questions: &'a Questions,
+    given: bool,
+}
+
+impl<'a> Prompter<'a> {
+    pub fn new(answer: &'a Answer, questions: &'a Questions) -> Self {
+        Self {
+            answer,
+            questions,
+            given: false,
+        }
+    }
+}
+
+impl ssh2::KeyboardInteractivePrompt for Prompter<'_> {
+    fn prompt(
+        &mut self,
+        _user: &str,
+        instructions: &str,
+        prompts: &[ssh2::Prompt<'_>],
+    ) -> Vec<String> {
+        let mut answers = Vec::with_capacity(prompts.len());
+        for prompt in prompts {
+            if !self.given && !prompt.echo && prompt.text.to_lowercase().contains("password") {
+                self.given = true;
+                answers.push(self.answer.secret.expose_secret().to_owned());
+                continue;
+            }
+            let question = escape(format!("{instructions} {}", prompt.text).trim());
+            let typed = self.questions.secret(&question);
+            answers.push(
+                typed
+                    .map(|t| t.expose_secret().to_owned())
+                    .unwrap_or_default(),
+            );
+        }
+        answers
+    }
+}
