@@ -179,9 +179,8 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // Interactive shells do not end at a SIGTERM, and the session would wait for that.
-        let _ = self.session.send("\u{3}exit\r");
-        let _ = self.session.flush();
+        // Interactive shells do not end at the SIGTERM that the session would send for as long as its reads may take.
+        self.session.process_mut().set_kill_timeout(Some(0));
     }
 }
 
