@@ -1,5 +1,6 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::store::{FileJournal, Record};
@@ -24,6 +25,18 @@ pub struct Asked {
     pub verbose: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+}
+
+impl Asked {
+    /// From the command line.
+    pub fn new(global: &cli::Global, yes: bool, dry_run: bool) -> Self {
+        Self {
+            yes,
+            dry_run,
+            verbose: global.verbose,
+            concurrency: global.concurrency.into(),
+        }
+    }
 }
 
 /// A run that has ended.
