@@ -12,6 +12,8 @@ use crate::world::World;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -147,8 +149,7 @@ async fn execute(
                     .exit(Exit::Failed)
             })?;
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let listener = tokio::spawn(listen(interrupted.clone()));
+    let (interrupted, listener) = listening()?;
     let run = Run {
         plan: &plan,
         act: world,
@@ -206,9 +207,22 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
     nodes
 }
 
+/// The flag that Ctrl-C sets, and the task that sets it.
+fn listening() -> Result<(Arc<AtomicBool>, JoinHandle<()>)> {
+    // Registered here and not when the task is first run: the first step may have begun by then.
+    let signals = signal(SignalKind::interrupt()).map_err(|e| {
+        Problem::new("Ctrl-C cannot be listened for; nothing was touched")
+            .cause(e)
+            .exit(Exit::Failed)
+    })?;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let listener = tokio::spawn(listen(signals, interrupted.clone()));
+    Ok((interrupted, listener))
+}
+
 /// The first Ctrl-C stops before the next step that can still be put back; the second ends the process.
-async fn listen(interrupted: Arc<AtomicBool>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
+async fn listen(mut signals: Signal, interrupted: Arc<AtomicBool>) {
+    while signals.recv().await.is_some() {
         if interrupted.swap(true, Ordering::Relaxed) {
             output::note("interrupted; to go on: replctl resume");
             std::process::exit(i32::from(Exit::Interrupted as u8));
