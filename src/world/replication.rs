@@ -389,3 +389,6 @@ pub async fn set_replica_auth(conn: &Conn, password: Option<&SecretString>) -> A
     ask(conn, &command).await?;
     Ok(seen("masterauth is what the inventory says"))
 }
+
+#[cfg(test)]
+mod tests;
