@@ -192,6 +192,19 @@ fn everything_against_a_hand_over_is_said_at_once() {
 }
 
 #[test]
+fn a_replica_that_could_not_follow_is_told_of_and_keeps_nobody_back() {
+    let mut topology = seed();
+    server(&mut topology, 1).has_password = Some(true);
+    server(&mut topology, 2).replica_auth = Some(ReplicaAuth::Wrong);
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert!(
+        plan.warnings[0].starts_with("`slave2` could not log in at `slave1`"),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
 fn a_node_that_is_not_ready_is_not_promoted() {
     let mut topology = seed();
     upstream(&mut topology, 1).link = Link::Down;
