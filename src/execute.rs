@@ -2,64 +2,16 @@
 //!
 //! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
-use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress, Seen};
+mod seam;
+
+pub use seam::{Act, Failure, Watch};
+
+use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress};
 use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
-
-/// The seam between the executor and the world.
-pub trait Act: Sync {
-    /// Does one action on one node and sees its effect. Bounded in time.
-    fn act(
-        &self,
-        node: &NodeName,
-        action: &Action,
-    ) -> impl Future<Output = Result<Seen, Failure>> + Send;
-}
-
-/// Why an action failed, and what is known of its effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// One sentence that names the cause.
-    pub why: String,
-    /// Whether it may have taken effect.
-    pub effect: Effect,
-}
-
-impl Failure {
-    /// A failure that certainly had no effect.
-    pub fn none(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            effect: Effect::None,
-        }
-    }
-
-    /// A failure that may have had its effect.
-    pub fn unknown(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            effect: Effect::Unknown,
-        }
-    }
-}
-
-/// Who looks on while a plan runs.
-pub trait Watch: Sync {
-    /// A stage begins.
-    fn stage(&self, stage: &Stage);
-    /// A step begins.
-    fn begun(&self, step: &Step);
-    /// A step was seen to be done; milliseconds it took.
-    fn done(&self, step: &Step, seen: &Seen, took_ms: f64);
-    /// A step failed.
-    fn failed(&self, step: &Step, why: &str);
-    /// A step is being put back.
-    fn undoing(&self, step: &Step);
-}
 
 /// One run of one plan.
 pub struct Run<'a, A: Act, J: Journal, W: Watch> {

@@ -5,7 +5,7 @@
 mod support;
 
 use std::time::{Duration, Instant};
-use support::{Flavour, Lab, Load, Replctl, Running, Sshds, Writer, figure, process};
+use support::{Flavour, Lab, Load, Replctl, Running, Sshds, Writer, await_that, figure, process};
 
 #[test]
 fn plain_sshds_answer_with_the_key_and_go_with_the_test() {

@@ -43,7 +43,10 @@ pub struct Finished {
 /// What became of it.
 pub enum Done {
     /// The plan was empty.
-    Nothing,
+    Nothing {
+        /// Something was warned of.
+        warned: bool,
+    },
     /// It was only to be shown.
     Shown,
     /// It was run.
@@ -67,7 +70,8 @@ pub async fn carry_out(
             for warning in &plan.warnings {
                 output::note(&format!("warning: {}", output::escape(warning)));
             }
-            return Ok(Done::Nothing);
+            let warned = !plan.warnings.is_empty();
+            return Ok(Done::Nothing { warned });
         }
         if asked.dry_run {
             output::result(&plan_text::text(&plan));

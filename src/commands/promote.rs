@@ -36,7 +36,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
     };
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
-        Done::Nothing => {
+        Done::Nothing { .. } => {
             output::result(&format!(
                 "Nothing to do: {} is the primary, and everything that answers follows it.",
                 output::escape(&args.node)

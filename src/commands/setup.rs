@@ -5,7 +5,7 @@ use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::journal::Outcome;
 use crate::output;
-use crate::plan::{self, Action, Plan, Setup};
+use crate::plan::{self, Action, Operation, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
 use std::fmt::Write as _;
@@ -28,6 +28,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
             exit: Exit::Usage,
         });
     }
+    no_unfinished_promotion(world)?;
     let asked = Asked {
         yes: args.yes,
         dry_run: args.dry_run,
@@ -36,11 +37,20 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     };
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
-        Done::Nothing => {
-            output::result(&format!(
-                "Nothing to do: `{}` is set up as its inventory says.",
-                world.inventory.name
-            ));
+        Done::Nothing { warned } => {
+            let name = &world.inventory.name;
+            if let Some(earlier) = world.store.unfinished() {
+                // What it set up holds; what it wanted to prove at its end was not proved.
+                output::note(&format!(
+                    "`{0}` was cut short; for its proof: replctl resume {0}",
+                    earlier.id
+                ));
+            }
+            output::result(&if warned {
+                format!("Nothing to do for `{name}` but what the warnings say.")
+            } else {
+                format!("Nothing to do: `{name}` is set up as its inventory says.")
+            });
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -51,6 +61,24 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
         output::result(&report(world, &finished, &after));
     }
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
+}
+
+/// What half a promotion leaves may look like a legitimate topology, and this would build on it. Half a setup is simply gone on with.
+fn no_unfinished_promotion(world: &World) -> Result<()> {
+    let unfinished = world.store.unfinished();
+    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
+    else {
+        return Ok(());
+    };
+    Err(Problem::new(format!(
+        "`{}` stopped half-way and comes first; nothing was touched",
+        record.id
+    ))
+    .hint(format!(
+        "replctl resume {0}, or: replctl rollback {0}",
+        record.id
+    ))
+    .exit(Exit::Refused))
 }
 
 async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
@@ -108,8 +136,11 @@ fn report(world: &World, finished: &operate::Finished, after: &Topology) -> Stri
             .filter(|n| n.upstream().is_some())
             .count();
         text = format!(
-            "`{}` is set up: {} ({}) is the primary, with {replicas} replicas.\n",
-            world.inventory.name, primary.name, primary.announced
+            "`{}` is set up: {} ({}) is the primary, with {replicas} replica{}.\n",
+            world.inventory.name,
+            primary.name,
+            primary.announced,
+            if replicas == 1 { "" } else { "s" }
         );
     }
     if let Some(proof) = proof {

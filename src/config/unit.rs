@@ -3,16 +3,15 @@
 //! Never a role on the command line: `--replicaof` there would win over the configuration file at every restart and undo a promotion.
 
 use super::Paths;
-use super::directives::canonical;
 use crate::inventory::{Inventory, NodeSpec};
 
 /// The unit file.
 ///
-/// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. It restarts after a crash only: a server that was stopped on purpose
-/// (`SHUTDOWN`, a fence) must stay down. It does not restart at all where nothing is kept on disk: a primary that comes back empty empties its replicas.
+/// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never `Restart=`: what a crashed primary has on its disk is older
+/// than what its replicas have in memory, and a primary that comes back within seconds makes them all take its older (or empty) data before anybody can
+/// promote one of them. At boot it does start: there the operator has had the time, and a fence in its file holds.
 pub fn unit(inventory: &Inventory, node: &NodeSpec) -> String {
     let paths = Paths::new(&inventory.server.directory, node.address.port);
-    let restart = if persists(node) { "on-failure" } else { "no" };
     format!(
         "\
 # Written by replctl from the inventory: change it there and run `replctl setup`.
@@ -27,8 +26,9 @@ User={user}
 # CONFIG REWRITE makes its file anew; nobody else may read the password in it.
 UMask=0077
 ExecStart={program} {config}
-Restart={restart}
-RestartSec=2
+# Not after a crash: a primary that comes back with an old snapshot, or with none, overwrites its replicas, which have the newest
+# data, before one of them can be promoted. Look with `replctl status`; `replctl promote` or `systemctl start` is yours to decide.
+Restart=no
 # Loading a large file and saving at the end take as long as they take.
 TimeoutStartSec=infinity
 TimeoutStopSec=10min
@@ -62,17 +62,6 @@ pub fn boot_line(inventory: &Inventory, node: &NodeSpec) -> String {
         shell(&paths.program()),
         shell(&paths.config()),
     )
-}
-
-/// Whether the server keeps its data over a restart: an append-only file, or any `save` point (the server has some by default).
-fn persists(node: &NodeSpec) -> bool {
-    let any = |name: &str, is: fn(&str) -> bool| {
-        let mut same = node.config.iter().filter(|(n, _)| canonical(n) == name);
-        same.any(|(_, values)| values.iter().any(|v| is(v.trim())))
-    };
-    let append_only = any("appendonly", |v| v.eq_ignore_ascii_case("yes"));
-    let no_snapshot = any("save", |v| matches!(v, "" | "\"\"" | "''"));
-    append_only || !no_snapshot
 }
 
 /// A word for a unit's command line.

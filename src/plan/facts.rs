@@ -5,6 +5,21 @@ use crate::config::server::Stamp;
 use crate::topology::PersistedRole;
 use std::collections::BTreeMap;
 
+/// Why a host could not be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// One phrase.
+    pub why: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
+}
+
+impl From<String> for Unseen {
+    fn from(why: String) -> Self {
+        Self { why, hint: None }
+    }
+}
+
 /// One look at a node's host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own

@@ -54,21 +54,18 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
             Undo::Nothing,
         )
     };
-    let mut steps = vec![
-        Step::new(&old.name, fence, Undo::By(unfence.clone())),
-        caught_up(DRAIN_MS),
-    ];
+    let mut steps = vec![Step::new(&old.name, fence, Undo::By(unfence.clone()))];
     if !others.is_empty() {
         let replicas = others.iter().map(|n| n.name.clone()).collect();
-        steps.push(Step::new(
-            &old.name,
-            Action::DrainOthers {
-                replicas,
-                within_ms: DRAIN_OTHERS_MS,
-            },
-            Undo::Nothing,
-        ));
+        let drain = Action::DrainOthers {
+            replicas,
+            within_ms: DRAIN_OTHERS_MS,
+        };
+        steps.push(Step::new(&old.name, drain, Undo::Nothing));
     }
+    // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or not, and one sent between the two would
+    // be cut off by the demotion and make the comparison wait for bytes that are worth nothing.
+    steps.push(caught_up(DRAIN_MS));
     steps.push(Step::new(
         &old.name,
         follow(target),

@@ -9,7 +9,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use super::facts::{HostFacts, StoredData};
+use super::facts::{HostFacts, StoredData, Unseen};
 use super::host::PayloadInfo;
 use super::promote::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
@@ -29,7 +29,7 @@ struct Look<'a> {
     op: &'a Setup,
     inventory: &'a Inventory,
     topology: &'a Topology,
-    hosts: &'a BTreeMap<NodeName, Result<HostFacts, String>>,
+    hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &'a [PayloadInfo],
 }
 
@@ -73,12 +73,12 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one sentence. All refusals come at once.
+/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase. All refusals come at once.
 pub fn plan(
     op: &Setup,
     inventory: &Inventory,
     topology: &Topology,
-    hosts: &BTreeMap<NodeName, Result<HostFacts, String>>,
+    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &[PayloadInfo],
 ) -> Result<Plan, Vec<Refusal>> {
     let look = Look {

@@ -9,7 +9,7 @@ use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::output::screen::Screen;
 use crate::plan::Action;
-use crate::plan::facts::HostFacts;
+use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::host::{HostAction, Launch, PayloadInfo};
 use crate::topology::NodeName;
 use futures::StreamExt;
@@ -70,16 +70,20 @@ impl Shell for Host {
 }
 
 impl World {
-    /// Looks at the hosts of these nodes; the error is one sentence.
-    pub async fn facts(&self, nodes: &[NodeName]) -> BTreeMap<NodeName, Result<HostFacts, String>> {
+    /// Looks at the hosts of these nodes; the error is one phrase, with what to do.
+    pub async fn facts(&self, nodes: &[NodeName]) -> BTreeMap<NodeName, Result<HostFacts, Unseen>> {
         let looks = nodes.iter().map(|node| async move {
             let facts = async {
-                let host = self.host(node).await.map_err(|e| e.brief())?;
+                let host = self.host(node).await.map_err(|e| Unseen {
+                    why: e.brief(),
+                    hint: e.problem().hint,
+                })?;
                 let spec = self
                     .inventory
                     .get(node)
-                    .ok_or("it is not in the inventory")?;
-                host::facts(host.as_ref(), &self.inventory, spec).await
+                    .ok_or_else(|| "it is not in the inventory".to_owned())?;
+                let seen = host::facts(host.as_ref(), &self.inventory, spec).await;
+                seen.map_err(Unseen::from)
             };
             (node.clone(), facts.await)
         });

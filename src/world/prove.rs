@@ -58,8 +58,9 @@ pub async fn write(connections: &Connections, node: &NodeName, replicas: &[NodeN
     }
     removed?;
     Ok(seen(format!(
-        "a write was read on {} replicas after {:.1} ms",
+        "a write was read on {} replica{} after {:.1} ms",
         replicas.len(),
+        if replicas.len() == 1 { "" } else { "s" },
         took.as_secs_f64() * 1e3
     )))
 }

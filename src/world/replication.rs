@@ -148,7 +148,10 @@ pub async fn await_caught_up(
     let begun = Instant::now();
     let source = look_or_fail(with, FENCED).await?;
     let wanted = source.replication.offset;
+    let mut missing = None;
+    let mut looks = 0_u32;
     loop {
+        looks += 1;
         let mine = look_or_fail(conn, FENCED).await?;
         if mine.replication.replid != source.replication.replid {
             return Err(Failure::none(format!(
@@ -156,9 +159,12 @@ pub async fn await_caught_up(
             )));
         }
         let offset = bytes(&mine);
+        let first = *missing.get_or_insert(wanted.saturating_sub(offset));
         if offset >= wanted {
             return Ok(Seen {
-                text: format!("offset {offset} of {wanted}"),
+                text: format!(
+                    "offset {offset} of {wanted}; {first} bytes were missing at the first of {looks} looks"
+                ),
                 wanted: Some(wanted),
                 offset: Some(offset),
                 resync: None,
@@ -178,7 +184,8 @@ pub async fn await_caught_up(
     }
 }
 
-/// Waits until fewer than `bytes_allowed` bytes are missing.
+/// Waits until the replica has what its upstream had at the beginning, and fewer than `bytes_allowed` bytes are missing. The first alone
+/// shows that the stream flows: to a fresh replica nothing is sent between its link coming up and its first acknowledgement, a second later.
 pub async fn await_near(
     conn: &Conn,
     with: &Conn,
@@ -187,11 +194,13 @@ pub async fn await_near(
     optional: bool,
 ) -> Acted {
     let begun = Instant::now();
+    let mut at_first = None;
     loop {
         let wanted = look_or_fail(with, REPLY).await?.replication.offset;
+        let at_first = *at_first.get_or_insert(wanted);
         let offset = bytes(&look_or_fail(conn, REPLY).await?);
         let missing = wanted.saturating_sub(offset);
-        if missing <= bytes_allowed {
+        if offset >= at_first && missing <= bytes_allowed {
             return Ok(Seen {
                 text: format!("{missing} bytes behind"),
                 wanted: Some(wanted),

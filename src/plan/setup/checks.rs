@@ -44,18 +44,18 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     for node in look.scope() {
         match look.hosts.get(&node.name) {
             Some(Ok(facts)) => host(look, node, facts, &mut out),
-            Some(Err(why)) => out.push(unreachable(node, why)),
-            None => out.push(unreachable(node, "nobody looked at it")),
+            Some(Err(why)) => out.push(unreachable(node, &why.why, why.hint.as_deref())),
+            None => out.push(unreachable(node, "nobody looked at it", None)),
         }
     }
     out
 }
 
-fn unreachable(node: &NodeSpec, why: &str) -> Refusal {
+fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
     let host = node.ssh.host.as_ref().unwrap_or(&node.address.host);
     Refusal::new(
         format!("cannot look at the host of `{}`: {why}", node.name),
-        format!("try: ssh {host}"),
+        hint.map_or_else(|| format!("try: ssh {host}"), str::to_owned),
     )
 }
 

@@ -137,6 +137,15 @@ fn same(a: &[String], b: &[String]) -> bool {
     plain(a) == plain(b)
 }
 
+/// The server writes its directory without the slash at the end.
+fn same_place(name: &str, a: &[String], b: &[String]) -> bool {
+    let plain = |args: &[String]| -> Vec<String> {
+        let trimmed = args.iter().map(|arg| arg.trim_end_matches('/'));
+        trimmed.map(str::to_owned).collect()
+    };
+    name == "dir" && plain(a) == plain(b)
+}
+
 fn set(
     node: &NodeSpec,
     name: &str,
@@ -167,7 +176,8 @@ fn needs_restart(
         .iter()
         .filter(|(name, args)| {
             !settable(name)
-                && !in_file(name, &file.directives).is_some_and(|have| same(&have, args))
+                && !in_file(name, &file.directives)
+                    .is_some_and(|have| same(&have, args) || same_place(name, &have, args))
         })
         .map(|(name, args)| {
             let args: Vec<String> = args.iter().map(|a| quote(a)).collect();

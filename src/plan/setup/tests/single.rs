@@ -147,7 +147,7 @@ fn all_refusals_come_at_once() {
     facts(&mut world, 1).root = false;
     world
         .hosts
-        .insert("slave2".into(), Err("connection refused".into()));
+        .insert("slave2".into(), Err("connection refused".to_owned().into()));
     let config = &mut world.inventory.nodes[0].config;
     config.insert("slaveof".into(), vec!["a 1".into()]);
     let all = refusals(&world);

@@ -5,7 +5,7 @@ use crate::config::directives::{parse, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::config::{Paths, block};
 use crate::inventory::{Auth, Inventory, NodeSpec, ServerSettings, ServerSource, SshSettings, Via};
-use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
+use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData, Unseen};
 use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::{Action, Plan, Refusal, Setup};
 use crate::topology::{
@@ -19,7 +19,7 @@ pub const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
 pub struct Stage {
     pub inventory: Inventory,
     pub topology: Topology,
-    pub hosts: BTreeMap<NodeName, Result<HostFacts, String>>,
+    pub hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     pub payload: Vec<PayloadInfo>,
     /// Whose data each node has; `None`: none.
     lineage: [Option<usize>; 3],
