@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::super::connections::Connections;
+use super::super::replication::Acted;
 use super::super::resp::{Conn, tcp};
 use super::super::role::{self, LiveRole};
 use super::super::testing::TestServer;
-use super::{Acted, follow, promote, settle};
+use super::{follow, promote, settle};
 use crate::journal::Effect;
 use crate::topology::{Address, NodeName};
 use futures::future::join_all;
