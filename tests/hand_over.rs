@@ -127,9 +127,13 @@ fn twenty_promotions_of_each_family_lose_nothing() {
             writer.await_more(5_200, Duration::from_mins(1));
             let target = (n + 1) % 3;
             let ran = operator
-                .run(&["promote", NAMES[target], "--yes", "--json"])
+                .run(&["promote", NAMES[target], "--yes", "--json", "--verbose"])
                 .ok();
-            windows.push(stopped_ms(&ran.stdout));
+            let stopped = stopped_ms(&ran.stdout);
+            if stopped > 100.0 {
+                figure(&format!("{}: a slow one\n{}", family.name, ran.stderr));
+            }
+            windows.push(stopped);
             deployment.assert_primary(target);
         }
         writer.await_more(1_000, Duration::from_mins(1));

@@ -6,7 +6,7 @@ use crate::journal::store::{FileJournal, Record};
 use crate::journal::{Entry, Journal, NodeFailure, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
-use crate::plan::{Action, Plan, Undo};
+use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
 use std::fmt::Write as _;
@@ -93,6 +93,25 @@ pub async fn carry_out(
     let (id, journal) = world.store.begin(&plan, &who())?;
     let finished = execute(world, asked, id, plan, &journal, How::Start).await?;
     Ok(Done::Ran(Box::new(finished)))
+}
+
+/// A promotion that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one. Half a setup is
+/// simply gone on with.
+pub fn no_unfinished_promotion(world: &World) -> Result<()> {
+    let unfinished = world.store.unfinished();
+    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
+    else {
+        return Ok(());
+    };
+    let id = &record.id;
+    let leave = "replctl promote NODE --abandon-unfinished";
+    Err(Problem::new(format!(
+        "`{id}` stopped half-way and comes first; nothing was touched"
+    ))
+    .hint(format!(
+        "replctl resume {id}, or: replctl rollback {id} (to leave it as it is: {leave})"
+    ))
+    .exit(Exit::Refused))
 }
 
 /// Where a run begins.
@@ -206,16 +225,33 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
     nodes
 }
 
-/// The first Ctrl-C stops before the next step that can still be put back; the second ends the process.
+/// The first Ctrl-C (or SIGTERM, or the end of the operator's session) stops before the next step that can still be put back; a second
+/// Ctrl-C ends the process. A session that ends must not end a hand-over half-way.
 async fn listen(interrupted: Arc<AtomicBool>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term), Ok(mut hang_up)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return;
+    };
+    loop {
+        let at_once = tokio::select! {
+            _ = int.recv() => true,
+            _ = term.recv() => false,
+            _ = hang_up.recv() => false,
+        };
         if interrupted.swap(true, Ordering::Relaxed) {
-            output::note("interrupted; to go on: replctl resume");
-            std::process::exit(i32::from(Exit::Interrupted as u8));
+            if at_once {
+                output::note("interrupted; to go on: replctl resume");
+                std::process::exit(i32::from(Exit::Interrupted as u8));
+            }
+        } else {
+            output::note(
+                "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
+            );
         }
-        output::note(
-            "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
-        );
     }
 }
 
@@ -251,11 +287,24 @@ async fn confirm(plan: &Plan) -> Result<()> {
 
 /// Who runs this: user@host.
 pub fn who() -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| "unknown".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{}", host.trim())
+    format!("{}@{}", user(), host.trim())
+}
+
+/// The name of the user this runs as, whatever the environment says; its number where it has no name.
+fn user() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(this) = std::fs::metadata("/proc/self") else {
+        return "unknown".to_owned();
+    };
+    let uid = this.uid().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut names = accounts.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    names.next().unwrap_or(uid)
 }
 
 /// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.

@@ -109,6 +109,8 @@ pub enum Action {
         /// Value.
         value: String,
     },
+    /// Give the running server the deployment's password as `masterauth` (none where the deployment has none). It is not in the plan.
+    SetReplicaAuth,
     /// A step of `setup` on the node's host.
     Host(HostAction),
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
@@ -142,6 +144,7 @@ impl Action {
             | Self::FenceFile { .. }
             | Self::RememberDebt { .. }
             | Self::SetDirective { .. }
+            | Self::SetReplicaAuth
             | Self::Host(_) => true,
         }
     }
@@ -189,6 +192,7 @@ impl fmt::Display for Action {
                 "remember that it still has to be told to follow {address}"
             ),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
+            Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
             Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {

@@ -50,6 +50,8 @@ pub enum HostAction {
         path: String,
         /// The link that may point at it: then it stays.
         unless: String,
+        /// The data directory of the node. Where another one lies beside it, the server stays for that node.
+        node: String,
     },
     /// Install the distribution's server.
     InstallPackage {
@@ -80,6 +82,8 @@ pub enum HostAction {
     RemoveLink {
         /// The link.
         link: String,
+        /// The data directory of the node. Where another one lies beside it, the link stays for that node.
+        node: String,
     },
     /// Write the server's configuration file, readable by its owner alone; an older one is kept beside it.
     WriteConfig {
@@ -282,7 +286,7 @@ impl fmt::Display for HostAction {
                 file, directory, ..
             } => write!(f, "build {file} in {directory} (takes minutes)"),
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
-            Self::RemoveLink { link } => write!(f, "remove the link {link}"),
+            Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
             Self::ProtectConfig { path, owner } => {

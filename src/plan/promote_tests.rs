@@ -4,7 +4,8 @@ use super::promote::{Access, plan};
 use super::{Accept, Action, Plan, Promote, Refusal};
 use crate::topology::sample::{address, down, node, seed, version};
 use crate::topology::{
-    Address, Link, ReplicaAuth, Role, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
+    Address, Link, PersistedRole, ReplicaAuth, Role, Server, State, SyncProgress, Topology,
+    TroubleKind, Upstream,
 };
 use std::collections::BTreeMap;
 
@@ -59,8 +60,8 @@ fn the_hand_over_demotes_before_it_promotes() {
             "slave1: wait until less than 256.0 KiB behind master",
             "slave2: wait until less than 256.0 KiB behind master",
             "master: pause writes (for at most 5000 ms)",
-            "slave1: wait until it has every byte of master",
             "master: let slave2 catch up too",
+            "slave1: wait until it has every byte of master",
             "master: replicate from slave1 (10.0.0.1:6380)",
             "slave1: wait until it has every byte of master",
             "slave1: make it primary",
@@ -340,14 +341,48 @@ fn two_primaries_and_unknown_names_are_refused() {
 }
 
 #[test]
-fn a_loop_points_to_resume() {
+fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
     let topology = Topology {
         nodes: vec![
             node("master", 0, Some(address(1))),
             node("slave1", 1, Some(address(0))),
         ],
     };
-    assert!(reasons(run("slave1", &topology, &[])).contains("replctl resume"));
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "slave1: wait until nothing more arrives from the old primary",
+            "master: wait until nothing more arrives from the old primary",
+            "slave1: see that it has no less data than master",
+            "slave1: make it primary",
+            "master: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "master: write its role into its configuration file and read it back",
+        ]
+    );
+    assert_eq!(plan.may_lose, None, "nobody took a write");
+    let mut topology = topology;
+    server(&mut topology, 0).replication.offset = 9_000;
+    assert!(reasons(run("slave1", &topology, &[])).contains("replctl promote master"));
+    // One who is silent may be the primary.
+    topology.nodes.push(down("slave2", 2));
+    assert!(reasons(run("master", &topology, &[])).contains("`slave2` cannot be stopped"));
+}
+
+#[test]
+fn roles_that_end_with_a_restart_and_links_that_are_down_are_put_right() {
+    let mut topology = seed();
+    topology.nodes[0].persisted = Some(PersistedRole::Primary);
+    topology.nodes[1].persisted = Some(PersistedRole::Primary);
+    topology.nodes[2].persisted = Some(PersistedRole::ReplicaOf(address(0)));
+    let plan = run("master", &topology, &[]).unwrap();
+    let persisted = "slave1: write its role into its configuration file and read it back";
+    assert_eq!(actions(&plan), [persisted]);
+    topology.nodes[1].persisted = None;
+    upstream(&mut topology, 2).link = Link::Down;
+    let plan = run("master", &topology, &[]).unwrap();
+    assert_eq!(actions(&plan), ["slave2: wait until in sync with master"]);
 }
 
 #[test]

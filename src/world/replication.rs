@@ -13,6 +13,7 @@ use crate::journal::Seen;
 use crate::topology::{Address, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
+use secrecy::{ExposeSecret, SecretString};
 use std::time::{Duration, Instant};
 
 /// How long a reply may take inside a fence.
@@ -147,7 +148,10 @@ pub async fn await_caught_up(
     let begun = Instant::now();
     let source = look_or_fail(with, FENCED).await?;
     let wanted = source.replication.offset;
+    let mut missing = None;
+    let mut looks = 0_u32;
     loop {
+        looks += 1;
         let mine = look_or_fail(conn, FENCED).await?;
         if mine.replication.replid != source.replication.replid {
             return Err(Failure::none(format!(
@@ -155,9 +159,12 @@ pub async fn await_caught_up(
             )));
         }
         let offset = bytes(&mine);
+        let first = *missing.get_or_insert(wanted.saturating_sub(offset));
         if offset >= wanted {
             return Ok(Seen {
-                text: format!("offset {offset} of {wanted}"),
+                text: format!(
+                    "offset {offset} of {wanted}; {first} bytes were missing at the first of {looks} looks"
+                ),
                 wanted: Some(wanted),
                 offset: Some(offset),
                 resync: None,
@@ -177,7 +184,8 @@ pub async fn await_caught_up(
     }
 }
 
-/// Waits until fewer than `bytes_allowed` bytes are missing.
+/// Waits until the replica has what its upstream had at the beginning, and fewer than `bytes_allowed` bytes are missing. The first alone
+/// shows that the stream flows: to a fresh replica nothing is sent between its link coming up and its first acknowledgement, a second later.
 pub async fn await_near(
     conn: &Conn,
     with: &Conn,
@@ -186,11 +194,13 @@ pub async fn await_near(
     optional: bool,
 ) -> Acted {
     let begun = Instant::now();
+    let mut at_first = None;
     loop {
         let wanted = look_or_fail(with, REPLY).await?.replication.offset;
+        let at_first = *at_first.get_or_insert(wanted);
         let offset = bytes(&look_or_fail(conn, REPLY).await?);
         let missing = wanted.saturating_sub(offset);
-        if missing <= bytes_allowed {
+        if offset >= at_first && missing <= bytes_allowed {
             return Ok(Seen {
                 text: format!("{missing} bytes behind"),
                 wanted: Some(wanted),
@@ -376,4 +386,15 @@ pub async fn set_directive(conn: &Conn, name: &str, value: &str) -> Acted {
     command.arg("SET").arg(name).arg(value);
     ask(conn, &command).await?;
     Ok(seen(format!("{name} {value}")))
+}
+
+/// `CONFIG SET masterauth`. The error repeats no word of the command.
+pub async fn set_replica_auth(conn: &Conn, password: Option<&SecretString>) -> Acted {
+    let mut command = cmd("CONFIG");
+    command
+        .arg("SET")
+        .arg("masterauth")
+        .arg(password.map_or("", |p| p.expose_secret()));
+    ask(conn, &command).await?;
+    Ok(seen("masterauth is what the inventory says"))
 }

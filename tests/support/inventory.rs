@@ -151,6 +151,12 @@ impl InventoryText {
         self.set(1, key, value)
     }
 
+    /// A line of `[server]`, as it is.
+    pub fn server_raw(mut self, line: &str) -> Self {
+        self.sections[1].1.push(line.to_owned());
+        self
+    }
+
     /// A directive of `[server.config]`.
     pub fn config(self, key: &str, value: &str) -> Self {
         self.set(2, key, value)

@@ -201,6 +201,7 @@ impl Host<'_> {
         Do::RemoveServer {
             path: path.to_owned(),
             unless: self.paths.current(),
+            node: self.paths.data(),
         }
     }
 
@@ -227,7 +228,10 @@ impl Host<'_> {
                 link: link.clone(),
                 target: old.clone(),
             },
-            None => Do::RemoveLink { link: link.clone() },
+            None => Do::RemoveLink {
+                link: link.clone(),
+                node: self.paths.data(),
+            },
         };
         self.add(Do::LinkServer { link, target }, Some(undo));
     }

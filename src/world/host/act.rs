@@ -39,8 +39,8 @@ pub async fn act(
             let given = (supplies.server)(server)?;
             install::put(shell, server, given, into, supplies.progress).await
         }
-        HostAction::RemoveServer { path, unless } => {
-            done(install::remove(shell, path, unless).await)
+        HostAction::RemoveServer { path, unless, node } => {
+            done(install::remove(shell, path, unless, node).await)
         }
         HostAction::InstallPackage { name, into } => {
             install::package(shell, name.as_deref(), into).await
@@ -56,10 +56,7 @@ pub async fn act(
             install::build(shell, tarball, file, sha256, directory, into, progress).await
         }
         HostAction::LinkServer { link, target } => done(install::link(shell, link, target).await),
-        HostAction::RemoveLink { link } => {
-            const REMOVE: &str = r#"if [ -L "$1" ]; then rm -f "$1"; fi"#;
-            said(quick(shell, REMOVE, &[link]).await)
-        }
+        HostAction::RemoveLink { link, node } => done(install::unlink(shell, link, node).await),
         HostAction::StartServer(it) => launch::start(shell, it).await,
         HostAction::StopServer(it) => launch::stop(shell, it, PATIENCE).await,
         HostAction::MakeDirectories { .. }

@@ -50,12 +50,30 @@ pub(super) async fn put(
     Ok(said.trim().to_owned())
 }
 
-/// Removes an uploaded (or linked) server, unless the stable link points at it.
-pub(super) async fn remove(shell: &impl Shell, path: &str, unless: &str) -> Result<(), String> {
+/// Ends a script where another node lies beside the one whose data directory is `$own`: the program is that node's too.
+const UNLESS_SHARED: &str = r#"for c in "${own%/*}"/*/conf; do
+  if [ -d "$c" ] && [ "$c" != "$own/conf" ]; then exit 0; fi
+done
+"#;
+
+/// Removes the stable link, unless other nodes start by it.
+pub(super) async fn unlink(shell: &impl Shell, link: &str, node: &str) -> Result<(), String> {
+    let text = format!(r#"own=$2; {UNLESS_SHARED}if [ -L "$1" ]; then rm -f "$1"; fi"#);
+    quick(shell, &text, &[link, node]).await.map(drop)
+}
+
+/// Removes an uploaded (or linked) server, unless the stable link points at it or other nodes are there.
+pub(super) async fn remove(
+    shell: &impl Shell,
+    path: &str,
+    unless: &str,
+    node: &str,
+) -> Result<(), String> {
     const REMOVE: &str = r#"[ "$(readlink "$2")" != "${1##*/}" ] || exit 0
 for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f"; done
 if [ -d "$1" ]; then rmdir "$1"; fi"#;
-    quick(shell, REMOVE, &[path, unless]).await.map(drop)
+    let text = format!("own=$3; {UNLESS_SHARED}{REMOVE}");
+    quick(shell, &text, &[path, unless, node]).await.map(drop)
 }
 
 /// Points the stable link at `target`, in one step: there is no moment without it.

@@ -292,7 +292,14 @@ async fn a_link_is_moved_and_only_an_unused_server_is_removed() {
             let path = format!("{root}/{name}");
             let unless = link.clone();
             bench
-                .act(&shell, &HostAction::RemoveServer { path, unless })
+                .act(
+                    &shell,
+                    &HostAction::RemoveServer {
+                        path,
+                        unless,
+                        node: format!("{root}/6379"),
+                    },
+                )
                 .await
                 .unwrap();
         }
