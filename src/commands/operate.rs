@@ -81,8 +81,8 @@ pub async fn carry_out(
     let mut plan = planner().await?;
     loop {
         if plan.is_empty() {
-            for warning in &plan.warnings {
-                output::note(&format!("warning: {}", output::escape(warning)));
+            for warning in plan_text::warnings(&plan) {
+                output::note(&format!("warning: {}", output::escape(&warning)));
             }
             let warned = !plan.warnings.is_empty();
             return Ok(Done::Nothing { warned });
