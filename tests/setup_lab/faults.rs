@@ -35,7 +35,7 @@ fn a_full_disk_is_seen_before_and_while() {
         || running.has_ended() || lab.inside("slave2", "[ -d /db ]").code == Some(0),
     );
     let _full = lab.inside("slave2", "cat /dev/zero >/filler 2>/dev/null; :");
-    let ran = running.wait(Duration::from_secs(60));
+    let ran = running.wait(Duration::from_mins(1));
     if ran.code == Some(0) {
         // It was quicker than the disk filled.
         lab.inside("slave2", "rm /filler").ok();
