@@ -20,12 +20,12 @@ mod simulation;
 mod topology;
 mod world;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // First of all: a shell may be asking for completions, and wants to hear of nothing else.
-    clap_complete::CompleteEnv::with_factory(cli::Cli::command).complete();
+    clap_complete::CompleteEnv::with_factory(commands::completions::command).complete();
     let cli = cli::Cli::parse();
     let exit = commands::run(&cli).unwrap_or_else(|error| {
         for problem in &error.problems {

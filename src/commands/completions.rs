@@ -6,7 +6,7 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
 use crate::output;
 use crate::world::inventory;
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::CompletionCandidate;
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 use std::path::PathBuf;
@@ -46,6 +46,35 @@ pub fn run(args: &cli::Completions) -> Result<()> {
     Ok(())
 }
 
+/// The command line as it is completed. Where a word does not begin with a dash, options are offered only if there is nothing else.
+pub fn command() -> Command {
+    let mut command = Cli::command();
+    // --help and --version come with it.
+    command.build();
+    if word().is_some_and(|w| w.starts_with('-')) {
+        return command;
+    }
+    let hide = |c: Command| c.mut_args(|a| if a.is_positional() { a } else { a.hide(true) });
+    hide(command).mut_subcommands(hide)
+}
+
+/// The words of the command line being completed.
+fn words() -> Vec<String> {
+    let words = std::env::args_os().skip_while(|w| w != "--").skip(1);
+    words.map(|w| w.to_string_lossy().into_owned()).collect()
+}
+
+/// The word being completed: the one the shell says, else the last.
+fn word() -> Option<String> {
+    let place = std::env::var("_CLAP_COMPLETE_INDEX").ok();
+    let mut words = words();
+    match place.and_then(|p| p.parse::<usize>().ok()) {
+        Some(place) if place < words.len() => Some(words.swap_remove(place)),
+        Some(_) => None,
+        None => words.pop(),
+    }
+}
+
 /// The nodes of the inventory, replicas first. No network, no questions, no error: completion that complains is worse than none.
 pub fn promotable() -> Vec<CompletionCandidate> {
     let nodes = inventory().map(|i| i.nodes).unwrap_or_default();
@@ -82,8 +111,7 @@ fn candidates(nodes: impl Iterator<Item = NodeSpec>) -> Vec<CompletionCandidate>
 
 /// The inventory that the command line being completed means.
 fn inventory() -> Option<Inventory> {
-    let words = std::env::args_os().skip_while(|w| w != "--").skip(1);
-    let words: Vec<String> = words.map(|w| w.to_string_lossy().into_owned()).collect();
+    let words = words();
     let given = given(&words)
         .map(|text| match text.strip_prefix("~/") {
             // The shell has not expanded the words that it completes.

@@ -1,6 +1,7 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
 use super::host::HostAction;
+use crate::topology::words::bytes as size;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -108,6 +109,8 @@ pub enum Action {
         /// Value.
         value: String,
     },
+    /// Give the running server the deployment's password as `masterauth` (none where the deployment has none). It is not in the plan.
+    SetReplicaAuth,
     /// A step of `setup` on the node's host.
     Host(HostAction),
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
@@ -141,6 +144,7 @@ impl Action {
             | Self::FenceFile { .. }
             | Self::RememberDebt { .. }
             | Self::SetDirective { .. }
+            | Self::SetReplicaAuth
             | Self::Host(_) => true,
         }
     }
@@ -158,7 +162,7 @@ impl fmt::Display for Action {
                 )
             }
             Self::AwaitNear { with, bytes, .. } => {
-                write!(f, "wait until less than {bytes} bytes behind {with}")
+                write!(f, "wait until less than {} behind {with}", size(*bytes))
             }
             Self::AwaitCaughtUp { with, .. } => write!(f, "wait until it has every byte of {with}"),
             Self::DrainOthers { replicas, .. } => write!(f, "let {} catch up too", list(replicas)),
@@ -188,6 +192,7 @@ impl fmt::Display for Action {
                 "remember that it still has to be told to follow {address}"
             ),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
+            Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
             Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {

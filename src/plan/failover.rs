@@ -4,7 +4,6 @@
 //! can be reached, and the candidate must have no less data than any other replica that answers.
 
 use super::promote::{self, Access};
-use super::upstreams::loose;
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
 use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
@@ -15,11 +14,31 @@ const QUIET_MS: u64 = 5_000;
 /// than this plus one hears from nobody.
 const PING_SECONDS: u64 = 10;
 
-/// Fills in the stages for promoting `target` in place of `old` (`None`: the old primary is no node of the inventory).
+/// What became of the old primary.
+pub(super) enum Lost<'a> {
+    /// This node gives no answer.
+    Node(&'a Node),
+    /// It is no node of the inventory.
+    Stranger,
+    /// There is none: all nodes answer, and the replicas follow each other in a circle.
+    Nobody,
+}
+
+impl<'a> Lost<'a> {
+    /// The node, where it is one of the inventory.
+    pub fn node(&self) -> Option<&'a Node> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Stranger | Self::Nobody => None,
+        }
+    }
+}
+
+/// Fills in the stages for promoting `target` in place of what was lost.
 pub(super) fn plan(
     operation: &Promote,
     target: &Node,
-    old: Option<&Node>,
+    lost: &Lost<'_>,
     topology: &Topology,
     access: &BTreeMap<NodeName, Access>,
     plan: &mut Plan,
@@ -27,6 +46,7 @@ pub(super) fn plan(
     let Some(new) = target.server() else {
         return preflight::answers(target);
     };
+    let old = lost.node();
     let can_stop = old.is_some_and(|o| access.get(&o.name) == Some(&Access::Yes));
     let mut refusals = Vec::new();
     preflight::readiness(target, new, None, &mut refusals);
@@ -40,22 +60,24 @@ pub(super) fn plan(
         &mut refusals,
         &mut plan.warnings,
     );
-    death(
-        operation,
-        target,
-        old,
-        can_stop,
-        topology,
-        access,
-        &mut refusals,
-        &mut plan.warnings,
-    );
+    if !matches!(lost, Lost::Nobody) {
+        death(
+            operation,
+            target,
+            old,
+            can_stop,
+            topology,
+            access,
+            &mut refusals,
+            &mut plan.warnings,
+        );
+    }
     never_synced(target, new, &mut refusals);
-    let loss = estimate(operation, target, new, topology, &mut refusals);
+    let may_lose = estimate(operation, target, new, lost, topology, &mut refusals);
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    plan.may_lose = Some(loss);
+    plan.may_lose = may_lose;
     plan.stages = stages(operation, target, old, can_stop, topology);
     Ok(())
 }
@@ -67,7 +89,20 @@ fn stages(
     can_stop: bool,
     topology: &Topology,
 ) -> Vec<Stage> {
-    let others: Vec<&Node> = loose(target, old, topology).collect();
+    let others: Vec<&Node> = promote::loose(target, old, topology).collect();
+    // In a circle there are nodes that follow the target already, have as much to say, and are linked anew.
+    let under = |n: &&Node| {
+        topology
+            .upstream_of(n)
+            .is_some_and(|up| up.name == target.name && n.name != target.name)
+    };
+    let in_circle = matches!(promote::walk(target, topology), promote::Root::Loop);
+    let below = topology.nodes.iter().filter(|_| in_circle).filter(under);
+    let moved: Vec<&Node> = others
+        .iter()
+        .copied()
+        .chain(below.filter(|n| !others.iter().any(|o| o.name == n.name)))
+        .collect();
     let mut stages = Vec::new();
     if let Some(old) = old.filter(|_| can_stop) {
         stages.push(Stage {
@@ -77,7 +112,7 @@ fn stages(
             steps: vec![Step::new(&old.name, Action::StopServer, Undo::Nothing)],
         });
     }
-    let quiet = std::iter::once(&target).chain(&others).map(|n| {
+    let quiet = std::iter::once(&target).chain(&moved).map(|n| {
         Step::new(
             &n.name,
             Action::AwaitQuiet {
@@ -92,8 +127,8 @@ fn stages(
         steps: quiet.collect(),
     });
     let mut steps = Vec::new();
-    if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
-        let others = others.iter().map(|n| n.name.clone()).collect();
+    if !moved.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
+        let others = moved.iter().map(|n| n.name.clone()).collect();
         steps.push(Step::new(
             &target.name,
             Action::CheckMostAdvanced { others },
@@ -135,7 +170,7 @@ fn stages(
         mode: Mode::KeepGoing,
         steps: repoint,
     });
-    stages.extend(promote::verify_and_persist(target, &others));
+    stages.extend(promote::verify_and_persist(target, &moved));
     stages
 }
 
@@ -264,9 +299,10 @@ fn estimate(
     operation: &Promote,
     target: &Node,
     new: &Server,
+    lost: &Lost<'_>,
     topology: &Topology,
     refusals: &mut Vec<Refusal>,
-) -> String {
+) -> Option<String> {
     let mine = &new.replication;
     let mut ahead: Option<(&Node, u64)> = None;
     for node in &topology.nodes {
@@ -282,9 +318,14 @@ fn estimate(
             ahead = Some((node, more));
         }
     }
-    let unknown = "writes the old primary acknowledged and no replica received";
+    let unknown = match lost {
+        Lost::Node(_) | Lost::Stranger => {
+            Some("writes the old primary acknowledged and no replica received")
+        }
+        Lost::Nobody => None,
+    };
     let Some((best, bytes)) = ahead else {
-        return unknown.to_owned();
+        return unknown.map(str::to_owned);
     };
     if !operation.accept.contains(&Accept::DataLoss) {
         refusals.push(Refusal::new(
@@ -295,8 +336,9 @@ fn estimate(
             ),
         ));
     }
-    format!(
-        "the {bytes} bytes that `{}` has more than `{}`, and {unknown}",
+    let more = format!(
+        "the {bytes} bytes that `{}` has more than `{}`",
         best.name, target.name
-    )
+    );
+    Some(unknown.map_or(more.clone(), |unknown| format!("{more}, and {unknown}")))
 }

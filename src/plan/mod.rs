@@ -5,6 +5,8 @@
 pub mod action;
 pub mod facts;
 pub mod failover;
+mod gather;
+mod hand_over;
 pub mod host;
 pub mod preflight;
 pub mod promote;
@@ -12,7 +14,6 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod setup;
-pub mod upstreams;
 
 pub use action::Action;
 

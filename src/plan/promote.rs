@@ -4,28 +4,14 @@
 //! * The primary is dead: see `failover`.
 //! * The node is the primary already: only what hangs loose is attached to it.
 
-use super::upstreams::{Root, loose, walk};
+use super::failover::{self, Lost};
 use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
-use super::{failover, preflight};
-use crate::topology::{Node, NodeName, Product, Server, Topology, Version};
+use super::{gather, hand_over, preflight};
+use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::BTreeMap;
 
-/// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
-/// inside it stops nobody for longer. Hand-overs were measured at 3 to 30 ms; the waits inside the fence add up to less than this.
-pub const FENCE_MS: u64 = 5_000;
-/// How long the new primary may take to get the last bytes inside the fence, ms.
-const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
-const DRAIN_OTHERS_MS: u64 = 100;
-/// How long the comparison after the demotion may take, ms.
-const VERIFY_MS: u64 = 500;
-/// How long replicas may take to come near before the fence, ms.
-const NEAR_MS: u64 = 30_000;
 /// How long a node may take to be in sync with its new upstream, ms. A full resync under way is waited for longer by its progress.
 pub const IN_SYNC_MS: u64 = 15_000;
-/// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
-const NEAR_BYTES: u64 = 256 * 1024;
-
 /// Whether a node's host can be worked on over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
@@ -56,13 +42,13 @@ pub fn plan(
         may_lose: None,
     };
     match case {
-        Case::Already => plan.stages = gather(target, topology),
+        Case::Already => plan.stages = gather::stages(target, topology),
         Case::HandOver { old } => {
             preflight::hand_over(operation, target, old, topology, &mut plan.warnings)?;
-            plan.stages = hand_over(target, old, topology);
+            plan.stages = hand_over::stages(target, old, topology);
         }
-        Case::FailOver { old } => {
-            failover::plan(operation, target, old, topology, access, &mut plan)?;
+        Case::FailOver { lost } => {
+            failover::plan(operation, target, &lost, topology, access, &mut plan)?;
         }
     }
     plan.stages.retain(|s| !s.steps.is_empty());
@@ -73,7 +59,7 @@ pub fn plan(
 enum Case<'a> {
     Already,
     HandOver { old: &'a Node },
-    FailOver { old: Option<&'a Node> },
+    FailOver { lost: Lost<'a> },
 }
 
 fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, Vec<Refusal>> {
@@ -89,26 +75,33 @@ fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, V
         let Some(other) = others.first() else {
             return Ok(Case::Already);
         };
-        let to = &target.announced;
         return Err(vec![Refusal::new(
             format!(
                 "`{name}` and `{}` are both primaries: which of their writes are kept has to be decided first",
                 other.name
             ),
             format!(
-                "to keep those of `{name}` and DISCARD those only `{}` has: redis-cli -h {} -p {} replicaof {} {}",
-                other.name, other.address.host, other.address.port, to.host, to.port
+                "to keep those of `{name}` and DISCARD those only `{0}` has: replctl setup --discard-data {0}",
+                other.name
             ),
         )]);
     }
     match others[..] {
         [] => match walk(target, topology) {
-            Root::Down(old) => Ok(Case::FailOver { old: Some(old) }),
-            Root::Stranger => Ok(Case::FailOver { old: None }),
-            Root::Loop => Err(vec![Refusal::new(
-                format!("`{name}` is part of a loop of replicas, and there is no primary"),
-                "an operation may have stopped half-way: replctl resume",
-            )]),
+            Root::Down(old) => Ok(Case::FailOver {
+                lost: Lost::Node(old),
+            }),
+            Root::Stranger => Ok(Case::FailOver {
+                lost: Lost::Stranger,
+            }),
+            // Whoever is silent may be the primary that the circle has lost.
+            Root::Loop => Ok(Case::FailOver {
+                lost: topology
+                    .nodes
+                    .iter()
+                    .find(|n| n.server().is_none())
+                    .map_or(Lost::Nobody, Lost::Node),
+            }),
             Root::Primary(old) => Ok(Case::HandOver { old }),
         },
         [old] => match walk(target, topology) {
@@ -141,10 +134,41 @@ fn stray(target: &Node, primary: &Node) -> Refusal {
     )
 }
 
+/// Where the upstreams of a replica end.
+pub(super) enum Root<'a> {
+    /// At a primary that answers.
+    Primary(&'a Node),
+    /// At a node of the deployment that does not answer.
+    Down(&'a Node),
+    /// At an address that is no node of the deployment.
+    Stranger,
+    /// Nowhere.
+    Loop,
+}
+
+/// Follows the upstreams of `node`.
+pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
+    let mut at = node;
+    for _ in 0..=topology.nodes.len() {
+        if at.server().is_none() {
+            return Root::Down(at);
+        }
+        let Some(upstream) = at.upstream() else {
+            return Root::Primary(at);
+        };
+        let Some(next) = topology.at(&upstream.address) else {
+            return Root::Stranger;
+        };
+        at = next;
+    }
+    Root::Loop
+}
+
 fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
     let old = match case {
-        Case::HandOver { old } | Case::FailOver { old: Some(old) } => Some(&old.name),
-        Case::FailOver { old: None } | Case::Already => None,
+        Case::HandOver { old } => Some(&old.name),
+        Case::FailOver { lost } => lost.node().map(|old| &old.name),
+        Case::Already => None,
     };
     let silent = topology
         .nodes
@@ -160,127 +184,87 @@ fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Ve
         .collect()
 }
 
-/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any measured run.
-fn hand_over(target: &Node, old: &Node, topology: &Topology) -> Vec<Stage> {
-    let others: Vec<&Node> = loose(target, Some(old), topology)
-        .filter(|n| n.name != old.name)
-        .collect();
-    let near = Stage {
-        title: "wait for the replicas to be near".to_owned(),
-        mode: Mode::Gate,
-        steps: std::iter::once((target, false))
-            .chain(others.iter().map(|n| (*n, true)))
-            .map(|(n, optional)| {
-                let with = old.name.clone();
-                Step::new(
-                    &n.name,
-                    Action::AwaitNear {
-                        with,
-                        bytes: near_bytes(old),
-                        within_ms: NEAR_MS,
-                        optional,
-                    },
-                    Undo::Nothing,
-                )
-            })
-            .collect(),
-    };
-    let (fence, unfence) = fence(old);
-    let caught_up = |within_ms| {
-        Step::new(
-            &target.name,
-            Action::AwaitCaughtUp {
-                with: old.name.clone(),
-                within_ms,
-            },
-            Undo::Nothing,
-        )
-    };
-    let mut steps = vec![Step::new(&old.name, fence, Undo::By(unfence.clone()))];
-    if !others.is_empty() {
-        let replicas = others.iter().map(|n| n.name.clone()).collect();
-        let drain = Action::DrainOthers {
-            replicas,
-            within_ms: DRAIN_OTHERS_MS,
-        };
-        steps.push(Step::new(&old.name, drain, Undo::Nothing));
-    }
-    // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or not, and one sent between the two would
-    // be cut off by the demotion and make the comparison wait for bytes that are worth nothing.
-    steps.push(caught_up(DRAIN_MS));
-    steps.push(Step::new(
-        &old.name,
-        follow(target),
-        Undo::By(Action::Promote),
-    ));
-    steps.push(caught_up(VERIFY_MS));
-    steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
-    let hand_over = Stage {
-        title: format!("hand over from {} to {}", old.name, target.name),
-        mode: Mode::Atomic,
-        steps,
-    };
-
-    let mut repoint = vec![Step::new(&old.name, unfence, Undo::Nothing)];
-    repoint.extend(others.iter().map(|n| follow_step(n, target)));
-    let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
-    let mut stages = vec![
-        near,
-        hand_over,
-        Stage {
-            title: "repoint the others".to_owned(),
-            mode: Mode::KeepGoing,
-            steps: repoint,
-        },
-    ];
-    stages.extend(verify_and_persist(target, &moved));
-    stages
-}
-
-/// The target is the primary already: attach what hangs loose.
-fn gather(target: &Node, topology: &Topology) -> Vec<Stage> {
-    let moved: Vec<&Node> = loose(target, None, topology).collect();
-    let unpersisted = target
-        .persisted
-        .as_ref()
-        .is_some_and(|p| matches!(p, crate::topology::PersistedRole::ReplicaOf(_)));
-    if moved.is_empty() && !unpersisted {
-        return Vec::new();
-    }
-    let steps = moved.iter().map(|n| follow_step(n, target)).collect();
-    let mut stages = vec![Stage {
-        title: "attach what hangs loose".to_owned(),
-        mode: Mode::KeepGoing,
-        steps,
-    }];
-    stages.extend(verify_and_persist(target, &moved));
-    stages
-}
-
 /// The stages that see every moved node in sync, and every role written into its file.
 pub(super) fn verify_and_persist(target: &Node, moved: &[&Node]) -> [Stage; 2] {
-    let in_sync = moved.iter().map(|n| {
+    let written: Vec<&Node> = std::iter::once(target)
+        .chain(moved.iter().copied())
+        .collect();
+    [in_sync(target, moved), persist(&written)]
+}
+
+/// The stage that sees them in sync with `target`.
+pub(super) fn in_sync(target: &Node, nodes: &[&Node]) -> Stage {
+    let steps = nodes.iter().map(|n| {
         let action = Action::AwaitInSync {
             with: target.name.clone(),
             within_ms: IN_SYNC_MS,
         };
         Step::new(&n.name, action, Undo::Nothing)
     });
-    let persist = std::iter::once(&target)
-        .chain(moved.iter())
+    Stage {
+        title: "wait until in sync".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: steps.collect(),
+    }
+}
+
+/// The stage that writes their roles into their files.
+pub(super) fn persist(nodes: &[&Node]) -> Stage {
+    let steps = nodes
+        .iter()
         .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing));
-    [
-        Stage {
-            title: "wait until in sync".to_owned(),
-            mode: Mode::KeepGoing,
-            steps: in_sync.collect(),
-        },
-        Stage {
-            title: "make the roles outlive a restart".to_owned(),
-            mode: Mode::KeepGoing,
-            steps: persist.collect(),
-        },
-    ]
+    Stage {
+        title: "make the roles outlive a restart".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: steps.collect(),
+    }
+}
+
+/// The replicas that answer and do not hang under `target` once it is the primary: those directly under the old primary, and those
+/// whose upstream does not answer, is no node of the deployment, or leads nowhere. A replica under another good replica stays there.
+pub(super) fn loose<'a>(
+    target: &'a Node,
+    old: Option<&'a Node>,
+    topology: &'a Topology,
+) -> impl Iterator<Item = &'a Node> {
+    topology.nodes.iter().filter(move |n| {
+        if n.name == target.name || n.server().is_none() {
+            return false;
+        }
+        let Some(upstream) = n.upstream() else {
+            return false;
+        };
+        let Some(above) = topology.at(&upstream.address) else {
+            return true;
+        };
+        if above.name == target.name {
+            return upstream.link == Link::Down
+                && upstream.sync.is_none()
+                && !target.announced.eq(&upstream.address);
+        }
+        if above.server().is_none() || old.is_some_and(|o| o.name == above.name) {
+            return true;
+        }
+        match walk(n, topology) {
+            Root::Loop | Root::Stranger | Root::Down(_) => passes_not(n, target, topology),
+            Root::Primary(_) => false,
+        }
+    })
+}
+
+/// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
+fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
+    let mut at = node;
+    for _ in 0..=topology.nodes.len() {
+        let Some(next) = topology.upstream_of(at) else {
+            return false;
+        };
+        if next.name == target.name {
+            return false;
+        }
+        at = next;
+    }
+    true
 }
 
 /// `node` follows `target`, and back to where it was.
@@ -293,52 +277,9 @@ pub(super) fn follow_step(node: &Node, target: &Node) -> Step {
     Step::new(&node.name, follow(target), undo)
 }
 
-fn follow(target: &Node) -> Action {
+pub(super) fn follow(target: &Node) -> Action {
     Action::Follow {
         upstream: target.name.clone(),
         address: target.announced.clone(),
     }
-}
-
-fn near_bytes(old: &Node) -> u64 {
-    let backlog = old
-        .server()
-        .and_then(|s| s.replication.backlog)
-        .map_or(0, |b| b.size / 4);
-    backlog.max(NEAR_BYTES)
-}
-
-/// What stops writes on this server, and what lets them go on.
-fn fence(old: &Node) -> (Action, Action) {
-    let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
-        return (Action::PauseWrites { ms: FENCE_MS }, Action::ResumeWrites);
-    };
-    let value = |name: &str, default: u64| {
-        server
-            .config
-            .get(name)
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(default)
-    };
-    let (to_write, max_lag) = (
-        value("min-replicas-to-write", 0),
-        value("min-replicas-max-lag", 10),
-    );
-    // A lag of 0 would switch the whole check off; 1000 replicas nobody has.
-    let fence = Action::RequireReplicas {
-        to_write: 1000,
-        max_lag: if max_lag == 0 { 10 } else { max_lag },
-    };
-    (fence, Action::RequireReplicas { to_write, max_lag })
-}
-
-/// `CLIENT PAUSE … WRITE` came with Redis 6.2.
-fn lacks_pause_write(server: &Server) -> bool {
-    server.product == Product::Redis
-        && server.version
-            < Version {
-                major: 6,
-                minor: 2,
-                patch: 0,
-            }
 }

@@ -4,9 +4,12 @@ use super::promote::{Access, plan};
 use super::{Accept, Action, Plan, Promote, Refusal};
 use crate::topology::sample::{address, down, node, seed, version};
 use crate::topology::{
-    Address, Link, ReplicaAuth, Role, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
+    Address, Link, PersistedRole, ReplicaAuth, Role, Server, State, SyncProgress, Topology,
+    TroubleKind, Upstream,
 };
 use std::collections::BTreeMap;
+
+mod lost;
 
 fn promote(name: &str, accept: &[Accept]) -> Promote {
     Promote {
@@ -56,8 +59,8 @@ fn the_hand_over_demotes_before_it_promotes() {
     assert_eq!(
         actions(&plan),
         [
-            "slave1: wait until less than 262144 bytes behind master",
-            "slave2: wait until less than 262144 bytes behind master",
+            "slave1: wait until less than 256.0 KiB behind master",
+            "slave2: wait until less than 256.0 KiB behind master",
             "master: pause writes (for at most 5000 ms)",
             "master: let slave2 catch up too",
             "slave1: wait until it has every byte of master",
@@ -191,6 +194,19 @@ fn everything_against_a_hand_over_is_said_at_once() {
 }
 
 #[test]
+fn a_replica_that_could_not_follow_is_told_of_and_keeps_nobody_back() {
+    let mut topology = seed();
+    server(&mut topology, 1).has_password = Some(true);
+    server(&mut topology, 2).replica_auth = Some(ReplicaAuth::Wrong);
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert!(
+        plan.warnings[0].starts_with("`slave2` could not log in at `slave1`"),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
 fn a_node_that_is_not_ready_is_not_promoted() {
     let mut topology = seed();
     upstream(&mut topology, 1).link = Link::Down;
@@ -216,112 +232,6 @@ fn a_node_that_is_not_ready_is_not_promoted() {
     assert!(reasons(run("slave1", &topology, &[])).contains("cluster mode"));
 }
 
-fn dead_primary() -> Topology {
-    let mut topology = seed();
-    topology.nodes[0] = down("master", 0);
-    for i in 1..3 {
-        let up = upstream(&mut topology, i);
-        up.link = Link::Down;
-        up.last_io_seconds = None;
-    }
-    topology
-}
-
-fn with_ssh(name: &str, topology: &Topology, accept: &[Accept]) -> Result<Plan, Vec<Refusal>> {
-    plan(
-        &promote(name, accept),
-        topology,
-        &BTreeMap::from([("master".into(), Access::Yes)]),
-    )
-}
-
-#[test]
-fn a_dead_primary_is_stopped_and_fenced_where_its_host_answers() {
-    let plan = with_ssh("slave1", &dead_primary(), &[]).unwrap();
-    assert_eq!(
-        actions(&plan),
-        [
-            "master: stop the server over SSH",
-            "slave1: wait until nothing more arrives from the old primary",
-            "slave2: wait until nothing more arrives from the old primary",
-            "slave1: see that it has no less data than slave2",
-            "slave1: make it primary",
-            "slave2: replicate from slave1 (10.0.0.1:6380)",
-            "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
-            "master: remember that it still has to be told to follow 10.0.0.1:6380",
-            "slave2: wait until in sync with slave1",
-            "slave1: write its role into its configuration file and read it back",
-            "slave2: write its role into its configuration file and read it back",
-        ]
-    );
-    assert_eq!(
-        plan.may_lose.as_deref(),
-        Some("writes the old primary acknowledged and no replica received")
-    );
-}
-
-#[test]
-fn an_old_primary_that_cannot_be_stopped_needs_a_word() {
-    let text = reasons(run("slave1", &dead_primary(), &[]));
-    assert!(
-        text.contains("`master` cannot be stopped")
-            && text.contains("replctl promote slave1 --accept-split-brain"),
-        "{text}"
-    );
-    let plan = run("slave1", &dead_primary(), &[Accept::SplitBrain]).unwrap();
-    assert!(
-        actions(&plan)
-            .iter()
-            .any(|a| a.starts_with("master: remember that"))
-    );
-    assert!(
-        plan.warnings
-            .iter()
-            .any(|w| w.contains("cannot be stopped"))
-    );
-}
-
-#[test]
-fn a_worse_candidate_needs_a_word_and_the_loss_is_named() {
-    let mut topology = dead_primary();
-    server(&mut topology, 2).replication.offset = 4_000;
-    let text = reasons(with_ssh("slave1", &topology, &[]));
-    assert_eq!(
-        text,
-        "`slave1` is 3900 bytes behind `slave2` | replctl promote slave2, or accept the loss: replctl promote slave1 --allow-data-loss"
-    );
-    let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
-    assert!(plan.may_lose.unwrap().starts_with("the 3900 bytes"));
-}
-
-#[test]
-fn a_primary_that_lives_is_not_failed_over() {
-    // It answers, and only our password is wrong.
-    let mut topology = dead_primary();
-    if let State::Down(trouble) = &mut topology.nodes[0].state {
-        trouble.kind = TroubleKind::PasswordRefused;
-    }
-    assert!(reasons(run("slave1", &topology, &[Accept::SplitBrain])).contains("is alive"));
-    // The replicas still hear it.
-    let mut topology = dead_primary();
-    upstream(&mut topology, 2).link = Link::Up;
-    upstream(&mut topology, 2).last_io_seconds = Some(1);
-    assert!(reasons(run("slave1", &topology, &[])).contains("`slave2` heard from it a moment ago"));
-    // A frozen one shows as up, and only the time since the last byte grows.
-    upstream(&mut topology, 2).last_io_seconds = Some(30);
-    assert!(!reasons(run("slave1", &topology, &[])).contains("heard from it"));
-}
-
-#[test]
-fn an_empty_replica_does_not_come_to_power() {
-    let mut topology = dead_primary();
-    server(&mut topology, 1).replication.offset = 0;
-    upstream(&mut topology, 1).offset = 0;
-    assert!(
-        reasons(with_ssh("slave1", &topology, &[Accept::DataLoss])).contains("never had the data")
-    );
-}
-
 #[test]
 fn two_primaries_and_unknown_names_are_refused() {
     let topology = Topology {
@@ -340,14 +250,18 @@ fn two_primaries_and_unknown_names_are_refused() {
 }
 
 #[test]
-fn a_loop_points_to_resume() {
-    let topology = Topology {
-        nodes: vec![
-            node("master", 0, Some(address(1))),
-            node("slave1", 1, Some(address(0))),
-        ],
-    };
-    assert!(reasons(run("slave1", &topology, &[])).contains("replctl resume"));
+fn roles_that_end_with_a_restart_and_links_that_are_down_are_put_right() {
+    let mut topology = seed();
+    topology.nodes[0].persisted = Some(PersistedRole::Primary);
+    topology.nodes[1].persisted = Some(PersistedRole::Primary);
+    topology.nodes[2].persisted = Some(PersistedRole::ReplicaOf(address(0)));
+    let plan = run("master", &topology, &[]).unwrap();
+    let persisted = "slave1: write its role into its configuration file and read it back";
+    assert_eq!(actions(&plan), [persisted]);
+    topology.nodes[1].persisted = None;
+    upstream(&mut topology, 2).link = Link::Down;
+    let plan = run("master", &topology, &[]).unwrap();
+    assert_eq!(actions(&plan), ["slave2: wait until in sync with master"]);
 }
 
 #[test]

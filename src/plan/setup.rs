@@ -11,7 +11,7 @@ mod tests;
 
 use super::facts::{HostFacts, StoredData, Unseen};
 use super::host::PayloadInfo;
-use super::upstreams::{Root, walk};
+use super::promote::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
 use crate::topology::{Link, NodeName, Product, Topology};

@@ -2,6 +2,8 @@
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
 
+mod debts;
+mod full_sync;
 mod links;
 mod roles;
 mod settings;
@@ -54,6 +56,7 @@ pub enum Code {
     FewerDatabases,
     FullSyncRunning,
     LinkDown,
+    LinkSilent,
     Loading,
     Loop,
     MemoryLimit,
@@ -153,6 +156,19 @@ impl<'a> Look<'a> {
     /// Promoting the present primary again tells every replica to follow it, and writes the roles into the files.
     fn put_right(&self) -> Option<String> {
         best_primary(self.topology).map(|primary| format!("replctl promote {}", primary.name))
+    }
+
+    /// The server's own client, which asks for the password: it must stand in no command.
+    fn cli(&self, node: &Node) -> String {
+        let ask = if self.context.password {
+            " --askpass"
+        } else {
+            ""
+        };
+        format!(
+            "redis-cli{ask} -h {} -p {}",
+            node.address.host, node.address.port
+        )
     }
 
     fn wanted(&self, node: &Node) -> Option<&'a Wanted> {

@@ -19,6 +19,10 @@ pub type Lags = BTreeMap<NodeName, Lag>;
 
 /// Bytes that may be on their way between two moments of reading, and do not make a replica less than in sync.
 const IN_FLIGHT: u64 = 64 << 10;
+/// A primary sends its replicas a PING at least every this many seconds (`repl-ping-replica-period`'s default).
+const PING_SECONDS: u64 = 10;
+/// Seconds by which a PING may be late on a busy machine.
+const PING_GRACE: u64 = 3;
 
 impl Topology {
     /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node, or one that follows an unknown address.
@@ -49,10 +53,25 @@ impl Topology {
         (here.replid == top.replid).then(|| top.offset.saturating_sub(position(here)))
     }
 
+    /// Seconds without a byte over a link that is called up, where that is longer than its upstream, which answers, ever keeps silent. A cut
+    /// network looks like that for a minute, until `repl-timeout`.
+    pub fn silent_seconds(&self, node: &Node) -> Option<u64> {
+        let link = node.upstream().filter(|link| link.link == Link::Up)?;
+        let above = self.upstream_of(node)?.server()?;
+        let period = above
+            .config
+            .get("repl-ping-replica-period")
+            .and_then(|seconds| seconds.parse().ok())
+            .unwrap_or(PING_SECONDS);
+        let longest = u64::saturating_add(period, PING_GRACE);
+        link.last_io_seconds.filter(|seconds| *seconds > longest)
+    }
+
     /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is no replica.
     pub fn in_sync(&self, node: &Node) -> Option<bool> {
         let link = node.upstream()?.link;
-        Some(link == Link::Up && self.behind(node).is_some_and(|bytes| bytes <= IN_FLIGHT))
+        let linked = link == Link::Up && self.silent_seconds(node).is_none();
+        Some(linked && self.behind(node).is_some_and(|bytes| bytes <= IN_FLIGHT))
     }
 }
 

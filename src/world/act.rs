@@ -1,12 +1,15 @@
 //! The seam of the executor: each action of a plan, done in this world.
 
 use super::World;
+use super::doubt;
 use super::observe;
 use super::replication as r;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
-use crate::topology::{Address, Node, NodeName, State, Trouble, TroubleKind};
+use crate::topology::{
+    Address, Link, Node, NodeName, ReplicaAuth, Server, State, Trouble, TroubleKind,
+};
 
 impl Act for World {
     async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
@@ -51,9 +54,9 @@ impl Act for World {
                 r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                r::follow(&self.connections, node, address).await
+                doubt::follow(&self.connections, node, address).await
             }
-            Action::Promote => r::promote(&self.connections, node).await,
+            Action::Promote => doubt::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
@@ -63,6 +66,10 @@ impl Act for World {
             }
             Action::SetDirective { name, value } => {
                 r::set_directive(&*self.connections.get(node).await?, name, value).await
+            }
+            Action::SetReplicaAuth => {
+                let conn = self.connections.get(node).await?;
+                r::set_replica_auth(&conn, self.password.as_ref()).await
             }
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
@@ -121,15 +128,26 @@ impl World {
             persisted: None,
         };
         let is_with = |a: &Address| node_like.answers_to(a);
-        super::watch_sync::await_in_sync(
+        let watched = super::watch_sync::await_in_sync(
             &mine,
             &theirs,
             with,
             is_with,
             within_ms,
             self.connections.before(node),
-        )
-        .await
+        );
+        match watched.await {
+            Ok(seen) => Ok(seen),
+            Err(mut failure) => {
+                // The server says why its link is down nowhere but in its log; the most frequent cause can be seen from here.
+                let looked = observe::server(&mine, self.password.as_ref()).await;
+                if let Some(why) = looked.ok().and_then(|s| refused_login(&s)) {
+                    failure.why =
+                        format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                }
+                Err(failure)
+            }
+        }
     }
 
     fn remember_debt(&self, node: &NodeName, address: &Address) -> Result<Seen, Failure> {
@@ -137,5 +155,15 @@ impl World {
             .remember(node, address)
             .map_err(|e| Failure::none(format!("the debt cannot be written down: {e}")))?;
         Ok(r::seen("written down"))
+    }
+}
+
+/// What keeps a replica whose link is down from logging in at its primary, if it is that.
+fn refused_login(server: &Server) -> Option<&'static str> {
+    let down = r::upstream(server).is_some_and(|up| up.link == Link::Down);
+    match server.replica_auth.filter(|_| down)? {
+        ReplicaAuth::Unset if server.has_password == Some(true) => Some("it has no masterauth"),
+        ReplicaAuth::Wrong => Some("its masterauth is not the deployment's password"),
+        ReplicaAuth::Unset | ReplicaAuth::Right => None,
     }
 }

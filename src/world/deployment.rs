@@ -209,7 +209,7 @@ impl World {
         let settled = join_all(connections.iter().map(|(node, id)| async move {
             (
                 node,
-                super::replication::settle(&self.connections, node, Some(*id)).await,
+                super::doubt::settle(&self.connections, node, Some(*id)).await,
             )
         }))
         .await;

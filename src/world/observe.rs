@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 19] = [
+const DIRECTIVES: [&str; 20] = [
     "maxmemory",
     "maxmemory-policy",
     "databases",
@@ -34,6 +34,7 @@ const DIRECTIVES: [&str; 19] = [
     "repl-diskless-sync",
     "repl-diskless-sync-delay",
     "repl-backlog-size",
+    "repl-ping-replica-period",
     "replica-announce-ip",
     "replica-announce-port",
     "replica-read-only",

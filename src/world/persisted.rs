@@ -3,7 +3,7 @@
 use super::World;
 use super::deployment::short;
 use super::replication::{Acted, ask, look, seen, upstream};
-use super::resp::REPLY;
+use super::resp::{Conn, REPLY};
 use super::ssh::Host;
 use crate::config::Paths;
 use crate::execute::Failure;
@@ -96,7 +96,7 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let host = match world.host(node).await {
         Ok(host) => host,
         Err(error) => {
-            ask(&conn, cmd("CONFIG").arg("REWRITE")).await?;
+            rewrite(&conn, &path, wanted.as_ref()).await?;
             return Ok(seen(format!(
                 "written to {path}; not read back: {}",
                 error.brief()
@@ -112,7 +112,7 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
         .run(&format!("stat -c '%a %u:%g' {file}"), short(root))
         .await
         .map_err(ssh)?;
-    if let Err(failure) = ask(&conn, cmd("CONFIG").arg("REWRITE")).await {
+    if let Err(failure) = rewrite(&conn, &path, wanted.as_ref()).await {
         return Err(with_the_disks_reason(failure, &host, &file).await);
     }
     let mut script = format!("f={file}; ");
@@ -140,6 +140,22 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
             "{path} does not have its role after CONFIG REWRITE; a replicaof line may stand in an included file"
         )))
     }
+}
+
+/// `CONFIG REWRITE`; where the server cannot, what that means and what to do.
+async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<(), Failure> {
+    let Err(failure) = ask(conn, cmd("CONFIG").arg("REWRITE")).await else {
+        return Ok(());
+    };
+    let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+    let line = upstream.map_or_else(
+        || "without any `replicaof` line".to_owned(),
+        |to| format!("with `replicaof {} {}`", to.host, to.port),
+    );
+    Err(Failure::none(format!(
+        "its role is NOT persistent, CONFIG REWRITE failed: {}; let the server's user write in {folder}, or write {path} by hand {line}",
+        failure.why
+    )))
 }
 
 /// Servers say `Invalid argument` and the like of a file they could not write for want of room.

@@ -15,6 +15,7 @@
     clippy::missing_panics_doc
 )]
 
+pub mod deployed;
 pub mod inventory;
 pub mod lab;
 pub mod net;
@@ -29,6 +30,7 @@ pub mod writer;
 
 #[allow(unused_imports)]
 pub use {
+    deployed::Deployed,
     inventory::{InventoryText, NodeText},
     lab::{Flavour, Lab},
     net::Net,

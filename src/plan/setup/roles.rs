@@ -4,7 +4,7 @@ use super::Look;
 use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
-use crate::plan::upstreams::{Root, walk};
+use crate::plan::promote::{Root, walk};
 use crate::topology::{Node, NodeName, PersistedRole};
 use std::collections::{BTreeMap, BTreeSet};
 

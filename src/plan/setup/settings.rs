@@ -5,10 +5,10 @@ use super::{Look, Wiring, diskless_wanted};
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
-use crate::inventory::NodeSpec;
+use crate::inventory::{Auth, NodeSpec};
 use crate::plan::host::HostAction;
 use crate::plan::{Action, Step, Undo};
-use crate::topology::Server;
+use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
 
 /// What there is to do, and what has to wait.
@@ -58,6 +58,9 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
         changes.warnings.push(needs_restart(node, &lines, file));
     }
     let mut steps = Vec::new();
+    if wrong_login(look, server) {
+        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+    }
     if stamp.settable != wanted.stamp.settable {
         steps.extend(
             lines
@@ -85,8 +88,21 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             value: "yes".to_owned(),
         };
         steps.push(Step::new(name, back, Undo::Nothing));
+    } else if !steps.is_empty() {
+        // The file may have got the wrong one by a CONFIG REWRITE.
+        steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
     }
     changes.steps.extend(steps);
+}
+
+/// Whether it could not log in at another node: its file has the right password, and somebody has changed the running server's.
+fn wrong_login(look: &Look<'_>, server: &Server) -> bool {
+    let password = matches!(look.inventory.auth, Auth::Password(_));
+    match server.replica_auth {
+        Some(ReplicaAuth::Wrong) => true,
+        Some(ReplicaAuth::Unset) => password,
+        Some(ReplicaAuth::Right) | None => false,
+    }
 }
 
 /// All arguments of each directive, passwords left out: those are no setting.

@@ -1,11 +1,10 @@
 //! Each replica's link: where it leads, whether it is up, why it is not, how far behind it is.
 
+use super::full_sync::full_sync;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::words::{bytes, distance, duration, name};
-use crate::topology::{
-    Address, Link, Node, Product, ReplicaAuth, Server, SyncProgress, Upstream, Version,
-};
+use crate::topology::{Address, Link, Node, Product, ReplicaAuth, Server, Upstream, Version};
 use std::fmt::Write as _;
 
 /// Most edits between an unknown address and a node's for the one to be taken for a slip of the other.
@@ -114,8 +113,19 @@ impl Look<'_> {
             let message = format!("{own} replicates from {up}, which is a replica itself");
             found.push(
                 Finding::about(node, Code::ReplicaOfReplica, Severity::Warning, message)
-                    .maybe_hint(self.put_right())
+                    .maybe_hint(self.straight_up(node))
                     .with("upstream", upstream.name.0.as_str()),
+            );
+        }
+        if let Some(seconds) = self.topology.silent_seconds(node) {
+            let message = format!(
+                "the link of {own} to {up} is up in name only: {own} heard nothing for {}, and {up} sends something every few seconds",
+                duration(seconds)
+            );
+            found.push(
+                Finding::about(node, Code::LinkSilent, Severity::Problem, message)
+                    .with("upstream", upstream.name.0.as_str())
+                    .with("silent_seconds", seconds),
             );
         }
         let top = self.topology.top_of(node).and_then(Node::server);
@@ -133,6 +143,17 @@ impl Look<'_> {
                     .with("bytes", missing),
             );
         }
+    }
+
+    /// A replica under a good replica is left there by a promotion, so it is moved by itself.
+    fn straight_up(&self, node: &Node) -> Option<String> {
+        let top = &self.topology.top_of(node)?.announced;
+        Some(format!(
+            "{} replicaof {} {}",
+            self.cli(node),
+            top.host,
+            top.port
+        ))
     }
 
     fn wants_cascade(&self, node: &Node, upstream: &Node) -> bool {
@@ -175,7 +196,10 @@ fn unlinked(
             version(node),
             version(upstream)
         ),
-        None => String::new(),
+        None => format!(
+            ": both are well seen from here, so {own} may not reach {} from its host; its log says why",
+            link.address
+        ),
     };
     let severity = if matches!(cause, Some(Cause::UpstreamGone)) {
         Severity::Warning
@@ -286,62 +310,6 @@ fn way_on(cause: Option<&Cause>, node: &Node, upstream: &Node, server: &Server) 
             Some(format!("ssh {} tail -n 20 {log}", node.address.host))
         }
     }
-}
-
-/// A full resync that runs, or for which the upstream makes ready.
-fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option<Finding> {
-    let own = name(&node.name);
-    let up = name(&upstream.name);
-    let listed = upstream.server().and_then(|above| {
-        above
-            .replication
-            .replicas
-            .iter()
-            .find(|line| node.answers_to(&line.address))
-    });
-    let coming = listed.is_some_and(|line| line.state != "online");
-    let message = match link.sync {
-        Some(SyncProgress {
-            read: Some(read),
-            total: Some(total),
-        }) => format!(
-            "{own} gets a full copy from {up}: {} % ({} of {})",
-            percent(read, total),
-            bytes(read),
-            bytes(total)
-        ),
-        Some(SyncProgress {
-            read: Some(read),
-            total: None,
-        }) if read > 0 => {
-            format!("{own} gets a full copy from {up}: {} so far", bytes(read))
-        }
-        Some(SyncProgress { .. }) => format!("{own} waits for a full copy from {up}"),
-        None if coming => format!("{own} waits for a full copy from {up}"),
-        None => return None,
-    };
-    let sync = link.sync.unwrap_or(SyncProgress {
-        read: None,
-        total: None,
-    });
-    Some(
-        Finding::about(node, Code::FullSyncRunning, Severity::Warning, message)
-            .with("upstream", upstream.name.0.as_str())
-            .with("read_bytes", sync.read)
-            .with("total_bytes", sync.total)
-            .with(
-                "percent",
-                sync.read
-                    .zip(sync.total)
-                    .map(|(read, total)| percent(read, total)),
-            ),
-    )
-}
-
-fn percent(read: u64, total: u64) -> u64 {
-    u64::try_from(u128::from(read) * 100 / u128::from(total.max(1)))
-        .unwrap_or(100)
-        .min(100)
 }
 
 /// What it would lose when the link comes back.

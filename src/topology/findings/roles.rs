@@ -1,58 +1,13 @@
-//! Who is primary, who is there at all, who follows in circles; and what an earlier operation left behind.
+//! Who is primary, who is there at all, who follows in circles.
 
-use super::{Code, Debt, Finding, Look, Severity};
-use crate::topology::candidate::{best_primary, best_replica, followers, primaries, same_process};
+use super::{Code, Finding, Look, Severity};
+use crate::topology::candidate::{best_primary, best_replica, primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
 
 impl<'a> Look<'a> {
-    pub(super) fn operations(&self, found: &mut Vec<Finding>) {
-        if let Some(id) = &self.context.unfinished {
-            let message = format!("operation {id} stopped half-way");
-            found.push(
-                Finding::of_all(Code::UnfinishedOperation, Severity::Problem, message)
-                    .hint("replctl resume")
-                    .with("operation", id.as_str()),
-            );
-        }
-        found.extend(self.context.debts.iter().filter_map(|debt| self.debt(debt)));
-    }
-
-    /// A node that follows meanwhile has nothing left to be told.
-    fn debt(&self, debt: &Debt) -> Option<Finding> {
-        let node = self.topology.get(&debt.node)?;
-        let told = node.upstream().is_some_and(|up| {
-            up.address == debt.address
-                || self
-                    .topology
-                    .at(&up.address)
-                    .is_some_and(|at| at.answers_to(&debt.address))
-        });
-        if told {
-            return None;
-        }
-        let heir = self.topology.at(&debt.address);
-        let whom = heir.map_or_else(|| debt.address.to_string(), |heir| name(&heir.name));
-        let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
-        let danger = if node.is_primary() {
-            "and is a primary again: what is written there is lost later"
-        } else {
-            "and has not been told: if it comes back it takes writes that are lost later"
-        };
-        let message = format!(
-            "{} was replaced by {whom} on {since} {danger}",
-            name(&node.name)
-        );
-        Some(
-            Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
-                .maybe_hint(heir.map(|heir| format!("replctl promote {}", heir.name)))
-                .with("follow", debt.address.to_string())
-                .with("since", debt.since.to_string()),
-        )
-    }
-
     pub(super) fn roles(&self, found: &mut Vec<Finding>) {
         let primaries = primaries(self.topology);
         match primaries[..] {
@@ -109,7 +64,10 @@ impl<'a> Look<'a> {
     }
 
     fn several(&self, primaries: &[&Node]) -> Finding {
-        let keep = best_primary(self.topology).unwrap_or(primaries[0]);
+        let keep = self
+            .heir(primaries)
+            .or_else(|| best_primary(self.topology))
+            .unwrap_or(primaries[0]);
         let others: Vec<&&Node> = primaries
             .iter()
             .filter(|node| node.name != keep.name)
@@ -119,8 +77,8 @@ impl<'a> Look<'a> {
             "{} are {all} primaries and {all} take writes",
             list(primaries.iter().copied())
         );
-        let mut related = false;
         let mut relations = Vec::new();
+        let mut hint = "replctl setup".to_owned();
         for other in others {
             let (Some(old), Some(new)) = (other.server(), keep.server()) else {
                 continue;
@@ -136,13 +94,11 @@ impl<'a> Look<'a> {
                 Lineage::Unknown => format!("; how {old} and {new} differ cannot be known"),
             };
             message.push_str(&difference);
-            related |= relation != Lineage::Unknown;
+            if let Some(debt) = self.debt_of(other) {
+                let _ = write!(message, "; {}", self.replaced(debt));
+            }
+            let _ = write!(hint, " --discard-data {}", other.name);
         }
-        let hint = if related || followers(self.topology, keep) > 0 {
-            format!("replctl promote {}", keep.name)
-        } else {
-            "replctl setup".to_owned()
-        };
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
             .hint(hint)
             .with(
@@ -231,7 +187,9 @@ impl<'a> Look<'a> {
 
     pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {
         for node in &self.topology.nodes {
-            if let State::Down(trouble) = &node.state {
+            if let State::Down(trouble) = &node.state
+                && self.debt_of(node).is_none()
+            {
                 found.push(self.gone(node, trouble));
             }
         }
@@ -292,10 +250,7 @@ impl<'a> Look<'a> {
             TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
                 "check `address` and `port` of {own} in the inventory"
             )),
-            TroubleKind::Busy => Some(format!(
-                "redis-cli -h {} -p {} script kill",
-                node.address.host, node.address.port
-            )),
+            TroubleKind::Busy => Some(format!("{} script kill", self.cli(node))),
             TroubleKind::TooManyClients => Some(format!(
                 "raise `maxclients` of {own}, or close clients that leak connections"
             )),

@@ -11,7 +11,7 @@ impl Look<'_> {
             let Some(server) = node.server() else {
                 continue;
             };
-            state(found, node, server);
+            self.state(found, node, server);
             self.passwords(found, node, server);
             if node.upstream().is_some() {
                 self.replica(found, node, server);
@@ -19,6 +19,37 @@ impl Look<'_> {
             found.extend(self.persisted(node));
         }
         found.extend(self.sentinels());
+    }
+
+    fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        if let Some(loading) = server.loading {
+            let so_far = loading
+                .percent
+                .map_or_else(String::new, |percent| format!(": {percent} %"));
+            let message = format!("{own} is loading its data{so_far}");
+            found.push(
+                Finding::about(node, Code::Loading, Severity::Warning, message)
+                    .with("percent", loading.percent),
+            );
+        }
+        if let Some(failover) = &server.replication.failover {
+            let message = format!("a FAILOVER command runs on {own} ({failover})");
+            found.push(
+                Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
+                    .hint(format!("{} failover abort", self.cli(node)))
+                    .with("state", failover.as_str()),
+            );
+        }
+        if server.cluster_enabled {
+            let message = format!("{own} runs in cluster mode, which replctl does not manage");
+            found.push(Finding::about(
+                node,
+                Code::ClusterMode,
+                Severity::Problem,
+                message,
+            ));
+        }
     }
 
     fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
@@ -62,10 +93,7 @@ impl Look<'_> {
             let message = format!(
                 "{own} is a replica and takes writes: what is written there is nowhere else"
             );
-            let hint = format!(
-                "redis-cli -h {} -p {} config set replica-read-only yes",
-                node.address.host, node.address.port
-            );
+            let hint = format!("{} config set replica-read-only yes", self.cli(node));
             found.push(
                 Finding::about(node, Code::WritableReplica, Severity::Warning, message).hint(hint),
             );
@@ -75,9 +103,7 @@ impl Look<'_> {
             let message = format!(
                 "{own} has priority 0: it is never to be promoted, which the inventory does not say"
             );
-            let hint = format!(
-                "set `priority = 0` for {own} in the inventory, or `replica-priority` on the server to 100"
-            );
+            let hint = format!("{} config set replica-priority 100", self.cli(node));
             found
                 .push(Finding::about(node, Code::Priority0, Severity::Warning, message).hint(hint));
         }
@@ -120,6 +146,13 @@ impl Look<'_> {
                     Severity::Note,
                     message,
                 ));
+            }
+            // What is said of these is repaired by the same hand, which writes the file too.
+            (_, None) if self.primary().is_none() => return None,
+            (_, Some(link))
+                if self.topology.at(&link.address).is_none() || !self.ring(node).is_empty() =>
+            {
+                return None;
             }
             (PersistedRole::Primary, None) => return None,
             (PersistedRole::Primary, Some(link)) => {
@@ -174,40 +207,6 @@ impl Look<'_> {
         Some(
             Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
         )
-    }
-}
-
-fn state(found: &mut Vec<Finding>, node: &Node, server: &Server) {
-    let own = name(&node.name);
-    if let Some(loading) = server.loading {
-        let so_far = loading
-            .percent
-            .map_or_else(String::new, |percent| format!(": {percent} %"));
-        let message = format!("{own} is loading its data{so_far}");
-        found.push(
-            Finding::about(node, Code::Loading, Severity::Warning, message)
-                .with("percent", loading.percent),
-        );
-    }
-    if let Some(failover) = &server.replication.failover {
-        let message = format!("a FAILOVER command runs on {own} ({failover})");
-        found.push(
-            Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
-                .hint(format!(
-                    "redis-cli -h {} -p {} failover abort",
-                    node.address.host, node.address.port
-                ))
-                .with("state", failover.as_str()),
-        );
-    }
-    if server.cluster_enabled {
-        let message = format!("{own} runs in cluster mode, which replctl does not manage");
-        found.push(Finding::about(
-            node,
-            Code::ClusterMode,
-            Severity::Problem,
-            message,
-        ));
     }
 }
 

@@ -122,7 +122,7 @@ fn two_primaries_are_told_with_what_each_has() {
     assert_eq!(
         split(9331)[0],
         "several-primaries: `master` and `slave1` are both primaries and both take writes; `master` has 4.2 KiB of its stream that `slave1` has not \
-         | replctl promote slave1"
+         | replctl setup --discard-data master"
     );
     assert!(
         split(5000)[0].contains("; `slave1` has all that `master` has"),
@@ -142,7 +142,9 @@ fn two_primaries_are_told_with_what_each_has() {
         "{strangers:?}"
     );
     assert!(
-        strangers[0].ends_with("cannot be known | replctl setup"),
+        strangers[0].ends_with(
+            "cannot be known | replctl setup --discard-data slave1 --discard-data slave2"
+        ),
         "{strangers:?}"
     );
 }
@@ -216,14 +218,32 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     );
     assert_eq!(
         found[1],
-        "unfenced-old-primary: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and has not been told: if it comes back it takes writes \
-         that are lost later | replctl promote slave1"
+        "unfenced-old-primary: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and has not been told: no answer to the connection \
+         attempt within 2 s; if it comes back it takes writes that are lost later | when its host answers again: replctl setup master"
+    );
+    assert!(
+        !found.iter().any(|f| f.starts_with("unreachable")),
+        "one cause, one finding: {found:?}"
+    );
+    let mut fenced = typo();
+    fenced.nodes[0].persisted = Some(PersistedRole::ReplicaOf(Address::new(
+        "192.168.0.130",
+        6379,
+    )));
+    let found = told(&fenced, &context);
+    assert!(
+        found.contains(
+            &"unreachable: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and is not back: no answer to the connection attempt \
+              within 2 s; its file says that it returns as a replica | replctl setup master"
+                .to_owned()
+        ),
+        "{found:?}"
     );
     let mut back = typo();
     back.nodes[0] = primary("master", "192.168.0.120", 1270);
     assert!(
         told(&back, &context)[1]
-            .contains("and is a primary again: what is written there is lost later")
+            .contains("; `master` was replaced by `slave1` on 2026-11-23 06:34 UTC | replctl setup --discard-data master")
     );
     let mut settled = typo();
     settled.nodes[0] = replica("master", "192.168.0.120", "192.168.0.130", 1270);

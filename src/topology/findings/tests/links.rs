@@ -78,9 +78,12 @@ fn each_reason_for_a_link_that_is_down_is_told() {
                 let log = "/var/log/it's/redis.log".into();
                 t.nodes[1].up().config.insert("logfile".into(), log);
             },
-            " | ssh 192.168.0.130 tail -n 20 \"/var/log/it's/redis.log\"",
+            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh 192.168.0.130 tail -n 20 \"/var/log/it's/redis.log\"",
         ),
-        (|_| (), ""),
+        (
+            |_| (),
+            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why",
+        ),
     ];
     for (change, end) in cases {
         assert_eq!(because(change), format!("{begin}{end}"));
@@ -151,7 +154,7 @@ fn chains_are_told_unless_wanted() {
     assert_eq!(
         after(chain),
         [
-            "replica-of-replica: `slave2` replicates from `slave1`, which is a replica itself | replctl promote master"
+            "replica-of-replica: `slave2` replicates from `slave1`, which is a replica itself | redis-cli --askpass -h 192.168.0.140 -p 6379 replicaof 192.168.0.120 6379"
         ]
     );
     let mut topology = healthy();
@@ -195,4 +198,25 @@ fn a_link_that_cannot_succeed_is_no_full_resync() {
     let old = |t: &mut Topology| t.nodes[1].up().version.major = 6;
     assert_eq!(met(Some(4096), old), "never-linked");
     assert_eq!(met(None, |_| ()), "full-sync-running");
+}
+
+#[test]
+fn a_link_over_which_nothing_comes_is_not_up() {
+    let silent = |seconds: u64| {
+        after(|t| {
+            let above = &mut t.nodes[0].up().config;
+            above.insert("repl-ping-replica-period".into(), "4".into());
+            t.nodes[1].link().last_io_seconds = Some(seconds);
+        })
+    };
+    assert_eq!(silent(7), [""; 0]);
+    assert_eq!(
+        silent(8),
+        [
+            "link-silent: the link of `slave1` to `master` is up in name only: `slave1` heard nothing for 8 s, and `master` sends something every few seconds"
+        ]
+    );
+    let mut topology = healthy();
+    topology.nodes[1].link().last_io_seconds = Some(14);
+    assert_eq!(topology.in_sync(&topology.nodes[1]), Some(false));
 }

@@ -6,12 +6,12 @@ fn what_a_replica_would_be_as_a_primary_is_told() {
         (
             |t| t.nodes[1].link().read_only = false,
             "writable-replica: `slave1` is a replica and takes writes: what is written there is nowhere else \
-             | redis-cli -h 192.168.0.130 -p 6379 config set replica-read-only yes",
+             | redis-cli --askpass -h 192.168.0.130 -p 6379 config set replica-read-only yes",
         ),
         (
             |t| t.nodes[1].up().replication.priority = Some(0),
             "priority-0: `slave1` has priority 0: it is never to be promoted, which the inventory does not say \
-             | set `priority = 0` for `slave1` in the inventory, or `replica-priority` on the server to 100",
+             | redis-cli --askpass -h 192.168.0.130 -p 6379 config set replica-priority 100",
         ),
         (
             |t| t.nodes[1].up().maxmemory = Some(1 << 20),
@@ -93,7 +93,7 @@ fn states_and_passwords_are_told() {
         ),
         (
             |t| t.nodes[0].up().replication.failover = Some("waiting-for-sync".into()),
-            "failover-running: a FAILOVER command runs on `master` (waiting-for-sync) | redis-cli -h 192.168.0.120 -p 6379 failover abort",
+            "failover-running: a FAILOVER command runs on `master` (waiting-for-sync) | redis-cli --askpass -h 192.168.0.120 -p 6379 failover abort",
         ),
         (
             |t| t.nodes[0].up().cluster_enabled = true,

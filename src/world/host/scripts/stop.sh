@@ -22,10 +22,12 @@ if [ -d /run/systemd/system ] && has systemctl; then
   if [ -n "$its" ] && [ "$(systemctl show -p MainPID "$its")" != "MainPID=$pid" ]; then its=; fi
 fi
 if [ -n "$its" ]; then systemctl stop --no-block "$its"; else kill -TERM "$pid" 2>/dev/null; fi
+# A process that is stopped by a signal ends at no request, and the time it is waited for is time without a primary.
+case "$(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null)" in [Tt]*) wait=0 ;; esac
 end=$(($(date +%s) + wait))
 while alive "$pid" && [ "$(date +%s)" -lt "$end" ]; do nap; done
 if ! alive "$pid"; then echo "stopped"; exit 0; fi
 kill -KILL "$pid" 2>/dev/null
 i=0; while alive "$pid" && [ $i -lt 50 ]; do nap; i=$((i + 1)); done
 if alive "$pid"; then echo "process $pid does not end" >&2; exit 1; fi
-echo "killed, as it did not stop within $wait s"
+if [ "$wait" = 0 ]; then echo "killed, as it was frozen"; else echo "killed, as it did not stop within $wait s"; fi

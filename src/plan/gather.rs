@@ -1,0 +1,64 @@
+//! Plans what is left to do where the node is the primary already: attach what hangs loose, see what is not linked, write down what is only
+//! true until a restart. Pure.
+
+use super::promote::{follow_step, in_sync, loose, persist};
+use super::{Mode, Stage};
+use crate::topology::{Link, Node, PersistedRole, Topology};
+
+/// The stages; none where all is well.
+pub(super) fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
+    let moved: Vec<&Node> = loose(target, None, topology).collect();
+    let unlinked = topology
+        .nodes
+        .iter()
+        .filter(|n| waits_for(n, target, topology));
+    let watched: Vec<&Node> = moved.iter().copied().chain(unlinked).collect();
+    let is_moved = |node: &Node| moved.iter().any(|m| m.name == node.name);
+    let written: Vec<&Node> = topology
+        .nodes
+        .iter()
+        .filter(|n| is_moved(n) || !outlives(n, topology))
+        .collect();
+    if watched.is_empty() && written.is_empty() {
+        return Vec::new();
+    }
+    let target_first = std::iter::once(target)
+        .filter(|_| !moved.is_empty() || !outlives(target, topology))
+        .chain(written.into_iter().filter(|n| n.name != target.name));
+    vec![
+        Stage {
+            title: "attach what hangs loose".to_owned(),
+            mode: Mode::KeepGoing,
+            steps: moved.iter().map(|n| follow_step(n, target)).collect(),
+        },
+        in_sync(target, &watched),
+        persist(&target_first.collect::<Vec<_>>()),
+    ]
+}
+
+/// It was told to follow `target`, and is not linked: it may be about to be, or the reason has to be found.
+fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
+    let under = topology
+        .upstream_of(node)
+        .is_some_and(|up| up.name == target.name);
+    let unlinked = node
+        .upstream()
+        .is_some_and(|up| up.link == Link::Down && up.address == target.announced);
+    under && unlinked && node.name != target.name
+}
+
+/// Whether the file gives a node that answers the role it has; taken for so where the file is not known.
+fn outlives(node: &Node, topology: &Topology) -> bool {
+    let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
+        return true;
+    };
+    match (persisted, node.upstream()) {
+        (PersistedRole::Unknown(_), _) | (PersistedRole::Primary, None) => true,
+        (PersistedRole::Primary, Some(_)) | (PersistedRole::ReplicaOf(_), None) => false,
+        (PersistedRole::ReplicaOf(address), Some(up)) => {
+            let name = |address| topology.at(address).map(|at| &at.name);
+            *address == up.address
+                || (name(address).is_some() && name(address) == name(&up.address))
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
+
+use super::{Code, Debt, Finding, Look, Severity};
+use crate::topology::words::name;
+use crate::topology::{Node, PersistedRole, State, Trouble, TroubleKind};
+
+impl<'a> Look<'a> {
+    pub(super) fn operations(&self, found: &mut Vec<Finding>) {
+        if let Some(id) = &self.context.unfinished {
+            let message = format!("operation {id} stopped half-way");
+            found.push(
+                Finding::of_all(Code::UnfinishedOperation, Severity::Problem, message)
+                    .hint("replctl resume")
+                    .with("operation", id.as_str()),
+            );
+        }
+        found.extend(
+            self.topology
+                .nodes
+                .iter()
+                .filter_map(|node| self.owes(node, self.debt_of(node)?)),
+        );
+    }
+
+    /// What is still owed by a node. One that follows anybody meanwhile has been told.
+    pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
+        let debts = &self.context.debts;
+        debts
+            .iter()
+            .find(|debt| debt.node == node.name)
+            .filter(|_| node.upstream().is_none())
+    }
+
+    /// Of several primaries the one that took over from another of them.
+    pub(super) fn heir(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
+        let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
+        let mut others = primaries.iter().filter(|node| node.name != debt.node);
+        others.find(|node| node.answers_to(&debt.address)).copied()
+    }
+
+    /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
+    pub(super) fn replaced(&self, debt: &Debt) -> String {
+        let heir = self.topology.at(&debt.address);
+        let whom = heir.map_or_else(|| debt.address.to_string(), |heir| name(&heir.name));
+        let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
+        format!("{} was replaced by {whom} on {since}", name(&debt.node))
+    }
+
+    fn owes(&self, node: &Node, debt: &Debt) -> Option<Finding> {
+        let trouble = match &node.state {
+            State::Down(trouble) => trouble,
+            // Two primaries are one finding, which tells of the debt.
+            State::Up(_) if self.primary().is_none() => return None,
+            State::Up(_) => {
+                let message = format!(
+                    "{} and is a primary again: what is written there is lost when it follows",
+                    self.replaced(debt)
+                );
+                return Some(self.unpaid(node, debt, message));
+            }
+        };
+        if let Some(PersistedRole::ReplicaOf(address)) = &node.persisted
+            && self.topology.at(address).is_some()
+        {
+            return Some(self.fenced(node, debt, trouble));
+        }
+        Some(self.at_large(node, debt, trouble))
+    }
+
+    /// It is silent, and cannot come back as a primary.
+    fn fenced(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+        let message = format!(
+            "{} and is not back: {}; its file says that it returns as a replica",
+            self.replaced(debt),
+            trouble.detail
+        );
+        Finding::about(node, Code::Unreachable, Severity::Warning, message)
+            .hint(format!("replctl setup {}", node.name))
+            .with("follow", debt.address.to_string())
+            .with("since", debt.since.to_string())
+            .with("kind", serde_json::json!(trouble.kind))
+            .with("detail", trouble.detail.as_str())
+    }
+
+    /// It is silent, and its file was not changed or could not be read.
+    fn at_large(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+        let message = format!(
+            "{} and has not been told: {}; if it comes back it takes writes that are lost later",
+            self.replaced(debt),
+            trouble.detail
+        );
+        let setup = format!("replctl setup {}", node.name);
+        let hint = if trouble.kind == TroubleKind::Refused {
+            setup
+        } else {
+            format!("when its host answers again: {setup}")
+        };
+        self.unpaid(node, debt, message)
+            .hint(hint)
+            .with("kind", serde_json::json!(trouble.kind))
+            .with("detail", trouble.detail.as_str())
+    }
+
+    fn unpaid(&self, node: &Node, debt: &Debt, message: String) -> Finding {
+        let heir = self.topology.at(&debt.address);
+        Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
+            .maybe_hint(heir.map(|heir| format!("replctl promote {}", heir.name)))
+            .with("follow", debt.address.to_string())
+            .with("since", debt.since.to_string())
+    }
+}
