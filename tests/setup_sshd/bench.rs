@@ -160,12 +160,12 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
             let mut what = format!("{:o} {}:{}", meta.mode(), meta.uid(), meta.gid());
             if meta.is_dir() {
                 open.push(path.clone());
-                write!(what, " {}.{}", meta.mtime(), meta.mtime_nsec()).unwrap();
+                let _ = write!(what, " {}.{}", meta.mtime(), meta.mtime_nsec());
             } else if meta.is_symlink() {
-                write!(what, " {}", std::fs::read_link(&path).unwrap().display()).unwrap();
+                let _ = write!(what, " {}", std::fs::read_link(&path).unwrap().display());
             } else if path.extension().is_none_or(|e| e != "log") {
                 let sum = Sha256::digest(std::fs::read(&path).unwrap());
-                write!(what, " {}.{} {sum:?}", meta.mtime(), meta.mtime_nsec()).unwrap();
+                let _ = write!(what, " {}.{} {sum:?}", meta.mtime(), meta.mtime_nsec());
             }
             found.insert(path, what);
         }
