@@ -73,11 +73,11 @@ pub(super) fn plan(
         );
     }
     never_synced(target, new, &mut refusals);
-    let loss = estimate(operation, target, new, lost, topology, &mut refusals);
+    let may_lose = estimate(operation, target, new, lost, topology, &mut refusals);
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    plan.may_lose = loss;
+    plan.may_lose = may_lose;
     plan.stages = stages(operation, target, old, can_stop, topology);
     Ok(())
 }
