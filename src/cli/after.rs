@@ -86,8 +86,8 @@ pub const FILES: Section = Section {
             "on the hosts: the server's configuration (conf/redis.cnf), log and process id; DIRECTORY is /db/redis unless the inventory says otherwise",
         ),
         (
-            "/etc/systemd/system/*.service",
-            "on hosts where systemd runs and the login is root or may use sudo: one unit for each node",
+            "/etc/systemd/system/replctl-PORT.service, /etc/rc.local",
+            "on hosts where systemd runs, or else in rc.local where that is there: what starts the node when its host boots",
         ),
     ],
 };

@@ -1,17 +1,19 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+use super::interrupt::Interrupt;
+use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::store::{FileJournal, Record};
 use crate::journal::{Entry, Journal, NodeFailure, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
-use crate::plan::{Action, Plan, Undo};
+use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,18 @@ pub struct Asked {
     pub verbose: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+}
+
+impl Asked {
+    /// From the command line.
+    pub fn new(global: &cli::Global, yes: bool, dry_run: bool) -> Self {
+        Self {
+            yes,
+            dry_run,
+            verbose: global.verbose,
+            concurrency: global.concurrency.into(),
+        }
+    }
 }
 
 /// A run that has ended.
@@ -67,8 +81,8 @@ pub async fn carry_out(
     let mut plan = planner().await?;
     loop {
         if plan.is_empty() {
-            for warning in &plan.warnings {
-                output::note(&format!("warning: {}", output::escape(warning)));
+            for warning in plan_text::warnings(&plan) {
+                output::note(&format!("warning: {}", output::escape(&warning)));
             }
             let warned = !plan.warnings.is_empty();
             return Ok(Done::Nothing { warned });
@@ -93,6 +107,25 @@ pub async fn carry_out(
     let (id, journal) = world.store.begin(&plan, &who())?;
     let finished = execute(world, asked, id, plan, &journal, How::Start).await?;
     Ok(Done::Ran(Box::new(finished)))
+}
+
+/// A promotion that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one. Half a setup is
+/// simply gone on with.
+pub fn no_unfinished_promotion(world: &World) -> Result<()> {
+    let unfinished = world.store.unfinished();
+    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
+    else {
+        return Ok(());
+    };
+    let id = &record.id;
+    let leave = "replctl promote NODE --abandon-unfinished";
+    Err(Problem::new(format!(
+        "`{id}` stopped half-way and comes first; nothing was touched"
+    ))
+    .hint(format!(
+        "replctl resume {id}, or: replctl rollback {id} (to leave it as it is: {leave})"
+    ))
+    .exit(Exit::Refused))
 }
 
 /// Where a run begins.
@@ -147,15 +180,14 @@ async fn execute(
                     .exit(Exit::Failed)
             })?;
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let listener = tokio::spawn(listen(interrupted.clone()));
+    let interrupt = Interrupt::listen()?;
     let run = Run {
         plan: &plan,
         act: world,
         journal,
         watch: screen.as_ref(),
         concurrency: asked.concurrency,
-        interrupted: &interrupted,
+        interrupted: &interrupt.flag,
     };
     let outcome = match how {
         How::Start => Ok(run.start().await),
@@ -168,14 +200,13 @@ async fn execute(
             run.roll_back(&progress, &now).await
         }
     };
-    listener.abort();
     screen.finish();
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
             .exit(Exit::Refused)
     })?;
-    let interrupted = interrupted.load(Ordering::Relaxed);
+    let interrupted = interrupt.flag.load(Ordering::Relaxed);
     Ok(Finished {
         id,
         outcome,
@@ -204,19 +235,6 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
         }
     }
     nodes
-}
-
-/// The first Ctrl-C stops before the next step that can still be put back; the second ends the process.
-async fn listen(interrupted: Arc<AtomicBool>) {
-    while tokio::signal::ctrl_c().await.is_ok() {
-        if interrupted.swap(true, Ordering::Relaxed) {
-            output::note("interrupted; to go on: replctl resume");
-            std::process::exit(i32::from(Exit::Interrupted as u8));
-        }
-        output::note(
-            "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
-        );
-    }
 }
 
 async fn confirm(plan: &Plan) -> Result<()> {
@@ -251,11 +269,24 @@ async fn confirm(plan: &Plan) -> Result<()> {
 
 /// Who runs this: user@host.
 pub fn who() -> String {
-    let user = std::env::var("USER")
-        .or_else(|_| std::env::var("LOGNAME"))
-        .unwrap_or_else(|_| "unknown".to_owned());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{user}@{}", host.trim())
+    format!("{}@{}", user(), host.trim())
+}
+
+/// The name of the user this runs as, whatever the environment says; its number where it has no name.
+fn user() -> String {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(this) = std::fs::metadata("/proc/self") else {
+        return "unknown".to_owned();
+    };
+    let uid = this.uid().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut names = accounts.lines().filter_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    names.next().unwrap_or(uid)
 }
 
 /// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.

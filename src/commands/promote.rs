@@ -2,10 +2,9 @@
 
 use super::operate::{self, Asked, Done};
 use crate::cli;
-use crate::error::{Exit, Problem, Result};
-use crate::journal::store::Record;
+use crate::error::{Exit, Result};
 use crate::output::{self, proof};
-use crate::plan::{self, Accept, Operation, Plan, Promote};
+use crate::plan::{self, Accept, Plan, Promote};
 use crate::topology::Topology;
 use crate::world::World;
 
@@ -26,14 +25,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         accept,
     };
     if !args.abandon_unfinished {
-        no_unfinished(world.store.unfinished())?;
+        operate::no_unfinished_promotion(world)?;
     }
-    let asked = Asked {
-        yes: args.yes,
-        dry_run: args.dry_run,
-        verbose: global.verbose,
-        concurrency: global.concurrency.into(),
-    };
+    let asked = Asked::new(global, args.yes, args.dry_run);
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { .. } => {
@@ -79,21 +73,4 @@ async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
     let topology = world.observe().await;
     let access = world.access(&topology).await;
     plan::promote::plan(operation, &topology, &access).map_err(output::plan::refused)
-}
-
-/// An operation that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one.
-fn no_unfinished(unfinished: Option<Record>) -> Result<()> {
-    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
-    else {
-        return Ok(());
-    };
-    Err(Problem::new(format!(
-        "`{}` stopped half-way and comes first; nothing was touched",
-        record.id
-    ))
-    .hint(format!(
-        "replctl resume {0}, or: replctl rollback {0} (to leave it as it is: --abandon-unfinished)",
-        record.id
-    ))
-    .exit(Exit::Refused))
 }

@@ -5,7 +5,8 @@ use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::journal::Outcome;
 use crate::output;
-use crate::plan::{self, Action, Operation, Plan, Setup};
+use crate::plan::host::HostAction;
+use crate::plan::{self, Action, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
 use std::fmt::Write as _;
@@ -28,13 +29,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
             exit: Exit::Usage,
         });
     }
-    no_unfinished_promotion(world)?;
-    let asked = Asked {
-        yes: args.yes,
-        dry_run: args.dry_run,
-        verbose: global.verbose,
-        concurrency: global.concurrency.into(),
-    };
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { warned } => {
@@ -63,24 +59,6 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
 }
 
-/// What half a promotion leaves may look like a legitimate topology, and this would build on it. Half a setup is simply gone on with.
-fn no_unfinished_promotion(world: &World) -> Result<()> {
-    let unfinished = world.store.unfinished();
-    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
-    else {
-        return Ok(());
-    };
-    Err(Problem::new(format!(
-        "`{}` stopped half-way and comes first; nothing was touched",
-        record.id
-    ))
-    .hint(format!(
-        "replctl resume {0}, or: replctl rollback {0}",
-        record.id
-    ))
-    .exit(Exit::Refused))
-}
-
 async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
     let nodes: Vec<NodeName> = world
         .inventory
@@ -94,8 +72,34 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.
     let (topology, hosts) = futures::future::join(world.observe(), world.facts(&nodes)).await;
-    plan::setup::plan(operation, &world.inventory, &topology, &hosts, &payload)
-        .map_err(output::plan::refused)
+    let mut plan = plan::setup::plan(operation, &world.inventory, &topology, &hosts, &payload)
+        .map_err(output::plan::refused)?;
+    if plan.may_lose.is_none() {
+        plan.may_lose = replaced(world, &plan);
+    }
+    Ok(plan)
+}
+
+/// An old primary that was replaced while it was dead comes back as a replica: what only it has on its disk is given up.
+fn replaced(world: &World, plan: &Plan) -> Option<String> {
+    let starts = |node: &NodeName| {
+        plan.steps().any(|s| {
+            s.node == *node && matches!(s.action, Action::Host(HostAction::StartServer(_)))
+        })
+    };
+    let names: Vec<String> = world
+        .store
+        .debts()
+        .into_iter()
+        .filter(|d| starts(&d.node))
+        .map(|d| format!("`{}`", d.node))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "writes that only {} has on its disk, from before it was replaced",
+            names.join(" and ")
+        )
+    })
 }
 
 fn known<'a>(world: &World, names: impl Iterator<Item = &'a NodeName>) -> Result<()> {

@@ -23,14 +23,39 @@ pub fn text(plan: &Plan) -> String {
             );
         }
     }
-    for warning in &plan.warnings {
-        let _ = writeln!(out, "warning: {}", escape(warning));
+    for warning in warnings(plan) {
+        let _ = writeln!(out, "warning: {}", escape(&warning));
     }
     if let Some(loss) = &plan.may_lose {
         let _ = writeln!(out, "may be lost: {}", escape(loss));
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+/// The warnings of a plan, those that differ in the node's name only as one.
+pub fn warnings(plan: &Plan) -> Vec<String> {
+    let mut said: Vec<(String, Option<String>, Vec<String>)> = Vec::new();
+    for warning in &plan.warnings {
+        let about = plan
+            .steps()
+            .map(|s| format!("`{}`", s.node))
+            .find(|quoted| warning.contains(quoted));
+        let form = about.as_ref().map(|quoted| warning.replace(quoted, "\0"));
+        match said
+            .iter_mut()
+            .find(|(_, known, _)| form.is_some() && *known == form)
+        {
+            Some((_, _, others)) => others.extend(about),
+            None => said.push((warning.clone(), form, Vec::new())),
+        }
+    }
+    said.into_iter()
+        .map(|(first, _, others)| match others.is_empty() {
+            true => first,
+            false => format!("{first}; the same holds for {}", others.join(", ")),
+        })
+        .collect()
 }
 
 /// The refusals as one error.
@@ -42,5 +67,47 @@ pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
     crate::error::Error {
         problems,
         exit: crate::error::Exit::Refused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warnings;
+    use crate::plan::{Action, Mode, Operation, Plan, Setup, Stage, Step, Undo};
+
+    #[test]
+    fn what_holds_for_many_nodes_is_said_once() {
+        let steps = ["a", "b", "c"].map(|n| Step::new(&n.into(), Action::Promote, Undo::Nothing));
+        let plan = Plan {
+            operation: Operation::Setup(Setup {
+                nodes: Vec::new(),
+                discard_data: Vec::new(),
+            }),
+            stages: vec![Stage {
+                title: String::new(),
+                mode: Mode::Gate,
+                steps: steps.to_vec(),
+            }],
+            warnings: [
+                "`a` is slow",
+                "`b` is slow",
+                "`b` is old",
+                "beware",
+                "`c` is slow",
+                "beware",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            may_lose: None,
+        };
+        assert_eq!(
+            warnings(&plan),
+            [
+                "`a` is slow; the same holds for `b`, `c`",
+                "`b` is old",
+                "beware",
+                "beware"
+            ]
+        );
     }
 }

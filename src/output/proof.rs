@@ -79,6 +79,8 @@ pub fn proof(
             nodes.push(step.node.clone());
         }
     }
+    // As everywhere, in the order of the inventory.
+    nodes.sort_by_key(|name| after.nodes.iter().position(|n| n.name == *name));
     let moved = nodes.into_iter().map(|node| {
         let of = |wanted: &dyn Fn(&Action) -> bool| {
             passed
@@ -121,37 +123,13 @@ pub fn text(proof: &Proof) -> String {
         escape(&proof.address.to_string())
     );
     let _ = writeln!(text, "{} is the primary.", out(&primary, Tone::Strong));
-    if let (Some(ms), Some(old), Some(new)) =
-        (proof.writes_stopped_ms, proof.old_offset, proof.new_offset)
-    {
-        let _ = writeln!(text, "  writes were stopped for  {}", duration(ms));
-        let equal = if new >= old {
-            paint::out("equal: no acknowledged write is lost", Tone::Good)
-        } else {
-            paint::out("NOT equal", Tone::Bad)
-        };
-        let _ = writeln!(
-            text,
-            "  offsets at the change    {old} on the old primary, {new} on the new: {equal}"
-        );
-    }
-    if let Some(loss) = &proof.may_lose {
-        let _ = writeln!(
-            text,
-            "  {}              {}",
-            paint::out("may be lost", Tone::Warn),
-            escape(loss)
-        );
-    }
-    let width = proof
-        .nodes
-        .iter()
-        .map(|n| n.node.0.chars().count())
-        .max()
-        .unwrap_or(0);
-    for node in &proof.nodes {
-        let name = escape(&node.node.0);
-        let _ = writeln!(text, "  {name:width$}  {}", moved(node, &proof.primary));
+    let rows = rows(proof);
+    let width = rows.iter().map(|r| r.0.chars().count()).max();
+    for (label, tone, what) in &rows {
+        // Padded first: the sequences of colour have a length, too.
+        let label = format!("{label:width$}", width = width.unwrap_or(0));
+        let label = tone.map_or(label.clone(), |tone| paint::out(&label, tone));
+        let _ = writeln!(text, "  {label}  {what}");
     }
     let _ = write!(
         text,
@@ -159,6 +137,32 @@ pub fn text(proof: &Proof) -> String {
         escape(&proof.address.to_string())
     );
     text
+}
+
+/// What was measured, then each node: label, its colour, text.
+fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
+    let mut rows = Vec::new();
+    if let (Some(ms), Some(old), Some(new)) =
+        (proof.writes_stopped_ms, proof.old_offset, proof.new_offset)
+    {
+        rows.push(("writes were stopped for".to_owned(), None, duration(ms)));
+        let equal = if new >= old {
+            paint::out("equal: no acknowledged write is lost", Tone::Good)
+        } else {
+            paint::out("NOT equal", Tone::Bad)
+        };
+        rows.push((
+            "offsets at the change".to_owned(),
+            None,
+            format!("{old} on the old primary, {new} on the new: {equal}"),
+        ));
+    }
+    if let Some(loss) = &proof.may_lose {
+        rows.push(("may be lost".to_owned(), Some(Tone::Warn), escape(loss)));
+    }
+    let nodes = proof.nodes.iter();
+    rows.extend(nodes.map(|n| (escape(&n.node.0), None, moved(n, &proof.primary))));
+    rows
 }
 
 fn moved(node: &Moved, primary: &NodeName) -> String {

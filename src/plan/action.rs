@@ -1,6 +1,7 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
 use super::host::HostAction;
+use crate::topology::words::bytes as size;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -161,7 +162,7 @@ impl fmt::Display for Action {
                 )
             }
             Self::AwaitNear { with, bytes, .. } => {
-                write!(f, "wait until less than {bytes} bytes behind {with}")
+                write!(f, "wait until less than {} behind {with}", size(*bytes))
             }
             Self::AwaitCaughtUp { with, .. } => write!(f, "wait until it has every byte of {with}"),
             Self::DrainOthers { replicas, .. } => write!(f, "let {} catch up too", list(replicas)),

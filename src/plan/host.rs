@@ -228,6 +228,27 @@ impl Launch {
     }
 }
 
+/// Directories as a shell would take them: those that others imply left out, those beside each other in braces.
+fn braced(paths: &[&str]) -> String {
+    let implied = |path: &&&str| {
+        let inside = format!("{path}/");
+        paths.iter().any(|other| other.starts_with(&inside))
+    };
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for path in paths.iter().filter(|path| !implied(path)) {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match groups.iter_mut().find(|(known, _)| *known == parent) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((parent, vec![name])),
+        }
+    }
+    let text = groups.iter().map(|(parent, names)| match names[..] {
+        [name] => format!("{parent}/{name}"),
+        _ => format!("{parent}/{{{}}}", names.join(",")),
+    });
+    text.collect::<Vec<_>>().join(" and ")
+}
+
 impl fmt::Display for HostAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -239,7 +260,7 @@ impl fmt::Display for HostAction {
                 owner,
             } => {
                 let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
-                write!(f, "make the directories {} for {owner}", all.join(", "))
+                write!(f, "make {} for {owner}", braced(&all))
             }
             Self::RemoveDirectories { paths } => {
                 write!(f, "remove {} where empty", paths.join(", "))
@@ -287,5 +308,28 @@ impl fmt::Display for HostAction {
             Self::StartServer(launch) => write!(f, "start the server on port {}", launch.port),
             Self::StopServer(launch) => write!(f, "stop the server on port {}", launch.port),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::braced;
+
+    #[test]
+    fn directories_read_as_a_shell_takes_them() {
+        let all = [
+            "/db/redis",
+            "/db/redis/server",
+            "/db/redis/6379",
+            "/db/redis/6379/conf",
+            "/db/redis/6379/logs",
+            "/db/redis/6379/pid",
+        ];
+        assert_eq!(
+            braced(&all),
+            "/db/redis/server and /db/redis/6379/{conf,logs,pid}"
+        );
+        assert_eq!(braced(&["/db/redis"]), "/db/redis");
+        assert_eq!(braced(&["/db/a", "/db/ab"]), "/db/{a,ab}");
     }
 }

@@ -59,8 +59,8 @@ fn the_hand_over_demotes_before_it_promotes() {
     assert_eq!(
         actions(&plan),
         [
-            "slave1: wait until less than 262144 bytes behind master",
-            "slave2: wait until less than 262144 bytes behind master",
+            "slave1: wait until less than 256.0 KiB behind master",
+            "slave2: wait until less than 256.0 KiB behind master",
             "master: pause writes (for at most 5000 ms)",
             "master: let slave2 catch up too",
             "slave1: wait until it has every byte of master",

@@ -68,7 +68,7 @@ fn bare_hosts_get_everything_in_order() {
         of_slave1,
         [
             "make the user redis",
-            "make the directories /db/redis, /db/redis/server, /db/redis/6379, /db/redis/6379/conf, /db/redis/6379/logs, /db/redis/6379/pid for redis",
+            "make /db/redis/server and /db/redis/6379/{conf,logs,pid} for redis",
             "upload redis-server 7.0.15 for x86_64 (3 MB) to /db/redis/server/redis-7.0.15-abababababab",
             "point /db/redis/server/current at redis-7.0.15-abababababab",
             "write /db/redis/6379/conf/redis.cnf",
