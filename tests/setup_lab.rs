@@ -13,7 +13,7 @@ mod support;
 
 use bench::{Bench, NAMES, hosts};
 use std::time::Duration;
-use support::{Flavour, await_that, figure};
+use support::{Flavour, NodeText, await_that, figure};
 
 /// Who owns what and who may read it, on a host where the service user exists.
 fn files_are_closed(bench: &Bench, host: &str) {
@@ -51,7 +51,7 @@ fn systemd_hosts_from_bare_and_over_reboots() {
     let Some(lab) = hosts(Flavour::Systemd, &[]) else {
         return;
     };
-    let mut bench = Bench::new(&lab);
+    let bench = Bench::new(&lab);
     let first = bench.run(&["setup", "--yes"]).ok();
     bench.in_sync(0, &[1, 2]);
     let second = bench.nothing_to_do();
@@ -177,6 +177,46 @@ fn busybox_hosts_from_bare() {
         assert_eq!(said, "600 redis\nredis\n", "{host}");
     }
     bench.run(&["promote", "slave2", "--yes"]).ok();
+    bench.nothing_to_do();
+}
+
+#[test]
+fn several_nodes_share_their_hosts() {
+    let Some(lab) = support::Lab::up() else {
+        return;
+    };
+    lab.host("master", "192.168.0.120", Flavour::Light);
+    lab.host("slave1", "192.168.0.130", Flavour::Systemd);
+    lab.wait();
+    let mut bench = Bench::new(&lab);
+    bench.change(|mut t| {
+        t.node_mut("slave2").address = "192.168.0.120".to_owned();
+        for (n, port) in [
+            (6380, "192.168.0.120"),
+            (6380, "192.168.0.130"),
+            (6381, "192.168.0.130"),
+        ] {
+            let name = format!("more{}", t.nodes().len());
+            t = t.node(NodeText::new(&name, port).port(n).replicaof("master"));
+        }
+        t.node_mut("slave2").port = 6381;
+        t
+    });
+    let rc = "printf '#!/bin/sh -e\\n\\nexit 0\\n' >/etc/rc.local && chmod 755 /etc/rc.local";
+    lab.inside("master", rc).ok();
+    bench.run(&["setup", "--yes"]).ok().says("with 5 replicas");
+    bench.nothing_to_do();
+    for host in ["master", "slave1"] {
+        lab.kill(host);
+        lab.boot(host);
+    }
+    lab.wait();
+    // All six are there again, each by its own line or unit.
+    await_that(
+        "six nodes after a power failure",
+        Duration::from_secs(20),
+        || bench.run(&["status"]).code == Some(0),
+    );
     bench.nothing_to_do();
 }
 

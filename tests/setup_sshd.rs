@@ -174,7 +174,13 @@ fn a_changed_inventory_is_applied_to_what_runs() {
 
     bench.text = bench.text.clone().config("maxmemory", "2gb");
     bench.write();
+    let before_dry = listing(&bench.db());
     bench.run(&["setup", "--dry-run"]).ok().says("maxmemory");
+    assert_eq!(
+        listing(&bench.db()),
+        before_dry,
+        "a dry run changed something"
+    );
     assert_eq!(
         bench.client(0).config("maxmemory"),
         (1u64 << 30).to_string()

@@ -131,7 +131,8 @@ fn a_file_that_cannot_be_written(deployed: &Deployed<'_>) {
 
 /// A restart with data that takes its time to load.
 fn one_that_loads(deployed: &Deployed<'_>) {
-    deployed.ask("master", &["DEBUG", "POPULATE", "20000", "k", "64"]);
+    let keys = "for i = 1, 20000 do redis.call('SET', i, i) end";
+    deployed.ask("master", &["EVAL", keys, "0"]);
     await_that("the keys on slave1", Duration::from_secs(10), || {
         deployed.ask("slave1", &["DBSIZE"]) == "20000"
     });

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod init;
+mod interrupt;
 mod man;
 mod operate;
 mod promote;

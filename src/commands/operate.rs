@@ -1,5 +1,7 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+use super::interrupt::Interrupt;
+use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::store::{FileJournal, Record};
@@ -11,7 +13,7 @@ use crate::topology::NodeName;
 use crate::world::World;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +26,18 @@ pub struct Asked {
     pub verbose: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+}
+
+impl Asked {
+    /// From the command line.
+    pub fn new(global: &cli::Global, yes: bool, dry_run: bool) -> Self {
+        Self {
+            yes,
+            dry_run,
+            verbose: global.verbose,
+            concurrency: global.concurrency.into(),
+        }
+    }
 }
 
 /// A run that has ended.
@@ -166,15 +180,14 @@ async fn execute(
                     .exit(Exit::Failed)
             })?;
     }
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let listener = tokio::spawn(listen(interrupted.clone()));
+    let interrupt = Interrupt::listen()?;
     let run = Run {
         plan: &plan,
         act: world,
         journal,
         watch: screen.as_ref(),
         concurrency: asked.concurrency,
-        interrupted: &interrupted,
+        interrupted: &interrupt.flag,
     };
     let outcome = match how {
         How::Start => Ok(run.start().await),
@@ -187,14 +200,13 @@ async fn execute(
             run.roll_back(&progress, &now).await
         }
     };
-    listener.abort();
     screen.finish();
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
             .exit(Exit::Refused)
     })?;
-    let interrupted = interrupted.load(Ordering::Relaxed);
+    let interrupted = interrupt.flag.load(Ordering::Relaxed);
     Ok(Finished {
         id,
         outcome,
@@ -223,36 +235,6 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
         }
     }
     nodes
-}
-
-/// The first Ctrl-C (or SIGTERM, or the end of the operator's session) stops before the next step that can still be put back; a second
-/// Ctrl-C ends the process. A session that ends must not end a hand-over half-way.
-async fn listen(interrupted: Arc<AtomicBool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return;
-    };
-    loop {
-        let at_once = tokio::select! {
-            _ = int.recv() => true,
-            _ = term.recv() => false,
-            _ = hang_up.recv() => false,
-        };
-        if interrupted.swap(true, Ordering::Relaxed) {
-            if at_once {
-                output::note("interrupted; to go on: replctl resume");
-                std::process::exit(i32::from(Exit::Interrupted as u8));
-            }
-        } else {
-            output::note(
-                "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
-            );
-        }
-    }
 }
 
 async fn confirm(plan: &Plan) -> Result<()> {

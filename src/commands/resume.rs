@@ -28,12 +28,7 @@ pub async fn run(
     };
     output::note(&format!("{verb} {}", record.id));
     world.settle(&record.progress.connections).await?;
-    let asked = Asked {
-        yes: args.yes,
-        dry_run: false,
-        verbose: global.verbose,
-        concurrency: global.concurrency.into(),
-    };
+    let asked = Asked::new(global, args.yes, false);
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
     let finished = operate::take_up(world, &asked, record, back).await?;

@@ -30,12 +30,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
         });
     }
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked {
-        yes: args.yes,
-        dry_run: args.dry_run,
-        verbose: global.verbose,
-        concurrency: global.concurrency.into(),
-    };
+    let asked = Asked::new(global, args.yes, args.dry_run);
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { warned } => {

@@ -31,6 +31,7 @@ pub(super) fn hand_over(
     readiness(target, new, Some(primary), &mut refusals);
     watched(old, primary, &mut refusals);
     authentication(target, new, old, primary, &mut refusals);
+    left_behind(target, new, old, topology, warnings);
     drift(
         operation,
         target,
@@ -159,6 +160,29 @@ fn authentication(
         format!("`{old}` {problem}, so it could not replicate from `{target}`"),
         format!("let replctl set both on every node: replctl setup {old} {target}"),
     ));
+}
+
+/// Other replicas that could not log in at the new primary. They keep nobody from taking over, and are told before.
+fn left_behind(
+    target: &Node,
+    new: &Server,
+    old: &Node,
+    topology: &Topology,
+    warnings: &mut Vec<String>,
+) {
+    let others = topology.nodes.iter().filter(|n| {
+        let auth = n.server().and_then(|s| s.replica_auth);
+        let refused = matches!(auth, Some(ReplicaAuth::Wrong | ReplicaAuth::Unset));
+        n.name != target.name && n.name != old.name && refused
+    });
+    if new.has_password == Some(true) {
+        warnings.extend(others.map(|n| {
+            format!(
+                "`{0}` could not log in at `{1}`, its masterauth is not the deployment's password: it would be left behind; first: replctl setup {0}",
+                n.name, target.name
+            )
+        }));
+    }
 }
 
 /// Settings that would make the new primary behave otherwise than the old one.

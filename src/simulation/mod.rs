@@ -13,6 +13,7 @@ use std::sync::atomic::AtomicBool;
 use world::{Injected, Nobody, World};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
+static ALWAYS: AtomicBool = AtomicBool::new(true);
 
 fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
@@ -255,6 +256,32 @@ impl Case<'_> {
                 again.reached(&world, &what);
             }
             Outcome::Completed => panic!("{what}: a failed step was not noticed"),
+        }
+    }
+}
+
+#[test]
+fn an_operator_who_wants_to_stop_finds_nothing_changed() {
+    for topology in &topologies(3) {
+        for operation in &operations(3) {
+            let access = access(topology, true);
+            let Ok(plan) = promote::plan(operation, topology, &access) else {
+                continue;
+            };
+            let world = World::new(topology);
+            let before = world.shape();
+            let run = Run {
+                plan: &plan,
+                act: &world,
+                journal: &world,
+                watch: &Nobody,
+                concurrency: 4,
+                interrupted: &ALWAYS,
+            };
+            let outcome = block_on(run.start());
+            assert!(plan.is_empty() || outcome != Outcome::Completed);
+            assert_eq!(world.shape(), before);
+            assert_eq!(world.0.lock().unwrap().calls, 0);
         }
     }
 }

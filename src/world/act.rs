@@ -1,6 +1,7 @@
 //! The seam of the executor: each action of a plan, done in this world.
 
 use super::World;
+use super::doubt;
 use super::observe;
 use super::replication as r;
 use crate::execute::{Act, Failure};
@@ -53,9 +54,9 @@ impl Act for World {
                 r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                r::follow(&self.connections, node, address).await
+                doubt::follow(&self.connections, node, address).await
             }
-            Action::Promote => r::promote(&self.connections, node).await,
+            Action::Promote => doubt::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }

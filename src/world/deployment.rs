@@ -3,6 +3,7 @@
 use super::bounded::Stream;
 use super::connections::Connections;
 use super::observe::{self, Reach};
+use super::on_host::Turns;
 use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::trouble::trouble;
@@ -38,6 +39,7 @@ pub struct World {
     pub connections: Connections,
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
+    pub(super) turns: Turns,
     concurrency: usize,
     host_look: Duration,
 }
@@ -98,6 +100,7 @@ impl World {
             connections,
             ssh,
             screen: Mutex::default(),
+            turns: Turns::default(),
             concurrency: entry.concurrency,
             host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
         })
@@ -206,7 +209,7 @@ impl World {
         let settled = join_all(connections.iter().map(|(node, id)| async move {
             (
                 node,
-                super::replication::settle(&self.connections, node, Some(*id)).await,
+                super::doubt::settle(&self.connections, node, Some(*id)).await,
             )
         }))
         .await;

@@ -5,6 +5,7 @@ pub mod bounded;
 pub mod chase;
 pub mod connections;
 mod deployment;
+mod doubt;
 pub mod host;
 pub mod info;
 pub mod inventory;

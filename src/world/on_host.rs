@@ -14,7 +14,7 @@ use crate::plan::host::{HostAction, Launch, PayloadInfo};
 use crate::topology::NodeName;
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How long a server gets to end by itself before it is killed: it may be writing its dump.
@@ -69,6 +69,46 @@ impl Shell for Host {
     }
 }
 
+/// Whose turn it is on each host: nodes that share one write the same files there.
+#[derive(Default)]
+pub struct Turns(Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// The turn on a host, by the name SSH reaches it by.
+    fn of(&self, host: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.entry(host.to_ascii_lowercase()).or_default().clone()
+    }
+}
+
+/// Whether a step touches what belongs to the host, or to all nodes on it.
+fn is_shared(action: &HostAction) -> bool {
+    match action {
+        HostAction::MakeUser { .. }
+        | HostAction::RemoveUser { .. }
+        | HostAction::MakeDirectories { .. }
+        | HostAction::RemoveDirectories { .. }
+        | HostAction::PutServer { .. }
+        | HostAction::RemoveServer { .. }
+        | HostAction::InstallPackage { .. }
+        | HostAction::BuildTarball { .. }
+        | HostAction::LinkServer { .. }
+        | HostAction::RemoveLink { .. }
+        | HostAction::WriteBlock { .. }
+        | HostAction::RemoveBlock { .. }
+        | HostAction::SetHostName { .. } => true,
+        HostAction::WriteConfig { .. }
+        | HostAction::RemoveConfig { .. }
+        | HostAction::RestoreConfig { .. }
+        | HostAction::ProtectConfig { .. }
+        | HostAction::StampConfig { .. }
+        | HostAction::WriteUnit { .. }
+        | HostAction::RemoveUnit { .. }
+        | HostAction::StartServer(_)
+        | HostAction::StopServer(_) => false,
+    }
+}
+
 impl World {
     /// Looks at the hosts of these nodes; the error is one phrase, with what to do.
     pub async fn facts(&self, nodes: &[NodeName]) -> BTreeMap<NodeName, Result<HostFacts, Unseen>> {
@@ -109,6 +149,14 @@ impl World {
         let shell = host.as_ref();
         let launch = Launch::new(&self.inventory, spec);
         let done = if let Action::Host(step) = action {
+            let turn = self
+                .turns
+                .of(spec.ssh.host.as_ref().unwrap_or(&spec.address.host));
+            let _turn = if is_shared(step) {
+                Some(turn.lock().await)
+            } else {
+                None
+            };
             self.setup_step(shell, node, step).await
         } else if let Action::FenceFile { address } = action {
             host::fence(shell, &launch.config, address).await

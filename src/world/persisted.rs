@@ -4,6 +4,7 @@ use super::World;
 use super::deployment::short;
 use super::replication::{Acted, ask, look, seen, upstream};
 use super::resp::{Conn, REPLY};
+use super::ssh::Host;
 use crate::config::Paths;
 use crate::execute::Failure;
 use crate::inventory::NodeSpec;
@@ -14,6 +15,9 @@ use std::fmt::Write as _;
 
 /// Role lines of a file and of what it includes; `missing` where there is none. One line each, so that a hostile file stays small.
 const ROLE_LINES: &str = r#"if [ -r "$f" ]; then echo found; grep -hiE '^[[:space:]]*(replicaof|slaveof|include)[[:space:]]' "$f" | head -n 20; else [ -e "$f" ] && echo unreadable || echo missing; fi"#;
+
+/// With less room than this a disk is full, kB: the new file and its directory's block.
+const FULL_KB: u64 = 64;
 
 /// The role in the file of `spec`'s server.
 pub async fn of(world: &World, spec: &NodeSpec) -> PersistedRole {
@@ -108,7 +112,9 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
         .run(&format!("stat -c '%a %u:%g' {file}"), short(root))
         .await
         .map_err(ssh)?;
-    rewrite(&conn, &path, wanted.as_ref()).await?;
+    if let Err(failure) = rewrite(&conn, &path, wanted.as_ref()).await {
+        return Err(with_the_disks_reason(failure, &host, &file).await);
+    }
     let mut script = format!("f={file}; ");
     if let Some((mode, owner)) = mode_and_owner(&String::from_utf8_lossy(&before.stdout)) {
         // The rewritten file is a new one, and readable by everyone unless the server's umask says otherwise; passwords stand in it.
@@ -150,6 +156,20 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
         "its role is NOT persistent, CONFIG REWRITE failed: {}; let the server's user write in {folder}, or write {path} by hand {line}",
         failure.why
     )))
+}
+
+/// Servers say `Invalid argument` and the like of a file they could not write for want of room.
+async fn with_the_disks_reason(mut failure: Failure, host: &Host, file: &str) -> Failure {
+    let line = format!(r#"df -Pk "$(dirname {file})" | awk 'END {{ print $(NF-2) }}'"#);
+    let free = host.run(&line, short(host.can_root())).await;
+    let free = free.ok().and_then(|out| {
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        text.trim().parse::<u64>().ok()
+    });
+    if free.is_some_and(|kb| kb < FULL_KB) {
+        failure.why = format!("the disk of its host is full: {}", failure.why);
+    }
+    failure
 }
 
 /// `640 101:102`, with a mode that nobody else can read; anything else is left alone.

@@ -1,16 +1,12 @@
-//! The actions of a plan on a server, over RESP: fence, waits, role changes. Each sees its effect before it says it is done.
+//! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect before it says it is done. Role changes are in `doubt`.
 //!
-//! Inside a fence the connections are open and logged in already, replies are waited for at most [`FENCED`], and no doubt is ever
-//! settled by a guess: a promotion whose answer is lost is looked at over a second connection after the first one has been killed.
+//! Inside a fence the connections are open and logged in already, and replies are waited for at most [`FENCED`].
 
-use super::connections::Connections;
 use super::info;
 use super::resp::{Conn, REPLY};
-use super::role::{self, LiveRole};
-use super::watch_sync;
 use crate::execute::Failure;
 use crate::journal::Seen;
-use crate::topology::{Address, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
+use crate::topology::{NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
 use secrecy::{ExposeSecret, SecretString};
@@ -117,7 +113,7 @@ fn sent(reply: Result<Value, Trouble>, text: &str) -> Acted {
 }
 
 /// Whether a command that met this may have been or may yet be run.
-fn doubtful(trouble: &Trouble) -> bool {
+pub(super) fn doubtful(trouble: &Trouble) -> bool {
     match trouble.kind {
         TroubleKind::Frozen
         | TroubleKind::NoAnswer
@@ -293,91 +289,6 @@ pub async fn await_quiet(conn: &Conn, within_ms: u64) -> Acted {
         }
         last = now;
     }
-}
-
-/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection.
-pub async fn follow(connections: &Connections, node: &NodeName, address: &Address) -> Acted {
-    let conn = connections.get(node).await?;
-    if let Ok(before) = look(&conn, FENCED).await {
-        connections.remember(node, watch_sync::Before::of(&before));
-    }
-    let mut command = cmd("REPLICAOF");
-    command.arg(&address.host).arg(address.port);
-    let failed = match conn.call(&command, FENCED).await {
-        Ok(_) => return Ok(seen(format!("follows {address}"))),
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
-        Err(t) => t.detail,
-    };
-    match settle(connections, node, conn.client_id()).await {
-        Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => {
-            Ok(seen(format!("follows {address}")))
-        }
-        Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
-            Err(Failure::none(failed))
-        }
-        Err(why) => Err(Failure::unknown(format!(
-            "{failed}; and looking again: {why}"
-        ))),
-    }
-}
-
-/// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so that what was sent over it can no longer
-/// be run, and only then the role is read over another.
-pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
-    let conn = connections.get(node).await?;
-    let mut command = cmd("REPLICAOF");
-    command.arg("NO").arg("ONE");
-    let failed = match conn.call(&command, FENCED).await {
-        Ok(_) => match role_of(&conn, FENCED).await {
-            Ok(LiveRole::Primary { offset }) => return Ok(primary(offset)),
-            Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => {
-                "it said yes and is still a replica".to_owned()
-            }
-            Err(t) => t.detail,
-        },
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
-        Err(t) => t.detail,
-    };
-    match settle(connections, node, conn.client_id()).await {
-        Ok(LiveRole::Primary { offset }) => Ok(primary(offset)),
-        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(failed)),
-        Err(why) => Err(Failure::unknown(format!(
-            "{failed}; and looking again: {why}. It may become primary when it answers again"
-        ))),
-    }
-}
-
-fn primary(offset: u64) -> Seen {
-    Seen {
-        text: "it is a primary".to_owned(),
-        offset: Some(offset),
-        ..Seen::default()
-    }
-}
-
-/// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what the server is then.
-pub async fn settle(
-    connections: &Connections,
-    node: &NodeName,
-    client_id: Option<u64>,
-) -> Result<LiveRole, String> {
-    let fresh = connections.renew(node).await.map_err(|f| f.why)?;
-    let Some(id) = client_id else {
-        return Err("the connection's id is not known, so it cannot be killed".to_owned());
-    };
-    let mut kill = cmd("CLIENT");
-    kill.arg("KILL").arg("ID").arg(id);
-    fresh.call(&kill, REPLY).await.map_err(|t| t.detail)?;
-    role_of(&fresh, REPLY).await.map_err(|t| t.detail)
-}
-
-/// `ROLE`: the shortest answer to what a server is.
-async fn role_of(conn: &Conn, within: Duration) -> Result<LiveRole, Trouble> {
-    let reply = conn.call(&cmd("ROLE"), within).await?;
-    role::parse(&reply).ok_or_else(|| Trouble {
-        kind: TroubleKind::NotRedis,
-        detail: "its answer to ROLE cannot be read".to_owned(),
-    })
 }
 
 /// `CONFIG SET`, read back.

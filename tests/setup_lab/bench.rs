@@ -4,7 +4,6 @@ use crate::support::inventory::write_password;
 use crate::support::process::Ran;
 use crate::support::{Flavour, InventoryText, Lab, RawRedis, Replctl, await_that};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -50,10 +49,6 @@ impl<'a> Bench<'a> {
     pub fn change(&mut self, change: impl FnOnce(InventoryText) -> InventoryText) {
         self.text = change(self.text.clone());
         self.text.write(self.folder.path());
-    }
-
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     #[track_caller]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 #[track_caller]
 fn one_cause(ran: &Ran, node: &str) {
-    assert_eq!(ran.stderr.matches("error:").count(), 1, "{ran}");
+    let errors = ran.stderr.lines().filter(|l| l.starts_with("error:"));
+    assert_eq!(errors.count(), 1, "{ran}");
     assert!(ran.stderr.contains(&format!("`{node}`")), "{ran}");
 }
 
@@ -47,6 +48,35 @@ fn a_full_disk_is_seen_before_and_while() {
     lab.inside("slave2", "rm /filler").ok();
     bench.run(&["setup", "--yes"]).ok();
     bench.in_sync(0, &[1, 2]);
+}
+
+#[test]
+fn a_disk_that_is_full_when_a_setting_is_written() {
+    let Some(lab) = hosts(Flavour::Light, &["disk=128M"]) else {
+        return;
+    };
+    let mut bench = Bench::new(&lab);
+    bench.run(&["setup", "--yes"]).ok();
+    lab.inside("slave2", "cat /dev/zero >/filler 2>/dev/null; :")
+        .ok();
+    bench.change(|t| t.config("maxmemory", "1gb"));
+    let ran = bench.run(&["setup", "--yes"]).code(5).says("put back");
+    one_cause(&ran, "slave2");
+    assert!(
+        ran.stderr.contains("No space left") || ran.stderr.contains("disk"),
+        "{ran}"
+    );
+    let bytes = (1u64 << 30).to_string();
+    assert_eq!(bench.client(0).config("maxmemory"), bytes);
+    assert_eq!(
+        bench.client(2).config("maxmemory"),
+        "0",
+        "it was not put back"
+    );
+    lab.inside("slave2", "rm /filler").ok();
+    bench.run(&["setup", "--yes"]).ok();
+    assert_eq!(bench.client(2).config("maxmemory"), bytes);
+    bench.nothing_to_do();
 }
 
 #[test]

@@ -33,19 +33,25 @@ pub(super) async fn put(
     progress: &(dyn Fn() -> Progress + Sync),
 ) -> Result<String, String> {
     let mut args = vec![into.to_owned()];
-    quick(shell, r#"umask 022; mkdir -p "$1""#, &[into]).await?;
-    for (name, data) in files {
-        let sha256 = hex_sha256(&data);
+    for (name, data) in &files {
+        let sha256 = hex_sha256(data);
         if name == "redis-server" && sha256 != server.sha256 {
             return Err("the server at hand is not the one of the plan".to_owned());
         }
+        args.extend([name.clone(), sha256]);
+    }
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    // Another node of the same host may have brought it meanwhile.
+    if let Ok(said) = script(shell, PUT, &args, Vec::new(), CHECK).await {
+        return Ok(said.trim().to_owned());
+    }
+    quick(shell, r#"umask 022; mkdir -p "$1""#, &[into]).await?;
+    for (name, data) in files {
         let path = format!("{into}/{name}");
         shell
             .upload(data, &path, 0o755, shell.can_root(), progress())
             .await?;
-        args.extend([name, sha256]);
     }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let said = script(shell, PUT, &args, Vec::new(), CHECK).await?;
     Ok(said.trim().to_owned())
 }
@@ -78,7 +84,7 @@ if [ -d "$1" ]; then rmdir "$1"; fi"#;
 
 /// Points the stable link at `target`, in one step: there is no moment without it.
 pub(super) async fn link(shell: &impl Shell, link: &str, target: &str) -> Result<(), String> {
-    const LINK: &str = r#"rm -f "$1.replctl-new"; ln -s "$2" "$1.replctl-new" || exit 1
+    const LINK: &str = r#"rm -f "$1.replctl-new"; ln -sn "$2" "$1.replctl-new" || exit 1
 # `mv -T` is not everywhere; without it a link to a directory would be moved into that directory.
 mv -fT "$1.replctl-new" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.replctl-new"; }"#;
     quick(shell, LINK, &[link, target]).await.map(drop)

@@ -1,0 +1,61 @@
+//! Ctrl-C and its kin, while a plan runs.
+
+use crate::error::{Exit, Problem, Result};
+use crate::output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// Listens from its making to its drop.
+pub struct Interrupt {
+    /// Set when the operator wants to stop.
+    pub flag: Arc<AtomicBool>,
+    listener: JoinHandle<()>,
+}
+
+impl Drop for Interrupt {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+impl Interrupt {
+    /// Starts to listen. The signals are registered here and not when the task first runs: the first step may have begun by then.
+    pub fn listen() -> Result<Self> {
+        let failed = |e: std::io::Error| {
+            Problem::new("Ctrl-C cannot be listened for; nothing was touched")
+                .cause(e)
+                .exit(Exit::Failed)
+        };
+        let ctrl_c = signal(SignalKind::interrupt()).map_err(failed)?;
+        let ends = [
+            signal(SignalKind::terminate()).map_err(failed)?,
+            signal(SignalKind::hangup()).map_err(failed)?,
+        ];
+        let flag = Arc::new(AtomicBool::new(false));
+        let listener = tokio::spawn(wait(ctrl_c, ends, flag.clone()));
+        Ok(Self { flag, listener })
+    }
+}
+
+/// The first signal stops before the next step that can still be put back; a second Ctrl-C ends the process. A session that ends (SIGHUP)
+/// must not end a hand-over half-way, so it never does more than the first.
+async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
+    let [mut term, mut hang_up] = ends;
+    loop {
+        let at_once = tokio::select! {
+            _ = ctrl_c.recv() => true,
+            _ = term.recv() => false,
+            _ = hang_up.recv() => false,
+        };
+        if !flag.swap(true, Ordering::Relaxed) {
+            output::note(
+                "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
+            );
+        } else if at_once {
+            output::note("interrupted; to go on: replctl resume");
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The primary is lost: who takes over, what is done to the old one, and what is refused.
+
+use super::*;
+
+fn dead_primary() -> Topology {
+    let mut topology = seed();
+    topology.nodes[0] = down("master", 0);
+    for i in 1..3 {
+        let up = upstream(&mut topology, i);
+        up.link = Link::Down;
+        up.last_io_seconds = None;
+    }
+    topology
+}
+
+fn with_ssh(name: &str, topology: &Topology, accept: &[Accept]) -> Result<Plan, Vec<Refusal>> {
+    plan(
+        &promote(name, accept),
+        topology,
+        &BTreeMap::from([("master".into(), Access::Yes)]),
+    )
+}
+
+#[test]
+fn a_dead_primary_is_stopped_and_fenced_where_its_host_answers() {
+    let plan = with_ssh("slave1", &dead_primary(), &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "master: stop the server over SSH",
+            "slave1: wait until nothing more arrives from the old primary",
+            "slave2: wait until nothing more arrives from the old primary",
+            "slave1: see that it has no less data than slave2",
+            "slave1: make it primary",
+            "slave2: replicate from slave1 (10.0.0.1:6380)",
+            "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
+            "master: remember that it still has to be told to follow 10.0.0.1:6380",
+            "slave2: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "slave2: write its role into its configuration file and read it back",
+        ]
+    );
+    assert_eq!(
+        plan.may_lose.as_deref(),
+        Some("writes the old primary acknowledged and no replica received")
+    );
+}
+
+#[test]
+fn an_old_primary_that_cannot_be_stopped_needs_a_word() {
+    let text = reasons(run("slave1", &dead_primary(), &[]));
+    assert!(
+        text.contains("`master` cannot be stopped")
+            && text.contains("replctl promote slave1 --accept-split-brain"),
+        "{text}"
+    );
+    let plan = run("slave1", &dead_primary(), &[Accept::SplitBrain]).unwrap();
+    assert!(
+        actions(&plan)
+            .iter()
+            .any(|a| a.starts_with("master: remember that"))
+    );
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.contains("cannot be stopped"))
+    );
+}
+
+#[test]
+fn a_worse_candidate_needs_a_word_and_the_loss_is_named() {
+    let mut topology = dead_primary();
+    server(&mut topology, 2).replication.offset = 4_000;
+    let text = reasons(with_ssh("slave1", &topology, &[]));
+    assert_eq!(
+        text,
+        "`slave1` is 3900 bytes behind `slave2` | replctl promote slave2, or accept the loss: replctl promote slave1 --allow-data-loss"
+    );
+    let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
+    assert!(plan.may_lose.unwrap().starts_with("the 3900 bytes"));
+}
+
+#[test]
+fn a_primary_that_lives_is_not_failed_over() {
+    // It answers, and only our password is wrong.
+    let mut topology = dead_primary();
+    if let State::Down(trouble) = &mut topology.nodes[0].state {
+        trouble.kind = TroubleKind::PasswordRefused;
+    }
+    assert!(reasons(run("slave1", &topology, &[Accept::SplitBrain])).contains("is alive"));
+    // The replicas still hear it.
+    let mut topology = dead_primary();
+    upstream(&mut topology, 2).link = Link::Up;
+    upstream(&mut topology, 2).last_io_seconds = Some(1);
+    assert!(reasons(run("slave1", &topology, &[])).contains("`slave2` heard from it a moment ago"));
+    // A frozen one shows as up, and only the time since the last byte grows.
+    upstream(&mut topology, 2).last_io_seconds = Some(30);
+    assert!(!reasons(run("slave1", &topology, &[])).contains("heard from it"));
+}
+
+#[test]
+fn an_empty_replica_does_not_come_to_power() {
+    let mut topology = dead_primary();
+    server(&mut topology, 1).replication.offset = 0;
+    upstream(&mut topology, 1).offset = 0;
+    assert!(
+        reasons(with_ssh("slave1", &topology, &[Accept::DataLoss])).contains("never had the data")
+    );
+}
+
+#[test]
+fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
+    let topology = Topology {
+        nodes: vec![
+            node("master", 0, Some(address(1))),
+            node("slave1", 1, Some(address(0))),
+        ],
+    };
+    let plan = run("slave1", &topology, &[]).unwrap();
+    assert_eq!(
+        actions(&plan),
+        [
+            "slave1: wait until nothing more arrives from the old primary",
+            "master: wait until nothing more arrives from the old primary",
+            "slave1: see that it has no less data than master",
+            "slave1: make it primary",
+            "master: wait until in sync with slave1",
+            "slave1: write its role into its configuration file and read it back",
+            "master: write its role into its configuration file and read it back",
+        ]
+    );
+    assert_eq!(plan.may_lose, None, "nobody took a write");
+    let mut topology = topology;
+    server(&mut topology, 0).replication.offset = 9_000;
+    assert!(reasons(run("slave1", &topology, &[])).contains("replctl promote master"));
+    // One who is silent may be the primary.
+    topology.nodes.push(down("slave2", 2));
+    assert!(reasons(run("master", &topology, &[])).contains("`slave2` cannot be stopped"));
+}

@@ -1,0 +1,196 @@
+//! The in-doubt rule on real servers: a role change that was sent to a frozen server is neither believed nor disbelieved, and is settled by
+//! killing its connection and looking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::super::connections::Connections;
+use super::super::replication::Acted;
+use super::super::resp::{Conn, tcp};
+use super::super::role::{self, LiveRole};
+use super::super::testing::TestServer;
+use super::{follow, promote, settle};
+use crate::journal::Effect;
+use crate::topology::{Address, NodeName};
+use futures::future::join_all;
+use std::time::Duration;
+
+const TIMES: usize = 10;
+/// Longer than a reply may take inside a fence, and shorter than the look at what became of it.
+const SOON: Duration = Duration::from_millis(700);
+
+/// Replicas of one primary, and the connections to them.
+struct Replicas {
+    primary: TestServer,
+    other: TestServer,
+    all: Vec<TestServer>,
+    connections: Connections,
+}
+
+impl Replicas {
+    fn start() -> Self {
+        let mut all = TestServer::start_deployment(TIMES, &[]);
+        let primary = all.remove(0);
+        let ports: Vec<u16> = all.iter().map(|s| s.port).collect();
+        let open = move |node: NodeName| {
+            let index: usize = node.0.parse().unwrap();
+            let address = Address::new("127.0.0.1", ports[index]);
+            let opened: futures::future::BoxFuture<'static, _> =
+                Box::pin(async move { Conn::open(tcp(&address).await?, None).await });
+            opened
+        };
+        Self {
+            primary,
+            other: TestServer::start(&[]),
+            all,
+            connections: Connections::new(Box::new(open)),
+        }
+    }
+
+    fn names(&self) -> Vec<NodeName> {
+        (0..self.all.len())
+            .map(|i| NodeName(i.to_string()))
+            .collect()
+    }
+
+    /// The ids of the connections that the role changes are sent over.
+    async fn ids(&self) -> Vec<Option<u64>> {
+        let names = self.names();
+        let conns = names.iter().map(|n| self.connections.get(n));
+        let ids: Vec<_> = join_all(conns)
+            .await
+            .into_iter()
+            .map(|c| c.unwrap().client_id())
+            .collect();
+        assert!(ids.iter().all(Option::is_some));
+        ids
+    }
+
+    fn role(&self, index: usize) -> LiveRole {
+        role::parse(&self.all[index].command(&["ROLE"]).unwrap()).unwrap()
+    }
+
+    fn freeze(&self) {
+        self.all.iter().for_each(TestServer::freeze);
+    }
+
+    fn thaw(&self) {
+        self.all.iter().for_each(TestServer::thaw);
+    }
+
+    /// Everything sent has come to nothing known; then each is settled, and what was told stays true.
+    async fn in_doubt(&self, ids: &[Option<u64>], acted: Vec<Acted>) -> Vec<LiveRole> {
+        for result in acted {
+            assert_eq!(result.unwrap_err().effect, Effect::Unknown);
+        }
+        self.thaw();
+        let names = self.names();
+        let settled = names
+            .iter()
+            .zip(ids)
+            .map(|(name, id)| settle(&self.connections, name, *id));
+        let told: Vec<LiveRole> = join_all(settled)
+            .await
+            .into_iter()
+            .map(Result::unwrap)
+            .collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for (index, told) in told.iter().enumerate() {
+            assert!(
+                same(told, &self.role(index)),
+                "{told:?} {:?}",
+                self.role(index)
+            );
+        }
+        told
+    }
+}
+
+/// The same role; where the links are is another matter.
+fn same(told: &LiveRole, now: &LiveRole) -> bool {
+    match (told, now) {
+        (LiveRole::Primary { .. }, LiveRole::Primary { .. }) => true,
+        (LiveRole::Replica { upstream: told, .. }, LiveRole::Replica { upstream: now, .. }) => {
+            told == now
+        }
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn a_promotion_sent_to_a_frozen_server_is_settled_by_looking() {
+    let replicas = Replicas::start();
+    let ids = replicas.ids().await;
+    replicas.freeze();
+    let names = replicas.names();
+    let acted = join_all(names.iter().map(|n| promote(&replicas.connections, n))).await;
+    replicas.in_doubt(&ids, acted).await;
+}
+
+#[tokio::test]
+async fn following_another_sent_to_a_frozen_server_is_settled_by_looking() {
+    let replicas = Replicas::start();
+    let ids = replicas.ids().await;
+    replicas.freeze();
+    let names = replicas.names();
+    let to = Address::new("127.0.0.1", replicas.other.port);
+    let acted = join_all(names.iter().map(|n| follow(&replicas.connections, n, &to))).await;
+    let told = replicas.in_doubt(&ids, acted).await;
+    for role in told {
+        let LiveRole::Replica { upstream, .. } = role else {
+            panic!("{role:?}");
+        };
+        assert!([replicas.primary.port, replicas.other.port].contains(&upstream.port));
+    }
+}
+
+/// It thaws while it is being looked at: then the answer is the truth, whichever it is.
+#[tokio::test]
+async fn a_server_that_thaws_in_between_is_told_as_it_is() {
+    let replicas = Replicas::start();
+    replicas.ids().await;
+    replicas.freeze();
+    let names = replicas.names();
+    let acts = join_all(names.iter().map(|n| promote(&replicas.connections, n)));
+    let (acted, ()) = futures::future::join(acts, async {
+        tokio::time::sleep(SOON).await;
+        replicas.thaw();
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for (index, result) in acted.into_iter().enumerate() {
+        let now = replicas.role(index);
+        match result {
+            Ok(_) => assert!(matches!(now, LiveRole::Primary { .. }), "{now:?}"),
+            Err(failure) => {
+                assert_eq!(failure.effect, Effect::None, "{failure:?}");
+                assert!(matches!(now, LiveRole::Replica { .. }), "{now:?}");
+            }
+        }
+    }
+}
+
+/// A reply of the server is an answer, and no doubt.
+#[tokio::test]
+async fn a_refused_role_change_certainly_had_no_effect() {
+    let server = TestServer::start(&[
+        "rename-command REPLICAOF \"\"",
+        "rename-command SLAVEOF \"\"",
+    ]);
+    let port = server.port;
+    let connections = Connections::new(Box::new(move |_| {
+        let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
+            let stream = tcp(&Address::new("127.0.0.1", port)).await?;
+            Conn::open(stream, None).await
+        });
+        opened
+    }));
+    let node = NodeName::from("n");
+    assert_eq!(
+        promote(&connections, &node).await.unwrap_err().effect,
+        Effect::None
+    );
+    let to = Address::new("127.0.0.1", 1);
+    assert_eq!(
+        follow(&connections, &node, &to).await.unwrap_err().effect,
+        Effect::None
+    );
+}
