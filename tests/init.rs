@@ -275,6 +275,10 @@ fn questions_on_a_terminal() {
 #[test]
 fn only_what_is_not_given_is_asked() {
     let folder = tempfile::tempdir().unwrap();
+    let secrets = tempfile::tempdir().unwrap();
+    let secret = secrets.path().join("pw");
+    fs::write(&secret, "correct-horse").unwrap();
+    let secret = secret.to_str().unwrap();
     let arguments = [
         "init",
         "--name",
@@ -288,7 +292,9 @@ fn only_what_is_not_given_is_asked() {
     for (question, answer) in [
         ("node 1: ", "db1"),
         ("node 2: ", ""),
-        ("password [new]: ", "secrets/pw"),
+        // A password in the place of its file's name is not taken.
+        ("password [new]: ", "correct-horse"),
+        ("there is no such file", secret),
     ] {
         terminal.exp_string(question).unwrap();
         terminal.send_line(answer).unwrap();
@@ -298,7 +304,7 @@ fn only_what_is_not_given_is_asked() {
     assert_eq!(files(folder.path()), ["inventory.toml"]);
     let text = fs::read_to_string(folder.path().join("inventory.toml")).unwrap();
     assert!(
-        text.contains("password = { file = \"secrets/pw\" }\n"),
+        text.contains(&format!("password = {{ file = \"{secret}\" }}\n")),
         "{text}"
     );
 }

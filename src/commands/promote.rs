@@ -24,6 +24,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         node: args.node.as_str().into(),
         accept,
     };
+    super::setup::known(world, std::iter::once(&operation.node))?;
     if !args.abandon_unfinished {
         operate::no_unfinished_promotion(world)?;
     }

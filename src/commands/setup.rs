@@ -102,7 +102,8 @@ fn replaced(world: &World, plan: &Plan) -> Option<String> {
     })
 }
 
-fn known<'a>(world: &World, names: impl Iterator<Item = &'a NodeName>) -> Result<()> {
+/// Whether the inventory has these nodes.
+pub fn known<'a>(world: &World, names: impl Iterator<Item = &'a NodeName>) -> Result<()> {
     let all: Vec<&str> = world
         .inventory
         .nodes

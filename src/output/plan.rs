@@ -33,14 +33,11 @@ pub fn text(plan: &Plan) -> String {
     out
 }
 
-/// The warnings of a plan, those that differ in the node's name only as one.
+/// The warnings of a plan, those that differ in the name they are about only as one.
 pub fn warnings(plan: &Plan) -> Vec<String> {
     let mut said: Vec<(String, Option<String>, Vec<String>)> = Vec::new();
     for warning in &plan.warnings {
-        let about = plan
-            .steps()
-            .map(|s| format!("`{}`", s.node))
-            .find(|quoted| warning.contains(quoted));
+        let about = warning.split('`').nth(1).map(|name| format!("`{name}`"));
         let form = about.as_ref().map(|quoted| warning.replace(quoted, "\0"));
         match said
             .iter_mut()
@@ -76,21 +73,16 @@ pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
 #[cfg(test)]
 mod tests {
     use super::warnings;
-    use crate::plan::{Action, Mode, Operation, Plan, Setup, Stage, Step, Undo};
+    use crate::plan::{Operation, Plan, Setup};
 
     #[test]
     fn what_holds_for_many_nodes_is_said_once() {
-        let steps = ["a", "b", "c"].map(|n| Step::new(&n.into(), Action::Promote, Undo::Nothing));
         let plan = Plan {
             operation: Operation::Setup(Setup {
                 nodes: Vec::new(),
                 discard_data: Vec::new(),
             }),
-            stages: vec![Stage {
-                title: String::new(),
-                mode: Mode::Gate,
-                steps: steps.to_vec(),
-            }],
+            stages: Vec::new(),
             warnings: [
                 "`a` is slow",
                 "`b` is slow",

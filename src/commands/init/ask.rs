@@ -7,6 +7,7 @@ use crate::output;
 use crate::topology::Address;
 use dialoguer::Input;
 use std::io;
+use std::path::Path;
 
 /// Asks for everything that is not given.
 ///
@@ -32,7 +33,7 @@ pub fn answers(args: &cli::Init) -> Result<Answers> {
     let password = if args.no_password {
         Password::None
     } else {
-        password(&name)?
+        password(&name, &args.output)?
     };
     Ok(Answers {
         name,
@@ -96,13 +97,20 @@ fn optional(prompt: &str) -> Result<Option<String>> {
 }
 
 /// A word rather than a menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
-fn password(name: &str) -> Result<Password> {
+fn password(name: &str, inventory: &Path) -> Result<Password> {
     output::note(&format!(
-        "password: `new` generates one into {name}.password; `none` is for a trusted network only; anything else is a file that holds one"
+        "`new` writes a new password into {name}.password, `none` is for a trusted network only, anything else names a file that holds one"
     ));
+    // Who types the password itself here must not find it in the inventory as the name of a file.
+    let check = |answer: &String| match answer.trim() {
+        "new" | "none" => Ok(()),
+        file if file.starts_with("~/") || inventory.with_file_name(file).is_file() => Ok(()),
+        _ => Err("there is no such file; `new` makes one"),
+    };
     let answer = Input::<String>::new()
         .with_prompt("password")
         .default("new".to_owned())
+        .validate_with(check)
         .interact()
         .map_err(gone)?;
     Ok(match answer.trim() {
