@@ -201,6 +201,7 @@ async fn execute(
         }
     };
     screen.finish();
+    forget_paid(world, &screen.passed());
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
@@ -214,6 +215,17 @@ async fn execute(
         plan,
         interrupted,
     })
+}
+
+/// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a note: where it cannot be written, `status`
+/// shows the debt once more.
+fn forget_paid(world: &World, passed: &[Passed]) {
+    let paid: Vec<NodeName> = passed
+        .iter()
+        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. } | Action::Promote))
+        .map(|p| p.step.node.clone())
+        .collect();
+    let _ = world.store.forget(&paid);
 }
 
 /// The nodes whose role a plan or its undo changes: their connections are made before, and noted.
