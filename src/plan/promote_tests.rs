@@ -196,6 +196,7 @@ fn everything_against_a_hand_over_is_said_at_once() {
 #[test]
 fn a_replica_that_could_not_follow_is_told_of_and_keeps_nobody_back() {
     let mut topology = seed();
+    server(&mut topology, 0).replica_auth = Some(ReplicaAuth::Right);
     server(&mut topology, 1).has_password = Some(true);
     server(&mut topology, 2).replica_auth = Some(ReplicaAuth::Wrong);
     let plan = run("slave1", &topology, &[]).unwrap();
