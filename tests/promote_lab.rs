@@ -6,7 +6,7 @@ mod support;
 
 use std::time::Duration;
 use support::deployed::address;
-use support::{Deployed, Flavour, Lab, Style, Writer, await_that, figure};
+use support::{Deployed, Flavour, Lab, Style, Writer, await_that, figure, process};
 
 const THREE: Flavour = Flavour::Light;
 
@@ -53,6 +53,59 @@ fn planned_under_writers_and_back_the_same_way() {
     assert_eq!(deployed.persisted("master"), "");
     assert_eq!(deployed.persisted("slave1"), "replicaof 192.168.0.120 6379");
     deployed.status("after four promotions", 0);
+    interrupted_and_resumed(&deployed);
+    interrupted_and_then_the_old_primary_is_lost(&deployed);
+}
+
+/// `promote slave1`, killed after so many lines of its journal.
+fn dies_after(deployed: &Deployed<'_>, lines: u32) {
+    let mut command = deployed.operator.command(&["promote", "slave1", "--yes"]);
+    command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", lines.to_string());
+    let ran = process::run(&mut command, Duration::from_secs(30));
+    assert_eq!(ran.signal, Some(9), "{ran}");
+}
+
+/// Past the point of no return, and before the others were repointed.
+const PROMOTED: u32 = 21;
+
+fn interrupted_and_resumed(deployed: &Deployed<'_>) {
+    // The old primary is a replica already, and nobody is promoted yet: no writes anywhere, until it is resumed.
+    dies_after(deployed, PROMOTED - 4);
+    deployed
+        .status("promotion cut short", 4)
+        .says("stopped half-way")
+        .says("hint: replctl resume");
+    deployed
+        .operator
+        .run(&["promote", "slave2", "--yes"])
+        .code(3)
+        .says("replctl resume");
+    deployed.paste("unfinished-operation").ok();
+    deployed.await_primary("slave1", &["master", "slave2"]);
+    deployed.await_healthy();
+    deployed.operator.run(&["promote", "master", "--yes"]).ok();
+}
+
+fn interrupted_and_then_the_old_primary_is_lost(deployed: &Deployed<'_>) {
+    dies_after(deployed, PROMOTED);
+    deployed.lab.kill("master");
+    let ran = deployed
+        .operator
+        .run(&["resume"])
+        .code(5)
+        .says("`master` cannot be asked what became of the operation; nothing was touched")
+        .says("--abandon-unfinished");
+    figure(&format!(
+        "resume, old primary lost meanwhile: {:.1} s",
+        ran.took.as_secs_f64()
+    ));
+    deployed
+        .operator
+        .run(&["promote", "slave1", "--yes", "--abandon-unfinished"])
+        .ok();
+    deployed.await_primary("slave1", &["slave2"]);
+    assert_eq!(deployed.persisted("slave1"), "");
+    assert_eq!(deployed.persisted("slave2"), "replicaof 192.168.0.130 6379");
 }
 
 #[test]
@@ -89,8 +142,12 @@ fn the_primarys_host_loses_power() {
         .says("`master` was replaced by `slave1` on")
         .says("if it comes back it takes writes that are lost later");
     assert_eq!(debt.stdout.matches("problem: ").count(), 1, "{debt}");
+    comes_back_as_a_second_primary(&deployed);
+}
 
-    // It comes back as the primary it was, as an init script would start it.
+/// As an init script would start it.
+fn comes_back_as_a_second_primary(deployed: &Deployed<'_>) {
+    let lab = deployed.lab;
     lab.boot("master");
     lab.wait_for("master");
     deployed

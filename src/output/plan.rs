@@ -48,9 +48,12 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         }
     }
     said.into_iter()
-        .map(|(first, _, others)| match others.is_empty() {
-            true => first,
-            false => format!("{first}; the same holds for {}", others.join(", ")),
+        .map(|(first, _, others)| {
+            if others.is_empty() {
+                first
+            } else {
+                format!("{first}; the same holds for {}", others.join(", "))
+            }
         })
         .collect()
 }

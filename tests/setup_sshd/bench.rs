@@ -5,6 +5,7 @@ use crate::support::process::Ran;
 use crate::support::{InventoryText, Net, RawRedis, Replctl, Sshds, await_that};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -159,12 +160,12 @@ pub fn listing(folder: &Path) -> BTreeMap<PathBuf, String> {
             let mut what = format!("{:o} {}:{}", meta.mode(), meta.uid(), meta.gid());
             if meta.is_dir() {
                 open.push(path.clone());
-                what += &format!(" {}.{}", meta.mtime(), meta.mtime_nsec());
+                let _ = write!(what, " {}.{}", meta.mtime(), meta.mtime_nsec());
             } else if meta.is_symlink() {
-                what += &format!(" {}", std::fs::read_link(&path).unwrap().display());
+                let _ = write!(what, " {}", std::fs::read_link(&path).unwrap().display());
             } else if path.extension().is_none_or(|e| e != "log") {
                 let sum = Sha256::digest(std::fs::read(&path).unwrap());
-                what += &format!(" {}.{} {sum:?}", meta.mtime(), meta.mtime_nsec());
+                let _ = write!(what, " {}.{} {sum:?}", meta.mtime(), meta.mtime_nsec());
             }
             found.insert(path, what);
         }
