@@ -206,7 +206,9 @@ fn killed_at_every_journal_line_and_resumed() {
                 .says("stopped half-way");
             operator.run(&["status", "--no-ssh"]).says("replctl resume");
         }
-        operator.run(&["resume", "--yes"]).ok();
+        let resumed = operator.run(&["resume", "--yes"]).ok();
+        // What the killed run had done counts in the proof, too.
+        assert!(!resumed.stdout.contains("NOT"), "{resumed}");
         deployment.assert_primary(target);
         operator.run(&["resume"]).ok().says("Nothing to do");
         assert!(started.elapsed() < Duration::from_mins(1));

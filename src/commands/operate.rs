@@ -5,12 +5,13 @@ use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::store::{FileJournal, Record};
-use crate::journal::{Entry, Journal, NodeFailure, Outcome, Progress};
+use crate::journal::{At, Entry, Journal, NodeFailure, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -50,6 +51,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// What the steps saw.
     pub passed: Vec<Passed>,
+    /// The steps that an earlier run had seen to be done.
+    pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
 }
@@ -189,6 +192,10 @@ async fn execute(
         concurrency: asked.concurrency,
         interrupted: &interrupt.flag,
     };
+    let before = match &how {
+        How::Start => BTreeSet::new(),
+        How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
+    };
     let outcome = match how {
         How::Start => Ok(run.start().await),
         How::Resume(progress) => {
@@ -212,6 +219,7 @@ async fn execute(
         id,
         outcome,
         passed: screen.passed(),
+        before,
         plan,
         interrupted,
     })

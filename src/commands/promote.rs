@@ -3,9 +3,9 @@
 use super::operate::{self, Asked, Done};
 use crate::cli;
 use crate::error::{Exit, Result};
+use crate::journal::Outcome;
 use crate::output::{self, proof};
-use crate::plan::{self, Accept, Plan, Promote};
-use crate::topology::Topology;
+use crate::plan::{self, Accept, Action, Plan, Promote};
 use crate::world::World;
 
 /// Runs the command.
@@ -41,8 +41,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    let after = world.observe().await;
-    report(&operation, &finished, &after, args.json);
+    report(world, &operation, &finished, args.json);
     let again = format!("replctl promote {}", operation.node);
     match operate::verdict(&finished, &again) {
         Some(error) => Err(error),
@@ -50,22 +49,28 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
     }
 }
 
-/// Prints the proof, where there is a new primary to speak of.
-pub fn report(operation: &Promote, finished: &operate::Finished, after: &Topology, json: bool) {
-    let proof = proof::proof(
-        &finished.id,
-        operation,
-        &finished.plan,
-        &finished.passed,
-        &finished.outcome,
-        after,
+/// Prints the proof, where there is a new primary to speak of. The steps have seen all that is said: no second look at a node that may be
+/// dead keeps the operator waiting.
+pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, json: bool) {
+    let run = proof::Run {
+        id: &finished.id,
+        plan: &finished.plan,
+        passed: &finished.passed,
+        before: &finished.before,
+        outcome: &finished.outcome,
+    };
+    let proof = proof::proof(&world.inventory, operation, run);
+    let promoted = finished
+        .passed
+        .iter()
+        .any(|p| p.step.node == operation.node && p.step.action == Action::Promote);
+    let reached = matches!(
+        finished.outcome,
+        Outcome::Completed | Outcome::Incomplete { .. }
     );
-    let reached = after
-        .get(&operation.node)
-        .is_some_and(crate::topology::Node::is_primary);
     if json {
         output::result(&output::json::document(&proof));
-    } else if reached {
+    } else if promoted || reached {
         output::result(&proof::text(&proof));
     }
 }

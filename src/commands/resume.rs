@@ -39,8 +39,7 @@ pub async fn run(
         return Ok(Exit::Done);
     }
     if let Operation::Promote(promote) = &operation {
-        let after = world.observe().await;
-        super::promote::report(promote, &finished, &after, false);
+        super::promote::report(world, promote, &finished, false);
     } else if finished.outcome == Outcome::Completed {
         output::result(&format!("{id} is done. See: replctl status"));
     }

@@ -3,10 +3,12 @@
 use super::paint::{self, Tone};
 use super::screen::{Passed, duration};
 use super::{escape, paint::out};
-use crate::journal::{Outcome, Resync};
-use crate::plan::{Action, Plan, Promote};
-use crate::topology::{Address, NodeName, Topology};
+use crate::inventory::Inventory;
+use crate::journal::{At, Outcome, Resync};
+use crate::plan::{Action, Plan, Promote, Step};
+use crate::topology::{Address, NodeName};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// What a promotion can show for itself.
@@ -30,6 +32,8 @@ pub struct Proof {
     pub nodes: Vec<Moved>,
     /// What may have been lost, where it may.
     pub may_lose: Option<String>,
+    /// Another node became primary; otherwise only what hung loose was attached.
+    pub changed_primary: bool,
 }
 
 /// One node after a promotion.
@@ -47,15 +51,36 @@ pub struct Moved {
     pub fenced: bool,
 }
 
+/// A run of a promotion that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// Its id in the journal.
+    pub id: &'a str,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// What its steps saw.
+    pub passed: &'a [Passed],
+    /// The steps that an earlier run of the same plan had seen to be done.
+    pub before: &'a BTreeSet<At>,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+}
+
+impl Run<'_> {
+    /// Whether such a step on `node` was done, now or earlier.
+    fn did(&self, node: &NodeName, wanted: &dyn Fn(&Action) -> bool) -> bool {
+        let is = |step: &Step| step.node == *node && wanted(&step.action);
+        let earlier = |at: &At| {
+            let stage = self.plan.stages.get(at.stage);
+            stage.and_then(|s| s.steps.get(at.step)).is_some_and(is)
+        };
+        self.passed.iter().any(|p| is(&p.step)) || self.before.iter().any(earlier)
+    }
+}
+
 /// Puts the proof together from what the steps saw.
-pub fn proof(
-    id: &str,
-    operation: &Promote,
-    plan: &Plan,
-    passed: &[Passed],
-    outcome: &Outcome,
-    after: &Topology,
-) -> Proof {
+pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof {
+    let (plan, passed) = (run.plan, run.passed);
     let find = |wanted: &dyn Fn(&Action) -> bool| passed.iter().find(|p| wanted(&p.step.action));
     let fence = find(&|a| {
         matches!(
@@ -80,30 +105,28 @@ pub fn proof(
         }
     }
     // As everywhere, in the order of the inventory.
-    nodes.sort_by_key(|name| after.nodes.iter().position(|n| n.name == *name));
+    nodes.sort_by_key(|name| inventory.nodes.iter().position(|n| n.name == *name));
     let moved = nodes.into_iter().map(|node| {
-        let of = |wanted: &dyn Fn(&Action) -> bool| {
-            passed
-                .iter()
-                .find(|p| p.step.node == node && wanted(&p.step.action))
-        };
-        let in_sync = of(&|a| matches!(a, Action::AwaitInSync { .. }));
+        let synced = |a: &Action| matches!(a, Action::AwaitInSync { .. });
+        let seen = passed
+            .iter()
+            .find(|p| p.step.node == node && synced(&p.step.action));
         Moved {
-            in_sync: in_sync.is_some(),
-            resync: in_sync.and_then(|p| p.seen.resync),
-            persisted: of(&|a| *a == Action::PersistRole).is_some(),
-            fenced: of(&|a| matches!(a, Action::FenceFile { .. })).is_some(),
+            in_sync: run.did(&node, &synced),
+            resync: seen.and_then(|p| p.seen.resync),
+            persisted: run.did(&node, &|a| *a == Action::PersistRole),
+            fenced: run.did(&node, &|a| matches!(a, Action::FenceFile { .. })),
             node,
         }
     });
-    let address = after
+    let address = inventory
         .get(&operation.node)
-        .map_or_else(|| Address::new("?", 0), |n| n.announced.clone());
+        .map_or_else(|| Address::new("?", 0), |n| n.announced().clone());
     Proof {
-        id: id.to_owned(),
+        id: run.id.to_owned(),
         primary: operation.node.clone(),
         address,
-        outcome: outcome.clone(),
+        outcome: run.outcome.clone(),
         writes_stopped_ms: fence
             .zip(promoted)
             .map(|(f, p)| p.ended.duration_since(f.begun).as_secs_f64() * 1e3),
@@ -111,6 +134,7 @@ pub fn proof(
         new_offset: compared.and_then(|p| p.seen.offset),
         nodes: moved.collect(),
         may_lose: plan.may_lose.clone(),
+        changed_primary: plan.changes_roles(),
     }
 }
 
@@ -131,11 +155,11 @@ pub fn text(proof: &Proof) -> String {
         let label = tone.map_or(label.clone(), |tone| paint::out(&label, tone));
         let _ = writeln!(text, "  {label}  {what}");
     }
-    let _ = write!(
-        text,
-        "Clients must now write to {}.",
-        escape(&proof.address.to_string())
-    );
+    if proof.changed_primary {
+        let address = escape(&proof.address.to_string());
+        let _ = write!(text, "Clients must now write to {address}.");
+    }
+    text.truncate(text.trim_end().len());
     text
 }
 

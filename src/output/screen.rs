@@ -168,7 +168,7 @@ impl Watch for Screen {
 
     fn undoing(&self, step: &Step) {
         let mut inner = self.inner();
-        let line = self.line("↩", Tone::Warn, step, "  put back");
+        let line = self.line("↩", Tone::Warn, step, "  is being put back");
         self.say(&mut inner, line);
     }
 }

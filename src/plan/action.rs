@@ -187,10 +187,9 @@ impl fmt::Display for Action {
                 f,
                 "write `replicaof {address}` into its file, so that it returns as a replica"
             ),
-            Self::RememberDebt { address } => write!(
-                f,
-                "remember that it still has to be told to follow {address}"
-            ),
+            Self::RememberDebt { address } => {
+                write!(f, "note that it was replaced, until it follows {address}")
+            }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),

@@ -186,7 +186,10 @@ impl World {
             0
         };
         let progress = move || -> Progress { watcher(screen.clone(), node.clone(), total) };
-        let server = |wanted: &PayloadInfo| supply::files(&self.inventory, wanted);
+        // Unpacking takes a moment of a processor.
+        let server = |wanted: &PayloadInfo| {
+            tokio::task::block_in_place(|| supply::files(&self.inventory, wanted))
+        };
         let supplies = Supplies {
             password: self.password.as_ref(),
             server: &server,

@@ -34,7 +34,7 @@ fn a_dead_primary_is_stopped_and_fenced_where_its_host_answers() {
             "slave1: make it primary",
             "slave2: replicate from slave1 (10.0.0.1:6380)",
             "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
-            "master: remember that it still has to be told to follow 10.0.0.1:6380",
+            "master: note that it was replaced, until it follows 10.0.0.1:6380",
             "slave2: wait until in sync with slave1",
             "slave1: write its role into its configuration file and read it back",
             "slave2: write its role into its configuration file and read it back",
@@ -58,7 +58,7 @@ fn an_old_primary_that_cannot_be_stopped_needs_a_word() {
     assert!(
         actions(&plan)
             .iter()
-            .any(|a| a.starts_with("master: remember that"))
+            .any(|a| a.starts_with("master: note that it was replaced"))
     );
     assert!(
         plan.warnings
