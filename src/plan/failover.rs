@@ -5,6 +5,7 @@
 
 use super::promote::{self, Access};
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
+use crate::topology::words;
 use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
 
@@ -329,7 +330,12 @@ fn estimate(
     };
     if !operation.accept.contains(&Accept::DataLoss) {
         refusals.push(Refusal::new(
-            format!("`{}` is {bytes} bytes behind `{}`", target.name, best.name),
+            format!(
+                "`{}` is {} behind `{}`",
+                target.name,
+                words::bytes(bytes),
+                best.name
+            ),
             format!(
                 "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
                 best.name, target.name
@@ -337,8 +343,10 @@ fn estimate(
         ));
     }
     let more = format!(
-        "the {bytes} bytes that `{}` has more than `{}`",
-        best.name, target.name
+        "the {} that `{}` has more than `{}`",
+        words::bytes(bytes),
+        best.name,
+        target.name
     );
     Some(unknown.map_or(more.clone(), |unknown| format!("{more}, and {unknown}")))
 }

@@ -1,6 +1,7 @@
 //! What stands against a hand-over, all of it at once, each with its way on. Pure.
 
 use super::{Accept, Promote, Refusal};
+use crate::topology::words;
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Topology, Version};
 
 type Refusals = Vec<Refusal>;
@@ -220,7 +221,8 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
         && limit < used.saturating_add(used / 10)
     {
-        found.push(format!("`{name}` has maxmemory {limit}, and the primary uses {used} bytes: it would evict or refuse as soon as it is primary"));
+        let (limit, used) = (words::bytes(limit), words::bytes(used));
+        found.push(format!("`{name}` has maxmemory {limit}, and the primary uses {used}: it would evict or refuse as soon as it is primary"));
     }
     if let (Some(has), Some(wants)) = (number(new, "databases"), number(primary, "databases"))
         && has < wants

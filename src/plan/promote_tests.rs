@@ -178,7 +178,7 @@ fn everything_against_a_hand_over_is_said_at_once() {
     for part in [
         "3 Sentinels watch `master`",
         "`master` has no masterauth",
-        "maxmemory 1000000",
+        "maxmemory 976.6 KiB",
         "1 databases, the primary has 16",
         "priority 0",
         "takes writes although it is a replica",

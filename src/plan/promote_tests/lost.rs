@@ -74,10 +74,10 @@ fn a_worse_candidate_needs_a_word_and_the_loss_is_named() {
     let text = reasons(with_ssh("slave1", &topology, &[]));
     assert_eq!(
         text,
-        "`slave1` is 3900 bytes behind `slave2` | replctl promote slave2, or accept the loss: replctl promote slave1 --allow-data-loss"
+        "`slave1` is 3.8 KiB behind `slave2` | replctl promote slave2, or accept the loss: replctl promote slave1 --allow-data-loss"
     );
     let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
-    assert!(plan.may_lose.unwrap().starts_with("the 3900 bytes"));
+    assert!(plan.may_lose.unwrap().starts_with("the 3.8 KiB"));
 }
 
 #[test]
