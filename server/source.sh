@@ -124,14 +124,16 @@ own_sources() {
 
 stanza() { printf 'Types: %s\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n\n' "$@"; }
 
-# Redis 7.0.15 is Debian 12's: on every Debian, and where Debian's archive keys are installed, its sources are asked for by that name.
+# Redis 7.0.15 is Debian 12's: on every Debian, its sources are asked for by that name at the machine's own mirrors. Elsewhere, and where a
+# mirror lacks one of the two suites, at $REPLCTL_DEBIAN_MIRROR (and its …-security), if that is set and Debian's archive keys are installed.
 debian_sources() { # debian_sources CODENAME|none
-    local text='' c=$1
+    local text='' c=$1 mirror=${REPLCTL_DEBIAN_MIRROR:-}
     [ "$c" = none ] || text=$(own_sources deb-src "$c=bookworm stable=bookworm testing=bookworm unstable=bookworm sid=bookworm bookworm=bookworm
         $c-security=bookworm-security stable-security=bookworm-security testing-security=bookworm-security bookworm-security=bookworm-security")
     [ -z "$text" ] || printf '%s\n\n' "$text"
-    grep -qE '^Suites:.* bookworm( |$)' <<<"$text" || stanza deb-src http://deb.debian.org/debian bookworm main "$debian_keyring"
-    grep -qE '^Suites:.* bookworm-security( |$)' <<<"$text" || stanza deb-src http://deb.debian.org/debian-security bookworm-security main "$debian_keyring"
+    [ -n "$mirror" ] || return 0
+    grep -qE '^Suites:.* bookworm( |$)' <<<"$text" || stanza deb-src "$mirror" bookworm main "$debian_keyring"
+    grep -qE '^Suites:.* bookworm-security( |$)' <<<"$text" || stanza deb-src "$mirror-security" bookworm-security main "$debian_keyring"
 }
 
 # private_apt FOLDER [CONFIG LINE…]: an apt that knows only FOLDER/sources.d; its settings for the network (proxies, keys) stay the machine's.
@@ -185,11 +187,11 @@ source_from_distribution() {
         try_sources "$dir" "$(debian_sources "$codename")" && return 0
         fail "Debian's source package cannot be used: $why" "check that /etc/apt/sources.list* names bookworm-security and a current mirror, or: server/build.sh --source redis-7.2.15.tar.gz"
     fi
-    if [ -r "$debian_keyring" ]; then
+    if [ -r "$debian_keyring" ] && [ -n "${REPLCTL_DEBIAN_MIRROR:-}" ]; then
         try_sources "$dir" "$(debian_sources none)" && return 0
         say "note: Debian's package: $why"
     else
-        say "note: with Debian's archive keys (sudo apt-get install debian-archive-keyring) the source would be Debian's patched package"
+        say "note: with Debian's archive keys (sudo apt-get install debian-archive-keyring) and a mirror in REPLCTL_DEBIAN_MIRROR the source would be Debian's patched package"
     fi
     return 1
 }
