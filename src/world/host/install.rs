@@ -45,7 +45,12 @@ pub(super) async fn put(
     if let Ok(said) = script(shell, PUT, &args, Vec::new(), CHECK).await {
         return Ok(said.trim().to_owned());
     }
-    quick(shell, r#"umask 022; mkdir -p "$1""#, &[into]).await?;
+    quick(
+        shell,
+        r#"umask 022; mkdir -p "$1" && rm -f "$1"/.redis-*.*"#,
+        &[into],
+    )
+    .await?;
     for (name, data) in files {
         let path = format!("{into}/{name}");
         shell
@@ -76,7 +81,8 @@ pub(super) async fn remove(
     node: &str,
 ) -> Result<(), String> {
     const REMOVE: &str = r#"[ "$(readlink "$2")" != "${1##*/}" ] || exit 0
-for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f"; done
+# The second: what is left of an upload that was cut off.
+for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f" "$1/.$f".*; done
 if [ -d "$1" ]; then rmdir "$1"; fi"#;
     let text = format!("own=$3; {UNLESS_SHARED}{REMOVE}");
     quick(shell, &text, &[path, unless, node]).await.map(drop)
