@@ -74,6 +74,13 @@ static void overlapping(void) {
                 copy_case("memmove", memmove, n, 1024 + a + gap, 1024 + a);
                 copy_case("memmove", memmove, n, 1024 + a, 1024 + a + gap);
             }
+    /* Around the size from which wider pieces are used, every remainder of them. */
+    for (n = 201; n <= 450; n++)
+        for (gap = 1; gap <= n + 1; gap = gap < 40 ? gap + 1 : gap < n - 2 && gap + 23 > n - 2 ? n - 2 : gap >= n - 2 ? gap + 1 : gap + 23)
+            for (a = 0; a < 32; a++) {
+                copy_case("memmove", memmove, n, 1024 + a + gap, 1024 + a);
+                copy_case("memmove", memmove, n, 1024 + a, 1024 + a + gap);
+            }
     for (i = 0; i < COUNT(large); i++) {
         n = large[i];
         size_t gaps[160 + 9];
@@ -81,7 +88,7 @@ static void overlapping(void) {
         size_t far[] = {n / 3, n / 2, n - 65, n - 64, n - 16, n - 1, n, n + 1, n + 64};
         for (k = 0; k < COUNT(far); k++) gaps[160 + k] = far[k];
         for (k = 0; k < COUNT(gaps); k++)
-            for (a = 0; a < 16; a++) {
+            for (a = 0; a < 32; a++) {
                 if (n > 9000 && (k + a) % 13) continue;
                 copy_case("memmove", memmove, n, 1024 + a + gaps[k], 1024 + a);
                 copy_case("memmove", memmove, n, 1024 + a, 1024 + a + gaps[k]);
