@@ -195,9 +195,16 @@ impl World {
         host_of(&self.ssh, spec).await
     }
 
-    /// Opens connections to `nodes` and says what they are called there.
+    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections are called there.
     pub async fn connect(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
         let opened = self.connections.several(nodes).await;
+        join_all(opened.iter().map(|(node, conn)| async move {
+            if let Ok(now) = super::replication::look(conn, super::resp::REPLY).await {
+                let now = super::watch_sync::Before::of(&now);
+                self.connections.remember(node, now);
+            }
+        }))
+        .await;
         opened
             .into_iter()
             .filter_map(|(node, conn)| Some((node, conn.client_id()?)))

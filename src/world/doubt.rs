@@ -15,7 +15,10 @@ use std::time::Duration;
 /// `REPLICAOF host port`; a lost answer is settled by looking over a new connection.
 pub async fn follow(connections: &Connections, node: &NodeName, address: &Address) -> Acted {
     let conn = connections.get(node).await?;
-    if let Ok(before) = look(&conn, FENCED).await {
+    // Known already where it was asked before the fence: inside it, this is a round trip in which writers wait.
+    if connections.before(node).is_none()
+        && let Ok(before) = look(&conn, FENCED).await
+    {
         connections.remember(node, watch_sync::Before::of(&before));
     }
     let mut command = cmd("REPLICAOF");
