@@ -58,7 +58,11 @@ done
 machine=$(uname -m)
 if [ ${#archs[@]} -eq 0 ]; then
     archs=("$machine")
-    if [ "$machine" != aarch64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then archs+=(aarch64); fi
+    if [ "$machine" != aarch64 ] && command -v aarch64-linux-gnu-gcc >/dev/null; then
+        # The compiler's package only recommends the kernel's headers.
+        if [ -d /usr/aarch64-linux-gnu/include/asm ]; then archs+=(aarch64)
+        else say "not building for aarch64: its compiler is here, the kernel's headers for it are not ($(foreign_headers_for aarch64))"; fi
+    fi
 fi
 for arch in "${archs[@]}"; do
     case $arch in x86_64 | aarch64) ;; *) fail "the server is built for x86_64 and aarch64, not for \`$arch\`" "server/build.sh --arch x86_64" ;; esac

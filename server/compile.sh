@@ -13,6 +13,14 @@ packages_for() {
     else echo "install gcc, make, patch, xz, the kernel's headers and musl-gcc with musl's static libc"; fi
 }
 
+foreign_headers_for() { # foreign_headers_for ARCH: the command that installs the kernel's headers for another architecture
+    if command -v apt-get >/dev/null; then case $1 in
+        aarch64) echo "sudo apt-get install linux-libc-dev-arm64-cross" ;;
+        x86_64) echo "sudo apt-get install linux-libc-dev-amd64-cross" ;;
+    esac
+    else echo "install the kernel's headers for $1 into /usr/$1-linux-gnu/include"; fi
+}
+
 need_tools() {
     local tool missing=()
     for tool in gcc make patch tar gzip xz strip awk sha256sum flock; do command -v "$tool" >/dev/null || missing+=("$tool"); done
@@ -79,7 +87,9 @@ make_compiler() {
         headers="/usr/$arch-linux-gnu/include"
         set -- "$dir" "$arch" "$headers/asm"
     fi
-    [ -f "$specs" ] && [ -d "$3" ] && [ -d "$headers/linux" ] || fail "cannot build for $arch: musl's specs or the kernel's headers ($3) are missing" "$(packages_for)"
+    [ -f "$specs" ] || fail "cannot build for $arch: musl's specs ($specs) are missing" "$(packages_for)"
+    [ -d "$3" ] && [ -d "$headers/linux" ] || fail "cannot build for $arch: the kernel's headers ($3) are missing" \
+        "$([ "$arch" = "$machine" ] && packages_for || foreign_headers_for "$arch")"
     sed -e "s#\([ :]\|-L\)/usr/\(lib\|include\)/$arch-linux-musl#\1$prefix/usr/\2/$arch-linux-musl#g" -e 's#Scrt1\.o#rcrt1.o#' \
         -e 's#^-dynamic-linker [^ ]* #-pie --no-dynamic-linker -z text #' -e 's#%{rdynamic:-export-dynamic}##' "$specs" >"$dir/specs"
     printf '#!/bin/sh\nexec %s "$@" -specs %s\n' "$gcc" "$dir/specs" >"$dir/cc"
