@@ -81,13 +81,14 @@ fn auth(section: &Section, problems: &mut Problems) -> Option<Found<()>> {
     Some(found.map(|_| ()))
 }
 
-fn password(section: &Section, problems: &mut Problems) -> Option<SecretSource> {
+/// Reads the `password` of a section.
+pub fn password(section: &Section, problems: &mut Problems) -> Option<SecretSource> {
     let value = section.get("password")?;
     if let Some(text) = value.get_ref().as_str() {
         if let Some(wrong) = password_trouble(text) {
             problems.hinted(
                 value.span().start,
-                format!("`password` in `[deployment]` {wrong}"),
+                format!("`password` {} {wrong}", section.called),
                 PASSWORD_FORMS,
             );
             return None;
@@ -116,14 +117,15 @@ fn password(section: &Section, problems: &mut Problems) -> Option<SecretSource> 
         [] => {
             problems.hinted(
                 value.span().start,
-                "`password` in `[deployment]` names no source",
+                format!("`password` {} names no source", section.called),
                 PASSWORD_FORMS,
             );
             None
         }
         [_, ..] => {
             let what = format!(
-                "`password` in `[deployment]` names {} sources, and takes one",
+                "`password` {} names {} sources, and takes one",
+                section.called,
                 given.len()
             );
             problems.hinted(value.span().start, what, "keep one of them");

@@ -8,6 +8,7 @@ pub mod node;
 pub mod parse;
 mod place;
 mod section;
+mod sentinel;
 mod server;
 mod source;
 mod ssh;
@@ -32,6 +33,27 @@ pub struct Inventory {
     /// The server to run.
     pub server: ServerSettings,
     /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly one root.
+    pub nodes: Vec<NodeSpec>,
+    /// `[sentinel]`, where it is there.
+    pub sentinel: Option<SentinelSettings>,
+}
+
+/// `[sentinel]`.
+#[derive(Debug, Clone)]
+pub struct SentinelSettings {
+    /// `name`: what the Sentinels call the deployment; its own name unless it says otherwise.
+    pub name: String,
+    /// `quorum`: how many must agree that the primary is down; more than half unless it says otherwise.
+    pub quorum: u32,
+    /// `down_after`, ms.
+    pub down_after_ms: u64,
+    /// `failover_timeout`, ms.
+    pub failover_timeout_ms: u64,
+    /// `parallel_syncs`.
+    pub parallel_syncs: u32,
+    /// `password` of the Sentinels themselves.
+    pub password: Option<SecretSource>,
+    /// One for each Sentinel, called `sentinel@NODE` or `sentinel@HOST`; none where the Sentinels are somebody else's.
     pub nodes: Vec<NodeSpec>,
 }
 
@@ -158,9 +180,20 @@ impl Inventory {
         }
     }
 
-    /// The node of that name.
+    /// The node of that name, or the Sentinel.
     pub fn get(&self, name: &NodeName) -> Option<&NodeSpec> {
-        self.nodes.iter().find(|n| n.name == *name)
+        let all = self.nodes.iter().chain(self.sentinels());
+        all.into_iter().find(|n| n.name == *name)
+    }
+
+    /// Those of its Sentinels that the inventory names.
+    pub fn sentinels(&self) -> &[NodeSpec] {
+        self.sentinel.as_ref().map_or(&[], |s| &s.nodes)
+    }
+
+    /// Whether that is the name of a Sentinel, not of a data node.
+    pub fn is_sentinel(&self, name: &NodeName) -> bool {
+        self.sentinels().iter().any(|n| n.name == *name)
     }
 }
 

@@ -49,7 +49,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
 fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventory> {
     root.only(
         problems,
-        &["deployment", "ssh", "server", "node"],
+        &["deployment", "ssh", "server", "node", "sentinel"],
         |key| match key {
             "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
             "name" | "auth" | "password" => Some(format!("`{key}` belongs under `[deployment]`")),
@@ -82,14 +82,23 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     check::addresses(&nodes, problems);
     check::tree(&nodes, problems);
     let auth = auth(root, &mut draft, &nodes, problems);
-    Some(assemble(
+    let name = draft.name.clone();
+    let mut inventory = assemble(
         path,
-        (draft.name?, auth?),
+        (name.clone().unwrap_or_default(), auth.clone().unwrap_or(Auth::None)),
         server,
         (&ssh, &config.unwrap_or_default()),
         nodes,
         problems,
-    ))
+    );
+    let section = root
+        .get("sentinel")
+        .and_then(|_| root.table(problems, "sentinel", "in `[sentinel]`"));
+    inventory.sentinel = section.map(|section| {
+        let deployment = inventory.name.clone();
+        super::sentinel::read(&section, problems, &deployment, &inventory.nodes, &ssh)
+    });
+    (name.is_some() && auth.is_some()).then_some(inventory)
 }
 
 fn nodes(root: &Section, problems: &mut Problems) -> Vec<RawNode> {
@@ -170,5 +179,6 @@ fn assemble(
         auth,
         server,
         nodes,
+        sentinel: None,
     }
 }

@@ -6,6 +6,7 @@ pub mod candidate;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
+pub mod sentinel;
 #[cfg(test)]
 pub mod sample;
 #[cfg(test)]

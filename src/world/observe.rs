@@ -45,7 +45,7 @@ const DIRECTIVES: [&str; 20] = [
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
 const LOOK: Duration = Duration::from_secs(10);
 /// The channel on which Sentinels talk to each other through every node they watch.
-const SENTINELS: &str = "__sentinel__:hello";
+pub(super) const SENTINELS: &str = "__sentinel__:hello";
 
 /// A way of reaching a node's server.
 pub trait Reach: Sync {

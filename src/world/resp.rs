@@ -117,13 +117,13 @@ impl Conn {
 }
 
 /// What the first exchange told.
-struct Welcome {
+pub(super) struct Welcome {
     client_id: Option<u64>,
     has_password: bool,
 }
 
 /// AUTH, PING, CLIENT SETNAME, CLIENT ID in one round trip.
-async fn greet(
+pub(super) async fn greet(
     stream: &mut (impl Stream + ?Sized),
     password: Option<&SecretString>,
 ) -> Result<Welcome, Trouble> {
@@ -222,7 +222,7 @@ fn plausible(begin: &[u8]) -> bool {
 }
 
 /// Adds one command in the wire's form.
-fn push(request: &mut Vec<u8>, words: &[&str]) {
+pub(super) fn push(request: &mut Vec<u8>, words: &[&str]) {
     request.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
     for word in words {
         request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());

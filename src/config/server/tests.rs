@@ -34,6 +34,7 @@ fn inventory(auth: Auth) -> Inventory {
             hostnames: false,
         },
         nodes: vec![node("192.168.0.120")],
+        sentinel: None,
     }
 }
 

@@ -35,6 +35,7 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
             hostnames: false,
         },
         nodes,
+        sentinel: None,
     }
 }
 

@@ -57,6 +57,7 @@ pub fn inventory() -> Inventory {
             hostnames: true,
         },
         nodes: nodes.collect(),
+        sentinel: None,
     }
 }
 

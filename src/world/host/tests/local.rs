@@ -220,6 +220,7 @@ impl Bench {
                 auth: Auth::None,
                 server,
                 nodes: vec![node],
+                sentinel: None,
             },
             payload: PayloadInfo {
                 arch: std::env::consts::ARCH.into(),

@@ -1,0 +1,291 @@
+//! What Sentinels say of a deployment: who they take for the primary, what they know of its replicas and of each other. Pure.
+//!
+//! Everything here comes from servers that may be anything: it is parsed strictly, and what does not fit is dropped.
+
+use super::{Address, Node, Topology, Trouble};
+use serde::{Deserialize, Serialize};
+
+/// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and so has a sensible name.
+const LONGEST_HELLO: usize = 1024;
+
+/// How many Sentinels watch the deployment, as its own servers count them; `None` where none does (or none of the servers can say).
+///
+/// Whoever changes roles while they watch has to go through them: what is done beside them is undone within a minute.
+pub fn watched(topology: &Topology) -> Option<u64> {
+    let counts = topology
+        .nodes
+        .iter()
+        .filter_map(|n| n.server()?.sentinels.filter(|count| *count > 0));
+    counts.max()
+}
+
+/// One message of a Sentinel to the others: `ip,port,runid,epoch,name,primary ip,primary port,config epoch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Where it listens.
+    pub address: Address,
+    /// Its own id, 40 hexadecimal digits.
+    pub run_id: String,
+    /// What it calls the deployment.
+    pub name: String,
+    /// Whom it takes for the primary.
+    pub primary: Address,
+    /// The number of the last failover it knows of.
+    pub config_epoch: u64,
+}
+
+impl Hello {
+    /// Reads a message; `None` where it is none.
+    pub fn parse(message: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(message)
+            .ok()
+            .filter(|t| t.len() <= LONGEST_HELLO)?;
+        let fields: Vec<&str> = text.split(',').collect();
+        let [ip, port, run_id, epoch, name, primary_ip, primary_port, config_epoch] = fields[..]
+        else {
+            return None;
+        };
+        epoch.parse::<u64>().ok()?;
+        Some(Self {
+            address: address(ip, port)?,
+            run_id: run_id_of(run_id)?,
+            name: name_of(name)?,
+            primary: address(primary_ip, primary_port)?,
+            config_epoch: config_epoch.parse().ok()?,
+        })
+    }
+}
+
+/// An address from its two texts: an IP address or a host name, and a port that is not 0.
+pub fn address(host: &str, port: &str) -> Option<Address> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'%');
+    let fits = !host.is_empty() && host.len() <= 253 && host.bytes().all(plain);
+    let port: u16 = port.parse().ok().filter(|p| *p > 0)?;
+    (fits && !host.starts_with('-')).then(|| Address::new(host, port))
+}
+
+/// Forty hexadecimal digits.
+pub fn run_id_of(text: &str) -> Option<String> {
+    (text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit())).then(|| text.to_owned())
+}
+
+/// A name as `sentinel monitor` takes it: no blank, nothing invisible.
+pub fn name_of(text: &str) -> Option<String> {
+    let fits = !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_graphic());
+    fits.then(|| text.to_owned())
+}
+
+/// The Sentinels of one deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// What they call it.
+    pub name: String,
+    /// Other names under which the same servers are watched: then somebody watches twice.
+    pub other_names: Vec<String>,
+    /// How many listen on its servers.
+    pub counted: u64,
+    /// What each of those that are known says.
+    pub views: Vec<View>,
+}
+
+/// One Sentinel, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Where it listens.
+    pub address: Address,
+    /// What was seen.
+    pub state: ViewState,
+}
+
+/// What was seen of a Sentinel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewState {
+    /// It answered.
+    Up(Box<Sees>),
+    /// It gave no usable answer, and this is the one reason.
+    Down(Trouble),
+}
+
+/// What one Sentinel says of the deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sees {
+    /// Its own id, where it tells.
+    pub run_id: Option<String>,
+    /// Where it tells clients to write.
+    pub primary: Option<Address>,
+    /// What it says of the primary: `master`, and `s_down`, `o_down`, `failover_in_progress` and the like.
+    pub flags: Vec<String>,
+    /// The number of the failover that gave it this primary.
+    pub epoch: u64,
+    /// How many must agree that the primary is down.
+    pub quorum: u64,
+    /// How many other Sentinels it knows.
+    pub others: u64,
+    /// After how many milliseconds without an answer it takes a server for down.
+    pub down_after_ms: u64,
+    /// How long a failover may take, ms.
+    pub failover_timeout_ms: u64,
+    /// How many replicas are repointed at once.
+    pub parallel_syncs: u64,
+    /// The replicas it knows, those that are long gone too.
+    pub replicas: Vec<KnownReplica>,
+    /// The other Sentinels it knows, those that are long gone too.
+    pub peers: Vec<Peer>,
+    /// Its answer to `SENTINEL CKQUORUM`: nothing where a failover can be agreed on and authorized, else its own words.
+    pub no_quorum: Option<String>,
+}
+
+/// A replica as a Sentinel knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownReplica {
+    /// Its address.
+    pub address: Address,
+    /// `slave`, and `s_down`, `disconnected` and the like.
+    pub flags: Vec<String>,
+    /// Its priority; 0 is never promoted, otherwise the lowest is.
+    pub priority: u32,
+}
+
+/// Another Sentinel as a Sentinel knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its address.
+    pub address: Address,
+    /// `sentinel`, and `s_down`, `disconnected` and the like.
+    pub flags: Vec<String>,
+}
+
+fn gone(flags: &[String]) -> bool {
+    flags
+        .iter()
+        .any(|f| matches!(f.as_str(), "s_down" | "o_down" | "disconnected"))
+}
+
+impl KnownReplica {
+    /// Whether the Sentinel hears nothing from it.
+    pub fn is_gone(&self) -> bool {
+        gone(&self.flags)
+    }
+}
+
+impl Peer {
+    /// Whether the Sentinel hears nothing from it.
+    pub fn is_gone(&self) -> bool {
+        gone(&self.flags)
+    }
+}
+
+impl Sees {
+    /// Whether it says that.
+    pub fn says(&self, flag: &str) -> bool {
+        self.flags.iter().any(|f| f == flag)
+    }
+
+    /// Whether it sees the primary well and is doing nothing about it.
+    pub fn is_quiet(&self) -> bool {
+        self.flags == ["master"]
+    }
+
+    /// What it says of the primary besides that it is one.
+    pub fn worries(&self) -> String {
+        let other: Vec<&str> = self
+            .flags
+            .iter()
+            .map(String::as_str)
+            .filter(|f| *f != "master")
+            .collect();
+        other.join(", ")
+    }
+
+    /// What it knows of a node as a replica.
+    pub fn replica(&self, node: &Node) -> Option<&KnownReplica> {
+        self.replicas.iter().find(|r| node.answers_to(&r.address))
+    }
+}
+
+impl View {
+    /// What it says, if it answered.
+    pub fn sees(&self) -> Option<&Sees> {
+        match &self.state {
+            ViewState::Up(sees) => Some(sees),
+            ViewState::Down(_) => None,
+        }
+    }
+}
+
+impl Watch {
+    /// Those that answered, with what they say.
+    pub fn up(&self) -> impl Iterator<Item = (&Address, &Sees)> {
+        self.views.iter().filter_map(|v| Some((&v.address, v.sees()?)))
+    }
+
+    /// Where those that answered listen.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.up().map(|(address, _)| address.clone()).collect()
+    }
+
+    /// The shortest silence that any of them takes for death, ms.
+    pub fn down_after_ms(&self) -> Option<u64> {
+        self.up().map(|(_, sees)| sees.down_after_ms).min()
+    }
+
+    /// The longest time any of them gives a failover, ms.
+    pub fn failover_timeout_ms(&self) -> u64 {
+        let longest = self.up().map(|(_, sees)| sees.failover_timeout_ms).max();
+        longest.unwrap_or(180_000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "192.168.0.130,26379,6c3d9ea2b9c1a1a1c31b0f0a7f0b8f6f8c5b1a00,3,mymaster,192.168.0.120,6379,2";
+
+    #[test]
+    fn a_hello_is_read() {
+        let hello = Hello::parse(GOOD.as_bytes()).expect("it is one");
+        assert_eq!(hello.address, Address::new("192.168.0.130", 26379));
+        assert_eq!(hello.primary, Address::new("192.168.0.120", 6379));
+        assert_eq!((hello.name.as_str(), hello.config_epoch), ("mymaster", 2));
+        assert!(Hello::parse(GOOD.replace("192.168.0.120", "db1.example.org").as_bytes()).is_some());
+        assert!(Hello::parse(GOOD.replace("192.168.0.120", "2001:db8::7").as_bytes()).is_some());
+    }
+
+    #[test]
+    fn what_is_no_hello_is_dropped() {
+        let long = GOOD.replace("mymaster", &"m".repeat(2000));
+        for wrong in [
+            "",
+            ",,,,,,,",
+            &GOOD.replace(",2", ""),
+            &format!("{GOOD},"),
+            &GOOD.replace("26379", "0"),
+            &GOOD.replace("26379", "99999"),
+            &GOOD.replace("26379", "-1"),
+            &GOOD.replace("6c3d9", "6c3d"),
+            &GOOD.replace("6c3d9", "zzzzz"),
+            &GOOD.replace("mymaster", "my master"),
+            &GOOD.replace("mymaster", "my\u{1b}[31m"),
+            &GOOD.replace("mymaster", ""),
+            &GOOD.replace("192.168.0.120", "$(reboot)"),
+            &GOOD.replace("192.168.0.120", "-oProxyCommand=x"),
+            &GOOD.replace(",3,", ",three,"),
+            &long,
+        ] {
+            assert_eq!(Hello::parse(wrong.as_bytes()), None, "{wrong}");
+        }
+        assert_eq!(Hello::parse(b"\xff\xfe,1,2,3,4,5,6,7"), None);
+    }
+
+    #[test]
+    fn the_servers_count_who_watches() {
+        let mut topology = crate::topology::sample::seed();
+        assert_eq!(watched(&topology), None);
+        if let super::super::State::Up(server) = &mut topology.nodes[1].state {
+            server.sentinels = Some(3);
+        }
+        assert_eq!(watched(&topology), Some(3));
+    }
+}

@@ -1,0 +1,169 @@
+//! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends well; what does not fit is dropped. It does no I/O.
+
+use crate::topology::Address;
+use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, name_of, run_id_of};
+use redis::Value;
+use std::collections::BTreeMap;
+
+/// More replicas, or more Sentinels, than this are not read from one answer.
+const MOST: usize = 4096;
+
+/// The fields of one entry.
+type Fields = BTreeMap<String, String>;
+
+/// The answer to `SENTINEL MASTER name`, which everything but the lists stands in; `None` where it is none.
+pub fn primary(reply: &Value) -> Option<Sees> {
+    let fields = fields(reply)?;
+    let number = |key: &str| fields.get(key).and_then(|v| v.parse::<u64>().ok());
+    Some(Sees {
+        run_id: None,
+        primary: at(&fields),
+        flags: flags(&fields),
+        epoch: number("config-epoch")?,
+        quorum: number("quorum")?,
+        others: number("num-other-sentinels")?,
+        down_after_ms: number("down-after-milliseconds")?,
+        failover_timeout_ms: number("failover-timeout")?,
+        parallel_syncs: number("parallel-syncs").unwrap_or(1),
+        ..Sees::default()
+    })
+}
+
+/// The answer to `SENTINEL REPLICAS name`.
+pub fn replicas(reply: &Value) -> Vec<KnownReplica> {
+    let known = entries(reply).filter_map(|fields| {
+        Some(KnownReplica {
+            address: at(&fields)?,
+            flags: flags(&fields),
+            priority: fields.get("slave-priority")?.parse().ok()?,
+        })
+    });
+    known.collect()
+}
+
+/// The answer to `SENTINEL SENTINELS name`.
+pub fn peers(reply: &Value) -> Vec<Peer> {
+    let known = entries(reply).filter_map(|fields| {
+        Some(Peer {
+            address: at(&fields)?,
+            flags: flags(&fields),
+        })
+    });
+    known.collect()
+}
+
+/// The answer to `SENTINEL GET-MASTER-ADDR-BY-NAME name`.
+pub fn told(reply: &Value) -> Option<Address> {
+    let parts = items(reply)?;
+    address(&text(parts.first()?)?, &text(parts.get(1)?)?)
+}
+
+/// The answer to `SENTINEL MYID`.
+pub fn my_id(reply: &Value) -> Option<String> {
+    run_id_of(&text(reply)?)
+}
+
+/// The answer to `SENTINEL CKQUORUM name`: `None` where all is well, else its words.
+pub fn no_quorum(reply: &Value) -> Option<String> {
+    if let Value::ServerError(error) = reply {
+        return Some(format!("{} {}", error.code(), error.details().unwrap_or_default()));
+    }
+    None
+}
+
+/// The names in the answer to `SENTINEL MASTERS`.
+pub fn names(reply: &Value) -> Vec<String> {
+    entries(reply)
+        .filter_map(|fields| name_of(fields.get("name")?))
+        .collect()
+}
+
+fn at(fields: &Fields) -> Option<Address> {
+    address(fields.get("ip")?, fields.get("port")?)
+}
+
+fn flags(fields: &Fields) -> Vec<String> {
+    let text = fields.get("flags").map_or("", String::as_str);
+    text.split(',')
+        .filter(|f| !f.is_empty())
+        .take(32)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn items(value: &Value) -> Option<&[Value]> {
+    if let Value::Array(items) = value {
+        Some(items)
+    } else {
+        None
+    }
+}
+
+fn entries(reply: &Value) -> impl Iterator<Item = Fields> {
+    let all = items(reply).unwrap_or_default();
+    all.iter().take(MOST).filter_map(fields)
+}
+
+/// A flat list of names and values, or a map.
+fn fields(value: &Value) -> Option<Fields> {
+    let pairs = if let Value::Map(pairs) = value {
+        pairs
+            .iter()
+            .filter_map(|(k, v)| Some((text(k)?, text(v)?)))
+            .collect()
+    } else {
+        items(value)?
+            .chunks_exact(2)
+            .filter_map(|pair| Some((text(&pair[0])?, text(&pair[1])?)))
+            .collect()
+    };
+    Some(pairs)
+}
+
+fn text(value: &Value) -> Option<String> {
+    if let Value::BulkString(bytes) = value {
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    } else if let Value::SimpleString(text) = value {
+        Some(text.clone())
+    } else if let Value::Int(number) = value {
+        Some(number.to_string())
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn list(words: &[&str]) -> Value {
+        let bulk = |w: &&str| Value::BulkString(w.as_bytes().to_vec());
+        Value::Array(words.iter().map(bulk).collect())
+    }
+
+    #[test]
+    fn answers_are_read() {
+        let sees = primary(&list(&[
+            "name", "m", "ip", "10.0.0.1", "port", "6379", "flags", "master,s_down",
+            "config-epoch", "4", "quorum", "2", "num-other-sentinels", "2",
+            "down-after-milliseconds", "5000", "failover-timeout", "60000",
+        ]))
+        .unwrap();
+        assert_eq!(sees.primary, Some(Address::new("10.0.0.1", 6379)));
+        assert_eq!(sees.worries(), "s_down");
+        assert!(!sees.is_quiet());
+        let known = replicas(&Value::Array(vec![
+            list(&["ip", "10.0.0.2", "port", "6379", "flags", "slave", "slave-priority", "1"]),
+            list(&["ip", "10.0.0.3", "port", "0", "flags", "slave", "slave-priority", "1"]),
+            Value::Nil,
+            list(&["ip"]),
+        ]));
+        assert_eq!(known.len(), 1);
+        assert_eq!((known[0].priority, known[0].is_gone()), (1, false));
+        assert_eq!(told(&list(&["10.0.0.9", "6379"])), Some(Address::new("10.0.0.9", 6379)));
+        assert_eq!(told(&Value::Nil), None);
+        assert_eq!(names(&Value::Array(vec![list(&["name", "m"]), list(&["name", "a b"])])), ["m"]);
+        assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
+    }
+}
