@@ -172,6 +172,9 @@ pub struct Promote {
     /// Go on although settings of the node differ from the primary's
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
+    /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
+    #[arg(long)]
+    pub without_sentinel: bool,
     /// Leave an operation that stopped half-way as it is, and plan from what is seen now
     #[arg(long)]
     pub abandon_unfinished: bool,

@@ -7,7 +7,7 @@ mod seam;
 pub use seam::{Act, Failure, Watch};
 
 use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress};
-use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
+use crate::plan::{Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -352,5 +352,5 @@ fn past_return(stage: &Stage, index: usize, progress: &Progress, now: &Topology)
 /// Whether the effect of an irreversible step can be seen now.
 fn holds(step: &Step, now: &Topology) -> bool {
     // No other action is irreversible in any plan; if one were, being careful means believing it has happened.
-    step.action != Action::Promote || now.get(&step.node).is_some_and(Node::is_primary)
+    !step.action.promotes() || now.get(&step.node).is_some_and(Node::is_primary)
 }

@@ -230,7 +230,7 @@ async fn execute(
 fn forget_paid(world: &World, passed: &[Passed]) {
     let paid: Vec<NodeName> = passed
         .iter()
-        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. } | Action::Promote))
+        .filter(|p| p.step.action.promotes() || matches!(p.step.action, Action::AwaitInSync { .. }))
         .map(|p| p.step.node.clone())
         .collect();
     let _ = world.store.forget(&paid);

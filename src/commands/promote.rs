@@ -5,7 +5,8 @@ use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::{self, proof};
-use crate::plan::{self, Accept, Action, Plan, Promote};
+use crate::plan::{self, Accept, Plan, Promote};
+use crate::topology::sentinel;
 use crate::world::World;
 
 /// Runs the command.
@@ -15,6 +16,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         (args.allow_data_loss, Accept::DataLoss),
         (args.accept_split_brain, Accept::SplitBrain),
         (args.ignore.contains(&cli::Ignore::Drift), Accept::Drift),
+        (args.without_sentinel, Accept::WithoutSentinel),
     ] {
         if given {
             accept.push(what);
@@ -63,7 +65,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
     let promoted = finished
         .passed
         .iter()
-        .any(|p| p.step.node == operation.node && p.step.action == Action::Promote);
+        .any(|p| p.step.node == operation.node && p.step.action.promotes());
     let reached = matches!(
         finished.outcome,
         Outcome::Completed | Outcome::Incomplete { .. }
@@ -77,6 +79,13 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
 
 async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
     let topology = world.observe().await;
-    let access = world.access(&topology).await;
-    plan::promote::plan(operation, &topology, &access).map_err(output::plan::refused)
+    let beside = operation.accept.contains(&Accept::WithoutSentinel);
+    let plan = if !beside && sentinel::watched(&topology).is_some() {
+        let watch = world.sentinels(&topology).await;
+        plan::sentinel::plan(operation, &topology, watch.as_ref())
+    } else {
+        let access = world.access(&topology).await;
+        plan::promote::plan(operation, &topology, &access)
+    };
+    plan.map_err(output::plan::refused)
 }

@@ -28,6 +28,7 @@ pub async fn run(
     };
     output::note(&format!("{verb} {}", record.id));
     world.settle(&record.progress.connections).await?;
+    world.settle_sentinels(&record.plan, &record.progress).await;
     let asked = Asked::new(global, args.yes, false);
     let operation = record.plan.operation.clone();
     let id = record.id.clone();

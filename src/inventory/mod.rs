@@ -43,17 +43,9 @@ pub struct Inventory {
 pub struct SentinelSettings {
     /// `name`: what the Sentinels call the deployment; its own name unless it says otherwise.
     pub name: String,
-    /// `quorum`: how many must agree that the primary is down; more than half unless it says otherwise.
-    pub quorum: u32,
-    /// `down_after`, ms.
-    pub down_after_ms: u64,
-    /// `failover_timeout`, ms.
-    pub failover_timeout_ms: u64,
-    /// `parallel_syncs`.
-    pub parallel_syncs: u32,
     /// `password` of the Sentinels themselves.
     pub password: Option<SecretSource>,
-    /// One for each Sentinel, called `sentinel@NODE` or `sentinel@HOST`; none where the Sentinels are somebody else's.
+    /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others are found through the nodes they watch.
     pub nodes: Vec<NodeSpec>,
 }
 

@@ -85,7 +85,10 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     let name = draft.name.clone();
     let mut inventory = assemble(
         path,
-        (name.clone().unwrap_or_default(), auth.clone().unwrap_or(Auth::None)),
+        (
+            name.clone().unwrap_or_default(),
+            auth.clone().unwrap_or(Auth::None),
+        ),
         server,
         (&ssh, &config.unwrap_or_default()),
         nodes,

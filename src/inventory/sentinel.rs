@@ -1,4 +1,4 @@
-//! `[sentinel]`: the Sentinels that are to watch the deployment, or that watch it already. Pure.
+//! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch. Pure.
 
 use super::address::host_and_port;
 use super::deployment::{is_deployment_name, password};
@@ -10,21 +10,7 @@ use std::collections::BTreeMap;
 
 /// The Sentinels' own default port.
 const PORT: u16 = 26_379;
-/// Seconds without an answer that are taken for death. The servers' own default of 30 keeps writers waiting for half a minute.
-const DOWN_AFTER: u32 = 5;
-/// Seconds.
-const FAILOVER_TIMEOUT: u32 = 60;
-
-const KEYS: [&str; 8] = [
-    "name",
-    "nodes",
-    "port",
-    "quorum",
-    "down_after",
-    "failover_timeout",
-    "parallel_syncs",
-    "password",
-];
+const KEYS: [&str; 4] = ["name", "nodes", "port", "password"];
 
 /// Reads `[sentinel]`. `ssh` is what `[ssh]` says, for hosts of their own.
 pub fn read(
@@ -36,36 +22,18 @@ pub fn read(
 ) -> SentinelSettings {
     section.only(problems, &KEYS, |key| match key {
         "hosts" | "node" | "sentinels" => Some("did you mean `nodes`?".to_owned()),
-        "down-after-milliseconds" | "down_after_ms" => {
-            Some("write `down_after = 5`, in seconds".to_owned())
-        }
         _ => None,
     });
     let port = section
         .number(problems, "port", 1, u32::from(u16::MAX))
         .and_then(|found| u16::try_from(found.value).ok())
         .unwrap_or(PORT);
-    let seconds = |problems: &mut Problems, key: &str, default: u32| {
-        let found = section.number(problems, key, 1, 86_400);
-        u64::from(found.map_or(default, |f| f.value)) * 1000
-    };
-    let down_after_ms = seconds(problems, "down_after", DOWN_AFTER);
-    let failover_timeout_ms = seconds(problems, "failover_timeout", FAILOVER_TIMEOUT);
-    let members = members(section, problems, port, nodes, ssh);
-    let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
-    let most = if count == 0 { 1024 } else { count };
-    let quorum = section.number(problems, "quorum", 1, most);
-    let syncs = section.number(problems, "parallel_syncs", 1, 1024);
     SentinelSettings {
         name: name(section, problems).unwrap_or_else(|| deployment.to_owned()),
-        quorum: quorum.map_or(count / 2 + 1, |found| found.value),
-        down_after_ms,
-        failover_timeout_ms,
-        parallel_syncs: syncs.map_or(1, |found| found.value),
         password: section
             .get("password")
             .and_then(|_| password(section, problems)),
-        nodes: members,
+        nodes: members(section, problems, port, nodes, ssh),
     }
 }
 
@@ -91,7 +59,13 @@ fn members(
         return Vec::new();
     };
     let Some(items) = value.get_ref().as_array() else {
-        section.wrong_type(problems, "nodes", "a list", value, "write, for example, `nodes = [\"master\", \"slave1\", \"slave2\"]`");
+        section.wrong_type(
+            problems,
+            "nodes",
+            "a list",
+            value,
+            "write, for example, `nodes = [\"master\", \"slave1\", \"slave2\"]`",
+        );
         return Vec::new();
     };
     let mut members: Vec<NodeSpec> = Vec::new();
@@ -127,7 +101,11 @@ fn member(
     ssh: &SshSettings,
 ) -> Result<NodeSpec, String> {
     if let Some(node) = nodes.iter().find(|n| n.name.0 == text) {
-        let host = node.ssh.host.clone().unwrap_or_else(|| node.address.host.clone());
+        let host = node
+            .ssh
+            .host
+            .clone()
+            .unwrap_or_else(|| node.address.host.clone());
         return Ok(NodeSpec {
             name: NodeName(format!("sentinel@{text}")),
             address: Address::new(node.address.host.clone(), port),
@@ -180,10 +158,11 @@ mod tests {
 
     #[test]
     fn members_are_nodes_or_hosts_of_their_own() {
-        let inventory = read("[sentinel]\nnodes = [\"a\", \"b\", \"10.0.0.9\"]\npassword = { env = \"S\" }").unwrap();
+        let inventory =
+            read("[sentinel]\nnodes = [\"a\", \"b\", \"10.0.0.9\"]\npassword = { env = \"S\" }")
+                .unwrap();
         let settings = inventory.sentinel.as_ref().unwrap();
-        assert_eq!((settings.name.as_str(), settings.quorum), ("orders", 2));
-        assert_eq!(settings.down_after_ms, 5_000);
+        assert_eq!(settings.name, "orders");
         assert!(matches!(&settings.password, Some(SecretSource::Env(name)) if name == "S"));
         let names: Vec<&str> = settings.nodes.iter().map(|n| n.name.0.as_str()).collect();
         assert_eq!(names, ["sentinel@a", "sentinel@b", "sentinel@10.0.0.9"]);
@@ -199,13 +178,15 @@ mod tests {
             ("[sentinel]\nnodes = \"a\"", "must be a list"),
             ("[sentinel]\nnodes = [\"a\", \"a\"]", "twice"),
             ("[sentinel]\nnodes = [\"a b\"]", "no address"),
-            ("[sentinel]\nnodes = [\"a\"]\nquorum = 2", "from 1 to 1"),
             ("[sentinel]\nname = \"a b\"", "is no name"),
-            ("[sentinel]\nquorom = 2", "did you mean `quorum`?"),
+            ("[sentinel]\nprot = 2", "did you mean `port`?"),
             ("[sentinel]\npassword = \"a b\"", "holds a space"),
         ] {
             let said = read(section).unwrap_err();
-            assert!(said.contains(wanted) && said.contains("[sentinel]"), "{section}: {said}");
+            assert!(
+                said.contains(wanted) && said.contains("[sentinel]"),
+                "{section}: {said}"
+            );
         }
     }
 }

@@ -90,7 +90,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     });
     let promoted = passed
         .iter()
-        .find(|p| p.step.node == operation.node && p.step.action == Action::Promote);
+        .find(|p| p.step.node == operation.node && p.step.action.promotes());
     let compared = passed
         .iter()
         .rfind(|p| matches!(p.step.action, Action::AwaitCaughtUp { .. }));

@@ -1,6 +1,7 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
 use super::host::HostAction;
+use super::sentinel::SentinelAction;
 use crate::topology::words::bytes as size;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,8 @@ pub enum Action {
     },
     /// Give the running server the deployment's password as `masterauth` (none where the deployment has none). It is not in the plan.
     SetReplicaAuth,
+    /// A step that goes through the Sentinels that watch.
+    Sentinel(SentinelAction),
     /// A step of `setup` on the node's host.
     Host(HostAction),
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
@@ -121,9 +124,18 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it makes its node the primary, by itself or through Sentinel.
+    pub fn promotes(&self) -> bool {
+        matches!(
+            self,
+            Self::Promote | Self::Sentinel(SentinelAction::FailOver { .. })
+        )
+    }
+
     /// Whether it changes anything on a host or a server; the others only wait or look.
     pub fn changes_something(&self) -> bool {
         match self {
+            Self::Sentinel(action) => action.changes_something(),
             Self::AwaitNear { .. }
             | Self::AwaitCaughtUp { .. }
             | Self::DrainOthers { .. }
@@ -193,6 +205,7 @@ impl fmt::Display for Action {
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
+            Self::Sentinel(action) => action.fmt(f),
             Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {
                 write!(

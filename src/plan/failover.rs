@@ -52,6 +52,7 @@ pub(super) fn plan(
     let mut refusals = Vec::new();
     preflight::readiness(target, new, None, &mut refusals);
     preflight::watched(target, new, &mut refusals);
+    preflight::beside_sentinels(operation, target, new, &mut refusals);
     preflight::drift(
         operation,
         target,
@@ -283,7 +284,7 @@ fn hears_from_upstream(node: &Node) -> bool {
 }
 
 /// A node that never had the primary's data would bring an empty or an unrelated history to power.
-fn never_synced(target: &Node, new: &Server, refusals: &mut Vec<Refusal>) {
+pub(super) fn never_synced(target: &Node, new: &Server, refusals: &mut Vec<Refusal>) {
     let Some(upstream) = target.upstream() else {
         return;
     };
@@ -296,7 +297,7 @@ fn never_synced(target: &Node, new: &Server, refusals: &mut Vec<Refusal>) {
 }
 
 /// What may be lost, as far as it can be known; a candidate that is known to have less is refused.
-fn estimate(
+pub(super) fn estimate(
     operation: &Promote,
     target: &Node,
     new: &Server,

@@ -8,13 +8,13 @@ use crate::topology::{Node, Product, Server, Topology, Version};
 /// inside it stops nobody for longer. Hand-overs were measured at 3 to 30 ms; the waits inside the fence add up to less than this.
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
-const DRAIN_MS: u64 = 2_000;
+pub(super) const DRAIN_MS: u64 = 2_000;
 /// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
-const DRAIN_OTHERS_MS: u64 = 100;
+pub(super) const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
-const VERIFY_MS: u64 = 500;
+pub(super) const VERIFY_MS: u64 = 500;
 /// How long replicas may take to come near before the fence, ms.
-const NEAR_MS: u64 = 30_000;
+pub(super) const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
@@ -95,7 +95,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
     stages
 }
 
-fn near_bytes(old: &Node) -> u64 {
+pub(super) fn near_bytes(old: &Node) -> u64 {
     let backlog = old
         .server()
         .and_then(|s| s.replication.backlog)
@@ -104,7 +104,7 @@ fn near_bytes(old: &Node) -> u64 {
 }
 
 /// What stops writes on this server, and what lets them go on.
-fn fence(old: &Node) -> (Action, Action) {
+pub(super) fn fence(old: &Node) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
         return (Action::PauseWrites { ms: FENCE_MS }, Action::ResumeWrites);
     };

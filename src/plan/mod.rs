@@ -13,6 +13,7 @@ pub mod promote;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
+pub mod sentinel;
 pub mod setup;
 
 pub use action::Action;
@@ -58,6 +59,8 @@ pub enum Accept {
     SplitBrain,
     /// `--ignore drift`: settings of the target that differ from the primary's (memory limit, databases, priority, …).
     Drift,
+    /// `--without-sentinel`: Sentinels that are still counted, and are gone for good.
+    WithoutSentinel,
 }
 
 /// The answer to an operation: what will be done, in order.
@@ -159,7 +162,7 @@ impl Plan {
 
     /// Whether it makes another node primary.
     pub fn changes_roles(&self) -> bool {
-        self.steps().any(|s| s.action == Action::Promote)
+        self.steps().any(|s| s.action.promotes())
     }
 
     /// All steps, in order.

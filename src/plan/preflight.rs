@@ -31,6 +31,7 @@ pub(super) fn hand_over(
     let mut refusals = Vec::new();
     readiness(target, new, Some(primary), &mut refusals);
     watched(old, primary, &mut refusals);
+    beside_sentinels(operation, old, primary, &mut refusals);
     authentication(target, new, old, primary, &mut refusals);
     left_behind(target, new, old, topology, warnings);
     drift(
@@ -130,12 +131,23 @@ pub(super) fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
             "redis-cli CLUSTER FAILOVER, on the replica",
         ));
     }
-    if let Some(count) = server.sentinels.filter(|n| *n > 0) {
-        refusals.push(Refusal::new(
-            format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
-            "let them do it: redis-cli -h SENTINEL_HOST -p 26379 SENTINEL FAILOVER NAME",
-        ));
-    }
+}
+
+/// Sentinels that would undo it. Who plans with their help does not come here.
+pub(super) fn beside_sentinels(
+    operation: &Promote,
+    node: &Node,
+    server: &Server,
+    refusals: &mut Refusals,
+) {
+    let accepted = operation.accept.contains(&Accept::WithoutSentinel);
+    let Some(count) = server.sentinels.filter(|n| *n > 0 && !accepted) else {
+        return;
+    };
+    refusals.push(Refusal::new(
+        format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
+        format!("only if they are gone for good: replctl promote {} --without-sentinel", operation.node),
+    ));
 }
 
 /// The old primary must be able to log in at the new one.

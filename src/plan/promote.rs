@@ -56,13 +56,17 @@ pub fn plan(
 }
 
 /// Which of the three it is.
-enum Case<'a> {
+pub(super) enum Case<'a> {
     Already,
     HandOver { old: &'a Node },
     FailOver { lost: Lost<'a> },
 }
 
-fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a>, Vec<Refusal>> {
+/// Which of the three it is, or why it is none.
+pub(super) fn find_case<'a>(
+    target: &'a Node,
+    topology: &'a Topology,
+) -> Result<Case<'a>, Vec<Refusal>> {
     let name = &target.name;
     preflight::answers(target)?;
     let primaries: Vec<&Node> = topology.primaries().collect();
@@ -164,7 +168,11 @@ pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
     Root::Loop
 }
 
-fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
+pub(super) fn unreachable_others(
+    target: &Node,
+    case: &Case<'_>,
+    topology: &Topology,
+) -> Vec<String> {
     let old = match case {
         Case::HandOver { old } => Some(&old.name),
         Case::FailOver { lost } => lost.node().map(|old| &old.name),

@@ -4,8 +4,9 @@
 use crate::execute::{Act, Failure};
 use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::Action;
+use crate::plan::sentinel::SentinelAction;
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Mutex;
 
@@ -45,6 +46,10 @@ pub struct Inner {
     pub progress: Progress,
     pub violations: Vec<String>,
     pub stopped: BTreeSet<NodeName>,
+    /// `replica-priority`, where it was set.
+    pub priorities: BTreeMap<NodeName, String>,
+    /// The primary at the beginning, whose replicas Sentinel knows.
+    pub first: Option<Address>,
 }
 
 pub struct World(pub Mutex<Inner>);
@@ -70,6 +75,8 @@ impl World {
             progress: Progress::default(),
             violations: Vec::new(),
             stopped: BTreeSet::new(),
+            priorities: BTreeMap::new(),
+            first: None,
         };
         Self(Mutex::new(inner))
     }
@@ -228,6 +235,23 @@ impl Inner {
                 self.sims[i].of = Some(address.clone());
             }
             Action::Promote => self.sims[i].of = None,
+            Action::Sentinel(SentinelAction::FailOver { .. }) => {
+                if self.priorities.get(node).is_none_or(|p| p != "1") {
+                    return Err(Failure::none("it would choose another"));
+                }
+                self.sims[i].of = None;
+            }
+            Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {}
+            Action::Sentinel(SentinelAction::AwaitAgreed { primary, .. }) => {
+                for sim in &mut self.sims {
+                    if sim.up && sim.of.is_some() && sim.of == self.first {
+                        sim.of = Some(primary.clone());
+                    }
+                }
+            }
+            Action::SetDirective { name, value } if name == "replica-priority" => {
+                self.priorities.insert(node.clone(), value.clone());
+            }
             Action::AwaitInSync { with, .. } => {
                 let with = self.index(with);
                 if self.sims[i].of.as_ref() != Some(&self.sims[with].address) || !self.sims[with].up

@@ -6,9 +6,9 @@ pub mod candidate;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
-pub mod sentinel;
 #[cfg(test)]
 pub mod sample;
+pub mod sentinel;
 #[cfg(test)]
 pub mod testing;
 pub mod tree;

@@ -41,7 +41,16 @@ impl Hello {
             .ok()
             .filter(|t| t.len() <= LONGEST_HELLO)?;
         let fields: Vec<&str> = text.split(',').collect();
-        let [ip, port, run_id, epoch, name, primary_ip, primary_port, config_epoch] = fields[..]
+        let [
+            ip,
+            port,
+            run_id,
+            epoch,
+            name,
+            primary_ip,
+            primary_port,
+            config_epoch,
+        ] = fields[..]
         else {
             return None;
         };
@@ -169,13 +178,6 @@ impl KnownReplica {
     }
 }
 
-impl Peer {
-    /// Whether the Sentinel hears nothing from it.
-    pub fn is_gone(&self) -> bool {
-        gone(&self.flags)
-    }
-}
-
 impl Sees {
     /// Whether it says that.
     pub fn says(&self, flag: &str) -> bool {
@@ -217,7 +219,9 @@ impl View {
 impl Watch {
     /// Those that answered, with what they say.
     pub fn up(&self) -> impl Iterator<Item = (&Address, &Sees)> {
-        self.views.iter().filter_map(|v| Some((&v.address, v.sees()?)))
+        self.views
+            .iter()
+            .filter_map(|v| Some((&v.address, v.sees()?)))
     }
 
     /// Where those that answered listen.
@@ -249,7 +253,9 @@ mod tests {
         assert_eq!(hello.address, Address::new("192.168.0.130", 26379));
         assert_eq!(hello.primary, Address::new("192.168.0.120", 6379));
         assert_eq!((hello.name.as_str(), hello.config_epoch), ("mymaster", 2));
-        assert!(Hello::parse(GOOD.replace("192.168.0.120", "db1.example.org").as_bytes()).is_some());
+        assert!(
+            Hello::parse(GOOD.replace("192.168.0.120", "db1.example.org").as_bytes()).is_some()
+        );
         assert!(Hello::parse(GOOD.replace("192.168.0.120", "2001:db8::7").as_bytes()).is_some());
     }
 

@@ -74,6 +74,7 @@ impl Act for World {
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
             }
+            Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
             Action::RememberDebt { address } => self.remember_debt(node, address),
             Action::AwaitAnswer { within_ms } => {
                 super::prove::answer(&self.connections, node, *within_ms).await

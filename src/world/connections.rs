@@ -51,6 +51,11 @@ impl Connections {
         Ok(conn)
     }
 
+    /// Drops all connections: who is asked next is connected to anew.
+    pub fn forget(&self) {
+        locked(&self.kept).clear();
+    }
+
     /// Connections to several nodes, opened side by side; those that cannot be had are left out.
     pub async fn several(&self, nodes: &[NodeName]) -> Vec<(NodeName, Arc<Conn>)> {
         let opened = futures::future::join_all(

@@ -37,6 +37,8 @@ pub struct World {
     pub password: Option<SecretString>,
     /// Connections to servers.
     pub connections: Connections,
+    /// The Sentinels' own password.
+    pub(super) sentinel_password: Option<SecretString>,
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
@@ -63,6 +65,14 @@ impl World {
             Auth::None => None,
             Auth::Password(source) => Some(secret::read(source, &base, entry.ask).await?),
         };
+        let own = inventory
+            .sentinel
+            .as_ref()
+            .and_then(|s| s.password.as_ref());
+        let sentinel_password = match own {
+            Some(source) => Some(secret::read(source, &base, entry.ask).await?),
+            None => None,
+        };
         let store = Store::open(&inventory.name)?;
         let terminal = entry
             .ask
@@ -78,8 +88,10 @@ impl World {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
         });
-        let secret = password.clone();
+        let (secret, of_sentinels) = (password.clone(), sentinel_password.clone());
         let open = move |node: NodeName| {
+            let sentinel = way.inventory.is_sentinel(&node);
+            let secret = if sentinel { &of_sentinels } else { &secret };
             let (way, secret) = (way.clone(), secret.clone());
             let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
                 let Some(spec) = way.inventory.get(&node) else {
@@ -97,6 +109,7 @@ impl World {
             inventory,
             store,
             password,
+            sentinel_password,
             connections,
             ssh,
             screen: Mutex::default(),
@@ -257,9 +270,9 @@ impl World {
 }
 
 /// The ways to servers: direct, or through their hosts.
-struct Way {
-    inventory: Arc<Inventory>,
-    ssh: Ssh,
+pub(super) struct Way {
+    pub(super) inventory: Arc<Inventory>,
+    pub(super) ssh: Ssh,
 }
 
 impl Reach for Way {
@@ -322,7 +335,8 @@ fn its_own_loopback(node: &NodeSpec) -> bool {
             .is_some_and(|h| !address::is_loopback(h))
 }
 
-async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
+/// The session with the host of a node.
+pub(super) async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
     let address = spec.ssh.host.as_deref().unwrap_or(&spec.address.host);
     ssh.host(&spec.name.0, &spec.ssh, address).await
 }

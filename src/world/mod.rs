@@ -18,6 +18,7 @@ pub mod replication;
 pub mod resp;
 pub mod role;
 pub mod secret;
+mod sentinel;
 pub mod ssh;
 pub mod supply;
 #[cfg(test)]

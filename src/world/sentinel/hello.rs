@@ -52,7 +52,8 @@ async fn hear(
     let mut pending = Vec::new();
     while (heard.len() as u64) < wanted && heard.len() < MOST {
         let [kind, channel, message] = three(stream, &mut pending).await?;
-        if kind == b"message" && channel == SENTINELS.as_bytes()
+        if kind == b"message"
+            && channel == SENTINELS.as_bytes()
             && let Some(hello) = Hello::parse(&message)
         {
             heard.insert(hello.run_id.clone(), hello);
@@ -62,10 +63,7 @@ async fn hear(
 }
 
 /// One push of the channel: three texts, the last of which may be a number (the confirmation of the subscription).
-async fn three(
-    stream: &mut (impl Stream + ?Sized),
-    pending: &mut Vec<u8>,
-) -> Option<[Vec<u8>; 3]> {
+async fn three(stream: &mut (impl Stream + ?Sized), pending: &mut Vec<u8>) -> Option<[Vec<u8>; 3]> {
     if line(stream, pending).await? != b"*3" {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends well; what does not fit is dropped. It does no I/O.
 
 use crate::topology::Address;
-use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, name_of, run_id_of};
+use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, run_id_of};
 use redis::Value;
 use std::collections::BTreeMap;
 
@@ -66,16 +66,13 @@ pub fn my_id(reply: &Value) -> Option<String> {
 /// The answer to `SENTINEL CKQUORUM name`: `None` where all is well, else its words.
 pub fn no_quorum(reply: &Value) -> Option<String> {
     if let Value::ServerError(error) = reply {
-        return Some(format!("{} {}", error.code(), error.details().unwrap_or_default()));
+        return Some(format!(
+            "{} {}",
+            error.code(),
+            error.details().unwrap_or_default()
+        ));
     }
     None
-}
-
-/// The names in the answer to `SENTINEL MASTERS`.
-pub fn names(reply: &Value) -> Vec<String> {
-    entries(reply)
-        .filter_map(|fields| name_of(fields.get("name")?))
-        .collect()
 }
 
 fn at(fields: &Fields) -> Option<Address> {
@@ -145,25 +142,60 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let sees = primary(&list(&[
-            "name", "m", "ip", "10.0.0.1", "port", "6379", "flags", "master,s_down",
-            "config-epoch", "4", "quorum", "2", "num-other-sentinels", "2",
-            "down-after-milliseconds", "5000", "failover-timeout", "60000",
+            "name",
+            "m",
+            "ip",
+            "10.0.0.1",
+            "port",
+            "6379",
+            "flags",
+            "master,s_down",
+            "config-epoch",
+            "4",
+            "quorum",
+            "2",
+            "num-other-sentinels",
+            "2",
+            "down-after-milliseconds",
+            "5000",
+            "failover-timeout",
+            "60000",
         ]))
         .unwrap();
         assert_eq!(sees.primary, Some(Address::new("10.0.0.1", 6379)));
         assert_eq!(sees.worries(), "s_down");
         assert!(!sees.is_quiet());
         let known = replicas(&Value::Array(vec![
-            list(&["ip", "10.0.0.2", "port", "6379", "flags", "slave", "slave-priority", "1"]),
-            list(&["ip", "10.0.0.3", "port", "0", "flags", "slave", "slave-priority", "1"]),
+            list(&[
+                "ip",
+                "10.0.0.2",
+                "port",
+                "6379",
+                "flags",
+                "slave",
+                "slave-priority",
+                "1",
+            ]),
+            list(&[
+                "ip",
+                "10.0.0.3",
+                "port",
+                "0",
+                "flags",
+                "slave",
+                "slave-priority",
+                "1",
+            ]),
             Value::Nil,
             list(&["ip"]),
         ]));
         assert_eq!(known.len(), 1);
         assert_eq!((known[0].priority, known[0].is_gone()), (1, false));
-        assert_eq!(told(&list(&["10.0.0.9", "6379"])), Some(Address::new("10.0.0.9", 6379)));
+        assert_eq!(
+            told(&list(&["10.0.0.9", "6379"])),
+            Some(Address::new("10.0.0.9", 6379))
+        );
         assert_eq!(told(&Value::Nil), None);
-        assert_eq!(names(&Value::Array(vec![list(&["name", "m"]), list(&["name", "a b"])])), ["m"]);
         assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
     }
 }

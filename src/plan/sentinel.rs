@@ -1,0 +1,311 @@
+//! Plans another primary where Sentinels watch: through them, and never beside them, for they undo within a minute what is done beside them. Pure.
+//!
+//! `SENTINEL FAILOVER` alone leaves the old primary writable for about eleven seconds, and what it acknowledges then is lost. So the old primary is
+//! fenced, drained and demoted here, as in the ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the others. Which
+//! replica it takes is decided by a priority that is put back at the end.
+
+mod action;
+mod checks;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub use action::SentinelAction;
+
+use super::failover::{self, Lost};
+use super::hand_over::{
+    DRAIN_MS, DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, VERIFY_MS, fence, near_bytes,
+};
+use super::promote::{self, Case, find_case, follow, in_sync, loose, persist};
+use super::{Accept, Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
+use super::{gather, preflight};
+use crate::topology::sentinel::Watch;
+use crate::topology::{Address, Node, Topology};
+
+/// How long the Sentinels may take to see a new priority, ms: they look every ten seconds (measured: 5 to 8 s).
+const PRIORITY_MS: u64 = 15_000;
+/// How long Sentinel may take to promote, ms (measured: 160 to 270 ms).
+const PROMOTE_MS: u64 = 10_000;
+/// How much longer than a failover may take by the Sentinels' own settings its end is waited for, ms.
+const AGREE_MS: u64 = 15_000;
+/// The priority that makes Sentinel take a replica before all others.
+const FIRST: u32 = 1;
+
+/// Plans `operation` through the Sentinels in `watch`; `None`: some are counted and none was found.
+pub fn plan(
+    operation: &Promote,
+    topology: &Topology,
+    watch: Option<&Watch>,
+) -> Result<Plan, Vec<Refusal>> {
+    let unknown = || checks::unknown(operation, topology);
+    let target = topology.get(&operation.node).ok_or_else(unknown)?;
+    let case = find_case(target, topology)?;
+    let watch = checks::usable(operation, topology, watch)?;
+    let mut plan = Plan {
+        operation: Operation::Promote(operation.clone()),
+        stages: Vec::new(),
+        warnings: promote::unreachable_others(target, &case, topology),
+        may_lose: None,
+    };
+    plan.warnings.extend(checks::silent(watch));
+    match case {
+        Case::Already => {
+            checks::agreed(target, watch)?;
+            plan.warnings.extend(checks::left_first(target));
+            plan.stages = gather::stages(target, topology);
+        }
+        Case::HandOver { old } => hand_over(operation, target, old, topology, watch, &mut plan)?,
+        Case::FailOver { lost } => fail_over(operation, target, &lost, topology, watch, &mut plan)?,
+    }
+    plan.stages.retain(|s| !s.steps.is_empty());
+    Ok(plan)
+}
+
+/// What is the same in both cases: whom to ask, and what for.
+struct Way<'a> {
+    target: &'a Node,
+    watch: &'a Watch,
+    /// The Sentinel that is asked.
+    at: Address,
+    /// The target as the Sentinels know it.
+    replica: Address,
+    /// Its priority; to be put back.
+    priority: u32,
+}
+
+impl Way<'_> {
+    /// Makes the Sentinels take the target before all others.
+    fn choose(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if self.priority != FIRST {
+            steps.push(Step::new(
+                &self.target.name,
+                set_priority(FIRST),
+                Undo::By(set_priority(self.priority)),
+            ));
+        }
+        steps.push(self.step(
+            SentinelAction::AwaitPriority {
+                name: self.watch.name.clone(),
+                sentinels: self.watch.addresses(),
+                replica: self.replica.clone(),
+                priority: FIRST,
+                within_ms: PRIORITY_MS,
+            },
+            Undo::Nothing,
+        ));
+        steps
+    }
+
+    fn promote(&self) -> Step {
+        let action = SentinelAction::FailOver {
+            name: self.watch.name.clone(),
+            at: self.at.clone(),
+            within_ms: PROMOTE_MS,
+        };
+        self.step(action, Undo::Impossible)
+    }
+
+    fn agree(&self) -> Step {
+        let action = SentinelAction::AwaitAgreed {
+            name: self.watch.name.clone(),
+            sentinels: self.watch.addresses(),
+            primary: self.replica.clone(),
+            within_ms: self.watch.failover_timeout_ms() + AGREE_MS,
+        };
+        self.step(action, Undo::Nothing)
+    }
+
+    fn step(&self, action: SentinelAction, undo: Undo) -> Step {
+        Step::new(&self.target.name, Action::Sentinel(action), undo)
+    }
+
+    /// Whether Sentinel repoints it: what it does not know as a replica of the old primary is left to replctl.
+    fn repoints(&self, node: &Node) -> bool {
+        self.watch
+            .up()
+            .any(|(_, sees)| sees.replica(node).is_some())
+    }
+
+    /// Everything after the promotion. `unfence` ends the fence of the old primary, which is the first of `moved` then.
+    fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
+        let others = moved.iter().skip(usize::from(unfence.is_some()));
+        let own = others.filter(|n| !self.repoints(n));
+        let own: Vec<Step> = own.map(|n| promote::follow_step(n, self.target)).collect();
+        let mut restore = Vec::new();
+        if self.priority != FIRST {
+            let back = set_priority(self.priority);
+            restore.push(Step::new(&self.target.name, back, Undo::Nothing));
+        }
+        let written: Vec<&Node> = std::iter::once(self.target)
+            .chain(moved.iter().copied())
+            .collect();
+        vec![
+            Stage {
+                title: "let Sentinel repoint the others".to_owned(),
+                mode: Mode::KeepGoing,
+                steps: unfence
+                    .into_iter()
+                    .chain([self.agree()])
+                    .chain(own)
+                    .collect(),
+            },
+            in_sync(self.target, moved),
+            Stage {
+                title: "put the priority back".to_owned(),
+                mode: Mode::KeepGoing,
+                steps: restore,
+            },
+            persist(&written),
+        ]
+    }
+}
+
+fn set_priority(priority: u32) -> Action {
+    Action::SetDirective {
+        name: "replica-priority".to_owned(),
+        value: priority.to_string(),
+    }
+}
+
+/// The primary answers.
+fn hand_over(
+    operation: &Promote,
+    target: &Node,
+    old: &Node,
+    topology: &Topology,
+    watch: &Watch,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let through = through(operation);
+    if let Err(more) = preflight::hand_over(&through, target, old, topology, &mut plan.warnings) {
+        refusals.extend(more);
+    }
+    let way = checks::hand_over(operation, target, old, topology, watch, &mut refusals);
+    let Some(way) = way.filter(|_| refusals.is_empty()) else {
+        return Err(refusals);
+    };
+    let others: Vec<&Node> = loose(target, Some(old), topology)
+        .filter(|n| n.name != old.name)
+        .collect();
+    let (fence, unfence) = shorter(fence(old), watch);
+    let caught_up = |within_ms| {
+        let with = old.name.clone();
+        let action = Action::AwaitCaughtUp { with, within_ms };
+        Step::new(&target.name, action, Undo::Nothing)
+    };
+    let mut steps = way.choose();
+    let near = std::iter::once((target, false)).chain(others.iter().map(|n| (*n, true)));
+    steps.extend(near.map(|(n, optional)| {
+        let near = Action::AwaitNear {
+            with: old.name.clone(),
+            bytes: near_bytes(old),
+            within_ms: NEAR_MS,
+            optional,
+        };
+        Step::new(&n.name, near, Undo::Nothing)
+    }));
+    steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
+    if !others.is_empty() {
+        let drain = Action::DrainOthers {
+            replicas: others.iter().map(|n| n.name.clone()).collect(),
+            within_ms: DRAIN_OTHERS_MS,
+        };
+        steps.push(Step::new(&old.name, drain, Undo::Nothing));
+    }
+    steps.push(caught_up(DRAIN_MS));
+    // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however long it takes and whoever dies.
+    steps.push(Step::new(
+        &old.name,
+        follow(target),
+        Undo::By(Action::Promote),
+    ));
+    steps.push(caught_up(VERIFY_MS));
+    steps.push(way.promote());
+    plan.stages.push(Stage {
+        title: format!(
+            "hand over from {} to {} through Sentinel",
+            old.name, target.name
+        ),
+        mode: Mode::Atomic,
+        steps,
+    });
+    let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
+    let unfence = Step::new(&old.name, unfence, Undo::Nothing);
+    plan.stages.extend(way.afterwards(Some(unfence), &moved));
+    Ok(())
+}
+
+/// The primary is dead. What Sentinel does about it by itself is its own affair; where it does nothing and could, it is told to.
+fn fail_over(
+    operation: &Promote,
+    target: &Node,
+    lost: &Lost<'_>,
+    topology: &Topology,
+    watch: &Watch,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let Some(new) = target.server() else {
+        return preflight::answers(target);
+    };
+    let mut refusals = Vec::new();
+    preflight::readiness(target, new, None, &mut refusals);
+    preflight::watched(target, new, &mut refusals);
+    failover::never_synced(target, new, &mut refusals);
+    let (through, warnings) = (through(operation), &mut plan.warnings);
+    preflight::drift(
+        &through,
+        target,
+        new,
+        new,
+        topology,
+        &mut refusals,
+        warnings,
+    );
+    plan.may_lose = failover::estimate(operation, target, new, lost, topology, &mut refusals);
+    let way = checks::fail_over(
+        operation,
+        target,
+        lost.node(),
+        topology,
+        watch,
+        &mut refusals,
+    );
+    let Some(way) = way.filter(|_| refusals.is_empty()) else {
+        return Err(refusals);
+    };
+    let others: Vec<&Node> = loose(target, lost.node(), topology).collect();
+    let mut steps = way.choose();
+    if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
+        let names = others.iter().map(|n| n.name.clone()).collect();
+        let check = Action::CheckMostAdvanced { others: names };
+        steps.push(Step::new(&target.name, check, Undo::Nothing));
+    }
+    steps.push(way.promote());
+    plan.stages.push(Stage {
+        title: format!("fail over to {} through Sentinel", target.name),
+        mode: Mode::Atomic,
+        steps,
+    });
+    plan.stages.extend(way.afterwards(None, &others));
+    Ok(())
+}
+
+/// The operation as the ordinary checks are to see it: that Sentinels watch is no reason against what goes through them.
+fn through(operation: &Promote) -> Promote {
+    let mut through = operation.clone();
+    through.accept.push(Accept::WithoutSentinel);
+    through
+}
+
+/// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a Sentinel publishes there, too, and with that its
+/// whole connection.
+fn shorter((fence, unfence): (Action, Action), watch: &Watch) -> (Action, Action) {
+    let Action::PauseWrites { ms } = fence else {
+        return (fence, unfence);
+    };
+    let most = watch.down_after_ms().map_or(ms, |down| down / 4 * 3);
+    let ms = ms.min(most).clamp(1, FENCE_MS);
+    (Action::PauseWrites { ms }, unfence)
+}

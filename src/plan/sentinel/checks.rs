@@ -1,0 +1,273 @@
+//! What stands against a change of roles through Sentinels, all of it at once, each with its way on. Pure.
+
+use super::{FIRST, Way};
+use crate::plan::{Promote, Refusal};
+use crate::topology::sentinel::{Sees, View, ViewState, Watch};
+use crate::topology::{Address, Node, Topology};
+
+type Refusals = Vec<Refusal>;
+
+/// The inventory has no such node.
+pub(super) fn unknown(operation: &Promote, topology: &Topology) -> Refusals {
+    let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
+    vec![Refusal::new(
+        format!("the inventory has no node `{}`", operation.node),
+        format!("its nodes are {}", known.join(", ")),
+    )]
+}
+
+/// The Sentinels, if any of them can be asked and all of them mean the same thing.
+pub(super) fn usable<'a>(
+    operation: &Promote,
+    topology: &Topology,
+    watch: Option<&'a Watch>,
+) -> Result<&'a Watch, Refusals> {
+    let counted = crate::topology::sentinel::watched(topology).unwrap_or(0);
+    let gone = format!(
+        "name them under `[sentinel]` in the inventory, with their password; only if they are gone for good: replctl promote {} --without-sentinel",
+        operation.node
+    );
+    let Some(watch) = watch else {
+        let what = format!(
+            "{} this deployment, and none of them says where it is: beside them a promotion is undone within a minute",
+            watching(counted)
+        );
+        return Err(vec![Refusal::new(what, gone)]);
+    };
+    if !watch.other_names.is_empty() {
+        let what = format!(
+            "Sentinels watch these nodes under several names: {}, {}",
+            watch.name,
+            watch.other_names.join(", ")
+        );
+        return Err(vec![Refusal::new(
+            what,
+            "say which is right with `name` under `[sentinel]` in the inventory, and end the other: SENTINEL REMOVE NAME, on each of its Sentinels",
+        )]);
+    }
+    if watch.up().next().is_none() {
+        let reasons: Vec<String> = watch.views.iter().filter_map(reason).collect();
+        let what = format!(
+            "{} this deployment, and none can be asked ({}): beside them a promotion is undone within a minute",
+            watching(counted),
+            reasons.join("; ")
+        );
+        return Err(vec![Refusal::new(what, gone)]);
+    }
+    Ok(watch)
+}
+
+fn watching(count: u64) -> String {
+    if count == 1 {
+        "1 Sentinel watches".to_owned()
+    } else {
+        format!("{count} Sentinels watch")
+    }
+}
+
+fn reason(view: &View) -> Option<String> {
+    match &view.state {
+        ViewState::Down(trouble) => Some(format!("{}: {}", view.address, trouble.detail)),
+        ViewState::Up(_) => None,
+    }
+}
+
+/// Those that are there and cannot be asked.
+pub(super) fn silent(watch: &Watch) -> Vec<String> {
+    let reasons = watch.views.iter().filter_map(reason);
+    reasons
+        .map(|why| format!("a Sentinel cannot be asked and is left to the others: {why}"))
+        .collect()
+}
+
+/// The node is the primary: do they know?
+pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
+    let other = watch.up().find(|(_, sees)| {
+        let primary = sees.primary.as_ref();
+        primary.is_some_and(|at| !target.answers_to(at))
+    });
+    let Some((at, sees)) = other else {
+        return Ok(());
+    };
+    let primary = told(sees);
+    Err(vec![Refusal::new(
+        format!(
+            "`{}` is a primary, and the Sentinel {at} says that {primary} is: it will make `{}` its replica, and drop what only it has",
+            target.name, target.name
+        ),
+        "look at both, now and in a minute: replctl status",
+    )])
+}
+
+/// A promotion that could not put the priority back leaves it so.
+pub(super) fn left_first(target: &Node) -> Option<String> {
+    let set = target.server()?.config.get("replica-priority")?;
+    (set.parse() == Ok(FIRST)).then(|| {
+        let (name, at) = (&target.name, &target.address);
+        format!("`{name}` has replica-priority {FIRST}, so that Sentinel takes it before all others; if that is not meant: redis-cli -h {} -p {} CONFIG SET replica-priority 100", at.host, at.port)
+    })
+}
+
+fn told(sees: &Sees) -> String {
+    let primary = sees.primary.as_ref();
+    primary.map_or_else(|| "nobody".to_owned(), Address::to_string)
+}
+
+/// All that stands against a hand-over.
+pub(super) fn hand_over<'a>(
+    operation: &Promote,
+    target: &'a Node,
+    old: &Node,
+    topology: &Topology,
+    watch: &'a Watch,
+    refusals: &mut Refusals,
+) -> Option<Way<'a>> {
+    for (at, sees) in watch.up() {
+        if sees.primary.as_ref().is_none_or(|p| !old.answers_to(p)) {
+            refusals.push(Refusal::new(
+                format!(
+                    "the Sentinel {at} says that {} is the primary, and `{}` is",
+                    told(sees),
+                    old.name
+                ),
+                "wait until they agree: replctl status",
+            ));
+        } else if sees.says("failover_in_progress") {
+            refusals.push(Refusal::new(
+                format!("the Sentinel {at} is in the middle of a failover"),
+                "wait until it is done: replctl status",
+            ));
+        } else if !sees.is_quiet() {
+            refusals.push(Refusal::new(
+                format!(
+                    "the Sentinel {at} says of the primary `{}`: {}",
+                    old.name,
+                    sees.worries()
+                ),
+                "mend that first, or the Sentinels act by themselves meanwhile",
+            ));
+        }
+        if let Some(why) = &sees.no_quorum {
+            refusals.push(Refusal::new(
+                format!("the Sentinels could not agree on a failover: {at} says {why}"),
+                format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
+            ));
+        }
+    }
+    let at = watch.up().next()?.0.clone();
+    let replica = known(target, topology, watch, refusals);
+    way(target, watch, at, replica)
+}
+
+/// All that stands against telling Sentinel to replace a dead primary.
+pub(super) fn fail_over<'a>(
+    operation: &Promote,
+    target: &'a Node,
+    old: Option<&Node>,
+    topology: &Topology,
+    watch: &'a Watch,
+    refusals: &mut Refusals,
+) -> Option<Way<'a>> {
+    let lost = old.map_or_else(|| "the primary".to_owned(), |o| format!("`{}`", o.name));
+    if let Some((at, _)) = watch.up().find(|(_, s)| s.says("failover_in_progress")) {
+        refusals.push(Refusal::new(
+            format!("{lost} is lost, and the Sentinel {at} is failing over by itself just now"),
+            "look whom it has chosen: replctl status",
+        ));
+    } else if let Some((at, sees)) = watch.up().find(|(_, s)| s.is_quiet()) {
+        refusals.push(Refusal::new(
+            format!("the Sentinel {at} still hears from {} as the primary: {lost} is alive and only replctl cannot reach it, or it died less than {} s ago", told(sees), sees.down_after_ms.div_ceil(1000)),
+            "the Sentinels replace a dead primary by themselves; look again: replctl status",
+        ));
+    }
+    let able = watch.up().find(|(_, sees)| sees.no_quorum.is_none());
+    let Some((at, _)) = able else {
+        for (at, sees) in watch.up() {
+            let why = sees.no_quorum.as_deref().unwrap_or_default();
+            refusals.push(Refusal::new(
+                format!("{lost} is lost, and the Sentinels cannot replace it: {at} says {why}"),
+                format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
+            ));
+        }
+        return None;
+    };
+    let replica = known(target, topology, watch, refusals);
+    way(target, watch, at.clone(), replica)
+}
+
+fn way<'a>(
+    target: &'a Node,
+    watch: &'a Watch,
+    at: Address,
+    replica: Option<Address>,
+) -> Option<Way<'a>> {
+    let server = target.server()?;
+    let set = server.config.get("replica-priority");
+    let priority = set
+        .and_then(|v| v.parse().ok())
+        .or(server.replication.priority);
+    Some(Way {
+        target,
+        watch,
+        at,
+        replica: replica?,
+        priority: priority.unwrap_or(100),
+    })
+}
+
+/// The target as all Sentinels know it, if they can be made to choose it.
+fn known(
+    target: &Node,
+    topology: &Topology,
+    watch: &Watch,
+    refusals: &mut Refusals,
+) -> Option<Address> {
+    let mut address: Option<Address> = None;
+    for (at, sees) in watch.up() {
+        match sees.replica(target) {
+            Some(known) if known.is_gone() => refusals.push(Refusal::new(
+                format!("the Sentinel {at} cannot reach `{}`, so it would not choose it: {}", target.name, known.flags.join(", ")),
+                format!("see from that Sentinel's host whether {} can be reached", known.address),
+            )),
+            Some(known) if address.as_ref().is_some_and(|a| *a != known.address) => {
+                refusals.push(Refusal::new(
+                    format!("the Sentinels know `{}` by different addresses: {} is one", target.name, known.address),
+                    "set replica-announce-ip on it",
+                ));
+            }
+            Some(known) => address = Some(known.address.clone()),
+            None => refusals.push(Refusal::new(
+                format!("the Sentinel {at} does not know `{}` as a replica", target.name),
+                "it learns of the replicas of the primary within 10 s, not of replicas of replicas, and of names only with `resolve-hostnames yes`",
+            )),
+        }
+        for rival in sees
+            .replicas
+            .iter()
+            .filter(|r| !target.answers_to(&r.address))
+        {
+            if rival.priority == FIRST && !rival.is_gone() {
+                refusals.push(rivalry(target, topology, rival.address.clone()));
+            }
+        }
+    }
+    refusals.dedup();
+    address
+}
+
+/// Another replica stands first already.
+fn rivalry(target: &Node, topology: &Topology, rival: Address) -> Refusal {
+    let name = topology
+        .at(&rival)
+        .map_or_else(|| rival.to_string(), |n| n.name.to_string());
+    Refusal::new(
+        format!(
+            "`{name}` has replica-priority {FIRST}: Sentinel might choose it instead of `{}`",
+            target.name
+        ),
+        format!(
+            "raise it first: redis-cli -h {} -p {} CONFIG SET replica-priority 100",
+            rival.host, rival.port
+        ),
+    )
+}

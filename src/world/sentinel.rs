@@ -1,0 +1,240 @@
+//! The Sentinels that watch the deployment: found through the nodes they watch, asked what they see. It decides nothing.
+
+mod act;
+mod hello;
+mod reply;
+
+use super::World;
+use super::bounded::Stream;
+use super::deployment::{Way, host_of};
+use super::observe::Reach;
+use super::resp::{Conn, REPLY, tcp};
+use super::trouble::trouble;
+use crate::inventory::NodeSpec;
+use crate::inventory::address::is_loopback;
+use crate::topology::sentinel::{Hello, Sees, View, ViewState, Watch, watched};
+use crate::topology::{Address, Topology, Trouble, TroubleKind};
+use futures::future::join_all;
+use redis::{Value, cmd};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the whole way to a Sentinel may take, SSH with all its steps included.
+const LOOK: Duration = Duration::from_secs(8);
+/// How many nodes are listened on side by side: each Sentinel says hello through every node it watches.
+const EARS: usize = 2;
+/// How many hosts are tried as a way to a Sentinel.
+const GATES: usize = 3;
+/// More Sentinels than this are not asked.
+const MOST: usize = 64;
+
+impl World {
+    /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the inventory names none. It listens for up to
+    /// 2.6 s, so it is for those who need it.
+    pub async fn sentinels(&self, topology: &Topology) -> Option<Watch> {
+        let counted = watched(topology);
+        if counted.is_none() && self.inventory.sentinels().is_empty() {
+            return None;
+        }
+        let heard = match counted {
+            Some(counted) => self.hellos(topology, counted).await,
+            None => Vec::new(),
+        };
+        let wished = self.inventory.sentinel.as_ref().map(|s| s.name.clone());
+        let mut names: Vec<String> = Vec::new();
+        for hello in &heard {
+            if !names.contains(&hello.name) {
+                names.push(hello.name.clone());
+            }
+        }
+        let name = match wished {
+            Some(name) if names.is_empty() || names.contains(&name) => name,
+            Some(_) | None => names.first()?.clone(),
+        };
+        let own = self.inventory.sentinels().iter().map(|s| s.address.clone());
+        let told = heard.iter().filter(|h| h.name == name);
+        let known: BTreeSet<Address> = own.chain(told.map(|h| h.address.clone())).collect();
+        let mut views = self.views(&name, known.clone()).await;
+        // Those that say nothing on the nodes are known to the others.
+        let peers = views.iter().filter_map(View::sees).flat_map(|s| &s.peers);
+        let more: BTreeSet<Address> = peers
+            .map(|p| p.address.clone())
+            .filter(|a| !known.contains(a))
+            .take(MOST)
+            .collect();
+        views.extend(self.views(&name, more).await);
+        Some(Watch {
+            other_names: names.into_iter().filter(|n| *n != name).collect(),
+            name,
+            counted: counted.unwrap_or(0),
+            views: each_once(views),
+        })
+    }
+
+    async fn hellos(&self, topology: &Topology, counted: u64) -> Vec<Hello> {
+        let way = self.way();
+        let ears = topology
+            .nodes
+            .iter()
+            .filter(|n| n.server().is_some_and(|s| s.sentinels.unwrap_or(0) > 0))
+            .filter_map(|n| self.inventory.get(&n.name))
+            .take(EARS);
+        let heard = join_all(ears.map(|spec| async {
+            let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
+            let heard = hello::listen(stream, self.password.as_ref(), counted).await;
+            heard.ok()
+        }))
+        .await;
+        let mut all: BTreeMap<String, Hello> = BTreeMap::new();
+        for (id, hello) in heard.into_iter().flatten().flatten() {
+            let newer = all
+                .get(&id)
+                .is_none_or(|known| known.config_epoch <= hello.config_epoch);
+            if newer {
+                all.insert(id, hello);
+            }
+        }
+        all.into_values().collect()
+    }
+
+    async fn views(&self, name: &str, addresses: BTreeSet<Address>) -> Vec<View> {
+        join_all(addresses.into_iter().map(|address| async move {
+            let state = match self.view(name, &address).await {
+                Ok(sees) => ViewState::Up(Box::new(sees)),
+                Err(trouble) => ViewState::Down(trouble),
+            };
+            View { address, state }
+        }))
+        .await
+    }
+
+    /// What one Sentinel says.
+    async fn view(&self, name: &str, address: &Address) -> Result<Sees, Trouble> {
+        look(&self.sentinel(address).await?, name).await
+    }
+
+    /// A connection to a Sentinel, direct or through a host.
+    pub(super) async fn sentinel(&self, address: &Address) -> Result<Conn, Trouble> {
+        let stream = timeout(LOOK, self.way_to(address))
+            .await
+            .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
+        Conn::open(stream, self.sentinel_password.as_ref()).await
+    }
+
+    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+        let own = self.inventory.sentinels();
+        if let Some(spec) = own.iter().find(|s| s.address == *address) {
+            return self.way().open(spec).await;
+        }
+        // A Sentinel that gives its address as loopback means its own host's.
+        let elsewhere = |n: &NodeSpec| n.ssh.host.as_deref().is_some_and(|h| !is_loopback(h));
+        let foreign = is_loopback(&address.host) && self.inventory.nodes.iter().any(elsewhere);
+        let direct = if foreign {
+            Err(trouble(
+                TroubleKind::NoRoute,
+                "it is on another machine's loopback",
+            ))
+        } else {
+            tcp(address)
+                .await
+                .map(|s| -> Box<dyn Stream> { Box::new(s) })
+        };
+        let Err(direct) = direct else {
+            return direct;
+        };
+        let far = matches!(
+            direct.kind,
+            TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
+        );
+        // The hosts of the nodes reach it, since it reaches them; its own first.
+        let (mut gates, others): (Vec<&NodeSpec>, Vec<&NodeSpec>) =
+            self.inventory.nodes.iter().partition(|n| {
+                n.address.host == address.host || n.announced().host == address.host
+            });
+        gates.extend(others);
+        for gate in gates.into_iter().take(if far { GATES } else { 0 }) {
+            if let Ok(host) = host_of(&self.ssh, gate).await
+                && let Ok(stream) = host.tunnel(&address.host, address.port).await
+            {
+                return Ok(Box::new(stream));
+            }
+        }
+        Err(direct)
+    }
+
+    fn way(&self) -> Way {
+        Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        }
+    }
+}
+
+/// One Sentinel may be known by two addresses: the first that answers counts.
+fn each_once(views: Vec<View>) -> Vec<View> {
+    let mut ids = BTreeSet::new();
+    let new = |view: &View| match view.sees().and_then(|s| s.run_id.clone()) {
+        Some(id) => ids.insert(id),
+        None => true,
+    };
+    let mut new = new;
+    views.into_iter().filter(|v| new(v)).collect()
+}
+
+/// Everything a Sentinel says of one deployment, in one round trip.
+async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
+    let mut questions = redis::pipe();
+    for question in [
+        "MASTER",
+        "GET-MASTER-ADDR-BY-NAME",
+        "REPLICAS",
+        "SENTINELS",
+        "CKQUORUM",
+    ] {
+        questions.cmd("SENTINEL").arg(question).arg(name);
+    }
+    questions.cmd("SENTINEL").arg("MYID");
+    let replies = conn.exchange(&questions, REPLY).await?;
+    let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
+    if let Value::ServerError(error) = reply(0) {
+        return Err(super::trouble::from_redis(&error.clone().into()));
+    }
+    let mut sees = reply::primary(reply(0)).ok_or_else(|| {
+        trouble(
+            TroubleKind::NotRedis,
+            format!("it does not watch anything called `{name}`, or is no Sentinel"),
+        )
+    })?;
+    sees.primary = reply::told(reply(1)).or(sees.primary);
+    sees.replicas = reply::replicas(reply(2));
+    sees.peers = reply::peers(reply(3));
+    sees.no_quorum = reply::no_quorum(reply(4));
+    sees.run_id = reply::my_id(reply(5));
+    Ok(sees)
+}
+
+/// The primary as a Sentinel tells clients, and whether it is at rest: one round trip, for waiting.
+async fn glance(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
+    let mut questions = redis::pipe();
+    questions.cmd("SENTINEL").arg("MASTER").arg(name);
+    questions
+        .cmd("SENTINEL")
+        .arg("GET-MASTER-ADDR-BY-NAME")
+        .arg(name);
+    questions.cmd("SENTINEL").arg("REPLICAS").arg(name);
+    let replies = conn.exchange(&questions, REPLY).await?;
+    let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
+    let mut sees = reply::primary(reply(0))
+        .ok_or_else(|| trouble(TroubleKind::NotRedis, "its answer cannot be read"))?;
+    sees.primary = reply::told(reply(1)).or(sees.primary);
+    sees.replicas = reply::replicas(reply(2));
+    Ok(sees)
+}
+
+/// `SENTINEL FAILOVER`.
+fn fail_over(name: &str) -> redis::Cmd {
+    let mut command = cmd("SENTINEL");
+    command.arg("FAILOVER").arg(name);
+    command
+}
