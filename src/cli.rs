@@ -65,7 +65,7 @@ pub enum Command {
     ///
     /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles;
     /// if that cannot be proved, all is put back. Where the primary is lost, it is stopped first if its host answers, NODE is refused if another replica
-    /// has more, and what may be lost is said before anything is done. Ends with the proof: offsets, how long writes stood still, how each node re-attached.
+    /// has more, and what may be lost is said before anything is done. Where Sentinels watch, it goes through them and never beside them. Ends with the proof: offsets, how long writes stood still, how each node re-attached.
     #[command(after_help = example_help("promote"))]
     Promote(Promote),
     /// Go on with an operation that stopped half-way

@@ -132,6 +132,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "replctl promote slave1 --allow-data-loss",
                 "the primary is lost, and another replica has more data or cannot be asked",
             ),
+            (
+                "replctl promote slave1 --without-sentinel",
+                "Sentinels are still counted on the nodes, and are gone for good",
+            ),
         ],
         "resume" => &[("replctl resume", "go on with what is unfinished")],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],

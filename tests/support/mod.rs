@@ -23,6 +23,7 @@ pub mod ports;
 pub mod process;
 pub mod program;
 pub mod redis;
+pub mod sentinel;
 pub mod server;
 pub mod sshd;
 pub mod tally;

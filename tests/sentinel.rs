@@ -1,0 +1,434 @@
+//! Promotions where real Sentinels watch: through them, nothing lost, and nothing undone afterwards.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use support::inventory::{InventoryText, NodeText};
+use support::program::Replctl;
+use support::sentinel::{LocalSentinel, NAME, three};
+use support::server::{Family, LocalServer, families};
+use support::writer::{Load, Writer};
+use support::{await_that, figure};
+use tempfile::TempDir;
+
+const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
+const DIRECTIVES: [&str; 1] = ["repl-backlog-size 64mb"];
+
+/// A primary with two replicas, and three Sentinels that watch them.
+struct Watched {
+    servers: Vec<LocalServer>,
+    sentinels: Vec<LocalSentinel>,
+    raw: String,
+    folder: TempDir,
+}
+
+impl Watched {
+    fn start(family: &Family, down_after_ms: u32, password: Option<&'static str>) -> Self {
+        let servers: Vec<LocalServer> = NAMES.iter().map(|_| family.start(&DIRECTIVES)).collect();
+        for replica in &servers[1..] {
+            replica.follow(&servers[0]);
+        }
+        let sentinels = three(family, servers[0].port, down_after_ms, password);
+        Self {
+            servers,
+            sentinels,
+            raw: String::new(),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    fn inventory(&self) -> PathBuf {
+        let mut text = InventoryText::new("orders").without_sudo().raw(&self.raw);
+        for (name, server) in NAMES.iter().zip(&self.servers) {
+            // Nothing listens on port 1: these nodes have no SSH.
+            let node = NodeText::new(name, "127.0.0.1")
+                .port(server.port)
+                .ssh_port(1);
+            text = text.node(if *name == NAMES[0] {
+                node
+            } else {
+                node.replicaof(NAMES[0])
+            });
+        }
+        text.write(self.folder.path())
+    }
+
+    fn operator(&self) -> Replctl<'static> {
+        Replctl::new().inventory(&self.inventory())
+    }
+
+    fn ports(&self) -> Vec<u16> {
+        self.servers.iter().map(|s| s.port).collect()
+    }
+
+    fn info(&self, i: usize, field: &str) -> String {
+        let info = self.servers[i].client().info("replication");
+        info.get(field).cloned().unwrap_or_default()
+    }
+
+    /// One primary by its own word, by the others', and by every Sentinel's.
+    fn assert_primary(&self, i: usize) {
+        assert_eq!(
+            self.info(i, "role"),
+            "master",
+            "{} is not the primary",
+            NAMES[i]
+        );
+        let port = self.servers[i].port.to_string();
+        for other in (0..3).filter(|o| *o != i) {
+            assert_eq!(self.info(other, "role"), "slave", "{}", NAMES[other]);
+            assert_eq!(self.info(other, "master_port"), port, "{}", NAMES[other]);
+            await_that("the links", Duration::from_secs(10), || {
+                self.info(other, "master_link_status") == "up"
+            });
+        }
+        for sentinel in &self.sentinels {
+            assert_eq!(
+                (sentinel.field("port"), sentinel.field("flags")),
+                (port.clone(), "master".to_owned())
+            );
+        }
+        for server in &self.servers {
+            assert_eq!(server.client().config("replica-priority"), "100");
+        }
+    }
+
+    /// Sentinels look at replicas every ten seconds; a test of many promotions has not the time.
+    fn hurry(&self) {
+        for sentinel in &self.sentinels {
+            let said = sentinel.ask(&["SENTINEL", "DEBUG", "info-period", "400"]);
+            assert!(!said.failed(), "{said:?}");
+        }
+    }
+
+    /// Full resyncs that were served, all together.
+    fn full_resyncs(&self) -> u64 {
+        let served = |s: &LocalServer| {
+            s.client().info("stats")["sync_full"]
+                .parse::<u64>()
+                .unwrap()
+        };
+        self.servers.iter().map(served).sum()
+    }
+}
+
+/// As many promotions as fit, and then nothing happens by itself for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
+fn promotions_of(family: &Family) {
+    let watched = Watched::start(family, 5_000, None);
+    let operator = watched.operator();
+    let writer = Writer::start(Load {
+        per_second: Some(1_000),
+        ..Load::plain(&watched.ports())
+    });
+    let mut windows = Vec::new();
+    for n in 0..4 {
+        writer.await_more(500, Duration::from_secs(20));
+        let target = (n + 1) % 3;
+        let ran = operator
+            .run_within(
+                Duration::from_mins(2),
+                &["promote", NAMES[target], "--yes", "--json"],
+            )
+            .ok();
+        let json: serde_json::Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
+        windows.push(
+            json["writes_stopped_ms"]
+                .as_f64()
+                .unwrap_or_else(|| panic!("{ran}")),
+        );
+        assert!(
+            json["new_offset"].as_u64() >= json["old_offset"].as_u64(),
+            "{ran}"
+        );
+        watched.assert_primary(target);
+    }
+    let quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_secs(35) {
+        assert_eq!(
+            watched.info(1, "role"),
+            "master",
+            "undone after {:?}",
+            quiet.elapsed()
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    watched.assert_primary(1);
+    operator
+        .run(&["status", "--no-ssh"])
+        .ok()
+        .says("3 Sentinels watch");
+    operator
+        .run(&["promote", "slave1", "--yes"])
+        .ok()
+        .says("Nothing to do");
+    let tally = writer.stop();
+    tally.nothing_lost(watched.servers[1].address());
+    assert_eq!(watched.full_resyncs(), 2, "a promotion cost a full resync");
+    windows.sort_by(f64::total_cmp);
+    figure(&format!(
+        "{}: 4 promotions through Sentinel, {} acknowledged writes, 0 lost; writes stopped {:.0} to {:.0} ms; quiet for 35 s",
+        family.name,
+        tally.acknowledged(),
+        windows[0],
+        windows[3]
+    ));
+}
+
+#[test]
+fn promotions_through_sentinel_lose_nothing_and_stay() {
+    std::thread::scope(|s| {
+        for family in families() {
+            s.spawn(|| promotions_of(family));
+        }
+    });
+}
+
+#[test]
+fn killed_at_every_journal_line_and_resumed() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let watched = Watched::start(family, 10_000, None);
+    watched.hurry();
+    let operator = watched.operator();
+    let writer = Writer::start(Load {
+        per_second: Some(300),
+        ..Load::plain(&watched.ports())
+    });
+    let (mut target, mut deaths) = (0, 0);
+    for line in 1.. {
+        target = (target + 1) % 3;
+        let mut command = operator.command(&["promote", NAMES[target], "--yes"]);
+        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+        let ran = support::process::run(&mut command, Duration::from_mins(1));
+        if ran.code == Some(0) {
+            break;
+        }
+        assert_eq!(
+            ran.code, None,
+            "it was not killed but failed at line {line}: {ran}"
+        );
+        deaths += 1;
+        operator
+            .run_within(Duration::from_mins(1), &["resume", "--yes"])
+            .ok();
+        watched.assert_primary(target);
+    }
+    assert!(deaths > 30, "only {deaths} lines");
+    let tally = writer.stop();
+    tally.nothing_lost(watched.servers[target].address());
+    figure(&format!(
+        "promote through Sentinel: killed at each of {deaths} journal lines and resumed, {} acknowledged writes, 0 lost",
+        tally.acknowledged()
+    ));
+}
+
+#[test]
+fn killed_and_rolled_back_keeps_the_old_primary_and_the_priority() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let watched = Watched::start(family, 10_000, None);
+    watched.hurry();
+    let operator = watched.operator();
+    let writer = Writer::start(Load {
+        per_second: Some(300),
+        ..Load::plain(&watched.ports())
+    });
+    let mut back = 0;
+    let mut primary = 0;
+    for line in 1..40 {
+        let mut command = operator.command(&["promote", "slave1", "--yes"]);
+        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+        support::process::run(&mut command, Duration::from_mins(1));
+        let ran = operator.run(&["rollback", "--yes"]);
+        if ran.code == Some(0) {
+            back += 1;
+            watched.assert_primary(0);
+        } else {
+            ran.code(3).says("replctl resume");
+            operator
+                .run_within(Duration::from_mins(1), &["resume", "--yes"])
+                .ok();
+            primary = 1;
+            watched.assert_primary(1);
+            break;
+        }
+    }
+    assert!(back > 10 && primary == 1, "only {back} rollbacks");
+    writer.stop().nothing_lost(watched.servers[1].address());
+}
+
+#[test]
+fn sentinels_with_a_password_of_their_own() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let mut watched = Watched::start(family, 5_000, Some("s3ntinel"));
+    watched.hurry();
+    watched
+        .operator()
+        .run(&["promote", "slave2", "--yes"])
+        .code(3)
+        .says("it wants a password")
+        .says("[sentinel]");
+    assert_eq!(watched.info(0, "role"), "master");
+    watched.raw = "[sentinel]\npassword = { env = \"OF_SENTINEL\" }\n".to_owned();
+    let operator = watched.operator().env("OF_SENTINEL", "s3ntinel");
+    let ran = operator
+        .run_within(
+            Duration::from_mins(1),
+            &["promote", "slave2", "--yes", "--verbose"],
+        )
+        .ok();
+    assert!(
+        !ran.stdout.contains("s3ntinel") && !ran.stderr.contains("s3ntinel"),
+        "{ran}"
+    );
+    watched.assert_primary(2);
+}
+
+#[test]
+fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let watched = Watched::start(family, 5_000, None);
+    watched.hurry();
+    let operator = watched.operator();
+    for i in [1, 2] {
+        watched.servers[i]
+            .client()
+            .command(&["CONFIG", "SET", "replica-priority", "0"]);
+    }
+    operator
+        .run(&["promote", "slave1", "--yes"])
+        .code(3)
+        .says("priority 0");
+    watched.servers[1]
+        .client()
+        .command(&["CONFIG", "SET", "replica-priority", "100"]);
+    watched.servers[2]
+        .client()
+        .command(&["CONFIG", "SET", "replica-priority", "1"]);
+    await_that("the Sentinels to see it", Duration::from_secs(15), || {
+        let ran = operator.run(&["promote", "slave1", "--yes", "--dry-run"]);
+        ran.code == Some(3) && ran.stderr.contains("`slave2` has replica-priority 1")
+    });
+    assert_eq!(watched.info(0, "role"), "master");
+    watched.servers[2]
+        .client()
+        .command(&["CONFIG", "SET", "replica-priority", "100"]);
+    await_that("the Sentinels to see it", Duration::from_secs(15), || {
+        operator.run(&["promote", "slave1", "--dry-run"]).code == Some(0)
+    });
+    // Two of three dead: no failover could be agreed on, and beside the third nothing is done either.
+    watched.sentinels[1].kill9();
+    watched.sentinels[2].kill9();
+    await_that("the third to notice", Duration::from_secs(20), || {
+        watched.sentinels[0]
+            .ask(&["SENTINEL", "CKQUORUM", NAME])
+            .failed()
+    });
+    operator
+        .run(&["promote", "slave1", "--yes"])
+        .code(3)
+        .says("NOQUORUM")
+        .says("--without-sentinel");
+    watched.servers[0].kill9();
+    await_that(
+        "the third to see the death",
+        Duration::from_secs(20),
+        || watched.sentinels[0].field("flags").contains("s_down"),
+    );
+    operator
+        .run(&["promote", "slave1", "--yes"])
+        .code(3)
+        .says("the Sentinels cannot replace it")
+        .says("NOQUORUM");
+    watched.sentinels[0].kill9();
+    operator
+        .run(&[
+            "promote",
+            "slave1",
+            "--yes",
+            "--without-sentinel",
+            "--accept-split-brain",
+        ])
+        .ok()
+        .says("Clients must now write to");
+    assert_eq!(watched.info(1, "role"), "master");
+}
+
+#[test]
+fn a_dead_primary_is_replaced_by_sentinel_itself() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let watched = Watched::start(family, 4_000, None);
+    watched.hurry();
+    let operator = watched.operator();
+    watched.servers[0].kill9();
+    await_that("Sentinel's own failover", Duration::from_secs(40), || {
+        watched.sentinels.iter().all(|s| {
+            s.field("flags") == "master" && s.field("port") != watched.servers[0].port.to_string()
+        })
+    });
+    let chosen = (1..3)
+        .find(|i| watched.info(*i, "role") == "master")
+        .unwrap();
+    operator
+        .run(&["status", "--no-ssh"])
+        .code(4)
+        .says("`master`")
+        .says(NAMES[chosen]);
+    let other = 3 - chosen;
+    let ran = operator
+        .run_within(Duration::from_mins(1), &["promote", NAMES[other], "--yes"])
+        .ok();
+    assert!(ran.stdout.contains("is the primary"), "{ran}");
+    assert_eq!(watched.info(other, "role"), "master");
+    assert_eq!(watched.info(chosen, "role"), "slave");
+}
+
+#[test]
+fn a_dead_primary_is_replaced_by_the_node_that_was_asked_for() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let watched = Watched::start(family, 20_000, None);
+    watched.hurry();
+    let operator = watched.operator();
+    watched.servers[0].pause();
+    // Frozen, it has not hung up: the Sentinels do not doubt it yet, and replctl believes them.
+    operator
+        .run(&["promote", "slave2", "--yes"])
+        .code(3)
+        .says("still hears from")
+        .says("less than 20 s ago");
+    watched.servers[0].kill9();
+    await_that("the Sentinels to lose it", Duration::from_secs(10), || {
+        watched
+            .sentinels
+            .iter()
+            .all(|s| s.field("flags") != "master")
+    });
+    operator
+        .run_within(Duration::from_mins(1), &["promote", "slave2", "--yes"])
+        .ok()
+        .says("through Sentinel")
+        .says("may be lost");
+    assert_eq!(watched.info(2, "role"), "master");
+    assert_eq!(
+        watched.info(1, "master_port"),
+        watched.servers[2].port.to_string()
+    );
+    assert_eq!(
+        watched.servers[2].client().config("replica-priority"),
+        "100"
+    );
+}
