@@ -123,7 +123,7 @@ fn member(
             ..node.clone()
         });
     }
-    let (host, own_port) = host_and_port(text).map_err(|why| why.to_string())?;
+    let (host, own_port) = host_and_port(text).map_err(str::to_owned)?;
     Ok(NodeSpec {
         name: NodeName(format!("sentinel@{host}")),
         address: Address::new(host, own_port.unwrap_or(port)),

@@ -241,7 +241,6 @@ impl Inner {
                 }
                 self.sims[i].of = None;
             }
-            Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {}
             Action::Sentinel(SentinelAction::AwaitAgreed { primary, .. }) => {
                 for sim in &mut self.sims {
                     if sim.up && sim.of.is_some() && sim.of == self.first {
@@ -267,7 +266,8 @@ impl Inner {
             Action::FenceFile { address } => self.sims[i].persisted_of = Some(address.clone()),
             Action::AwaitQuiet { .. }
             | Action::RememberDebt { .. }
-            | Action::SetDirective { .. } => {}
+            | Action::SetDirective { .. }
+            | Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {}
             other => return Err(Failure::none(format!("not simulated: {other}"))),
         }
         Ok(Seen::default())

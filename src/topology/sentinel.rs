@@ -243,6 +243,7 @@ impl Watch {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
     use super::*;
 
     const GOOD: &str = "192.168.0.130,26379,6c3d9ea2b9c1a1a1c31b0f0a7f0b8f6f8c5b1a00,3,mymaster,192.168.0.120,6379,2";

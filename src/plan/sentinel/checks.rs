@@ -247,7 +247,7 @@ fn known(
             .filter(|r| !target.answers_to(&r.address))
         {
             if rival.priority == FIRST && !rival.is_gone() {
-                refusals.push(rivalry(target, topology, rival.address.clone()));
+                refusals.push(rivalry(target, topology, &rival.address));
             }
         }
     }
@@ -256,9 +256,9 @@ fn known(
 }
 
 /// Another replica stands first already.
-fn rivalry(target: &Node, topology: &Topology, rival: Address) -> Refusal {
+fn rivalry(target: &Node, topology: &Topology, rival: &Address) -> Refusal {
     let name = topology
-        .at(&rival)
+        .at(rival)
         .map_or_else(|| rival.to_string(), |n| n.name.to_string());
     Refusal::new(
         format!(

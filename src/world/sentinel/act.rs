@@ -66,10 +66,10 @@ impl World {
                     _ if sees.is_quiet() => Ok(()),
                     _ => Err(format!("it says {}", sees.worries())),
                 };
-                let agreed = self.await_all(sentinels, name, *within_ms, &agrees).await;
+                let waited = self.await_all(sentinels, name, *within_ms, &agrees).await;
                 // Sentinel has cut off the clients of every node it told a new role, us among them.
                 self.connections.forget();
-                agreed?;
+                waited?;
                 Ok(seen(format!(
                     "all {} Sentinels say that {primary} is the primary",
                     sentinels.len()
