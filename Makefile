@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test server build generated lint check bench-server server-suite
+.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote server-suite
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,12 +22,16 @@ demo-down: ## Remove them
 test: ## Every test
 	@scripts/need test
 	$(MAKE) --no-print-directory server
+	@scripts/servers || echo "WARNING: not every server family can be had here" >&2
 	@rm -f "$(NOT_RUN)"
 	@$(CARGO) test --no-fail-fast -- --test-threads=$(TEST_THREADS); code=$$?; \
 	if [ -s "$(NOT_RUN)" ]; then echo; echo "WARNING: this was not tested:"; sort -u "$(NOT_RUN)"; fi; exit $$code
 
 server: ## Build the server that replctl embeds (static Redis, into payload/)
 	server/build.sh
+
+servers: ## Fetch Redis 6.0, 6.2, 8.0 and Valkey 8.1, to test and measure against
+	scripts/servers
 
 build: server ## Build replctl with that server inside
 	$(CARGO) build --release
@@ -43,6 +47,9 @@ check: lint test ## lint and test
 
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh
+
+bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family
+	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
 
 server-suite: server ## Run a part of the server's own test suite against the embedded server
 	server/suite.sh

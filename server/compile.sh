@@ -74,6 +74,7 @@ fetch_foreign_musl() {
 
 # Writes $1/cc: the compiler of $2 with musl's headers and libraries, linking static files that load at a random address (musl's own wrapper cannot).
 # -rdynamic, which the server's Makefile adds for modules, must not reach the linker: it leaves relocations that only a dynamic linker could apply.
+# The option stays in the specs, with nothing behind it: a compiler from 13 on refuses one that its specs do not name.
 make_compiler() {
     local dir=$1 arch=$2 gcc specs prefix='' headers
     if [ "$arch" = "$machine" ]; then
@@ -91,7 +92,7 @@ make_compiler() {
     [ -d "$3" ] && [ -d "$headers/linux" ] || fail "cannot build for $arch: the kernel's headers ($3) are missing" \
         "$([ "$arch" = "$machine" ] && packages_for || foreign_headers_for "$arch")"
     sed -e "s#\([ :]\|-L\)/usr/\(lib\|include\)/$arch-linux-musl#\1$prefix/usr/\2/$arch-linux-musl#g" -e 's#Scrt1\.o#rcrt1.o#' \
-        -e 's#^-dynamic-linker [^ ]* #-pie --no-dynamic-linker -z text #' -e 's#%{rdynamic:-export-dynamic}##' "$specs" >"$dir/specs"
+        -e 's#^-dynamic-linker [^ ]* #-pie --no-dynamic-linker -z text #' -e 's#%{rdynamic:-export-dynamic}#%{rdynamic:}#' "$specs" >"$dir/specs"
     printf '#!/bin/sh\nexec %s "$@" -specs %s\n' "$gcc" "$dir/specs" >"$dir/cc"
     chmod 755 "$dir/cc"
     # Only the kernel's headers: with -I /usr/include those of the host's libc would win over musl's.

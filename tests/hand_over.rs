@@ -5,97 +5,12 @@
 
 mod support;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use support::inventory::{InventoryText, NodeText};
 use support::program::Replctl;
-use support::server::{Family, LocalServer, families};
+use support::server::{Family, families};
+use support::trio::{BACKLOG, NAMES, Trio};
 use support::writer::{Load, Style, Writer};
 use support::{await_that, figure};
-use tempfile::TempDir;
-
-const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
-/// Enough for the replicas to stay partial while the test machine is busy with other things.
-const BACKLOG: &str = "repl-backlog-size 64mb";
-
-/// A primary with two replicas on loopback, without any SSH.
-struct Deployment {
-    servers: Vec<LocalServer>,
-    folder: TempDir,
-}
-
-impl Deployment {
-    fn start(family: &Family, directives: &[&str]) -> Self {
-        let servers: Vec<LocalServer> = NAMES.iter().map(|_| family.start(directives)).collect();
-        for replica in &servers[1..] {
-            replica.follow(&servers[0]);
-        }
-        let this = Self {
-            servers,
-            folder: TempDir::new().unwrap(),
-        };
-        this.await_in_sync();
-        this
-    }
-
-    /// The first acknowledgement of a fresh replica comes a second after its link; a hand-over does not need it, writers that are compared do.
-    fn await_in_sync(&self) {
-        await_that("two online replicas", Duration::from_secs(20), || {
-            let primary = self
-                .servers
-                .iter()
-                .find(|s| s.client().info("replication")["role"] == "master");
-            primary.is_some_and(|p| {
-                let info = p.client().info("replication");
-                info["connected_slaves"] == "2"
-                    && ["slave0", "slave1"]
-                        .iter()
-                        .all(|s| info[*s].contains("state=online"))
-            })
-        });
-    }
-
-    fn inventory(&self) -> PathBuf {
-        let mut text = InventoryText::new("orders").without_sudo();
-        for (name, server) in NAMES.iter().zip(&self.servers) {
-            // Nothing listens on port 1: these nodes have no SSH.
-            let node = NodeText::new(name, "127.0.0.1")
-                .port(server.port)
-                .ssh_port(1);
-            text = text.node(if *name == NAMES[0] {
-                node
-            } else {
-                node.replicaof(NAMES[0])
-            });
-        }
-        text.write(self.folder.path())
-    }
-
-    fn operator(&self) -> Replctl<'static> {
-        Replctl::new().inventory(&self.inventory())
-    }
-
-    fn ports(&self) -> Vec<u16> {
-        self.servers.iter().map(|s| s.port).collect()
-    }
-
-    fn role(&self, i: usize) -> String {
-        self.servers[i].client().info("replication")["role"].clone()
-    }
-
-    /// One primary, and the others follow it with their links up.
-    fn assert_primary(&self, i: usize) {
-        assert_eq!(self.role(i), "master", "{} is not the primary", NAMES[i]);
-        for other in (0..3).filter(|o| *o != i) {
-            await_that("the replicas to be linked", Duration::from_secs(10), || {
-                let info = self.servers[other].client().info("replication");
-                info["role"] == "slave"
-                    && info["master_port"] == self.servers[i].port.to_string()
-                    && info["master_link_status"] == "up"
-            });
-        }
-    }
-}
 
 /// The figures of one promotion, from its `--json`.
 fn stopped_ms(stdout: &str) -> f64 {
@@ -109,7 +24,7 @@ fn stopped_ms(stdout: &str) -> f64 {
 #[test]
 fn twenty_promotions_of_each_family_lose_nothing() {
     for family in families() {
-        let deployment = Deployment::start(family, &[BACKLOG]);
+        let deployment = Trio::start(family, &[BACKLOG]);
         let operator = deployment.operator();
         let mut load = Load::plain(&deployment.ports());
         load.styles = vec![
@@ -174,7 +89,7 @@ fn killed_at_every_journal_line_and_resumed() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family, &[BACKLOG]);
+    let deployment = Trio::start(family, &[BACKLOG]);
     let inventory = deployment.inventory();
     let operator = Replctl::new().inventory(&inventory);
     let mut load = Load::plain(&deployment.ports());
@@ -228,7 +143,7 @@ fn killed_and_rolled_back_keeps_the_old_primary() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family, &[BACKLOG]);
+    let deployment = Trio::start(family, &[BACKLOG]);
     let operator = deployment.operator();
     let writer = Writer::start(Load {
         per_second: Some(500),
@@ -261,7 +176,7 @@ fn a_dry_run_changes_nothing_and_two_operators_exclude_each_other() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family, &[]);
+    let deployment = Trio::start(family, &[]);
     let operator = deployment.operator();
     operator
         .run(&["promote", "slave1", "--dry-run"])
@@ -293,7 +208,7 @@ fn a_frozen_primary_is_replaced_only_with_a_word_when_it_cannot_be_stopped() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family, &[]);
+    let deployment = Trio::start(family, &[]);
     let operator = deployment.operator();
     deployment.servers[0].pause();
     operator
@@ -324,7 +239,7 @@ fn a_frozen_primary_is_replaced_only_with_a_word_when_it_cannot_be_stopped() {
 #[test]
 fn a_killed_primary_without_ssh() {
     for family in families() {
-        let deployment = Deployment::start(family, &[]);
+        let deployment = Trio::start(family, &[]);
         let operator = deployment.operator();
         assert_eq!(
             deployment.servers[0]

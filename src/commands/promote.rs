@@ -5,9 +5,15 @@ use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::{self, proof};
-use crate::plan::{self, Accept, Plan, Promote};
-use crate::topology::sentinel;
+use crate::plan::{self, Accept, Action, Plan, Promote};
+use crate::topology::{Link, sentinel};
 use crate::world::World;
+use std::time::Duration;
+
+/// How often a hand-over from a server before 6.2 is tried while scripts write.
+const ATTEMPTS: u32 = 6;
+/// How long a replica may take to be linked again after a hand-over was put back.
+const LINKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Result<Exit> {
@@ -31,23 +37,76 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         operate::no_unfinished_promotion(world)?;
     }
     let asked = Asked::new(global, args.yes, args.dry_run);
-    let planner = async || make_plan(world, &operation).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
-        Done::Nothing { .. } => {
-            output::result(&format!(
-                "Nothing to do: {} is the primary, and everything that answers follows it.",
-                output::escape(&args.node)
-            ));
-            return Ok(Exit::Done);
-        }
-        Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
+    let Some(finished) = again_where_scripts_write(world, &operation, asked).await? else {
+        return Ok(Exit::Done);
     };
     report(world, &operation, &finished, args.json);
     let again = format!("replctl promote {}", operation.node);
     match operate::verdict(&finished, &again) {
         Some(error) => Err(error),
         None => Ok(Exit::Done),
+    }
+}
+
+/// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the demotion is found by the comparison after it, and
+/// all is put back: nothing is lost, and it is worth another try.
+async fn again_where_scripts_write(
+    world: &World,
+    operation: &Promote,
+    mut asked: Asked,
+) -> Result<Option<Box<operate::Finished>>> {
+    for attempt in 2.. {
+        let planner = async || make_plan(world, operation).await;
+        let finished = match operate::carry_out(world, &asked, planner).await? {
+            Done::Nothing { .. } => {
+                output::result(&format!(
+                    "Nothing to do: {} is the primary, and everything that answers follows it.",
+                    output::escape(&operation.node.0)
+                ));
+                return Ok(None);
+            }
+            Done::Shown => return Ok(None),
+            Done::Ran(finished) => finished,
+        };
+        if attempt > ATTEMPTS || finished.interrupted || !slipped_past(&finished) {
+            return Ok(Some(finished));
+        }
+        output::note(&format!(
+            "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
+        ));
+        asked.yes = true;
+        await_link(world, operation).await;
+    }
+    Ok(None)
+}
+
+/// Whether it was put back because of a write that came between the last wait and the demotion, on a server that cannot stop scripts.
+fn slipped_past(finished: &operate::Finished) -> bool {
+    let Outcome::RolledBack { at, .. } = &finished.outcome else {
+        return false;
+    };
+    let Some(stage) = finished.plan.stages.get(at.stage) else {
+        return false;
+    };
+    let before = stage.steps.iter().take(at.step);
+    let leaks = |s: &plan::Step| matches!(s.action, Action::RequireReplicas { .. });
+    let demoted = |s: &plan::Step| matches!(s.action, Action::Follow { .. });
+    let compares = |s: &plan::Step| matches!(s.action, Action::AwaitCaughtUp { .. });
+    before.clone().any(leaks)
+        && before.clone().any(demoted)
+        && stage.steps.get(at.step).is_some_and(compares)
+}
+
+/// A replica whose link was cut asks for another one within a second. What is not linked in time is told by the next plan.
+async fn await_link(world: &World, operation: &Promote) {
+    let end = tokio::time::Instant::now() + LINKED_AGAIN;
+    while tokio::time::Instant::now() < end {
+        let topology = world.observe().await;
+        let upstream = topology.get(&operation.node).and_then(|n| n.upstream());
+        if upstream.is_some_and(|up| up.link == Link::Up) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 

@@ -6,7 +6,7 @@ use super::info;
 use super::resp::{Conn, REPLY};
 use crate::execute::Failure;
 use crate::journal::Seen;
-use crate::topology::{NodeName, Role, Server, Trouble, TroubleKind, Upstream};
+use crate::topology::{Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
 use secrecy::{ExposeSecret, SecretString};
@@ -166,9 +166,17 @@ pub async fn await_caught_up(
                 resync: None,
             });
         }
-        if begun.elapsed() >= Duration::from_millis(within_ms) {
+        // A replica throws away what it has not read when its link ends, and asks for it again only over the next one.
+        let cut = upstream(&mine).is_some_and(|up| up.link == Link::Down);
+        if cut || begun.elapsed() >= Duration::from_millis(within_ms) {
+            let why = if cut {
+                "its link is down"
+            } else {
+                "it is late"
+            };
             return Err(Failure::none(format!(
-                "it has {offset} of the {wanted} bytes of `{with_name}` after {within_ms} ms"
+                "it has {offset} of the {wanted} bytes of `{with_name}` after {} ms: {why}",
+                begun.elapsed().as_millis()
             )));
         }
         tokio::time::sleep(if begun.elapsed() < Duration::from_millis(10) {

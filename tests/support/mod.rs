@@ -27,6 +27,7 @@ pub mod sentinel;
 pub mod server;
 pub mod sshd;
 pub mod tally;
+pub mod trio;
 pub mod writer;
 
 #[allow(unused_imports)]
@@ -41,6 +42,7 @@ pub use {
     server::{Family, LocalServer},
     sshd::{SshHost, Sshds},
     tally::Tally,
+    trio::Trio,
     writer::{Load, Style, Writer},
 };
 

@@ -12,21 +12,23 @@ use tempfile::TempDir;
 /// One server program.
 #[derive(Debug, Clone)]
 pub struct Family {
-    /// `debian`, `embedded`, `valkey`.
+    /// `debian`, `embedded`, `valkey`, and those of `scripts/servers`: `redis-6.0`, ….
     pub name: &'static str,
     /// The program.
     pub server: PathBuf,
 }
 
-/// The families that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except a Valkey that
-/// `REPLCTL_WITHOUT_VALKEY` says cannot be had.
+/// The families that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except those that
+/// `REPLCTL_WITHOUT_SERVERS` (names with spaces between) says cannot be had.
 pub fn families() -> &'static [Family] {
     static FOUND: OnceLock<Vec<Family>> = OnceLock::new();
     FOUND.get_or_init(|| {
+        let without = std::env::var("REPLCTL_WITHOUT_SERVERS").unwrap_or_default();
         let embedded = repository()
             .join("payload")
             .join(std::env::consts::ARCH)
             .join("redis-server");
+        let fetched = "it is not there: scripts/servers fetches it";
         let wanted = [
             (
                 "debian",
@@ -36,24 +38,37 @@ pub fn families() -> &'static [Family] {
             (
                 "embedded",
                 embedded,
-                "the embedded server is not built (`make server`)",
+                "the embedded server is not built: make server",
             ),
             (
                 "valkey",
                 PathBuf::from("/usr/bin/valkey-server"),
                 "valkey-server is not installed",
             ),
+            ("redis-6.0", cached("redis-6.0/redis-server"), fetched),
+            ("redis-6.2", cached("redis-6.2/redis-server"), fetched),
+            ("redis-8.0", cached("redis-8.0/redis-server"), fetched),
+            ("valkey-8.1", cached("valkey-8.1/valkey-server"), fetched),
         ];
         let mut found = Vec::new();
         for (name, server, reason) in wanted {
             if server.exists() {
                 found.push(Family { name, server });
-            } else if name != "valkey" || std::env::var_os("REPLCTL_WITHOUT_VALKEY").is_none() {
-                not_run(reason);
+            } else if !without.split_whitespace().any(|w| w == name) {
+                not_run(&format!("the server {name}: {reason}"));
             }
         }
         found
     })
+}
+
+/// Where `scripts/servers` puts them.
+fn cached(name: &str) -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
+    std::env::var_os("XDG_CACHE_HOME")
+        .map_or_else(home, PathBuf::from)
+        .join("replctl/servers")
+        .join(name)
 }
 
 impl Family {
