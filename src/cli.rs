@@ -1,11 +1,13 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
 pub mod after;
+mod sentinel;
 
 use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
+pub use sentinel::{Sentinel, SentinelCommand};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -68,6 +70,11 @@ pub enum Command {
     /// has more, and what may be lost is said before anything is done. Where Sentinels watch, it goes through them and never beside them. Ends with the proof: offsets, how long writes stood still, how each node re-attached.
     #[command(after_help = example_help("promote"))]
     Promote(Promote),
+    /// Look at the Sentinels that watch
+    ///
+    /// They are found through the nodes they watch, without any configuration; a password of their own stands under `[sentinel]` in the inventory.
+    #[command(after_help = example_help("sentinel"))]
+    Sentinel(Sentinel),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -161,6 +161,15 @@ fn promotions_of(family: &Family) {
         .run(&["status", "--no-ssh"])
         .ok()
         .says("3 Sentinels watch");
+    let told = operator.run(&["sentinel", "status"]).ok();
+    assert!(
+        told.took < Duration::from_secs(5),
+        "it took too long; {told}"
+    );
+    let told = told
+        .says("3 of 3 Sentinels answer")
+        .says("slave1 (127.0.0.1:");
+    assert_eq!(told.stdout.matches("can be agreed on").count(), 3, "{told}");
     operator
         .run(&["promote", "slave1", "--yes"])
         .ok()
@@ -339,6 +348,21 @@ fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
         .code(3)
         .says("NOQUORUM")
         .says("--without-sentinel");
+    let json = operator.run(&["sentinel", "status", "--json"]).code(4);
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        (&json["format"], &json["healthy"]),
+        (&1.into(), &false.into())
+    );
+    let codes: Vec<&str> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["code"].as_str().unwrap())
+        .collect();
+    for code in ["sentinel-no-quorum", "sentinel-silent", "sentinel-gone"] {
+        assert!(codes.contains(&code), "{code} is missing in {json:#}");
+    }
     watched.servers[0].kill9();
     await_that(
         "the third to see the death",
@@ -378,6 +402,12 @@ fn a_dead_primary_is_replaced_by_sentinel_itself() {
             s.field("flags") == "master" && s.field("port") != watched.servers[0].port.to_string()
         })
     });
+    // The dead node is told by them as a replica that is gone, and they agree on the new one.
+    operator
+        .run(&["sentinel", "status"])
+        .ok()
+        .says("3 of 3 Sentinels answer")
+        .says("(+1 gone)");
     let chosen = (1..3)
         .find(|i| watched.info(*i, "role") == "master")
         .unwrap();

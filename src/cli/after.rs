@@ -137,6 +137,17 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "Sentinels are still counted on the nodes, and are gone for good",
             ),
         ],
+        "sentinel" => &[(
+            "replctl sentinel status",
+            "what each Sentinel says, and what is wrong with it",
+        )],
+        "sentinel-status" => &[
+            ("replctl sentinel status", "for people"),
+            (
+                "replctl sentinel status --json | jq '.watch.views[].address'",
+                "for scripts",
+            ),
+        ],
         "resume" => &[("replctl resume", "go on with what is unfinished")],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[

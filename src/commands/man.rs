@@ -40,10 +40,16 @@ fn once(page: &[u8]) -> String {
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut main = Cli::command().disable_help_subcommand(true);
     main.build();
-    let commands: Vec<Command> = main
-        .get_subcommands()
-        .filter(|c| !c.is_hide_set())
-        .cloned()
+    let shown = |c: &Command| -> Vec<Command> {
+        let all = c.get_subcommands().filter(|c| !c.is_hide_set());
+        all.cloned().collect()
+    };
+    let commands: Vec<Command> = shown(&main)
+        .into_iter()
+        .flat_map(|c| {
+            let below = shown(&c);
+            std::iter::once(c).chain(below)
+        })
         .collect();
     let others: Vec<String> = commands.iter().map(page_name).collect();
     let mut pages = vec![(format!("{NAME}.1"), main_page(&main, &others)?)];
@@ -57,7 +63,8 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn page_name(command: &Command) -> String {
-    format!("{NAME}-{}", command.get_name())
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    name.to_owned()
 }
 
 fn main_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
@@ -77,9 +84,12 @@ fn main_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
 fn command_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let name = page_name(command);
-    opening(command, &name, &mut page)?;
+    let man = opening(command, &name, &mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
     let mut roff = Roff::default();
-    examples(&mut roff, command.get_name());
+    examples(&mut roff, name.trim_start_matches("replctl-"));
     roff.control("SH", ["EXIT STATUS"]);
     roff.text([
         roman("As all commands; see "),

@@ -7,6 +7,7 @@ mod man;
 mod operate;
 mod promote;
 mod resume;
+mod sentinel;
 mod server;
 mod setup;
 mod status;
@@ -27,6 +28,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Setup(_)
         | Command::Status(_)
         | Command::Promote(_)
+        | Command::Sentinel(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -48,7 +50,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let deployment = inventory::load(global)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
-    let looks = matches!(command, Command::Status(_));
+    let looks = matches!(command, Command::Status(_) | Command::Sentinel(_));
     let entry = Entry {
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
@@ -59,6 +61,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Setup(args) => setup::run(&world, global, args).await,
         Command::Status(args) => status::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
+        Command::Sentinel(args) => sentinel::run(&world, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_) | Command::Server(_) | Command::Completions(_) | Command::Man(_) => {

@@ -5,6 +5,7 @@ pub mod paint;
 pub mod plan;
 pub mod proof;
 pub mod screen;
+pub mod sentinel;
 pub mod status;
 pub mod table;
 pub mod verdict;

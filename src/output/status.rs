@@ -238,7 +238,8 @@ fn version(server: &Server) -> String {
     format!("{product} {}", server.version)
 }
 
-fn findings(findings: &[Finding], options: Options) -> String {
+/// The numbered findings.
+pub(super) fn findings(findings: &[Finding], options: Options) -> String {
     let mut out = String::new();
     let digits = findings.len().to_string().len();
     for (number, finding) in findings.iter().enumerate() {

@@ -6,6 +6,7 @@ mod debts;
 mod full_sync;
 mod links;
 mod roles;
+pub mod sentinels;
 mod settings;
 
 use super::candidate::{best_primary, primaries};
@@ -69,7 +70,18 @@ pub enum Code {
     ReplicaAuthMissing,
     ReplicaAuthWrong,
     ReplicaOfReplica,
+    SentinelFailover,
+    SentinelFew,
+    SentinelForeignReplica,
+    SentinelGone,
+    SentinelNoQuorum,
+    SentinelSilent,
+    SentinelTwoNames,
+    SentinelUnknownReplica,
     SentinelWatches,
+    SentinelWorried,
+    SentinelWrongPrimary,
+    SentinelsDisagree,
     SeveralPrimaries,
     TwoNamesOneServer,
     UnfencedOldPrimary,

@@ -178,6 +178,13 @@ impl KnownReplica {
     }
 }
 
+impl Peer {
+    /// Whether the Sentinel hears nothing from it.
+    pub fn is_gone(&self) -> bool {
+        gone(&self.flags)
+    }
+}
+
 impl Sees {
     /// Whether it says that.
     pub fn says(&self, flag: &str) -> bool {
