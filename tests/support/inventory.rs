@@ -176,6 +176,14 @@ impl InventoryText {
         self
     }
 
+    /// Adds a line to each node so far.
+    pub fn each_node(mut self, line: &str) -> Self {
+        for node in &mut self.nodes {
+            node.lines.push(line.to_owned());
+        }
+        self
+    }
+
     /// Lines to stand at the end, as they are.
     pub fn raw(mut self, text: &str) -> Self {
         self.raw.push_str(text);
