@@ -39,10 +39,10 @@ fn told(lab: &Lab, host: &str) -> String {
         host,
         &["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "orders"],
     );
-    match reply {
-        Reply::Array(Some(parts)) => parts[0].text(),
-        other => panic!("{other:?}"),
-    }
+    let Reply::Array(Some(parts)) = reply else {
+        panic!("{reply:?}");
+    };
+    parts[0].text()
 }
 
 fn await_all_well(deployed: &Deployed) {
