@@ -99,9 +99,21 @@ fn every_command_has_a_page_with_examples() {
         let help = Replctl::new().run(&[command, "--help"]).stdout;
         assert!(help.contains("Examples:\n"), "{command}: {help}");
     }
+    // A command of several has a page for each of them, too, with examples of its own.
+    let below: Vec<&String> = pages
+        .keys()
+        .filter(|name| {
+            commands
+                .iter()
+                .any(|c| name.starts_with(&format!("replctl-{c}-")))
+        })
+        .collect();
+    for name in &below {
+        assert!(pages[*name].contains(".SH EXAMPLES"), "{name}");
+    }
     assert_eq!(
         pages.len(),
-        commands.len() + 1,
+        commands.len() + below.len() + 1,
         "one page a command, and one"
     );
     for section in [
