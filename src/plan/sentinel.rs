@@ -67,6 +67,8 @@ struct Way<'a> {
     watch: &'a Watch,
     /// The Sentinel that is asked.
     at: Address,
+    /// The others that could be asked as well.
+    able: Vec<Address>,
     /// The target as the Sentinels know it.
     replica: Address,
     /// Its priority; to be put back.
@@ -101,6 +103,7 @@ impl Way<'_> {
         let action = SentinelAction::FailOver {
             name: self.watch.name.clone(),
             at: self.at.clone(),
+            or: self.able.clone(),
             within_ms: PROMOTE_MS,
         };
         self.step(action, Undo::Impossible)

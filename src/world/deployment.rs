@@ -39,6 +39,8 @@ pub struct World {
     pub connections: Connections,
     /// The Sentinels' own password.
     pub(super) sentinel_password: Option<SecretString>,
+    /// Connections to Sentinels that were made before a fence, to be used inside it.
+    pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
@@ -110,6 +112,7 @@ impl World {
             store,
             password,
             sentinel_password,
+            sentinel_conns: Mutex::default(),
             connections,
             ssh,
             screen: Mutex::default(),

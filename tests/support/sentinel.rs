@@ -79,6 +79,16 @@ impl LocalSentinel {
         found.map_or_else(String::new, |pair| pair[1].clone())
     }
 
+    /// Freezes it: it accepts connections and says nothing.
+    pub fn pause(&self) {
+        super::process::signal(self.process.pid, libc::SIGSTOP);
+    }
+
+    /// Undoes [`LocalSentinel::pause`].
+    pub fn resume(&self) {
+        super::process::signal(self.process.pid, libc::SIGCONT);
+    }
+
     /// Ends it at once.
     pub fn kill9(&self) {
         super::process::signal(self.process.pid, libc::SIGKILL);

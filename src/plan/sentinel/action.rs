@@ -27,6 +27,8 @@ pub enum SentinelAction {
         name: String,
         /// The Sentinel that is asked.
         at: Address,
+        /// Those that are asked where it does not answer.
+        or: Vec<Address>,
         /// Milliseconds to wait.
         within_ms: u64,
     },

@@ -206,9 +206,13 @@ fn way<'a>(
     let priority = set
         .and_then(|v| v.parse().ok())
         .or(server.replication.priority);
+    let able = watch
+        .up()
+        .filter(|(a, sees)| **a != at && sees.no_quorum.is_none());
     Some(Way {
         target,
         watch,
+        able: able.map(|(a, _)| a.clone()).collect(),
         at,
         replica: replica?,
         priority: priority.unwrap_or(100),

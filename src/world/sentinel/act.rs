@@ -53,8 +53,9 @@ impl World {
             SentinelAction::FailOver {
                 name,
                 at,
+                or,
                 within_ms,
-            } => self.fail_over(node, name, at, *within_ms).await,
+            } => self.fail_over(node, name, (at, or), *within_ms).await,
             SentinelAction::AwaitAgreed {
                 name,
                 sentinels,
@@ -92,7 +93,10 @@ impl World {
             loop {
                 let why = match self.ask(&mut conn, at, name).await {
                     Ok(sees) => match content(&sees) {
-                        Ok(()) => return None,
+                        Ok(()) => {
+                            self.keep(at, conn);
+                            return None;
+                        }
                         Err(why) => why,
                     },
                     Err(why) => why,
@@ -129,7 +133,13 @@ impl World {
     }
 
     /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the Sentinel has said yes, only what is seen counts.
-    async fn fail_over(&self, node: &NodeName, name: &str, at: &Address, within_ms: u64) -> Acted {
+    async fn fail_over(
+        &self,
+        node: &NodeName,
+        name: &str,
+        (at, or): (&Address, &[Address]),
+        within_ms: u64,
+    ) -> Acted {
         if self
             .is_primary(node)
             .await
@@ -137,11 +147,8 @@ impl World {
         {
             return Ok(seen("it is a primary"));
         }
+        let (at, conn) = self.listening(at, or).await?;
         let begun = Instant::now();
-        let conn = self
-            .sentinel(at)
-            .await
-            .map_err(|t| Failure::none(format!("the Sentinel {at}: {}", t.detail)))?;
         if let Err(trouble) = conn.call(&fail_over(name), REPLY).await
             && !doubtful(&trouble)
         {
@@ -172,6 +179,42 @@ impl World {
                 return Err(self.why_not(name, at, within_ms).await);
             }
             tokio::time::sleep(QUICK).await;
+        }
+    }
+
+    /// The first of these Sentinels that answers at once. The connections were made before the fence, where that could be.
+    async fn listening<'a>(
+        &self,
+        at: &'a Address,
+        or: &'a [Address],
+    ) -> Result<(&'a Address, Conn), Failure> {
+        let mut why = Vec::new();
+        for at in std::iter::once(at).chain(or) {
+            let kept = self.kept().remove(at);
+            let open = match kept {
+                Some(conn) => Ok(conn),
+                None => self.sentinel(at).await,
+            };
+            let heard = match open {
+                Ok(conn) => conn.call(&cmd("PING"), FENCED).await.map(|_| conn),
+                Err(trouble) => Err(trouble),
+            };
+            match heard {
+                Ok(conn) => return Ok((at, conn)),
+                Err(trouble) => why.push(format!("the Sentinel {at}: {}", trouble.detail)),
+            }
+        }
+        Err(Failure::none(why.join("; ")))
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<Address, Conn>> {
+        let kept = self.sentinel_conns.lock();
+        kept.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn keep(&self, at: &Address, conn: Option<Conn>) {
+        if let Some(conn) = conn {
+            self.kept().insert(at.clone(), conn);
         }
     }
 
