@@ -1,7 +1,10 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
 pub mod after;
+mod moves;
 mod sentinel;
+
+pub use moves::Move;
 
 use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
@@ -75,6 +78,13 @@ pub enum Command {
     /// They are found through the nodes they watch, without any configuration; a password of their own stands under `[sentinel]` in the inventory.
     #[command(after_help = example_help("sentinel"))]
     Sentinel(Sentinel),
+    /// Let NODE replicate from another node
+    ///
+    /// For chains: a replica goes under another replica, or back under the primary, and the nodes under it go with it. What it will cost is said before:
+    /// a partial resync, or all data again. Refused are circles, upstreams that are not in sync, and whatever would replace keys that are nowhere else,
+    /// unless --discard-data names NODE. If NODE does not get in sync, it is put back where it was. Ends when it is in sync and its file says so.
+    #[command(name = "move", after_help = example_help("move"))]
+    Move(Move),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -148,6 +148,20 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
+        "move" => &[
+            (
+                "replctl move slave2 --under slave1 --dry-run",
+                "show the plan and what it will cost",
+            ),
+            (
+                "replctl move slave2 --under slave1",
+                "a chain: slave2 replicates from slave1",
+            ),
+            (
+                "replctl move slave2 --under master",
+                "back under the primary",
+            ),
+        ],
         "resume" => &[("replctl resume", "go on with what is unfinished")],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod init;
 mod interrupt;
 mod man;
+mod moves;
 mod operate;
 mod promote;
 mod resume;
@@ -29,6 +30,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Status(_)
         | Command::Promote(_)
         | Command::Sentinel(_)
+        | Command::Move(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -62,6 +64,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Status(args) => status::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
         Command::Sentinel(args) => sentinel::run(&world, args).await,
+        Command::Move(args) => moves::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_) | Command::Server(_) | Command::Completions(_) | Command::Man(_) => {

@@ -41,12 +41,15 @@ pub async fn run(
     }
     if let Operation::Promote(promote) = &operation {
         super::promote::report(world, promote, &finished, false);
+    } else if let Operation::Move(moved) = &operation {
+        super::moves::report(world, moved, &finished);
     } else if finished.outcome == Outcome::Completed {
         output::result(&format!("{id} is done. See: replctl status"));
     }
     let again = match &operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
+        Operation::Move(m) => super::moves::command(m),
     };
     operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
 }

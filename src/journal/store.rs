@@ -129,6 +129,7 @@ impl Store {
         let verb = match &plan.operation {
             Operation::Setup(_) => "setup".to_owned(),
             Operation::Promote(p) => format!("promote-{}", p.node),
+            Operation::Move(m) => format!("move-{}", m.node),
         };
         // In UTC and to the millisecond: the order of the names is the order of the operations.
         let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();

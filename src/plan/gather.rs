@@ -48,7 +48,7 @@ fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
 }
 
 /// Whether the file gives a node that answers the role it has; taken for so where the file is not known.
-fn outlives(node: &Node, topology: &Topology) -> bool {
+pub(super) fn outlives(node: &Node, topology: &Topology) -> bool {
     let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
         return true;
     };

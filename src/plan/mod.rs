@@ -8,6 +8,7 @@ pub mod failover;
 mod gather;
 mod hand_over;
 pub mod host;
+pub mod moves;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]
@@ -29,6 +30,8 @@ pub enum Operation {
     Setup(Setup),
     /// Another primary.
     Promote(Promote),
+    /// Another upstream for a replica.
+    Move(Move),
 }
 
 /// `replctl setup`.
@@ -47,6 +50,17 @@ pub struct Promote {
     pub node: NodeName,
     /// What the operator accepts, each a narrow override of one kind of refusal.
     pub accept: Vec<Accept>,
+}
+
+/// `replctl move`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    /// The node to move.
+    pub node: NodeName,
+    /// The node it is to replicate from.
+    pub under: NodeName,
+    /// Its keys may be replaced by those of the other.
+    pub discard_data: bool,
 }
 
 /// The narrow overrides of refusals.

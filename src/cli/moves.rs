@@ -1,0 +1,25 @@
+//! The arguments of `move`.
+
+use crate::commands::completions::every_node;
+use clap::Args;
+use clap_complete::ArgValueCandidates as Candidates;
+
+/// `move`.
+#[derive(Debug, Args)]
+pub struct Move {
+    /// The node to move
+    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
+    pub node: String,
+    /// The node it is to replicate from
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub under: String,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub discard_data: Option<String>,
+}
