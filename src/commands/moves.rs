@@ -17,8 +17,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
             args.node
         ))
         .hint(format!("--discard-data {}", args.node))
-        .exit(Exit::Usage)
-        .into());
+        .exit(Exit::Usage));
     }
     let operation = Move {
         node: args.node.as_str().into(),
