@@ -4,7 +4,7 @@ pub mod after;
 mod moves;
 mod sentinel;
 
-pub use moves::Move;
+pub use moves::{Detach, Move};
 
 use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
@@ -85,6 +85,13 @@ pub enum Command {
     /// unless --discard-data names NODE. If NODE does not get in sync, it is put back where it was. Ends when it is in sync and its file says so.
     #[command(name = "move", after_help = example_help("move"))]
     Move(Move),
+    /// Let NODE stand alone, as a writable primary of its own
+    ///
+    /// For a copy to work on. Nothing is written to its old deployment by it and nothing arrives from there any more. That it was detached is remembered:
+    /// status says so, promote and setup leave it alone, and `replctl move NODE --under PRIMARY --discard-data NODE` brings it back. Refused for the
+    /// primary, for a node that others have their data from, and where Sentinels watch, who would attach it again.
+    #[command(after_help = example_help("detach"))]
+    Detach(Detach),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "moves/detach.rs"]
+mod detach;
 mod support;
 
 use std::path::PathBuf;

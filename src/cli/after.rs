@@ -74,6 +74,10 @@ pub const FILES: Section = Section {
             "old primaries that could not be stopped and may come back as primaries",
         ),
         (
+            "~/.local/state/replctl/NAME/alone.json",
+            "nodes that were detached on purpose and stand alone",
+        ),
+        (
             "~/.local/state/replctl/NAME/lock",
             "held while an operation changes something",
         ),
@@ -146,6 +150,14 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             (
                 "replctl sentinel status --json | jq '.watch.views[].address'",
                 "for scripts",
+            ),
+        ],
+        "detach" => &[
+            ("replctl detach slave2 --dry-run", "show the plan only"),
+            ("replctl detach slave2", "a writable copy of its own"),
+            (
+                "replctl move slave2 --under master --discard-data slave2",
+                "bring it back, with its keys replaced",
             ),
         ],
         "move" => &[

@@ -1,4 +1,4 @@
-//! The arguments of `move`.
+//! The arguments of `move` and `detach`.
 
 use crate::commands::completions::every_node;
 use clap::Args;
@@ -22,4 +22,18 @@ pub struct Move {
     /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
+}
+
+/// `detach`.
+#[derive(Debug, Args)]
+pub struct Detach {
+    /// The replica to detach
+    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
+    pub node: String,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }

@@ -1,6 +1,7 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
 pub mod completions;
+mod detach;
 pub mod init;
 mod interrupt;
 mod man;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Promote(_)
         | Command::Sentinel(_)
         | Command::Move(_)
+        | Command::Detach(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -64,6 +66,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Status(args) => status::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
         Command::Sentinel(args) => sentinel::run(&world, args).await,
+        Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,

@@ -59,7 +59,12 @@ pub fn command(operation: &Move) -> String {
 }
 
 async fn make_plan(world: &World, operation: &Move) -> Result<Plan> {
-    plan::moves::plan(operation, &world.observe().await).map_err(output::plan::refused)
+    let topology = world.observe().await;
+    if world.alone(&topology).contains(&operation.under) {
+        let refusal = plan::detach::stands_alone(&operation.under);
+        return Err(output::plan::refused(vec![refusal]));
+    }
+    plan::moves::plan(operation, &topology).map_err(output::plan::refused)
 }
 
 /// Prints where the node is now and how it got there, as its steps have seen it.

@@ -234,6 +234,11 @@ fn forget_paid(world: &World, passed: &[Passed]) {
         .map(|p| p.step.node.clone())
         .collect();
     let _ = world.store.forget(&paid);
+    let in_sync = passed
+        .iter()
+        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. }));
+    let back: Vec<NodeName> = in_sync.map(|p| p.step.node.clone()).collect();
+    let _ = world.store.forget_alone(&back);
 }
 
 /// The nodes whose role a plan or its undo changes: their connections are made before, and noted.
@@ -246,6 +251,7 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
                 | Action::StopServer
                 | Action::FenceFile { .. }
                 | Action::RememberDebt { .. }
+                | Action::NoteAlone { .. }
         );
         let changes = step.action == Action::Promote
             || step.undo == Undo::By(Action::Promote)

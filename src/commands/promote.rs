@@ -138,6 +138,12 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
 
 async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
     let topology = world.observe().await;
+    let alone = world.alone(&topology);
+    if alone.contains(&operation.node) {
+        let refusal = plan::detach::stands_alone(&operation.node);
+        return Err(output::plan::refused(vec![refusal]));
+    }
+    let topology = topology.without(&alone);
     let beside = operation.accept.contains(&Accept::WithoutSentinel);
     let plan = if !beside && sentinel::watched(&topology).is_some() {
         let watch = world.sentinels(&topology).await;

@@ -72,8 +72,22 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.
     let (topology, hosts) = futures::future::join(world.observe(), world.facts(&nodes)).await;
-    let mut plan = plan::setup::plan(operation, &world.inventory, &topology, &hosts, &payload)
+    let mut alone = world.alone(&topology);
+    alone.retain(|n| !operation.discard_data.contains(n));
+    let all: Vec<NodeName> = world
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| n.name.clone())
+        .collect();
+    let operation = plan::detach::spared(operation, &all, &alone).map_err(output::plan::refused)?;
+    let topology = topology.without(&alone);
+    let mut plan = plan::setup::plan(&operation, &world.inventory, &topology, &hosts, &payload)
         .map_err(output::plan::refused)?;
+    let left = alone
+        .iter()
+        .map(|n| format!("`{n}` was detached and is left as it is"));
+    plan.warnings.extend(left);
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);
     }

@@ -54,12 +54,18 @@ pub fn context(world: &World) -> Context {
         address: d.address,
         since: d.since,
     });
+    let alone = world.store.alone().into_iter().map(|d| Debt {
+        node: d.node,
+        address: d.address,
+        since: d.since,
+    });
     Context {
         deployment: world.inventory.name.clone(),
         wanted: wanted.collect(),
         password: matches!(world.inventory.auth, Auth::Password(_)),
         unfinished: world.store.unfinished().map(|r| r.id),
         debts: debts.collect(),
+        alone: alone.collect(),
     }
 }
 
@@ -76,4 +82,5 @@ fn forget_paid(store: &Store, topology: &Topology) {
         .collect();
     // It is only a note: where it cannot be written the debt is shown once more.
     let _ = store.forget(&paid);
+    let _ = store.forget_alone(&paid);
 }

@@ -1,5 +1,7 @@
 //! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder nobody else can read.
 
+mod alone;
+
 use super::{Debt, Entry, Journal, Line, Outcome, Progress};
 use crate::error::{Exit, Problem, Result};
 use crate::plan::{Operation, Plan};
@@ -129,6 +131,7 @@ impl Store {
         let verb = match &plan.operation {
             Operation::Setup(_) => "setup".to_owned(),
             Operation::Promote(p) => format!("promote-{}", p.node),
+            Operation::Detach(d) => format!("detach-{}", d.node),
             Operation::Move(m) => format!("move-{}", m.node),
         };
         // In UTC and to the millisecond: the order of the names is the order of the operations.
@@ -191,7 +194,11 @@ impl Store {
 
     /// The debts.
     pub fn debts(&self) -> Vec<Debt> {
-        fs::read(self.folder.join("debts.json"))
+        self.read_notes("debts.json")
+    }
+
+    fn read_notes(&self, file: &str) -> Vec<Debt> {
+        fs::read(self.folder.join(file))
             .ok()
             .and_then(|b| serde_json::from_slice(&b).ok())
             .unwrap_or_default()
@@ -206,7 +213,7 @@ impl Store {
             address: address.clone(),
             since: Timestamp::now(),
         });
-        self.write_debts(&debts)
+        self.write_notes("debts.json", &debts)
     }
 
     /// Forgets the debts of nodes that were seen to be where they belong.
@@ -217,21 +224,21 @@ impl Store {
         if debts.len() == before {
             Ok(())
         } else {
-            self.write_debts(&debts)
+            self.write_notes("debts.json", &debts)
         }
     }
 
-    fn write_debts(&self, debts: &[Debt]) -> io::Result<()> {
-        let temporary = self.folder.join("debts.json.new");
+    fn write_notes(&self, name: &str, notes: &[Debt]) -> io::Result<()> {
+        let temporary = self.folder.join(format!("{name}.new"));
         let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
             .open(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(debts)?)?;
+        file.write_all(&serde_json::to_vec_pretty(notes)?)?;
         file.sync_all()?;
-        fs::rename(temporary, self.folder.join("debts.json"))
+        fs::rename(temporary, self.folder.join(name))
     }
 }
 

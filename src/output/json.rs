@@ -1,7 +1,7 @@
 //! `status --json`: the observed structures themselves with what was concluded from them. `"format": 1`; fields are added, never renamed.
 
 use super::status::Seen;
-use super::verdict::verdict;
+use super::verdict::{deployment_of, verdict};
 use crate::topology::candidate::primaries;
 use crate::topology::findings::{Finding, healthy};
 use crate::topology::lag::Lag;
@@ -35,12 +35,13 @@ struct NodeStatus<'a> {
 
 /// The JSON text, without a newline at its end.
 pub fn render(seen: &Seen<'_>) -> String {
+    let deployment = deployment_of(seen.topology, seen.findings);
     let status = Status {
         format: 1,
         deployment: seen.deployment,
         verdict: verdict(seen.deployment, seen.topology, seen.findings),
         healthy: healthy(seen.findings),
-        primary: match primaries(seen.topology)[..] {
+        primary: match primaries(&deployment)[..] {
             [one] => Some(&one.name),
             _ => None,
         },

@@ -3,10 +3,11 @@
 use crate::topology::candidate::primaries;
 use crate::topology::findings::{Code, Finding, Severity};
 use crate::topology::words::bytes;
-use crate::topology::{Node, Topology};
+use crate::topology::{Node, NodeName, Topology};
 
 /// The sentence, not yet escaped.
 pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> String {
+    let topology = &deployment_of(topology, findings);
     let state = match primaries(topology)[..] {
         [] => format!("NO PRIMARY - {}", no_primary(findings)),
         [primary] => format!(
@@ -31,6 +32,16 @@ pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> S
         }
     };
     format!("{deployment}: {state}")
+}
+
+/// Without the nodes that stand alone on purpose.
+pub fn deployment_of(topology: &Topology, findings: &[Finding]) -> Topology {
+    let alone: Vec<NodeName> = findings
+        .iter()
+        .filter(|finding| finding.code == Code::StandsAlone)
+        .filter_map(|finding| finding.node.clone())
+        .collect();
+    topology.without(&alone)
 }
 
 fn place(node: &Node) -> String {

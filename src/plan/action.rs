@@ -103,6 +103,13 @@ pub enum Action {
         /// Where it should replicate from.
         address: Address,
     },
+    /// Remember on the operator's machine that this node stands alone on purpose.
+    NoteAlone {
+        /// What it followed.
+        address: Address,
+    },
+    /// Forget that it stands alone (the undo of noting it).
+    ForgetAlone,
     /// `CONFIG SET`, at run time only.
     SetDirective {
         /// Name.
@@ -155,6 +162,8 @@ impl Action {
             | Self::StartServer
             | Self::FenceFile { .. }
             | Self::RememberDebt { .. }
+            | Self::NoteAlone { .. }
+            | Self::ForgetAlone
             | Self::SetDirective { .. }
             | Self::SetReplicaAuth
             | Self::Host(_) => true,
@@ -202,6 +211,8 @@ impl fmt::Display for Action {
             Self::RememberDebt { address } => {
                 write!(f, "note that it was replaced, until it follows {address}")
             }
+            Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
+            Self::ForgetAlone => f.write_str("forget that it stands alone"),
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),

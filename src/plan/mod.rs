@@ -3,6 +3,7 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod detach;
 pub mod facts;
 pub mod failover;
 mod gather;
@@ -32,6 +33,8 @@ pub enum Operation {
     Promote(Promote),
     /// Another upstream for a replica.
     Move(Move),
+    /// A replica that is to stand alone.
+    Detach(Detach),
 }
 
 /// `replctl setup`.
@@ -61,6 +64,13 @@ pub struct Move {
     pub under: NodeName,
     /// Its keys may be replaced by those of the other.
     pub discard_data: bool,
+}
+
+/// `replctl detach`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detach {
+    /// The node.
+    pub node: NodeName,
 }
 
 /// The narrow overrides of refusals.

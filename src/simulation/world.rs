@@ -46,6 +46,8 @@ pub struct Inner {
     pub progress: Progress,
     pub violations: Vec<String>,
     pub stopped: BTreeSet<NodeName>,
+    /// Noted as detached on purpose.
+    pub alone: BTreeSet<NodeName>,
     /// `replica-priority`, where it was set.
     pub priorities: BTreeMap<NodeName, String>,
     /// The primary at the beginning, whose replicas Sentinel knows.
@@ -75,6 +77,7 @@ impl World {
             progress: Progress::default(),
             violations: Vec::new(),
             stopped: BTreeSet::new(),
+            alone: BTreeSet::new(),
             priorities: BTreeMap::new(),
             first: None,
         };
@@ -168,7 +171,9 @@ impl Inner {
                 let write = self.next;
                 self.next += 1;
                 self.sims[i].log.push(write);
-                self.acked.push(write);
+                if !self.alone.contains(&self.sims[i].name) {
+                    self.acked.push(write);
+                }
             }
         }
     }
@@ -206,6 +211,12 @@ impl Inner {
         }
         let has_all = |a: &Sim, b: &Sim| b.log.iter().all(|w| a.log.contains(w));
         match action {
+            Action::NoteAlone { .. } => {
+                self.alone.insert(node.clone());
+            }
+            Action::ForgetAlone => {
+                self.alone.remove(node);
+            }
             Action::PauseWrites { .. } => self.sims[i].fenced = true,
             Action::RequireReplicas { to_write, .. } => self.sims[i].fenced = *to_write >= 1000,
             Action::ResumeWrites => self.sims[i].fenced = false,
@@ -307,7 +318,7 @@ impl Act for World {
         let writable = inner
             .sims
             .iter()
-            .filter(|s| s.up && s.of.is_none() && !s.fenced)
+            .filter(|s| s.up && s.of.is_none() && !s.fenced && !inner.alone.contains(&s.name))
             .count();
         if writable > 1 {
             let text = format!("{writable} writable primaries after `{node}`: {action}");

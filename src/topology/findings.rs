@@ -83,6 +83,7 @@ pub enum Code {
     SentinelWrongPrimary,
     SentinelsDisagree,
     SeveralPrimaries,
+    StandsAlone,
     TwoNamesOneServer,
     UnfencedOldPrimary,
     UnfinishedOperation,
@@ -106,6 +107,8 @@ pub struct Context {
     pub unfinished: Option<String>,
     /// Nodes that were not told of a new primary.
     pub debts: Vec<Debt>,
+    /// Nodes that were detached on purpose, what they followed, and since when.
+    pub alone: Vec<Debt>,
 }
 
 /// What the inventory wishes of one node.
@@ -132,8 +135,12 @@ pub struct Debt {
 
 /// All diagnoses, the worst first, otherwise in inventory order.
 pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
+    let noted: Vec<NodeName> = context.alone.iter().map(|a| a.node.clone()).collect();
+    let alone = topology.still_alone(&noted);
+    let topology = &topology.without(&alone);
     let look = Look { topology, context };
     let mut found = Vec::new();
+    look.alone(&alone, &mut found);
     look.operations(&mut found);
     look.roles(&mut found);
     look.unreachable(&mut found);

@@ -2,6 +2,7 @@
 //!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
+mod alone;
 pub mod candidate;
 pub mod findings;
 pub mod lag;

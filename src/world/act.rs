@@ -76,6 +76,16 @@ impl Act for World {
             }
             Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
             Action::RememberDebt { address } => self.remember_debt(node, address),
+            Action::NoteAlone { address } => {
+                let noted = self.store.note_alone(node, address);
+                noted.map_err(|e| Failure::none(format!("it cannot be noted: {e}")))?;
+                Ok(r::seen("noted"))
+            }
+            Action::ForgetAlone => {
+                let forgotten = self.store.forget_alone(std::slice::from_ref(node));
+                forgotten.map_err(|e| Failure::none(format!("the note stays: {e}")))?;
+                Ok(r::seen("forgotten"))
+            }
             Action::AwaitAnswer { within_ms } => {
                 super::prove::answer(&self.connections, node, *within_ms).await
             }

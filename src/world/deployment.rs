@@ -132,6 +132,12 @@ impl World {
         topology
     }
 
+    /// The nodes that were detached on purpose and follow nobody still.
+    pub fn alone(&self, topology: &Topology) -> Vec<NodeName> {
+        let noted: Vec<NodeName> = self.store.alone().into_iter().map(|d| d.node).collect();
+        topology.still_alone(&noted)
+    }
+
     /// Looks at every node's server only.
     pub async fn observe_servers(&self) -> Topology {
         let way = Way {

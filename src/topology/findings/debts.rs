@@ -2,7 +2,7 @@
 
 use super::{Code, Debt, Finding, Look, Severity};
 use crate::topology::words::name;
-use crate::topology::{Node, PersistedRole, State, Trouble, TroubleKind};
+use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
 
 impl<'a> Look<'a> {
     pub(super) fn operations(&self, found: &mut Vec<Finding>) {
@@ -20,6 +20,35 @@ impl<'a> Look<'a> {
                 .iter()
                 .filter_map(|node| self.owes(node, self.debt_of(node)?)),
         );
+    }
+
+    /// The nodes that stand alone on purpose: nothing is wrong with that.
+    pub(super) fn alone(&self, alone: &[NodeName], found: &mut Vec<Finding>) {
+        let notes = self
+            .context
+            .alone
+            .iter()
+            .filter(|n| alone.contains(&n.node));
+        found.extend(notes.map(|note| {
+            let node = &note.node;
+            let message = format!(
+                "{} was detached on {} and stands alone",
+                name(node),
+                note.since.strftime("%Y-%m-%d %H:%M UTC")
+            );
+            let hint = self.primary().map(|primary| {
+                format!(
+                    "to bring it back with its keys replaced: replctl move {node} --under {} --discard-data {node}",
+                    primary.name
+                )
+            });
+            Finding {
+                node: Some(node.clone()),
+                ..Finding::of_all(Code::StandsAlone, Severity::Note, message)
+            }
+            .maybe_hint(hint)
+            .with("since", note.since.to_string())
+        }));
     }
 
     /// What is still owed by a node. One that follows anybody meanwhile has been told.

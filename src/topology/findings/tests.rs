@@ -21,6 +21,7 @@ fn context() -> Context {
         password: true,
         unfinished: None,
         debts: Vec::new(),
+        alone: Vec::new(),
     }
 }
 

@@ -1,0 +1,40 @@
+//! `detach`: a replica that is to stand alone.
+
+use super::operate::{self, Asked, Done};
+use crate::cli;
+use crate::error::{Exit, Result};
+use crate::journal::Outcome;
+use crate::output;
+use crate::plan::{self, Detach};
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Result<Exit> {
+    let operation = Detach {
+        node: args.node.as_str().into(),
+    };
+    let node = &operation.node;
+    super::setup::known(world, std::iter::once(node))?;
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let planner = async || {
+        let topology = world.observe().await;
+        let alone = world.alone(&topology);
+        plan::detach::plan(&operation, &topology, &alone).map_err(output::plan::refused)
+    };
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } => {
+            output::result(&format!("Nothing to do: {node} stands alone."));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    if finished.outcome == Outcome::Completed {
+        output::result(&format!(
+            "{node} stands alone: it is a primary of its own, its file says so, and promote and setup leave it as it is.\n\
+             To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
+        ));
+    }
+    operate::verdict(&finished, &format!("replctl detach {node}")).map_or(Ok(Exit::Done), Err)
+}
