@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 use support::redis::RawRedis;
 use support::server::{Family, families};
-use support::tally::Tally;
 use support::trio::{BACKLOG, NAMES, Trio};
 use support::writer::{Load, Style, Writer};
 use support::{await_that, figure};
@@ -152,7 +151,7 @@ fn round(trio: &Trio, primary: usize, target: usize, method: Method) -> Round {
     Round {
         acknowledged: tally.acknowledged(),
         lost,
-        gap_ms: longest_gap_ms(&tally, begun, ended),
+        gap_ms: tally.longest_gap_between_ms(begun, ended),
         partial: after.0 - before.0,
         full: after.1 - before.1,
     }
@@ -195,18 +194,6 @@ fn syncs(trio: &Trio) -> (u64, u64) {
         trio.servers.iter().map(of_one).sum()
     };
     (stat("sync_partial_ok"), stat("sync_full"))
-}
-
-fn longest_gap_ms(tally: &Tally, begun: Instant, ended: Instant) -> f64 {
-    let mut times: Vec<Instant> = tally
-        .connections
-        .iter()
-        .flat_map(|c| c.acknowledged.iter().map(|a| a.1))
-        .filter(|at| *at >= begun && *at <= ended)
-        .collect();
-    times.sort_unstable();
-    let gaps = times.windows(2).map(|w| (w[1] - w[0]).as_secs_f64() * 1e3);
-    gaps.fold(0.0, f64::max)
 }
 
 /// Adds a line for one method, and gives its median; nothing where it was not run.

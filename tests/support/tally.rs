@@ -63,6 +63,18 @@ impl Tally {
         gaps
     }
 
+    /// The longest time, in milliseconds, in which no client had a write acknowledged between two moments.
+    pub fn longest_gap_between_ms(&self, begun: Instant, ended: Instant) -> f64 {
+        let acknowledged = self.connections.iter().flat_map(|c| &c.acknowledged);
+        let mut times: Vec<Instant> = acknowledged
+            .map(|a| a.1)
+            .filter(|at| *at >= begun && *at <= ended)
+            .collect();
+        times.sort_unstable();
+        let gaps = times.windows(2).map(|w| (w[1] - w[0]).as_secs_f64() * 1e3);
+        gaps.fold(0.0, f64::max)
+    }
+
     /// Looks every acknowledged write up on a server; gives the ids of those that are not there.
     ///
     /// # Panics
