@@ -2,9 +2,9 @@
 
 mod alone;
 
-use super::{Debt, Entry, Journal, Line, Outcome, Progress};
+use super::{At, Debt, Entry, Journal, Line, Outcome, Progress};
 use crate::error::{Exit, Problem, Result};
-use crate::plan::{Operation, Plan};
+use crate::plan::{Action, Operation, Plan};
 use crate::topology::{Address, NodeName};
 use etcetera::{BaseStrategy, choose_base_strategy};
 use jiff::Timestamp;
@@ -20,6 +20,9 @@ pub struct Store {
     folder: PathBuf,
     deployment: String,
 }
+
+/// How many operations are looked back at for what they left undone.
+const LOOKED_BACK: usize = 20;
 
 /// One operation as its journal tells it.
 #[derive(Debug, Clone)]
@@ -43,6 +46,26 @@ impl Record {
                 false
             }
         }
+    }
+}
+
+impl Record {
+    /// The nodes whose role it set out to write into their files, and whether it was seen there. Nothing of a run that was put back.
+    fn roles_written(&self) -> Vec<(NodeName, bool)> {
+        let ended = matches!(
+            self.outcome,
+            Some(Outcome::Completed | Outcome::Incomplete { .. })
+        );
+        let mut nodes = Vec::new();
+        for (stage, s) in self.plan.stages.iter().enumerate().filter(|_| ended) {
+            for (step, wrote) in s.steps.iter().enumerate() {
+                if wrote.action == Action::PersistRole {
+                    let done = self.progress.done.contains(&At { stage, step });
+                    nodes.push((wrote.node.clone(), done));
+                }
+            }
+        }
+        nodes
     }
 }
 
@@ -176,15 +199,39 @@ impl Store {
 
     /// The newest operation, if it is unfinished. An older one has been overtaken by what came after it. A journal that cannot be read is passed over.
     pub fn unfinished(&self) -> Option<Record> {
-        let entries = fs::read_dir(self.folder.join("journal")).ok()?;
+        let newest = self.newest_first().find_map(|f| read(&f));
+        newest.filter(Record::unfinished)
+    }
+
+    /// The nodes whose role the newest operation that tried could not write into their files.
+    pub fn unwritten(&self) -> Vec<NodeName> {
+        let mut written: Vec<NodeName> = Vec::new();
+        let mut unwritten: Vec<NodeName> = Vec::new();
+        for record in self
+            .newest_first()
+            .take(LOOKED_BACK)
+            .filter_map(|f| read(&f))
+        {
+            for (node, done) in record.roles_written() {
+                if !written.contains(&node) && !unwritten.contains(&node) {
+                    if done { &mut written } else { &mut unwritten }.push(node);
+                }
+            }
+        }
+        unwritten
+    }
+
+    fn newest_first(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let entries = fs::read_dir(self.folder.join("journal")).ok();
         let mut files: Vec<PathBuf> = entries
+            .into_iter()
+            .flatten()
             .flatten()
             .map(|e| e.path())
             .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
             .collect();
         files.sort();
-        let newest = files.iter().rev().find_map(|f| read(f));
-        newest.filter(Record::unfinished)
+        files.into_iter().rev()
     }
 
     /// The operation of that id.

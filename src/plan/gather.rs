@@ -54,7 +54,9 @@ pub(super) fn outlives(node: &Node, topology: &Topology) -> bool {
     };
     match (persisted, node.upstream()) {
         (PersistedRole::Unknown(_), _) | (PersistedRole::Primary, None) => true,
-        (PersistedRole::Primary, Some(_)) | (PersistedRole::ReplicaOf(_), None) => false,
+        (PersistedRole::Primary, Some(_))
+        | (PersistedRole::ReplicaOf(_), None)
+        | (PersistedRole::Unwritten, _) => false,
         (PersistedRole::ReplicaOf(address), Some(up)) => {
             let name = |address| topology.at(address).map(|at| &at.name);
             *address == up.address

@@ -7,6 +7,7 @@ pub mod candidate;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
+mod persisted;
 #[cfg(test)]
 pub mod sample;
 pub mod sentinel;
@@ -14,6 +15,8 @@ pub mod sentinel;
 pub mod testing;
 pub mod tree;
 pub mod words;
+
+pub use persisted::PersistedRole;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,18 +144,6 @@ pub enum TroubleKind {
     Ssh,
     /// Anything else.
     Other,
-}
-
-/// The role a node's configuration file gives it at its next start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PersistedRole {
-    /// No `replicaof` line.
-    Primary,
-    /// The last `replicaof` line.
-    ReplicaOf(Address),
-    /// The file could not be read; the reason.
-    Unknown(String),
 }
 
 /// The server families.

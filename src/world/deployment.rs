@@ -13,7 +13,7 @@ use crate::inventory::{Auth, Inventory, NodeSpec, Via, address};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
-use crate::topology::{Node, NodeName, Topology, Trouble, TroubleKind};
+use crate::topology::{Node, NodeName, PersistedRole, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
 use secrecy::SecretString;
@@ -169,14 +169,16 @@ impl World {
         .await
     }
 
-    async fn persisted(&self) -> BTreeMap<NodeName, crate::topology::PersistedRole> {
+    async fn persisted(&self) -> BTreeMap<NodeName, PersistedRole> {
+        let unwritten = self.store.unwritten();
         let looks = self.inventory.nodes.iter().map(|spec| async {
             let look = tokio::time::timeout(self.host_look, persisted::of(self, spec)).await;
-            let role = look.unwrap_or_else(|_| {
-                crate::topology::PersistedRole::Unknown(
-                    "its host does not answer over SSH".to_owned(),
-                )
+            let mut role = look.unwrap_or_else(|_| {
+                PersistedRole::Unknown("its host does not answer over SSH".to_owned())
             });
+            if matches!(role, PersistedRole::Unknown(_)) && unwritten.contains(&spec.name) {
+                role = PersistedRole::Unwritten;
+            }
             (spec.name.clone(), role)
         });
         futures::stream::iter(looks)

@@ -269,7 +269,7 @@ impl Host<'_> {
                         .at(want)
                         .is_some_and(|n| n.answers_to(have))
             }
-            (PersistedRole::Primary | PersistedRole::Unknown(_), _)
+            (PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten, _)
             | (PersistedRole::ReplicaOf(_), None) => false,
         };
         role && file.stamp.as_ref() == Some(&wanted.stamp) && !self.is_open(file)

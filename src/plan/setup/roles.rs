@@ -321,7 +321,7 @@ fn followed(look: &Look<'_>) -> Option<NodeName> {
         .iter()
         .filter_map(|n| match persisted(look, &n.name)? {
             PersistedRole::ReplicaOf(address) => Some(&look.topology.at(address)?.name),
-            PersistedRole::Primary | PersistedRole::Unknown(_) => None,
+            PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten => None,
         })
         .filter(|n| persisted(look, n).is_none())
         .collect();
@@ -360,7 +360,8 @@ fn both_stopped(look: &Look<'_>, wiring: &Wiring, above: &Node, below: &NodeName
                 Some(next) => at = next,
                 None => return false,
             },
-            Some(PersistedRole::Primary | PersistedRole::Unknown(_)) | None => return false,
+            Some(PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten)
+            | None => return false,
         }
     }
     false

@@ -155,6 +155,9 @@ impl Look<'_> {
                 return None;
             }
             (PersistedRole::Primary, None) => return None,
+            (PersistedRole::Unwritten, _) => format!(
+                "the role of {own} could not be written into its configuration file: restarted, it has its former one"
+            ),
             (PersistedRole::Primary, Some(link)) => {
                 format!(
                     "{own} follows {}, but not in its configuration file: restarted, it is a primary",

@@ -359,7 +359,7 @@ impl Stage {
             let same = match file {
                 PersistedRole::Primary => live.is_none(),
                 PersistedRole::ReplicaOf(address) => live == Some(address),
-                PersistedRole::Unknown(_) => false,
+                PersistedRole::Unknown(_) | PersistedRole::Unwritten => false,
             };
             assert!(same, "{what}: {} would come back as {file:?}", node.name);
         }
