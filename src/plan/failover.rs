@@ -74,7 +74,7 @@ pub(super) fn plan(
             &mut plan.warnings,
         );
     }
-    never_synced(target, new, &mut refusals);
+    never_synced(operation, target, new, &mut refusals, &mut plan.warnings);
     let may_lose = estimate(operation, target, new, lost, topology, &mut refusals);
     if !refusals.is_empty() {
         return Err(refusals);
@@ -283,17 +283,34 @@ fn hears_from_upstream(node: &Node) -> bool {
         .is_some_and(|u| u.link == Link::Up && u.last_io_seconds.is_some_and(|s| s <= PING_SECONDS))
 }
 
-/// A node that never had the primary's data would bring an empty or an unrelated history to power.
-pub(super) fn never_synced(target: &Node, new: &Server, refusals: &mut Vec<Refusal>) {
+/// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
+/// was in its file and came back in a circle looks the same, and may have on its disk what nobody else has: the operator decides.
+pub(super) fn never_synced(
+    operation: &Promote,
+    target: &Node,
+    new: &Server,
+    refusals: &mut Vec<Refusal>,
+    warnings: &mut Vec<String>,
+) {
     let Some(upstream) = target.upstream() else {
         return;
     };
-    if upstream.link == Link::Down && upstream.offset <= 1 && new.replication.offset <= 1 {
-        refusals.push(Refusal::new(
-            format!("`{}` never had the data of the primary", target.name),
-            "promote another replica, or bring the old primary back",
-        ));
+    if upstream.link == Link::Up || upstream.offset > 1 || new.replication.offset > 1 {
+        return;
     }
+    let name = &target.name;
+    if operation.accept.contains(&Accept::DataLoss) {
+        warnings.push(format!(
+            "`{name}` shares no history with the others since it was started: its own keys replace all of theirs"
+        ));
+        return;
+    }
+    refusals.push(Refusal::new(
+        format!("`{name}` never had the data of the primary since it was started"),
+        format!(
+            "promote another replica, or bring the old primary back; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
+        ),
+    ));
 }
 
 /// What may be lost, as far as it can be known; a candidate that is known to have less is refused.

@@ -255,8 +255,8 @@ fn fail_over(
     let mut refusals = Vec::new();
     preflight::readiness(target, new, None, &mut refusals);
     preflight::watched(target, new, &mut refusals);
-    failover::never_synced(target, new, &mut refusals);
     let (through, warnings) = (through(operation), &mut plan.warnings);
+    failover::never_synced(operation, target, new, &mut refusals, warnings);
     preflight::drift(
         &through,
         target,

@@ -6,6 +6,7 @@ use crate::support::program::Replctl;
 use crate::support::server::families;
 use crate::support::writer::{Load, Style, Writer};
 use std::any::Any;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -121,10 +122,11 @@ pub fn run(seed: u64, number: u64) -> Report {
         report.violation = Some(wrong);
     }
     if let Some(violation) = &mut report.violation {
-        violation.push_str(&format!(
+        let _ = write!(
+            violation,
             " [{} {fault:?} on n{victim}, target n{target}, parents {parents:?}, line {line}, exit {}, way {}]",
             family.name, report.exit, report.way
-        ));
+        );
     }
     report
 }
@@ -179,11 +181,8 @@ fn lines_in(folder: &Path) -> usize {
         return 0;
     };
     let newest = entries.flatten().map(|e| e.path()).max();
-    let text = newest.and_then(|file| std::fs::read(file).ok());
-    text.unwrap_or_default()
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
+    let text = newest.and_then(|file| std::fs::read_to_string(file).ok());
+    text.unwrap_or_default().matches('\n').count()
 }
 
 /// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives the primary.
@@ -208,7 +207,7 @@ fn settle(
         if ran.stdout.contains("Nothing to do") {
             break;
         }
-        report.way = verb.to_owned();
+        verb.clone_into(&mut report.way);
         said = format!("{ran}");
         if ran.code == Some(0) {
             break;
@@ -246,7 +245,12 @@ fn settle(
             break;
         }
         let name = name(wanted);
-        let ran = operator.run_within(Duration::from_secs(90), &["promote", &name, "--yes"]);
+        let mut words = vec!["promote", &name, "--yes"];
+        if primaries.is_empty() {
+            // It was primary until it was killed, and has on its disk what it acknowledged since.
+            words.push("--allow-data-loss");
+        }
+        let ran = operator.run_within(Duration::from_secs(90), &words);
         said = format!("{ran}");
     }
     crew.whole(Duration::from_secs(20))
@@ -294,7 +298,7 @@ fn after(
     }
     // Whatever a role is now, it is in its server's file.
     operator.run_within(
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         &["promote", &name(primary), "--yes"],
     );
     for i in 0..crew.servers.len() {

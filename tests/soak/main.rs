@@ -47,7 +47,7 @@ fn faults_at_random_steps_of_random_changes() {
                     }
                     let mut reports = reports.lock().unwrap();
                     reports.push(report);
-                    if reports.len() % 50 == 0 {
+                    if reports.len().is_multiple_of(50) {
                         figure(&format!("soak: {} cases", reports.len()));
                     }
                 }
