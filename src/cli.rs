@@ -3,6 +3,7 @@
 pub mod after;
 mod moves;
 mod sentinel;
+mod lost;
 
 pub use moves::{Detach, Move};
 
@@ -11,6 +12,7 @@ use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use sentinel::{Sentinel, SentinelCommand};
+pub use lost::Lost;
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -92,6 +94,13 @@ pub enum Command {
     /// primary, for a node that others have their data from, and where Sentinels watch, who would attach it again.
     #[command(after_help = example_help("detach"))]
     Detach(Detach),
+    /// List the commands that only NODE has, an old primary that came back
+    ///
+    /// Reads NODE's replication stream from where the two parted, as a replica would, and changes nothing. Each command is told with what stands against
+    /// replaying it: nothing, where its keys were not written on the new primary since; otherwise it is a conflict. It works while NODE runs on, follows
+    /// nobody yet, and its backlog reaches back far enough: so list before NODE is made a replica again, which discards them.
+    #[command(after_help = example_help("lost"))]
+    Lost(Lost),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -9,6 +9,7 @@ mod inventory;
 mod journal;
 mod output;
 mod plan;
+mod rescue;
 #[cfg(test)]
 #[allow(
     clippy::unwrap_used,

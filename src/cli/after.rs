@@ -174,6 +174,20 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "back under the primary",
             ),
         ],
+        "lost" => &[
+            (
+                "replctl lost master",
+                "what only master has, since slave1 took over",
+            ),
+            (
+                "replctl lost master --output rescued.resp",
+                "write it to rescued.resp (safe to replay) and rescued.resp.conflicts",
+            ),
+            (
+                "redis-cli -h 192.168.0.130 --askpass --pipe < rescued.resp",
+                "replay the safe part on the new primary",
+            ),
+        ],
         "resume" => &[("replctl resume", "go on with what is unfinished")],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[

@@ -4,6 +4,7 @@ pub mod completions;
 mod detach;
 pub mod init;
 mod interrupt;
+mod lost;
 mod man;
 mod moves;
 mod operate;
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Sentinel(_)
         | Command::Move(_)
         | Command::Detach(_)
+        | Command::Lost(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -68,6 +70,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Sentinel(args) => sentinel::run(&world, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
+        Command::Lost(args) => lost::run(&world, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_) | Command::Server(_) | Command::Completions(_) | Command::Man(_) => {

@@ -2,7 +2,8 @@
 //!
 //! Offsets of different histories are never compared. A primary without replicas forgets its history after `repl-backlog-ttl`; then nothing can be known.
 
-use super::{Replication, Role};
+use super::words::duration;
+use super::{Replication, Role, Server};
 use serde::{Deserialize, Serialize};
 
 /// What happens to a node's data if it follows another.
@@ -70,6 +71,64 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
         Some(_) => Lineage::Same { partial: false },
         None => Lineage::Unknown,
     }
+}
+
+/// The offset of the first byte that only `follower` can have; `None` where their histories have nothing in common that can be seen.
+pub fn fork(follower: &Replication, upstream: &Replication) -> Option<u64> {
+    if follower.replid.is_empty() || upstream.replid.is_empty() {
+        return None;
+    }
+    let after = position(upstream).saturating_add(1);
+    if follower.replid == upstream.replid {
+        Some(after)
+    } else if upstream.replid2.as_ref() == Some(&follower.replid) {
+        upstream.second_offset
+    } else if follower.replid2.as_ref() == Some(&upstream.replid) {
+        Some(follower.second_offset?.min(after))
+    } else if follower.replid2.is_some() && follower.replid2 == upstream.replid2 {
+        Some(follower.second_offset?.min(upstream.second_offset?))
+    } else {
+        None
+    }
+}
+
+/// Whether a server can send its stream again from the byte at `from` on, and surely still can a moment later: else it would make a whole dump
+/// instead. `grown`: the bytes it produced between two looks.
+pub fn can_send(server: &Replication, from: u64, grown: u64) -> bool {
+    let Some(backlog) = server.backlog else {
+        return false;
+    };
+    let room = from
+        .saturating_sub(backlog.first)
+        .saturating_add(backlog.size.saturating_sub(backlog.held));
+    let spare = (backlog.size / 16)
+        .min(16 * 1024)
+        .saturating_add(grown.saturating_mul(8));
+    backlog.first <= from && from <= position(server).saturating_add(1) && room >= spare
+}
+
+/// Why the two cannot be compared, where they cannot.
+pub fn unknown_because(follower: &Server, upstream: &Server) -> String {
+    let (own, other) = (&follower.replication, &upstream.replication);
+    if never_synced(own) {
+        return "it never had the data of a primary".to_owned();
+    }
+    if own.backlog.is_none() && own.replid2.is_none() {
+        return "it keeps no backlog: it was without replicas for longer than repl-backlog-ttl, or was started anew, and then its writes are not counted".to_owned();
+    }
+    if other.backlog.is_none() && other.replid2.is_none() {
+        return "the new primary has dropped its backlog (repl-backlog-ttl) and with it the memory of where the two parted".to_owned();
+    }
+    let since = follower
+        .uptime_seconds
+        .map(|s| {
+            format!(
+                ", begun when it was started {} ago at the earliest",
+                duration(s)
+            )
+        })
+        .unwrap_or_default();
+    format!("its history is unrelated to the other's{since}")
 }
 
 /// Bytes of its history that a node has.

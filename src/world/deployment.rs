@@ -263,6 +263,19 @@ impl World {
         }
     }
 
+    /// A stream to a node's server that is logged in and spoken over by hand.
+    pub(super) async fn raw(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        let way = Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        };
+        let mut stream = tokio::time::timeout(self.host_look, way.open(node))
+            .await
+            .unwrap_or_else(|_| Err(super::trouble::no_answer(self.host_look)))?;
+        super::resp::log_in(&mut *stream, self.password.as_ref()).await?;
+        Ok(stream)
+    }
+
     /// How many hosts are worked on at once.
     pub(super) fn concurrency(&self) -> usize {
         self.concurrency

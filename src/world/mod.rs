@@ -9,6 +9,7 @@ mod doubt;
 pub mod host;
 pub mod info;
 pub mod inventory;
+pub mod lost;
 pub mod observe;
 mod on_host;
 pub mod payload;
@@ -21,6 +22,7 @@ pub mod secret;
 mod sentinel;
 pub mod ssh;
 pub mod supply;
+mod tap;
 #[cfg(test)]
 pub mod testing;
 pub mod trouble;

@@ -122,6 +122,18 @@ pub(super) struct Welcome {
     has_password: bool,
 }
 
+/// Logs in over a fresh stream that is then used by hand.
+///
+/// # Errors
+/// The one reason for not being let in.
+pub async fn log_in(
+    stream: &mut (impl Stream + ?Sized),
+    password: Option<&SecretString>,
+) -> Result<(), Trouble> {
+    let welcome = timeout(REPLY, greet(stream, password));
+    welcome.await.map_err(|_| silent(REPLY))?.map(|_| ())
+}
+
 /// AUTH, PING, CLIENT SETNAME, CLIENT ID in one round trip.
 pub(super) async fn greet(
     stream: &mut (impl Stream + ?Sized),

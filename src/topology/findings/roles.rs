@@ -2,7 +2,7 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::topology::candidate::{best_primary, best_replica, primaries, same_process};
-use crate::topology::lineage::{Lineage, lineage};
+use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
@@ -84,14 +84,23 @@ impl<'a> Look<'a> {
                 continue;
             };
             let relation = lineage(&old.replication, &new.replication);
+            let because = unknown_because(old, new);
             relations.push(serde_json::json!({ "node": other.name, "towards": keep.name, "lineage": relation }));
             let (old, new) = (name(&other.name), name(&keep.name));
             let difference = match relation {
                 Lineage::Same { .. } => format!("; {new} has all that {old} has"),
                 Lineage::Diverged { bytes: b } => {
-                    format!("; {old} has {} of its stream that {new} has not", bytes(b))
+                    format!(
+                        "; {old} has {} of its stream that {new} has not (replctl lost {} lists them)",
+                        bytes(b),
+                        other.name
+                    )
                 }
-                Lineage::Unknown => format!("; how {old} and {new} differ cannot be known"),
+                Lineage::Unknown => {
+                    format!(
+                        "; how {old} and {new} differ cannot be known, because of {old}: {because}"
+                    )
+                }
             };
             message.push_str(&difference);
             if let Some(debt) = self.debt_of(other) {

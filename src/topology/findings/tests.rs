@@ -123,7 +123,7 @@ fn two_primaries_are_told_with_what_each_has() {
     assert_eq!(
         split(9331)[0],
         "several-primaries: `master` and `slave1` are both primaries and both take writes; `master` has 4.2 KiB of its stream that `slave1` has not \
-         | replctl setup --discard-data master"
+         (replctl lost master lists them) | replctl setup --discard-data master"
     );
     assert!(
         split(5000)[0].contains("; `slave1` has all that `master` has"),
@@ -144,7 +144,7 @@ fn two_primaries_are_told_with_what_each_has() {
     );
     assert!(
         strangers[0].ends_with(
-            "cannot be known | replctl setup --discard-data slave1 --discard-data slave2"
+            "cannot be known, because of `slave2`: its history is unrelated to the other's, begun when it was started 60 min ago at the earliest | replctl setup --discard-data slave1 --discard-data slave2"
         ),
         "{strangers:?}"
     );

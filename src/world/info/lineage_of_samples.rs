@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
-use crate::topology::lineage::{Lineage, lineage, never_synced};
+use crate::topology::lineage::{Lineage, can_send, fork, lineage, never_synced};
 use crate::topology::{Replication, Role};
 use crate::world::info;
 
@@ -115,4 +115,43 @@ fn a_replica_that_never_had_data_is_known() {
             "{server}"
         );
     }
+}
+
+#[test]
+fn the_fork_of_two_histories_is_where_the_promotion_was() {
+    let promoted = sample("redis-7.0.15-master-promoted");
+    let mut old = sample("redis-7.0.15-master-failover-inprogress-aborted");
+    assert_eq!(fork(&old, &promoted), Some(161));
+    // Started anew from a dump that ends before the fork: its own bytes begin where the dump ended.
+    old.replid2 = Some(std::mem::replace(&mut old.replid, "0".repeat(40)));
+    old.second_offset = Some(101);
+    assert_eq!(fork(&old, &promoted), Some(101));
+    old.second_offset = Some(261);
+    assert_eq!(fork(&old, &promoted), Some(161));
+    old.replid2 = None;
+    assert_eq!(fork(&old, &promoted), None);
+}
+
+#[test]
+fn only_what_surely_stays_in_the_backlog_is_asked_for() {
+    let mut server = sample("redis-7.0.15-master-2online");
+    server.offset = 100_000;
+    let mut backlog = crate::topology::Backlog {
+        first: 1,
+        held: 100_000,
+        size: 1 << 20,
+    };
+    server.backlog = Some(backlog);
+    assert!(can_send(&server, 1, 0), "there is room for all");
+    assert!(!can_send(&server, 1, 1 << 20), "too many bytes come");
+    assert!(!can_send(&server, 100_002, 0), "not produced yet");
+    backlog.first = 60_001;
+    backlog.held = 40_000;
+    backlog.size = 40_000;
+    server.backlog = Some(backlog);
+    assert!(!can_send(&server, 60_000, 0), "dropped");
+    assert!(!can_send(&server, 60_001, 0), "the next byte drops it");
+    assert!(can_send(&server, 70_000, 0));
+    server.backlog = None;
+    assert!(!can_send(&server, 70_000, 0));
 }

@@ -1,0 +1,196 @@
+//! What only an old primary has, as people read it, as `--json` prints it, and as the server's own client takes it in.
+
+use super::escape;
+use crate::rescue::split::{Conflict, touched};
+use crate::rescue::stream::{Tail, Unit, Words};
+use crate::topology::NodeName;
+use crate::topology::words::bytes;
+use crate::world::lost::Found;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Units that are listed for people.
+const MOST_LISTED: usize = 20;
+/// Characters of one listed command.
+const MOST_SHOWN: usize = 100;
+
+/// The answer.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    /// The old primary.
+    pub node: &'a NodeName,
+    /// The new one.
+    pub than: &'a NodeName,
+    /// Offset of the first byte that only the old primary has.
+    pub from: u64,
+    /// Offset of the last.
+    pub to: u64,
+    /// Commands that only it has.
+    pub commands: usize,
+    /// Of these, those that can be replayed.
+    pub safe: usize,
+    /// Keys they touch, as far as they are known.
+    pub keys: usize,
+    /// Keep-alives of the replication, which are no data.
+    pub pings: u64,
+    /// Why what the new primary wrote since is not known; null where it is.
+    pub since_unknown: Option<&'a str>,
+    /// All of it, in order.
+    pub list: Vec<Listed>,
+}
+
+/// One command or transaction.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    /// Its database.
+    pub db: Option<u32>,
+    /// Each command's words; bytes that are no text are replaced.
+    pub commands: Vec<Vec<String>>,
+    /// They are one transaction.
+    pub transaction: bool,
+    /// What stands against replaying it.
+    pub conflict: Option<Conflict>,
+}
+
+/// Brings together what was found.
+pub fn report<'a>(
+    node: &'a NodeName,
+    than: &'a NodeName,
+    found: &'a Found,
+    verdicts: &[Option<Conflict>],
+) -> Report<'a> {
+    let pairs = || found.lost.units.iter().zip(verdicts);
+    let text = |words: &Words| -> Vec<String> {
+        words
+            .iter()
+            .map(|w| String::from_utf8_lossy(w).into_owned())
+            .collect()
+    };
+    Report {
+        node,
+        than,
+        from: found.from,
+        to: found.to,
+        commands: found.lost.commands(),
+        safe: pairs()
+            .filter(|(_, conflict)| conflict.is_none())
+            .map(|(unit, _)| unit.commands.len())
+            .sum(),
+        keys: touched(&found.lost).len(),
+        pings: found.lost.pings,
+        since_unknown: found.since.as_ref().err().map(String::as_str),
+        list: pairs()
+            .map(|(unit, conflict)| Listed {
+                db: unit.db,
+                commands: unit.commands.iter().map(text).collect(),
+                transaction: unit.transaction,
+                conflict: *conflict,
+            })
+            .collect(),
+    }
+}
+
+/// For people.
+pub fn text(report: &Report<'_>) -> String {
+    let (node, than) = (escape(&report.node.0), escape(&report.than.0));
+    let size = bytes((report.to + 1).saturating_sub(report.from));
+    if report.commands == 0 {
+        return format!(
+            "Nothing is lost: the {size} of its stream that only `{node}` has are {} keep-alives, no commands.",
+            report.pings
+        );
+    }
+    let mut out = format!(
+        "`{node}` has {} that `{than}` has not: {size} of its stream, offsets {} to {}, {} keys.\n",
+        plural(report.commands),
+        report.from,
+        report.to,
+        report.keys
+    );
+    let _ = writeln!(
+        out,
+        "  safe to replay: {} (`{than}` has written none of their keys since)\n  in conflict:    {}",
+        report.safe,
+        report.commands - report.safe
+    );
+    if let Some(why) = report.since_unknown {
+        let _ = writeln!(out, "  because {}", escape(why));
+    }
+    for listed in report.list.iter().take(MOST_LISTED) {
+        let mark = listed
+            .conflict
+            .map_or_else(String::new, |c| format!("   [conflict: {}]", c.words()));
+        let db = listed
+            .db
+            .map_or_else(|| "db ?".to_owned(), |db| format!("db {db}"));
+        let all: Vec<String> = listed.commands.iter().map(|c| shown(c)).collect();
+        let open = if listed.transaction { "MULTI; " } else { "" };
+        let _ = writeln!(out, "  {db}  {open}{}{mark}", all.join("; "));
+    }
+    if report.list.len() > MOST_LISTED {
+        let more = report.list.len() - MOST_LISTED;
+        let _ = writeln!(out, "  … and {more} more: --json lists all");
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn plural(count: usize) -> String {
+    if count == 1 {
+        "1 command".to_owned()
+    } else {
+        format!("{count} commands")
+    }
+}
+
+fn shown(words: &[String]) -> String {
+    let mut out = String::new();
+    for word in words {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(&escape(&word.chars().take(MOST_SHOWN).collect::<String>()));
+        if out.chars().count() > MOST_SHOWN {
+            let cut: String = out.chars().take(MOST_SHOWN).collect();
+            return cut + "…";
+        }
+    }
+    out
+}
+
+/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they need. Those whose database is not known are
+/// left out: they would be done in the wrong one.
+pub fn replayable(tail: &Tail, take: impl Fn(usize) -> bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut db = None;
+    let units = tail.units.iter().enumerate().filter(|(n, _)| take(*n));
+    for (_, unit) in units {
+        let Some(wanted) = unit.db else { continue };
+        if db != Some(wanted) {
+            db = Some(wanted);
+            let number = wanted.to_string();
+            wire(&mut out, &[b"SELECT".to_vec(), number.into_bytes()]);
+        }
+        write_unit(&mut out, unit);
+    }
+    out
+}
+
+fn write_unit(out: &mut Vec<u8>, unit: &Unit) {
+    if unit.transaction {
+        wire(out, &[b"MULTI".to_vec()]);
+    }
+    unit.commands.iter().for_each(|words| wire(out, words));
+    if unit.transaction {
+        wire(out, &[b"EXEC".to_vec()]);
+    }
+}
+
+fn wire(out: &mut Vec<u8>, words: &[Vec<u8>]) {
+    out.extend(format!("*{}\r\n", words.len()).bytes());
+    for word in words {
+        out.extend(format!("${}\r\n", word.len()).bytes());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}

@@ -1,0 +1,171 @@
+//! Which keys a command of the replication stream touches. Pure.
+//!
+//! The stream holds effects: scripts and blocking commands arrive as the plain writes they made. What is not known here is said to be unknown.
+
+use super::stream::Words;
+
+/// What a command touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Touches<'a> {
+    /// These keys of its database, read or written, and no others.
+    Keys(Vec<&'a [u8]>),
+    /// No key: a message, a script, a function.
+    None,
+    /// Any key.
+    Anything,
+}
+
+/// Commands whose only key is their first argument.
+const FIRST: &[&str] = &[
+    "APPEND",
+    "BITFIELD",
+    "DECR",
+    "DECRBY",
+    "EXPIRE",
+    "EXPIREAT",
+    "GEOADD",
+    "GETDEL",
+    "GETEX",
+    "GETSET",
+    "HDEL",
+    "HEXPIRE",
+    "HEXPIREAT",
+    "HGETDEL",
+    "HGETEX",
+    "HINCRBY",
+    "HINCRBYFLOAT",
+    "HMSET",
+    "HPERSIST",
+    "HPEXPIRE",
+    "HPEXPIREAT",
+    "HSET",
+    "HSETEX",
+    "HSETNX",
+    "INCR",
+    "INCRBY",
+    "INCRBYFLOAT",
+    "LINSERT",
+    "LPOP",
+    "LPUSH",
+    "LPUSHX",
+    "LREM",
+    "LSET",
+    "LTRIM",
+    "PERSIST",
+    "PEXPIRE",
+    "PEXPIREAT",
+    "PFADD",
+    "PSETEX",
+    "RESTORE",
+    "RPOP",
+    "RPUSH",
+    "RPUSHX",
+    "SADD",
+    "SET",
+    "SETBIT",
+    "SETEX",
+    "SETNX",
+    "SETRANGE",
+    "SPOP",
+    "SREM",
+    "XACK",
+    "XADD",
+    "XAUTOCLAIM",
+    "XCLAIM",
+    "XDEL",
+    "XSETID",
+    "XTRIM",
+    "ZADD",
+    "ZINCRBY",
+    "ZPOPMAX",
+    "ZPOPMIN",
+    "ZREM",
+    "ZREMRANGEBYLEX",
+    "ZREMRANGEBYRANK",
+    "ZREMRANGEBYSCORE",
+];
+/// Commands whose first two arguments are their keys.
+const TWO: &[&str] = &[
+    "RENAME",
+    "RENAMENX",
+    "RPOPLPUSH",
+    "LMOVE",
+    "SMOVE",
+    "ZRANGESTORE",
+    "GEOSEARCHSTORE",
+];
+/// Commands whose arguments are all keys.
+const ALL: &[&str] = &[
+    "DEL",
+    "UNLINK",
+    "PFMERGE",
+    "SINTERSTORE",
+    "SUNIONSTORE",
+    "SDIFFSTORE",
+    "TOUCH",
+];
+/// Commands that touch no key.
+const NONE: &[&str] = &["PUBLISH", "SPUBLISH", "SCRIPT", "FUNCTION"];
+
+/// The keys of a command.
+pub fn touches(words: &Words) -> Touches<'_> {
+    let Some((name, arguments)) = words.split_first() else {
+        return Touches::None;
+    };
+    let name = name.to_ascii_uppercase();
+    let is = |list: &[&str]| list.iter().any(|known| known.as_bytes() == name);
+    let take = |skip: usize, step: usize, most: usize| {
+        let keys: Vec<&[u8]> = arguments
+            .iter()
+            .skip(skip)
+            .step_by(step)
+            .take(most)
+            .map(Vec::as_slice)
+            .collect();
+        if keys.is_empty() {
+            Touches::Anything
+        } else {
+            Touches::Keys(keys)
+        }
+    };
+    if is(FIRST) {
+        take(0, 1, 1)
+    } else if is(TWO) {
+        take(0, 1, 2)
+    } else if is(ALL) {
+        take(0, 1, usize::MAX)
+    } else if is(&["MSET", "MSETNX"]) {
+        take(0, 2, usize::MAX)
+    } else if is(&["XGROUP", "BITOP"]) {
+        // XGROUP CREATE key …, BITOP AND to from …
+        take(1, 1, if name == b"XGROUP" { 1 } else { usize::MAX })
+    } else if is(&["ZUNIONSTORE", "ZINTERSTORE", "ZDIFFSTORE"]) {
+        counted(arguments)
+    } else if is(&["COPY"]) && arguments.len() <= 3 && !names_db(arguments) {
+        take(0, 1, 2)
+    } else if is(NONE) {
+        Touches::None
+    } else {
+        Touches::Anything
+    }
+}
+
+/// `COPY a b DB n` reaches into another database.
+fn names_db(arguments: &[Vec<u8>]) -> bool {
+    arguments
+        .iter()
+        .skip(2)
+        .any(|w| w.eq_ignore_ascii_case(b"DB"))
+}
+
+/// `to count from from …`
+fn counted(arguments: &[Vec<u8>]) -> Touches<'_> {
+    let count = arguments
+        .get(1)
+        .and_then(|w| std::str::from_utf8(w).ok()?.parse::<usize>().ok());
+    let (Some(to), Some(count)) = (arguments.first(), count) else {
+        return Touches::Anything;
+    };
+    let from = arguments.iter().skip(2).take(count);
+    Touches::Keys(std::iter::once(to).chain(from).map(Vec::as_slice).collect())
+}

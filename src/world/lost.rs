@@ -1,0 +1,165 @@
+//! What only an old primary has: read from its own stream and compared with what the new primary wrote since. It changes nothing.
+
+use super::World;
+use super::replication::look;
+use super::resp::REPLY;
+use super::tap;
+use crate::error::{Exit, Problem, Result};
+use crate::output::escape;
+use crate::rescue::stream::{Tail, database_before, decode};
+use crate::topology::lineage::{can_send, fork, position};
+use crate::topology::{Node, NodeName, Replication, Server, Trouble};
+
+/// How far before the fork the database is looked for, bytes.
+const BEFORE: u64 = 1 << 20;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// Offset of the first byte that only the old primary has.
+    pub from: u64,
+    /// Offset of the last.
+    pub to: u64,
+    /// Its commands.
+    pub lost: Tail,
+    /// What the new primary wrote since, where it still knows.
+    pub since: std::result::Result<Tail, String>,
+}
+
+impl World {
+    /// Reads what `old` has and `new` has not. `None`: nothing.
+    ///
+    /// # Errors
+    /// It cannot be known, and why.
+    pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<Found>> {
+        let (Some(was), Some(is)) = (old.server(), new.server()) else {
+            return Ok(None);
+        };
+        let Some(from) = fork(&was.replication, &is.replication) else {
+            return Err(unknown(old, new, was, is));
+        };
+        let (mine, grown) = self.look_twice(&old.name).await?;
+        let to = position(&mine);
+        if to < from {
+            return Ok(None);
+        }
+        if !can_send(&mine, from, grown) {
+            return Err(too_late(&old.name, &mine, from, to));
+        }
+        let begin = mine.backlog.map_or(from, |b| b.first);
+        // Nearer to the backlog's edge than this, a busy server may have dropped it a moment later.
+        let earliest = (begin.max(from.saturating_sub(BEFORE)).max(1)..=from)
+            .step_by(1024)
+            .find(|at| can_send(&mine, *at, grown))
+            .unwrap_or(from);
+        let bytes = self.tap(&old.name, &mine.replid, earliest, to).await?;
+        let split = usize::try_from(from - earliest).unwrap_or(usize::MAX);
+        let (before, after) = bytes.split_at(split.min(bytes.len()));
+        let db = database_before(before).or_else(|| only_database(was, is));
+        let lost = decode(after, db).map_err(|why| unreadable(&old.name, &why))?;
+        let since = self.since(&new.name, from).await;
+        Ok(Some(Found {
+            from,
+            to,
+            lost,
+            since,
+        }))
+    }
+
+    /// What a new primary wrote from offset `from` on.
+    async fn since(&self, new: &NodeName, from: u64) -> std::result::Result<Tail, String> {
+        let told = |e: crate::error::Error| {
+            let first = e.problems.into_iter().next();
+            first.map(|p| p.what).unwrap_or_default()
+        };
+        let (now, grown) = self.look_twice(new).await.map_err(told)?;
+        let to = position(&now);
+        if to < from {
+            return Ok(Tail::default());
+        }
+        if !can_send(&now, from, grown) {
+            return Err(format!(
+                "the backlog of `{new}` no longer reaches back that far"
+            ));
+        }
+        let bytes = self.tap(new, &now.replid, from, to).await.map_err(told)?;
+        // A server begins its stream as a primary with a SELECT.
+        decode(&bytes, None).map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))
+    }
+
+    /// A server's replication as it is now, and how many bytes came between two looks.
+    async fn look_twice(&self, node: &NodeName) -> Result<(Replication, u64)> {
+        let conn = self.connections.get(node).await;
+        let conn = conn.map_err(|f| silent(node, &f.why))?;
+        let first = look(&conn, REPLY)
+            .await
+            .map_err(|t| silent(node, &t.detail))?;
+        let second = look(&conn, REPLY)
+            .await
+            .map_err(|t| silent(node, &t.detail))?;
+        let grown = position(&second.replication).saturating_sub(position(&first.replication));
+        Ok((second.replication, grown))
+    }
+
+    async fn tap(&self, node: &NodeName, replid: &str, from: u64, to: u64) -> Result<Vec<u8>> {
+        let failed = |t: Trouble| {
+            Problem::new(format!("the replication stream of `{node}` cannot be read"))
+                .cause(escape(&t.detail))
+                .exit(Exit::Failed)
+        };
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(silent(node, "the inventory does not have it"));
+        };
+        let stream = self.raw(spec).await.map_err(failed)?;
+        tap::read(stream, replid, from, to).await.map_err(failed)
+    }
+}
+
+/// The one database in which the two hold keys, if it is one: then the commands are taken to be about it.
+fn only_database(a: &Server, b: &Server) -> Option<u32> {
+    let mut all = a.keys.keys().chain(b.keys.keys());
+    let first = *all.next()?;
+    all.all(|db| *db == first).then_some(first)
+}
+
+fn silent(node: &NodeName, why: &str) -> crate::error::Error {
+    Problem::new(format!("`{node}` cannot be asked"))
+        .cause(escape(why))
+        .hint("replctl status")
+        .exit(Exit::Failed)
+}
+
+fn unreadable(node: &NodeName, why: &str) -> crate::error::Error {
+    Problem::new(format!(
+        "the replication stream of `{node}` cannot be understood"
+    ))
+    .cause(escape(why))
+    .exit(Exit::Failed)
+}
+
+fn unknown(old: &Node, new: &Node, was: &Server, is: &Server) -> crate::error::Error {
+    let what = format!(
+        "what only `{}` has, and `{}` has not, cannot be known",
+        old.name, new.name
+    );
+    Problem::new(what)
+        .cause(crate::topology::lineage::unknown_because(was, is))
+        .hint("compare their keys; what is in its memory can be dumped with: redis-cli --rdb FILE")
+        .exit(Exit::Failed)
+}
+
+fn too_late(node: &NodeName, now: &Replication, from: u64, to: u64) -> crate::error::Error {
+    let held = now.backlog.map_or_else(
+        || "it keeps no backlog".to_owned(),
+        |b| format!("its backlog begins at offset {}", b.first),
+    );
+    Problem::new(format!(
+        "`{node}` has {} bytes of its own, and no longer all of them to show",
+        (to + 1).saturating_sub(from)
+    ))
+    .cause(format!(
+        "its own begin at offset {from}, and {held}, or is about to drop them; asking for them would make it dump everything"
+    ))
+    .hint("a larger repl-backlog-size keeps more; what is in its memory can be dumped with: redis-cli --rdb FILE")
+    .exit(Exit::Failed)
+}
