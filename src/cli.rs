@@ -4,6 +4,7 @@ pub mod after;
 mod moves;
 mod sentinel;
 mod lost;
+mod sentinel;
 
 pub use moves::{Detach, Move};
 
@@ -11,8 +12,8 @@ use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
-pub use sentinel::{Sentinel, SentinelCommand};
 pub use lost::Lost;
+pub use sentinel::{Sentinel, SentinelCommand};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
