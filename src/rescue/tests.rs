@@ -60,7 +60,7 @@ fn the_database_before_the_fork_is_read_and_no_value_pretends_one() {
 
 #[test]
 fn keys_of_commands() {
-    let words = |text: &str| -> Vec<Vec<u8>> { text.split(' ').map(|w| w.into()).collect() };
+    let words = |text: &str| -> Vec<Vec<u8>> { text.split(' ').map(Into::into).collect() };
     let keys = |text: &str| match touches(&words(text)) {
         Touches::Keys(keys) => keys
             .iter()

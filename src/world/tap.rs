@@ -62,8 +62,8 @@ pub async fn read(
         };
         return Err(why);
     }
+    let mut piece = vec![0; 64 * 1024];
     while bytes.len() < wanted {
-        let mut piece = [0; 64 * 1024];
         let read = timeout(STALL, stream.read(&mut piece)).await;
         let count = read
             .map_err(|_| super::trouble::silent(STALL))?
