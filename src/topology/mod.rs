@@ -1,5 +1,4 @@
 //! What was observed of a deployment, as data. Pure: no I/O, no clock, no global.
-//!
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
 mod alone;
