@@ -1,9 +1,8 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
 pub mod after;
-mod moves;
-mod sentinel;
 mod lost;
+mod moves;
 mod sentinel;
 
 pub use moves::{Detach, Move};
