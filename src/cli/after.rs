@@ -152,6 +152,27 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
+        "resume" => &[("replctl resume", "go on with what is unfinished")],
+        "rollback" => &[("replctl rollback", "put back what is unfinished")],
+        "server" => &[
+            ("replctl server", "its version, sizes and checksums"),
+            (
+                "replctl server --extract ./bin",
+                "write redis-server and redis-cli to ./bin",
+            ),
+        ],
+        "completions" => &[
+            ("source <(replctl completions bash)", "in ~/.bashrc"),
+            ("source <(replctl completions zsh)", "in ~/.zshrc"),
+            ("replctl completions fish | source", "in config.fish"),
+        ],
+        other => examples_of_moves(other),
+    }
+}
+
+/// Those of the commands that move single nodes, or look at what one has.
+fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
+    match command {
         "detach" => &[
             ("replctl detach slave2 --dry-run", "show the plan only"),
             ("replctl detach slave2", "a writable copy of its own"),
@@ -187,20 +208,6 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "redis-cli -h 192.168.0.130 --askpass --pipe < rescued.resp",
                 "replay the safe part on the new primary",
             ),
-        ],
-        "resume" => &[("replctl resume", "go on with what is unfinished")],
-        "rollback" => &[("replctl rollback", "put back what is unfinished")],
-        "server" => &[
-            ("replctl server", "its version, sizes and checksums"),
-            (
-                "replctl server --extract ./bin",
-                "write redis-server and redis-cli to ./bin",
-            ),
-        ],
-        "completions" => &[
-            ("source <(replctl completions bash)", "in ~/.bashrc"),
-            ("source <(replctl completions zsh)", "in ~/.zshrc"),
-            ("replctl completions fish | source", "in config.fish"),
         ],
         _ => &[],
     }

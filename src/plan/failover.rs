@@ -8,6 +8,7 @@ use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, pre
 use crate::topology::words;
 use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
@@ -299,17 +300,23 @@ pub(super) fn never_synced(
         return;
     }
     let name = &target.name;
-    if operation.accept.contains(&Accept::DataLoss) {
+    let has_keys = !new.keys.is_empty();
+    if has_keys && operation.accept.contains(&Accept::DataLoss) {
         warnings.push(format!(
             "`{name}` shares no history with the others since it was started: its own keys replace all of theirs"
         ));
         return;
     }
+    let mut hint = "promote another replica, or bring the old primary back".to_owned();
+    if has_keys {
+        let _ = write!(
+            hint,
+            "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
+        );
+    }
     refusals.push(Refusal::new(
         format!("`{name}` never had the data of the primary since it was started"),
-        format!(
-            "promote another replica, or bring the old primary back; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
-        ),
+        hint,
     ));
 }
 

@@ -103,8 +103,19 @@ fn an_empty_replica_does_not_come_to_power() {
     let mut topology = dead_primary();
     server(&mut topology, 1).replication.offset = 0;
     upstream(&mut topology, 1).offset = 0;
+    server(&mut topology, 1).keys.clear();
     assert!(
         reasons(with_ssh("slave1", &topology, &[Accept::DataLoss])).contains("never had the data")
+    );
+    // One that was primary and came back has keys: it is the operator's choice.
+    server(&mut topology, 1).keys.insert(0, 7);
+    assert!(reasons(with_ssh("slave1", &topology, &[])).contains("never had the data"));
+    let plan = with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap();
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.contains("replace all of theirs")),
+        "{plan:?}"
     );
 }
 
