@@ -154,8 +154,26 @@ impl Crew {
         Ok(primary)
     }
 
+    /// Whether a server writes its data anew: killed in the midst of that, some versions do not start from what they left.
+    fn rewrites(&self, i: usize) -> bool {
+        let reply = self
+            .client(i)
+            .and_then(|mut c| c.try_command(&["INFO", "persistence"]).ok());
+        let text = reply.map(|r| r.text()).unwrap_or_default();
+        [
+            "aof_rewrite_in_progress:1",
+            "aof_rewrite_scheduled:1",
+            "rdb_bgsave_in_progress:1",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign))
+    }
+
     /// Ends all servers at once and starts them again from their files.
     pub fn power_cycle(&mut self) {
+        await_that("all to be at rest", Duration::from_secs(20), || {
+            !(0..self.servers.len()).any(|i| self.rewrites(i))
+        });
         self.servers.iter().for_each(LocalServer::kill9);
         for server in &mut self.servers {
             server.restart();

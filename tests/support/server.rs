@@ -124,7 +124,11 @@ impl LocalServer {
 
     fn await_answer(&self) {
         await_that("the server to answer", Duration::from_secs(10), || {
-            assert!(self.is_alive(), "the server ended: {}", self.log());
+            if !self.is_alive() {
+                let log = self.log();
+                let lines: Vec<&str> = log.lines().rev().take(5).collect();
+                panic!("the server ended; its last lines, newest first: {lines:?}");
+            }
             RawRedis::connect(
                 &super::Net::Machine,
                 self.address(),
