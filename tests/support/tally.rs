@@ -66,13 +66,14 @@ impl Tally {
     /// The longest time, in milliseconds, in which no client had a write acknowledged between two moments.
     pub fn longest_gap_between_ms(&self, begun: Instant, ended: Instant) -> f64 {
         let acknowledged = self.connections.iter().flat_map(|c| &c.acknowledged);
-        let mut times: Vec<Instant> = acknowledged
-            .map(|a| a.1)
-            .filter(|at| *at >= begun && *at <= ended)
-            .collect();
+        let mut times: Vec<Instant> = acknowledged.map(|a| a.1).collect();
         times.sort_unstable();
-        let gaps = times.windows(2).map(|w| (w[1] - w[0]).as_secs_f64() * 1e3);
-        gaps.fold(0.0, f64::max)
+        // What began at `begun` may stop the writes before another one is acknowledged: the gap is from the last one before it.
+        let first = times.partition_point(|at| *at <= begun).saturating_sub(1);
+        let last = times.partition_point(|at| *at <= ended);
+        let gaps = times[first.min(last)..last].windows(2);
+        gaps.map(|w| (w[1] - w[0]).as_secs_f64() * 1e3)
+            .fold(0.0, f64::max)
     }
 
     /// Looks every acknowledged write up on a server; gives the ids of those that are not there.
