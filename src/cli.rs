@@ -1,6 +1,7 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
 pub mod after;
+mod endpoint;
 mod lost;
 mod moves;
 mod sentinel;
@@ -11,6 +12,7 @@ use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
+pub use endpoint::{Endpoint, EndpointFormat};
 pub use lost::Lost;
 pub use sentinel::{Sentinel, SentinelCommand};
 use std::path::PathBuf;
@@ -68,6 +70,13 @@ pub enum Command {
     /// stands what is wrong, with commands to paste. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("status"))]
     Status(Status),
+    /// Print where the primary is now, for programs
+    ///
+    /// One look at every node, each for a bounded time, by the roles they have and not by what the inventory wishes. The address is the one that clients
+    /// use: `announce` in the inventory, where it is there. Printed is one healthy primary or nothing: where there is none, more than one, or one that
+    /// leaves a doubt, an error names what was seen and the exit status is 4. No form holds a password.
+    #[command(after_help = example_help("endpoint"))]
+    Endpoint(Endpoint),
     /// Make NODE the primary, without losing an acknowledged write
     ///
     /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles;

@@ -20,7 +20,7 @@ pub const EXIT: Section = Section {
         ("1", "failed; nothing was changed, or all was put back"),
         ("2", "the command line or the inventory is wrong"),
         ("3", "refused; nothing was touched"),
-        ("4", "status found problems"),
+        ("4", "status found problems, or endpoint no primary to name"),
         ("5", "stopped half-way; go on with `replctl resume`"),
         ("130", "interrupted"),
     ],
@@ -128,6 +128,14 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "replctl status --json | jq '.findings[].title'",
                 "for scripts",
             ),
+        ],
+        "endpoint" => &[
+            ("replctl endpoint", "HOST:PORT"),
+            (
+                "env=$(replctl endpoint --format env) && eval \"$env\" && redis-cli -h \"$REPLCTL_PRIMARY_HOST\" -p \"$REPLCTL_PRIMARY_PORT\" ping",
+                "in a shell script",
+            ),
+            ("replctl endpoint --json | jq -r .url", "redis://HOST:PORT"),
         ],
         "promote" => &[
             ("replctl promote slave1 --dry-run", "show the plan only"),

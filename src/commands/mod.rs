@@ -2,6 +2,7 @@
 
 pub mod completions;
 mod detach;
+mod endpoint;
 pub mod init;
 mod interrupt;
 mod lost;
@@ -30,6 +31,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Man(args) => done(man::run(args)),
         Command::Setup(_)
         | Command::Status(_)
+        | Command::Endpoint(_)
         | Command::Promote(_)
         | Command::Sentinel(_)
         | Command::Move(_)
@@ -56,7 +58,10 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let deployment = inventory::load(global)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
-    let looks = matches!(command, Command::Status(_) | Command::Sentinel(_));
+    let looks = matches!(
+        command,
+        Command::Status(_) | Command::Endpoint(_) | Command::Sentinel(_)
+    );
     let entry = Entry {
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
@@ -66,6 +71,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let result = match command {
         Command::Setup(args) => setup::run(&world, global, args).await,
         Command::Status(args) => status::run(&world, args).await,
+        Command::Endpoint(args) => endpoint::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
         Command::Sentinel(args) => sentinel::run(&world, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,

@@ -3,6 +3,7 @@
 
 mod alone;
 pub mod candidate;
+pub mod endpoint;
 pub mod findings;
 pub mod lag;
 pub mod lineage;

@@ -1,0 +1,25 @@
+//! `endpoint`: its arguments.
+
+use clap::{Args, ValueEnum};
+
+/// `endpoint`.
+#[derive(Debug, Args)]
+pub struct Endpoint {
+    /// The form of the answer
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = EndpointFormat::Address)]
+    pub format: EndpointFormat,
+    /// Print JSON
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// What `--format` may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EndpointFormat {
+    /// HOST:PORT, with an IPv6 address in brackets
+    Address,
+    /// redis://HOST:PORT
+    Url,
+    /// `REPLCTL_PRIMARY_HOST`, `REPLCTL_PRIMARY_PORT` and `REPLCTL_PRIMARY_NODE`, one a line, quoted for a shell
+    Env,
+}

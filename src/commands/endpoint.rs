@@ -1,0 +1,40 @@
+//! `endpoint`: where programs are to write now. It changes nothing.
+
+use super::status::context;
+use crate::cli;
+use crate::error::{Error, Exit, Problem, Result};
+use crate::output::{self, endpoint, json};
+use crate::topology::endpoint::{Doubt, endpoint as find};
+use crate::topology::findings::findings;
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, args: &cli::Endpoint) -> Result<Exit> {
+    let seen = world.observe_servers().await;
+    let topology = seen.without(&world.alone(&seen));
+    let found = findings(&topology, &context(world));
+    let primary = find(&topology, &found).map_err(unknown)?;
+    let endpoint = endpoint::Endpoint {
+        deployment: &world.inventory.name,
+        primary: &primary.name,
+        address: &primary.announced,
+        url: endpoint::url(&primary.announced),
+    };
+    output::result(&if args.json {
+        json::document(&endpoint)
+    } else {
+        endpoint::text(&endpoint, args.format)
+    });
+    Ok(Exit::Done)
+}
+
+/// Nothing goes to standard output then: a script that ignores the exit code must not find a primary there.
+fn unknown(doubts: Vec<Doubt>) -> Error {
+    let problems = doubts.into_iter().map(|doubt| {
+        Problem::new(format!("the primary cannot be named: {}", doubt.seen)).hint(doubt.hint)
+    });
+    Error {
+        problems: problems.collect(),
+        exit: Exit::Problems,
+    }
+}

@@ -1,0 +1,195 @@
+//! Where programs are to write: the one primary there is, or why none can be named. Pure.
+//!
+//! A program that is told a wrong primary writes where its writes are lost, so whatever leaves a doubt is a reason to name none.
+
+use super::candidate::primaries;
+use super::findings::{Code, Finding};
+use super::words::name;
+use super::{Link, Node, Topology};
+
+/// Why no primary can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What was seen, in one sentence. It may hold words from servers.
+    pub seen: String,
+    /// A command to paste, or what to do.
+    pub hint: String,
+}
+
+/// The one healthy primary. `topology` is without the nodes that stand alone on purpose, `findings` are what was concluded from it.
+///
+/// # Errors
+/// What was seen instead, at least one sentence.
+pub fn endpoint<'a>(topology: &'a Topology, findings: &[Finding]) -> Result<&'a Node, Vec<Doubt>> {
+    let [primary] = primaries(topology)[..] else {
+        return Err(none_or_several(findings));
+    };
+    let mut doubts: Vec<Doubt> = findings
+        .iter()
+        .filter(|f| stands_against(f.code) && f.concerns(&primary.name))
+        .map(|f| Doubt {
+            seen: f.message.clone(),
+            hint: "replctl status".to_owned(),
+        })
+        .collect();
+    doubts.extend(follower_of_another(topology, primary));
+    if doubts.is_empty() {
+        Ok(primary)
+    } else {
+        Err(doubts)
+    }
+}
+
+fn none_or_several(findings: &[Finding]) -> Vec<Doubt> {
+    let about_roles = findings
+        .iter()
+        .find(|f| matches!(f.code, Code::NoPrimary | Code::SeveralPrimaries));
+    let status = || "replctl status".to_owned();
+    let doubt = match about_roles {
+        // The way out of two primaries discards data: that is to be read in full, not pasted from the log of a script.
+        Some(f) if f.code == Code::SeveralPrimaries => Doubt {
+            seen: f.message.clone(),
+            hint: status(),
+        },
+        Some(f) => Doubt {
+            seen: f.message.clone(),
+            hint: f.hint.clone().unwrap_or_else(status),
+        },
+        None => Doubt {
+            seen: "there is not exactly one primary".to_owned(),
+            hint: status(),
+        },
+    };
+    vec![doubt]
+}
+
+/// What a primary may suffer from that keeps programs from writing there, or their writes from staying.
+fn stands_against(code: Code) -> bool {
+    matches!(
+        code,
+        Code::ClusterMode | Code::Loading | Code::FailoverRunning | Code::UnfencedOldPrimary
+    )
+}
+
+/// A replica whose link is up and whose history is another: it hears from a primary that does not answer here, so there may be two.
+fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
+    let history = |node: &Node| node.server().map(|s| s.replication.replid.clone());
+    let own = history(primary);
+    topology.nodes.iter().find_map(|node| {
+        let upstream = node.upstream().filter(|up| up.link == Link::Up)?;
+        let above = topology.at(&upstream.address);
+        let elsewhere = above.is_none_or(|up| up.server().is_none());
+        if !elsewhere || history(node) == own {
+            return None;
+        }
+        Some(Doubt {
+            seen: format!(
+                "{} is a primary, and {} replicates another history from {}, which may be a primary too and does not answer here",
+                name(&primary.name),
+                name(&node.name),
+                above.map_or_else(|| upstream.address.to_string(), |up| name(&up.name)),
+            ),
+            hint: "replctl status".to_owned(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::findings::{Context, Debt, findings};
+    use super::super::testing::{down, healthy, primary, replica};
+    use super::super::{Address, Loading, TroubleKind};
+    use super::*;
+
+    fn ask(topology: &Topology, context: &Context) -> Result<String, String> {
+        match endpoint(topology, &findings(topology, context)) {
+            Ok(node) => Ok(node.name.0.clone()),
+            Err(doubts) => Err(doubts.into_iter().map(|d| d.seen + "|" + &d.hint).collect()),
+        }
+    }
+
+    #[track_caller]
+    fn doubted(topology: &Topology, wanted: &[&str]) {
+        let said = ask(topology, &Context::default()).unwrap_err();
+        for part in wanted {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+
+    #[test]
+    fn the_one_primary_is_named_whatever_its_name_is() {
+        let mut topology = healthy();
+        assert_eq!(ask(&topology, &Context::default()), Ok("master".to_owned()));
+        topology.nodes = vec![
+            down("master", "192.168.0.120", TroubleKind::Refused, "refused"),
+            primary("slave1", "192.168.0.130", 5000),
+            replica("slave2", "192.168.0.140", "192.168.0.130", 5000),
+        ];
+        assert_eq!(ask(&topology, &Context::default()), Ok("slave1".to_owned()));
+    }
+
+    #[test]
+    fn none_and_two_are_told_with_the_way_on() {
+        let mut topology = healthy();
+        topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Refused, "refused");
+        let way = "|replctl promote slave1";
+        doubted(&topology, &["no primary", "`master` does not answer", way]);
+        let mut topology = healthy();
+        topology.nodes[2] = primary("slave2", "192.168.0.140", 5000);
+        doubted(&topology, &["`master` and `slave2` are both primaries"]);
+        // No command that discards data is handed to a script.
+        let said = ask(&topology, &Context::default()).unwrap_err();
+        assert!(said.ends_with("|replctl status"), "{said}");
+    }
+
+    #[test]
+    fn a_primary_that_serves_nobody_is_not_named() {
+        let mut topology = healthy();
+        topology.nodes[0].up().cluster_enabled = true;
+        doubted(&topology, &["cluster mode"]);
+        topology.nodes[0].up().cluster_enabled = false;
+        topology.nodes[0].up().loading = Some(Loading { percent: None });
+        doubted(&topology, &["`master` is loading"]);
+        topology.nodes[0].up().loading = None;
+        topology.nodes[0].up().replication.failover = Some("waiting-for-sync".into());
+        doubted(&topology, &["a FAILOVER command runs on `master`"]);
+        // What only a replica suffers from is no matter here.
+        topology.nodes[0].up().replication.failover = None;
+        topology.nodes[1].up().loading = Some(Loading { percent: None });
+        assert_eq!(ask(&topology, &Context::default()), Ok("master".to_owned()));
+    }
+
+    #[test]
+    fn an_old_primary_that_was_replaced_is_not_named() {
+        let gone = |name: &str, host: &str| down(name, host, TroubleKind::NoAnswer, "no answer");
+        let topology = Topology {
+            nodes: vec![
+                primary("master", "192.168.0.120", 5000),
+                gone("slave1", "192.168.0.130"),
+            ],
+        };
+        let context = Context {
+            debts: vec![Debt {
+                node: "master".into(),
+                address: Address::new("192.168.0.130", 6379),
+                since: jiff::Timestamp::UNIX_EPOCH,
+            }],
+            ..Context::default()
+        };
+        let said = ask(&topology, &context).unwrap_err();
+        assert!(said.contains("`master` was replaced by `slave1`"), "{said}");
+        // Without any note, a replica that still hears from the other one tells of it.
+        let mut follower = replica("slave2", "192.168.0.140", "192.168.0.130", 6000);
+        let mut topology = topology;
+        topology.nodes.push(follower.clone());
+        assert_eq!(ask(&topology, &Context::default()), Ok("master".to_owned()));
+        follower.up().replication.replid = "another".into();
+        topology.nodes[2] = follower;
+        doubted(
+            &topology,
+            &["`slave2` replicates another history from `slave1`"],
+        );
+    }
+}
