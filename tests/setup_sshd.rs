@@ -138,7 +138,10 @@ fn files_are_as_in_the_tutorial(bench: &Bench) {
 
 #[test]
 fn every_family_can_be_brought_as_a_program() {
-    for family in families() {
+    // What was fetched from other releases is started by a script, with libraries that only this machine has: no host could run it.
+    let programs: Vec<_> = families().iter().filter(|f| f.is_one_file()).collect();
+    assert!(programs.len() >= 2, "{programs:?}");
+    for family in programs {
         let Some(bench) = Bench::with(2, Some(&family.server)) else {
             return;
         };

@@ -72,6 +72,17 @@ fn cached(name: &str) -> PathBuf {
 }
 
 impl Family {
+    /// Whether the server is one program, not a script that finds its libraries.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub fn is_one_file(&self) -> bool {
+        let mut magic = [0; 4];
+        let mut file = std::fs::File::open(&self.server).expect("the server's program");
+        std::io::Read::read_exact(&mut file, &mut magic).expect("the server's program");
+        magic == *b"\x7fELF"
+    }
+
     /// Debian's own server.
     pub fn debian() -> Option<&'static Self> {
         families().iter().find(|f| f.name == "debian")
