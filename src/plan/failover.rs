@@ -173,7 +173,7 @@ fn stages(
         mode: Mode::KeepGoing,
         steps: repoint,
     });
-    stages.extend(promote::verify_and_persist(target, &moved));
+    stages.extend(promote::persist_and_verify(target, &moved));
     stages
 }
 

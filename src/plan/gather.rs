@@ -1,5 +1,5 @@
-//! Plans what is left to do where the node is the primary already: attach what hangs loose, see what is not linked, write down what is only
-//! true until a restart. Pure.
+//! Plans what is left to do where the node is the primary already: attach what hangs loose, write down what is only true until a
+//! restart, see what is not linked. Pure.
 
 use super::promote::{follow_step, in_sync, loose, persist};
 use super::{Mode, Stage};
@@ -31,8 +31,8 @@ pub(super) fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
             mode: Mode::KeepGoing,
             steps: moved.iter().map(|n| follow_step(n, target)).collect(),
         },
-        in_sync(target, &watched),
         persist(&target_first.collect::<Vec<_>>()),
+        in_sync(target, &watched),
     ]
 }
 

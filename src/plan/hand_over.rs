@@ -1,6 +1,6 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
-use super::promote::{follow, follow_step, loose, verify_and_persist};
+use super::promote::{follow, follow_step, loose, persist_and_verify};
 use super::{Action, Mode, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
@@ -91,7 +91,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
             steps: repoint,
         },
     ];
-    stages.extend(verify_and_persist(target, &moved));
+    stages.extend(persist_and_verify(target, &moved));
     stages
 }
 

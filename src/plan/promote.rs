@@ -192,12 +192,13 @@ pub(super) fn unreachable_others(
         .collect()
 }
 
-/// The stages that see every moved node in sync, and every role written into its file.
-pub(super) fn verify_and_persist(target: &Node, moved: &[&Node]) -> [Stage; 2] {
+/// The stages that write every role into its file, and see every moved node in sync. Written first: a host that loses power while a
+/// replica still copies must not come back in its old role.
+pub(super) fn persist_and_verify(target: &Node, moved: &[&Node]) -> [Stage; 2] {
     let written: Vec<&Node> = std::iter::once(target)
         .chain(moved.iter().copied())
         .collect();
-    [in_sync(target, moved), persist(&written)]
+    [persist(&written), in_sync(target, moved)]
 }
 
 /// The stage that sees them in sync with `target`.

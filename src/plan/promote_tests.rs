@@ -69,11 +69,11 @@ fn the_hand_over_demotes_before_it_promotes() {
             "slave1: make it primary",
             "master: resume writes",
             "slave2: replicate from slave1 (10.0.0.1:6380)",
-            "master: wait until in sync with slave1",
-            "slave2: wait until in sync with slave1",
             "slave1: write its role into its configuration file and read it back",
             "master: write its role into its configuration file and read it back",
             "slave2: write its role into its configuration file and read it back",
+            "master: wait until in sync with slave1",
+            "slave2: wait until in sync with slave1",
         ]
     );
     assert_eq!(plan.may_lose, None);
@@ -127,9 +127,9 @@ fn the_seeds_typo_is_gathered_by_promoting_the_primary_again() {
         actions(&plan),
         [
             "slave2: replicate from slave1 (10.0.0.1:6380)",
-            "slave2: wait until in sync with slave1",
             "slave1: write its role into its configuration file and read it back",
             "slave2: write its role into its configuration file and read it back",
+            "slave2: wait until in sync with slave1",
         ]
     );
     let refused = reasons(run("slave2", &topology, &[]));

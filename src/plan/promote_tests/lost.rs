@@ -35,9 +35,9 @@ fn a_dead_primary_is_stopped_and_fenced_where_its_host_answers() {
             "slave2: replicate from slave1 (10.0.0.1:6380)",
             "master: write `replicaof 10.0.0.1:6380` into its file, so that it returns as a replica",
             "master: note that it was replaced, until it follows 10.0.0.1:6380",
-            "slave2: wait until in sync with slave1",
             "slave1: write its role into its configuration file and read it back",
             "slave2: write its role into its configuration file and read it back",
+            "slave2: wait until in sync with slave1",
         ]
     );
     assert_eq!(
@@ -135,9 +135,9 @@ fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
             "master: wait until nothing more arrives from the old primary",
             "slave1: see that it has no less data than master",
             "slave1: make it primary",
-            "master: wait until in sync with slave1",
             "slave1: write its role into its configuration file and read it back",
             "master: write its role into its configuration file and read it back",
+            "master: wait until in sync with slave1",
         ]
     );
     assert_eq!(plan.may_lose, None, "nobody took a write");
