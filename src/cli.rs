@@ -2,6 +2,7 @@
 
 pub mod after;
 mod endpoint;
+mod history;
 mod lost;
 mod moves;
 mod sentinel;
@@ -13,6 +14,7 @@ use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use endpoint::{Endpoint, EndpointFormat};
+pub use history::History;
 pub use lost::Lost;
 pub use sentinel::{Sentinel, SentinelCommand};
 use std::path::PathBuf;
@@ -110,6 +112,12 @@ pub enum Command {
     /// nobody yet, and its backlog reaches back far enough: so list before NODE is made a replica again, which discards them.
     #[command(after_help = example_help("lost"))]
     Lost(Lost),
+    /// List the operations on this deployment, newest first
+    ///
+    /// From the journals on this machine, without any network: when, who, what, and how it ended, at which step if it did not. What other operators did
+    /// on their machines is in their journals. Each id is one that `replctl resume` and `replctl rollback` take, where it says unfinished.
+    #[command(after_help = example_help("history"))]
+    History(History),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

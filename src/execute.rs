@@ -6,7 +6,9 @@ mod seam;
 
 pub use seam::{Act, Failure, Watch};
 
-use crate::journal::{At, Effect, Entry, Journal, NodeFailure, Outcome, Progress};
+use crate::journal::{
+    At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
+};
 use crate::plan::{Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
@@ -76,7 +78,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         }
         let Some((index, stage)) = self.interrupted(progress) else {
             // It died between two stages: finished ones are kept, and nothing was begun.
-            let why = "the operator asked for it".to_owned();
+            let why = BY_HAND.to_owned();
             return Ok(self.end(Outcome::RolledBack {
                 at: At { stage: 0, step: 0 },
                 why,
@@ -89,7 +91,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         let outcome = match self.undo(stage, index, progress).await {
             Ok(()) => Outcome::RolledBack {
                 at,
-                why: "the operator asked for it".to_owned(),
+                why: BY_HAND.to_owned(),
             },
             Err((at, why)) => Outcome::Stopped { at, why },
         };
@@ -249,7 +251,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             if self.may_stop(*at) {
                 return Went::Failed {
                     at: *at,
-                    failure: Failure::none("interrupted"),
+                    failure: Failure::none(INTERRUPTED),
                 };
             }
             // On disk before the first step of a stage is sent; inside a fence the time of an fsync would be time without writes,

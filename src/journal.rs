@@ -10,6 +10,12 @@ use std::collections::BTreeSet;
 use std::io;
 
 pub mod store;
+pub mod story;
+
+/// Why an operation was put back that the operator rolled back.
+pub const BY_HAND: &str = "the operator asked for it";
+/// Why an operation was put back that the operator stopped by Ctrl-C.
+pub const INTERRUPTED: &str = "interrupted";
 
 /// The place of a step in its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,6 +38,9 @@ pub enum Entry {
         deployment: String,
         /// Who ran it: user@host.
         who: String,
+        /// The process that ran it; journals had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<u32>,
         /// The plan.
         plan: Box<Plan>,
     },
@@ -81,6 +90,9 @@ pub enum Entry {
     Resumed {
         /// Who.
         who: String,
+        /// The process that ran it; journals had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        process: Option<u32>,
     },
     /// The last line of a run.
     Ended {
@@ -230,6 +242,11 @@ impl Progress {
             | Entry::Ended { .. } => {}
         }
     }
+}
+
+/// Whoever holds the lock, in the lock's own words.
+pub fn holder(who: &str, process: u32) -> String {
+    format!("{who}, process {process}")
 }
 
 /// A primary that was replaced without being told.

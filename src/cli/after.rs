@@ -160,6 +160,14 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
+        "history" => &[
+            ("replctl history", "the last 20 operations"),
+            ("replctl history slave1", "those that slave1 took part in"),
+            (
+                "replctl history --json | jq -r '.operations[] | select(.unfinished).id'",
+                "for scripts",
+            ),
+        ],
         "resume" => &[("replctl resume", "go on with what is unfinished")],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[

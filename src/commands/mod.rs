@@ -3,6 +3,7 @@
 pub mod completions;
 mod detach;
 mod endpoint;
+mod history;
 pub mod init;
 mod interrupt;
 mod lost;
@@ -29,6 +30,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Server(args) => done(server::run(args)),
         Command::Completions(args) => done(completions::run(args)),
         Command::Man(args) => done(man::run(args)),
+        Command::History(args) => done(history::run(&cli.global, args)),
         Command::Setup(_)
         | Command::Status(_)
         | Command::Endpoint(_)
@@ -79,9 +81,11 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Lost(args) => lost::run(&world, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
-        Command::Init(_) | Command::Server(_) | Command::Completions(_) | Command::Man(_) => {
-            Ok(Exit::Done)
-        }
+        Command::Init(_)
+        | Command::Server(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::History(_) => Ok(Exit::Done),
     };
     world.leave().await;
     result

@@ -40,22 +40,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
         Done::Ran(finished) => finished,
     };
     report(world, &operation, &finished);
-    operate::verdict(&finished, &command(&operation)).map_or(Ok(Exit::Done), Err)
-}
-
-/// The command that asks for it again.
-pub fn command(operation: &Move) -> String {
-    let Move {
-        node,
-        under,
-        discard_data,
-    } = operation;
-    let discard = if *discard_data {
-        format!(" --discard-data {node}")
-    } else {
-        String::new()
-    };
-    format!("replctl move {node} --under {under}{discard}")
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Move) -> Result<Plan> {

@@ -1,18 +1,23 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+mod verdict;
+mod who;
+
+pub use verdict::verdict;
+pub use who::who;
+
 use super::interrupt::Interrupt;
 use crate::cli;
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::store::{FileJournal, Record};
-use crate::journal::{At, Entry, Journal, NodeFailure, Outcome, Progress};
+use crate::journal::{At, Entry, Journal, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -144,7 +149,10 @@ pub enum How {
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
     let journal = world.store.append(&record.id)?;
-    let entry = Entry::Resumed { who: who() };
+    let entry = Entry::Resumed {
+        who: who(),
+        process: Some(std::process::id()),
+    };
     journal.record(&entry, true).map_err(|e| {
         Problem::new("the journal cannot be written; nothing was touched")
             .cause(e)
@@ -290,111 +298,5 @@ async fn confirm(plan: &Plan) -> Result<()> {
         Ok(Err(_)) | Err(_) => {
             Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted))
         }
-    }
-}
-
-/// Who runs this: user@host.
-pub fn who() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}@{}", user(), host.trim())
-}
-
-/// The name of the user this runs as, whatever the environment says; its number where it has no name.
-fn user() -> String {
-    use std::os::unix::fs::MetadataExt as _;
-    let Ok(this) = std::fs::metadata("/proc/self") else {
-        return "unknown".to_owned();
-    };
-    let uid = this.uid().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut names = accounts.lines().filter_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == uid).then(|| name.to_owned())
-    });
-    names.next().unwrap_or(uid)
-}
-
-/// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.
-pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
-    let hint_resume = format!("replctl resume {}", finished.id);
-    let changed = changed(finished);
-    let error = match &finished.outcome {
-        Outcome::Completed => return None,
-        Outcome::RolledBack { why, .. } if finished.interrupted => {
-            Problem::new(format!("{why}; {changed}")).exit(Exit::Interrupted)
-        }
-        Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
-            .cause(output::escape(why))
-            .hint("replctl status")
-            .exit(Exit::Failed),
-        Outcome::Incomplete { failed } => Error {
-            problems: failed.iter().map(|f| incomplete(f, again)).collect(),
-            exit: Exit::Stopped,
-        },
-        Outcome::Halted { failed } => Error {
-            problems: failed.iter().map(|f| halted(f, again)).collect(),
-            exit: Exit::Stopped,
-        },
-        Outcome::Stopped { why, .. } => Problem::new(format!("it stopped half-way; {changed}"))
-            .cause(output::escape(why))
-            .hint(hint_resume)
-            .exit(Exit::Stopped),
-    };
-    Some(error)
-}
-
-fn incomplete(failure: &NodeFailure, again: &str) -> Problem {
-    Problem::new(format!(
-        "`{}` needs more work; the other nodes are done",
-        failure.node
-    ))
-    .cause(output::escape(&failure.why))
-    .hint(again)
-}
-
-fn halted(failure: &NodeFailure, again: &str) -> Problem {
-    let state = match failure.put_back {
-        Some(true) => "was put back as it was",
-        Some(false) => "could NOT be put back wholly",
-        None => "stays as it is",
-    };
-    Problem::new(format!(
-        "`{}` failed and {state}; the other nodes stay as they are now",
-        failure.node
-    ))
-    .cause(output::escape(&failure.why))
-    .hint(again)
-}
-
-/// What was changed and stays changed, in one phrase.
-fn changed(finished: &Finished) -> String {
-    let mut text = String::new();
-    let undone = match &finished.outcome {
-        Outcome::RolledBack { at, .. } => Some(at.stage),
-        Outcome::Completed
-        | Outcome::Incomplete { .. }
-        | Outcome::Halted { .. }
-        | Outcome::Stopped { .. } => None,
-    };
-    let kept = finished.passed.iter().filter(|p| {
-        let put_back = undone
-            .and_then(|s| finished.plan.stages.get(s))
-            .is_some_and(|s| s.steps.contains(&p.step));
-        p.step.action.changes_something() && !put_back
-    });
-    for passed in kept {
-        let _ = write!(
-            text,
-            "{}`{}`: {}",
-            if text.is_empty() { "" } else { "; " },
-            passed.step.node,
-            passed.step.action
-        );
-    }
-    if text.is_empty() {
-        "nothing was changed, or all was put back".to_owned()
-    } else {
-        format!("what stays changed: {text}")
     }
 }

@@ -49,8 +49,7 @@ pub async fn run(
     let again = match &operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
-        Operation::Detach(d) => format!("replctl detach {}", d.node),
-        Operation::Move(m) => super::moves::command(m),
+        Operation::Detach(_) | Operation::Move(_) => format!("replctl {}", operation.line()),
     };
     operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
 }

@@ -1,6 +1,7 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
 
 pub mod endpoint;
+pub mod history;
 pub mod json;
 pub mod lost;
 pub mod paint;

@@ -3,6 +3,7 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+mod asked;
 pub mod detach;
 pub mod facts;
 pub mod failover;

@@ -1,0 +1,59 @@
+//! `history`: what was done to this deployment from this machine. It reads journals and nothing else.
+
+use crate::cli;
+use crate::error::Result;
+use crate::journal::store::Store;
+use crate::journal::story::Story;
+use crate::output::history::{Shown, json, text};
+use crate::output::{self, table::Options};
+use crate::topology::NodeName;
+use crate::world::inventory;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+/// Runs the command.
+pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
+    let inventory = inventory::load(global)?;
+    let store = Store::existing(&inventory.name);
+    let ids = store.as_ref().map(Store::ids).unwrap_or_default();
+    let nodes: Vec<NodeName> = args.nodes.iter().map(|n| n.as_str().into()).collect();
+    let limit = if args.limit == 0 {
+        usize::MAX
+    } else {
+        args.limit
+    };
+    let (stories, older) = store
+        .as_ref()
+        .map_or((Vec::new(), 0), |store| read(store, &ids, &nodes, limit));
+    let holder = store.as_ref().and_then(Store::holder);
+    let shown = Shown {
+        deployment: &inventory.name,
+        stories: &stories,
+        older,
+        newest: ids.first().map(String::as_str),
+        holder: holder.as_deref(),
+        now: Timestamp::now(),
+        zone: TimeZone::system(),
+    };
+    output::result(&if args.json {
+        json(&shown)
+    } else {
+        text(&shown, Options::of_stdout())
+    });
+    Ok(())
+}
+
+/// The newest ones that are asked for, and how many older ones there are. Without a choice of nodes, those need not be read.
+fn read(store: &Store, ids: &[String], nodes: &[NodeName], limit: usize) -> (Vec<Story>, usize) {
+    let all = ids.iter().map(|id| store.story(id));
+    if nodes.is_empty() {
+        let stories = all.take(limit).collect();
+        return (stories, ids.len().saturating_sub(limit));
+    }
+    let mut chosen: Vec<Story> = all
+        .filter(|story| nodes.iter().any(|node| story.touches(node)))
+        .collect();
+    let older = chosen.len().saturating_sub(limit);
+    chosen.truncate(limit);
+    (chosen, older)
+}

@@ -1,0 +1,83 @@
+//! One operation, as far as going on with it needs to know: its plan, how far it came, how its last run ended.
+
+use crate::journal::{At, Entry, Line, Outcome, Progress};
+use crate::plan::{Action, Plan};
+use crate::topology::NodeName;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// One operation as its journal tells it.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its id, the file's name.
+    pub id: String,
+    /// The plan.
+    pub plan: Plan,
+    /// How far it came.
+    pub progress: Progress,
+    /// How its last run ended; `None`: it was killed.
+    pub outcome: Option<Outcome>,
+}
+
+impl Record {
+    /// Whether it needs `resume` or `rollback`.
+    pub fn unfinished(&self) -> bool {
+        match &self.outcome {
+            None | Some(Outcome::Stopped { .. } | Outcome::Halted { .. }) => true,
+            Some(Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. }) => {
+                false
+            }
+        }
+    }
+
+    /// The nodes whose role it set out to write into their files, and whether it was seen there. Nothing of a run that was put back.
+    pub(super) fn roles_written(&self) -> Vec<(NodeName, bool)> {
+        let ended = matches!(
+            self.outcome,
+            Some(Outcome::Completed | Outcome::Incomplete { .. })
+        );
+        let mut nodes = Vec::new();
+        for (stage, s) in self.plan.stages.iter().enumerate().filter(|_| ended) {
+            for (step, wrote) in s.steps.iter().enumerate() {
+                if wrote.action == Action::PersistRole {
+                    let done = self.progress.done.contains(&At { stage, step });
+                    nodes.push((wrote.node.clone(), done));
+                }
+            }
+        }
+        nodes
+    }
+}
+
+/// Reads a journal; `None` where it has no plan that can be read.
+pub(super) fn read(path: &Path) -> Option<Record> {
+    let id = path.file_stem()?.to_str()?.to_owned();
+    let mut plan = None;
+    let mut progress = Progress::default();
+    let mut outcome = None;
+    for line in BufReader::new(File::open(path).ok()?).lines() {
+        // The last line may be cut: whoever wrote it died there.
+        let Ok(Line { entry, .. }) = serde_json::from_str(&line.ok()?) else {
+            continue;
+        };
+        progress.take(&entry);
+        match entry {
+            Entry::Planned { plan: p, .. } => plan = Some(*p),
+            Entry::Ended { outcome: o } => outcome = Some(o),
+            Entry::Resumed { .. } => outcome = None,
+            Entry::Connection { .. }
+            | Entry::Started { .. }
+            | Entry::Done { .. }
+            | Entry::Failed { .. }
+            | Entry::Undone { .. }
+            | Entry::UndoFailed { .. } => {}
+        }
+    }
+    Some(Record {
+        id,
+        plan: plan?,
+        progress,
+        outcome,
+    })
+}

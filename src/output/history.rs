@@ -1,0 +1,219 @@
+//! The operations of a deployment, as people read them and as `--json` prints them. What journals hold came from servers, too: it is escaped here.
+
+use super::escape;
+use super::screen::duration;
+use super::table::{self, Cell, Column, Options, Style};
+use crate::journal::story::{Run, Stand, Story, Trouble};
+use crate::journal::{BY_HAND, INTERRUPTED};
+use crate::plan::Operation;
+use crate::topology::words;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// All that is shown.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The deployment's name.
+    pub deployment: &'a str,
+    /// The newest first.
+    pub stories: &'a [Story],
+    /// How many older ones are left out.
+    pub older: usize,
+    /// The id of the newest operation of all.
+    pub newest: Option<&'a str>,
+    /// Whoever holds the lock now.
+    pub holder: Option<&'a str>,
+    /// The moment of this look.
+    pub now: Timestamp,
+    /// Where the reader is.
+    pub zone: TimeZone,
+}
+
+#[derive(Serialize)]
+struct History<'a> {
+    deployment: &'a str,
+    /// Whoever works on the deployment now, on this machine.
+    running: Option<&'a str>,
+    /// How many older ones are left out.
+    older: usize,
+    operations: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    /// What was typed behind `replctl`.
+    line: String,
+    /// Null where this replctl does not know it.
+    operation: Option<&'a Operation>,
+    begun: Option<Timestamp>,
+    ended: Option<Timestamp>,
+    /// Of all its runs together.
+    took_ms: f64,
+    /// Who ran it last.
+    who: Option<&'a str>,
+    outcome: Stand,
+    /// It can be gone on with.
+    unfinished: bool,
+    /// What it did not bring to an end.
+    troubles: Vec<Trouble>,
+    runs: &'a [Run],
+}
+
+impl Shown<'_> {
+    /// Whether that is the newest, and needs `resume` or `rollback`.
+    fn unfinished(&self, story: &Story) -> bool {
+        self.newest == Some(story.id.as_str()) && can_go_on(story, self.holder)
+    }
+}
+
+/// Whether it can be gone on with, if nothing came after it.
+pub fn can_go_on(story: &Story, holder: Option<&str>) -> bool {
+    match story.stand(holder) {
+        Stand::Halted | Stand::Stopped | Stand::CutShort => story.plan.is_some(),
+        Stand::Running
+        | Stand::Done
+        | Stand::Incomplete
+        | Stand::RolledBack
+        | Stand::Unreadable => false,
+    }
+}
+
+/// The JSON text, without a newline at its end.
+pub fn json(shown: &Shown<'_>) -> String {
+    let listed = shown.stories.iter().map(|story| Listed {
+        id: &story.id,
+        line: story.line(),
+        operation: story.operation.as_ref(),
+        begun: story.begun,
+        ended: story.runs.last().map(|run| run.ended),
+        took_ms: story.took().as_secs_f64() * 1e3,
+        who: story.who(),
+        outcome: story.stand(shown.holder),
+        unfinished: shown.unfinished(story),
+        troubles: story.troubles(),
+        runs: &story.runs,
+    });
+    super::json::document(&History {
+        deployment: shown.deployment,
+        running: shown.holder,
+        older: shown.older,
+        operations: listed.collect(),
+    })
+}
+
+/// The table, and what to do about an operation that is unfinished.
+pub fn text(shown: &Shown<'_>, options: Options) -> String {
+    if shown.stories.is_empty() {
+        let deployment = escape(shown.deployment);
+        return format!("No such operation on `{deployment}` is recorded on this machine.");
+    }
+    let column = |title, drop, cut, right| Column {
+        title,
+        drop,
+        cut,
+        right,
+    };
+    let columns = [
+        column("id", 0, false, false),
+        column("when", 3, false, false),
+        column("ago", 5, false, true),
+        column("took", 2, false, true),
+        column("who", 4, false, false),
+        column("what", 1, false, false),
+        column("outcome", 0, true, false),
+    ];
+    let rows: Vec<Vec<Cell>> = shown.stories.iter().map(|s| row(shown, s)).collect();
+    let mut out = table::render(&columns, &rows, options);
+    if shown.older > 0 {
+        let _ = writeln!(out, "{} older: --limit 0 lists all", shown.older);
+    }
+    for story in shown.stories.iter().filter(|s| shown.unfinished(s)) {
+        let id = escape(&story.id);
+        let _ = writeln!(
+            out,
+            "\n`{id}` is unfinished.\n hint: replctl resume {id}, or: replctl rollback {id}"
+        );
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
+    let stand = story.stand(shown.holder);
+    let ago = story.begun.map(|begun| {
+        let seconds = shown.now.duration_since(begun).as_secs();
+        words::duration(u64::try_from(seconds).unwrap_or(0))
+    });
+    let took = (stand != Stand::Unreadable).then(|| duration(story.took().as_secs_f64() * 1e3));
+    let dash = || "-".to_owned();
+    vec![
+        Cell::plain(escape(&story.id)),
+        Cell::plain(
+            story
+                .begun
+                .map_or_else(dash, |begun| local(begun, &shown.zone)),
+        ),
+        Cell::plain(ago.unwrap_or_else(dash)),
+        Cell::plain(took.unwrap_or_else(dash)),
+        Cell::plain(story.who().map_or_else(dash, escape)),
+        Cell::plain(escape(&story.line())),
+        Cell {
+            text: escape(&outcome(story, stand)),
+            style: style(stand),
+        },
+    ]
+}
+
+/// A moment as the reader's clock shows it.
+pub fn local(time: Timestamp, zone: &TimeZone) -> String {
+    let local = time.to_zoned(zone.clone());
+    local.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+fn style(stand: Stand) -> Style {
+    match stand {
+        Stand::Done => Style::Good,
+        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Unreadable => Style::Unsure,
+        Stand::Halted | Stand::Stopped | Stand::CutShort => Style::Bad,
+    }
+}
+
+/// How it stands, and at which step, in one phrase.
+pub fn outcome(story: &Story, stand: Stand) -> String {
+    let troubles = story.troubles();
+    let at = troubles.iter().filter_map(|t| {
+        let (node, action) = (t.node.as_ref()?, t.action.as_ref()?);
+        Some(format!("{node}: {action}"))
+    });
+    let at = at.collect::<Vec<_>>().join("; ");
+    let by_hand = troubles.iter().any(|t| t.why.as_deref() == Some(BY_HAND));
+    let interrupted = troubles
+        .iter()
+        .any(|t| t.why.as_deref() == Some(INTERRUPTED));
+    let phrase = match stand {
+        Stand::Running => "running",
+        Stand::Done => "done",
+        Stand::Incomplete => "done, but for",
+        Stand::RolledBack if by_hand => return "rolled back".to_owned(),
+        Stand::RolledBack if interrupted => "interrupted and put back at",
+        Stand::RolledBack => "failed and put back at",
+        Stand::Halted => "failed at",
+        Stand::Stopped => "stopped half-way at",
+        Stand::CutShort if at.is_empty() => "cut short between two steps",
+        Stand::CutShort => "cut short at",
+        Stand::Unreadable => "its journal cannot be read",
+    };
+    match stand {
+        Stand::Done | Stand::Unreadable => phrase.to_owned(),
+        _ if at.is_empty() => phrase.to_owned(),
+        Stand::Running
+        | Stand::Incomplete
+        | Stand::RolledBack
+        | Stand::Halted
+        | Stand::Stopped
+        | Stand::CutShort => format!("{phrase} {at}"),
+    }
+}

@@ -1,0 +1,81 @@
+//! Operations as the command lines that ask for them. Pure.
+
+use super::{Accept, Move, Operation};
+use crate::topology::NodeName;
+use std::fmt::Write as _;
+
+impl Operation {
+    /// The command: a part of the operation's id.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Setup(_) => "setup",
+            Self::Promote(_) => "promote",
+            Self::Move(_) => "move",
+            Self::Detach(_) => "detach",
+        }
+    }
+
+    /// The one node it is about, where it is about one.
+    pub fn node(&self) -> Option<&NodeName> {
+        match self {
+            Self::Setup(_) => None,
+            Self::Promote(p) => Some(&p.node),
+            Self::Move(m) => Some(&m.node),
+            Self::Detach(d) => Some(&d.node),
+        }
+    }
+
+    /// What was typed behind `replctl`, without the options that only say how to ask.
+    pub fn line(&self) -> String {
+        match self {
+            Self::Setup(setup) => {
+                let mut line = "setup".to_owned();
+                for node in &setup.nodes {
+                    let _ = write!(line, " {node}");
+                }
+                for node in &setup.discard_data {
+                    let _ = write!(line, " --discard-data {node}");
+                }
+                line
+            }
+            Self::Promote(promote) => {
+                let mut line = format!("promote {}", promote.node);
+                for accepted in &promote.accept {
+                    let _ = write!(line, " {}", accepted.option());
+                }
+                line
+            }
+            Self::Move(moved) => moved.line(),
+            Self::Detach(detach) => format!("detach {}", detach.node),
+        }
+    }
+}
+
+impl Move {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let Self {
+            node,
+            under,
+            discard_data,
+        } = self;
+        let discard = if *discard_data {
+            format!(" --discard-data {node}")
+        } else {
+            String::new()
+        };
+        format!("move {node} --under {under}{discard}")
+    }
+}
+
+impl Accept {
+    /// The option that says so.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::DataLoss => "--allow-data-loss",
+            Self::SplitBrain => "--accept-split-brain",
+            Self::Drift => "--ignore drift",
+            Self::WithoutSentinel => "--without-sentinel",
+        }
+    }
+}
