@@ -84,6 +84,7 @@ pub enum Command {
     /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles;
     /// if that cannot be proved, all is put back. Where the primary is lost, it is stopped first if its host answers, NODE is refused if another replica
     /// has more, and what may be lost is said before anything is done. Where Sentinels watch, it goes through them and never beside them. Ends with the proof: offsets, how long writes stood still, how each node re-attached.
+    /// Commands of your own run before and after it, where the inventory has `[hooks]`: see replctl(1).
     #[command(after_help = example_help("promote"))]
     Promote(Promote),
     /// Look at the Sentinels that watch
@@ -225,6 +226,9 @@ pub struct Promote {
     /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
     #[arg(long)]
     pub without_sentinel: bool,
+    /// Run none of the hooks that the inventory names
+    #[arg(long)]
+    pub no_hooks: bool,
     /// Leave an operation that stopped half-way as it is, and plan from what is seen now
     #[arg(long)]
     pub abandon_unfinished: bool,
@@ -249,6 +253,9 @@ pub struct Resume {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Run none of its hooks any more
+    #[arg(long)]
+    pub no_hooks: bool,
 }
 
 /// `server`.

@@ -114,7 +114,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                 .map(|step| At { stage: index, step })
                 .filter(|at| !progress.done.contains(at))
                 .collect();
-            if open.is_empty() {
+            if open.is_empty() || stage.mode == Mode::OnFailure {
                 continue;
             }
             self.watch.stage(stage);
@@ -142,6 +142,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                         return self.end(Outcome::RolledBack { at: first.at, why });
                     }
                 }
+                Mode::OnFailure => {}
                 Mode::KeepGoing => incomplete.extend(self.side_by_side(stage, index, &open).await),
             }
         }

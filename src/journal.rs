@@ -2,6 +2,7 @@
 //!
 //! It never holds a secret: plans carry placeholders, and servers' replies are cut to what was asked for.
 
+use crate::inventory::hooks::HookPoint;
 use crate::plan::Plan;
 use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
@@ -93,6 +94,21 @@ pub enum Entry {
         /// The process that ran it; journals had none at first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         process: Option<u32>,
+    },
+    /// A hook was run: how it ended, and the last lines of what it said.
+    Hook {
+        /// Which.
+        hook: HookPoint,
+        /// Its exit status; `None` where a signal ended it.
+        exit: Option<i32>,
+        /// The signal that ended it, where that was not replctl's.
+        signal: Option<i32>,
+        /// It took too long and was ended.
+        timed_out: bool,
+        /// Milliseconds it took.
+        took_ms: f64,
+        /// The last lines of its output and its errors, escaped.
+        output: Vec<String>,
     },
     /// The last line of a run.
     Ended {
@@ -239,6 +255,7 @@ impl Progress {
             }
             | Entry::UndoFailed { .. }
             | Entry::Resumed { .. }
+            | Entry::Hook { .. }
             | Entry::Ended { .. } => {}
         }
     }

@@ -57,6 +57,49 @@ pub const ENVIRONMENT: Section = Section {
     ],
 };
 
+/// The operator's own commands around a promotion.
+pub const HOOKS: Section = Section {
+    title: "Hooks",
+    terms: &[
+        (
+            "[hooks]",
+            "in the inventory: commands of your own around `promote`, run on this machine from the inventory's folder. A list of strings is a program with its arguments, a string is a line for /bin/sh -c. Each is a step of the plan. What it prints and how it ends goes into the journal; the command itself does not",
+        ),
+        (
+            "before_promote",
+            "run after the question and before anything is changed. Any other exit status than 0 forbids the promotion (exit status 3), and so does taking too long. It is not run again by `resume` once it has agreed",
+        ),
+        (
+            "after_promote",
+            "run as soon as there is a new primary and the others have been told, before they are waited for. If it fails, that is warned of, nothing is undone, the exit status is 5, and `replctl resume` runs it again",
+        ),
+        (
+            "on_failure",
+            "run when a promotion was forbidden, failed, was put back (by `rollback` too) or stopped half-way. How it ends changes nothing",
+        ),
+        (
+            "timeout",
+            "seconds for each of them, 30 by default; then its whole process group is ended. Ctrl-C ends a hook, too",
+        ),
+        (
+            "REPLCTL_HOOK, REPLCTL_DEPLOYMENT, REPLCTL_ID, REPLCTL_INVENTORY",
+            "in its environment: which hook it is, the deployment, the operation's id in the journal, the inventory",
+        ),
+        (
+            "REPLCTL_CHANGE, REPLCTL_OUTCOME",
+            "hand-over (the old primary was alive) or fail-over; for on_failure: rolled-back or stopped",
+        ),
+        (
+            "REPLCTL_OLD_PRIMARY, REPLCTL_OLD_PRIMARY_HOST, REPLCTL_OLD_PRIMARY_PORT",
+            "the primary before, where it is known; the same with NEW for the other one. Addresses are those that clients use",
+        ),
+        (
+            "standard input",
+            "the same as JSON (`\"format\": 1`), with all nodes. There is no password in either; a variable that holds one is not passed on",
+        ),
+    ],
+};
+
 /// The files that are read and written on the operator's machine and on the hosts.
 pub const FILES: Section = Section {
     title: "Files",
@@ -145,6 +188,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "the primary is lost, and another replica has more data or cannot be asked",
             ),
             (
+                "replctl promote slave1 --no-hooks",
+                "without the commands that the inventory has under [hooks]",
+            ),
+            (
                 "replctl promote slave1 --without-sentinel",
                 "Sentinels are still counted on the nodes, and are gone for good",
             ),
@@ -168,7 +215,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
-        "resume" => &[("replctl resume", "go on with what is unfinished")],
+        "resume" => &[
+            ("replctl resume", "go on with what is unfinished"),
+            ("replctl resume --no-hooks", "and run none of its hooks"),
+        ],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[
             ("replctl server", "its version, sizes and checksums"),

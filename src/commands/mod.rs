@@ -4,6 +4,7 @@ pub mod completions;
 mod detach;
 mod endpoint;
 mod history;
+mod hooks;
 pub mod init;
 mod interrupt;
 mod lost;

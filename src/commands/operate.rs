@@ -17,6 +17,7 @@ use crate::output::{self, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
+use crate::world::hooks::Running;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -181,6 +182,10 @@ async fn execute(
         .unwrap_or(0);
     let screen = Arc::new(Screen::new(asked.verbose, width));
     world.show_transfers_on(&screen);
+    world.runs(Running {
+        id: id.clone(),
+        may_lose: plan.may_lose.clone(),
+    });
     for (node, client_id) in world.connect(&promoting(&plan)).await {
         // Without this line a doubt about a promotion could not be settled by a later run.
         journal

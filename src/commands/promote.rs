@@ -1,10 +1,12 @@
 //! `promote`: another primary, with its proof.
 
+use super::hooks;
 use super::operate::{self, Asked, Done};
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::{self, proof};
+use crate::plan::hooks::Wanted;
 use crate::plan::{self, Accept, Action, Plan, Promote};
 use crate::topology::{Link, sentinel};
 use crate::world::World;
@@ -37,15 +39,20 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         operate::no_unfinished_promotion(world)?;
     }
     let asked = Asked::new(global, args.yes, args.dry_run);
-    let Some(finished) = again_where_scripts_write(world, &operation, asked).await? else {
+    let hooks = if args.no_hooks {
+        Wanted::None
+    } else {
+        Wanted::All
+    };
+    let finished = again_where_scripts_write(world, &operation, asked, hooks).await?;
+    let Some(finished) = finished else {
         return Ok(Exit::Done);
     };
+    hooks::on_failure(world, &finished, asked.verbose).await;
     report(world, &operation, &finished, args.json);
     let again = format!("replctl promote {}", operation.node);
-    match operate::verdict(&finished, &again) {
-        Some(error) => Err(error),
-        None => Ok(Exit::Done),
-    }
+    let exit = hooks::warned(&finished);
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
 /// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the demotion is found by the comparison after it, and
@@ -54,9 +61,10 @@ async fn again_where_scripts_write(
     world: &World,
     operation: &Promote,
     mut asked: Asked,
+    mut hooks: Wanted,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
-        let planner = async || make_plan(world, operation).await;
+        let planner = async || make_plan(world, operation, hooks).await;
         let finished = match operate::carry_out(world, &asked, planner).await? {
             Done::Nothing { .. } => {
                 output::result(&format!(
@@ -75,6 +83,9 @@ async fn again_where_scripts_write(
             "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
         ));
         asked.yes = true;
+        if hooks == Wanted::All {
+            hooks = Wanted::Again;
+        }
         await_link(world, operation).await;
     }
     Ok(None)
@@ -136,7 +147,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
     }
 }
 
-async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Promote, hooks: Wanted) -> Result<Plan> {
     let topology = world.observe().await;
     let alone = world.alone(&topology);
     if alone.contains(&operation.node) {
@@ -152,5 +163,13 @@ async fn make_plan(world: &World, operation: &Promote) -> Result<Plan> {
         let access = world.access(&topology).await;
         plan::promote::plan(operation, &topology, &access)
     };
-    plan.map_err(output::plan::refused)
+    let mut plan = plan.map_err(output::plan::refused)?;
+    plan::hooks::add(
+        &mut plan,
+        operation,
+        &topology,
+        &world.inventory.hooks,
+        hooks,
+    );
+    Ok(plan)
 }

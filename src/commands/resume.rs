@@ -1,12 +1,13 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
+use super::hooks;
 use super::operate::{self, Asked};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::Outcome;
 use crate::journal::store::Record;
 use crate::output;
-use crate::plan::Operation;
+use crate::plan::{self, Operation};
 use crate::world::World;
 
 /// Runs `resume`, or `rollback` if `back`.
@@ -17,7 +18,7 @@ pub async fn run(
     back: bool,
 ) -> Result<Exit> {
     let _lock = world.store.lock(&operate::who())?;
-    let Some(record) = find(world, args)? else {
+    let Some(mut record) = find(world, args, back)? else {
         output::result("Nothing to do: no operation is unfinished.");
         return Ok(Exit::Done);
     };
@@ -27,12 +28,24 @@ pub async fn run(
         "Going on with"
     };
     output::note(&format!("{verb} {}", record.id));
+    plan::hooks::name_commands(&mut record.plan, &world.inventory.hooks);
+    let asked = Asked::new(global, args.yes, false);
+    if record.hook_left() && args.no_hooks {
+        output::result("Nothing to do: only a hook is left.");
+        return Ok(Exit::Done);
+    }
+    if record.hook_left() {
+        return hooks::tell_again(world, &asked, record).await;
+    }
+    if args.no_hooks {
+        hooks::leave_out(&mut record);
+    }
     world.settle(&record.progress.connections).await?;
     world.settle_sentinels(&record.plan, &record.progress).await;
-    let asked = Asked::new(global, args.yes, false);
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
     let finished = operate::take_up(world, &asked, record, back).await?;
+    hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { .. }) = (back, &finished.outcome) {
         output::result(&format!(
             "{id} was put back; the stages before it stay as they are. See: replctl status"
@@ -51,15 +64,20 @@ pub async fn run(
         Operation::Setup(_) => "replctl setup".to_owned(),
         Operation::Detach(_) | Operation::Move(_) => format!("replctl {}", operation.line()),
     };
-    operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
+    let exit = hooks::warned(&finished);
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
-fn find(world: &World, args: &cli::Resume) -> Result<Option<Record>> {
+/// The operation that is meant. A hook that failed after a promotion is made up for only as long as nothing else was done since.
+fn find(world: &World, args: &cli::Resume, back: bool) -> Result<Option<Record>> {
     let Some(id) = &args.id else {
-        return Ok(world.store.unfinished());
+        let left = || world.store.hook_left().filter(|_| !back);
+        return Ok(world.store.unfinished().or_else(left));
     };
+    let newest = world.store.hook_left().filter(|_| !back);
+    let left = |record: &Record| newest.as_ref().is_some_and(|n| n.id == record.id);
     match world.store.record(id) {
-        Some(record) if record.unfinished() => Ok(Some(record)),
+        Some(record) if record.unfinished() || left(&record) => Ok(Some(record)),
         Some(_) => Ok(None),
         None => Err(Problem::new(format!("there is no operation `{id}`"))
             .hint("replctl status names the unfinished one")

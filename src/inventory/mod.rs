@@ -3,6 +3,7 @@
 pub mod address;
 mod check;
 pub mod deployment;
+pub mod hooks;
 mod nearest;
 pub mod node;
 pub mod parse;
@@ -36,6 +37,8 @@ pub struct Inventory {
     pub nodes: Vec<NodeSpec>,
     /// `[sentinel]`, where it is there.
     pub sentinel: Option<SentinelSettings>,
+    /// `[hooks]`.
+    pub hooks: hooks::Hooks,
 }
 
 /// `[sentinel]`.

@@ -1,5 +1,6 @@
 //! The text of an `inventory.toml` → [`Inventory`], or everything that is wrong with it in one go. Pure.
 
+use super::hooks::{self, Hooks};
 use super::node::{self, RawNode};
 use super::place::Problems;
 use super::section::Section;
@@ -49,7 +50,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
 fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventory> {
     root.only(
         problems,
-        &["deployment", "ssh", "server", "node", "sentinel"],
+        &["deployment", "ssh", "server", "node", "sentinel", "hooks"],
         |key| match key {
             "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
             "name" | "auth" | "password" => Some(format!("`{key}` belongs under `[deployment]`")),
@@ -101,6 +102,12 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
         let deployment = inventory.name.clone();
         super::sentinel::read(&section, problems, &deployment, &inventory.nodes, &ssh)
     });
+    if let Some(section) = root
+        .get("hooks")
+        .and_then(|_| root.table(problems, "hooks", "in `[hooks]`"))
+    {
+        inventory.hooks = hooks::read(&section, problems);
+    }
     (name.is_some() && auth.is_some()).then_some(inventory)
 }
 
@@ -183,5 +190,6 @@ fn assemble(
         server,
         nodes,
         sentinel: None,
+        hooks: Hooks::default(),
     }
 }

@@ -117,8 +117,16 @@ impl Store {
 
     /// The newest operation, if it is unfinished. An older one has been overtaken by what came after it. A journal that cannot be read is passed over.
     pub fn unfinished(&self) -> Option<Record> {
-        let newest = self.newest_first().find_map(|f| read(&f));
-        newest.filter(Record::unfinished)
+        self.newest().filter(Record::unfinished)
+    }
+
+    /// The newest operation, if all of it is done but a hook that failed after the promotion.
+    pub fn hook_left(&self) -> Option<Record> {
+        self.newest().filter(Record::hook_left)
+    }
+
+    fn newest(&self) -> Option<Record> {
+        self.newest_first().find_map(|f| read(&f))
     }
 
     /// The nodes whose role the newest operation that tried could not write into their files.

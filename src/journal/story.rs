@@ -133,6 +133,7 @@ impl Story {
             | Entry::Failed { .. }
             | Entry::Undone { .. }
             | Entry::UndoFailed { .. }
+            | Entry::Hook { .. }
             | Entry::Ended { .. } => {}
         }
         if let Some(run) = self.runs.last_mut() {

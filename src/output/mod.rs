@@ -46,12 +46,17 @@ pub fn escape(text: &str) -> String {
 
 /// Prints one problem to stderr: the sentence, its causes, its hint.
 pub fn problem(problem: &crate::error::Problem) {
+    told(problem, &paint::err("error:", paint::Tone::Bad));
+}
+
+/// The same for what keeps nothing from being done.
+pub fn warning(problem: &crate::error::Problem) {
+    told(problem, &paint::err("warning:", paint::Tone::Warn));
+}
+
+fn told(problem: &crate::error::Problem, word: &str) {
     use paint::{Tone, err};
-    note(&format!(
-        "{} {}",
-        err("error:", Tone::Bad),
-        lines(&problem.what)
-    ));
+    note(&format!("{} {}", word, lines(&problem.what)));
     for cause in &problem.causes {
         note(&format!(
             "{} {}",

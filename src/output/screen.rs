@@ -162,7 +162,9 @@ impl Watch for Screen {
         if let Some(bar) = inner.bars.remove(&step.node) {
             bar.finish_and_clear();
         }
-        let line = self.line("✗", Tone::Bad, step, &format!("\n      {}", escape(why)));
+        let why: Vec<String> = why.lines().map(escape).collect();
+        let why = format!("\n      {}", why.join("\n      "));
+        let line = self.line("✗", Tone::Bad, step, &why);
         self.say(&mut inner, line);
     }
 

@@ -1,5 +1,6 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
+use super::hooks::Hook;
 use super::host::HostAction;
 use super::sentinel::SentinelAction;
 use crate::topology::words::bytes as size;
@@ -121,6 +122,8 @@ pub enum Action {
     SetReplicaAuth,
     /// A step that goes through the Sentinels that watch.
     Sentinel(SentinelAction),
+    /// A command of the operator's own, on this machine.
+    Hook(Box<Hook>),
     /// A step of `setup` on the node's host.
     Host(HostAction),
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
@@ -139,7 +142,7 @@ impl Action {
         )
     }
 
-    /// Whether it changes anything on a host or a server; the others only wait or look.
+    /// Whether it changes anything on a host or a server; the others only wait or look, or are the operator's own affair.
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Sentinel(action) => action.changes_something(),
@@ -150,6 +153,7 @@ impl Action {
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
             | Self::AwaitAnswer { .. }
+            | Self::Hook(_)
             | Self::ProveWrite { .. } => false,
             Self::PauseWrites { .. }
             | Self::ResumeWrites
@@ -216,6 +220,7 @@ impl fmt::Display for Action {
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
+            Self::Hook(hook) => hook.fmt(f),
             Self::Sentinel(action) => action.fmt(f),
             Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {

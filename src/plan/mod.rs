@@ -9,6 +9,7 @@ pub mod facts;
 pub mod failover;
 mod gather;
 mod hand_over;
+pub mod hooks;
 pub mod host;
 pub mod moves;
 pub mod preflight;
@@ -124,6 +125,8 @@ pub enum Mode {
     Gate,
     /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later stages go on.
     KeepGoing,
+    /// Not a part of the way to the goal: done only when the run has ended without reaching it.
+    OnFailure,
 }
 
 /// One change to one node, or one wait, with what puts it back.

@@ -1,6 +1,7 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure of every step, in memory.
 
 mod detach;
+mod hooks;
 mod moves;
 mod sentinel;
 mod world;

@@ -2,6 +2,7 @@
 //! every primary that is not fenced, a fence outlives nobody, and an answer may be lost before or after its effect.
 
 use crate::execute::{Act, Failure};
+use crate::inventory::hooks::HookPoint;
 use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::Action;
 use crate::plan::sentinel::SentinelAction;
@@ -21,6 +22,16 @@ pub struct Sim {
     pub persisted_of: Option<Address>,
     /// The writes it has, in order.
     pub log: Vec<u32>,
+}
+
+/// A hook that was run, and how it found the world.
+#[derive(Debug, Clone)]
+pub struct Called {
+    pub point: HookPoint,
+    pub shape: Vec<(bool, Option<Address>)>,
+    pub primaries: Vec<NodeName>,
+    pub fenced: bool,
+    pub stopped: bool,
 }
 
 /// How the next failure goes.
@@ -50,6 +61,8 @@ pub struct Inner {
     pub alone: BTreeSet<NodeName>,
     /// `replica-priority`, where it was set.
     pub priorities: BTreeMap<NodeName, String>,
+    /// The hooks that were run.
+    pub hooks: Vec<Called>,
     /// The primary at the beginning, whose replicas Sentinel knows.
     pub first: Option<Address>,
 }
@@ -80,6 +93,7 @@ impl World {
             alone: BTreeSet::new(),
             priorities: BTreeMap::new(),
             first: None,
+            hooks: Vec::new(),
         };
         Self(Mutex::new(inner))
     }
@@ -211,6 +225,20 @@ impl Inner {
         }
         let has_all = |a: &Sim, b: &Sim| b.log.iter().all(|w| a.log.contains(w));
         match action {
+            Action::Hook(hook) => {
+                let up = self.sims.iter().filter(|s| s.up);
+                let called = Called {
+                    point: hook.point,
+                    shape: self.sims.iter().map(|s| (s.up, s.of.clone())).collect(),
+                    primaries: up
+                        .filter(|s| s.of.is_none())
+                        .map(|s| s.name.clone())
+                        .collect(),
+                    fenced: self.sims.iter().any(|s| s.fenced),
+                    stopped: !self.stopped.is_empty(),
+                };
+                self.hooks.push(called);
+            }
             Action::NoteAlone { .. } => {
                 self.alone.insert(node.clone());
             }

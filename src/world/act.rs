@@ -74,6 +74,7 @@ impl Act for World {
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
             }
+            Action::Hook(hook) => self.run_hook(hook, None).await,
             Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
             Action::RememberDebt { address } => self.remember_debt(node, address),
             Action::NoteAlone { address } => {

@@ -6,7 +6,12 @@ use crate::execute::Failure;
 use crate::topology::{NodeName, Trouble};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Between two questions that only keep connections open; servers count idle seconds.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// Opens a connection to a node of the inventory.
 pub type Open = Box<dyn Fn(NodeName) -> BoxFuture<'static, Result<Conn, Trouble>> + Send + Sync>;
@@ -49,6 +54,18 @@ impl Connections {
         let conn = Arc::new(conn);
         locked(&self.kept).insert(node.clone(), conn.clone());
         Ok(conn)
+    }
+
+    /// Asks over all connections again and again, so that no server closes one for being idle while nothing else is asked (`timeout`).
+    pub async fn keep_alive(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(ALIVE).await;
+            let kept: Vec<Arc<Conn>> = locked(&self.kept).values().cloned().collect();
+            // Who does not answer is found out by the next step that needs it.
+            let ping = redis::cmd("PING");
+            let pings = kept.iter().map(|conn| conn.call(&ping, ALIVE));
+            futures::future::join_all(pings).await;
+        }
     }
 
     /// Drops all connections: who is asked next is connected to anew.

@@ -44,6 +44,7 @@ pub struct World {
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
+    pub(super) running: Mutex<super::hooks::Running>,
     concurrency: usize,
     host_look: Duration,
 }
@@ -117,6 +118,7 @@ impl World {
             ssh,
             screen: Mutex::default(),
             turns: Turns::default(),
+            running: Mutex::default(),
             concurrency: entry.concurrency,
             host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
         })

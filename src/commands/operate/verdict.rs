@@ -2,8 +2,11 @@
 
 use super::Finished;
 use crate::error::{Error, Exit, Problem};
-use crate::journal::{NodeFailure, Outcome};
+use crate::inventory::hooks::HookPoint;
+use crate::journal::{At, NodeFailure, Outcome};
 use crate::output;
+use crate::plan::Action;
+use crate::plan::hooks::{self, Hook};
 use std::fmt::Write as _;
 
 /// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.
@@ -13,16 +16,26 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     let error = match &finished.outcome {
         Outcome::Completed => return None,
         Outcome::RolledBack { why, .. } if finished.interrupted => {
+            let why = why.lines().next().unwrap_or_default();
             Problem::new(format!("{why}; {changed}")).exit(Exit::Interrupted)
+        }
+        Outcome::RolledBack { at, why } if hook(finished, *at).is_some() => {
+            forbidden(finished, why, again)
         }
         Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
             .cause(output::escape(why))
             .hint("replctl status")
             .exit(Exit::Failed),
-        Outcome::Incomplete { failed } => Error {
-            problems: failed.iter().map(|f| incomplete(f, again)).collect(),
-            exit: Exit::Stopped,
-        },
+        Outcome::Incomplete { failed } => {
+            // A hook that failed is warned of.
+            let failed = failed.iter().filter(|f| hook(finished, f.at).is_none());
+            let problems: Vec<Problem> = failed.map(|f| incomplete(f, again)).collect();
+            if problems.is_empty() {
+                return None;
+            }
+            let exit = Exit::Stopped;
+            Error { problems, exit }
+        }
         Outcome::Halted { failed } => Error {
             problems: failed.iter().map(|f| halted(f, again)).collect(),
             exit: Exit::Stopped,
@@ -33,6 +46,26 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             .exit(Exit::Stopped),
     };
     Some(error)
+}
+
+/// The hook that is that step.
+fn hook(finished: &Finished, at: At) -> Option<&Hook> {
+    let place = (at.stage, at.step);
+    hooks::of(&finished.plan).find_map(|(p, hook)| (p == place).then_some(hook))
+}
+
+/// `before_promote` did not agree.
+fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
+    // The stage has put the node before it.
+    let why = why.split_once("`: ").map_or(why, |(_, why)| why);
+    let hint = format!(
+        "what it said is in the journal of {}; without the hooks: {again} --no-hooks",
+        finished.id
+    );
+    Problem::new("the hook before_promote forbids it; nothing was changed")
+        .cause(why)
+        .hint(hint)
+        .exit(Exit::Refused)
 }
 
 fn incomplete(failure: &NodeFailure, again: &str) -> Problem {
@@ -83,9 +116,15 @@ fn changed(finished: &Finished) -> String {
             passed.step.action
         );
     }
-    if text.is_empty() {
+    let text = if text.is_empty() {
         "nothing was changed, or all was put back".to_owned()
     } else {
         format!("what stays changed: {text}")
+    };
+    let agreed = |a: &Action| matches!(a, Action::Hook(h) if h.point == HookPoint::BeforePromote);
+    if finished.passed.iter().any(|p| agreed(&p.step.action)) {
+        text + "; the hook before_promote had run"
+    } else {
+        text
     }
 }

@@ -35,6 +35,7 @@ fn inventory(auth: Auth) -> Inventory {
         },
         nodes: vec![node("192.168.0.120")],
         sentinel: None,
+        hooks: crate::inventory::hooks::Hooks::default(),
     }
 }
 

@@ -31,6 +31,16 @@ impl Record {
         }
     }
 
+    /// Whether it reached its goal, and a hook that was to tell of it failed.
+    pub fn hook_left(&self) -> bool {
+        let Some(Outcome::Incomplete { failed }) = &self.outcome else {
+            return false;
+        };
+        let step = |at: At| self.plan.stages.get(at.stage)?.steps.get(at.step);
+        let hook = |at: At| step(at).is_some_and(|s| matches!(s.action, Action::Hook(_)));
+        failed.iter().any(|f| hook(f.at))
+    }
+
     /// The nodes whose role it set out to write into their files, and whether it was seen there. Nothing of a run that was put back.
     pub(super) fn roles_written(&self) -> Vec<(NodeName, bool)> {
         let ended = matches!(
@@ -71,7 +81,8 @@ pub(super) fn read(path: &Path) -> Option<Record> {
             | Entry::Done { .. }
             | Entry::Failed { .. }
             | Entry::Undone { .. }
-            | Entry::UndoFailed { .. } => {}
+            | Entry::UndoFailed { .. }
+            | Entry::Hook { .. } => {}
         }
     }
     Some(Record {

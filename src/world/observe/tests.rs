@@ -36,6 +36,7 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
         },
         nodes,
         sentinel: None,
+        hooks: crate::inventory::hooks::Hooks::default(),
     }
 }
 

@@ -58,6 +58,7 @@ pub fn inventory() -> Inventory {
         },
         nodes: nodes.collect(),
         sentinel: None,
+        hooks: crate::inventory::hooks::Hooks::default(),
     }
 }
 

@@ -221,6 +221,7 @@ impl Bench {
                 server,
                 nodes: vec![node],
                 sentinel: None,
+                hooks: crate::inventory::hooks::Hooks::default(),
             },
             payload: PayloadInfo {
                 arch: std::env::consts::ARCH.into(),

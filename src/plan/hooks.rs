@@ -1,0 +1,183 @@
+//! The operator's own commands around a promotion: steps of its plan like all others. Pure.
+
+use super::promote::{Case, find_case};
+use super::{Action, Mode, Plan, Promote, Stage, Step, Undo};
+use crate::inventory::hooks::{HookPoint, Hooks};
+use crate::topology::{Address, NodeName, Topology};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One hook, and what it is told of the change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// When it is run.
+    pub point: HookPoint,
+    /// The command as the plan shows it. What is run is what the inventory says then; the journal keeps no command.
+    #[serde(skip)]
+    pub command: String,
+    /// Milliseconds it may take.
+    pub within_ms: u64,
+    /// What kind of change it is.
+    pub change: Change,
+    /// The primary before; `None` where there was none.
+    pub old: Option<Party>,
+    /// The primary after.
+    pub new: Party,
+}
+
+/// The two kinds of promotion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// The old primary was alive.
+    HandOver,
+    /// It was lost.
+    FailOver,
+}
+
+/// One of the two primaries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Party {
+    /// Its name; `None` where it is no node of the inventory.
+    pub name: Option<NodeName>,
+    /// Where clients reach it.
+    pub address: Address,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "hook {}", self.point)?;
+        if self.command.is_empty() {
+            return Ok(());
+        }
+        write!(f, ": {}", self.command)
+    }
+}
+
+/// What an operator said about the hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// All of them.
+    All,
+    /// An attempt that follows another: `before_promote` has agreed already.
+    Again,
+    /// `--no-hooks`.
+    None,
+}
+
+/// Adds the hooks of the inventory to a plan that changes the primary.
+pub fn add(
+    plan: &mut Plan,
+    operation: &Promote,
+    topology: &Topology,
+    hooks: &Hooks,
+    wanted: Wanted,
+) {
+    let target = topology.get(&operation.node);
+    let Some(target) = target.filter(|_| plan.changes_roles() && hooks.points().next().is_some())
+    else {
+        return;
+    };
+    if wanted == Wanted::None {
+        let names: Vec<&str> = hooks.points().map(HookPoint::key).collect();
+        plan.warnings.push(format!(
+            "the hooks of the inventory are left out: {}",
+            names.join(", ")
+        ));
+        return;
+    }
+    let (change, old) = match find_case(target, topology) {
+        Ok(Case::HandOver { old }) => (Change::HandOver, Some(party(old))),
+        Ok(Case::FailOver { lost }) => {
+            let stranger = || {
+                let address = target.upstream().map(|up| up.address.clone());
+                let known = |a: &Address| topology.at(a).is_some();
+                address.filter(|a| !known(a)).map(|address| Party {
+                    name: None,
+                    address,
+                })
+            };
+            (Change::FailOver, lost.node().map(party).or_else(stranger))
+        }
+        Ok(Case::Already) | Err(_) => return,
+    };
+    let step = |point: HookPoint| {
+        let command = hooks.get(point)?;
+        let hook = Hook {
+            point,
+            command: command.to_string(),
+            within_ms: u64::from(hooks.timeout) * 1000,
+            change,
+            old: old.clone(),
+            new: party(target),
+        };
+        let action = Action::Hook(Box::new(hook));
+        Some(Step::new(&operation.node, action, Undo::Nothing))
+    };
+    let stage = |title: &str, mode: Mode, step: Step| Stage {
+        title: title.to_owned(),
+        mode,
+        steps: vec![step],
+    };
+    if let Some(step) = step(HookPoint::AfterPromote) {
+        let stage = stage("tell of the new primary", Mode::KeepGoing, step);
+        plan.stages.insert(told(plan), stage);
+    }
+    if let Some(step) = step(HookPoint::BeforePromote).filter(|_| wanted == Wanted::All) {
+        let stage = stage("ask whether it may be done", Mode::Gate, step);
+        plan.stages.insert(0, stage);
+    }
+    if let Some(step) = step(HookPoint::OnFailure) {
+        plan.stages
+            .push(stage("only if it fails", Mode::OnFailure, step));
+    }
+}
+
+fn party(node: &crate::topology::Node) -> Party {
+    Party {
+        name: Some(node.name.clone()),
+        address: node.announced.clone(),
+    }
+}
+
+/// Where in the plan the new primary is told of: when it is one and the others have been told to follow it; their getting in sync may take long, and
+/// clients are not to wait for it.
+fn told(plan: &Plan) -> usize {
+    let promotes = |s: &Stage| s.steps.iter().any(|s| s.action.promotes());
+    let after = plan.stages.iter().position(promotes).map_or(0, |i| i + 1);
+    let waits = |s: &Stage| {
+        s.steps.iter().any(|s| {
+            matches!(
+                s.action,
+                Action::AwaitInSync { .. } | Action::PersistRole | Action::SetDirective { .. }
+            )
+        })
+    };
+    let next = plan.stages.iter().skip(after).position(waits);
+    next.map_or(plan.stages.len(), |i| after + i)
+}
+
+/// The hooks of a plan, each with its place: stage, step.
+pub fn of(plan: &Plan) -> impl Iterator<Item = ((usize, usize), &Hook)> {
+    plan.stages.iter().enumerate().flat_map(|(i, stage)| {
+        stage.steps.iter().enumerate().filter_map(move |(j, step)| {
+            if let Action::Hook(hook) = &step.action {
+                Some(((i, j), hook.as_ref()))
+            } else {
+                None
+            }
+        })
+    })
+}
+
+/// Fills in the commands of a plan that was read from a journal, which has none.
+pub fn name_commands(plan: &mut Plan, hooks: &Hooks) {
+    for step in plan.stages.iter_mut().flat_map(|s| &mut s.steps) {
+        if let Action::Hook(hook) = &mut step.action {
+            hook.command = hooks
+                .get(hook.point)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+        }
+    }
+}

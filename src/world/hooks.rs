@@ -1,0 +1,170 @@
+//! Runs the operator's own commands around a promotion: on this machine, in a process group of their own, for a bounded time, without any secret.
+
+mod child;
+mod told;
+
+use super::World;
+use crate::execute::Failure;
+use crate::inventory::hooks::HookCommand;
+use crate::inventory::{Auth, Inventory, SecretSource};
+use crate::journal::{Entry, Journal, Outcome, Seen};
+use crate::output::{escape, screen::duration};
+use crate::plan::hooks::Hook;
+use child::{End, Ran};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::process::Command;
+
+/// How many of the last lines of a hook are shown where it fails.
+const SHOWN: usize = 5;
+
+/// The operation that is being run, for hooks.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    /// Its id in the journal.
+    pub id: String,
+    /// What may be lost.
+    pub may_lose: Option<String>,
+}
+
+impl World {
+    /// Says which operation is run from now on.
+    pub fn runs(&self, running: Running) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`: how that went, where it has ended.
+    ///
+    /// # Errors
+    /// How it failed, with its last lines, escaped.
+    pub async fn run_hook(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
+        let Some(command) = self.inventory.hooks.get(hook.point) else {
+            // The operator took it out between two runs of this operation.
+            return Ok(Seen {
+                text: "the inventory no longer has it".to_owned(),
+                ..Seen::default()
+            });
+        };
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let told = told::Told::new(hook, &self.inventory, &running, ended);
+        let command = prepared(command, &self.inventory, &told);
+        let within = Duration::from_millis(hook.within_ms);
+        let alive = self.connections.keep_alive();
+        let child = child::run(command, told.document(), within);
+        let ran = tokio::select! {
+            ran = child => ran,
+            never = alive => match never {},
+        };
+        let ran = ran.map_err(|e| Failure::none(format!("it cannot be started: {e}")))?;
+        self.note(hook, &running.id, &ran);
+        match wrong(&ran, hook.within_ms) {
+            None => Ok(Seen {
+                text: ran.output.last().cloned().unwrap_or_default(),
+                ..Seen::default()
+            }),
+            Some(why) => {
+                let from = ran.output.len().saturating_sub(SHOWN);
+                let lines = std::iter::once(why).chain(ran.output[from..].iter().cloned());
+                Err(Failure::none(lines.collect::<Vec<_>>().join("\n")))
+            }
+        }
+    }
+
+    /// Its line in the journal. Where that cannot be written the run itself notices at its own next line.
+    fn note(&self, hook: &Hook, id: &str, ran: &Ran) {
+        let (exit, signal) = match ran.end {
+            End::Exited(code) => (Some(code), None),
+            End::Signalled(signal) => (None, Some(signal)),
+            End::TimedOut | End::Interrupted => (None, None),
+        };
+        let entry = Entry::Hook {
+            hook: hook.point,
+            exit,
+            signal,
+            timed_out: ran.end == End::TimedOut,
+            took_ms: ran.took.as_secs_f64() * 1e3,
+            output: ran.output.clone(),
+        };
+        if let Ok(journal) = self.store.append(id) {
+            let _ = journal.record(&entry, false);
+        }
+    }
+}
+
+/// What went wrong, in one phrase.
+fn wrong(ran: &Ran, within_ms: u64) -> Option<String> {
+    #[allow(clippy::cast_precision_loss)] // an hour of milliseconds at most
+    let within = duration(within_ms as f64);
+    match ran.end {
+        End::Exited(0) => None,
+        End::Exited(code) => Some(format!("it ended with exit status {code}")),
+        End::Signalled(signal) => Some(format!("it was ended by signal {signal}")),
+        End::TimedOut => Some(format!("it did not end within {within} and was stopped")),
+        End::Interrupted => Some("it was interrupted and stopped".to_owned()),
+    }
+}
+
+/// The command with what it is told in its environment; the variables that hold passwords are not passed on.
+fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>) -> Command {
+    let folder = inventory.path.parent().unwrap_or(Path::new("/"));
+    let mut prepared = match command {
+        HookCommand::Shell(line) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg("-c").arg(line);
+            shell
+        }
+        HookCommand::Program(words) => {
+            let mut words = words.iter();
+            let mut program = Command::new(place(words.next().map_or("", String::as_str), folder));
+            program.args(words);
+            program
+        }
+    };
+    prepared.current_dir(folder);
+    let of_sentinels = inventory
+        .sentinel
+        .as_ref()
+        .and_then(|s| s.password.as_ref());
+    let of_servers = match &inventory.auth {
+        Auth::Password(source) => Some(source),
+        Auth::None => None,
+    };
+    for source in of_servers.into_iter().chain(of_sentinels) {
+        if let SecretSource::Env(name) = source {
+            prepared.env_remove(name);
+        }
+    }
+    prepared.env("REPLCTL_INVENTORY", &inventory.path);
+    for (name, value) in told.variables() {
+        match value {
+            Some(value) => prepared.env(name, value),
+            // Not to be told of another operation, should this one be run by a hook itself.
+            None => prepared.env_remove(name),
+        };
+    }
+    prepared
+}
+
+/// A program with a `/` in its name is meant from the inventory's folder, as all files there; any other is looked for in `PATH`.
+fn place(program: &str, folder: &Path) -> PathBuf {
+    if let Some(rest) = program.strip_prefix("~/")
+        && let Ok(home) = etcetera::home_dir()
+    {
+        return home.join(rest);
+    }
+    if program.contains('/') {
+        folder.join(program)
+    } else {
+        PathBuf::from(program)
+    }
+}
+
+/// A line of a hook as it is kept and shown.
+fn line(bytes: &[u8]) -> String {
+    escape(String::from_utf8_lossy(bytes).trim_end())
+}
