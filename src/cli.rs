@@ -220,7 +220,7 @@ pub struct Promote {
     /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
     #[arg(long)]
     pub accept_split_brain: bool,
-    /// Go on although settings of the node differ from the primary's
+    /// Go on although settings of the node differ from the primary's, or a permission is missing that can be done without
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
     /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
@@ -242,6 +242,8 @@ pub struct Promote {
 pub enum Ignore {
     /// Memory limit, databases, priority, writable replica, persistence, min-replicas
     Drift,
+    /// Commands that replctl's user may not run and that can be done without, such as CONFIG REWRITE
+    Permissions,
 }
 
 /// `resume` and `rollback`.

@@ -82,14 +82,14 @@ fn a_wrong_masterauth(deployed: &Deployed<'_>) {
     deployed.ask("slave1", &["CONFIG", "SET", "masterauth", "wrong"]);
     deployed
         .status("masterauth wrong, link still up", 4)
-        .says("warning: `masterauth` of `slave1` is not the deployment's password");
+        .says("warning: `masterauth` of `slave1` is not what the inventory says");
     // The others are promoted all the same, and the one that cannot follow is named, with its reason.
     let ran = deployed
         .operator
         .run(&["promote", "slave2", "--yes"])
         .code(5)
         .says("`slave1` needs more work; the other nodes are done")
-        .says("its masterauth is not the deployment's password")
+        .says("its masterauth is not what the inventory says")
         .says("replctl setup slave1");
     let left = |l: &str| l.contains("slave1") && l.contains("replica, NOT in sync");
     assert!(ran.stdout.lines().any(left), "{ran}");

@@ -1,6 +1,7 @@
 //! `detach`: a replica that is to stand alone.
 
 use super::operate::{self, Asked, Done};
+use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
@@ -20,7 +21,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     let planner = async || {
         let topology = world.observe().await;
         let alone = world.alone(&topology);
-        plan::detach::plan(&operation, &topology, &alone).map_err(output::plan::refused)
+        let plan = plan::detach::plan(&operation, &topology, &alone);
+        permitted(world, plan.map_err(output::plan::refused)?).await
     };
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { .. } => {

@@ -11,6 +11,7 @@ mod lost;
 mod man;
 mod moves;
 mod operate;
+mod permitted;
 mod promote;
 mod resume;
 mod sentinel;

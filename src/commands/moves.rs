@@ -1,6 +1,7 @@
 //! `move`: another upstream for a replica, seen to be in sync.
 
 use super::operate::{self, Asked, Done, Finished};
+use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::{Outcome, Resync};
@@ -50,7 +51,8 @@ async fn make_plan(world: &World, operation: &Move) -> Result<Plan> {
         let refusal = plan::detach::stands_alone(&operation.under);
         return Err(output::plan::refused(vec![refusal]));
     }
-    plan::moves::plan(operation, &topology).map_err(output::plan::refused)
+    let plan = plan::moves::plan(operation, &topology).map_err(output::plan::refused)?;
+    permitted(world, plan).await
 }
 
 /// Prints where the node is now and how it got there, as its steps have seen it.

@@ -2,6 +2,7 @@
 
 use super::hooks;
 use super::operate::{self, Asked, Done};
+use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
@@ -24,6 +25,10 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         (args.allow_data_loss, Accept::DataLoss),
         (args.accept_split_brain, Accept::SplitBrain),
         (args.ignore.contains(&cli::Ignore::Drift), Accept::Drift),
+        (
+            args.ignore.contains(&cli::Ignore::Permissions),
+            Accept::Permissions,
+        ),
         (args.without_sentinel, Accept::WithoutSentinel),
     ] {
         if given {
@@ -171,5 +176,5 @@ async fn make_plan(world: &World, operation: &Promote, hooks: Wanted) -> Result<
         &world.inventory.hooks,
         hooks,
     );
-    Ok(plan)
+    permitted(world, plan).await
 }

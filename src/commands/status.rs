@@ -63,6 +63,8 @@ pub fn context(world: &World) -> Context {
         deployment: world.inventory.name.clone(),
         wanted: wanted.collect(),
         password: matches!(world.inventory.auth, Auth::Password(_)),
+        user: world.inventory.accounts.user.clone(),
+        users: !world.inventory.accounts.is_plain(),
         unfinished: world.store.unfinished().map(|r| r.id),
         debts: debts.collect(),
         alone: alone.collect(),

@@ -1,5 +1,6 @@
 //! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a password.
 
+use super::accounts;
 use super::place::Problems;
 use super::section::{Found, Section};
 use super::{Auth, SecretSource, parse::Draft};
@@ -10,16 +11,29 @@ use std::path::PathBuf;
 const LONGEST_PASSWORD: usize = 512;
 
 const SOURCES: [&str; 4] = ["env", "file", "command", "prompt"];
-const PASSWORD_FORMS: &str = "write `password = { file = \"orders.password\" }`, or `{ env = \"…\" }`, `{ command = \"…\" }`, `{ prompt = true }`";
+
+/// The ways to say where a secret is.
+fn forms(key: &str) -> String {
+    format!(
+        "write `{key} = {{ file = \"orders.password\" }}`, or `{{ env = \"…\" }}`, `{{ command = \"…\" }}`, `{{ prompt = true }}`"
+    )
+}
 
 /// Reads `[deployment]` into the draft.
 pub fn read(section: &Section, problems: &mut Problems, draft: &mut Draft) {
-    section.only(problems, &["name", "auth", "password"], elsewhere);
+    let keys = [
+        "name",
+        "auth",
+        "user",
+        "password",
+        "masteruser",
+        "masterauth",
+    ];
+    section.only(problems, &keys, elsewhere);
     draft.name = name(section, problems);
     let none = auth(section, problems);
-    let password = section
-        .get("password")
-        .and_then(|_| password(section, problems));
+    let password = password(section, problems);
+    draft.accounts = accounts::read(section, problems);
     draft.auth_given = section.get("password").is_some() || section.get("auth").is_some();
     if let (Some(none), Some(at)) = (none, section.place_of("password")) {
         problems.hinted(
@@ -34,8 +48,10 @@ pub fn read(section: &Section, problems: &mut Problems, draft: &mut Draft) {
 fn elsewhere(key: &str) -> Option<String> {
     let hint = match key {
         "source" | "directory" | "databases" => format!("`{key}` belongs under `[server]`"),
-        "user" | "port" => format!("`{key}` belongs under `[ssh]`"),
-        "requirepass" | "masterauth" | "pass" => PASSWORD_FORMS.to_owned(),
+        "port" => format!("`{key}` belongs under `[ssh]` or `[[node]]`"),
+        "primaryuser" => "did you mean `masteruser`?".to_owned(),
+        "primaryauth" => "did you mean `masterauth`?".to_owned(),
+        "requirepass" | "pass" => forms("password"),
         _ => return None,
     };
     Some(hint)
@@ -75,7 +91,11 @@ fn auth(section: &Section, problems: &mut Problems) -> Option<Found<()>> {
     if found.value != "none" {
         // The value is not repeated: it may be a password in the wrong place.
         let what = "`auth` in `[deployment]` can only be \"none\"";
-        problems.hinted(found.at, what, format!("for a password, {PASSWORD_FORMS}"));
+        problems.hinted(
+            found.at,
+            what,
+            format!("for a password, {}", forms("password")),
+        );
         return None;
     }
     Some(found.map(|_| ()))
@@ -83,78 +103,74 @@ fn auth(section: &Section, problems: &mut Problems) -> Option<Found<()>> {
 
 /// Reads the `password` of a section.
 pub fn password(section: &Section, problems: &mut Problems) -> Option<SecretSource> {
-    let value = section.get("password")?;
+    secret(section, problems, "password")
+}
+
+/// Reads where a secret is.
+pub fn secret(section: &Section, problems: &mut Problems, key: &str) -> Option<SecretSource> {
+    let value = section.get(key)?;
+    let at = value.span().start;
     if let Some(text) = value.get_ref().as_str() {
         if let Some(wrong) = password_trouble(text) {
-            problems.hinted(
-                value.span().start,
-                format!("`password` {} {wrong}", section.called),
-                PASSWORD_FORMS,
-            );
+            let what = format!("`{key}` {} {wrong}", section.called);
+            problems.hinted(at, what, forms(key));
             return None;
         }
         return Some(SecretSource::Inline(SecretString::from(text)));
     }
     if !value.get_ref().is_table() {
-        section.wrong_type(
-            problems,
-            "password",
-            "a table or a string",
-            value,
-            PASSWORD_FORMS,
-        );
+        section.wrong_type(problems, key, "a table or a string", value, &forms(key));
         return None;
     }
-    let table = section.table(problems, "password", "of `password`")?;
+    let table = section.table(problems, key, format!("of `{key}`"))?;
     table.only(problems, &SOURCES, |_| None);
     let given: Vec<&str> = SOURCES
         .into_iter()
-        .filter(|key| table.get(key).is_some())
+        .filter(|source| table.get(source).is_some())
         .collect();
     match given.as_slice() {
-        [key] => source(&table, problems, key),
+        [one] => source(&table, problems, key, one),
         [] if table.entries().next().is_some() => None,
         [] => {
-            problems.hinted(
-                value.span().start,
-                format!("`password` {} names no source", section.called),
-                PASSWORD_FORMS,
-            );
+            let what = format!("`{key}` {} names no source", section.called);
+            problems.hinted(at, what, forms(key));
             None
         }
         [_, ..] => {
             let what = format!(
-                "`password` {} names {} sources, and takes one",
+                "`{key}` {} names {} sources, and takes one",
                 section.called,
                 given.len()
             );
-            problems.hinted(value.span().start, what, "keep one of them");
+            problems.hinted(at, what, "keep one of them");
             None
         }
     }
 }
 
-fn source(table: &Section, problems: &mut Problems, key: &str) -> Option<SecretSource> {
-    if key == "prompt" {
-        let prompt = table.boolean(problems, key)?;
+fn source(
+    table: &Section,
+    problems: &mut Problems,
+    key: &str,
+    source: &str,
+) -> Option<SecretSource> {
+    if source == "prompt" {
+        let prompt = table.boolean(problems, source)?;
         if !prompt.value {
-            problems.hinted(
-                prompt.at,
-                "`prompt` of `password` can only be true",
-                PASSWORD_FORMS,
-            );
+            let what = format!("`prompt` of `{key}` can only be true");
+            problems.hinted(prompt.at, what, forms(key));
             return None;
         }
         return Some(SecretSource::Prompt);
     }
-    let found = table.filled(problems, key)?;
-    match key {
+    let found = table.filled(problems, source)?;
+    match source {
         "file" => Some(SecretSource::File(PathBuf::from(found.value))),
         "command" => Some(SecretSource::Command(found.value.to_owned())),
         _ if found.value.contains('=') => {
             problems.add(
                 found.at,
-                "`env` of `password` is no name of a variable: it has a `=`",
+                format!("`env` of `{key}` is no name of a variable: it has a `=`"),
             );
             None
         }

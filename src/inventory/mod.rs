@@ -1,5 +1,6 @@
 //! The inventory: what one `inventory.toml` says, checked. Types only; reading and checking are in the modules below.
 
+mod accounts;
 pub mod address;
 mod check;
 pub mod deployment;
@@ -17,6 +18,8 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 
+pub use accounts::Accounts;
+
 use crate::topology::{Address, NodeName};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -31,6 +34,8 @@ pub struct Inventory {
     pub name: String,
     /// How servers are logged in to.
     pub auth: Auth,
+    /// The users they are logged in to as.
+    pub accounts: Accounts,
     /// The server to run.
     pub server: ServerSettings,
     /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly one root.
@@ -46,6 +51,8 @@ pub struct Inventory {
 pub struct SentinelSettings {
     /// `name`: what the Sentinels call the deployment; its own name unless it says otherwise.
     pub name: String,
+    /// `user`: whom replctl logs in as there; the default user where it says nothing.
+    pub user: Option<String>,
     /// `password` of the Sentinels themselves.
     pub password: Option<SecretSource>,
     /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others are found through the nodes they watch.
@@ -165,14 +172,21 @@ pub enum Via {
 impl Inventory {
     /// What is allowed and still not wise, one sentence each.
     pub fn warnings(&self) -> Vec<String> {
-        match &self.auth {
-            Auth::Password(SecretSource::Inline(_)) => vec![format!(
-                "the password of `{}` stands in {} itself; `password = {{ file = \"{0}.password\" }}` keeps it apart",
-                self.name,
-                self.path.display()
-            )],
-            Auth::Password(_) | Auth::None => Vec::new(),
-        }
+        let auth = match &self.auth {
+            Auth::Password(source) => Some(source),
+            Auth::None => None,
+        };
+        [("password", auth), ("masterauth", self.accounts.masterauth.as_ref())]
+            .into_iter()
+            .filter(|(_, source)| matches!(source, Some(SecretSource::Inline(_))))
+            .map(|(key, _)| {
+                format!(
+                    "the {key} of `{}` stands in {} itself; `{key} = {{ file = \"{0}.{key}\" }}` keeps it apart",
+                    self.name,
+                    self.path.display()
+                )
+            })
+            .collect()
     }
 
     /// The node of that name, or the Sentinel.

@@ -5,7 +5,9 @@ use super::node::{self, RawNode};
 use super::place::Problems;
 use super::section::Section;
 use super::server::Directives;
-use super::{Auth, Inventory, ServerSettings, SshSettings, check, deployment, server, ssh};
+use super::{
+    Accounts, Auth, Inventory, ServerSettings, SshSettings, check, deployment, server, ssh,
+};
 use crate::error::Problem;
 use std::path::Path;
 use toml::de::DeTable;
@@ -15,6 +17,8 @@ use toml::de::DeTable;
 pub struct Draft {
     /// `[deployment] name`.
     pub name: Option<String>,
+    /// The users.
+    pub accounts: Accounts,
     /// The password source, where a good one is named.
     pub auth: Option<Auth>,
     /// Whether the file says anything of passwords, right or wrong.
@@ -53,7 +57,9 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
         &["deployment", "ssh", "server", "node", "sentinel", "hooks"],
         |key| match key {
             "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
-            "name" | "auth" | "password" => Some(format!("`{key}` belongs under `[deployment]`")),
+            "name" | "auth" | "password" | "user" | "masteruser" | "masterauth" => {
+                Some(format!("`{key}` belongs under `[deployment]`"))
+            }
             _ => None,
         },
     );
@@ -95,6 +101,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
         nodes,
         problems,
     );
+    inventory.accounts = draft.accounts;
     let section = root
         .get("sentinel")
         .and_then(|_| root.table(problems, "sentinel", "in `[sentinel]`"));
@@ -187,6 +194,7 @@ fn assemble(
         path: path.to_owned(),
         name,
         auth,
+        accounts: Accounts::default(),
         server,
         nodes,
         sentinel: None,

@@ -121,15 +121,17 @@ impl<'a> Problems<'a> {
     /// Whether the line, or the nearest one above that begins a key, speaks of a password: what follows may be one.
     /// Where a string can go over lines, any line may.
     fn may_hold_password(&self, line: usize) -> bool {
-        if self.text.contains("pass") && (self.text.contains("\"\"\"") || self.text.contains("'''"))
-        {
+        let speaks_of_one = |text: &str| {
+            text.contains("pass") || text.contains("ryauth") || text.contains("masterauth")
+        };
+        if speaks_of_one(self.text) && (self.text.contains("\"\"\"") || self.text.contains("'''")) {
             return true;
         }
         let begins_key = |text: &str| text.trim_start().starts_with('[') || text.contains('=');
         let mut above = line;
         loop {
             let text = self.line_text(above);
-            if text.to_lowercase().contains("pass") {
+            if speaks_of_one(&text.to_lowercase()) {
                 return true;
             }
             if above == 0 || begins_key(text) {

@@ -1,5 +1,6 @@
 //! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch. Pure.
 
+use super::accounts;
 use super::address::host_and_port;
 use super::deployment::{is_deployment_name, password};
 use super::place::Problems;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// The Sentinels' own default port.
 const PORT: u16 = 26_379;
-const KEYS: [&str; 4] = ["name", "nodes", "port", "password"];
+const KEYS: [&str; 5] = ["name", "nodes", "port", "user", "password"];
 
 /// Reads `[sentinel]`. `ssh` is what `[ssh]` says, for hosts of their own.
 pub fn read(
@@ -30,9 +31,8 @@ pub fn read(
         .unwrap_or(PORT);
     SentinelSettings {
         name: name(section, problems).unwrap_or_else(|| deployment.to_owned()),
-        password: section
-            .get("password")
-            .and_then(|_| password(section, problems)),
+        user: accounts::name(section, problems, "user"),
+        password: password(section, problems),
         nodes: members(section, problems, port, nodes, ssh),
     }
 }

@@ -132,10 +132,12 @@ fn the_examples_comments_are_true() {
             "source = \"binary\"" => "file = \"f\"",
             text if text.starts_with("file = ") => "source = \"binary\"",
             text if text.starts_with("sha256 = ") => "source = \"tarball\"\nfile = \"f\"",
+            text if text.starts_with("user = \"replctl") => "password = { env = \"P\" }",
+            text if text.starts_with("masteruser") => "masterauth = { env = \"P\" }",
             _ => "",
         };
         match section.as_str() {
-            "[deployment]" => drop(one(&line, "")),
+            "[deployment]" => drop(one(&format!("{needs}\n{line}"), "")),
             "[[node]]" if line.starts_with("name") => drop(good(&format!(
                 "[deployment]\nname = \"x\"\n[[node]]\n{line}\naddress = \"::1\""
             ))),

@@ -75,6 +75,7 @@ impl Accept {
             Self::DataLoss => "--allow-data-loss",
             Self::SplitBrain => "--accept-split-brain",
             Self::Drift => "--ignore drift",
+            Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
         }
     }

@@ -12,6 +12,7 @@ mod hand_over;
 pub mod hooks;
 pub mod host;
 pub mod moves;
+pub mod needs;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]
@@ -85,6 +86,8 @@ pub enum Accept {
     SplitBrain,
     /// `--ignore drift`: settings of the target that differ from the primary's (memory limit, databases, priority, …).
     Drift,
+    /// `--ignore permissions`: commands that the user may not run and that can be done without.
+    Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and are gone for good.
     WithoutSentinel,
 }

@@ -160,9 +160,7 @@ fn authentication(
 ) {
     let problem = match (new.has_password, primary.replica_auth) {
         (Some(true), Some(ReplicaAuth::Unset)) => "has no masterauth",
-        (Some(true), Some(ReplicaAuth::Wrong)) => {
-            "has another masterauth than the deployment's password"
-        }
+        (Some(true), Some(ReplicaAuth::Wrong)) => "has another masterauth than the inventory says",
         (Some(false), Some(ReplicaAuth::Right | ReplicaAuth::Wrong)) => {
             "has a masterauth, and the new primary no password: it would be refused"
         }
@@ -191,7 +189,7 @@ fn left_behind(
     if new.has_password == Some(true) {
         warnings.extend(others.map(|n| {
             format!(
-                "`{0}` could not log in at `{1}`, its masterauth is not the deployment's password: it would be left behind; first: replctl setup {0}",
+                "`{0}` could not log in at `{1}`, its masterauth is not what the inventory says: it would be left behind; first: replctl setup {0}",
                 n.name, target.name
             )
         }));
@@ -254,11 +252,12 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > followers) {
         found.push(format!("`{name}` has min-replicas-to-write {wants}, and would have {followers} replicas: it would refuse writes"));
     }
+    // Where CONFIG tells nothing, nothing is compared.
     let saves = |s: &Server| {
-        s.config.get("save").is_none_or(|v| !v.is_empty())
-            || s.config.get("appendonly").is_some_and(|v| v == "yes")
+        let aof = s.config.get("appendonly").is_some_and(|v| v == "yes");
+        Some(aof || !s.config.get("save")?.is_empty())
     };
-    if saves(primary) && !saves(new) {
+    if saves(primary) == Some(true) && saves(new) == Some(false) {
         found.push(format!(
             "`{name}` keeps nothing on disk (save \"\", appendonly no), the primary does"
         ));

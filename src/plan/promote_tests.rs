@@ -158,9 +158,10 @@ fn a_replica_in_a_chain_stays_under_its_upstream_unless_that_is_the_old_primary(
 fn everything_against_a_hand_over_is_said_at_once() {
     let mut topology = seed();
     server(&mut topology, 0).used_memory = Some(2_000_000);
-    server(&mut topology, 0)
-        .config
-        .insert("databases".to_owned(), "16".to_owned());
+    for (name, value) in [("databases", "16"), ("save", "3600 1")] {
+        let config = &mut server(&mut topology, 0).config;
+        config.insert(name.to_owned(), value.to_owned());
+    }
     server(&mut topology, 0).sentinels = Some(3);
     server(&mut topology, 0).replica_auth = Some(ReplicaAuth::Unset);
     let target = server(&mut topology, 1);

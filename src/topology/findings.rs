@@ -103,6 +103,10 @@ pub struct Context {
     pub wanted: Vec<Wanted>,
     /// Whether the deployment has a password.
     pub password: bool,
+    /// Whom the inventory says to log in as, where that is not the default user.
+    pub user: Option<String>,
+    /// The inventory names users of access lists: setup, which makes none, is no way on.
+    pub users: bool,
     /// The id of an operation that stopped half-way.
     pub unfinished: Option<String>,
     /// Nodes that were not told of a new primary.
@@ -146,6 +150,11 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     look.unreachable(&mut found);
     look.links(&mut found);
     look.settings(&mut found);
+    if context.users {
+        for finding in &mut found {
+            look.not_by_setup(finding);
+        }
+    }
     found.sort_by_key(|finding| finding.severity);
     found
 }
@@ -179,15 +188,33 @@ impl<'a> Look<'a> {
 
     /// The server's own client, which asks for the password: it must stand in no command.
     fn cli(&self, node: &Node) -> String {
+        let user = self.context.user.as_ref();
+        let user = user.and_then(|user| shlex::try_quote(user).ok());
+        let user = user.map_or_else(String::new, |user| format!(" --user {user}"));
         let ask = if self.context.password {
             " --askpass"
         } else {
             ""
         };
         format!(
-            "redis-cli{ask} -h {} -p {}",
+            "redis-cli{user}{ask} -h {} -p {}",
             node.address.host, node.address.port
         )
+    }
+
+    /// The way on where setup is none.
+    fn not_by_setup(&self, finding: &mut Finding) {
+        let by_setup = |hint: &String| hint.contains("replctl setup");
+        let node = finding.node.as_ref().and_then(|n| self.topology.get(n));
+        let (true, Some(node)) = (finding.hint.as_ref().is_some_and(by_setup), node) else {
+            return;
+        };
+        finding.hint = node.server().map(|_| {
+            format!(
+                "as the inventory says, CONFIG SET masteruser and masterauth, or ACL SETUSER, and then CONFIG REWRITE: {}",
+                self.cli(node)
+            )
+        });
     }
 
     fn wanted(&self, node: &Node) -> Option<&'a Wanted> {

@@ -208,7 +208,7 @@ pub struct Server {
     pub config: BTreeMap<String, String>,
     /// Whether `requirepass` is set; `None` where CONFIG is forbidden.
     pub has_password: Option<bool>,
-    /// Whether `masterauth` is set and equals the deployment's password; `None` where CONFIG is forbidden.
+    /// Whether `masterauth` (and `masteruser`) are what the inventory says; `None` where CONFIG is forbidden or the inventory does not say.
     pub replica_auth: Option<ReplicaAuth>,
 }
 
@@ -218,7 +218,7 @@ pub struct Server {
 pub enum ReplicaAuth {
     /// No `masterauth`.
     Unset,
-    /// `masterauth` is the deployment's password.
+    /// It is what the inventory says.
     Right,
     /// `masterauth` is something else.
     Wrong,

@@ -69,7 +69,7 @@ impl Act for World {
             }
             Action::SetReplicaAuth => {
                 let conn = self.connections.get(node).await?;
-                r::set_replica_auth(&conn, self.password.as_ref()).await
+                r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
@@ -152,7 +152,7 @@ impl World {
             Ok(seen) => Ok(seen),
             Err(mut failure) => {
                 // The server says why its link is down nowhere but in its log; the most frequent cause can be seen from here.
-                let looked = observe::server(&mine, self.password.as_ref()).await;
+                let looked = observe::server(&mine, &self.logins.replicas).await;
                 if let Some(why) = looked.ok().and_then(|s| refused_login(&s)) {
                     failure.why =
                         format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
@@ -175,7 +175,7 @@ fn refused_login(server: &Server) -> Option<&'static str> {
     let down = r::upstream(server).is_some_and(|up| up.link == Link::Down);
     match server.replica_auth.filter(|_| down)? {
         ReplicaAuth::Unset if server.has_password == Some(true) => Some("it has no masterauth"),
-        ReplicaAuth::Wrong => Some("its masterauth is not the deployment's password"),
+        ReplicaAuth::Wrong => Some("its masterauth is not what the inventory says"),
         ReplicaAuth::Unset | ReplicaAuth::Right => None,
     }
 }

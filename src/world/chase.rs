@@ -1,5 +1,6 @@
 //! Measures how many seconds replicas are behind: takes the primary's offset and waits until each replica has applied it. Writes nothing.
 
+use super::login::Login;
 use super::observe::{Reach, connect, replication};
 use super::resp::Conn;
 use crate::inventory::{Inventory, NodeSpec};
@@ -7,7 +8,6 @@ use crate::topology::lag::{Lag, Lags};
 use crate::topology::lineage::position;
 use crate::topology::{Node, NodeName, Topology, Trouble};
 use futures::StreamExt;
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -52,7 +52,7 @@ pub async fn chase(primary: &Conn, replica: &Conn) -> Result<Lag, Trouble> {
 pub async fn seconds(
     topology: &Topology,
     inventory: &Inventory,
-    password: Option<&SecretString>,
+    login: Option<&Login>,
     reach: &impl Reach,
     concurrency: usize,
 ) -> Lags {
@@ -69,14 +69,14 @@ pub async fn seconds(
     let mut primaries: BTreeMap<&NodeName, Conn> = BTreeMap::new();
     for (_, top) in &pairs {
         if !primaries.contains_key(&top.name)
-            && let Ok(conn) = connect(reach, top, password).await
+            && let Ok(conn) = connect(reach, top, login).await
         {
             primaries.insert(&top.name, conn);
         }
     }
     let chases = pairs.iter().map(|(spec, top)| async {
         let primary = primaries.get(&top.name)?;
-        let replica = connect(reach, spec, password).await.ok()?;
+        let replica = connect(reach, spec, login).await.ok()?;
         Some((spec.name.clone(), chase(primary, &replica).await.ok()?))
     });
     futures::stream::iter(chases)

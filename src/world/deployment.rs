@@ -2,23 +2,22 @@
 
 use super::bounded::Stream;
 use super::connections::Connections;
+use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
+use super::persisted;
 use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::trouble::trouble;
-use super::{persisted, secret};
 use crate::error::{Error, Exit, Problem, Result};
-use crate::inventory::{Auth, Inventory, NodeSpec, Via, address};
+use crate::inventory::{Inventory, NodeSpec, Via, address};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, PersistedRole, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
-use secrecy::SecretString;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +32,10 @@ pub struct World {
     pub inventory: Arc<Inventory>,
     /// Journals, debts and the lock.
     pub store: Store,
-    /// The deployment's password.
-    pub password: Option<SecretString>,
+    /// Whom it logs in as.
+    pub logins: Logins,
     /// Connections to servers.
     pub connections: Connections,
-    /// The Sentinels' own password.
-    pub(super) sentinel_password: Option<SecretString>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
     pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
     pub(super) ssh: Ssh,
@@ -63,19 +60,7 @@ pub struct Entry {
 impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
-        let base = inventory.path.parent().unwrap_or(Path::new(".")).to_owned();
-        let password = match &inventory.auth {
-            Auth::None => None,
-            Auth::Password(source) => Some(secret::read(source, &base, entry.ask).await?),
-        };
-        let own = inventory
-            .sentinel
-            .as_ref()
-            .and_then(|s| s.password.as_ref());
-        let sentinel_password = match own {
-            Some(source) => Some(secret::read(source, &base, entry.ask).await?),
-            None => None,
-        };
+        let logins = Logins::read(&inventory, entry.ask).await?;
         let store = Store::open(&inventory.name)?;
         let terminal = entry
             .ask
@@ -91,11 +76,11 @@ impl World {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
         });
-        let (secret, of_sentinels) = (password.clone(), sentinel_password.clone());
+        let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
             let sentinel = way.inventory.is_sentinel(&node);
-            let secret = if sentinel { &of_sentinels } else { &secret };
-            let (way, secret) = (way.clone(), secret.clone());
+            let login = if sentinel { &of_sentinels } else { &own };
+            let (way, login) = (way.clone(), login.clone());
             let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
                 let Some(spec) = way.inventory.get(&node) else {
                     return Err(trouble(
@@ -103,7 +88,7 @@ impl World {
                         format!("the inventory has no node `{node}`"),
                     ));
                 };
-                observe::connect(way.as_ref(), spec, secret.as_ref()).await
+                observe::connect(way.as_ref(), spec, login.as_ref()).await
             });
             opened
         };
@@ -111,8 +96,7 @@ impl World {
         Ok(Self {
             inventory,
             store,
-            password,
-            sentinel_password,
+            logins,
             sentinel_conns: Mutex::default(),
             connections,
             ssh,
@@ -142,29 +126,17 @@ impl World {
 
     /// Looks at every node's server only.
     pub async fn observe_servers(&self) -> Topology {
-        let way = Way {
-            inventory: self.inventory.clone(),
-            ssh: self.ssh.clone(),
-        };
-        observe::topology(
-            &self.inventory,
-            self.password.as_ref(),
-            &way,
-            self.concurrency,
-        )
-        .await
+        let way = self.way();
+        observe::topology(&self.inventory, &self.logins, &way, self.concurrency).await
     }
 
     /// How many seconds each replica is behind.
     pub async fn lags(&self, topology: &Topology) -> crate::topology::lag::Lags {
-        let way = Way {
-            inventory: self.inventory.clone(),
-            ssh: self.ssh.clone(),
-        };
+        let way = self.way();
         super::chase::seconds(
             topology,
             &self.inventory,
-            self.password.as_ref(),
+            self.logins.own.as_ref(),
             &way,
             self.concurrency,
         )
@@ -267,15 +239,20 @@ impl World {
 
     /// A stream to a node's server that is logged in and spoken over by hand.
     pub(super) async fn raw(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let way = Way {
-            inventory: self.inventory.clone(),
-            ssh: self.ssh.clone(),
-        };
+        let way = self.way();
         let mut stream = tokio::time::timeout(self.host_look, way.open(node))
             .await
             .unwrap_or_else(|_| Err(super::trouble::no_answer(self.host_look)))?;
-        super::resp::log_in(&mut *stream, self.password.as_ref()).await?;
+        super::resp::log_in(&mut *stream, self.logins.own.as_ref()).await?;
         Ok(stream)
+    }
+
+    /// The ways to the servers.
+    pub(super) fn way(&self) -> Way {
+        Way {
+            inventory: self.inventory.clone(),
+            ssh: self.ssh.clone(),
+        }
     }
 
     /// How many hosts are worked on at once.

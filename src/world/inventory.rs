@@ -152,8 +152,19 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
             .and_then(|rest| Some(home.as_ref()?.join(rest)));
         *file = from_home.unwrap_or_else(|| folder.join(&file));
     };
-    if let Auth::Password(SecretSource::File(file)) = &mut inventory.auth {
-        place(file);
+    let sentinels = inventory.sentinel.as_mut();
+    let secrets = [
+        match &mut inventory.auth {
+            Auth::Password(source) => Some(source),
+            Auth::None => None,
+        },
+        inventory.accounts.masterauth.as_mut(),
+        sentinels.and_then(|s| s.password.as_mut()),
+    ];
+    for source in secrets.into_iter().flatten() {
+        if let SecretSource::File(file) = source {
+            place(file);
+        }
     }
     match &mut inventory.server.source {
         ServerSource::Tarball { file, .. } | ServerSource::Binary(file) => place(file),

@@ -6,9 +6,10 @@ use super::resp::REPLY;
 use super::tap;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
+use crate::plan::needs::{Lacks, OF_REPLICAS, allow};
 use crate::rescue::stream::{Tail, database_before, decode};
 use crate::topology::lineage::{can_send, fork, position};
-use crate::topology::{Node, NodeName, Replication, Server, Trouble};
+use crate::topology::{Node, NodeName, Replication, Server, Trouble, TroubleKind};
 
 /// How far before the fork the database is looked for, bytes.
 const BEFORE: u64 = 1 << 20;
@@ -102,13 +103,23 @@ impl World {
     }
 
     async fn tap(&self, node: &NodeName, replid: &str, from: u64, to: u64) -> Result<Vec<u8>> {
-        let failed = |t: Trouble| {
-            Problem::new(format!("the replication stream of `{node}` cannot be read"))
-                .cause(escape(&t.detail))
-                .exit(Exit::Failed)
-        };
         let Some(spec) = self.inventory.get(node) else {
             return Err(silent(node, "the inventory does not have it"));
+        };
+        let failed = |t: Trouble| {
+            let problem =
+                Problem::new(format!("the replication stream of `{node}` cannot be read"))
+                    .cause(escape(&t.detail));
+            if t.kind != TroubleKind::Forbidden {
+                return problem.exit(Exit::Failed);
+            }
+            let lacks = Lacks {
+                user: self.user().to_owned(),
+                address: Some(spec.address.clone()),
+                forbidden: OF_REPLICAS.to_vec(),
+                ..Lacks::default()
+            };
+            problem.hint(allow(&lacks)).exit(Exit::Failed)
         };
         let stream = self.raw(spec).await.map_err(failed)?;
         tap::read(stream, replid, from, to).await.map_err(failed)

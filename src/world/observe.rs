@@ -4,6 +4,7 @@
 
 use super::bounded::Stream;
 use super::info;
+use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::trouble::{from_redis, no_answer, trouble};
 use crate::inventory::{Inventory, NodeSpec};
@@ -12,7 +13,6 @@ use futures::StreamExt;
 use futures::future::join_all;
 use redis::Value;
 use secrecy::zeroize::Zeroize;
-use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::IpAddr;
@@ -78,19 +78,19 @@ impl Reach for Direct {
 pub async fn connect(
     reach: &impl Reach,
     node: &NodeSpec,
-    password: Option<&SecretString>,
+    login: Option<&Login>,
 ) -> Result<Conn, Trouble> {
     let stream = timeout(LOOK, reach.open(node))
         .await
         .unwrap_or_else(|_| Err(no_answer(LOOK)))?;
-    Conn::open(stream, password).await
+    Conn::open(stream, login).await
 }
 
-/// What a server says of itself. `password` is the deployment's, to compare `masterauth` with; what CONFIG does not tell stays unknown.
+/// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.
 ///
 /// # Errors
 /// The one reason for not having its INFO.
-pub async fn server(conn: &Conn, password: Option<&SecretString>) -> Result<Server, Trouble> {
+pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble> {
     let mut questions = redis::pipe();
     questions
         .cmd("INFO")
@@ -108,21 +108,14 @@ pub async fn server(conn: &Conn, password: Option<&SecretString>) -> Result<Serv
     let mut server = read_info(replies.next().unwrap_or_default())?;
     server.sentinels = replies.next().as_ref().and_then(second_number);
     server.has_password = Some(conn.has_password());
-    server.replica_auth = replies
-        .next()
-        .and_then(|reply| replica_auth(reply, password));
+    let masterauth = replies.next().unwrap_or_default();
     server.config = DIRECTIVES
         .iter()
         .zip(replies)
         .filter_map(|(directive, reply)| Some(((*directive).to_owned(), second_text(&reply)?)))
         .collect();
-    if server
-        .config
-        .get("masteruser")
-        .is_some_and(|user| !user.is_empty())
-    {
-        server.replica_auth = None; // another user's password: nothing to compare it with
-    }
+    let masteruser = server.config.get("masteruser").map_or("", String::as_str);
+    server.replica_auth = replica_auth(masterauth, masteruser, replicas);
     if server.maxmemory.is_none() {
         server.maxmemory = server
             .config
@@ -156,21 +149,16 @@ fn read_info(reply: Value) -> Result<Server, Trouble> {
 }
 
 /// Reduces the reply to `CONFIG GET masterauth`, and wipes it.
-fn replica_auth(reply: Value, password: Option<&SecretString>) -> Option<ReplicaAuth> {
+fn replica_auth(reply: Value, user: &str, replicas: &Replicas) -> Option<ReplicaAuth> {
     let Value::Array(mut parts) = reply else {
         return None;
     };
     let Some(Value::BulkString(secret)) = parts.get_mut(1) else {
         return None;
     };
-    let wanted = password.map(|p| p.expose_secret().as_bytes());
-    let auth = match wanted {
-        _ if secret.is_empty() => ReplicaAuth::Unset,
-        Some(wanted) if wanted == &secret[..] => ReplicaAuth::Right,
-        _ => ReplicaAuth::Wrong,
-    };
+    let auth = replicas.judge(user, secret);
     secret.zeroize();
-    Some(auth)
+    auth
 }
 
 /// Text of a reply; other bytes than UTF-8 are replaced.
@@ -207,14 +195,11 @@ fn second_number(reply: &Value) -> Option<u64> {
 /// Looks at all nodes of a deployment, at most `concurrency` at once. A node that gives no usable answer is a row with its one reason.
 pub async fn topology(
     inventory: &Inventory,
-    password: Option<&SecretString>,
+    logins: &Logins,
     reach: &impl Reach,
     concurrency: usize,
 ) -> Topology {
-    let looks = inventory
-        .nodes
-        .iter()
-        .map(|spec| node(spec, password, reach));
+    let looks = inventory.nodes.iter().map(|spec| node(spec, logins, reach));
     let nodes: Vec<Node> = futures::stream::iter(looks)
         .buffered(concurrency.max(1))
         .collect()
@@ -222,15 +207,15 @@ pub async fn topology(
     let mut topology = Topology { nodes };
     add_host_names(&mut topology, inventory);
     add_other_names(&mut topology).await;
-    look_again(&mut topology, inventory, password, reach, concurrency).await;
+    look_again(&mut topology, inventory, logins, reach, concurrency).await;
     topology
 }
 
 /// Looks at one node.
-async fn node(spec: &NodeSpec, password: Option<&SecretString>, reach: &impl Reach) -> Node {
+async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
     let look = async {
-        let conn = connect(reach, spec, password).await?;
-        server(&conn, password).await
+        let conn = connect(reach, spec, logins.own.as_ref()).await?;
+        server(&conn, &logins.replicas).await
     };
     let (seen, resolved) = futures::future::join(look, resolve(spec)).await;
     let state = match seen {
@@ -298,7 +283,7 @@ async fn add_other_names(topology: &mut Topology) {
 async fn look_again(
     topology: &mut Topology,
     inventory: &Inventory,
-    password: Option<&SecretString>,
+    logins: &Logins,
     reach: &impl Reach,
     concurrency: usize,
 ) {
@@ -308,8 +293,9 @@ async fn look_again(
         .filter(|node| topology.behind(node).is_some_and(|bytes| bytes > 0))
         .filter_map(|node| inventory.get(&node.name))
         .collect();
+    let login = logins.own.as_ref();
     let looks = behind.into_iter().map(|spec| async {
-        let conn = connect(reach, spec, password).await.ok()?;
+        let conn = connect(reach, spec, login).await.ok()?;
         Some((spec.name.clone(), replication(&conn, REPLY).await.ok()?))
     });
     let again: BTreeMap<NodeName, _> = futures::stream::iter(looks)

@@ -191,7 +191,7 @@ impl World {
             tokio::task::block_in_place(|| supply::files(&self.inventory, wanted))
         };
         let supplies = Supplies {
-            password: self.password.as_ref(),
+            password: self.logins.own.as_ref().map(|login| &login.password),
             server: &server,
             progress: &progress,
         };

@@ -3,13 +3,14 @@
 //! Inside a fence the connections are open and logged in already, and replies are waited for at most [`FENCED`].
 
 use super::info;
+use super::login::Replicas;
 use super::resp::{Conn, REPLY};
 use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::topology::{Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
 
 /// How long a reply may take inside a fence.
@@ -307,13 +308,17 @@ pub async fn set_directive(conn: &Conn, name: &str, value: &str) -> Acted {
     Ok(seen(format!("{name} {value}")))
 }
 
-/// `CONFIG SET masterauth`. The error repeats no word of the command.
-pub async fn set_replica_auth(conn: &Conn, password: Option<&SecretString>) -> Acted {
-    let mut command = cmd("CONFIG");
-    command
-        .arg("SET")
-        .arg("masterauth")
-        .arg(password.map_or("", |p| p.expose_secret()));
-    ask(conn, &command).await?;
+/// `CONFIG SET masterauth`, with its user. The error repeats no word of the command.
+pub async fn set_replica_auth(conn: &Conn, replicas: &Replicas) -> Acted {
+    let Replicas::With(login) = replicas else {
+        return Err(Failure::none("the inventory does not say what it is"));
+    };
+    let user = login.as_ref().and_then(|l| l.user.as_deref()).unwrap_or("");
+    let secret = login.as_ref().map_or("", |l| l.password.expose_secret());
+    for (name, value) in [("masteruser", user), ("masterauth", secret)] {
+        let mut command = cmd("CONFIG");
+        command.arg("SET").arg(name).arg(value);
+        ask(conn, &command).await?;
+    }
     Ok(seen("masterauth is what the inventory says"))
 }

@@ -4,15 +4,16 @@
 //! and the client library would drop that.
 
 use super::bounded::{Bounded, Stream};
+use super::login::Login;
 use super::trouble::{
-    from_connect, from_redis, from_reply, hung_up, no_answer, not_redis, silent, trouble,
+    from_connect, from_login, from_redis, from_reply, hung_up, no_answer, not_redis, silent,
+    trouble,
 };
 use crate::topology::{Address, Trouble, TroubleKind};
 use futures::stream::{FuturesUnordered, StreamExt};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, Value};
 use secrecy::zeroize::Zeroizing;
-use secrecy::{ExposeSecret, SecretString};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,10 +51,10 @@ impl Conn {
     /// The one reason for having no usable connection.
     pub async fn open(
         stream: impl Stream + 'static,
-        password: Option<&SecretString>,
+        login: Option<&Login>,
     ) -> Result<Self, Trouble> {
         let mut stream = Bounded::new(stream);
-        let welcome = timeout(REPLY, greet(&mut stream, password))
+        let welcome = timeout(REPLY, greet(&mut stream, login))
             .await
             .map_err(|_| silent(REPLY))??;
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -128,20 +129,64 @@ pub(super) struct Welcome {
 /// The one reason for not being let in.
 pub async fn log_in(
     stream: &mut (impl Stream + ?Sized),
-    password: Option<&SecretString>,
+    login: Option<&Login>,
 ) -> Result<(), Trouble> {
-    let welcome = timeout(REPLY, greet(stream, password));
+    let welcome = timeout(REPLY, greet(stream, login));
     welcome.await.map_err(|_| silent(REPLY))?.map(|_| ())
+}
+
+/// Whether a server lets somebody in, over a fresh stream that is closed afterwards; false: it asks nobody for a password.
+///
+/// # Errors
+/// The one reason for not being let in.
+pub async fn lets_in(
+    stream: &mut (impl Stream + ?Sized),
+    login: Option<&Login>,
+) -> Result<bool, Trouble> {
+    let mut request = Zeroizing::new(Vec::new());
+    push(&mut request, &login.map_or(vec!["PING"], Login::words));
+    let asked = async {
+        let _ = stream.write_all(&request).await;
+        let _ = stream.flush().await;
+        let mut lines = Lines {
+            stream,
+            pending: Vec::new(),
+        };
+        if let Some(login) = login {
+            return authenticated(&mut lines, login).await;
+        }
+        match lines.next().await? {
+            First::Error(reply) if reply.starts_with("NOAUTH") => Err(from_reply(&reply)),
+            First::Error(_) | First::Fine(_) => Ok(false),
+        }
+    };
+    timeout(REPLY, asked).await.map_err(|_| silent(REPLY))?
+}
+
+/// The answer to AUTH; false: the server asks nobody for a password.
+async fn authenticated<S: Stream + ?Sized>(
+    lines: &mut Lines<'_, S>,
+    login: &Login,
+) -> Result<bool, Trouble> {
+    match lines.next().await? {
+        First::Fine(_) => Ok(true),
+        First::Error(reply)
+            if reply.contains("without any password") || reply.contains("no password is set") =>
+        {
+            Ok(false)
+        }
+        First::Error(reply) => Err(from_login(login.user.as_deref(), &reply)),
+    }
 }
 
 /// AUTH, PING, CLIENT SETNAME, CLIENT ID in one round trip.
 pub(super) async fn greet(
     stream: &mut (impl Stream + ?Sized),
-    password: Option<&SecretString>,
+    login: Option<&Login>,
 ) -> Result<Welcome, Trouble> {
     let mut request = Zeroizing::new(Vec::new());
-    if let Some(password) = password {
-        push(&mut request, &["AUTH", password.expose_secret()]);
+    if let Some(login) = login {
+        push(&mut request, &login.words());
     }
     push(&mut request, &["PING"]);
     push(&mut request, &["CLIENT", "SETNAME", "replctl"]);
@@ -154,19 +199,10 @@ pub(super) async fn greet(
         stream,
         pending: Vec::new(),
     };
-    let mut has_password = false;
-    if password.is_some() {
-        has_password = match lines.next().await? {
-            First::Fine(_) => true,
-            First::Error(reply)
-                if reply.contains("without any password")
-                    || reply.contains("no password is set") =>
-            {
-                false
-            }
-            First::Error(reply) => return Err(from_reply(&reply)),
-        };
-    }
+    let has_password = match login {
+        Some(login) => authenticated(&mut lines, login).await?,
+        None => false,
+    };
     if let First::Error(reply) = lines.next().await? {
         let refused = from_reply(&reply);
         // Loading, a lost primary, a renamed PING: INFO still answers.

@@ -6,7 +6,7 @@ mod reply;
 
 use super::World;
 use super::bounded::Stream;
-use super::deployment::{Way, host_of};
+use super::deployment::host_of;
 use super::observe::Reach;
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
@@ -82,7 +82,7 @@ impl World {
             .take(EARS);
         let heard = join_all(ears.map(|spec| async {
             let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-            let heard = hello::listen(stream, self.password.as_ref(), counted).await;
+            let heard = hello::listen(stream, self.logins.own.as_ref(), counted).await;
             heard.ok()
         }))
         .await;
@@ -119,7 +119,7 @@ impl World {
         let stream = timeout(LOOK, self.way_to(address))
             .await
             .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
-        Conn::open(stream, self.sentinel_password.as_ref()).await
+        Conn::open(stream, self.logins.sentinels.as_ref()).await
     }
 
     async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
@@ -161,13 +161,6 @@ impl World {
             }
         }
         Err(direct)
-    }
-
-    fn way(&self) -> Way {
-        Way {
-            inventory: self.inventory.clone(),
-            ssh: self.ssh.clone(),
-        }
     }
 }
 

@@ -41,6 +41,21 @@ pub fn from_reply(reply: &str) -> Trouble {
     trouble(kind, format!("{sentence}: {}", short(reply)))
 }
 
+/// From what a server says to AUTH.
+pub fn from_login(user: Option<&str>, reply: &str) -> Trouble {
+    let refused = from_reply(reply);
+    match user {
+        Some(user) if refused.kind == TroubleKind::PasswordRefused => trouble(
+            refused.kind,
+            format!(
+                "it refuses the user `{user}` or its password: {}",
+                short(reply)
+            ),
+        ),
+        Some(_) | None => refused,
+    }
+}
+
 /// From what the operating system says of a connection attempt.
 pub fn from_connect(error: &io::Error) -> Trouble {
     let kind = error.kind();

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 pub struct InventoryText {
     name: String,
     password: Option<PathBuf>,
+    deployment: Vec<String>,
     sections: [(&'static str, Vec<String>); 3],
     nodes: Vec<NodeText>,
     raw: String,
@@ -81,6 +82,7 @@ impl InventoryText {
         Self {
             name: name.to_owned(),
             password: None,
+            deployment: Vec::new(),
             sections,
             nodes: Vec::new(),
             raw: String::new(),
@@ -132,6 +134,12 @@ impl InventoryText {
     /// The password stands in that file.
     pub fn password_file(mut self, file: &Path) -> Self {
         self.password = Some(file.to_owned());
+        self
+    }
+
+    /// A line of `[deployment]`, as it is.
+    pub fn deployment(mut self, line: &str) -> Self {
+        self.deployment.push(line.to_owned());
         self
     }
 
@@ -214,6 +222,9 @@ impl InventoryText {
                 file.display().to_string()
             )
             .unwrap(),
+        }
+        for line in &self.deployment {
+            writeln!(out, "{line}").unwrap();
         }
         for (section, lines) in self.sections.iter().filter(|(_, lines)| !lines.is_empty()) {
             writeln!(out, "\n[{section}]\n{}", lines.join("\n")).unwrap();

@@ -4,7 +4,7 @@ use super::await_that;
 use super::inventory::{InventoryText, NodeText};
 use super::program::Replctl;
 use super::server::{Family, LocalServer};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -54,7 +54,12 @@ impl Trio {
 
     /// Their inventory, written anew.
     pub fn inventory(&self) -> PathBuf {
-        let mut text = InventoryText::new("orders").without_sudo();
+        self.inventory_of(InventoryText::new("orders"))
+    }
+
+    /// An inventory that says something of the deployment, with the three nodes added.
+    pub fn inventory_of(&self, text: InventoryText) -> PathBuf {
+        let mut text = text.without_sudo();
         for (name, server) in NAMES.iter().zip(&self.servers) {
             // Nothing listens on port 1: these nodes have no SSH.
             let node = NodeText::new(name, "127.0.0.1")
@@ -72,6 +77,11 @@ impl Trio {
     /// Who works on them.
     pub fn operator(&self) -> Replctl<'static> {
         Replctl::new().inventory(&self.inventory())
+    }
+
+    /// Where inventories and password files of theirs are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Their ports.

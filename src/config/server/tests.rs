@@ -34,6 +34,7 @@ fn inventory(auth: Auth) -> Inventory {
             hostnames: false,
         },
         nodes: vec![node("192.168.0.120")],
+        accounts: crate::inventory::Accounts::default(),
         sentinel: None,
         hooks: crate::inventory::hooks::Hooks::default(),
     }

@@ -169,9 +169,7 @@ fn beside_sentinels(node: &Node, under: &Node, topology: &Topology, out: &mut Ve
 fn log_in(node: &Node, mine: &Server, under: &Node, theirs: &Server, out: &mut Vec<Refusal>) {
     let problem = match (theirs.has_password, mine.replica_auth) {
         (Some(true), Some(ReplicaAuth::Unset)) => "has no masterauth",
-        (Some(true), Some(ReplicaAuth::Wrong)) => {
-            "has another masterauth than the deployment's password"
-        }
+        (Some(true), Some(ReplicaAuth::Wrong)) => "has another masterauth than the inventory says",
         (Some(false), Some(ReplicaAuth::Right | ReplicaAuth::Wrong)) => {
             "has a masterauth, and the new upstream no password"
         }

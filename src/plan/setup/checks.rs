@@ -30,6 +30,12 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
             ));
         }
     }
+    if !look.inventory.accounts.is_plain() {
+        out.push(Refusal::new(
+            "setup makes no users of access lists, and `[deployment]` of the inventory names `user`, `masteruser` or `masterauth`",
+            "a deployment that runs needs no setup; set a new one up with `password` alone, make its users, and name them then",
+        ));
+    }
     for node in look.scope() {
         directives(node, &mut out);
     }

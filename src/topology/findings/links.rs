@@ -183,7 +183,7 @@ fn unlinked(
             format!(": {up} wants a password and {own} has no `masterauth`")
         }
         Some(Cause::AuthWrong) => {
-            format!(": `masterauth` of {own} is not the deployment's password")
+            format!(": `masterauth` of {own} is not what the inventory says")
         }
         Some(Cause::AuthUnwanted) => {
             format!(": {own} has a `masterauth` and {up} has no password, so it refuses the login")

@@ -249,9 +249,12 @@ impl<'a> Look<'a> {
             TroubleKind::PasswordMissing => {
                 Some("give `password` under `[deployment]` in the inventory".into())
             }
-            TroubleKind::PasswordRefused => Some(format!(
-                "compare the inventory's password with `requirepass` of {own}"
-            )),
+            TroubleKind::PasswordRefused => Some(match &self.context.user {
+                Some(user) => format!(
+                    "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {own}"
+                ),
+                None => format!("compare the inventory's password with `requirepass` of {own}"),
+            }),
             TroubleKind::ProtectedMode => Some(format!(
                 "give {own} a password: replctl setup {}",
                 node.name
@@ -263,7 +266,14 @@ impl<'a> Look<'a> {
             TroubleKind::TooManyClients => Some(format!(
                 "raise `maxclients` of {own}, or close clients that leak connections"
             )),
-            TroubleKind::Forbidden => Some(format!("let the inventory's user run INFO on {own}")),
+            TroubleKind::Forbidden => {
+                let user = self.context.user.as_deref().unwrap_or("default");
+                let (at, user) = (&node.address, shlex::try_quote(user).unwrap_or_default());
+                Some(format!(
+                    "redis-cli -h {} -p {} ACL SETUSER {user} '+info'",
+                    at.host, at.port
+                ))
+            }
             TroubleKind::NoAnswer
             | TroubleKind::Frozen
             | TroubleKind::NoRoute

@@ -75,7 +75,7 @@ impl Look<'_> {
             (Some(ReplicaAuth::Wrong), true) => (
                 Code::ReplicaAuthWrong,
                 format!(
-                    "`masterauth` of {own} is not the deployment's password: it could not follow another node"
+                    "`masterauth` of {own} is not what the inventory says: it could not follow another node"
                 ),
             ),
             (Some(ReplicaAuth::Wrong), false) => (

@@ -18,6 +18,8 @@ fn context() -> Context {
             wanted("slave1", Some("master")),
             wanted("slave2", Some("master")),
         ],
+        user: None,
+        users: false,
         password: true,
         unfinished: None,
         debts: Vec::new(),

@@ -27,6 +27,7 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
         path: "/inventory.toml".into(),
         name: "orders".into(),
         auth: Auth::None,
+        accounts: crate::inventory::Accounts::default(),
         server: ServerSettings {
             source: ServerSource::Embedded,
             directory: "/db/redis".into(),
@@ -40,8 +41,12 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
     }
 }
 
-fn secret(text: &str) -> SecretString {
-    SecretString::from(text)
+fn secret(text: &str) -> Login {
+    Login::from(text)
+}
+
+fn logins(login: Option<Login>) -> Logins {
+    Logins::from(login)
 }
 
 #[tokio::test]
@@ -54,7 +59,7 @@ async fn a_deployment_is_seen_whole() {
         .zip(&servers)
         .map(|(name, s)| spec(name, "127.0.0.1", s.port))
         .collect();
-    let seen = topology(&inventory(nodes), Some(&secret("pw")), &Direct, 32).await;
+    let seen = topology(&inventory(nodes), &logins(Some(secret("pw"))), &Direct, 32).await;
     let server = seen.nodes[1].server().unwrap();
     assert_eq!(server.has_password, Some(true));
     assert_eq!(server.replica_auth, Some(ReplicaAuth::Right));
@@ -82,12 +87,14 @@ async fn other_passwords_and_forbidden_config_are_told() {
     )
     .await
     .unwrap();
-    let seen = server(&conn, Some(&secret("pw"))).await.unwrap();
+    let seen = server(&conn, &logins(Some(secret("pw"))).replicas)
+        .await
+        .unwrap();
     assert_eq!(
         (seen.has_password, seen.replica_auth),
         (Some(false), Some(ReplicaAuth::Wrong))
     );
-    let seen = server(&conn, None).await.unwrap();
+    let seen = server(&conn, &logins(None).replicas).await.unwrap();
     assert_eq!(
         seen.replica_auth,
         Some(ReplicaAuth::Wrong),
@@ -101,7 +108,7 @@ async fn other_passwords_and_forbidden_config_are_told() {
     )
     .await
     .unwrap();
-    let seen = server(&conn, None).await.unwrap();
+    let seen = server(&conn, &logins(None).replicas).await.unwrap();
     assert_eq!(
         (seen.replica_auth, seen.sentinels, seen.config.len()),
         (None, None, 0)
@@ -114,7 +121,13 @@ async fn other_passwords_and_forbidden_config_are_told() {
     )
     .await
     .unwrap();
-    assert!(server(&conn, None).await.unwrap().config.is_empty());
+    assert!(
+        server(&conn, &logins(None).replicas)
+            .await
+            .unwrap()
+            .config
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -140,7 +153,7 @@ async fn every_bad_node_is_a_row_and_none_takes_long() {
         spec("nameless", "no-such-name.invalid", 6379),
     ];
     let begin = Instant::now();
-    let seen = topology(&inventory(nodes), None, &Direct, 32).await;
+    let seen = topology(&inventory(nodes), &logins(None), &Direct, 32).await;
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
     let kinds: Vec<Option<TroubleKind>> = seen
@@ -185,7 +198,7 @@ async fn an_upstream_known_by_another_name_is_recognised() {
         spec("a", "127.0.0.1", primary.port),
         spec("b", "127.0.0.1", replica.port),
     ];
-    let seen = topology(&inventory(nodes), None, &Direct, 2).await;
+    let seen = topology(&inventory(nodes), &logins(None), &Direct, 2).await;
     assert_eq!(seen.nodes[1].upstream().unwrap().address.host, "localhost");
     assert_eq!(seen.upstream_of(&seen.nodes[1]).unwrap().name.0, "a");
 }
@@ -218,7 +231,7 @@ async fn a_write_load_does_not_make_a_replica_look_behind_and_a_frozen_one_does(
         .collect();
     let inventory = inventory(nodes);
     servers[0].await_that("writes", |info| !info.contains("master_repl_offset:0\r"));
-    let seen = topology(&inventory, None, &Direct, 32).await;
+    let seen = topology(&inventory, &logins(None), &Direct, 32).await;
     assert!(seen.nodes[0].server().unwrap().replication.offset > 0);
     for replica in &seen.nodes[1..] {
         // One or two write batches may be in flight, not what was written during the look.
@@ -258,7 +271,7 @@ async fn a_way_that_hangs_is_given_up() {
     }
     let seen = topology(
         &inventory(vec![spec("a", "127.0.0.1", 1)]),
-        None,
+        &logins(None),
         &Nowhere,
         1,
     )
@@ -271,7 +284,7 @@ async fn a_way_that_hangs_is_given_up() {
 /// Code and message of what is found on these nodes.
 async fn found(nodes: Vec<NodeSpec>, password: Option<&str>) -> Vec<(Code, String)> {
     let password = password.map(secret);
-    let seen = topology(&inventory(nodes), password.as_ref(), &Direct, 8).await;
+    let seen = topology(&inventory(nodes), &logins(password.clone()), &Direct, 8).await;
     let context = Context {
         deployment: "orders".into(),
         password: password.is_some(),

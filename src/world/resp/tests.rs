@@ -11,8 +11,8 @@ fn here(port: u16) -> Address {
 }
 
 async fn connect(port: u16, password: Option<&str>) -> Result<Conn, Trouble> {
-    let password = password.map(SecretString::from);
-    Conn::open(tcp(&here(port)).await?, password.as_ref()).await
+    let login = password.map(Login::from);
+    Conn::open(tcp(&here(port)).await?, login.as_ref()).await
 }
 
 async fn kind(port: u16, password: Option<&str>) -> TroubleKind {

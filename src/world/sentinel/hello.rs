@@ -5,9 +5,9 @@
 use crate::topology::Trouble;
 use crate::topology::sentinel::Hello;
 use crate::world::bounded::{Bounded, Stream};
+use crate::world::login::Login;
 use crate::world::observe::SENTINELS;
 use crate::world::resp::{greet, push};
-use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,11 +26,11 @@ const MOST: usize = 64;
 /// The one reason for not having been able to listen at all.
 pub async fn listen(
     stream: impl Stream,
-    password: Option<&SecretString>,
+    login: Option<&Login>,
     wanted: u64,
 ) -> Result<BTreeMap<String, Hello>, Trouble> {
     let mut stream = Bounded::new(stream);
-    timeout(crate::world::resp::REPLY, greet(&mut stream, password))
+    timeout(crate::world::resp::REPLY, greet(&mut stream, login))
         .await
         .map_err(|_| crate::world::trouble::silent(crate::world::resp::REPLY))??;
     let mut request = Vec::new();

@@ -49,6 +49,7 @@ pub fn inventory() -> Inventory {
         path: "inventory.toml".into(),
         name: "orders".into(),
         auth: Auth::None,
+        accounts: crate::inventory::Accounts::default(),
         server: ServerSettings {
             source: ServerSource::Embedded,
             directory: "/db/redis".into(),

@@ -46,7 +46,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
         ),
         (
             |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Wrong),
-            ": `masterauth` of `slave1` is not the deployment's password | replctl setup slave1",
+            ": `masterauth` of `slave1` is not what the inventory says | replctl setup slave1",
         ),
         (
             |t| t.nodes[0].up().has_password = Some(false),

@@ -218,6 +218,7 @@ impl Bench {
                 path: "inventory.toml".into(),
                 name: "test".into(),
                 auth: Auth::None,
+                accounts: crate::inventory::Accounts::default(),
                 server,
                 nodes: vec![node],
                 sentinel: None,

@@ -1,0 +1,18 @@
+//! The last look at a plan before it is shown: whether everything it needs is allowed on the servers.
+
+use crate::error::Result;
+use crate::output;
+use crate::plan::Plan;
+use crate::world::World;
+
+/// The plan, with the warnings of what it has to do without.
+///
+/// # Errors
+/// Refused, with everything that is missing.
+pub async fn permitted(world: &World, mut plan: Plan) -> Result<Plan> {
+    world
+        .permitted(&mut plan)
+        .await
+        .map_err(output::plan::refused)?;
+    Ok(plan)
+}

@@ -1,0 +1,254 @@
+//! Looks whether users may run what a plan needs, without running any of it: `ACL DRYRUN` where it is there and allowed, else commands that are
+//! queued in a transaction and discarded. It changes nothing on the servers.
+
+use super::World;
+use super::login::Login;
+use super::observe::{self, Reach};
+use super::resp::{Conn, REPLY, lets_in};
+use crate::inventory::NodeSpec;
+use crate::plan::needs::{self, Hindered, Lacks, Need};
+use crate::plan::{Operation, Plan, Refusal};
+use crate::topology::{NodeName, Trouble, TroubleKind};
+use futures::StreamExt;
+use redis::{Value, cmd};
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long one node may take, its connections included.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What a server says of one command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Allowed,
+    Forbidden,
+    Gone,
+    Open,
+}
+
+impl World {
+    /// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let in. Nodes that do not answer are passed over.
+    ///
+    /// # Errors
+    /// All that is missing.
+    pub async fn permitted(&self, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
+        // It meets servers that are not there yet, and writes their logins itself.
+        if matches!(plan.operation, Operation::Setup(_)) {
+            return Ok(());
+        }
+        let needs = needs::of(plan);
+        let looks = needs.iter().map(|(node, needs)| async {
+            let lacks = timeout(LOOK, self.lacks(node, needs)).await.ok()??;
+            Some((node.clone(), lacks))
+        });
+        let lacks: BTreeMap<NodeName, Lacks> = futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let pairs = needs::logins(plan);
+        let tries = pairs.into_iter().map(|pair| async {
+            let hindered = timeout(LOOK, self.hindered(&pair.node, &pair.at)).await;
+            Some((pair, hindered.ok()??))
+        });
+        let hindered = futures::stream::iter(tries)
+            .buffered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let mut refusals = needs::check(plan, &lacks).err().unwrap_or_default();
+        refusals.extend(
+            needs::check_logins(plan, hindered)
+                .err()
+                .unwrap_or_default(),
+        );
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(refusals)
+        }
+    }
+
+    /// Our own user's name on the servers.
+    pub(super) fn user(&self) -> &str {
+        self.logins.own.as_ref().map_or("default", Login::name)
+    }
+
+    /// What our own user may not do on a node; `None`: nothing, or it cannot be asked.
+    async fn lacks(&self, node: &NodeName, needs: &BTreeSet<Need>) -> Option<Lacks> {
+        let spec = self.inventory.get(node)?;
+        let needs: Vec<Need> = needs.iter().copied().collect();
+        self.probe(spec, self.user(), &needs).await
+    }
+
+    /// Asks a server about a user, over connections that are closed afterwards. Before 7.0 only our own user can be asked about.
+    async fn probe(&self, spec: &NodeSpec, user: &str, needs: &[Need]) -> Option<Lacks> {
+        let (way, own) = (self.way(), self.logins.own.as_ref());
+        let conn = observe::connect(&way, spec, own).await.ok()?;
+        let mut verdicts = dry_run(&conn, user, needs).await.ok()?;
+        let open: Vec<usize> = (0..needs.len())
+            .filter(|n| verdicts[*n] == Verdict::Open)
+            .collect();
+        // Another user would have to be allowed transactions, and is seldom.
+        if !open.is_empty()
+            && user == self.user()
+            && let Ok(conn) = observe::connect(&way, spec, own).await
+        {
+            let asked: Vec<Need> = open.iter().map(|n| needs[*n]).collect();
+            for (n, verdict) in open.into_iter().zip(queue(&conn, &asked).await.ok()?) {
+                verdicts[n] = verdict;
+            }
+        }
+        let with = |wanted: Verdict| {
+            let all = needs.iter().zip(&verdicts);
+            all.filter(|(_, verdict)| **verdict == wanted)
+                .map(|(need, _)| *need)
+                .collect::<Vec<Need>>()
+        };
+        let lacks = Lacks {
+            user: user.to_owned(),
+            address: Some(spec.address.clone()),
+            forbidden: with(Verdict::Forbidden),
+            gone: with(Verdict::Gone),
+            open: with(Verdict::Open),
+        };
+        let any = [&lacks.forbidden, &lacks.gone, &lacks.open];
+        any.iter().any(|needs| !needs.is_empty()).then_some(lacks)
+    }
+
+    /// Whether `node`, with what it has now, would be let in by `at`; `None`: yes, or it cannot be known.
+    async fn hindered(&self, node: &NodeName, at: &NodeName) -> Option<Hindered> {
+        let (node, at) = (self.inventory.get(node)?, self.inventory.get(at)?);
+        let login = self.own_of(node).await?;
+        match self.lets_in(at, login.as_ref()).await {
+            Err(refused) => {
+                let told = matches!(
+                    refused.kind,
+                    TroubleKind::PasswordMissing | TroubleKind::PasswordRefused
+                );
+                told.then_some(Hindered::Refused(refused.detail))
+            }
+            Ok(false) if login.is_some() => Some(Hindered::Refused(
+                "it has a masterauth, and the other no password: that login is refused".to_owned(),
+            )),
+            Ok(_) => {
+                let user = login.as_ref().map_or("default", Login::name).to_owned();
+                let asked = self.probe(at, &user, &needs::OF_REPLICAS);
+                let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
+                Some(Hindered::Lacks(lacks))
+            }
+        }
+    }
+
+    async fn lets_in(&self, at: &NodeSpec, login: Option<&Login>) -> Result<bool, Trouble> {
+        lets_in(&mut *self.way().open(at).await?, login).await
+    }
+
+    /// What a node logs in with at its primary: `Some(None)` is nothing, `None` is not known.
+    #[allow(clippy::option_option)]
+    async fn own_of(&self, node: &NodeSpec) -> Option<Option<Login>> {
+        let conn = observe::connect(&self.way(), node, self.logins.own.as_ref()).await;
+        let mut questions = redis::pipe();
+        for directive in ["masteruser", "masterauth"] {
+            questions.cmd("CONFIG").arg("GET").arg(directive);
+        }
+        let replies = conn.ok()?.exchange(&questions, REPLY).await.ok()?;
+        let mut values = replies.into_iter().map(second);
+        let (user, secret) = (values.next()??, values.next()??);
+        if secret.is_empty() {
+            return Some(None);
+        }
+        Some(Some(Login {
+            user: Some(user).filter(|name| !name.is_empty()),
+            password: SecretString::from(secret),
+        }))
+    }
+}
+
+/// The value in the answer to `CONFIG GET`.
+fn second(reply: Value) -> Option<String> {
+    let Value::Array(mut parts) = reply else {
+        return None;
+    };
+    let Some(Value::BulkString(value)) = parts.get_mut(1) else {
+        return None;
+    };
+    let text = std::str::from_utf8(value).ok().map(str::to_owned);
+    value.zeroize();
+    text
+}
+
+/// `ACL DRYRUN`, from 7.0 on: it says what a command would come to for a user, and notes nothing.
+async fn dry_run(conn: &Conn, user: &str, needs: &[Need]) -> Result<Vec<Verdict>, Trouble> {
+    let mut questions = redis::pipe();
+    for need in needs {
+        questions.cmd("ACL").arg("DRYRUN").arg(user).arg(need.words);
+    }
+    let replies = conn.exchange(&questions, REPLY).await?;
+    let verdict = |n: usize| replies.get(n).map_or(Verdict::Open, of_dry_run);
+    Ok((0..needs.len()).map(verdict).collect())
+}
+
+fn of_dry_run(reply: &Value) -> Verdict {
+    if let Value::ServerError(error) = reply {
+        let known = error
+            .details()
+            .is_none_or(|why| !(why.starts_with("Command '") && why.contains("not found")));
+        return if known { Verdict::Open } else { Verdict::Gone };
+    }
+    if *reply == Value::Okay {
+        return Verdict::Allowed;
+    }
+    let said = if let Value::BulkString(bytes) = reply {
+        String::from_utf8_lossy(bytes).into_owned()
+    } else if let Value::SimpleString(text) = reply {
+        text.clone()
+    } else {
+        return Verdict::Open;
+    };
+    if said.contains("no permissions") {
+        Verdict::Forbidden
+    } else {
+        Verdict::Open
+    }
+}
+
+/// Queues commands in a transaction that is discarded: servers check permissions before they queue. Nothing is run, whatever becomes of the
+/// connection.
+async fn queue(conn: &Conn, needs: &[Need]) -> Result<Vec<Verdict>, Trouble> {
+    let mut questions = redis::pipe();
+    questions.cmd("MULTI");
+    for need in needs {
+        questions.add_command(cmd(need.words[0]).arg(&need.words[1..]).to_owned());
+    }
+    questions.cmd("DISCARD");
+    let replies = conn.exchange(&questions, REPLY).await?;
+    if replies.first() != Some(&Value::Okay) {
+        return Ok(vec![Verdict::Open; needs.len()]);
+    }
+    let verdict = |n: usize| replies.get(n + 1).map_or(Verdict::Open, of_queue);
+    Ok((0..needs.len()).map(verdict).collect())
+}
+
+fn of_queue(reply: &Value) -> Verdict {
+    if let Value::ServerError(error) = reply {
+        return if error.code() == "NOPERM" {
+            Verdict::Forbidden
+        } else if error
+            .details()
+            .is_some_and(|d| d.starts_with("unknown command"))
+        {
+            Verdict::Gone
+        } else {
+            Verdict::Open
+        };
+    }
+    if matches!(reply, Value::SimpleString(text) if text == "QUEUED") {
+        Verdict::Allowed
+    } else {
+        Verdict::Open
+    }
+}
