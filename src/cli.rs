@@ -16,7 +16,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use history::History;
 pub use lost::Lost;
-pub use sentinel::{Sentinel, SentinelCommand};
+pub use sentinel::{Sentinel, SentinelCommand, SentinelSetup, SentinelStatus};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -87,9 +87,10 @@ pub enum Command {
     /// Commands of your own run before and after it, where the inventory has `[hooks]`: see replctl(1).
     #[command(after_help = example_help("promote"))]
     Promote(Promote),
-    /// Look at the Sentinels that watch
+    /// Set up Sentinels, and look at those that watch
     ///
-    /// They are found through the nodes they watch, without any configuration; a password of their own stands under `[sentinel]` in the inventory.
+    /// Those that watch are found through the nodes they watch, without any configuration. Those that `setup` is to bring, and a password of their own,
+    /// stand under `[sentinel]` in the inventory.
     #[command(after_help = example_help("sentinel"))]
     Sentinel(Sentinel),
     /// Let NODE replicate from another node

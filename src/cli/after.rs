@@ -130,11 +130,11 @@ pub const FILES: Section = Section {
         ),
         (
             "DIRECTORY/PORT/{conf,logs,pid}",
-            "on the hosts: the server's configuration (conf/redis.cnf), log and process id; DIRECTORY is /db/redis unless the inventory says otherwise",
+            "on the hosts: the server's configuration (conf/redis.cnf, conf/sentinel.cnf), log and process id; DIRECTORY is /db/redis unless the inventory says otherwise",
         ),
         (
-            "/etc/systemd/system/replctl-PORT.service, /etc/rc.local",
-            "on hosts where systemd runs, or else in rc.local where that is there: what starts the node when its host boots",
+            "/etc/systemd/system/replctl-PORT.service, replctl-sentinel-PORT.service, /etc/rc.local",
+            "on hosts where systemd runs, or else in rc.local where that is there: what starts the node, or the Sentinel, when its host boots",
         ),
     ],
 };
@@ -196,17 +196,6 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "Sentinels are still counted on the nodes, and are gone for good",
             ),
         ],
-        "sentinel" => &[(
-            "replctl sentinel status",
-            "what each Sentinel says, and what is wrong with it",
-        )],
-        "sentinel-status" => &[
-            ("replctl sentinel status", "for people"),
-            (
-                "replctl sentinel status --json | jq '.watch.views[].address'",
-                "for scripts",
-            ),
-        ],
         "history" => &[
             ("replctl history", "the last 20 operations"),
             ("replctl history slave1", "those that slave1 took part in"),
@@ -232,7 +221,39 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("source <(replctl completions zsh)", "in ~/.zshrc"),
             ("replctl completions fish | source", "in config.fish"),
         ],
+        other if other.starts_with("sentinel") => examples_of_sentinels(other),
         other => examples_of_moves(other),
+    }
+}
+
+/// Those of the commands about Sentinels.
+fn examples_of_sentinels(command: &str) -> &'static [(&'static str, &'static str)] {
+    match command {
+        "sentinel" => &[
+            (
+                "replctl sentinel status",
+                "what each Sentinel says, and what is wrong with it",
+            ),
+            (
+                "replctl sentinel setup",
+                "bring those that `[sentinel] nodes` names",
+            ),
+        ],
+        "sentinel-setup" => &[
+            ("replctl sentinel setup --dry-run", "show the plan only"),
+            (
+                "replctl sentinel setup",
+                "show the plan, ask, and carry it out",
+            ),
+        ],
+        "sentinel-status" => &[
+            ("replctl sentinel status", "for people"),
+            (
+                "replctl sentinel status --json | jq '.watch.views[].address'",
+                "for scripts",
+            ),
+        ],
+        _ => &[],
     }
 }
 

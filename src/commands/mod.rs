@@ -62,10 +62,8 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let deployment = inventory::load(global)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
-    let looks = matches!(
-        command,
-        Command::Status(_) | Command::Endpoint(_) | Command::Sentinel(_)
-    );
+    let looks = matches!(command, Command::Status(_) | Command::Endpoint(_))
+        || matches!(command, Command::Sentinel(args) if args.only_looks());
     let entry = Entry {
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
@@ -77,7 +75,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Status(args) => status::run(&world, args).await,
         Command::Endpoint(args) => endpoint::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
-        Command::Sentinel(args) => sentinel::run(&world, args).await,
+        Command::Sentinel(args) => sentinel::run(&world, global, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
         Command::Lost(args) => lost::run(&world, args).await,

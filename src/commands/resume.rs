@@ -62,7 +62,9 @@ pub async fn run(
     let again = match &operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
-        Operation::Detach(_) | Operation::Move(_) => format!("replctl {}", operation.line()),
+        Operation::Detach(_) | Operation::Move(_) | Operation::Sentinels(_) => {
+            format!("replctl {}", operation.line())
+        }
     };
     let exit = hooks::warned(&finished);
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)

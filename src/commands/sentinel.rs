@@ -1,4 +1,6 @@
-//! `sentinel`: what the Sentinels that watch say, against what is.
+//! `sentinel`: the Sentinels that watch, looked at, set up.
+
+mod setup;
 
 use crate::cli;
 use crate::error::{Exit, Result};
@@ -10,8 +12,15 @@ use crate::topology::findings::sentinels::of_sentinels;
 use crate::world::World;
 
 /// Runs the command.
-pub async fn run(world: &World, args: &cli::Sentinel) -> Result<Exit> {
-    let cli::SentinelCommand::Status(args) = &args.command;
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> Result<Exit> {
+    match &args.command {
+        cli::SentinelCommand::Status(args) => status(world, args).await,
+        cli::SentinelCommand::Setup(args) => setup::run(world, global, args).await,
+    }
+}
+
+/// What they say, against what is.
+async fn status(world: &World, args: &cli::SentinelStatus) -> Result<Exit> {
     let topology = world.observe_servers().await;
     let watch = world.sentinels(&topology).await;
     let found = watch

@@ -3,6 +3,7 @@
 pub mod block;
 pub mod directives;
 pub mod paths;
+pub mod sentinel;
 pub mod server;
 pub mod unit;
 

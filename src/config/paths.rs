@@ -1,10 +1,14 @@
 //! Where everything of one node lies on its host: the tutorial's `{directory}/{port}/{conf,logs,pid}`, and the servers beside it.
 
-/// The places of one node.
+use crate::inventory::{Inventory, NodeSpec};
+
+/// The places of one node, or of one Sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     directory: String,
     port: u16,
+    /// What its files are called after.
+    word: &'static str,
 }
 
 impl Paths {
@@ -14,7 +18,19 @@ impl Paths {
         Self {
             directory: trimmed.to_owned(),
             port,
+            word: "redis",
         }
+    }
+
+    /// The places of `node`, which may be a Sentinel.
+    pub fn of(inventory: &Inventory, node: &NodeSpec) -> Self {
+        let paths = Self::new(&inventory.server.directory, node.address.port);
+        let word = if inventory.is_sentinel(&node.name) {
+            "sentinel"
+        } else {
+            paths.word
+        };
+        Self { word, ..paths }
     }
 
     /// The deployment's directory, as in the inventory.
@@ -34,17 +50,17 @@ impl Paths {
 
     /// The configuration file.
     pub fn config(&self) -> String {
-        format!("{}/conf/redis.cnf", self.data())
+        format!("{}/conf/{}.cnf", self.data(), self.word)
     }
 
     /// The log file, unless the inventory says otherwise.
     pub fn log(&self) -> String {
-        format!("{}/logs/redis_{}.log", self.data(), self.port)
+        format!("{}/logs/{}_{}.log", self.data(), self.word, self.port)
     }
 
     /// The pid file.
     pub fn pid(&self) -> String {
-        format!("{}/pid/redis_{}.pid", self.data(), self.port)
+        format!("{}/pid/{}_{}.pid", self.data(), self.word, self.port)
     }
 
     /// `dbfilename`, without a directory.
@@ -69,6 +85,9 @@ impl Paths {
 
     /// The name of the systemd unit.
     pub fn unit(&self) -> String {
-        format!("replctl-{}.service", self.port)
+        match self.word {
+            "redis" => format!("replctl-{}.service", self.port),
+            word => format!("replctl-{word}-{}.service", self.port),
+        }
     }
 }

@@ -51,6 +51,16 @@ impl fmt::Display for Stamp {
 }
 
 impl Stamp {
+    /// The stamp of these directives, of which `settable` says what a running server takes.
+    pub(super) fn new(directives: &[(String, String)], settable: impl Fn(&str) -> bool) -> Self {
+        let (changing, fixed): (Vec<_>, Vec<_>) =
+            directives.iter().partition(|(name, _)| settable(name));
+        Self {
+            fixed: digest(&fixed),
+            settable: digest(&changing),
+        }
+    }
+
     /// The stamp of a file, wherever among its comments it has come to stand.
     pub fn of(text: &str) -> Option<Self> {
         text.lines().find_map(|line| {
@@ -166,18 +176,12 @@ pub fn render(
         .iter()
         .flat_map(|s| s.lines.iter().cloned())
         .collect();
-    let stamp = Stamp {
-        fixed: digest(&directives, false),
-        settable: digest(&directives, true),
-    };
+    let stamp = Stamp::new(&directives, settable);
     let mut text = format!(
         "{stamp}\n# Written by replctl from the inventory: change it there and run `replctl setup`.\n"
     );
     for section in &sections {
-        let _ = write!(text, "\n# {}\n", section.comment);
-        for (name, value) in &section.lines {
-            let _ = writeln!(text, "{name} {value}");
-        }
+        section.write(&mut text);
     }
     if let Some(upstream) = upstream {
         let _ = write!(
@@ -199,12 +203,9 @@ pub fn render(
 }
 
 /// The first 128 bits of SHA-256, in hex, over the lines of one kind.
-fn digest(directives: &[(String, String)], which: bool) -> String {
+fn digest(directives: &[&(String, String)]) -> String {
     let mut hash = Sha256::new();
-    for (name, value) in directives
-        .iter()
-        .filter(|(name, _)| settable(name) == which)
-    {
+    for (name, value) in directives {
         hash.update(format!("{name} {value}\n"));
     }
     hash.finalize()
@@ -216,35 +217,53 @@ fn digest(directives: &[(String, String)], which: bool) -> String {
         })
 }
 
-struct Section {
-    comment: &'static str,
-    lines: Vec<(String, String)>,
+/// Directives under one comment.
+pub(super) struct Section {
+    /// What stands above them.
+    pub comment: &'static str,
+    /// Name and value text.
+    pub lines: Vec<(String, String)>,
+}
+
+impl Section {
+    /// Directives under a comment.
+    pub fn new(comment: &'static str, lines: &[(&str, String)]) -> Self {
+        let lines = lines.iter().map(|(n, v)| ((*n).to_owned(), v.clone()));
+        Self {
+            comment,
+            lines: lines.collect(),
+        }
+    }
+
+    /// Adds them to a file's text.
+    pub fn write(&self, text: &mut String) {
+        let _ = write!(text, "\n# {}\n", self.comment);
+        for (name, value) in &self.lines {
+            let _ = writeln!(text, "{name} {value}");
+        }
+    }
+}
+
+/// How it is started.
+pub(super) fn start(how: Supervision) -> Section {
+    let (comment, daemonize) = match how {
+        Supervision::Systemd => ("in the foreground: systemd keeps it running", "no"),
+        Supervision::Daemon => ("start in the background, as a daemon", "yes"),
+    };
+    let lines = [
+        ("daemonize", daemonize.to_owned()),
+        ("supervised", "no".to_owned()),
+    ];
+    Section::new(comment, &lines)
 }
 
 fn defaults(inventory: &Inventory, node: &NodeSpec, how: Supervision) -> Vec<Section> {
     let paths = Paths::new(&inventory.server.directory, node.address.port);
     let password = matches!(inventory.auth, Auth::Password(_));
-    let mut out = Vec::new();
+    let mut out = vec![start(how)];
     let mut add = |comment: &'static str, lines: &[(&str, String)]| {
-        out.push(Section {
-            comment,
-            lines: lines
-                .iter()
-                .map(|(n, v)| ((*n).to_owned(), v.clone()))
-                .collect(),
-        });
+        out.push(Section::new(comment, lines));
     };
-    let (comment, daemonize) = match how {
-        Supervision::Systemd => ("in the foreground: systemd keeps it running", "no"),
-        Supervision::Daemon => ("start in the background, as a daemon", "yes"),
-    };
-    add(
-        comment,
-        &[
-            ("daemonize", daemonize.to_owned()),
-            ("supervised", "no".to_owned()),
-        ],
-    );
     if let Some(bind) = bind(inventory, node) {
         add(
             "the addresses to listen on: the node's own, and loopback for tools on the host",
@@ -314,13 +333,13 @@ fn defaults(inventory: &Inventory, node: &NodeSpec, how: Supervision) -> Vec<Sec
     out
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The `bind` line: only what every server of the source understands. `-address` and `*` came with 6.2; without any line all versions listen everywhere.
-fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
+pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     let modern = matches!(inventory.server.source, ServerSource::Embedded);
     let host = if node.address.host.eq_ignore_ascii_case("localhost") {
         "127.0.0.1"

@@ -45,18 +45,57 @@ WantedBy=multi-user.target
     )
 }
 
+/// The unit of a Sentinel.
+pub fn of_sentinel(inventory: &Inventory, node: &NodeSpec) -> String {
+    let paths = Paths::of(inventory, node);
+    format!(
+        "\
+# Written by replctl from the inventory: change it there and run `replctl sentinel setup`.
+[Unit]
+Description=Sentinel on port {port} ({deployment})
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=simple
+User={user}
+# It writes its file anew all the time; nobody else may read the passwords in it.
+UMask=0077
+ExecStart={program} {config} --sentinel
+# Other than a server's: a Sentinel has no data that could be old. What it has missed the others tell it within seconds, and while
+# it is away the majority that a failover takes is one nearer to being lost. Stopped by hand it stays stopped.
+Restart=on-failure
+RestartSec=1
+LimitNOFILE=65536
+
+[Install]
+WantedBy=multi-user.target
+",
+        port = node.address.port,
+        deployment = printable(&inventory.name),
+        user = inventory.server.user,
+        program = escape(&paths.program()),
+        config = escape(&paths.config()),
+    )
+}
+
 /// The line for `/etc/rc.local`: as root, it starts the server as the service user.
 pub fn boot_line(inventory: &Inventory, node: &NodeSpec) -> String {
-    let paths = Paths::new(&inventory.server.directory, node.address.port);
+    let paths = Paths::of(inventory, node);
+    let mode = if inventory.is_sentinel(&node.name) {
+        " --sentinel"
+    } else {
+        ""
+    };
     let start = format!(
-        "umask 077; exec {} {}",
+        "umask 077; exec {} {}{mode}",
         shell(&paths.program()),
         shell(&paths.config())
     );
     let user = shell(&inventory.server.user);
     // `su` is missing on some small systems, and `setpriv` on older ones; both forms end with the server in the background.
     format!(
-        "if command -v su >/dev/null 2>&1; then su -s /bin/sh {user} -c {}; else (umask 077; start-stop-daemon -S -c {user} -p {} -x {} -- {}); fi",
+        "if command -v su >/dev/null 2>&1; then su -s /bin/sh {user} -c {}; else (umask 077; start-stop-daemon -S -c {user} -p {} -x {} -- {}{mode}); fi",
         shell(&start),
         shell(&paths.pid()),
         shell(&paths.program()),

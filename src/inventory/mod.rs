@@ -22,6 +22,7 @@ pub use accounts::Accounts;
 
 use crate::topology::{Address, NodeName};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -57,6 +58,21 @@ pub struct SentinelSettings {
     pub password: Option<SecretSource>,
     /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others are found through the nodes they watch.
     pub nodes: Vec<NodeSpec>,
+    /// What each is told of the deployment.
+    pub rules: SentinelRules,
+}
+
+/// What a Sentinel is told of a deployment, besides where its primary is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentinelRules {
+    /// `quorum`: how many must agree that the primary is down; more than half of `nodes` unless it says otherwise.
+    pub quorum: u64,
+    /// `down-after-milliseconds`: the silence that is taken for death.
+    pub down_after_ms: u64,
+    /// `failover-timeout`, ms.
+    pub failover_timeout_ms: u64,
+    /// `parallel-syncs`: how many replicas are repointed at once.
+    pub parallel_syncs: u64,
 }
 
 /// How servers are logged in to.

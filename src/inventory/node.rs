@@ -196,7 +196,8 @@ fn name(section: &Section, problems: &mut Problems) -> Option<Found<String>> {
     Some(found.map(str::to_owned))
 }
 
-fn place(
+/// A host, with or without a port.
+pub fn place(
     section: &Section,
     problems: &mut Problems,
     key: &str,
@@ -257,7 +258,8 @@ fn upstream(section: &Section, problems: &mut Problems) -> RawUpstream {
         })
 }
 
-fn via(section: &Section, problems: &mut Problems) -> Via {
+/// How a server is reached.
+pub fn via(section: &Section, problems: &mut Problems) -> Via {
     if section.get("via").is_none() {
         return Via::Auto;
     }

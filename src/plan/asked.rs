@@ -1,6 +1,6 @@
 //! Operations as the command lines that ask for them. Pure.
 
-use super::{Accept, Move, Operation};
+use super::{Accept, Move, Operation, Sentinels};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -12,13 +12,14 @@ impl Operation {
             Self::Promote(_) => "promote",
             Self::Move(_) => "move",
             Self::Detach(_) => "detach",
+            Self::Sentinels(of) => of.verb(),
         }
     }
 
     /// The one node it is about, where it is about one.
     pub fn node(&self) -> Option<&NodeName> {
         match self {
-            Self::Setup(_) => None,
+            Self::Setup(_) | Self::Sentinels(_) => None,
             Self::Promote(p) => Some(&p.node),
             Self::Move(m) => Some(&m.node),
             Self::Detach(d) => Some(&d.node),
@@ -47,6 +48,7 @@ impl Operation {
             }
             Self::Move(moved) => moved.line(),
             Self::Detach(detach) => format!("detach {}", detach.node),
+            Self::Sentinels(of) => of.line().to_owned(),
         }
     }
 }
@@ -65,6 +67,22 @@ impl Move {
             String::new()
         };
         format!("move {node} --under {under}{discard}")
+    }
+}
+
+impl Sentinels {
+    /// The command: a part of the operation's id.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Setup => "sentinel-setup",
+        }
+    }
+
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> &'static str {
+        match self {
+            Self::Setup => "sentinel setup",
+        }
     }
 }
 

@@ -193,6 +193,9 @@ pub struct Launch {
     pub data: String,
     /// Whom root starts it as.
     pub user: String,
+    /// It is a Sentinel.
+    #[serde(default)]
+    pub sentinel: bool,
 }
 
 impl PayloadInfo {
@@ -213,7 +216,7 @@ impl PayloadInfo {
 impl Launch {
     /// How `node` is started.
     pub fn new(inventory: &Inventory, node: &NodeSpec) -> Self {
-        let paths = Paths::new(&inventory.server.directory, node.address.port);
+        let paths = Paths::of(inventory, node);
         let log = node.config.get("logfile").and_then(|v| v.last());
         Self {
             port: node.address.port,
@@ -224,7 +227,14 @@ impl Launch {
             log_file: log.cloned().unwrap_or_else(|| paths.log()),
             data: paths.data(),
             user: inventory.server.user.clone(),
+            sentinel: inventory.is_sentinel(&node.name),
         }
+    }
+
+    /// What it is, with its port.
+    pub fn what(&self) -> String {
+        let what = if self.sentinel { "Sentinel" } else { "server" };
+        format!("the {what} on port {}", self.port)
     }
 }
 
@@ -305,8 +315,8 @@ impl fmt::Display for HostAction {
             }
             Self::RemoveBlock { path, .. } => write!(f, "remove replctl's lines from {path}"),
             Self::SetHostName { name } => write!(f, "set the host name {name}"),
-            Self::StartServer(launch) => write!(f, "start the server on port {}", launch.port),
-            Self::StopServer(launch) => write!(f, "stop the server on port {}", launch.port),
+            Self::StartServer(launch) => write!(f, "start {}", launch.what()),
+            Self::StopServer(launch) => write!(f, "stop {}", launch.what()),
         }
     }
 }

@@ -38,6 +38,16 @@ pub enum Operation {
     Move(Move),
     /// A replica that is to stand alone.
     Detach(Detach),
+    /// The Sentinels themselves.
+    Sentinels(Sentinels),
+}
+
+/// `replctl sentinel`, where it changes something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sentinels {
+    /// Those the inventory names, running and watching.
+    Setup,
 }
 
 /// `replctl setup`.

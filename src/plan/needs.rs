@@ -184,7 +184,10 @@ pub enum Hindered {
 pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), Vec<Refusal>> {
     let promote = match &plan.operation {
         Operation::Promote(promote) => Some(promote),
-        Operation::Setup(_) | Operation::Move(_) | Operation::Detach(_) => None,
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Sentinels(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();

@@ -5,6 +5,7 @@
 mod checks;
 mod hosts;
 mod roles;
+pub mod sentinels;
 mod settings;
 #[cfg(test)]
 mod tests;

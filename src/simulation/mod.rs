@@ -4,6 +4,7 @@ mod detach;
 mod hooks;
 mod moves;
 mod sentinel;
+mod sentinel_setup;
 mod world;
 
 use crate::execute::Run;

@@ -123,6 +123,9 @@ pub struct Sees {
     pub run_id: Option<String>,
     /// Where it tells clients to write.
     pub primary: Option<Address>,
+    /// The id of the primary's process, once it has heard from it.
+    #[serde(default)]
+    pub primary_run_id: Option<String>,
     /// What it says of the primary: `master`, and `s_down`, `o_down`, `failover_in_progress` and the like.
     pub flags: Vec<String>,
     /// The number of the failover that gave it this primary.
@@ -165,6 +168,15 @@ pub struct Peer {
     pub flags: Vec<String>,
 }
 
+/// A Sentinel of the inventory that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Member {
+    /// The deployments it watches, by the names they have there.
+    pub watches: Vec<String>,
+    /// What it says of this one, if it watches it.
+    pub sees: Option<Sees>,
+}
+
 fn gone(flags: &[String]) -> bool {
     flags
         .iter()
@@ -205,6 +217,42 @@ impl Sees {
             .filter(|f| *f != "master")
             .collect();
         other.join(", ")
+    }
+
+    /// Whether it hears from the primary, and that is this process, where that is asked for: after a failover it takes some seconds to know.
+    pub fn hears(&self, run_id: Option<&str>) -> bool {
+        self.is_quiet() && (run_id.is_none() || self.primary_run_id.as_deref() == run_id)
+    }
+
+    /// What it still lacks: the primary, so many of its replicas, so many other Sentinels, or a failover that could be agreed on. `None`: nothing.
+    pub fn not_together(&self, run_id: Option<&str>, replicas: u64, others: u64) -> Option<String> {
+        let near = |flags: &[String]| !gone(flags);
+        let known = self.replicas.iter().filter(|r| near(&r.flags)).count() as u64;
+        let peers = self.peers.iter().filter(|p| near(&p.flags)).count() as u64;
+        if !self.hears(run_id) {
+            return Some(self.why_deaf());
+        }
+        if known < replicas {
+            return Some(format!("it hears from {known} of {replicas} replicas"));
+        }
+        if peers < others {
+            return Some(format!("it hears from {peers} of {others} other Sentinels"));
+        }
+        self.no_quorum.clone()
+    }
+
+    /// Why it does not hear from the primary, as far as it can be told.
+    pub fn why_deaf(&self) -> String {
+        let primary = self.primary.as_ref();
+        let at = primary.map_or_else(|| "nobody".to_owned(), ToString::to_string);
+        match &self.primary_run_id {
+            _ if self.says("failover_in_progress") => "it is failing over".to_owned(),
+            None => format!(
+                "it gets no answer to INFO from {at}: it cannot reach it, or its auth-pass is wrong"
+            ),
+            Some(_) if !self.is_quiet() => format!("it says of {at}: {}", self.worries()),
+            Some(_) => format!("{at} is another server for it"),
+        }
     }
 
     /// What it knows of a node as a replica.

@@ -166,11 +166,19 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
             place(file);
         }
     }
+    let sentinels = inventory.sentinel.as_mut();
+    let (mut own, mut named): (Option<&mut SecretSource>, &mut [NodeSpec]) = (None, &mut []);
+    if let Some(settings) = sentinels {
+        (own, named) = (settings.password.as_mut(), &mut settings.nodes);
+    }
+    if let Some(SecretSource::File(file)) = own {
+        place(file);
+    }
     match &mut inventory.server.source {
         ServerSource::Tarball { file, .. } | ServerSource::Binary(file) => place(file),
         ServerSource::Embedded | ServerSource::Package(_) => {}
     }
-    for node in &mut inventory.nodes {
+    for node in inventory.nodes.iter_mut().chain(named) {
         node.ssh
             .identity_files
             .iter_mut()
@@ -252,7 +260,8 @@ mod tests {
     fn file_names_are_meant_from_the_inventorys_folder() {
         let (folder, path) = written(
             b"[deployment]\nname = \"x\"\npassword.file = \"pw\"\n[server]\nsource = \"binary\"\nfile = \"bin/r\"\n\
-              [ssh]\nidentity_file = [\"k\", \"~/.ssh/k\", \"/k\"]\nknown_hosts = \"../kh\"\n[[node]]\nname = \"a\"\naddress = \"db1\"\n",
+              [ssh]\nidentity_file = [\"k\", \"~/.ssh/k\", \"/k\"]\nknown_hosts = \"../kh\"\n[[node]]\nname = \"a\"\naddress = \"db1\"\n\
+              [sentinel]\nnodes = [\"a\", \"db9\"]\npassword.file = \"~/s\"\n",
         );
         let inventory = open(&path).unwrap();
         let here = folder.path();
@@ -269,6 +278,14 @@ mod tests {
             [here.join("k"), home.join(".ssh/k"), PathBuf::from("/k")]
         );
         assert_eq!(inventory.nodes[0].ssh.known_hosts, Some(here.join("../kh")));
+        for sentinel in inventory.sentinels() {
+            assert_eq!(
+                sentinel.ssh.identity_files,
+                inventory.nodes[0].ssh.identity_files
+            );
+        }
+        let of_sentinels = inventory.sentinel.unwrap().password;
+        assert!(matches!(of_sentinels, Some(SecretSource::File(file)) if file == home.join("s")));
         assert_eq!(inventory.path, path);
     }
 

@@ -1,7 +1,7 @@
 //! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
 
 use super::World;
-use super::host::{self, Progress, Ran, Shell, Supplies};
+use super::host::{self, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
 use super::ssh::{Host, Run};
 use super::supply;
@@ -191,7 +191,10 @@ impl World {
             tokio::task::block_in_place(|| supply::files(&self.inventory, wanted))
         };
         let supplies = Supplies {
-            password: self.logins.own.as_ref().map(|login| &login.password),
+            secrets: Secrets {
+                password: self.logins.own.as_ref().map(|login| &login.password),
+                of_sentinels: self.logins.sentinels.as_ref().map(|login| &login.password),
+            },
             server: &server,
             progress: &progress,
         };

@@ -2,7 +2,9 @@
 
 mod act;
 mod hello;
+mod members;
 mod reply;
+mod tell;
 
 use super::World;
 use super::bounded::Stream;

@@ -1,10 +1,11 @@
 //! The steps that go through Sentinels, as data. Pure.
 
+use crate::inventory::SentinelRules;
 use crate::topology::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One request to Sentinels, or one wait on them. The step's node is the replica it is about.
+/// One request to Sentinels, or one wait on them. The step's node is the replica it is about, or the Sentinel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SentinelAction {
@@ -43,16 +44,90 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
+    /// `SENTINEL MONITOR`, with the rules and the deployment's password, which is not in the plan.
+    Monitor {
+        /// What it is to call the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The primary, as it reaches it.
+        primary: Address,
+        /// What it is told besides.
+        rules: SentinelRules,
+    },
+    /// `SENTINEL REMOVE`: it watches the deployment no more.
+    Unmonitor {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+    },
+    /// `SENTINEL SET` of one option.
+    Set {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The option.
+        option: String,
+        /// Its value.
+        value: String,
+    },
+    /// `SENTINEL SET auth-pass` to the deployment's password, which is not in the plan.
+    SetAuth {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+    },
+    /// Wait until it hears from the primary, which is this very process.
+    AwaitHears {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The id of the primary's process.
+        run_id: String,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// Wait until it hears from the primary, its replicas and the other Sentinels, and a failover could be agreed on.
+    AwaitTogether {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The id of the primary's process.
+        run_id: String,
+        /// How many replicas it has to hear from, at least.
+        replicas: u64,
+        /// How many other Sentinels, at least.
+        others: u64,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
 }
 
 impl SentinelAction {
     /// Whether it changes anything; the others only wait.
     pub fn changes_something(&self) -> bool {
         match self {
-            Self::FailOver { .. } => true,
-            Self::AwaitPriority { .. } | Self::AwaitAgreed { .. } => false,
+            Self::FailOver { .. }
+            | Self::Monitor { .. }
+            | Self::Unmonitor { .. }
+            | Self::Set { .. }
+            | Self::SetAuth { .. } => true,
+            Self::AwaitPriority { .. }
+            | Self::AwaitAgreed { .. }
+            | Self::AwaitHears { .. }
+            | Self::AwaitTogether { .. } => false,
         }
     }
+}
+
+/// A number and what is counted.
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 impl fmt::Display for SentinelAction {
@@ -77,6 +152,23 @@ impl fmt::Display for SentinelAction {
             }
             Self::AwaitAgreed { .. } => f.write_str(
                 "wait until every Sentinel takes it for the primary and has repointed the others",
+            ),
+            Self::Monitor { name, primary, .. } => {
+                write!(f, "let it watch {primary} as {name} (SENTINEL MONITOR)")
+            }
+            Self::Unmonitor { name, .. } => {
+                write!(f, "let it watch {name} no more (SENTINEL REMOVE)")
+            }
+            Self::Set { option, value, .. } => write!(f, "set {option} {value} (SENTINEL SET)"),
+            Self::SetAuth { .. } => f.write_str("set its auth-pass to what the inventory says"),
+            Self::AwaitHears { .. } => f.write_str("wait until it hears from the primary"),
+            Self::AwaitTogether {
+                replicas, others, ..
+            } => write!(
+                f,
+                "see that it hears from the primary, {} and {}, and that a failover could be agreed on",
+                count(*replicas, "replica"),
+                count(*others, "other Sentinel")
             ),
         }
     }

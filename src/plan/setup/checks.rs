@@ -57,7 +57,8 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     out
 }
 
-fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
+/// Its host cannot be looked at.
+pub(super) fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
     let host = node.ssh.host.as_ref().unwrap_or(&node.address.host);
     Refusal::new(
         format!("cannot look at the host of `{}`: {why}", node.name),
@@ -77,7 +78,8 @@ fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
     }
 }
 
-fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+/// What is needed of any host.
+pub(super) fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &node.name;
     if !facts.missing.is_empty() {
         out.push(Refusal::new(
@@ -94,6 +96,11 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
             "allow it sudo, or leave out `sudo = true`: everything then runs as that user",
         ));
     }
+}
+
+fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    usable(node, facts, out);
     if !facts.root && look.inventory.server.hostnames {
         out.push(Refusal::new(
             format!("`{}` may not set the host name of `{name}`", facts.login),
@@ -127,7 +134,8 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
     }
 }
 
-fn taken(node: &NodeSpec, who: &str) -> Refusal {
+/// Something else listens on its port.
+pub(super) fn taken(node: &NodeSpec, who: &str) -> Refusal {
     let port = node.address.port;
     Refusal::new(
         format!(
@@ -169,7 +177,12 @@ fn answered(kind: TroubleKind) -> bool {
 }
 
 /// What a node that is to be started needs.
-fn to_start(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+pub(super) fn to_start(
+    look: &Look<'_>,
+    node: &NodeSpec,
+    facts: &HostFacts,
+    out: &mut Vec<Refusal>,
+) {
     let name = &node.name;
     let directory = &look.inventory.server.directory;
     if !facts.writable {
@@ -282,12 +295,7 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
             out.push(format!("`{name}` runs {}, and this replctl carries {}: setup does not replace a running server", server.version, payload.version));
         }
     }
-    if !facts.systemd && facts.rc_local.is_none() || !facts.root {
-        out.push(format!(
-            "nothing starts the server of `{name}` when its host boots: {}",
-            why_not_at_boot(facts)
-        ));
-    }
+    out.extend(not_at_boot(&format!("the server of `{name}`"), facts));
     if running.is_some() {
         return;
     }
@@ -319,10 +327,12 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
     }
 }
 
-fn why_not_at_boot(facts: &HostFacts) -> String {
-    if facts.root {
-        "it has neither systemd nor /etc/rc.local".to_owned()
-    } else {
-        format!("`{}` is not root there", facts.login)
-    }
+/// Nothing brings it back after its host was down.
+pub(super) fn not_at_boot(what: &str, facts: &HostFacts) -> Option<String> {
+    let why = match facts.root {
+        true if facts.systemd || facts.rc_local.is_some() => return None,
+        true => "it has neither systemd nor /etc/rc.local".to_owned(),
+        false => format!("`{}` is not root there", facts.login),
+    };
+    Some(format!("nothing starts {what} when its host boots: {why}"))
 }

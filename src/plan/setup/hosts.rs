@@ -14,12 +14,13 @@ use HostAction as Do;
 const PACKAGE: &str = "package";
 
 /// The steps of one host, with the facts they come from.
-struct Host<'a> {
+pub(super) struct Host<'a> {
     look: &'a Look<'a>,
     node: &'a NodeSpec,
     facts: &'a HostFacts,
     paths: Paths,
-    steps: Vec<Step>,
+    /// In order.
+    pub steps: Vec<Step>,
 }
 
 /// Who the server runs as.
@@ -61,18 +62,9 @@ pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<
     let Some(facts) = look.facts(&node.name) else {
         return Vec::new();
     };
-    let paths = Paths::new(&look.inventory.server.directory, node.address.port);
-    let mut host = Host {
-        look,
-        node,
-        facts,
-        paths,
-        steps: Vec::new(),
-    };
+    let mut host = Host::new(look, node, facts);
     if wiring.starts.contains(&node.name) {
-        host.user();
-        host.directories();
-        host.server();
+        host.program();
         host.config(wiring);
     } else {
         host.protect();
@@ -87,13 +79,8 @@ pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
     let Some(node) = look.inventory.get(name) else {
         return Vec::new();
     };
-    let launch = Launch::new(look.inventory, node);
     vec![
-        Step::new(
-            name,
-            Action::Host(Do::StartServer(launch.clone())),
-            Undo::By(Action::Host(Do::StopServer(launch))),
-        ),
+        start_step(look, node),
         Step::new(
             name,
             Action::AwaitAnswer {
@@ -104,7 +91,45 @@ pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
     ]
 }
 
+/// The start alone.
+pub(super) fn start_step(look: &Look<'_>, node: &NodeSpec) -> Step {
+    let launch = Launch::new(look.inventory, node);
+    Step::new(
+        &node.name,
+        Action::Host(Do::StartServer(launch.clone())),
+        Undo::By(Action::Host(Do::StopServer(launch))),
+    )
+}
+
+impl<'a> Host<'a> {
+    /// No step yet.
+    pub fn new(look: &'a Look<'a>, node: &'a NodeSpec, facts: &'a HostFacts) -> Self {
+        Self {
+            look,
+            node,
+            facts,
+            paths: Paths::of(look.inventory, node),
+            steps: Vec::new(),
+        }
+    }
+}
+
 impl Host<'_> {
+    /// The user, the directories and the program.
+    pub fn program(&mut self) {
+        self.user();
+        self.directories();
+        self.server();
+    }
+
+    /// A file that is not there yet.
+    pub fn first_config(&mut self, text: String) {
+        let path = self.paths.config();
+        let owner = self.owner();
+        let undo = Do::RemoveConfig { path: path.clone() };
+        self.add(Do::WriteConfig { path, text, owner }, Some(undo));
+    }
+
     fn add(&mut self, action: HostAction, undo: Option<HostAction>) {
         let undo = undo.map_or(Undo::Nothing, |u| Undo::By(Action::Host(u)));
         let step = Step::new(&self.node.name, Action::Host(action), undo);
@@ -280,7 +305,8 @@ impl Host<'_> {
         file.ownership.mode & 0o027 != 0 || Some(file.ownership.uid) != self.facts.owner_uid
     }
 
-    fn protect(&mut self) {
+    /// Closes a file that others can read.
+    pub fn protect(&mut self) {
         if self.facts.config.as_ref().is_some_and(|c| self.is_open(c)) {
             let path = self.paths.config();
             let owner = self.owner();
@@ -289,12 +315,16 @@ impl Host<'_> {
     }
 
     /// The unit; without systemd, a line in `/etc/rc.local` where the host has one.
-    fn at_boot(&mut self) {
+    pub fn at_boot(&mut self) {
         if !self.facts.root {
             return;
         }
         if self.facts.systemd {
-            let text = unit::unit(self.look.inventory, self.node);
+            let text = if self.look.inventory.is_sentinel(&self.node.name) {
+                unit::of_sentinel(self.look.inventory, self.node)
+            } else {
+                unit::unit(self.look.inventory, self.node)
+            };
             if self.facts.unit.as_ref() == Some(&text) && self.facts.unit_enabled {
                 return;
             }

@@ -3,8 +3,7 @@
 use super::install::ServerFiles;
 use super::{Progress, Shell, files, install, launch};
 use crate::plan::host::{HostAction, PayloadInfo};
-use files::quick;
-use secrecy::SecretString;
+use files::{Secrets, quick};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ const NO_USER: &str = include_str!("scripts/unuser.sh");
 
 /// What actions need from the operator's machine.
 pub struct Supplies<'a> {
-    /// The deployment's password, where it has one.
-    pub password: Option<&'a SecretString>,
+    /// What belongs into configuration files.
+    pub secrets: Secrets<'a>,
     /// Gives the files of a server.
     pub server: &'a (dyn Fn(&PayloadInfo) -> Result<ServerFiles, String> + Sync),
     /// Makes a watcher for one upload.
@@ -70,7 +69,7 @@ pub async fn act(
         | HostAction::RemoveUnit { .. }
         | HostAction::WriteBlock { .. }
         | HostAction::RemoveBlock { .. }
-        | HostAction::SetHostName { .. } => done(write(shell, action, supplies.password).await),
+        | HostAction::SetHostName { .. } => done(write(shell, action, supplies.secrets).await),
     }
 }
 
@@ -78,7 +77,7 @@ pub async fn act(
 async fn write(
     shell: &impl Shell,
     action: &HostAction,
-    password: Option<&SecretString>,
+    secrets: Secrets<'_>,
 ) -> Result<(), String> {
     match action {
         HostAction::MakeDirectories {
@@ -88,7 +87,7 @@ async fn write(
         } => files::directories(shell, shared, private, owner).await,
         HostAction::RemoveDirectories { paths } => files::remove_directories(shell, paths).await,
         HostAction::WriteConfig { path, text, owner } => {
-            files::config(shell, path, text, owner, password).await
+            files::config(shell, path, text, owner, secrets).await
         }
         HostAction::RemoveConfig { path } => quick(shell, r#"rm -f "$1""#, &[path]).await.map(drop),
         HostAction::RestoreConfig { path } => {

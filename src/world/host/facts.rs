@@ -22,7 +22,7 @@ pub async fn facts(
     inventory: &Inventory,
     node: &NodeSpec,
 ) -> Result<HostFacts, String> {
-    let paths = Paths::new(&inventory.server.directory, node.address.port);
+    let paths = Paths::of(inventory, node);
     let dump = node
         .config
         .get("dbfilename")
@@ -36,6 +36,7 @@ pub async fn facts(
         &inventory.server.user,
         &paths.unit(),
         &dump,
+        &paths.config(),
     ];
     let before = now();
     let output = script(shell, SCRIPT, &args, Vec::new(), LIMIT).await?;

@@ -3,6 +3,7 @@
 use super::{Shell, script};
 use crate::config::block;
 use crate::config::directives::quote;
+use crate::config::sentinel::OWN_PASSWORD;
 use crate::config::server::{PASSWORD, Stamp};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -49,26 +50,46 @@ pub(super) async fn remove_directories(shell: &impl Shell, paths: &[String]) -> 
     .map(drop)
 }
 
-/// Writes the configuration file with the password in it; an earlier one of other content is kept beside it.
+/// The secrets that stand in configuration files.
+#[derive(Clone, Copy, Default)]
+pub struct Secrets<'a> {
+    /// The deployment's password, where it has one.
+    pub password: Option<&'a SecretString>,
+    /// The Sentinels' own, where they have one.
+    pub of_sentinels: Option<&'a SecretString>,
+}
+
+impl Secrets<'_> {
+    /// The text with the secrets in their places.
+    fn put_into(self, text: &str) -> Result<String, String> {
+        let mut text = text.to_owned();
+        for (place, secret) in [(PASSWORD, self.password), (OWN_PASSWORD, self.of_sentinels)] {
+            match secret {
+                Some(secret) => text = text.replace(place, &quote(secret.expose_secret())),
+                None if text.contains(place) => {
+                    return Err("the password for the file is not at hand".to_owned());
+                }
+                None => {}
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// Writes the configuration file with the passwords in it; an earlier one of other content is kept beside it.
 pub(super) async fn config(
     shell: &impl Shell,
     path: &str,
     text: &str,
     owner: &str,
-    password: Option<&SecretString>,
+    secrets: Secrets<'_>,
 ) -> Result<(), String> {
     const MOVE: &str = r#"chown "$2" "$1.replctl-new" && chmod 600 "$1.replctl-new" || exit 1
 if [ -f "$1" ] && ! cmp -s "$1" "$1.replctl-new"; then
   (umask 077; cp -p "$1" "$1.replctl-before") && chmod 600 "$1.replctl-before" || exit 1
 fi
 mv -f "$1.replctl-new" "$1""#;
-    let text = match password {
-        Some(password) => text.replace(PASSWORD, &quote(password.expose_secret())),
-        None if text.contains(PASSWORD) => {
-            return Err("the password for the file is not at hand".to_owned());
-        }
-        None => text.to_owned(),
-    };
+    let text = secrets.put_into(text)?;
     upload(shell, &format!("{path}.replctl-new"), text, 0o600).await?;
     quick(shell, MOVE, &[path, owner]).await.map(drop)
 }

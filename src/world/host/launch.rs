@@ -14,7 +14,8 @@ const START_LIMIT: Duration = Duration::from_mins(3);
 /// Starts the server and sees it listen. The error has the last lines of its log.
 pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String> {
     let port = launch.port.to_string();
-    let args = [
+    let mode = if launch.sentinel { "--sentinel" } else { "" };
+    let args: [&str; 8] = [
         &launch.unit,
         &launch.program,
         &launch.config,
@@ -22,11 +23,11 @@ pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String
         &launch.user,
         &port,
         &launch.data,
+        mode,
     ];
-    let args = args.map(String::as_str);
     run(shell, START, &args, START_LIMIT)
         .await
-        .map_err(|why| format!("the server on port {port} did not start: {why}"))
+        .map_err(|why| format!("{} did not start: {why}", launch.what()))
 }
 
 /// Stops whatever server of the Redis family runs on the node's port, and sees it gone. One that does not end within `patience`, as a frozen
@@ -41,7 +42,7 @@ pub async fn stop(
     let args = args.map(String::as_str);
     run(shell, STOP, &args, patience + Duration::from_mins(1))
         .await
-        .map_err(|why| format!("the server on port {port} was not stopped: {why}"))
+        .map_err(|why| format!("{} was not stopped: {why}", launch.what()))
 }
 
 async fn run(

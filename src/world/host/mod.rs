@@ -12,6 +12,7 @@ mod launch;
 pub use act::{Supplies, act};
 pub use facts::facts;
 pub use fence::fence;
+pub use files::Secrets;
 pub use install::ServerFiles;
 pub use launch::{start, stop};
 

@@ -76,6 +76,12 @@ impl World {
                     sentinels.len()
                 )))
             }
+            SentinelAction::Monitor { .. }
+            | SentinelAction::Unmonitor { .. }
+            | SentinelAction::Set { .. }
+            | SentinelAction::SetAuth { .. }
+            | SentinelAction::AwaitHears { .. }
+            | SentinelAction::AwaitTogether { .. } => self.tell_sentinel(action).await,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends well; what does not fit is dropped. It does no I/O.
 
 use crate::topology::Address;
-use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, run_id_of};
+use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, name_of, run_id_of};
 use redis::Value;
 use std::collections::BTreeMap;
 
@@ -18,6 +18,7 @@ pub fn primary(reply: &Value) -> Option<Sees> {
     Some(Sees {
         run_id: None,
         primary: at(&fields),
+        primary_run_id: fields.get("runid").and_then(|id| run_id_of(id)),
         flags: flags(&fields),
         epoch: number("config-epoch")?,
         quorum: number("quorum")?,
@@ -27,6 +28,13 @@ pub fn primary(reply: &Value) -> Option<Sees> {
         parallel_syncs: number("parallel-syncs").unwrap_or(1),
         ..Sees::default()
     })
+}
+
+/// The answer to `SENTINEL MASTERS`: the names of what it watches; `None` where it is none.
+pub fn names(reply: &Value) -> Option<Vec<String>> {
+    items(reply)?;
+    let names = entries(reply).filter_map(|mut fields| name_of(&fields.remove("name")?));
+    Some(names.collect())
 }
 
 /// The answer to `SENTINEL REPLICAS name`.
@@ -196,6 +204,13 @@ mod tests {
             Some(Address::new("10.0.0.9", 6379))
         );
         assert_eq!(told(&Value::Nil), None);
+        let all = Value::Array(vec![
+            list(&["name", "a"]),
+            list(&["name", "b c"]),
+            Value::Nil,
+        ]);
+        assert_eq!(names(&all), Some(vec!["a".to_owned()]));
+        assert_eq!(names(&Value::Okay), None);
         assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
     }
 }

@@ -1,8 +1,8 @@
 # What replctl wants to know of a host, in one go. POSIX sh; only what busybox has. It changes nothing.
-# $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file
+# $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file  $6 configuration file
 # Every line is `key=hex`, so that no file name, log line or host name can be taken for another key. The last line is `end=`.
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
-d=$1 port=$2 user=$3 unit=$4 dump=$5
+d=$1 port=$2 user=$3 unit=$4 dump=$5 c=$6
 hex() { od -An -v -tx1 | tr -d ' \n'; }
 p() { printf '%s=' "$1"; printf '%s' "$2" | hex; echo; }
 f() { if [ -f "$2" ] && [ -r "$2" ]; then printf '%s=' "$1"; head -c "${3:-262144}" <"$2" | hex; echo; fi; }
@@ -38,12 +38,11 @@ for m in apt-get dnf yum apk zypper; do
   if command -v $m >/dev/null 2>&1; then p manager $m; break; fi
 done
 
-c=$d/$port/conf/redis.cnf
 if [ -f "$c" ]; then
   p config_owner "$(ls -ldn "$c" | awk '{ print $1, $3 }')"
   if [ -r "$c" ]; then
     # Passwords never leave the host.
-    printf 'config='; grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass)[\"']?[[:space:]]" <"$c" | head -c 262144 | hex; echo
+    printf 'config='; grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"']?[[:space:]]+[\"']?(auth|sentinel)-pass)[\"']?[[:space:]]" <"$c" | head -c 262144 | hex; echo
   fi
 fi
 for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do

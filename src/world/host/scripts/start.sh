@@ -1,5 +1,5 @@
-# Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory
-unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7
+# Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
+unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8
 size=0; if [ -f "$log" ]; then size=$(wc -c <"$log"); fi
 told() { if [ -f "$log" ]; then tail -c "+$((size + 1))" "$log" | tail -n 12; fi; }
 ours() { p=$(listener "$port"); [ -n "$p" ] && [ "$(readlink "/proc/$p/cwd")" = "$(cd "$data" && pwd -P)" ]; }
@@ -37,7 +37,7 @@ as_user() {
   elif has start-stop-daemon; then x=$1; shift; start-stop-daemon -S -c "$user" -p "$data/pid/none" -x "$x" -- "$@"
   else echo "no setpriv, runuser, su or start-stop-daemon to become $user with"; return 1; fi
 }
-said=$(as_user "$program" "$config" </dev/null 2>&1) || fail "$program could not be started: $said"
+said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 i=0
 while [ $i -lt 150 ]; do
   ours && { echo "started"; exit 0; }

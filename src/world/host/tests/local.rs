@@ -9,7 +9,7 @@ use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::{Action, Plan, Setup, Undo, setup};
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
-use crate::world::host::{Progress, Ran, Shell, Supplies, act, facts};
+use crate::world::host::{Progress, Ran, Secrets, Shell, Supplies, act, facts};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fs;
@@ -299,7 +299,10 @@ impl Bench {
             Box::new(|_| {})
         }
         Supplies {
-            password,
+            secrets: Secrets {
+                password,
+                of_sentinels: None,
+            },
             server: &program,
             progress: &silent,
         }

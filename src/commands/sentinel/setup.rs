@@ -1,0 +1,136 @@
+//! `sentinel setup`: the Sentinels that the inventory names, running and watching.
+
+use crate::cli;
+use crate::commands::operate::{self, Asked, Done, Finished};
+use crate::error::{Exit, Problem, Result};
+use crate::inventory::SentinelSettings;
+use crate::journal::Outcome;
+use crate::output;
+use crate::plan::facts::Listener;
+use crate::plan::sentinel::SentinelAction;
+use crate::plan::setup::sentinels::{self, Around};
+use crate::plan::{Action, Plan};
+use crate::topology::NodeName;
+use crate::world::{World, supply};
+use std::fmt::Write as _;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelSetup) -> Result<Exit> {
+    let settings = named(world)?;
+    if let Some(which) = world.password_for_no_sentinel() {
+        return Err(Problem::new(format!(
+            "{which} has a quotation mark in it, which a Sentinel cannot read again from the file it writes"
+        ))
+        .hint("choose another one; letters and digits are as good, if there are enough of them")
+        .exit(Exit::Refused));
+    }
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let planner = async || make_plan(world, settings).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { warned } => {
+            let but = if warned {
+                " but what the warnings say"
+            } else {
+                ""
+            };
+            output::result(&format!(
+                "Nothing to do{but}: {} Sentinel{} watch{} `{}` together.",
+                settings.nodes.len(),
+                plural(settings.nodes.len()),
+                if settings.nodes.len() == 1 { "es" } else { "" },
+                world.inventory.name
+            ));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    if finished.outcome == Outcome::Completed {
+        output::result(&report(world, settings, &finished));
+    }
+    operate::verdict(&finished, "replctl sentinel setup").map_or(Ok(Exit::Done), Err)
+}
+
+/// What the inventory says of Sentinels, if it names any.
+pub(super) fn named(world: &World) -> Result<&SentinelSettings> {
+    let settings = world.inventory.sentinel.as_ref();
+    settings.filter(|s| !s.nodes.is_empty()).ok_or_else(|| {
+        let nodes = world.inventory.nodes.iter().take(3);
+        let names: Vec<String> = nodes.map(|n| format!("\"{}\"", n.name)).collect();
+        Problem::new(format!(
+            "{} names no Sentinels: it has no `nodes` under [sentinel]",
+            world.inventory.path.display()
+        ))
+        .hint(format!(
+            "add, for example, `[sentinel]` with `nodes = [{}]`: three or more, on hosts of nodes or of their own",
+            names.join(", ")
+        ))
+        .exit(Exit::Usage)
+    })
+}
+
+async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
+    let payload = supply::available(&world.inventory)
+        .await
+        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+    let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();
+    let (topology, mut members, hosts) = futures::future::join3(
+        world.observe_servers(),
+        world.members(),
+        world.facts(&names),
+    )
+    .await;
+    // One that was just starting may have been asked before it listened.
+    let listens = |name: &NodeName| {
+        let facts = hosts.get(name).and_then(|h| h.as_ref().ok());
+        facts.is_some_and(|f| f.listener == Listener::Ours)
+    };
+    for (name, member) in &mut members {
+        if member.is_err() && listens(name) {
+            *member = world.member(name).await;
+        }
+    }
+    let topology = topology.without(&world.alone(&topology));
+    let watch = world.sentinels(&topology).await;
+    let around = Around {
+        topology: &topology,
+        watch: watch.as_ref(),
+        members: &members,
+        hosts: &hosts,
+        payload: &payload,
+    };
+    sentinels::plan(&world.inventory, settings, &around).map_err(output::plan::refused)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// What was proved, and what to type next.
+fn report(world: &World, settings: &SentinelSettings, finished: &Finished) -> String {
+    let count = settings.nodes.len();
+    let mut text = format!(
+        "{count} Sentinel{} watch{} `{}`, which they call {}.\n",
+        plural(count),
+        if count == 1 { "es" } else { "" },
+        world.inventory.name,
+        settings.name
+    );
+    let mut seen = finished.passed.iter().map(|p| &p.step.action);
+    let proof = seen.find(|a| matches!(a, Action::Sentinel(SentinelAction::AwaitTogether { .. })));
+    if let Some(Action::Sentinel(SentinelAction::AwaitTogether {
+        replicas, others, ..
+    })) = proof
+    {
+        let _ = writeln!(
+            text,
+            "  proved: each hears from the primary, its {replicas} replica{} and {others} other Sentinel{}, and a failover can be agreed on (quorum {})",
+            if *replicas == 1 { "" } else { "s" },
+            if *others == 1 { "" } else { "s" },
+            settings.rules.quorum
+        );
+    }
+    text.push_str("Look at them with: replctl sentinel status");
+    text
+}
