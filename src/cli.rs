@@ -14,7 +14,7 @@ use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use endpoint::{Endpoint, EndpointFormat};
-pub use history::History;
+pub use history::{History, Report};
 pub use lost::Lost;
 pub use sentinel::{Sentinel, SentinelCommand, SentinelSetup, SentinelStatus};
 use std::path::PathBuf;
@@ -120,6 +120,13 @@ pub enum Command {
     /// on their machines is in their journals. Each id is one that `replctl resume` and `replctl rollback` take, where it says unfinished.
     #[command(after_help = example_help("history"))]
     History(History),
+    /// Tell what happened in one operation, as Markdown
+    ///
+    /// A post-mortem from its journal, without any network: the plan as it was shown, each step with what was sent and heard and how long it took, for
+    /// how long writes were stopped, the deployment before and after, what was proved, and what was left to do. No secret is in it. What journals of an
+    /// older replctl do not tell is said to be not recorded.
+    #[command(after_help = example_help("report"))]
+    Report(Report),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -7,9 +7,12 @@ use crate::plan::Plan;
 use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use snapshot::Snapshot;
 use std::collections::BTreeSet;
 use std::io;
 
+pub mod snapshot;
+pub mod steps;
 pub mod store;
 pub mod story;
 
@@ -44,6 +47,13 @@ pub enum Entry {
         process: Option<u32>,
         /// The plan.
         plan: Box<Plan>,
+    },
+    /// The deployment as it was seen before a run, or after it. Journals had none at first.
+    Observed {
+        /// When.
+        moment: Moment,
+        /// What.
+        snapshot: Snapshot,
     },
     /// The connection over which a promotion will be sent, so that a doubt about it can be resolved by killing it.
     Connection {
@@ -115,6 +125,16 @@ pub enum Entry {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// Before a run, or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// Before its first step.
+    Before,
+    /// After its last.
+    After,
 }
 
 /// What a step saw, for the proof and for the reader of the journal.
@@ -249,6 +269,7 @@ impl Progress {
                 self.connections.push((node.clone(), *client_id));
             }
             Entry::Planned { .. }
+            | Entry::Observed { .. }
             | Entry::Failed {
                 effect: Effect::Unknown,
                 ..

@@ -204,6 +204,13 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
+        "report" => &[
+            ("replctl report last", "the newest operation"),
+            (
+                "replctl report 20251124T2217 --output incident.md",
+                "one of `replctl history`, into a file",
+            ),
+        ],
         "resume" => &[
             ("replctl resume", "go on with what is unfinished"),
             ("replctl resume --no-hooks", "and run none of its hooks"),

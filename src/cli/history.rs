@@ -1,8 +1,9 @@
-//! The arguments of the commands that look back: `history`.
+//! The arguments of the commands that look back: `history`, `report`.
 
-use crate::commands::completions::every_node;
+use crate::commands::completions::{every_node, operations};
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
+use std::path::PathBuf;
 
 /// `history`.
 #[derive(Debug, Args)]
@@ -16,4 +17,15 @@ pub struct History {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The operation's id, or as much of it as no other has; `last` is the newest
+    #[arg(value_name = "ID", add = Candidates::new(operations))]
+    pub id: String,
+    /// Write it to a new FILE that only you can read
+    #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
 }

@@ -88,6 +88,18 @@ pub fn every_node() -> Vec<CompletionCandidate> {
     candidates(inventory().map(|i| i.nodes).unwrap_or_default().into_iter())
 }
 
+/// The operations in the journal, the newest first, by its id and as `last`.
+pub fn operations() -> Vec<CompletionCandidate> {
+    let store = inventory().and_then(|i| Store::existing(&i.name));
+    let ids = store.map(|s| s.ids()).unwrap_or_default();
+    let last = ids.first().map(|_| super::report::LAST.to_owned());
+    last.into_iter()
+        .chain(ids)
+        .enumerate()
+        .map(|(place, id)| CompletionCandidate::new(id).display_order(Some(place)))
+        .collect()
+}
+
 /// The operation that is unfinished.
 pub fn unfinished() -> Vec<CompletionCandidate> {
     let store = inventory().and_then(|i| Store::existing(&i.name));

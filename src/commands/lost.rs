@@ -1,15 +1,14 @@
 //! `lost`: the commands that only an old primary has. It changes nothing.
 
+use super::new_file;
 use crate::cli;
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Exit, Problem, Result};
 use crate::output::{self, lost};
 use crate::rescue::split::{Conflict, Since, split};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
 use crate::world::lost::Found;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
@@ -103,7 +102,7 @@ fn write(file: &Path, found: &Found, verdicts: &[Option<Conflict>]) -> Result<()
         (file, lost::replayable(&found.lost, safe)),
         (&conflicts, lost::replayable(&found.lost, |n| !safe(n))),
     ] {
-        create(path, &bytes).map_err(|e| cannot_write(path, &e))?;
+        new_file::write(path, &bytes)?;
         output::note(&format!("wrote {} ({} bytes)", path.display(), bytes.len()));
     }
     let homeless = found.lost.units.iter().filter(|u| u.db.is_none()).count();
@@ -113,21 +112,4 @@ fn write(file: &Path, found: &Found, verdicts: &[Option<Conflict>]) -> Result<()
         ));
     }
     Ok(())
-}
-
-fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Error {
-    Problem::new(format!("{} cannot be written", path.display()))
-        .cause(error)
-        .hint("name a file that is not there yet: --output FILE")
-        .exit(Exit::Failed)
 }

@@ -10,9 +10,11 @@ mod interrupt;
 mod lost;
 mod man;
 mod moves;
+mod new_file;
 mod operate;
 mod permitted;
 mod promote;
+mod report;
 mod resume;
 mod sentinel;
 mod server;
@@ -33,6 +35,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Completions(args) => done(completions::run(args)),
         Command::Man(args) => done(man::run(args)),
         Command::History(args) => done(history::run(&cli.global, args)),
+        Command::Report(args) => done(report::run(&cli.global, args)),
         Command::Setup(_)
         | Command::Status(_)
         | Command::Endpoint(_)
@@ -85,7 +88,8 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         | Command::Server(_)
         | Command::Completions(_)
         | Command::Man(_)
-        | Command::History(_) => Ok(Exit::Done),
+        | Command::History(_)
+        | Command::Report(_) => Ok(Exit::Done),
     };
     world.leave().await;
     result

@@ -10,8 +10,9 @@ use super::interrupt::Interrupt;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;
+use crate::journal::snapshot::Snapshot;
 use crate::journal::store::{FileJournal, Record};
-use crate::journal::{At, Entry, Journal, Outcome, Progress};
+use crate::journal::{At, Entry, Journal, Moment, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
@@ -210,18 +211,24 @@ async fn execute(
         How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
     };
     let outcome = match how {
-        How::Start => Ok(run.start().await),
+        How::Start => {
+            note(journal, Moment::Before, world.last_seen());
+            Ok(run.start().await)
+        }
         How::Resume(progress) => {
             let now = world.observe().await;
+            note(journal, Moment::Before, world.last_seen());
             Ok(run.resume(&progress, &now).await)
         }
         How::RollBack(progress) => {
             let now = world.observe().await;
+            note(journal, Moment::Before, world.last_seen());
             run.roll_back(&progress, &now).await
         }
     };
     screen.finish();
     forget_paid(world, &screen.passed());
+    note(journal, Moment::After, world.glance().await);
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
@@ -236,6 +243,13 @@ async fn execute(
         plan,
         interrupted,
     })
+}
+
+/// Notes what the deployment is, for whoever reads the journal. Nothing depends on it: where it cannot be written, it is missing.
+fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
+    if let Some(snapshot) = snapshot {
+        let _ = journal.record(&Entry::Observed { moment, snapshot }, false);
+    }
 }
 
 /// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a note: where it cannot be written, `status`

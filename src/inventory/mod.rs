@@ -9,6 +9,7 @@ mod nearest;
 pub mod node;
 pub mod parse;
 mod place;
+pub mod secrets;
 mod section;
 mod sentinel;
 mod server;

@@ -2,7 +2,8 @@
 //! wrote what it knows.
 
 use super::{At, Entry, Line, Outcome, Progress};
-use crate::plan::{Operation, Plan, Step};
+use crate::inventory::hooks::HookPoint;
+use crate::plan::{Action, Operation, Plan, Step};
 use crate::topology::NodeName;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,8 @@ pub enum Stand {
     Incomplete,
     /// What was begun and had failed was put back.
     RolledBack,
+    /// The operator's hook `before_promote` did not agree to it.
+    Vetoed,
     /// Nodes failed and were put back, and the later stages were not begun.
     Halted,
     /// It could be neither finished nor put back.
@@ -128,6 +131,7 @@ impl Story {
             }
             Entry::Resumed { who, process } => self.begin(line.time, who.clone(), *process),
             Entry::Connection { .. }
+            | Entry::Observed { .. }
             | Entry::Started { .. }
             | Entry::Done { .. }
             | Entry::Failed { .. }
@@ -137,7 +141,10 @@ impl Story {
             | Entry::Ended { .. } => {}
         }
         if let Some(run) = self.runs.last_mut() {
-            run.ended = run.ended.max(line.time);
+            // What was looked at afterwards is no part of the work.
+            if !matches!(line.entry, Entry::Observed { .. }) {
+                run.ended = run.ended.max(line.time);
+            }
             if let Entry::Ended { outcome } = &line.entry {
                 run.outcome = Some(outcome.clone());
             }
@@ -166,12 +173,18 @@ impl Story {
         match &run.outcome {
             Some(Outcome::Completed) => Stand::Done,
             Some(Outcome::Incomplete { .. }) => Stand::Incomplete,
+            Some(Outcome::RolledBack { at, .. }) if self.is_veto(*at) => Stand::Vetoed,
             Some(Outcome::RolledBack { .. }) => Stand::RolledBack,
             Some(Outcome::Halted { .. }) => Stand::Halted,
             Some(Outcome::Stopped { .. }) => Stand::Stopped,
             None if run.is(holder) => Stand::Running,
             None => Stand::CutShort,
         }
+    }
+
+    fn is_veto(&self, at: At) -> bool {
+        let action = self.step(at).map(|s| &s.action);
+        matches!(action, Some(Action::Hook(hook)) if hook.point == HookPoint::BeforePromote)
     }
 
     /// Who ran it last.

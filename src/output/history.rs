@@ -77,6 +77,7 @@ pub fn can_go_on(story: &Story, holder: Option<&str>) -> bool {
         | Stand::Done
         | Stand::Incomplete
         | Stand::RolledBack
+        | Stand::Vetoed
         | Stand::Unreadable => false,
     }
 }
@@ -176,7 +177,11 @@ pub fn local(time: Timestamp, zone: &TimeZone) -> String {
 fn style(stand: Stand) -> Style {
     match stand {
         Stand::Done => Style::Good,
-        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Unreadable => Style::Unsure,
+        Stand::Running
+        | Stand::Incomplete
+        | Stand::RolledBack
+        | Stand::Vetoed
+        | Stand::Unreadable => Style::Unsure,
         Stand::Halted | Stand::Stopped | Stand::CutShort => Style::Bad,
     }
 }
@@ -197,9 +202,10 @@ pub fn outcome(story: &Story, stand: Stand) -> String {
         Stand::Running => "running",
         Stand::Done => "done",
         Stand::Incomplete => "done, but for",
-        Stand::RolledBack if by_hand => return "rolled back".to_owned(),
-        Stand::RolledBack if interrupted => "interrupted and put back at",
+        Stand::RolledBack | Stand::Vetoed if by_hand => return "rolled back".to_owned(),
+        Stand::RolledBack | Stand::Vetoed if interrupted => "interrupted and put back at",
         Stand::RolledBack => "failed and put back at",
+        Stand::Vetoed => return "forbidden by the hook before_promote".to_owned(),
         Stand::Halted => "failed at",
         Stand::Stopped => "stopped half-way at",
         Stand::CutShort if at.is_empty() => "cut short between two steps",
@@ -212,6 +218,7 @@ pub fn outcome(story: &Story, stand: Stand) -> String {
         Stand::Running
         | Stand::Incomplete
         | Stand::RolledBack
+        | Stand::Vetoed
         | Stand::Halted
         | Stand::Stopped
         | Stand::CutShort => format!("{phrase} {at}"),

@@ -7,6 +7,7 @@ pub mod lost;
 pub mod paint;
 pub mod plan;
 pub mod proof;
+pub mod report;
 pub mod screen;
 pub mod sentinel;
 pub mod status;

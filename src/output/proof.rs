@@ -82,12 +82,7 @@ impl Run<'_> {
 pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof {
     let (plan, passed) = (run.plan, run.passed);
     let find = |wanted: &dyn Fn(&Action) -> bool| passed.iter().find(|p| wanted(&p.step.action));
-    let fence = find(&|a| {
-        matches!(
-            a,
-            Action::PauseWrites { .. } | Action::RequireReplicas { to_write: 1000, .. }
-        )
-    });
+    let fence = find(&Action::fences);
     let promoted = passed
         .iter()
         .find(|p| p.step.node == operation.node && p.step.action.promotes());

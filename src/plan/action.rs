@@ -3,6 +3,7 @@
 use super::hooks::Hook;
 use super::host::HostAction;
 use super::sentinel::SentinelAction;
+use crate::inventory::secrets::is_secret;
 use crate::topology::words::bytes as size;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
@@ -217,6 +218,9 @@ impl fmt::Display for Action {
             }
             Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
             Self::ForgetAlone => f.write_str("forget that it stands alone"),
+            Self::SetDirective { name, .. } if is_secret(name) => {
+                write!(f, "set {name} to what the inventory says")
+            }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),

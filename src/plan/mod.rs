@@ -20,6 +20,7 @@ pub mod promote;
 mod promote_tests;
 pub mod sentinel;
 pub mod setup;
+pub mod wire;
 
 pub use action::Action;
 

@@ -12,7 +12,23 @@ use crate::topology::{
 };
 
 impl Act for World {
+    /// What is heard goes to the journal and to the terminal: no secret may be in it.
     async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        match self.perform(node, action).await {
+            Ok(seen) => Ok(Seen {
+                text: self.secrets.hide(&seen.text),
+                ..seen
+            }),
+            Err(failure) => Err(Failure {
+                why: self.secrets.hide(&failure.why),
+                ..failure
+            }),
+        }
+    }
+}
+
+impl World {
+    async fn perform(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         match action {
             Action::PauseWrites { ms } => {
                 r::pause_writes(&*self.connections.get(node).await?, *ms).await
@@ -96,9 +112,7 @@ impl Act for World {
             | Action::Host(_) => self.act_on_host(node, action).await,
         }
     }
-}
 
-impl World {
     async fn await_near(
         &self,
         node: &NodeName,

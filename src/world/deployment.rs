@@ -10,6 +10,7 @@ use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::trouble::trouble;
 use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, NodeSpec, Via, address};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
@@ -36,6 +37,10 @@ pub struct World {
     pub logins: Logins,
     /// Connections to servers.
     pub connections: Connections,
+    /// What must not be repeated of what servers and hosts say.
+    pub(super) secrets: Secrets,
+    /// What was seen last.
+    pub(super) last_seen: Mutex<Option<Topology>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
     pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
     pub(super) ssh: Ssh,
@@ -71,6 +76,7 @@ impl World {
             ..Options::default()
         };
         let ssh = Ssh::new(options);
+        let secrets = Secrets::of(&inventory, logins.passwords());
         let inventory = Arc::new(inventory);
         let way = Arc::new(Way {
             inventory: inventory.clone(),
@@ -97,6 +103,8 @@ impl World {
             inventory,
             store,
             logins,
+            secrets,
+            last_seen: Mutex::default(),
             sentinel_conns: Mutex::default(),
             connections,
             ssh,
@@ -115,6 +123,12 @@ impl World {
         for node in &mut topology.nodes {
             node.persisted = files.get(&node.name).cloned();
         }
+        let mut last = self
+            .last_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(topology.clone());
+        drop(last);
         topology
     }
 

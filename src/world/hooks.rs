@@ -60,7 +60,10 @@ impl World {
             ran = child => ran,
             never = alive => match never {},
         };
-        let ran = ran.map_err(|e| Failure::none(format!("it cannot be started: {e}")))?;
+        let mut ran = ran.map_err(|e| Failure::none(format!("it cannot be started: {e}")))?;
+        for line in &mut ran.output {
+            *line = self.secrets.hide(line);
+        }
         self.note(hook, &running.id, &ran);
         match wrong(&ran, hook.within_ms) {
             None => Ok(Seen {

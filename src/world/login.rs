@@ -96,6 +96,18 @@ impl Logins {
     }
 }
 
+impl Logins {
+    /// All passwords.
+    pub fn passwords(&self) -> impl Iterator<Item = &SecretString> {
+        let replicas = match &self.replicas {
+            Replicas::With(login) => login.as_ref(),
+            Replicas::Unsaid => None,
+        };
+        let all = self.own.iter().chain(replicas).chain(&self.sentinels);
+        all.map(|login| &login.password)
+    }
+}
+
 impl Replicas {
     /// What a node that has `user` and `secret` would come to at its primary; `None` where that is not known.
     pub fn judge(&self, user: &str, secret: &[u8]) -> Option<ReplicaAuth> {

@@ -6,6 +6,7 @@ pub mod chase;
 pub mod connections;
 mod deployment;
 mod doubt;
+mod glance;
 pub mod hooks;
 pub mod host;
 pub mod info;

@@ -6,6 +6,7 @@ use super::info;
 use super::login::Replicas;
 use super::resp::{Conn, REPLY};
 use crate::execute::Failure;
+use crate::inventory::secrets::is_secret;
 use crate::journal::Seen;
 use crate::topology::{Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
@@ -305,7 +306,11 @@ pub async fn set_directive(conn: &Conn, name: &str, value: &str) -> Acted {
     let mut command = cmd("CONFIG");
     command.arg("SET").arg(name).arg(value);
     ask(conn, &command).await?;
-    Ok(seen(format!("{name} {value}")))
+    Ok(seen(if is_secret(name) {
+        format!("{name} is set")
+    } else {
+        format!("{name} {value}")
+    }))
 }
 
 /// `CONFIG SET masterauth`, with its user. The error repeats no word of the command.

@@ -9,6 +9,7 @@ use super::trouble::{
     from_connect, from_login, from_redis, from_reply, hung_up, no_answer, not_redis, silent,
     trouble,
 };
+use crate::inventory::secrets::Secrets;
 use crate::topology::{Address, Trouble, TroubleKind};
 use futures::stream::{FuturesUnordered, StreamExt};
 use redis::aio::MultiplexedConnection;
@@ -34,6 +35,7 @@ const MAX_LINE: usize = 4096;
 pub struct Conn {
     inner: MultiplexedConnection,
     driver: JoinHandle<()>,
+    secrets: Secrets,
     client_id: Option<u64>,
     has_password: bool,
 }
@@ -65,6 +67,7 @@ impl Conn {
         Ok(Self {
             inner,
             driver,
+            secrets: said(login),
             client_id: welcome.client_id,
             has_password: welcome.has_password,
         })
@@ -89,11 +92,12 @@ impl Conn {
         let reply = timeout(within, inner.send_packed_command(command))
             .await
             .map_err(|_| silent(within))?;
-        match reply {
-            Ok(Value::ServerError(error)) => Err(from_redis(&error.into())),
-            Ok(value) => Ok(value),
-            Err(error) => Err(from_redis(&error)),
-        }
+        let failed = match reply {
+            Ok(Value::ServerError(error)) => from_redis(&error.into()),
+            Ok(value) => return Ok(value),
+            Err(error) => from_redis(&error),
+        };
+        Err(hidden(failed, &self.secrets))
     }
 
     /// Several commands in one go. Error replies stand in the list as [`Value::ServerError`].
@@ -113,8 +117,19 @@ impl Conn {
         .await;
         replies
             .map_err(|_| silent(within))?
-            .map_err(|error| from_redis(&error))
+            .map_err(|error| hidden(from_redis(&error), &self.secrets))
     }
+}
+
+/// What is said to a server and must not be repeated.
+fn said(login: Option<&Login>) -> Secrets {
+    Secrets::new(login.map(|login| &login.password))
+}
+
+/// The trouble, without what we said ourselves and must not be repeated.
+fn hidden(mut trouble: Trouble, secrets: &Secrets) -> Trouble {
+    trouble.detail = secrets.hide(&trouble.detail);
+    trouble
 }
 
 /// What the first exchange told.
@@ -160,7 +175,8 @@ pub async fn lets_in(
             First::Error(_) | First::Fine(_) => Ok(false),
         }
     };
-    timeout(REPLY, asked).await.map_err(|_| silent(REPLY))?
+    let answered = timeout(REPLY, asked).await.map_err(|_| silent(REPLY))?;
+    answered.map_err(|trouble| hidden(trouble, &said(login)))
 }
 
 /// The answer to AUTH; false: the server asks nobody for a password.
@@ -181,6 +197,14 @@ async fn authenticated<S: Stream + ?Sized>(
 
 /// AUTH, PING, CLIENT SETNAME, CLIENT ID in one round trip.
 pub(super) async fn greet(
+    stream: &mut (impl Stream + ?Sized),
+    login: Option<&Login>,
+) -> Result<Welcome, Trouble> {
+    let greeted = first_words(stream, login).await;
+    greeted.map_err(|trouble| hidden(trouble, &said(login)))
+}
+
+async fn first_words(
     stream: &mut (impl Stream + ?Sized),
     login: Option<&Login>,
 ) -> Result<Welcome, Trouble> {

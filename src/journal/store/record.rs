@@ -77,6 +77,7 @@ pub(super) fn read(path: &Path) -> Option<Record> {
             Entry::Ended { outcome: o } => outcome = Some(o),
             Entry::Resumed { .. } => outcome = None,
             Entry::Connection { .. }
+            | Entry::Observed { .. }
             | Entry::Started { .. }
             | Entry::Done { .. }
             | Entry::Failed { .. }

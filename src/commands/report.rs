@@ -1,0 +1,97 @@
+//! `report`: what happened in one operation. It reads its journal and nothing else.
+
+use super::new_file;
+use crate::cli;
+use crate::error::{Exit, Problem, Result};
+use crate::journal::store::Store;
+use crate::output;
+use crate::output::report::{Report, render};
+use crate::world::inventory;
+use jiff::tz::TimeZone;
+
+/// What stands for the newest operation.
+pub const LAST: &str = "last";
+
+/// Runs the command.
+pub fn run(global: &cli::Global, args: &cli::Report) -> Result<()> {
+    let inventory = inventory::load(global)?;
+    let journals = Store::existing(&inventory.name);
+    let ids = journals.as_ref().map(Store::ids).unwrap_or_default();
+    let id = find(&ids, &args.id, &inventory.name)?;
+    let Some(journals) = journals else {
+        return Ok(());
+    };
+    let story = journals.story(id);
+    let holder = journals.holder();
+    let text = render(&Report {
+        deployment: &inventory.name,
+        story: &story,
+        holder: holder.as_deref(),
+        newest: ids.first().is_some_and(|newest| newest == id),
+        zone: TimeZone::system(),
+    });
+    let Some(file) = &args.output else {
+        output::result(text.trim_end());
+        return Ok(());
+    };
+    new_file::write(file, text.as_bytes())?;
+    output::note(&format!("wrote {} ({} bytes)", file.display(), text.len()));
+    Ok(())
+}
+
+/// The operation that is meant: `last`, its id, or as much of it as no other has. `ids`: newest first.
+pub fn find<'a>(ids: &'a [String], wanted: &str, deployment: &str) -> Result<&'a str> {
+    let usage = |what: String| Problem::new(what).hint("replctl history").exit(Exit::Usage);
+    if wanted == LAST {
+        let newest = ids.first().map(String::as_str);
+        return newest.ok_or_else(|| {
+            usage(format!(
+                "no operation on `{deployment}` is recorded on this machine"
+            ))
+        });
+    }
+    if let Some(whole) = ids.iter().find(|id| *id == wanted) {
+        return Ok(whole);
+    }
+    let wanted_shown = output::escape(wanted);
+    let begin: Vec<&String> = ids.iter().filter(|id| id.starts_with(wanted)).collect();
+    match begin[..] {
+        [one] => Ok(one),
+        [] => Err(usage(format!("there is no operation `{wanted_shown}`"))),
+        _ => Err(usage(format!(
+            "{} operations begin with `{wanted_shown}`",
+            begin.len()
+        ))),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn as_much_of_an_id_as_no_other_has_is_enough() {
+        let ids = [
+            "20251103T1-setup",
+            "20251102T1-promote-a",
+            "20251102T1-promote-ab",
+        ]
+        .map(str::to_owned);
+        let found = |wanted| find(&ids, wanted, "orders").map_err(|e| e.to_string());
+        assert_eq!(found("last").unwrap(), ids[0]);
+        assert_eq!(found("20251103").unwrap(), ids[0]);
+        assert_eq!(
+            found("20251102T1-promote-a").unwrap(),
+            ids[1],
+            "a whole one"
+        );
+        assert!(
+            found("20251102")
+                .unwrap_err()
+                .contains("2 operations begin")
+        );
+        assert!(found("x").unwrap_err().contains("hint: replctl history"));
+        assert!(find(&[], "last", "orders").is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! What an action sends, for the reader of a report. Pure. No secret is in it; `tests/report.rs` holds it against what servers hear.
+
+use super::sentinel::SentinelAction;
+use super::{Action, NodeName};
+use crate::inventory::secrets::is_secret;
+use crate::topology::Address;
+
+/// Where an action goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wire {
+    /// Commands to a server, in their order. A wait asks again and again.
+    Commands(Vec<String>),
+    /// A script to the node's host.
+    Ssh,
+    /// Nowhere: a note on the operator's machine.
+    Here,
+    /// Nowhere: a command of the operator's own, on the operator's machine.
+    Own,
+}
+
+impl Action {
+    /// What it sends, and where to.
+    pub fn wire(&self) -> Wire {
+        let commands = match self {
+            Self::PauseWrites { ms } => vec![format!("CLIENT PAUSE {ms} WRITE")],
+            Self::ResumeWrites => vec!["CLIENT UNPAUSE".to_owned()],
+            Self::RequireReplicas { to_write, max_lag } => vec![
+                format!("CONFIG SET min-replicas-max-lag {max_lag}"),
+                format!("CONFIG SET min-replicas-to-write {to_write}"),
+            ],
+            Self::AwaitNear { .. }
+            | Self::AwaitCaughtUp { .. }
+            | Self::DrainOthers { .. }
+            | Self::CheckMostAdvanced { .. }
+            | Self::AwaitInSync { .. }
+            | Self::AwaitQuiet { .. }
+            | Self::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
+            Self::Follow { address, .. } | Self::FollowAddress { address } => {
+                vec![replicaof(address)]
+            }
+            Self::Promote => vec!["REPLICAOF NO ONE".to_owned(), "ROLE".to_owned()],
+            Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
+            Self::SetDirective { name, .. } if is_secret(name) => {
+                vec![format!("CONFIG SET {name} (secret)")]
+            }
+            Self::SetDirective { name, value } => vec![format!("CONFIG SET {name} {value}")],
+            Self::SetReplicaAuth => vec![
+                "CONFIG SET masteruser (as the inventory says)".to_owned(),
+                "CONFIG SET masterauth (secret)".to_owned(),
+            ],
+            Self::ProveWrite { replicas } => prove(replicas),
+            Self::Sentinel(action) => sentinel(action),
+            Self::StopServer | Self::StartServer | Self::FenceFile { .. } | Self::Host(_) => {
+                return Wire::Ssh;
+            }
+            Self::Hook(_) => return Wire::Own,
+            Self::RememberDebt { .. } | Self::NoteAlone { .. } | Self::ForgetAlone => {
+                return Wire::Here;
+            }
+        };
+        Wire::Commands(commands)
+    }
+
+    /// Whether it stops the writes of clients.
+    pub fn fences(&self) -> bool {
+        matches!(
+            self,
+            Self::PauseWrites { .. } | Self::RequireReplicas { to_write: 1000, .. }
+        )
+    }
+
+    /// Whether it ends such a fence.
+    pub fn unfences(&self) -> bool {
+        matches!(self, Self::ResumeWrites | Self::RequireReplicas { .. }) && !self.fences()
+    }
+}
+
+fn replicaof(address: &Address) -> String {
+    format!("REPLICAOF {} {}", address.host, address.port)
+}
+
+fn prove(replicas: &[NodeName]) -> Vec<String> {
+    let on: Vec<&str> = replicas.iter().map(|n| n.0.as_str()).collect();
+    vec![
+        "SET".to_owned(),
+        format!("GET and SET on {}", on.join(", ")),
+        "DEL".to_owned(),
+    ]
+}
+
+fn sentinel(action: &SentinelAction) -> Vec<String> {
+    let command = match action {
+        SentinelAction::AwaitPriority { name, .. } => format!("SENTINEL REPLICAS {name}"),
+        SentinelAction::FailOver { name, at, .. } => {
+            format!("SENTINEL FAILOVER {name} (to {at})")
+        }
+        SentinelAction::AwaitAgreed { name, .. }
+        | SentinelAction::AwaitHears { name, .. }
+        | SentinelAction::AwaitTogether { name, .. } => format!("SENTINEL MASTER {name}"),
+        SentinelAction::Monitor {
+            name, at, primary, ..
+        } => format!("SENTINEL MONITOR {name} {primary}, and SENTINEL SET (to {at})"),
+        SentinelAction::Unmonitor { name, at } => format!("SENTINEL REMOVE {name} (to {at})"),
+        SentinelAction::Set {
+            name,
+            at,
+            option,
+            value,
+        } => {
+            let value = if is_secret(option) { "(secret)" } else { value };
+            format!("SENTINEL SET {name} {option} {value} (to {at})")
+        }
+        SentinelAction::SetAuth { name, at } => {
+            format!("SENTINEL SET {name} auth-pass (secret) (to {at})")
+        }
+    };
+    vec![command]
+}
