@@ -5,9 +5,11 @@ mod endpoint;
 mod history;
 mod lost;
 mod moves;
+mod rejoin;
 mod sentinel;
 
 pub use moves::{Detach, Move};
+pub use rejoin::Rejoin;
 
 use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
@@ -127,6 +129,14 @@ pub enum Command {
     /// older replctl do not tell is said to be not recorded.
     #[command(after_help = example_help("report"))]
     Report(Report),
+    /// Bring NODE, an old primary, back under the present one
+    ///
+    /// What was the primary and came back has writes of its own, and goes on taking them. It takes no more from now on; what only it has is counted; all it
+    /// has is backed up into a dated folder on this machine, with a manifest: a dump that is checked, and the commands that can be replayed. Then it
+    /// becomes a replica, in one step that is put back if anything was written that is not in the backup, and is seen in sync. Where it has nothing
+    /// of its own no backup is made. One that is stopped gets its new role into its file before it is started. Nothing is discarded without a backup, unless --discard-data names NODE.
+    #[command(after_help = example_help("rejoin"))]
+    Rejoin(Rejoin),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -354,6 +354,10 @@ fn past_return(stage: &Stage, index: usize, progress: &Progress, now: &Topology)
 
 /// Whether the effect of an irreversible step can be seen now.
 fn holds(step: &Step, now: &Topology) -> bool {
-    // No other action is irreversible in any plan; if one were, being careful means believing it has happened.
-    !step.action.promotes() || now.get(&step.node).is_some_and(Node::is_primary)
+    let node = now.get(&step.node);
+    if step.action.promotes() {
+        return node.is_some_and(Node::is_primary);
+    }
+    // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
+    !node.is_some_and(Node::is_primary)
 }

@@ -164,13 +164,13 @@ fn comes_back_as_a_second_primary(deployed: &Deployed<'_>) {
         .status("two primaries", 4)
         .says("2 PRIMARIES")
         .says("; `master` was replaced by `slave1` on")
-        .says("hint: replctl setup --discard-data master");
+        .says("hint: replctl rejoin master");
     assert_eq!(two.stdout.matches("problem: ").count(), 1, "{two}");
     deployed
         .operator
         .run(&["promote", "slave1", "--yes"])
         .code(3)
-        .says("replctl setup --discard-data master");
+        .says("replctl rejoin master --under slave1");
     deployed.paste("several-primaries").ok();
     deployed.await_primary("slave1", &["master", "slave2"]);
     deployed.await_healthy();
@@ -209,7 +209,7 @@ fn a_frozen_process_is_killed_before_another_is_promoted_and_a_frozen_host_needs
         .status("fenced old primary", 4)
         .says("warning: `master` was replaced by `slave1` on")
         .says("its file says that it returns as a replica")
-        .says("hint: replctl setup master");
+        .says("hint: replctl rejoin master");
     assert!(!fenced.stdout.contains("problem: "), "{fenced}");
     deployed.paste("unreachable").ok();
     deployed.await_primary("slave1", &["master", "slave2"]);

@@ -121,6 +121,10 @@ pub const FILES: Section = Section {
             "nodes that were detached on purpose and stand alone",
         ),
         (
+            "~/.local/state/replctl/NAME/backup/*-NODE/",
+            "what NODE had before `rejoin` made it a replica: dump.rdb, lost.resp, manifest.json",
+        ),
+        (
             "~/.local/state/replctl/NAME/lock",
             "held while an operation changes something",
         ),
@@ -287,6 +291,20 @@ fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
             (
                 "replctl move slave2 --under master",
                 "back under the primary",
+            ),
+        ],
+        "rejoin" => &[
+            (
+                "replctl rejoin master --dry-run",
+                "show the plan, and how much only master has",
+            ),
+            (
+                "replctl rejoin master",
+                "back it up, and make it a replica of the present primary",
+            ),
+            (
+                "redis-cli -h 192.168.0.130 --askpass --pipe < BACKUP/lost.resp",
+                "replay on the present primary what can be replayed",
             ),
         ],
         "lost" => &[

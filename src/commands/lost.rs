@@ -4,6 +4,7 @@ use super::new_file;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::output::{self, lost};
+use crate::rescue::replay::replayable;
 use crate::rescue::split::{Conflict, Since, split};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
@@ -99,8 +100,8 @@ fn write(file: &Path, found: &Found, verdicts: &[Option<Conflict>]) -> Result<()
     let conflicts = PathBuf::from(name);
     let safe = |n: usize| verdicts.get(n).is_some_and(Option::is_none);
     for (path, bytes) in [
-        (file, lost::replayable(&found.lost, safe)),
-        (&conflicts, lost::replayable(&found.lost, |n| !safe(n))),
+        (file, replayable(&found.lost, safe)),
+        (&conflicts, replayable(&found.lost, |n| !safe(n))),
     ] {
         new_file::write(path, &bytes)?;
         output::note(&format!("wrote {} ({} bytes)", path.display(), bytes.len()));

@@ -1,6 +1,7 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
 pub mod completions;
+mod confirm;
 mod detach;
 mod endpoint;
 mod history;
@@ -14,6 +15,7 @@ mod new_file;
 mod operate;
 mod permitted;
 mod promote;
+mod rejoin;
 mod report;
 mod resume;
 mod sentinel;
@@ -44,6 +46,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Move(_)
         | Command::Detach(_)
         | Command::Lost(_)
+        | Command::Rejoin(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,6 +85,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
         Command::Lost(args) => lost::run(&world, args).await,
+        Command::Rejoin(args) => rejoin::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_)

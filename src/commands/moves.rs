@@ -86,5 +86,5 @@ pub fn report(world: &World, operation: &Move, finished: &Finished) {
             passed.step.node
         );
     }
-    output::result(&output::escape(&text));
+    output::result(&output::lines(&text));
 }

@@ -105,7 +105,7 @@ pub async fn carry_out(
         if asked.yes {
             break;
         }
-        confirm(&plan).await?;
+        super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
         let again = planner().await?;
         if again.stages == plan.stages {
@@ -281,6 +281,7 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
                 | Action::NoteAlone { .. }
         );
         let changes = step.action == Action::Promote
+            || matches!(step.action, Action::GiveUp { .. })
             || step.undo == Undo::By(Action::Promote)
             || plan.changes_roles();
         if server && changes && !nodes.contains(&step.node) {
@@ -288,34 +289,4 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
         }
     }
     nodes
-}
-
-async fn confirm(plan: &Plan) -> Result<()> {
-    if !output::can_ask() {
-        return Err(Problem::new(
-            "there is no terminal to confirm the plan on; nothing was touched",
-        )
-        .hint("look at it with --dry-run, and give --yes")
-        .exit(Exit::Refused));
-    }
-    let question = match &plan.may_lose {
-        Some(loss) => format!("Do this, although it may lose {}?", output::escape(loss)),
-        None => "Do this?".to_owned(),
-    };
-    let answer = tokio::task::spawn_blocking(move || {
-        dialoguer::Confirm::new()
-            .with_prompt(question)
-            .default(false)
-            .interact()
-    })
-    .await;
-    match answer {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => {
-            Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused))
-        }
-        Ok(Err(_)) | Err(_) => {
-            Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted))
-        }
-    }
 }

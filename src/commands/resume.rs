@@ -54,6 +54,8 @@ pub async fn run(
     }
     if let Operation::Promote(promote) = &operation {
         super::promote::report(world, promote, &finished, false);
+    } else if let Operation::Rejoin(rejoin) = &operation {
+        super::rejoin::report(rejoin, &finished);
     } else if let Operation::Move(moved) = &operation {
         super::moves::report(world, moved, &finished);
     } else if finished.outcome == Outcome::Completed {
@@ -62,7 +64,10 @@ pub async fn run(
     let again = match &operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
-        Operation::Detach(_) | Operation::Move(_) | Operation::Sentinels(_) => {
+        Operation::Detach(_)
+        | Operation::Move(_)
+        | Operation::Sentinels(_)
+        | Operation::Rejoin(_) => {
             format!("replctl {}", operation.line())
         }
     };

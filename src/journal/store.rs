@@ -1,6 +1,7 @@
 //! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder nobody else can read.
 
 mod alone;
+mod backups;
 mod file;
 mod lock;
 mod notes;

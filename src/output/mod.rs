@@ -70,7 +70,7 @@ fn told(problem: &crate::error::Problem, word: &str) {
     }
 }
 
-/// Escapes each line, and keeps the line ends: sources are quoted over several lines.
-fn lines(text: &str) -> String {
+/// Escapes each line, and keeps the line ends.
+pub fn lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
 }

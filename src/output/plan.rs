@@ -1,7 +1,7 @@
 //! A plan as people read it, and as `--json` prints it.
 
 use super::escape;
-use crate::plan::{Plan, Refusal};
+use crate::plan::{Operation, Plan, Refusal};
 use std::fmt::Write as _;
 
 /// The plan: stages, and under each its steps.
@@ -27,7 +27,12 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "warning: {}", escape(&warning));
     }
     if let Some(loss) = &plan.may_lose {
-        let _ = writeln!(out, "may be lost: {}", escape(loss));
+        let verb = if matches!(plan.operation, Operation::Rejoin(_)) {
+            "discarded"
+        } else {
+            "may be lost"
+        };
+        let _ = writeln!(out, "{verb}: {}", escape(loss));
     }
     out.truncate(out.trim_end().len());
     out

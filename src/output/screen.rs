@@ -6,7 +6,7 @@ use super::paint::{self, Tone};
 use super::{escape, note};
 use crate::execute::Watch;
 use crate::journal::Seen;
-use crate::plan::{Mode, Stage, Step};
+use crate::plan::{Action, Mode, Stage, Step};
 use crate::topology::NodeName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
@@ -130,7 +130,11 @@ impl Watch for Screen {
     fn begun(&self, step: &Step) {
         let mut inner = self.inner();
         inner.begun.insert(step.node.clone(), Instant::now());
-        if inner.held_back.is_none() {
+        let long = matches!(
+            step.action,
+            Action::BackUp { .. } | Action::BackUpFiles { .. }
+        );
+        if inner.held_back.is_none() || long {
             let bar = self.bar(step);
             inner.bars.insert(step.node.clone(), bar);
         }

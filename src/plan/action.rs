@@ -2,6 +2,7 @@
 
 use super::hooks::Hook;
 use super::host::HostAction;
+use super::rejoin::Covered;
 use super::sentinel::SentinelAction;
 use crate::inventory::secrets::is_secret;
 use crate::topology::words::bytes as size;
@@ -69,6 +70,31 @@ pub enum Action {
     FollowAddress {
         /// As the node was told before.
         address: Address,
+    },
+    /// Write all that this node has, and what only it has, into a folder on the operator's machine.
+    BackUp {
+        /// The primary that it is compared with.
+        primary: NodeName,
+        /// The folder.
+        folder: String,
+        /// The pause of writes that is renewed meanwhile, milliseconds; `None`: the fence lasts by itself.
+        fence_ms: Option<u64>,
+    },
+    /// Copy the data files of this node, whose server is stopped, into a folder on the operator's machine.
+    BackUpFiles {
+        /// The primary that it is to follow.
+        primary: NodeName,
+        /// The folder.
+        folder: String,
+    },
+    /// `REPLICAOF host port`, put back at once if this node turns out to have more than is covered.
+    GiveUp {
+        /// The node to follow.
+        upstream: NodeName,
+        /// The address this node uses for it.
+        address: Address,
+        /// What it may have.
+        covered: Covered,
     },
     /// `REPLICAOF NO ONE`, in the form whose doubt can be resolved.
     Promote,
@@ -155,12 +181,15 @@ impl Action {
             | Self::AwaitQuiet { .. }
             | Self::AwaitAnswer { .. }
             | Self::Hook(_)
+            | Self::BackUp { .. }
+            | Self::BackUpFiles { .. }
             | Self::ProveWrite { .. } => false,
             Self::PauseWrites { .. }
             | Self::ResumeWrites
             | Self::RequireReplicas { .. }
             | Self::Follow { .. }
             | Self::FollowAddress { .. }
+            | Self::GiveUp { .. }
             | Self::Promote
             | Self::PersistRole
             | Self::StopServer
@@ -199,6 +228,13 @@ impl fmt::Display for Action {
                 write!(f, "replicate from {upstream} ({address})")
             }
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
+            Self::BackUp { folder, .. } => write!(f, "back up all it has into {folder}"),
+            Self::BackUpFiles { folder, .. } => write!(f, "copy its data files into {folder}"),
+            Self::GiveUp {
+                upstream,
+                address,
+                covered,
+            } => write!(f, "replicate from {upstream} ({address}), {covered}"),
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
             Self::PersistRole => {

@@ -1,6 +1,6 @@
 //! Operations as the command lines that ask for them. Pure.
 
-use super::{Accept, Move, Operation, Sentinels};
+use super::{Accept, Move, Operation, Rejoin, Sentinels};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -13,6 +13,7 @@ impl Operation {
             Self::Move(_) => "move",
             Self::Detach(_) => "detach",
             Self::Sentinels(of) => of.verb(),
+            Self::Rejoin(_) => "rejoin",
         }
     }
 
@@ -23,6 +24,7 @@ impl Operation {
             Self::Promote(p) => Some(&p.node),
             Self::Move(m) => Some(&m.node),
             Self::Detach(d) => Some(&d.node),
+            Self::Rejoin(r) => Some(&r.node),
         }
     }
 
@@ -49,6 +51,7 @@ impl Operation {
             Self::Move(moved) => moved.line(),
             Self::Detach(detach) => format!("detach {}", detach.node),
             Self::Sentinels(of) => of.line().to_owned(),
+            Self::Rejoin(rejoin) => rejoin.line(),
         }
     }
 }
@@ -83,6 +86,20 @@ impl Sentinels {
         match self {
             Self::Setup => "sentinel setup",
         }
+    }
+}
+
+impl Rejoin {
+    /// What was typed behind `replctl`, without the folder.
+    pub fn line(&self) -> String {
+        let mut line = format!("rejoin {}", self.node);
+        if let Some(under) = &self.under {
+            let _ = write!(line, " --under {under}");
+        }
+        if self.backup.is_none() {
+            let _ = write!(line, " --discard-data {}", self.node);
+        }
+        line
     }
 }
 

@@ -66,6 +66,8 @@ pub struct HostFacts {
     pub directories: BTreeMap<String, Ownership>,
     /// What lies in the data directory.
     pub data: StoredData,
+    /// The history that the snapshot there says it is of, and its offset, where there is nothing else.
+    pub dumped: Option<(String, u64)>,
     /// The node's systemd unit: its text.
     pub unit: Option<String>,
     /// The unit is started at boot.

@@ -105,8 +105,13 @@ pub(super) fn near_bytes(old: &Node) -> u64 {
 
 /// What stops writes on this server, and what lets them go on.
 pub(super) fn fence(old: &Node) -> (Action, Action) {
+    fence_for(old, FENCE_MS)
+}
+
+/// The same for another time; before 6.2 it has no end of its own.
+pub(super) fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
-        return (Action::PauseWrites { ms: FENCE_MS }, Action::ResumeWrites);
+        return (Action::PauseWrites { ms }, Action::ResumeWrites);
     };
     let value = |name: &str, default: u64| {
         server

@@ -18,6 +18,7 @@ pub mod promote;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
+pub mod rejoin;
 pub mod sentinel;
 pub mod setup;
 pub mod wire;
@@ -41,6 +42,8 @@ pub enum Operation {
     Detach(Detach),
     /// The Sentinels themselves.
     Sentinels(Sentinels),
+    /// An old primary that returns under the present one.
+    Rejoin(Rejoin),
 }
 
 /// `replctl sentinel`, where it changes something.
@@ -85,6 +88,17 @@ pub struct Move {
 pub struct Detach {
     /// The node.
     pub node: NodeName,
+}
+
+/// `replctl rejoin`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejoin {
+    /// The old primary.
+    pub node: NodeName,
+    /// The primary it returns under; `None`: the present one.
+    pub under: Option<NodeName>,
+    /// The folder on the operator's machine that its data are backed up into; `None`: they are discarded.
+    pub backup: Option<String>,
 }
 
 /// The narrow overrides of refusals.

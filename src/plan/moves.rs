@@ -1,7 +1,7 @@
 //! Plans another upstream for one replica. The nodes under it move with it. Pure.
 
 mod checks;
-mod forecast;
+pub(super) mod forecast;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -125,7 +125,7 @@ fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
 }
 
 /// A node that gets another upstream cuts the links of those under it; they come back by themselves, and that is seen.
-fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
+pub(super) fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
     let wait = |node: &Node| {
         let action = Action::AwaitInSync {
             with: topology.upstream_of(node)?.name.clone(),
@@ -141,7 +141,7 @@ fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
 }
 
 /// The nodes that answer and whose way up leads through `node` and only over nodes that answer.
-fn below<'a>(node: &Node, topology: &'a Topology) -> Vec<&'a Node> {
+pub(super) fn below<'a>(node: &Node, topology: &'a Topology) -> Vec<&'a Node> {
     let is_below = |other: &&Node| {
         other.name != node.name
             && other.server().is_some()

@@ -1,6 +1,6 @@
 //! What the steps of a plan need to be allowed on each node, and what stands against the plan where it is not. Pure.
 
-use super::{Accept, Action, Mode, Operation, Plan, Refusal, Undo};
+use super::{Accept, Action, Mode, Operation, Plan, Refusal, Step, Undo};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,9 +75,11 @@ fn of_action(action: &Action) -> &'static [Need] {
         Action::RequireReplicas { .. } | Action::SetDirective { .. } | Action::SetReplicaAuth => {
             &[CONFIG_SET]
         }
-        Action::Follow { .. } | Action::FollowAddress { .. } | Action::Promote => {
-            &[INFO, REPLICAOF, ROLE, KILL, ID]
-        }
+        Action::Follow { .. }
+        | Action::FollowAddress { .. }
+        | Action::GiveUp { .. }
+        | Action::Promote => &[INFO, REPLICAOF, ROLE, KILL, ID],
+        Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
         Action::PersistRole => &[INFO, REWRITE],
         Action::Sentinel(_) => &[INFO, ROLE],
         Action::AwaitNear { .. }
@@ -95,6 +97,7 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::RememberDebt { .. }
         | Action::NoteAlone { .. }
         | Action::ForgetAlone
+        | Action::BackUpFiles { .. }
         | Action::Hook(_)
         | Action::Host(_) => &[],
     }
@@ -138,9 +141,14 @@ pub fn logins(plan: &Plan) -> Vec<Login> {
     let mut all: Vec<Login> = Vec::new();
     for stage in &plan.stages {
         for step in &stage.steps {
-            let Action::Follow { upstream, .. } = &step.action else {
+            let (Action::Follow { upstream, .. } | Action::GiveUp { upstream, .. }) = &step.action
+            else {
                 continue;
             };
+            let mended = |s: &Step| s.node == step.node && s.action == Action::SetReplicaAuth;
+            if stage.steps.iter().any(mended) {
+                continue;
+            }
             if !all.iter().any(|l| l.node == step.node && l.at == *upstream) {
                 all.push(Login {
                     node: step.node.clone(),
@@ -187,7 +195,8 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         Operation::Setup(_)
         | Operation::Move(_)
         | Operation::Detach(_)
-        | Operation::Sentinels(_) => None,
+        | Operation::Sentinels(_)
+        | Operation::Rejoin(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();
@@ -203,6 +212,7 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
                     p.node
                 )
             });
+        let otherwise = without_backup(plan, lacks).unwrap_or(otherwise);
         if accepted && all().all(|need| spares(&need)) {
             warnings.extend(all().map(|need| {
                 let without = need.without.unwrap_or_default();
@@ -228,6 +238,21 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     } else {
         Err(refusals)
     }
+}
+
+/// The way on where nothing but the backup of an old primary is in want of it.
+fn without_backup(plan: &Plan, lacks: &Lacks) -> Option<String> {
+    let Operation::Rejoin(rejoin) = &plan.operation else {
+        return None;
+    };
+    let mut all = lacks.forbidden.iter().chain(&lacks.gone);
+    let only = all.all(|need| OF_REPLICAS.contains(need)) && rejoin.backup.is_some();
+    only.then(|| {
+        format!(
+            "; or discard what only it has without a backup: replctl rejoin {0} --discard-data {0}",
+            rejoin.node
+        )
+    })
 }
 
 /// The refusal for what a user may not do.

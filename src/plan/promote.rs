@@ -85,7 +85,7 @@ pub(super) fn find_case<'a>(
                 other.name
             ),
             format!(
-                "to keep those of `{name}` and DISCARD those only `{0}` has: replctl setup --discard-data {0}",
+                "to keep those of `{name}` and back up those only `{0}` has: replctl rejoin {0} --under {name}",
                 other.name
             ),
         )]);

@@ -38,6 +38,23 @@ impl Action {
             Self::Follow { address, .. } | Self::FollowAddress { address } => {
                 vec![replicaof(address)]
             }
+            Self::BackUp { .. } => [
+                "INFO replication",
+                "REPLCONF capa psync2",
+                "PSYNC REPLID OFFSET (what only it has)",
+                "REPLCONF capa eof capa psync2",
+                "REPLCONF rdb-only 1",
+                "PSYNC ? -1",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            Self::GiveUp { address, .. } => vec![
+                "INFO".to_owned(),
+                "MULTI".to_owned(),
+                "ROLE".to_owned(),
+                replicaof(address),
+                "EXEC".to_owned(),
+            ],
             Self::Promote => vec!["REPLICAOF NO ONE".to_owned(), "ROLE".to_owned()],
             Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
             Self::SetDirective { name, .. } if is_secret(name) => {
@@ -50,7 +67,11 @@ impl Action {
             ],
             Self::ProveWrite { replicas } => prove(replicas),
             Self::Sentinel(action) => sentinel(action),
-            Self::StopServer | Self::StartServer | Self::FenceFile { .. } | Self::Host(_) => {
+            Self::StopServer
+            | Self::StartServer
+            | Self::FenceFile { .. }
+            | Self::BackUpFiles { .. }
+            | Self::Host(_) => {
                 return Wire::Ssh;
             }
             Self::Hook(_) => return Wire::Own,

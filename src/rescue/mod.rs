@@ -1,6 +1,10 @@
-//! What an old primary has and the new one has not: its replication stream decoded, and which of it can be replayed. Pure.
+//! What an old primary has and the new one has not: its replication stream decoded, which of it can be replayed, and the dump of all it has. Pure.
 
+pub mod crc64;
+pub mod dump;
 pub mod keys;
+pub mod manifest;
+pub mod replay;
 pub mod split;
 pub mod stream;
 #[cfg(test)]

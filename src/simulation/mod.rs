@@ -3,6 +3,7 @@
 mod detach;
 mod hooks;
 mod moves;
+mod rejoin;
 mod sentinel;
 mod sentinel_setup;
 mod world;

@@ -63,6 +63,10 @@ pub struct Inner {
     pub priorities: BTreeMap<NodeName, String>,
     /// The hooks that were run.
     pub hooks: Vec<Called>,
+    /// There are two primaries from the beginning.
+    pub parted: bool,
+    /// The writes that are in a backup.
+    pub backed_up: BTreeSet<u32>,
     /// The primary at the beginning, whose replicas Sentinel knows.
     pub first: Option<Address>,
 }
@@ -92,6 +96,8 @@ impl World {
             stopped: BTreeSet::new(),
             alone: BTreeSet::new(),
             priorities: BTreeMap::new(),
+            parted: false,
+            backed_up: BTreeSet::new(),
             first: None,
             hooks: Vec::new(),
         };
@@ -273,6 +279,9 @@ impl Inner {
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
                 self.sims[i].of = Some(address.clone());
             }
+            Action::BackUp { .. } | Action::GiveUp { .. } => {
+                super::rejoin::apply(self, i, action)?;
+            }
             Action::Promote => self.sims[i].of = None,
             Action::Sentinel(SentinelAction::FailOver { .. }) => {
                 if self.priorities.get(node).is_none_or(|p| p != "1") {
@@ -348,7 +357,7 @@ impl Act for World {
             .iter()
             .filter(|s| s.up && s.of.is_none() && !s.fenced && !inner.alone.contains(&s.name))
             .count();
-        if writable > 1 {
+        if writable > 1 && !inner.parted {
             let text = format!("{writable} writable primaries after `{node}`: {action}");
             inner.violations.push(text);
         }

@@ -72,6 +72,17 @@ impl World {
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
                 doubt::follow(&self.connections, node, address).await
             }
+            Action::BackUp {
+                primary,
+                folder,
+                fence_ms,
+            } => self.back_up(node, primary, folder, *fence_ms).await,
+            Action::BackUpFiles { primary, folder } => {
+                self.back_up_files(node, primary, folder).await
+            }
+            Action::GiveUp {
+                address, covered, ..
+            } => self.give_up(node, address, covered).await,
             Action::Promote => doubt::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await

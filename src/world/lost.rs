@@ -89,7 +89,7 @@ impl World {
     }
 
     /// A server's replication as it is now, and how many bytes came between two looks.
-    async fn look_twice(&self, node: &NodeName) -> Result<(Replication, u64)> {
+    pub(super) async fn look_twice(&self, node: &NodeName) -> Result<(Replication, u64)> {
         let conn = self.connections.get(node).await;
         let conn = conn.map_err(|f| silent(node, &f.why))?;
         let first = look(&conn, REPLY)
@@ -102,7 +102,13 @@ impl World {
         Ok((second.replication, grown))
     }
 
-    async fn tap(&self, node: &NodeName, replid: &str, from: u64, to: u64) -> Result<Vec<u8>> {
+    pub(super) async fn tap(
+        &self,
+        node: &NodeName,
+        replid: &str,
+        from: u64,
+        to: u64,
+    ) -> Result<Vec<u8>> {
         let Some(spec) = self.inventory.get(node) else {
             return Err(silent(node, "the inventory does not have it"));
         };

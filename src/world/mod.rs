@@ -1,6 +1,7 @@
 //! Everything outside this process: servers over RESP, hosts over SSH.
 
 mod act;
+mod backup;
 pub mod bounded;
 pub mod chase;
 pub mod connections;
@@ -19,6 +20,7 @@ pub mod payload;
 mod permissions;
 pub mod persisted;
 mod prove;
+mod rejoin;
 pub mod replication;
 pub mod resp;
 pub mod role;

@@ -200,6 +200,7 @@ pub async fn topology(
     concurrency: usize,
 ) -> Topology {
     let looks = inventory.nodes.iter().map(|spec| node(spec, logins, reach));
+    let looks: Vec<_> = looks.collect();
     let nodes: Vec<Node> = futures::stream::iter(looks)
         .buffered(concurrency.max(1))
         .collect()
@@ -298,6 +299,8 @@ async fn look_again(
         let conn = connect(reach, spec, login).await.ok()?;
         Some((spec.name.clone(), replication(&conn, REPLY).await.ok()?))
     });
+    // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to another thread.
+    let looks: Vec<_> = looks.collect();
     let again: BTreeMap<NodeName, _> = futures::stream::iter(looks)
         .buffer_unordered(concurrency.max(1))
         .filter_map(std::future::ready)

@@ -169,6 +169,14 @@ impl World {
         done.map(seen).map_err(Failure::unknown)
     }
 
+    /// Shows the progress of a transfer to or from a node.
+    pub(super) fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(screen) = screen.as_ref() {
+            screen.transferred(node, bytes, total);
+        }
+    }
+
     async fn setup_step(
         &self,
         shell: &Host,

@@ -78,7 +78,10 @@ pub async fn read(
 }
 
 /// One line, without the newlines a server sends to keep a waiting replica's connection open.
-async fn line(stream: &mut Box<dyn Stream>, pending: &mut Vec<u8>) -> Result<String, Trouble> {
+pub(super) async fn line(
+    stream: &mut Box<dyn Stream>,
+    pending: &mut Vec<u8>,
+) -> Result<String, Trouble> {
     loop {
         while pending.first().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
             pending.remove(0);

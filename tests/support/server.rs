@@ -93,7 +93,13 @@ impl Family {
     /// # Panics
     /// When it does not answer within 10 seconds.
     pub fn start(&self, directives: &[&str]) -> LocalServer {
-        LocalServer::start(self.server.clone(), directives)
+        LocalServer::start(self.server.clone(), directives, None)
+    }
+
+    /// [`Family::start`] with the data of a dump.
+    pub fn start_with(&self, dump: &Path) -> LocalServer {
+        let directives = ["dbfilename dump.rdb"];
+        LocalServer::start(self.server.clone(), &directives, Some(dump))
     }
 }
 
@@ -107,7 +113,7 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    fn start(program: PathBuf, directives: &[&str]) -> Self {
+    fn start(program: PathBuf, directives: &[&str], dump: Option<&Path>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("replctl-server-")
             .tempdir()
@@ -122,6 +128,9 @@ impl LocalServer {
             text + &directives.join("\n") + "\n",
         )
         .unwrap();
+        if let Some(dump) = dump {
+            std::fs::copy(dump, folder.path().join("dump.rdb")).unwrap();
+        }
         let process = launch(&program, folder.path());
         let this = Self {
             port,

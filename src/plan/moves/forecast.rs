@@ -14,7 +14,7 @@ pub(super) fn loss(node: &Node, under: &Node) -> String {
 }
 
 /// What the operator should know before.
-pub(super) fn warnings(node: &Node, under: &Node, topology: &Topology) -> Vec<String> {
+pub(in crate::plan) fn warnings(node: &Node, under: &Node, topology: &Topology) -> Vec<String> {
     let (Some(mine), Some(theirs)) = (node.server(), under.server()) else {
         return Vec::new();
     };

@@ -104,7 +104,7 @@ impl<'a> Look<'a> {
             trouble.detail
         );
         Finding::about(node, Code::Unreachable, Severity::Warning, message)
-            .hint(format!("replctl setup {}", node.name))
+            .hint(format!("replctl rejoin {}", node.name))
             .with("follow", debt.address.to_string())
             .with("since", debt.since.to_string())
             .with("kind", serde_json::json!(trouble.kind))
@@ -118,11 +118,11 @@ impl<'a> Look<'a> {
             self.replaced(debt),
             trouble.detail
         );
-        let setup = format!("replctl setup {}", node.name);
+        let rejoin = format!("replctl rejoin {}", node.name);
         let hint = if trouble.kind == TroubleKind::Refused {
-            setup
+            rejoin
         } else {
-            format!("when its host answers again: {setup}")
+            format!("when its host answers again: {rejoin}")
         };
         self.unpaid(node, debt, message)
             .hint(hint)

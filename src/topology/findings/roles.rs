@@ -78,7 +78,7 @@ impl<'a> Look<'a> {
             list(primaries.iter().copied())
         );
         let mut relations = Vec::new();
-        let mut hint = "replctl setup".to_owned();
+        let mut hints = Vec::new();
         for other in others {
             let (Some(old), Some(new)) = (other.server(), keep.server()) else {
                 continue;
@@ -106,10 +106,15 @@ impl<'a> Look<'a> {
             if let Some(debt) = self.debt_of(other) {
                 let _ = write!(message, "; {}", self.replaced(debt));
             }
-            let _ = write!(hint, " --discard-data {}", other.name);
+            let under = if primaries.len() == 2 {
+                String::new()
+            } else {
+                format!(" --under {}", keep.name)
+            };
+            hints.push(format!("replctl rejoin {}{under}", other.name));
         }
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
-            .hint(hint)
+            .hint(hints.join("; "))
             .with(
                 "nodes",
                 primaries

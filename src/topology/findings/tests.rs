@@ -125,7 +125,7 @@ fn two_primaries_are_told_with_what_each_has() {
     assert_eq!(
         split(9331)[0],
         "several-primaries: `master` and `slave1` are both primaries and both take writes; `master` has 4.2 KiB of its stream that `slave1` has not \
-         (replctl lost master lists them) | replctl setup --discard-data master"
+         (replctl lost master lists them) | replctl rejoin master"
     );
     assert!(
         split(5000)[0].contains("; `slave1` has all that `master` has"),
@@ -146,7 +146,7 @@ fn two_primaries_are_told_with_what_each_has() {
     );
     assert!(
         strangers[0].ends_with(
-            "cannot be known, because of `slave2`: its history is unrelated to the other's, begun when it was started 60 min ago at the earliest | replctl setup --discard-data slave1 --discard-data slave2"
+            "cannot be known, because of `slave2`: its history is unrelated to the other's, begun when it was started 60 min ago at the earliest | replctl rejoin slave1 --under master; replctl rejoin slave2 --under master"
         ),
         "{strangers:?}"
     );
@@ -222,7 +222,7 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     assert_eq!(
         found[1],
         "unfenced-old-primary: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and has not been told: no answer to the connection \
-         attempt within 2 s; if it comes back it takes writes that are lost later | when its host answers again: replctl setup master"
+         attempt within 2 s; if it comes back it takes writes that are lost later | when its host answers again: replctl rejoin master"
     );
     assert!(
         !found.iter().any(|f| f.starts_with("unreachable")),
@@ -237,17 +237,16 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     assert!(
         found.contains(
             &"unreachable: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and is not back: no answer to the connection attempt \
-              within 2 s; its file says that it returns as a replica | replctl setup master"
+              within 2 s; its file says that it returns as a replica | replctl rejoin master"
                 .to_owned()
         ),
         "{found:?}"
     );
     let mut back = typo();
     back.nodes[0] = primary("master", "192.168.0.120", 1270);
-    assert!(
-        told(&back, &context)[1]
-            .contains("; `master` was replaced by `slave1` on 2026-11-23 06:34 UTC | replctl setup --discard-data master")
-    );
+    assert!(told(&back, &context)[1].contains(
+        "; `master` was replaced by `slave1` on 2026-11-23 06:34 UTC | replctl rejoin master"
+    ));
     let mut settled = typo();
     settled.nodes[0] = replica("master", "192.168.0.120", "192.168.0.130", 1270);
     assert!(

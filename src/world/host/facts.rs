@@ -158,6 +158,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .filter_map(|s| directory(s))
             .collect(),
         data: stored(output, &said),
+        dumped: dumped(output, &said),
         unit: said.text("unit"),
         unit_enabled: said.one("enabled") == Some("enabled"),
         hosts: said.text("hosts").unwrap_or_default(),
@@ -221,14 +222,25 @@ fn directory(text: &str) -> Option<(String, Ownership)> {
     Some((parts.next()?.to_owned(), ownership))
 }
 
+/// The beginning of the snapshot.
+fn snapshot(output: &str) -> Option<Vec<u8>> {
+    output
+        .lines()
+        .find_map(|l| unhex_bytes(l.strip_prefix("dump=")?))
+}
+
+fn dumped(output: &str, said: &Said) -> Option<(String, u64)> {
+    if said.one("log_of_writes").is_some() {
+        return None;
+    }
+    crate::rescue::dump::history(&snapshot(output)?)
+}
+
 fn stored(output: &str, said: &Said) -> StoredData {
     if said.one("log_of_writes").is_some() {
         return StoredData::Keys;
     }
-    let dump = output
-        .lines()
-        .find_map(|l| unhex_bytes(l.strip_prefix("dump=")?));
-    match dump {
+    match snapshot(output) {
         None => StoredData::Nothing,
         Some(bytes) if snapshot_is_empty(&bytes) => StoredData::Empty,
         Some(_) => StoredData::Keys,

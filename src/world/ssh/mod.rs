@@ -26,6 +26,7 @@ mod worker;
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
 pub use host::{Host, Run};
+pub use output::KEPT;
 
 use crate::inventory::SshSettings;
 use connect::Context;

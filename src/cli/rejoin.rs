@@ -1,0 +1,29 @@
+//! `rejoin`: its arguments.
+
+use crate::commands::completions::every_node;
+use clap::Args;
+use clap_complete::ArgValueCandidates as Candidates;
+use std::path::PathBuf;
+
+/// `rejoin`.
+#[derive(Debug, Args)]
+pub struct Rejoin {
+    /// The old primary
+    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
+    pub node: String,
+    /// The primary it returns under [default: the one that took over]
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub under: Option<String>,
+    /// The folder that gets a dated folder with the backup [default: backup, beside the journals]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub backup_dir: Option<PathBuf>,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Make no backup: what only this node has is gone for good
+    #[arg(long, value_name = "NODE", conflicts_with = "backup_dir", add = Candidates::new(every_node))]
+    pub discard_data: Option<String>,
+}

@@ -1,0 +1,126 @@
+//! `rejoin`: an old primary returns under the present one, with what only it has backed up.
+
+use super::operate::{self, Asked, Done, Finished};
+use super::permitted::permitted;
+use crate::cli;
+use crate::error::{Exit, Problem, Result};
+use crate::journal::{Outcome, Resync};
+use crate::output;
+use crate::plan::rejoin::Owed;
+use crate::plan::{self, Action, Plan, Rejoin};
+use crate::topology::NodeName;
+use crate::world::World;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Result<Exit> {
+    if let Some(other) = args.discard_data.as_ref().filter(|d| **d != args.node) {
+        return Err(Problem::new(format!(
+            "--discard-data names `{other}`, and the node that returns is `{}`",
+            args.node
+        ))
+        .hint(format!("--discard-data {}", args.node))
+        .exit(Exit::Usage));
+    }
+    let node: NodeName = args.node.as_str().into();
+    let under: Option<NodeName> = args.under.as_deref().map(Into::into);
+    super::setup::known(world, std::iter::once(&node).chain(&under))?;
+    let backup = match args.discard_data {
+        Some(_) => None,
+        None => Some(folder(world, &node, args.backup_dir.as_deref())?),
+    };
+    let operation = Rejoin {
+        node,
+        under,
+        backup,
+    };
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let planner = async || make_plan(world, &operation).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } => {
+            // It is only a note: where it cannot be written, `status` removes it.
+            let _ = world.store.forget(std::slice::from_ref(&operation.node));
+            output::result(&format!(
+                "Nothing to do: {} is a replica, in sync.",
+                operation.node
+            ));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(&operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+/// The dated folder of the backup.
+fn folder(world: &World, node: &NodeName, given: Option<&Path>) -> Result<String> {
+    let base = match given {
+        Some(given) => std::path::absolute(given).map_err(|e| {
+            Problem::new(format!("{} is no folder", given.display()))
+                .cause(e)
+                .exit(Exit::Usage)
+        })?,
+        None => world.store.backups(),
+    };
+    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let path: PathBuf = base.join(format!("{stamp}-{node}"));
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Problem::new(format!("{} is no text", path.display()))
+            .hint("name a folder by --backup-dir")
+            .exit(Exit::Usage)
+    })
+}
+
+async fn make_plan(world: &World, operation: &Rejoin) -> Result<Plan> {
+    let topology = world.observe().await;
+    let mut alone = world.alone(&topology);
+    alone.retain(|n| *n != operation.node);
+    let topology = topology.without(&alone);
+    let owed: Vec<Owed> = world
+        .store
+        .debts()
+        .into_iter()
+        .map(|d| (d.node, d.address))
+        .collect();
+    let pair = plan::rejoin::pair(operation, &topology, &owed).map_err(output::plan::refused)?;
+    let own = world.own(pair.0, pair.1).await;
+    let plan = plan::rejoin::plan(operation, pair, &own, &topology);
+    permitted(world, plan.map_err(output::plan::refused)?).await
+}
+
+/// Prints where the node is now, where its backup is, and how it got there, as its steps have seen it.
+pub fn report(operation: &Rejoin, finished: &Finished) {
+    if !matches!(
+        finished.outcome,
+        Outcome::Completed | Outcome::Incomplete { .. }
+    ) {
+        return;
+    }
+    let mut text = format!("{} is a replica again.", operation.node);
+    for passed in &finished.passed {
+        let node = &passed.step.node;
+        let seen = &passed.seen;
+        let action = &passed.step.action;
+        if let Action::BackUp { .. } | Action::BackUpFiles { .. } = action {
+            let _ = write!(text, "\n  backup  {}", seen.text);
+        } else if let Action::AwaitInSync { with, .. } = action {
+            let how = match seen.resync {
+                Some(Resync::Partial) => " by a partial resync",
+                Some(Resync::Full) => " by a full resync",
+                None => "",
+            };
+            let offset = seen.offset.unwrap_or(0);
+            let _ = write!(
+                text,
+                "\n  {node}  in sync with {with}{how}, at offset {offset}"
+            );
+        } else if *action == Action::PersistRole {
+            let _ = write!(text, "\n  {node}  role {}", seen.text);
+        }
+    }
+    output::result(&output::lines(&text));
+}

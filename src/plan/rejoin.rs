@@ -1,0 +1,202 @@
+//! Plans the return of an old primary under the present one: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
+
+mod checks;
+mod own;
+mod stopped;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub use checks::pair;
+pub use own::{Disk, Own};
+
+use super::gather::outlives;
+use super::hand_over::fence_for;
+use super::moves::{below, forecast, wait_for};
+use super::promote::{Root, follow, in_sync, persist, walk};
+use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Topology, words};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How long the old primary takes no writes without a word from replctl, ms. While the backup is made, this is renewed.
+pub const FENCE_MS: u64 = 60_000;
+
+/// What an old primary may have at the moment it gives up its data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Covered {
+    /// What is up to this offset of its history, which the primary has, too, or which is no data.
+    UpTo {
+        /// The history.
+        replid: String,
+        /// The offset.
+        offset: u64,
+    },
+    /// No key.
+    Empty,
+    /// What is in the backup in this folder, on the operator's machine.
+    Backup {
+        /// The folder.
+        folder: String,
+    },
+}
+
+impl fmt::Display for Covered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UpTo { .. } => "unless it has something of its own by then",
+            Self::Empty => "unless it has a key by then",
+            Self::Backup { .. } => "unless it has something that is not in the backup",
+        })
+    }
+}
+
+/// An old primary that was not told of the new one, and where that is.
+pub type Owed = (NodeName, Address);
+
+/// Plans `operation` for the two nodes that [`pair`] has found. `own`: what only the first has.
+pub fn plan(
+    operation: &Rejoin,
+    (node, heir): (&Node, &Node),
+    own: &Own,
+    topology: &Topology,
+) -> Result<Plan, Vec<Refusal>> {
+    let mut plan = Plan {
+        operation: Operation::Rejoin(operation.clone()),
+        stages: Vec::new(),
+        warnings: Vec::new(),
+        may_lose: None,
+    };
+    if node.upstream().is_some() {
+        plan.stages = what_is_left(node, heir, topology)?;
+    } else if node.is_primary() {
+        checks::running(operation, node, heir, topology)?;
+        plan.warnings = warnings(operation, node, heir, own, topology);
+        plan.may_lose = own.loss(node, operation.backup.as_deref());
+        plan.stages = stages(operation, node, heir, own, topology);
+    } else {
+        stopped::plan(operation, node, heir, own, &mut plan)?;
+    }
+    plan.stages.retain(|s| !s.steps.is_empty());
+    Ok(plan)
+}
+
+/// It is a replica already: what was not seen or not written down.
+fn what_is_left(node: &Node, heir: &Node, topology: &Topology) -> Result<Vec<Stage>, Vec<Refusal>> {
+    let above = topology.upstream_of(node);
+    let leads = matches!(walk(node, topology), Root::Primary(root) if root.name == heir.name);
+    let Some(above) = above.filter(|_| leads) else {
+        let follows = node.upstream().map(|up| up.address.to_string());
+        let (node, heir) = (&node.name, &heir.name);
+        return Err(vec![Refusal::new(
+            format!(
+                "`{node}` is no primary but a replica of {}, which does not lead to `{heir}`",
+                follows.unwrap_or_default()
+            ),
+            format!("replctl move {node} --under {heir}"),
+        )]);
+    };
+    let unlinked = node.upstream().is_some_and(|up| up.link == Link::Down);
+    let waits: Vec<&Node> = std::iter::once(node).filter(|_| unlinked).collect();
+    let written: Vec<&Node> = std::iter::once(node)
+        .filter(|n| !outlives(n, topology))
+        .collect();
+    Ok(vec![persist(&written), in_sync(above, &waits)])
+}
+
+fn stages(
+    operation: &Rejoin,
+    node: &Node,
+    heir: &Node,
+    own: &Own,
+    topology: &Topology,
+) -> Vec<Stage> {
+    let name = &node.name;
+    let (fence, unfence) = fence_for(node, FENCE_MS);
+    let renewed = matches!(fence, Action::PauseWrites { .. });
+    let mut steps = vec![Step::new(name, fence, Undo::By(unfence.clone()))];
+    if wrong_login(node, heir) {
+        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+    }
+    let covered = match (own.covered(), &operation.backup) {
+        (Some(covered), _) => Some(covered),
+        (None, Some(folder)) => {
+            let back_up = Action::BackUp {
+                primary: heir.name.clone(),
+                folder: folder.clone(),
+                fence_ms: renewed.then_some(FENCE_MS),
+            };
+            steps.push(Step::new(name, back_up, Undo::Nothing));
+            Some(Covered::Backup {
+                folder: folder.clone(),
+            })
+        }
+        (None, None) => None,
+    };
+    let give_up = covered.map_or_else(
+        || follow(heir),
+        |covered| Action::GiveUp {
+            upstream: heir.name.clone(),
+            address: heir.announced.clone(),
+            covered,
+        },
+    );
+    // What it had is gone as soon as the first byte of the other's data has come.
+    steps.push(Step::new(name, give_up, Undo::Impossible));
+    vec![
+        Stage {
+            title: format!("bring {name} back under {}", heir.name),
+            mode: Mode::Atomic,
+            steps,
+        },
+        Stage {
+            title: "let it follow".to_owned(),
+            mode: Mode::KeepGoing,
+            steps: vec![Step::new(name, unfence, Undo::Nothing)],
+        },
+        persist(&[node]),
+        in_sync(heir, &[node]),
+        wait_for(below(node, topology), topology),
+    ]
+}
+
+/// Whether it could not log in at the primary as it is now.
+fn wrong_login(node: &Node, heir: &Node) -> bool {
+    let wants = heir.server().and_then(|s| s.has_password);
+    let has = node.server().and_then(|s| s.replica_auth);
+    wants == Some(true) && matches!(has, Some(ReplicaAuth::Unset | ReplicaAuth::Wrong))
+}
+
+fn warnings(
+    operation: &Rejoin,
+    node: &Node,
+    heir: &Node,
+    own: &Own,
+    topology: &Topology,
+) -> Vec<String> {
+    let name = &node.name;
+    let mut out = vec![own.told(node, heir)];
+    match (own.covered(), &operation.backup) {
+        (Some(_), _) => out.push("nothing is discarded, and no backup is needed".to_owned()),
+        (None, Some(folder)) => out.push(format!(
+            "`{name}` makes a dump of all its data for the backup in {folder}, takes more memory while it does, and no writes"
+        )),
+        (None, None) => {}
+    }
+    out.extend(forecast::warnings(node, heir, topology));
+    let below = below(node, topology);
+    if !below.is_empty() {
+        out.push(format!(
+            "the data of {} are replaced, too",
+            words::list(below)
+        ));
+    }
+    if let Some(count) = crate::topology::sentinel::watched(topology) {
+        let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
+        out.push(format!(
+            "{count} Sentinel{s} watch{es}: whom they take for the primary decides in the end; see: replctl sentinel status"
+        ));
+    }
+    out
+}

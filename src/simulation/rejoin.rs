@@ -1,0 +1,165 @@
+//! Old primaries that return, in every small deployment with two primaries: each death resumed, each failure put back, and no write of theirs gone that was
+//! neither on the present primary nor in a backup.
+
+use super::world::{Injected, Inner, Nobody, World};
+use super::{NEVER, name};
+use crate::execute::{Failure, Run};
+use crate::journal::Outcome;
+use crate::plan::rejoin::{Own, pair, plan};
+use crate::plan::{Action, Plan, Rejoin};
+use crate::topology::{Topology, sample};
+use futures::executor::block_on;
+
+/// What the two steps that only such plans have do to node `i`.
+pub(super) fn apply(inner: &mut Inner, i: usize, action: &Action) -> Result<(), Failure> {
+    let is_replica = inner.sims[i].of.is_some();
+    let log = inner.sims[i].log.clone();
+    if let Action::GiveUp { address, .. } = action {
+        if !is_replica && !log.iter().all(|w| inner.backed_up.contains(w)) {
+            return Err(Failure::none("it was written to since"));
+        }
+        inner.sims[i].of = Some(address.clone());
+    } else if is_replica {
+        return Err(Failure::none("it is no primary any more"));
+    } else {
+        inner.backed_up.extend(log);
+    }
+    Ok(())
+}
+
+/// n0 took over from n1; the others follow one of the two, in every way.
+fn split(n: usize) -> Vec<Topology> {
+    let ways = 1usize << (n - 2);
+    let of = |way: usize, i: usize| sample::address(way >> (i - 2) & 1);
+    let nodes =
+        |way: usize| (0..n).map(move |i| sample::node(&name(i).0, i, (i > 1).then(|| of(way, i))));
+    (0..ways)
+        .map(|way| Topology {
+            nodes: nodes(way).collect(),
+        })
+        .collect()
+}
+
+fn world(topology: &Topology) -> World {
+    let world = World::new(topology);
+    let mut inner = world.0.lock().unwrap();
+    inner.parted = true;
+    // Each has written by itself since.
+    inner.traffic();
+    inner.traffic();
+    drop(inner);
+    world
+}
+
+fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
+    Run {
+        plan,
+        act: world,
+        journal: world,
+        watch: &Nobody,
+        concurrency: 4,
+        interrupted: &NEVER,
+    }
+}
+
+fn planned(operation: &Rejoin, world: &World) -> Plan {
+    let topology = world.observe();
+    let pair = pair(operation, &topology, &[]).unwrap();
+    let own = Own::Unknown("it is simulated".to_owned());
+    plan(operation, pair, &own, &topology).unwrap()
+}
+
+/// It follows, its file says so, nothing is fenced, and nothing that was acknowledged is nowhere.
+fn reached(operation: &Rejoin, world: &World, how: &str) {
+    let inner = world.0.lock().unwrap();
+    let of = |i: usize| inner.sims.iter().find(|s| s.name == name(i)).unwrap();
+    let (heir, old) = (of(0), of(1));
+    assert_eq!(old.of.as_ref(), Some(&heir.address), "{how}");
+    assert_eq!(old.persisted_of, old.of, "{how}");
+    assert!(inner.sims.iter().all(|s| !s.fenced), "{how}");
+    assert!(inner.violations.is_empty(), "{how}: {:?}", inner.violations);
+    let gone: Vec<&u32> = inner
+        .acked
+        .iter()
+        .filter(|w| !heir.log.contains(w) && !inner.backed_up.contains(w))
+        .collect();
+    assert!(gone.is_empty(), "{how}: {gone:?} are nowhere");
+    drop(inner);
+    assert!(planned(operation, world).is_empty(), "{how}");
+}
+
+fn resumed(plan: &Plan, world: &World) -> Outcome {
+    world.crash();
+    let progress = world.0.lock().unwrap().progress.clone();
+    let now = world.observe();
+    block_on(run(plan, world).resume(&progress, &now))
+}
+
+#[test]
+fn an_old_primary_returns_and_nothing_of_it_is_gone() {
+    let operation = &Rejoin {
+        node: name(1),
+        under: Some(name(0)),
+        backup: Some("/b".to_owned()),
+    };
+    let (mut deaths, mut failures) = (0, 0);
+    for topology in (2..=4).flat_map(split) {
+        let straight = world(&topology);
+        let plan = planned(operation, &straight);
+        assert_eq!(block_on(run(&plan, &straight).start()), Outcome::Completed);
+        reached(operation, &straight, "straight");
+        let calls = straight.0.lock().unwrap().calls;
+        for line in 0..=2 * plan.steps().count() + 1 {
+            deaths += 1;
+            let world = world(&topology);
+            world.0.lock().unwrap().life = Some(line);
+            block_on(run(&plan, &world).start());
+            let how = format!("died after {line} lines");
+            match resumed(&plan, &world) {
+                Outcome::Completed => {}
+                // What was written after the backup is found out, and it is all done again.
+                Outcome::RolledBack { .. } => {
+                    let again = planned(operation, &world);
+                    assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
+                }
+                other => panic!("{how}: {other:?}"),
+            }
+            reached(operation, &world, &how);
+        }
+        for call in 0..calls {
+            for injected in [Injected::Nothing, Injected::Lost, Injected::Answer] {
+                failures += 1;
+                let world = world(&topology);
+                let before = world.shape();
+                world.0.lock().unwrap().fail_at = Some((call, injected));
+                let outcome = block_on(run(&plan, &world).start());
+                world.heal();
+                let how = format!("call {call} failed ({injected:?}): {outcome:?}");
+                match outcome {
+                    Outcome::RolledBack { .. } => assert_eq!(world.shape(), before, "{how}"),
+                    Outcome::Incomplete { .. } => {}
+                    Outcome::Stopped { .. } => {
+                        let again = resumed(&plan, &world);
+                        assert!(
+                            matches!(again, Outcome::Completed | Outcome::RolledBack { .. }),
+                            "{how}: {again:?}"
+                        );
+                    }
+                    other => panic!("{how}: {other:?}"),
+                }
+                // A fence that could not be lifted ends by itself.
+                world.crash();
+                let again = planned(operation, &world);
+                if again.is_empty() {
+                    continue;
+                }
+                assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
+                reached(operation, &world, &how);
+            }
+        }
+    }
+    assert!(
+        deaths > 90 && failures > 100,
+        "the simulation shrank: {deaths} deaths, {failures} failures"
+    );
+}

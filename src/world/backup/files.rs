@@ -1,0 +1,190 @@
+//! Copies the data files of a stopped server from its host, piece by piece, and compares them with their hashes there.
+
+use super::folder::Folder;
+use super::{side, unwritten};
+use crate::config::Paths;
+use crate::execute::Failure;
+use crate::output::escape;
+use crate::rescue::manifest::{Manifest, OnlyThere};
+use crate::topology::{NodeName, words};
+use crate::world::World;
+use crate::world::replication::{Acted, seen};
+use crate::world::ssh::{Host, Run};
+use shlex::try_quote;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bytes of one piece: what is kept of a command's output.
+const PIECE: u64 = crate::world::ssh::KEPT as u64;
+/// How long one piece, or the hashes of all files, may take.
+const ONE: Duration = Duration::from_mins(10);
+/// Files that a data directory may hold.
+const MOST: usize = 1000;
+
+/// Size, hash and path of each file that a server loads, below the data directory `$d`.
+const LIST: &str = r#"cd "$d" || exit 1
+find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -name 'temp-*' | while read -r f; do
+  h=$(sha256sum <"$f") || exit 1
+  echo "$(wc -c <"$f") ${h%% *} ${f#./}"
+done"#;
+
+/// One file as the host tells it.
+struct Told {
+    bytes: u64,
+    sha256: String,
+    path: String,
+}
+
+impl World {
+    /// Copies what the server of `node` would load at its next start.
+    pub(in crate::world) async fn back_up_files(
+        &self,
+        node: &NodeName,
+        primary: &NodeName,
+        wanted: &str,
+    ) -> Acted {
+        let topology = self.observe_servers().await;
+        let (Some(old), Some(new)) = (topology.get(node), topology.get(primary)) else {
+            return Err(Failure::none("the inventory does not have both nodes"));
+        };
+        if old.server().is_some() {
+            return Err(Failure::none("it runs again: its files are not at rest"));
+        }
+        let host = self
+            .host(node)
+            .await
+            .map_err(|e| Failure::none(e.brief()))?;
+        let port = old.address.port;
+        let data = Paths::new(&self.inventory.server.directory, port).data();
+        let mut folder =
+            Folder::make(Path::new(wanted)).map_err(|e| unwritten(Path::new(wanted), &e))?;
+        let copied = self.copy(node, &host, &data, &mut folder).await;
+        if let Err(failure) = copied {
+            folder.abandon();
+            return Err(failure);
+        }
+        let manifest = Manifest {
+            format: 1,
+            deployment: self.inventory.name.clone(),
+            made: jiff::Timestamp::now(),
+            node: side(old),
+            primary: side(new),
+            replid: String::new(),
+            up_to: None,
+            only_there: OnlyThere::Unknown {
+                why: "its server was stopped".to_owned(),
+            },
+            files: folder.held().to_vec(),
+        };
+        let total: u64 = manifest.files.iter().map(|f| f.bytes).sum();
+        let path = folder.path().to_owned();
+        folder.finish(&manifest).map_err(|e| unwritten(&path, &e))?;
+        Ok(seen(format!(
+            "{}: {} files of its data directory ({}, their hashes compared)",
+            path.display(),
+            manifest.files.len(),
+            words::bytes(total)
+        )))
+    }
+
+    async fn copy(
+        &self,
+        node: &NodeName,
+        host: &Host,
+        data: &str,
+        folder: &mut Folder,
+    ) -> Result<(), Failure> {
+        let files = list(host, data).await?;
+        let all: u64 = files.iter().map(|f| f.bytes).sum();
+        let mut come = 0;
+        for file in &files {
+            // One folder holds them all: `appendonlydir/x.aof` becomes `appendonlydir%x.aof`.
+            let name = file.path.replace('/', "%");
+            let mut sink = folder.begin(&name);
+            let mut at = 0;
+            while at < file.bytes {
+                let piece = piece(host, &format!("{data}/{}", file.path), at).await?;
+                if piece.is_empty() {
+                    return Err(Failure::none(format!("{} became shorter", file.path)));
+                }
+                at += piece.len() as u64;
+                come += piece.len() as u64;
+                self.transferred(node, come, all);
+                let written = sink.push(piece).await;
+                written.map_err(|e| unwritten(folder.path(), &e))?;
+            }
+            let kept = folder.keep(sink, None).await;
+            kept.map_err(|e| unwritten(folder.path(), &e))?;
+            let same = folder
+                .held()
+                .last()
+                .is_some_and(|h| h.bytes == file.bytes && h.sha256 == file.sha256);
+            if !same {
+                return Err(Failure::none(format!(
+                    "{} is not what it was on its host",
+                    file.path
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn list(host: &Host, data: &str) -> Result<Vec<Told>, Failure> {
+    let text = run(host, &format!("d={}; {LIST}", quoted(data)?)).await?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let files: Vec<Told> = text
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.splitn(3, ' ');
+            let bytes = words.next()?.parse().ok()?;
+            let sha256 = words.next()?.to_owned();
+            let path = words.next()?.to_owned();
+            let plain = !path.starts_with('/') && !path.split('/').any(|p| p == "..");
+            plain.then_some(Told {
+                bytes,
+                sha256,
+                path,
+            })
+        })
+        .collect();
+    if files.is_empty() || files.len() > MOST || files.len() != text.lines().count() {
+        return Err(Failure::none(format!(
+            "the data files in {data} cannot be listed: {}",
+            escape(&text.chars().take(200).collect::<String>())
+        )));
+    }
+    Ok(files)
+}
+
+async fn piece(host: &Host, path: &str, at: u64) -> Result<Vec<u8>, Failure> {
+    let skip = at / PIECE;
+    let line = format!(
+        "dd if={} bs={PIECE} skip={skip} count=1 2>/dev/null",
+        quoted(path)?
+    );
+    run(host, &line).await
+}
+
+async fn run(host: &Host, line: &str) -> Result<Vec<u8>, Failure> {
+    let how = Run {
+        stdin: Vec::new(),
+        root: host.can_root(),
+        timeout: ONE,
+    };
+    let out = host
+        .run(line, how)
+        .await
+        .map_err(|e| Failure::none(e.brief()))?;
+    match out.failure() {
+        Some(why) => Err(Failure::none(escape(&why))),
+        None if out.dropped > 0 => Err(Failure::none("its answer is too long")),
+        None => Ok(out.stdout),
+    }
+}
+
+fn quoted(text: &str) -> Result<String, Failure> {
+    try_quote(text)
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|e| Failure::none(e.to_string()))
+}

@@ -1,0 +1,208 @@
+//! Backs up what an old primary has before it gives it up: a dump over the replication protocol, the commands that only it has, and a manifest. The server
+//! is changed by none of it.
+
+mod dump;
+mod files;
+mod folder;
+
+pub(super) use folder::latest;
+
+use super::World;
+use super::lost::Found;
+use super::replication::{Acted, pause_writes, seen};
+use crate::execute::Failure;
+use crate::output::escape;
+use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
+use crate::rescue::replay::replayable;
+use crate::rescue::split::{Since, split, touched};
+use crate::rescue::stream::decode;
+use crate::topology::lineage::position;
+use crate::topology::{Node, NodeName, words};
+use dump::Fetched;
+use folder::Folder;
+use std::path::Path;
+use std::time::Duration;
+
+impl World {
+    /// Backs up `node`, which must still be a primary. `fence_ms`: the pause of writes to be renewed meanwhile.
+    pub(super) async fn back_up(
+        &self,
+        node: &NodeName,
+        primary: &NodeName,
+        folder: &str,
+        fence_ms: Option<u64>,
+    ) -> Acted {
+        let work = self.back_up_fenced(node, primary, Path::new(folder));
+        let Some(ms) = fence_ms else {
+            return work.await;
+        };
+        tokio::select! {
+            done = work => done,
+            failure = self.renew_fence(node, ms) => Err(failure),
+        }
+    }
+
+    /// Renews the pause of writes again and again; ends only where that fails.
+    async fn renew_fence(&self, node: &NodeName, ms: u64) -> Failure {
+        loop {
+            tokio::time::sleep(Duration::from_millis(ms / 4)).await;
+            let renewed = async {
+                let conn = self.connections.get(node).await?;
+                pause_writes(&conn, ms).await
+            };
+            if let Err(failure) = renewed.await {
+                let why = format!("the pause of its writes cannot be renewed: {}", failure.why);
+                return Failure::none(why);
+            }
+        }
+    }
+
+    async fn back_up_fenced(&self, node: &NodeName, primary: &NodeName, wanted: &Path) -> Acted {
+        let topology = self.observe_servers().await;
+        let of = |name: &NodeName| topology.get(name).filter(|n| n.is_primary());
+        let (Some(old), Some(new)) = (of(node), of(primary)) else {
+            return Err(Failure::none(format!(
+                "`{node}` and `{primary}` are not both primaries any more"
+            )));
+        };
+        let mut folder = Folder::make(wanted).map_err(|e| unwritten(wanted, &e))?;
+        let done = self.fill(old, new, &mut folder).await;
+        match done {
+            Ok(manifest) => {
+                let told = told(&manifest, folder.path());
+                let path = folder.path().to_owned();
+                folder.finish(&manifest).map_err(|e| unwritten(&path, &e))?;
+                Ok(seen(told))
+            }
+            Err(failure) => {
+                folder.abandon();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes the files; the manifest is for when they are all there.
+    async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
+        // Before the dump: a server that forgot its history begins another one when it is asked for it.
+        let only_there = match self.lost(old, new).await {
+            Ok(None) => OnlyThere::Nothing,
+            Ok(Some(found)) => write_lost(&found, folder).await?,
+            Err(error) => OnlyThere::Unknown {
+                why: self.secrets.hide(&super::rejoin::sentence(&error)),
+            },
+        };
+        let stream = match self.inventory.get(&old.name) {
+            Some(spec) => self.raw(spec).await.map_err(|t| Failure::none(t.detail))?,
+            None => return Err(Failure::none("the inventory does not have it")),
+        };
+        let total = old.server().and_then(|s| s.used_memory).unwrap_or(0);
+        let progress = |bytes| self.transferred(&old.name, bytes, total);
+        let fetched = dump::fetch(stream, folder, DUMP, progress)
+            .await
+            .map_err(|t| Failure::none(format!("no dump came of it: {}", escape(&t.detail))))?;
+        let up_to = self.after(&old.name, &fetched, folder).await?;
+        Ok(Manifest {
+            format: 1,
+            deployment: self.inventory.name.clone(),
+            made: jiff::Timestamp::now(),
+            node: side(old),
+            primary: side(new),
+            replid: fetched.replid,
+            up_to: Some(up_to),
+            only_there,
+            files: folder.held().to_vec(),
+        })
+    }
+
+    /// What came after the dump was begun: nothing, where the fence held. The offset up to which the backup has everything.
+    async fn after(
+        &self,
+        node: &NodeName,
+        fetched: &Fetched,
+        folder: &mut Folder,
+    ) -> Result<u64, Failure> {
+        let first = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
+        let (now, _) = self.look_twice(node).await.map_err(first)?;
+        if now.replid != fetched.replid {
+            return Err(Failure::none("its history changed during the backup"));
+        }
+        let (from, to) = (fetched.offset + 1, position(&now));
+        if to < from {
+            return Ok(fetched.offset);
+        }
+        let bytes = self.tap(node, &now.replid, from, to).await.map_err(first)?;
+        // After a dump a server says its database before the first command.
+        let tail = decode(&bytes, None).map_err(Failure::none)?;
+        if tail.units.iter().any(|unit| unit.db.is_none()) {
+            return Err(Failure::none(
+                "it was written to during the backup, into a database that cannot be known",
+            ));
+        }
+        if tail.commands() > 0 {
+            let written = folder.write(AFTER, replayable(&tail, |_| true)).await;
+            written.map_err(|e| unwritten(folder.path(), &e))?;
+        }
+        Ok(to)
+    }
+}
+
+async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
+    let since = found.since.as_ref().map_or(Since::Unknown, Since::Known);
+    let verdicts = split(&found.lost, &since);
+    let is_safe = |n: usize| verdicts.get(n).is_some_and(Option::is_none);
+    if found.lost.commands() > 0 {
+        for (name, bytes) in [
+            (LOST, replayable(&found.lost, is_safe)),
+            (CONFLICTS, replayable(&found.lost, |n| !is_safe(n))),
+        ] {
+            let written = folder.write(name, bytes).await;
+            written.map_err(|e| unwritten(folder.path(), &e))?;
+        }
+    }
+    let units = found.lost.units.iter().enumerate();
+    Ok(OnlyThere::Commands {
+        from: found.from,
+        to: found.to,
+        commands: found.lost.commands(),
+        safe: units
+            .filter(|(n, _)| is_safe(*n))
+            .map(|(_, unit)| unit.commands.len())
+            .sum(),
+        keys: touched(&found.lost).len(),
+    })
+}
+
+fn side(node: &Node) -> Side {
+    Side {
+        node: node.name.clone(),
+        address: node.address.clone(),
+        server: node.server().map(Seen::of),
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::none(format!("{} cannot be written: {error}", path.display()))
+}
+
+/// What is in it, for people.
+fn told(manifest: &Manifest, path: &Path) -> String {
+    let dump = manifest.files.iter().find(|f| f.name == DUMP);
+    let dump = dump.map_or_else(String::new, |f| {
+        let checked = if f.dump.is_some_and(|d| d.checksum) {
+            "its checksum compared"
+        } else {
+            "its server makes no checksum"
+        };
+        format!("{DUMP} ({}, {checked})", words::bytes(f.bytes))
+    });
+    let lost = match &manifest.only_there {
+        OnlyThere::Nothing => String::new(),
+        OnlyThere::Commands { commands, safe, .. } => {
+            format!(
+                ", {commands} commands ({safe} safe to replay in {LOST}, the rest in {CONFLICTS})"
+            )
+        }
+        OnlyThere::Unknown { .. } => ", its own commands not among it".to_owned(),
+    };
+    format!("{}: {dump}{lost}", path.display())
+}

@@ -1,0 +1,241 @@
+//! What only an old primary has, before it is planned to return; and the step in which it gives it up: over in one piece on the server, and put back at once
+//! where it had more than was known.
+
+use super::World;
+use super::doubt;
+use super::info;
+use super::replication::{Acted, ask, doubtful, seen, upstream};
+use super::resp::{Conn, REPLY};
+use super::role::{self, LiveRole};
+use super::trouble::{from_redis, trouble};
+use super::watch_sync::Before;
+use crate::error::Error;
+use crate::execute::Failure;
+use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::rejoin::{Covered, Disk, Own};
+use crate::rescue::split::{Since, split, touched};
+use crate::topology::lineage::{fork, position};
+use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind};
+use redis::{Value, cmd};
+use std::path::Path;
+
+/// A keep-alive that a server sends its replicas every ten seconds, bytes. No write is as short.
+const PING: u64 = 14;
+
+impl World {
+    /// What only `node` has, and `heir` has not.
+    pub async fn own(&self, node: &Node, heir: &Node) -> Own {
+        let (Some(was), Some(is)) = (node.server(), heir.server()) else {
+            return Own::Silent(self.disk(&node.name).await);
+        };
+        let (mine, theirs) = (&was.replication, &is.replication);
+        let nothing = |up_to| Own::Nothing {
+            replid: mine.replid.clone(),
+            up_to,
+        };
+        match self.lost(node, heir).await {
+            Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
+            Ok(Some(found)) if found.lost.commands() == 0 => nothing(found.to),
+            Ok(Some(found)) => {
+                let since = found.since.as_ref().map_or(Since::Unknown, Since::Known);
+                let verdicts = split(&found.lost, &since);
+                let units = found.lost.units.iter().zip(verdicts);
+                Own::Commands {
+                    bytes: (found.to + 1).saturating_sub(found.from),
+                    commands: found.lost.commands(),
+                    safe: units
+                        .filter(|(_, conflict)| conflict.is_none())
+                        .map(|(unit, _)| unit.commands.len())
+                        .sum(),
+                    keys: touched(&found.lost).len(),
+                }
+            }
+            Err(_) if was.key_count() == 0 && was.loading.is_none() => Own::Empty,
+            Err(error) => Own::Unknown(sentence(&error)),
+        }
+    }
+
+    /// What the host of a silent node says.
+    async fn disk(&self, node: &NodeName) -> Result<Disk, String> {
+        let mut facts = self.facts(std::slice::from_ref(node)).await;
+        let facts: HostFacts = match facts.remove(node) {
+            Some(seen) => seen.map_err(|unseen| unseen.why)?,
+            None => return Err("it was not looked at".to_owned()),
+        };
+        Ok(Disk {
+            runs: facts.listener != Listener::Nobody,
+            configured: facts.config.is_some(),
+            data: facts.data,
+            history: facts.dumped,
+        })
+    }
+
+    /// Makes `node` a replica, unless it has more than is covered. The server tells what it has and becomes a replica in one transaction, so that
+    /// nothing can come between the two.
+    pub(super) async fn give_up(
+        &self,
+        node: &NodeName,
+        address: &Address,
+        covered: &Covered,
+    ) -> Acted {
+        let limit = Limit::of(covered).map_err(Failure::none)?;
+        let conn = self.connections.get(node).await?;
+        let before = whole(&conn).await.map_err(|t| Failure::none(t.detail))?;
+        if upstream(&before).is_some_and(|up| up.address == *address) {
+            return Ok(seen(format!("follows {address} already")));
+        }
+        if self.connections.before(node).is_none() {
+            self.connections.remember(node, Before::of(&before));
+        }
+        if let Some(why) = limit.broken_by(&before) {
+            return Err(Failure::none(why));
+        }
+        let last = match demote(&conn, address).await {
+            Ok(offset) => offset,
+            Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+            Err(t) => return self.in_doubt(node, address, &conn, t).await,
+        };
+        let Some(why) = limit.passed_by(last, &before) else {
+            return Ok(seen(format!(
+                "follows {address}; it ended at offset {last}"
+            )));
+        };
+        // Nothing of it is lost yet: the other's data come only after the two have spoken.
+        match ask(&conn, cmd("REPLICAOF").arg("NO").arg("ONE")).await {
+            Ok(_) => Err(Failure::none(format!(
+                "{why}; it was put back as it was. Stop the clients that write to it"
+            ))),
+            Err(failure) => Err(Failure::unknown(format!(
+                "{why}; and putting it back failed: {}",
+                failure.why
+            ))),
+        }
+    }
+
+    /// No answer: what became of it is looked up over another connection, after the first can do no more.
+    async fn in_doubt(
+        &self,
+        node: &NodeName,
+        address: &Address,
+        conn: &Conn,
+        lost: Trouble,
+    ) -> Acted {
+        let settled = doubt::settle(&self.connections, node, conn.client_id()).await;
+        match settled {
+            Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => Ok(seen(format!(
+                "follows {address}, although its answer was lost"
+            ))),
+            Ok(_) => Err(Failure::none(lost.detail)),
+            Err(why) => Err(Failure::unknown(format!(
+                "{}; and looking again: {why}",
+                lost.detail
+            ))),
+        }
+    }
+}
+
+/// What it may have.
+struct Limit {
+    replid: Option<String>,
+    offset: Option<u64>,
+    keys: u64,
+}
+
+impl Limit {
+    fn of(covered: &Covered) -> Result<Self, String> {
+        let (replid, offset) = match covered {
+            Covered::UpTo { replid, offset } => (replid.clone(), *offset),
+            Covered::Empty => {
+                return Ok(Self {
+                    replid: None,
+                    offset: None,
+                    keys: 0,
+                });
+            }
+            Covered::Backup { folder } => {
+                let manifest = super::backup::latest(Path::new(folder))?;
+                let up_to = manifest
+                    .up_to
+                    .ok_or("the backup does not say up to where it goes")?;
+                (manifest.replid, up_to)
+            }
+        };
+        Ok(Self {
+            replid: Some(replid),
+            offset: Some(offset),
+            keys: u64::MAX,
+        })
+    }
+
+    /// What it has beyond that, in a phrase.
+    fn broken_by(&self, server: &Server) -> Option<String> {
+        let now = &server.replication;
+        if self.replid.as_ref().is_some_and(|id| *id != now.replid) {
+            return Some("it began another history meanwhile".to_owned());
+        }
+        let keys = server.key_count();
+        if keys > self.keys {
+            return Some(format!("it has {keys} keys by now"));
+        }
+        self.passed_by(position(now), server)
+    }
+
+    /// The same by the offset at which it became a replica.
+    fn passed_by(&self, last: u64, before: &Server) -> Option<String> {
+        let allowed = self.offset.unwrap_or(position(&before.replication));
+        let more = last.saturating_sub(allowed);
+        (more > 0 && more != PING)
+            .then(|| format!("{more} bytes were written to it meanwhile that are nowhere else"))
+    }
+}
+
+async fn whole(conn: &Conn) -> Result<Server, Trouble> {
+    let reply = conn.call(&cmd("INFO"), REPLY).await?;
+    let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+    info::parse(&String::from_utf8_lossy(&text))
+        .map_err(|e| trouble(TroubleKind::NotRedis, e.to_string()))
+}
+
+/// Tells its offset, and becomes a replica: one transaction. (`INFO` has no place in it: servers before 6.2 then send the transaction's beginning
+/// to their replicas, and never its end.)
+async fn demote(conn: &Conn, address: &Address) -> Result<u64, Trouble> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("MULTI")
+        .cmd("ROLE")
+        .cmd("REPLICAOF")
+        .arg(&address.host)
+        .arg(address.port)
+        .cmd("EXEC");
+    let mut replies = conn.exchange(&pipe, REPLY).await?;
+    let refused = |error: redis::ServerError| from_redis(&error.into());
+    let unread = || {
+        let detail = "ERR its answer to EXEC cannot be read";
+        trouble(TroubleKind::NotRedis, detail)
+    };
+    let both = match replies.pop() {
+        Some(Value::Array(both)) => both,
+        Some(Value::ServerError(error)) => return Err(refused(error)),
+        _ => return Err(unread()),
+    };
+    let mut both = both.into_iter();
+    let told = both.next().and_then(|v| role::parse(&v));
+    if let Some(Value::ServerError(error)) = both.next() {
+        return Err(refused(error));
+    }
+    match told {
+        Some(LiveRole::Primary { offset }) => Ok(offset),
+        Some(LiveRole::Replica { .. } | LiveRole::Sentinel) | None => Err(unread()),
+    }
+}
+
+/// An error in one line.
+pub(super) fn sentence(error: &Error) -> String {
+    let Some(first) = error.problems.first() else {
+        return "the reason is not known".to_owned();
+    };
+    std::iter::once(&first.what)
+        .chain(&first.causes)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
