@@ -2,8 +2,11 @@
 
 use crate::crew::{Crew, name};
 use crate::fault::Fault;
+use crate::settle::{after, settle};
+use crate::support::Net;
 use crate::support::program::Replctl;
-use crate::support::server::families;
+use crate::support::server::{LocalServer, families};
+use crate::support::wire::Wire;
 use crate::support::writer::{Load, Style, Writer};
 use std::any::Any;
 use std::fmt::Write as _;
@@ -14,14 +17,15 @@ use std::time::{Duration, Instant};
 #[derive(Default)]
 pub struct Report {
     pub family: String,
+    pub order: String,
     pub fault: String,
-    /// The exit of the promotion.
+    /// The exit of what was ordered.
     pub exit: String,
     /// What brought the deployment back.
     pub way: String,
     pub acknowledged: usize,
     pub lost: usize,
-    /// The longest time without an acknowledged write, ms, where the promotion went through.
+    /// The longest time without an acknowledged write, ms, where the change went through.
     pub window_ms: f64,
     pub violation: Option<String>,
 }
@@ -62,23 +66,105 @@ impl Dice {
     }
 }
 
-/// Runs case `number` of `seed`.
-pub fn run(seed: u64, number: u64) -> Report {
+/// What the operator asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Order {
+    Promote(usize),
+    Move { node: usize, under: usize },
+}
+
+impl Order {
+    fn words(self) -> Vec<String> {
+        let words = match self {
+            Self::Promote(node) => vec!["promote".to_owned(), name(node)],
+            Self::Move { node, under } => {
+                vec![
+                    "move".to_owned(),
+                    name(node),
+                    "--under".to_owned(),
+                    name(under),
+                ]
+            }
+        };
+        words.into_iter().chain(["--yes".to_owned()]).collect()
+    }
+
+    fn called(self) -> &'static str {
+        match self {
+            Self::Promote(_) => "promote",
+            Self::Move { .. } => "move",
+        }
+    }
+}
+
+/// What the dice say of a case.
+pub struct Case {
+    pub fault: Fault,
+    parents: Vec<usize>,
+    pub order: Order,
+    /// Whom the fault strikes, and the other one where it is between two (the operator, where that is beyond the last).
+    pub victim: usize,
+    other: usize,
+    /// After which journal line.
+    line: usize,
+}
+
+impl Case {
+    fn new(dice: &mut Dice) -> Self {
+        let fault = Fault::ALL[dice.roll(Fault::ALL.len())];
+        let nodes = 2 + dice.roll(5);
+        let parents: Vec<usize> = (1..nodes)
+            .map(|i| if dice.roll(3) == 0 { dice.roll(i) } else { 0 })
+            .collect();
+        let target = 1 + dice.roll(nodes - 1);
+        let order = match Self::places(&parents, target) {
+            places if dice.roll(4) == 0 && !places.is_empty() => Order::Move {
+                node: target,
+                under: places[dice.roll(places.len())],
+            },
+            _ => Order::Promote(target),
+        };
+        let victim = [0, target, dice.roll(nodes)][dice.roll(3)];
+        let others: Vec<usize> = (0..=nodes).filter(|i| *i != victim).collect();
+        Self {
+            fault,
+            victim,
+            other: others[dice.roll(others.len())],
+            line: 1 + dice.roll(match order {
+                Order::Promote(_) => 36,
+                Order::Move { .. } => 14,
+            }),
+            parents,
+            order,
+        }
+    }
+
+    /// Where a node can go: under any that is not below it and that it is not under yet.
+    fn places(parents: &[usize], node: usize) -> Vec<usize> {
+        let up = |i: usize| i.checked_sub(1).map(|i| parents[i]);
+        let below = |i: usize| std::iter::successors(Some(i), |i| up(*i)).any(|i| i == node);
+        (0..=parents.len())
+            .filter(|i| !below(*i) && up(node) != Some(*i))
+            .collect()
+    }
+}
+
+/// Runs case `number` of `seed`; `wire` for the faults that need a network which can be cut.
+pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     let mut dice = Dice::new(seed, number);
     let families = families();
     let family = &families[usize::try_from(number).unwrap() % families.len()];
-    let fault = Fault::ALL[dice.roll(Fault::ALL.len())];
-    let nodes = 2 + dice.roll(4);
-    let parents: Vec<usize> = (1..nodes)
-        .map(|i| if dice.roll(3) == 0 { dice.roll(i) } else { 0 })
-        .collect();
-    let mut crew = Crew::start(family, &parents);
-    let operator = Replctl::new().inventory(&crew.inventory(&parents));
-    let target = 1 + dice.roll(nodes - 1);
-    let victim = [0, target, dice.roll(nodes)][dice.roll(3)];
-    let line = 1 + dice.roll(36);
+    let mut case = Case::new(&mut dice);
+    if case.fault.needs_wire() && wire.is_none() {
+        case.fault = Fault::Frozen;
+    }
+    let wire = wire.filter(|_| case.fault.needs_wire());
+    let mut crew = Crew::start(family, &case.parents, wire);
+    let operator = crew.operator(&case.parents);
+    let fault = case.fault;
     let mut report = Report {
         family: family.name.to_owned(),
+        order: case.order.called().to_owned(),
         fault: format!("{fault:?}"),
         way: "none needed".to_owned(),
         ..Report::default()
@@ -88,91 +174,99 @@ pub fn run(seed: u64, number: u64) -> Report {
     let writer = Writer::start(load(&crew));
     writer.await_more(100, Duration::from_secs(20));
     let begun = Instant::now();
-    let exit = change(&mut crew, &operator, fault, target, victim, line, &mut dice);
+    let (exit, struck) = change(&mut crew, &operator, &case, &mut dice);
     report.exit = exit.map_or("killed".to_owned(), |code| code.to_string());
-    if exit == Some(0) {
+    // Who comes back as a primary must find nobody who writes to it.
+    let late = struck && fault.brings_back();
+    if struck && !late {
+        fault.heal(&mut crew, case.victim, case.other);
+    }
+    if exit == Some(0) && !late {
         writer.await_more(50, Duration::from_secs(20));
     }
     let ended = Instant::now();
     let tally = writer.stop();
+    if late {
+        fault.heal(&mut crew, case.victim, case.other);
+    }
     report.acknowledged = tally.acknowledged();
     if exit == Some(0) {
         report.window_ms = tally.longest_gap_between_ms(begun, ended);
     }
-    fault.heal(&mut crew, victim);
 
-    let end = match settle(
-        &crew,
-        &operator,
-        fault,
-        victim,
-        target,
-        &mut report,
-        &mut dice,
-    ) {
+    let end = match settle(&crew, &operator, &case, &mut report, &mut dice) {
         Ok(primary) => after(&mut crew, &operator, primary, &tally, &mut report),
         Err(wrong) => Err(wrong),
     };
     if fault == Fault::Nothing && exit != Some(0) {
-        report.violation = Some(format!(
-            "nothing went wrong, and promote ended with {exit:?}"
-        ));
+        report.violation = Some(format!("nothing went wrong, and it ended with {exit:?}"));
     }
     if let Err(wrong) = end {
         report.violation = Some(wrong);
     }
     if let Some(violation) = &mut report.violation {
+        let Case {
+            parents,
+            order,
+            victim,
+            other,
+            line,
+            ..
+        } = &case;
         let _ = write!(
             violation,
-            " [{} {fault:?} on n{victim}, target n{target}, parents {parents:?}, line {line}, exit {}, way {}]",
+            " [{} {fault:?} on n{victim} (n{other}), {order:?}, parents {parents:?}, line {line}, exit {}, way {}]",
             family.name, report.exit, report.way
         );
     }
     report
 }
 
-fn load(crew: &Crew) -> Load {
-    let ports: Vec<u16> = crew.servers.iter().map(|s| s.port).collect();
-    let mut load = Load::plain(&ports).styles(&[
+fn load(crew: &Crew<'_>) -> Load {
+    let mut load = Load::plain(&[]).styles(&[
         Style::Set,
         Style::Transaction,
         Style::Lua,
         Style::Pipelined(4),
         Style::Blocking,
     ]);
+    load.nodes = crew.servers.iter().map(LocalServer::address).collect();
+    load.net = crew.wire.map_or(Net::Machine, Wire::net);
     load.per_second = Some(300);
     load.patience = Duration::from_secs(1);
     load
 }
 
-/// The promotion, with the fault in it. Gives its exit code.
+/// What was ordered, with the fault in it. Gives its exit code, and whether the fault came before its end.
 fn change(
-    crew: &mut Crew,
+    crew: &mut Crew<'_>,
     operator: &Replctl<'_>,
-    fault: Fault,
-    target: usize,
-    victim: usize,
-    line: usize,
+    case: &Case,
     dice: &mut Dice,
-) -> Option<i32> {
-    let words = ["promote", &name(target), "--yes"];
+) -> (Option<i32>, bool) {
+    let mut struck = false;
+    let words = case.order.words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = operator.command(&words);
-    if fault == Fault::ReplctlDies {
-        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+    if case.fault == Fault::ReplctlDies {
+        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", case.line.to_string());
     }
     let mut running = crate::support::Running::start(&mut command);
-    if fault == Fault::SecondOperator {
+    if case.fault == Fault::SecondOperator {
         std::thread::sleep(Duration::from_millis(dice.roll(300) as u64));
         let other = name(dice.roll(crew.servers.len()));
         operator.run(&["promote", &other, "--yes"]);
-    } else if !matches!(fault, Fault::Nothing | Fault::ReplctlDies) {
+    } else if !matches!(case.fault, Fault::Nothing | Fault::ReplctlDies) {
         let journal = operator.home().join(".local/state/replctl/soak/journal");
-        while !running.has_ended() && lines_in(&journal) < line {
+        while !running.has_ended() && lines_in(&journal) < case.line {
             std::thread::sleep(Duration::from_micros(300));
         }
-        fault.strike(crew, victim);
+        struck = !running.has_ended();
+        if struck {
+            case.fault.strike(crew, case.victim, case.other);
+        }
     }
-    running.wait(Duration::from_secs(90)).code
+    (running.wait(Duration::from_secs(90)).code, struck)
 }
 
 /// The lines of the newest journal.
@@ -183,139 +277,4 @@ fn lines_in(folder: &Path) -> usize {
     let newest = entries.flatten().map(|e| e.path()).max();
     let text = newest.and_then(|file| std::fs::read_to_string(file).ok());
     text.unwrap_or_default().matches('\n').count()
-}
-
-/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives the primary.
-fn settle(
-    crew: &Crew,
-    operator: &Replctl<'_>,
-    fault: Fault,
-    victim: usize,
-    target: usize,
-    report: &mut Report,
-    dice: &mut Dice,
-) -> Result<usize, String> {
-    let back = dice.roll(2) == 0;
-    let mut said = String::new();
-    for turn in 0..4 {
-        let verb = if back && turn == 0 {
-            "rollback"
-        } else {
-            "resume"
-        };
-        let ran = operator.run_within(Duration::from_secs(90), &[verb, "--yes"]);
-        if ran.stdout.contains("Nothing to do") {
-            break;
-        }
-        verb.clone_into(&mut report.way);
-        said = format!("{ran}");
-        if ran.code == Some(0) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    for _ in 0..3 {
-        let primaries = crew.primaries();
-        let wanted = match primaries[..] {
-            [one] => one,
-            [] => {
-                // All of them answer, so the one that has most is known.
-                "a circle".clone_into(&mut report.way);
-                (0..crew.servers.len())
-                    .max_by_key(|i| (crew.keys(*i), *i == target))
-                    .unwrap()
-            }
-            _ => {
-                // A primary that was killed before its new role was in its file comes back as one. It took no write since.
-                let came_back =
-                    matches!(fault, Fault::Killed | Fault::Restarted) || fault == Fault::Unwritable;
-                let rest: Vec<usize> = primaries.iter().copied().filter(|p| *p != victim).collect();
-                let ([keeps], true) = (&rest[..], came_back && primaries.contains(&victim)) else {
-                    return Err(format!(
-                        "{} primaries: {primaries:?}; {said}",
-                        primaries.len()
-                    ));
-                };
-                "two primaries, one sent home".clone_into(&mut report.way);
-                crew.servers[victim].follow(&crew.servers[*keeps]);
-                *keeps
-            }
-        };
-        if crew.whole(Duration::from_secs(3)) == Ok(wanted) {
-            break;
-        }
-        let name = name(wanted);
-        let mut words = vec!["promote", &name, "--yes"];
-        if primaries.is_empty() {
-            // It was primary until it was killed, and has on its disk what it acknowledged since.
-            words.push("--allow-data-loss");
-        }
-        let ran = operator.run_within(Duration::from_secs(90), &words);
-        said = format!("{ran}");
-    }
-    crew.whole(Duration::from_secs(20))
-        .map_err(|wrong| format!("{wrong}; {said}"))
-}
-
-/// What must hold once the deployment is whole again.
-fn after(
-    crew: &mut Crew,
-    operator: &Replctl<'_>,
-    primary: usize,
-    tally: &crate::support::Tally,
-    report: &mut Report,
-) -> Result<(), String> {
-    let lost = tally.lost(crew.servers[primary].address());
-    report.lost = lost.len();
-    if !lost.is_empty() {
-        let some: Vec<&String> = lost.iter().take(5).collect();
-        return Err(format!(
-            "{} acknowledged writes are lost: {some:?}",
-            lost.len()
-        ));
-    }
-    let mut client = crew.client(primary).ok_or("the primary does not answer")?;
-    let begun = Instant::now();
-    let written = client.try_command(&["SET", "after", "all"]);
-    if written.as_ref().map_or(true, crate::support::Reply::failed) {
-        return Err(format!("the primary takes no writes: {written:?}"));
-    }
-    if begun.elapsed() > Duration::from_millis(500) {
-        return Err(format!(
-            "a fence was left: a write took {:?}",
-            begun.elapsed()
-        ));
-    }
-    let left = client
-        .command(&["CONFIG", "GET", "min-replicas-to-write"])
-        .items();
-    if left.get(1).is_none_or(|v| v.text() != "0") {
-        return Err("min-replicas-to-write was left as the fence set it".to_owned());
-    }
-    let closed = operator.run(&["resume", "--yes"]);
-    if !closed.stdout.contains("Nothing to do") {
-        return Err(format!("the journal is not closed: {closed}"));
-    }
-    // Whatever a role is now, it is in its server's file.
-    operator.run_within(
-        Duration::from_mins(1),
-        &["promote", &name(primary), "--yes"],
-    );
-    for i in 0..crew.servers.len() {
-        if let Some(mut client) = crew
-            .client(i)
-            .filter(|_| report.fault == "Unwritable" || report.way.contains("home"))
-        {
-            let _ = client.try_command(&["CONFIG", "REWRITE"]);
-        }
-    }
-    let before = crew.upstreams();
-    crew.power_cycle();
-    if crew.upstreams() != before {
-        return Err(format!(
-            "a restart of all changed the roles: {before:?} became {:?}",
-            crew.upstreams()
-        ));
-    }
-    Ok(())
 }

@@ -3,22 +3,26 @@
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::redis::RawRedis;
 use crate::support::server::{Family, LocalServer};
-use crate::support::{Net, await_that};
+use crate::support::wire::{OPERATOR, Wire};
+use crate::support::{Replctl, await_that};
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Servers in a tree; names are n0, n1, …; n0 is the first primary.
-pub struct Crew {
+pub struct Crew<'a> {
     /// In the order of their names.
     pub servers: Vec<LocalServer>,
+    /// Where they are, if it is a network that can be cut.
+    pub wire: Option<&'a Wire>,
     folder: TempDir,
 }
 
-impl Crew {
+impl<'a> Crew<'a> {
     /// Starts a tree: `parents[i]` is what node i + 1 follows.
-    pub fn start(family: &Family, parents: &[usize]) -> Self {
+    pub fn start(family: &Family, parents: &[usize], wire: Option<&'a Wire>) -> Self {
         // A killed server comes back with every write it acknowledged: it is in the file before the answer is sent.
         let directives = [
             "repl-backlog-size 32mb",
@@ -27,7 +31,10 @@ impl Crew {
             "auto-aof-rewrite-percentage 0",
         ];
         let servers: Vec<LocalServer> = (0..=parents.len())
-            .map(|_| family.start(&directives))
+            .map(|_| match wire {
+                Some(wire) => family.start_on(wire, &directives),
+                None => family.start(&directives),
+            })
             .collect();
         for (i, parent) in parents.iter().enumerate() {
             servers[i + 1].follow(&servers[*parent]);
@@ -37,16 +44,28 @@ impl Crew {
         }
         Self {
             servers,
+            wire,
             folder: TempDir::new().unwrap(),
         }
     }
 
+    /// Who operates it.
+    pub fn operator(&self, parents: &[usize]) -> Replctl<'a> {
+        let operator = self.wire.map_or_else(Replctl::new, Replctl::on_wire);
+        operator.inventory(&self.inventory(parents))
+    }
+
+    /// The address of a node; that of the operator and the clients beyond the last.
+    pub fn ip(&self, i: usize) -> Ipv4Addr {
+        self.servers.get(i).map_or(OPERATOR, LocalServer::ip)
+    }
+
     /// Their inventory.
-    pub fn inventory(&self, parents: &[usize]) -> PathBuf {
+    fn inventory(&self, parents: &[usize]) -> PathBuf {
         let mut text = InventoryText::new("soak").without_sudo();
         for (i, server) in self.servers.iter().enumerate() {
             // Nothing listens on port 1: these nodes have no SSH.
-            let node = NodeText::new(&name(i), "127.0.0.1")
+            let node = NodeText::new(&name(i), &server.ip().to_string())
                 .port(server.port)
                 .ssh_port(1);
             text = text.node(match i.checked_sub(1) {
@@ -59,8 +78,7 @@ impl Crew {
 
     /// A connection, or nothing where it does not answer.
     pub fn client(&self, i: usize) -> Option<RawRedis> {
-        let address = self.servers[i].address();
-        RawRedis::connect(&Net::Machine, address, None, Duration::from_secs(2)).ok()
+        self.servers[i].connect(Duration::from_secs(2)).ok()
     }
 
     /// What one says of its replication; empty where it does not answer.

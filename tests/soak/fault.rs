@@ -1,7 +1,11 @@
 //! What goes wrong in a case, at which step, and how the world is mended afterwards.
 
 use crate::crew::Crew;
+use crate::support::process::run;
+use crate::support::wire::Wire;
+use std::net::Ipv4Addr;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// One fault.
@@ -25,11 +29,21 @@ pub enum Fault {
     WrongPassword,
     /// Somebody else on the same machine wants another primary.
     SecondOperator,
+    /// Two nodes, or a node and the operator with the clients, do not reach each other for a while.
+    Cut,
+    /// A node reaches nobody for a while.
+    Isolated,
+    /// Its host loses power: its packets go nowhere, and it comes back later from its file.
+    PoweredOff,
+    /// A node loses three of ten packets to and from everybody.
+    Lossy,
+    /// Nothing more can be written to a server's disk.
+    DiskFull,
 }
 
 impl Fault {
     /// All of them; a case takes one by its number.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::ReplctlDies,
         Self::Killed,
         Self::Frozen,
@@ -42,10 +56,32 @@ impl Fault {
         Self::SecondOperator,
         Self::Frozen,
         Self::Nothing,
+        Self::Cut,
+        Self::Isolated,
+        Self::Cut,
+        Self::PoweredOff,
+        Self::Lossy,
+        Self::DiskFull,
     ];
 
-    /// Makes it happen to `victim`.
-    pub fn strike(self, crew: &mut Crew, victim: usize) {
+    /// Whether it needs a network of its own.
+    pub fn needs_wire(self) -> bool {
+        matches!(
+            self,
+            Self::Cut | Self::Isolated | Self::PoweredOff | Self::Lossy | Self::DiskFull
+        )
+    }
+
+    /// Whether a server may come back from its file in a role that it lost meanwhile.
+    pub fn brings_back(self) -> bool {
+        matches!(
+            self,
+            Self::Killed | Self::Restarted | Self::Unwritable | Self::PoweredOff | Self::DiskFull
+        )
+    }
+
+    /// Makes it happen to `victim`, and to `other` where there are two.
+    pub fn strike(self, crew: &mut Crew<'_>, victim: usize, other: usize) {
         match self {
             Self::Nothing | Self::ReplctlDies | Self::SecondOperator => {}
             Self::Killed => crew.servers[victim].kill9(),
@@ -70,13 +106,31 @@ impl Fault {
                 std::fs::create_dir(&file).unwrap();
             }
             Self::WrongPassword => masterauth(crew, victim, "wrong"),
+            Self::Cut => crew.wire.unwrap().cut(crew.ip(victim), crew.ip(other)),
+            Self::Isolated => around(crew, victim, Wire::cut),
+            Self::PoweredOff => {
+                around(crew, victim, Wire::cut);
+                crew.servers[victim].kill9();
+            }
+            Self::Lossy => around(crew, victim, Wire::hurt),
+            Self::DiskFull => file_size(crew, victim, "0"),
         }
     }
 
     /// Mends what can be mended without replctl.
-    pub fn heal(self, crew: &mut Crew, victim: usize) {
+    pub fn heal(self, crew: &mut Crew<'_>, victim: usize, other: usize) {
         match self {
             Self::Killed => crew.servers[victim].restart(),
+            Self::Cut => crew.wire.unwrap().heal(crew.ip(victim), crew.ip(other)),
+            Self::Isolated => around(crew, victim, Wire::heal),
+            Self::PoweredOff => {
+                around(crew, victim, Wire::heal);
+                crew.servers[victim].restart();
+            }
+            Self::Lossy => around(crew, victim, Wire::soothe),
+            // A server ends where it cannot begin its files anew after a copy.
+            Self::DiskFull if !crew.servers[victim].is_alive() => crew.servers[victim].restart(),
+            Self::DiskFull => file_size(crew, victim, "unlimited"),
             Self::Unwritable => {
                 let file = crew.servers[victim].config_file();
                 let _ = std::fs::remove_dir(&file);
@@ -97,7 +151,23 @@ fn kept(file: &Path) -> std::path::PathBuf {
     file.with_extension("kept")
 }
 
-fn masterauth(crew: &Crew, victim: usize, value: &str) {
+/// Does something to the traffic of `victim` with everybody else, the operator and the clients too.
+fn around(crew: &Crew<'_>, victim: usize, what: impl Fn(&Wire, Ipv4Addr, Ipv4Addr)) {
+    for other in (0..=crew.servers.len()).filter(|i| *i != victim) {
+        what(crew.wire.unwrap(), crew.ip(victim), crew.ip(other));
+    }
+}
+
+/// How far the files of a server may grow from now on: 0 acts as a full disk.
+fn file_size(crew: &Crew<'_>, victim: usize, limit: &str) {
+    let pid = crew.servers[victim].pid().to_string();
+    let limit = format!("--fsize={limit}:");
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &pid, &limit]);
+    run(&mut command, Duration::from_secs(5)).ok();
+}
+
+fn masterauth(crew: &Crew<'_>, victim: usize, value: &str) {
     if let Some(mut client) = crew.client(victim) {
         let _ = client.try_command(&["CONFIG", "SET", "masterauth", value]);
     }

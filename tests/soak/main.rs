@@ -1,4 +1,4 @@
-//! Changes of the primary with faults at random steps, seeded and repeatable: random topologies of 2 to 5 nodes with chains, writers of all kinds, every server
+//! Promotions and moves with faults at random steps, seeded and repeatable: random topologies of 2 to 6 nodes with chains, writers of all kinds, every server
 //! family that can be had. After each case every acknowledged write is looked for, and the deployment has to be whole.
 //!
 //! `make soak` runs a thousand cases; a case is repeated by its seed and number: `make soak SEED=1 FIRST=17 CASES=1`.
@@ -11,6 +11,7 @@ mod support;
 mod case;
 mod crew;
 mod fault;
+mod settle;
 
 use case::{Report, run};
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::figure;
+use support::{Wire, figure};
 
 /// What `make soak` sets.
 fn setting(name: &str, default: u64) -> u64 {
@@ -30,6 +31,7 @@ fn setting(name: &str, default: u64) -> u64 {
 fn faults_at_random_steps_of_random_changes() {
     let (seed, first) = (setting("SEED", 1), setting("FIRST", 0));
     let (cases, jobs) = (setting("CASES", 14), setting("JOBS", 2));
+    let wire = Wire::new();
     let next = AtomicU64::new(first);
     let reports: Mutex<Vec<Report>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -40,8 +42,9 @@ fn faults_at_random_steps_of_random_changes() {
                     if number >= first + cases {
                         return;
                     }
-                    let report = catch_unwind(AssertUnwindSafe(|| run(seed, number)))
-                        .unwrap_or_else(|why| Report::panicked(number, &*why));
+                    let report =
+                        catch_unwind(AssertUnwindSafe(|| run(seed, number, wire.as_ref())))
+                            .unwrap_or_else(|why| Report::panicked(number, &*why));
                     if let Some(violation) = &report.violation {
                         figure(&format!("VIOLATION seed {seed} case {number}: {violation}"));
                     }
@@ -72,8 +75,9 @@ fn summary(seed: u64, reports: &[Report]) -> String {
     );
     for (title, of) in [
         ("by family", (|r| r.family.clone()) as fn(&Report) -> String),
+        ("by order", |r| r.order.clone()),
         ("by fault", |r| r.fault.clone()),
-        ("by the exit of promote", |r| r.exit.clone()),
+        ("by its exit", |r| r.exit.clone()),
         ("by the way back", |r| r.way.clone()),
     ] {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();

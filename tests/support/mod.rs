@@ -28,6 +28,7 @@ pub mod server;
 pub mod sshd;
 pub mod tally;
 pub mod trio;
+pub mod wire;
 pub mod writer;
 
 #[allow(unused_imports)]
@@ -43,6 +44,7 @@ pub use {
     sshd::{SshHost, Sshds},
     tally::Tally,
     trio::Trio,
+    wire::Wire,
     writer::{Load, Style, Writer},
 };
 

@@ -2,6 +2,7 @@
 
 use super::lab::Lab;
 use super::process::{Ran, Running};
+use super::wire::Wire;
 use rexpect::session::{PtySession, spawn_command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +12,7 @@ use tempfile::TempDir;
 /// An operator. Runs by the same operator share a home folder, and so the journal and what else is kept there.
 pub struct Replctl<'a> {
     lab: Option<&'a Lab>,
+    wire: Option<&'a Wire>,
     home: TempDir,
     environment: Vec<(String, String)>,
 }
@@ -35,6 +37,14 @@ impl<'a> Replctl<'a> {
         Self::with(Some(lab))
     }
 
+    /// An operator in that network.
+    pub fn on_wire(wire: &'a Wire) -> Self {
+        Self {
+            wire: Some(wire),
+            ..Self::with(None)
+        }
+    }
+
     fn with(lab: Option<&'a Lab>) -> Self {
         let home = tempfile::Builder::new()
             .prefix("replctl-home-")
@@ -42,6 +52,7 @@ impl<'a> Replctl<'a> {
             .unwrap();
         Self {
             lab,
+            wire: None,
             home,
             environment: Vec::new(),
         }
@@ -72,7 +83,14 @@ impl<'a> Replctl<'a> {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = match self.lab {
             Some(lab) => lab.operator(&Self::binary()),
-            None => Command::new(Self::binary()),
+            None => match self.wire.map(Wire::prefix) {
+                Some([program, net]) => {
+                    let mut command = Command::new(program);
+                    command.arg(net).arg(Self::binary());
+                    command
+                }
+                None => Command::new(Self::binary()),
+            },
         };
         if self.lab.is_none() {
             command

@@ -2,8 +2,9 @@
 
 use super::process::{Leased, signal};
 use super::redis::RawRedis;
-use super::{await_that, not_run, ports, repository};
-use std::net::SocketAddr;
+use super::wire::Wire;
+use super::{Net, await_that, not_run, ports, repository};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -93,34 +94,76 @@ impl Family {
     /// # Panics
     /// When it does not answer within 10 seconds.
     pub fn start(&self, directives: &[&str]) -> LocalServer {
-        LocalServer::start(self.server.clone(), directives, None)
+        LocalServer::start(Home::here(&self.server), directives, None)
     }
 
     /// [`Family::start`] with the data of a dump.
     pub fn start_with(&self, dump: &Path) -> LocalServer {
         let directives = ["dbfilename dump.rdb"];
-        LocalServer::start(self.server.clone(), &directives, Some(dump))
+        LocalServer::start(Home::here(&self.server), &directives, Some(dump))
+    }
+
+    /// The same at an address of its own in that network, from which it also connects to others. A limit on the size of its files acts on it
+    /// as a full disk.
+    pub fn start_on(&self, wire: &Wire, directives: &[&str]) -> LocalServer {
+        let ip = wire.address();
+        let mut directives = directives.to_vec();
+        // 7.0 takes no other address than 127.0.0.1 for this machine.
+        directives.push("protected-mode no");
+        let source = format!("bind-source-addr {ip}");
+        // Before 7.0 it connects from the address it is bound to.
+        if !self.name.starts_with("redis-6") {
+            directives.push(&source);
+        }
+        let mut command: Vec<String> = wire.prefix().to_vec();
+        let words = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"];
+        command.extend(words.map(str::to_owned));
+        command.push(self.server.to_str().unwrap().to_owned());
+        let home = Home {
+            net: wire.net(),
+            ip,
+            command,
+        };
+        LocalServer::start(home, &directives, None)
+    }
+}
+
+/// Where a server runs, and how it is started.
+struct Home {
+    net: Net,
+    ip: Ipv4Addr,
+    command: Vec<String>,
+}
+
+impl Home {
+    fn here(program: &Path) -> Self {
+        Self {
+            net: Net::Machine,
+            ip: Ipv4Addr::LOCALHOST,
+            command: vec![program.to_str().unwrap().to_owned()],
+        }
     }
 }
 
 /// A server of this machine. It ends when this is dropped, or with the test process.
 pub struct LocalServer {
-    /// Its port on 127.0.0.1.
+    /// Its port.
     pub port: u16,
-    program: PathBuf,
+    home: Home,
     folder: TempDir,
     process: Leased,
 }
 
 impl LocalServer {
-    fn start(program: PathBuf, directives: &[&str], dump: Option<&Path>) -> Self {
+    fn start(home: Home, directives: &[&str], dump: Option<&Path>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("replctl-server-")
             .tempdir()
             .unwrap();
         let port = ports::free();
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsave \"\"\nrepl-diskless-sync-delay 0\n",
+            "port {port}\nbind {}\ndir {}\nsave \"\"\nrepl-diskless-sync-delay 0\n",
+            home.ip,
             folder.path().display()
         );
         std::fs::write(
@@ -131,10 +174,10 @@ impl LocalServer {
         if let Some(dump) = dump {
             std::fs::copy(dump, folder.path().join("dump.rdb")).unwrap();
         }
-        let process = launch(&program, folder.path());
+        let process = launch(&home.command, folder.path());
         let this = Self {
             port,
-            program,
+            home,
             folder,
             process,
         };
@@ -149,26 +192,32 @@ impl LocalServer {
                 let lines: Vec<&str> = log.lines().rev().take(5).collect();
                 panic!("the server ended; its last lines, newest first: {lines:?}");
             }
-            RawRedis::connect(
-                &super::Net::Machine,
-                self.address(),
-                None,
-                Duration::from_secs(1),
-            )
-            .and_then(|mut c| c.try_command(&["PING"]))
-            .is_ok()
+            self.connect(Duration::from_secs(1))
+                .and_then(|mut c| c.try_command(&["PING"]))
+                .is_ok()
         });
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        SocketAddr::from((self.home.ip, self.port))
+    }
+
+    /// Its address without the port.
+    pub fn ip(&self) -> Ipv4Addr {
+        self.home.ip
+    }
+
+    /// A connection, with that time-out.
+    pub fn connect(&self, within: Duration) -> std::io::Result<RawRedis> {
+        RawRedis::connect(&self.home.net, self.address(), None, within)
     }
 
     /// A connection.
     #[track_caller]
     pub fn client(&self) -> RawRedis {
-        RawRedis::local(self.port)
+        self.connect(Duration::from_secs(5))
+            .unwrap_or_else(|e| panic!("{}: {e}", self.address()))
     }
 
     /// Makes it a replica of another one and waits until the link is up.
@@ -176,7 +225,11 @@ impl LocalServer {
         let mut client = self.client();
         assert_eq!(
             client
-                .command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()])
+                .command(&[
+                    "REPLICAOF",
+                    &primary.home.ip.to_string(),
+                    &primary.port.to_string()
+                ])
                 .text(),
             "OK"
         );
@@ -219,7 +272,7 @@ impl LocalServer {
         await_that("the server to end", Duration::from_secs(5), || {
             !self.is_alive()
         });
-        self.process = launch(&self.program, self.folder.path());
+        self.process = launch(&self.home.command, self.folder.path());
         self.await_answer();
     }
 
@@ -234,10 +287,9 @@ impl LocalServer {
     }
 }
 
-fn launch(program: &Path, folder: &Path) -> Leased {
-    Leased::start(
-        program,
-        &[folder.join("redis.conf").to_str().unwrap()],
-        &folder.join("log"),
-    )
+fn launch(command: &[String], folder: &Path) -> Leased {
+    let config = folder.join("redis.conf");
+    let mut words: Vec<&str> = command[1..].iter().map(String::as_str).collect();
+    words.push(config.to_str().unwrap());
+    Leased::start(command[0].as_ref(), &words, &folder.join("log"))
 }
