@@ -9,7 +9,7 @@ pub use seam::{Act, Failure, Watch};
 use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
-use crate::plan::{Mode, Plan, Stage, Step, Undo};
+use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,40 +62,58 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         self.go(&progress).await
     }
 
-    /// Puts back the interrupted stage, where it can be; the reason where it cannot.
+    /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation all of which can be put back goes back to
+    /// its beginning, and what it wrote into files is written again.
     pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
-        let passed = self
-            .plan
-            .stages
-            .iter()
-            .enumerate()
-            .find(|(index, stage)| past_return(stage, *index, progress, now));
+        let stages = || self.plan.stages.iter().enumerate();
+        let passed = stages().find(|(index, stage)| past_return(stage, *index, progress, now));
         if let Some((_, stage)) = passed {
             return Err(format!(
                 "it is past the point of no return of `{}`",
                 stage.title
             ));
         }
-        let Some((index, stage)) = self.interrupted(progress) else {
-            // It died between two stages: finished ones are kept, and nothing was begun.
-            let why = BY_HAND.to_owned();
-            return Ok(self.end(Outcome::RolledBack {
-                at: At { stage: 0, step: 0 },
-                why,
-            }));
-        };
-        let at = At {
-            stage: index,
-            step: 0,
-        };
-        let outcome = match self.undo(stage, index, progress).await {
-            Ok(()) => Outcome::RolledBack {
-                at,
-                why: BY_HAND.to_owned(),
+        let whole = self.plan.goes_back_whole();
+        // Where it died between two stages nothing of the next was begun.
+        let interrupted = self.interrupted(progress).map(|(index, _)| index);
+        let last = progress.started.last().map(|at| at.stage);
+        let mut outcome = Outcome::RolledBack {
+            at: At {
+                stage: interrupted.unwrap_or(0),
+                step: 0,
             },
-            Err((at, why)) => Outcome::Stopped { at, why },
+            why: BY_HAND.to_owned(),
         };
+        for (index, stage) in stages().rev().filter(|(i, _)| Some(*i) <= last) {
+            let reached = whole && stage.mode == Mode::Atomic;
+            if Some(index) != interrupted && !reached {
+                continue;
+            }
+            if let Err((at, why)) = self.undo(stage, index, progress).await {
+                outcome = Outcome::Stopped { at, why };
+                break;
+            }
+        }
+        if whole && matches!(outcome, Outcome::RolledBack { .. }) {
+            outcome = self.write_again(progress).await.unwrap_or(outcome);
+        }
         Ok(self.end(outcome))
+    }
+
+    /// The roles that were written, or may have been, as they are now that all is put back. Gives how it ended where that fails.
+    async fn write_again(&self, progress: &Progress) -> Option<Outcome> {
+        for at in &progress.started {
+            let step = self.plan.stages.get(at.stage)?.steps.get(at.step)?;
+            if step.action != Action::PersistRole {
+                continue;
+            }
+            if let Err(failure) = self.act.act(&step.node, &step.action).await {
+                let why = format!("`{}`: {}", step.node, failure.why);
+                return Some(Outcome::Stopped { at: *at, why });
+            }
+            let _ = self.journal.record(&Entry::Undone { at: *at }, false);
+        }
+        None
     }
 
     /// The last stage that was begun and is not wholly done.

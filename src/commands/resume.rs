@@ -44,12 +44,16 @@ pub async fn run(
     world.settle_sentinels(&record.plan, &record.progress).await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
+    let whole = record.plan.goes_back_whole();
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { .. }) = (back, &finished.outcome) {
-        output::result(&format!(
-            "{id} was put back; the stages before it stay as they are. See: replctl status"
-        ));
+        let rest = if whole {
+            "all is as it was before"
+        } else {
+            "the stages before it stay as they are"
+        };
+        output::result(&format!("{id} was put back; {rest}. See: replctl status"));
         return Ok(Exit::Done);
     }
     if let Operation::Promote(promote) = &operation {

@@ -225,4 +225,10 @@ impl Plan {
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.stages.iter().flat_map(|s| &s.steps)
     }
+
+    /// Whether a rollback brings all of it back, from wherever it was: it holds together, and nothing in it is past return.
+    pub fn goes_back_whole(&self) -> bool {
+        let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);
+        together && self.steps().all(|s| s.undo != Undo::Impossible)
+    }
 }

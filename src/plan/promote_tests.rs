@@ -224,6 +224,7 @@ fn a_node_that_is_not_ready_is_not_promoted() {
     upstream(&mut topology, 1).sync = Some(SyncProgress {
         read: Some(1),
         total: None,
+        idle_seconds: None,
     });
     assert!(reasons(run("slave1", &topology, &[])).contains("in the middle of a full resync"));
     let mut topology = seed();

@@ -4,7 +4,7 @@ use super::world::{Injected, Nobody, World};
 use super::{NEVER, name, topologies};
 use crate::execute::Run;
 use crate::journal::Outcome;
-use crate::plan::{Mode, Move, Plan, moves};
+use crate::plan::{Move, Plan, moves};
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 
@@ -82,7 +82,7 @@ impl Case<'_> {
 
     fn rolled_back_at(&self, lines: usize) {
         let world = World::new(self.topology);
-        let before = world.shape();
+        let (before, persisted) = (world.shape(), world.persisted());
         world.0.lock().unwrap().life = Some(lines);
         block_on(self.run(&world).start());
         world.crash();
@@ -91,21 +91,12 @@ impl Case<'_> {
         // Nothing in a move is past return.
         let outcome = block_on(self.run(&world).roll_back(&progress, &now)).unwrap();
         assert!(matches!(outcome, Outcome::RolledBack { .. }));
-        let index = progress.started.last().map_or(0, |at| at.stage);
-        let early = self.plan.stages[..=index]
-            .iter()
-            .all(|s| matches!(s.mode, Mode::Atomic | Mode::Gate));
-        let whole = progress.started.last().is_some_and(|at| {
-            (0..self.plan.stages[at.stage].steps.len()).all(|step| {
-                progress.done.contains(&crate::journal::At {
-                    stage: at.stage,
-                    step,
-                })
-            })
-        });
-        if early && !whole {
-            assert_eq!(world.shape(), before, "died after {lines} lines");
-        }
+        assert_eq!(world.shape(), before, "died after {lines} lines");
+        assert_eq!(
+            world.persisted(),
+            persisted,
+            "died after {lines} lines: the files"
+        );
     }
 
     fn fails_at(&self, call: usize, how: Injected) {

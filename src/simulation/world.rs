@@ -172,6 +172,12 @@ impl World {
             .map(|s| (s.up, s.of.clone()))
             .collect()
     }
+
+    /// What the files say, for comparing too.
+    pub fn persisted(&self) -> Vec<Option<Address>> {
+        let inner = self.0.lock().unwrap();
+        inner.sims.iter().map(|s| s.persisted_of.clone()).collect()
+    }
 }
 
 impl Inner {

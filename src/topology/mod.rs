@@ -324,6 +324,8 @@ pub struct SyncProgress {
     pub read: Option<u64>,
     /// Bytes in all; `None` for a diskless transfer.
     pub total: Option<u64>,
+    /// Seconds since the sender was last heard.
+    pub idle_seconds: Option<u64>,
 }
 
 impl Node {

@@ -250,6 +250,7 @@ impl<'a> Fields<'a> {
             total: self
                 .count("master_sync_total_bytes")
                 .filter(|total| *total > 0),
+            idle_seconds: self.count("master_sync_last_io_seconds_ago"),
         })
     }
 

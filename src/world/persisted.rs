@@ -8,6 +8,7 @@ use super::ssh::Host;
 use crate::config::Paths;
 use crate::execute::Failure;
 use crate::inventory::NodeSpec;
+use crate::journal::Effect;
 use crate::topology::{Address, NodeName, PersistedRole};
 use redis::cmd;
 use shlex::try_quote;
@@ -147,6 +148,15 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
     let Err(failure) = ask(conn, cmd("CONFIG").arg("REWRITE")).await else {
         return Ok(());
     };
+    if failure.effect == Effect::Unknown {
+        return Err(Failure {
+            why: format!(
+                "it is not known whether its role is in {path}, CONFIG REWRITE was not answered: {}; when the node answers again, `replctl promote` of the primary writes it",
+                failure.why
+            ),
+            ..failure
+        });
+    }
     let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
     let line = upstream.map_or_else(
         || "without any `replicaof` line".to_owned(),

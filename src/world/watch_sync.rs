@@ -4,7 +4,7 @@ use super::replication::{Acted, CALM, bytes, look, upstream};
 use super::resp::{Conn, REPLY};
 use crate::execute::Failure;
 use crate::journal::{Resync, Seen};
-use crate::topology::{Link, NodeName, Server};
+use crate::topology::{Link, NodeName, Server, SyncProgress};
 use std::time::{Duration, Instant};
 
 /// How long a resync that makes progress is waited for at most.
@@ -12,6 +12,9 @@ const LONGEST: Duration = Duration::from_hours(1);
 
 /// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or its upstream cuts it off.
 const MOST_SYNCS: u32 = 3;
+
+/// A copy whose sender has said nothing for so many seconds does not come on.
+const SILENT: u64 = 5;
 
 /// What a node was before it was told to follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub async fn await_in_sync(
 ) -> Acted {
     let begun = Instant::now();
     let patience = Duration::from_millis(within_ms);
-    let mut progress = (0, None);
+    let mut progress = (None, None);
     let mut moved = begun;
     let mut wanted = None;
     let mut syncing = false;
@@ -74,7 +77,9 @@ pub async fn await_in_sync(
                         up.address
                     )));
                 }
-                let step = (up.offset, up.sync.and_then(|s| s.read));
+                // With the upstream unheard its own PINGs would count as progress, without an end.
+                let offset = wanted.map(|_| up.offset);
+                let step = (offset, up.sync.and_then(|s| s.read));
                 if step != progress {
                     progress = step;
                     moved = Instant::now();
@@ -86,13 +91,19 @@ pub async fn await_in_sync(
                         "its full resync fails and starts again, time after time; its log says why",
                     ));
                 }
-                if syncing {
-                    // Before the first byte its upstream makes the dump, and nothing is seen to move.
+                // Before the first byte its upstream makes the dump, and nothing is seen to move; but the upstream sends a sign of life every
+                // second, unless it cannot be reached.
+                let heard = |sync: SyncProgress| sync.idle_seconds.is_none_or(|s| s < SILENT);
+                if up.sync.is_some_and(heard) {
                     moved = Instant::now();
                 }
                 if up.link == Link::Up && up.sync.is_none() {
+                    let mut unheard = None;
                     if wanted.is_none() {
-                        wanted = look(with, REPLY).await.ok().map(|s| s.replication.offset);
+                        match look(with, REPLY).await {
+                            Ok(server) => wanted = Some(server.replication.offset),
+                            Err(trouble) => unheard = Some(trouble.detail),
+                        }
                     }
                     if let Some(wanted) = wanted.filter(|w| up.offset >= *w) {
                         let resync = before.map(|b| b.to(&server));
@@ -103,7 +114,10 @@ pub async fn await_in_sync(
                             resync,
                         });
                     }
-                    last = format!("it has {} of {} bytes", up.offset, wanted.unwrap_or(0));
+                    last = match unheard {
+                        Some(why) => format!("`{with_name}` cannot be asked: {why}"),
+                        None => format!("it has {} of {} bytes", up.offset, wanted.unwrap_or(0)),
+                    };
                 } else if up.sync.is_some() {
                     "a full resync is running".clone_into(&mut last);
                 } else {

@@ -266,7 +266,8 @@ fn change(
             case.fault.strike(crew, case.victim, case.other);
         }
     }
-    (running.wait(Duration::from_secs(90)).code, struck)
+    // A server takes up to a minute to see that a copy does not come on.
+    (running.wait(Duration::from_mins(3)).code, struck)
 }
 
 /// The lines of the newest journal.

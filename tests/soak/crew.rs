@@ -42,11 +42,14 @@ impl<'a> Crew<'a> {
         for server in &servers {
             server.client().command(&["CONFIG", "REWRITE"]);
         }
-        Self {
+        let crew = Self {
             servers,
             wire,
             folder: TempDir::new().unwrap(),
-        }
+        };
+        // A replica that got a copy writes nothing to its disk until it has begun its file anew.
+        crew.rest();
+        crew
     }
 
     /// Who operates it.
@@ -187,11 +190,16 @@ impl<'a> Crew<'a> {
         .any(|sign| text.contains(sign))
     }
 
-    /// Ends all servers at once and starts them again from their files.
-    pub fn power_cycle(&mut self) {
+    /// Waits until no server writes its data anew.
+    fn rest(&self) {
         await_that("all to be at rest", Duration::from_secs(20), || {
             !(0..self.servers.len()).any(|i| self.rewrites(i))
         });
+    }
+
+    /// Ends all servers at once and starts them again from their files.
+    pub fn power_cycle(&mut self) {
+        self.rest();
         self.servers.iter().for_each(LocalServer::kill9);
         for server in &mut self.servers {
             server.restart();

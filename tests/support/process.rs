@@ -333,6 +333,12 @@ impl Leased {
                 .is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
         })
     }
+
+    /// Whether it is gone with all its threads, the last of which closes its sockets.
+    pub fn is_gone(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid));
+        !self.is_alive() && threads.map_or(0, Iterator::count) <= 1
+    }
 }
 
 impl Drop for Leased {

@@ -270,7 +270,7 @@ impl LocalServer {
     pub fn restart(&mut self) {
         self.kill9();
         await_that("the server to end", Duration::from_secs(5), || {
-            !self.is_alive()
+            self.process.is_gone()
         });
         self.process = launch(&self.home.command, self.folder.path());
         self.await_answer();

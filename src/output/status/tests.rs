@@ -149,6 +149,7 @@ fn a_full_resync_and_a_chain() {
     topology.nodes[1].link().sync = Some(SyncProgress {
         read: Some(12 << 20),
         total: Some(30 << 20),
+        idle_seconds: None,
     });
     topology.nodes[1].up().loading = Some(Loading { percent: None });
     topology.nodes[2].link().address.host = "192.168.0.130".into();
@@ -287,7 +288,7 @@ proptest! {
             }
             if !*flag && other % 2 == 0 {
                 node.link_down(Some(*extreme));
-                node.link().sync = Some(SyncProgress { read: Some(*extreme), total: (*other == 0).then_some(*offset) });
+                node.link().sync = Some(SyncProgress { read: Some(*extreme), total: (*other == 0).then_some(*offset), idle_seconds: None });
             }
             node
         }).collect();

@@ -173,6 +173,7 @@ fn an_upstream_that_is_not_ready_is_refused() {
     upstream(&mut topology, 1).sync = Some(SyncProgress {
         read: None,
         total: None,
+        idle_seconds: None,
     });
     assert!(
         reasons(run("c", "b", &topology))[0]

@@ -4,6 +4,9 @@ use super::{Code, Finding, Severity};
 use crate::topology::words::{bytes, name};
 use crate::topology::{Node, SyncProgress, Upstream};
 
+/// A primary that makes ready sends a sign of life every second; more silence than this is worth saying.
+const QUIET_SECONDS: u64 = 4;
+
 /// A full resync that runs, or for which the upstream makes ready.
 pub(super) fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option<Finding> {
     let own = name(&node.name);
@@ -20,6 +23,7 @@ pub(super) fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option
         Some(SyncProgress {
             read: Some(read),
             total: Some(total),
+            ..
         }) => format!(
             "{own} gets a full copy from {up}: {} % ({} of {})",
             percent(read, total),
@@ -29,6 +33,7 @@ pub(super) fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option
         Some(SyncProgress {
             read: Some(read),
             total: None,
+            ..
         }) if read > 0 => {
             format!("{own} gets a full copy from {up}: {} so far", bytes(read))
         }
@@ -39,12 +44,18 @@ pub(super) fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option
     let sync = link.sync.unwrap_or(SyncProgress {
         read: None,
         total: None,
+        idle_seconds: None,
     });
+    let message = match sync.idle_seconds.filter(|s| *s > QUIET_SECONDS) {
+        Some(seconds) => format!("{message}; nothing has come for {seconds} s"),
+        None => message,
+    };
     Some(
         Finding::about(node, Code::FullSyncRunning, Severity::Warning, message)
             .with("upstream", upstream.name.0.as_str())
             .with("read_bytes", sync.read)
             .with("total_bytes", sync.total)
+            .with("idle_seconds", sync.idle_seconds)
             .with(
                 "percent",
                 sync.read

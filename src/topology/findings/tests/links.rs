@@ -117,7 +117,11 @@ fn a_full_resync_shows_how_far_it_is() {
     let sync = |read, total| {
         after(|t| {
             t.nodes[2].link_down(None);
-            t.nodes[2].link().sync = Some(SyncProgress { read, total });
+            t.nodes[2].link().sync = Some(SyncProgress {
+                read,
+                total,
+                idle_seconds: None,
+            });
         })
     };
     assert_eq!(
@@ -187,7 +191,11 @@ fn a_link_that_cannot_succeed_is_no_full_resync() {
     let met = |read: Option<u64>, change: fn(&mut Topology)| {
         let found = after(|t| {
             t.nodes[1].link_down(None);
-            t.nodes[1].link().sync = Some(SyncProgress { read, total: None });
+            t.nodes[1].link().sync = Some(SyncProgress {
+                read,
+                total: None,
+                idle_seconds: None,
+            });
             change(t);
         });
         found[0].split(':').next().unwrap().to_owned()
