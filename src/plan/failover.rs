@@ -168,12 +168,13 @@ fn stages(
             ));
         }
     }
+    repoint.extend(promote::write_roles(target, &moved));
     stages.push(Stage {
-        title: "repoint the others before the old primary can come back".to_owned(),
+        title: "repoint the others before the old primary can come back, and make the roles outlive a restart".to_owned(),
         mode: Mode::KeepGoing,
         steps: repoint,
     });
-    stages.extend(promote::persist_and_verify(target, &moved));
+    stages.push(promote::in_sync(target, &moved));
     stages
 }
 

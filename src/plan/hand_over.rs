@@ -1,6 +1,6 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
-use super::promote::{follow, follow_step, loose, persist_and_verify};
+use super::promote::{follow, follow_step, in_sync, loose, write_roles};
 use super::{Action, Mode, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
@@ -82,17 +82,17 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
     let mut repoint = vec![Step::new(&old.name, unfence, Undo::Nothing)];
     repoint.extend(others.iter().map(|n| follow_step(n, target)));
     let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
-    let mut stages = vec![
+    repoint.extend(write_roles(target, &moved));
+    vec![
         near,
         hand_over,
         Stage {
-            title: "repoint the others".to_owned(),
+            title: "repoint the others, and make the roles outlive a restart".to_owned(),
             mode: Mode::KeepGoing,
             steps: repoint,
         },
-    ];
-    stages.extend(persist_and_verify(target, &moved));
-    stages
+        in_sync(target, &moved),
+    ]
 }
 
 pub(super) fn near_bytes(old: &Node) -> u64 {

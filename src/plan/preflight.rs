@@ -1,6 +1,7 @@
 //! What stands against a hand-over, all of it at once, each with its way on. Pure.
 
 use super::{Accept, Promote, Refusal};
+use crate::topology::disk::refuses_writes;
 use crate::topology::words;
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Topology, Version};
 
@@ -226,6 +227,11 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if new.replication.priority == Some(0) {
         found.push(format!(
             "`{name}` has priority 0: it is marked never to be promoted"
+        ));
+    }
+    if let Some(why) = refuses_writes(new) {
+        found.push(format!(
+            "`{name}` would refuse every write as a primary: {why}"
         ));
     }
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)

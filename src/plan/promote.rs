@@ -192,13 +192,14 @@ pub(super) fn unreachable_others(
         .collect()
 }
 
-/// The stages that write every role into its file, and see every moved node in sync. Written first: a host that loses power while a
-/// replica still copies must not come back in its old role.
-pub(super) fn persist_and_verify(target: &Node, moved: &[&Node]) -> [Stage; 2] {
-    let written: Vec<&Node> = std::iter::once(target)
-        .chain(moved.iter().copied())
-        .collect();
-    [persist(&written), in_sync(target, moved)]
+/// The steps that write the roles of `target` and of those that follow it now into their files. They belong into the stage that repoints:
+/// each node's role is written as soon as it has it, the new primary's at once, because a host that loses power must not come back in its
+/// old role, and a full copy may take long.
+pub(super) fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
+    std::iter::once(&target)
+        .chain(moved)
+        .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing))
+        .collect()
 }
 
 /// The stage that sees them in sync with `target`.

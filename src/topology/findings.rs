@@ -52,6 +52,7 @@ pub enum Code {
     AnotherHistory,
     Behind,
     ClusterMode,
+    DiskFails,
     Diverged,
     FailoverRunning,
     FewerDatabases,

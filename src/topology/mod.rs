@@ -3,6 +3,7 @@
 
 mod alone;
 pub mod candidate;
+pub mod disk;
 pub mod endpoint;
 pub mod findings;
 pub mod lag;
@@ -16,6 +17,7 @@ pub mod testing;
 pub mod tree;
 pub mod words;
 
+pub use disk::{Disk, Loading};
 pub use persisted::PersistedRole;
 
 use serde::{Deserialize, Serialize};
@@ -190,6 +192,9 @@ pub struct Server {
     pub cluster_enabled: bool,
     /// It is loading its data: percent done, where it says so.
     pub loading: Option<Loading>,
+    /// How its last writes to the disk went.
+    #[serde(default)]
+    pub disk: Disk,
     /// `used_memory`, bytes.
     pub used_memory: Option<u64>,
     /// `maxmemory`, bytes; 0 is no limit.
@@ -222,13 +227,6 @@ pub enum ReplicaAuth {
     Right,
     /// `masterauth` is something else.
     Wrong,
-}
-
-/// Progress of loading data from disk or from a primary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loading {
-    /// Whole percent, where the server knows the total.
-    pub percent: Option<u8>,
 }
 
 /// A node's replication state.

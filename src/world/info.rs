@@ -3,8 +3,8 @@
 //! It must not decide what is healthy: that is the findings' work.
 
 use crate::topology::{
-    Address, Backlog, Link, Loading, Product, ReplicaLine, Replication, Role, Server, SyncProgress,
-    Upstream, Version,
+    Address, Backlog, Disk, Link, Loading, Product, ReplicaLine, Replication, Role, Server,
+    SyncProgress, Upstream, Version,
 };
 use std::collections::BTreeMap;
 use std::fmt;
@@ -69,6 +69,7 @@ pub fn parse(info_text: &str) -> Result<Server, ParseTrouble> {
         uptime_seconds: fields.count("uptime_in_seconds"),
         cluster_enabled: fields.flag("cluster_enabled") == Some(true),
         loading: fields.loading(),
+        disk: fields.disk(),
         used_memory: fields.count("used_memory"),
         maxmemory: fields.count("maxmemory"),
         keys: fields.keys(),
@@ -160,6 +161,15 @@ impl<'a> Fields<'a> {
                     .unwrap_or_default(),
             ),
         )
+    }
+
+    fn disk(&self) -> Disk {
+        let failed = |key: &str| self.get(key).is_some_and(|v| v.trim() == "err");
+        Disk {
+            append_failed: self.flag("aof_enabled") == Some(true)
+                && failed("aof_last_write_status"),
+            dump_failed: failed("rdb_last_bgsave_status"),
+        }
     }
 
     fn loading(&self) -> Option<Loading> {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 20] = [
+const DIRECTIVES: [&str; 21] = [
     "maxmemory",
     "maxmemory-policy",
     "databases",
@@ -30,6 +30,7 @@ const DIRECTIVES: [&str; 20] = [
     "bind",
     "appendonly",
     "save",
+    "stop-writes-on-bgsave-error",
     "logfile",
     "repl-diskless-sync",
     "repl-diskless-sync-delay",

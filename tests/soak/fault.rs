@@ -1,11 +1,9 @@
 //! What goes wrong in a case, at which step, and how the world is mended afterwards.
 
 use crate::crew::Crew;
-use crate::support::process::run;
 use crate::support::wire::Wire;
 use std::net::Ipv4Addr;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// One fault.
@@ -113,7 +111,7 @@ impl Fault {
                 crew.servers[victim].kill9();
             }
             Self::Lossy => around(crew, victim, Wire::hurt),
-            Self::DiskFull => file_size(crew, victim, "0"),
+            Self::DiskFull => crew.servers[victim].disk_full(true),
         }
     }
 
@@ -128,9 +126,7 @@ impl Fault {
                 crew.servers[victim].restart();
             }
             Self::Lossy => around(crew, victim, Wire::soothe),
-            // A server ends where it cannot begin its files anew after a copy.
-            Self::DiskFull if !crew.servers[victim].is_alive() => crew.servers[victim].restart(),
-            Self::DiskFull => file_size(crew, victim, "unlimited"),
+            Self::DiskFull => room_again(crew, victim),
             Self::Unwritable => {
                 let file = crew.servers[victim].config_file();
                 let _ = std::fs::remove_dir(&file);
@@ -158,13 +154,23 @@ fn around(crew: &Crew<'_>, victim: usize, what: impl Fn(&Wire, Ipv4Addr, Ipv4Add
     }
 }
 
-/// How far the files of a server may grow from now on: 0 acts as a full disk.
-fn file_size(crew: &Crew<'_>, victim: usize, limit: &str) {
-    let pid = crew.servers[victim].pid().to_string();
-    let limit = format!("--fsize={limit}:");
-    let mut command = Command::new("prlimit");
-    command.args(["--pid", &pid, &limit]);
-    run(&mut command, Duration::from_secs(5)).ok();
+/// A server ends where it cannot begin its files anew after a copy, and from 7.0 on where it cannot keep what its primary sends; it tries
+/// what it could not write again every second.
+fn room_again(crew: &mut Crew<'_>, victim: usize) {
+    let server = &mut crew.servers[victim];
+    if server.is_alive() {
+        server.disk_full(false);
+    }
+    let end = Instant::now() + Duration::from_secs(5);
+    while server.is_alive() && Instant::now() < end {
+        let asked = server.connect(Duration::from_secs(1));
+        let text = asked.and_then(|mut c| c.try_command(&["INFO", "persistence"]));
+        if text.is_ok_and(|t| t.text().contains("aof_last_write_status:ok")) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.restart();
 }
 
 fn masterauth(crew: &Crew<'_>, victim: usize, value: &str) {

@@ -1,11 +1,12 @@
 //! The server programs that can be had on this machine, and servers started from them on 127.0.0.1.
 
-use super::process::{Leased, signal};
+use super::process::{Leased, run, signal};
 use super::redis::RawRedis;
 use super::wire::Wire;
 use super::{Net, await_that, not_run, ports, repository};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -103,8 +104,7 @@ impl Family {
         LocalServer::start(Home::here(&self.server), &directives, Some(dump))
     }
 
-    /// The same at an address of its own in that network, from which it also connects to others. A limit on the size of its files acts on it
-    /// as a full disk.
+    /// The same at an address of its own in that network, from which it also connects to others.
     pub fn start_on(&self, wire: &Wire, directives: &[&str]) -> LocalServer {
         let ip = wire.address();
         let mut directives = directives.to_vec();
@@ -116,8 +116,6 @@ impl Family {
             directives.push(&source);
         }
         let mut command: Vec<String> = wire.prefix().to_vec();
-        let words = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"];
-        command.extend(words.map(str::to_owned));
         command.push(self.server.to_str().unwrap().to_owned());
         let home = Home {
             net: wire.net(),
@@ -249,6 +247,18 @@ impl LocalServer {
     /// Whether it runs.
     pub fn is_alive(&self) -> bool {
         self.process.is_alive()
+    }
+
+    /// Fills its disk: from now on nothing more can be written to a file. Or makes room again.
+    pub fn disk_full(&self, full: bool) {
+        let limit = if full {
+            "--fsize=0:"
+        } else {
+            "--fsize=unlimited:"
+        };
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &self.pid().to_string(), limit]);
+        run(&mut command, Duration::from_secs(5)).ok();
     }
 
     /// `kill -9`.

@@ -2,6 +2,7 @@
 
 use super::links::can_load;
 use super::{Code, Finding, Look, Severity};
+use crate::topology::disk::refuses_writes;
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, PersistedRole, ReplicaAuth, Server};
 
@@ -32,6 +33,22 @@ impl Look<'_> {
                 Finding::about(node, Code::Loading, Severity::Warning, message)
                     .with("percent", loading.percent),
             );
+        }
+        if let Some(why) = refuses_writes(server) {
+            let (severity, message) = if node.is_primary() {
+                (
+                    Severity::Problem,
+                    format!("{own} refuses every write: {why}"),
+                )
+            } else {
+                let message = format!("{own} would refuse every write as a primary: {why}");
+                (Severity::Warning, message)
+            };
+            let look = format!(
+                "make room on the disk it writes to: {} config get dir",
+                self.cli(node)
+            );
+            found.push(Finding::about(node, Code::DiskFails, severity, message).hint(look));
         }
         if let Some(failover) = &server.replication.failover {
             let message = format!("a FAILOVER command runs on {own} ({failover})");

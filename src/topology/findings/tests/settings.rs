@@ -2,7 +2,17 @@ use super::*;
 
 #[test]
 fn what_a_replica_would_be_as_a_primary_is_told() {
-    let cases: [Case; 4] = [
+    let cases: [Case; 6] = [
+        (
+            |t| t.nodes[1].up().disk.append_failed = true,
+            "disk-fails: `slave1` would refuse every write as a primary: it cannot write to its append-only file \
+             | make room on the disk it writes to: redis-cli --askpass -h 192.168.0.130 -p 6379 config get dir",
+        ),
+        (
+            |t| t.nodes[0].up().disk.dump_failed = true,
+            "disk-fails: `master` refuses every write: its last dump to the disk failed \
+             | make room on the disk it writes to: redis-cli --askpass -h 192.168.0.120 -p 6379 config get dir",
+        ),
         (
             |t| t.nodes[1].link().read_only = false,
             "writable-replica: `slave1` is a replica and takes writes: what is written there is nowhere else \
