@@ -149,7 +149,7 @@ fn told(plan: &Plan) -> usize {
         s.steps.iter().any(|s| {
             matches!(
                 s.action,
-                Action::AwaitInSync { .. } | Action::PersistRole | Action::SetDirective { .. }
+                Action::AwaitInSync { .. } | Action::SetDirective { .. }
             )
         })
     };
