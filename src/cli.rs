@@ -1,6 +1,7 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
 pub mod after;
+mod clients;
 mod endpoint;
 mod history;
 mod lost;
@@ -15,6 +16,7 @@ use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
+pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use history::{History, Report};
 pub use lost::Lost;
@@ -81,6 +83,13 @@ pub enum Command {
     /// leaves a doubt, an error names what was seen and the exit status is 4. No form holds a password.
     #[command(after_help = example_help("endpoint"))]
     Endpoint(Endpoint),
+    /// Show who uses the servers
+    ///
+    /// The clients that each server lists, grouped by host, name and library; replicas, Sentinels and replctl are not counted. A server tells of each
+    /// client its last command only: `yes` is a command that writes, `maybe` a script, a transaction or one that the server does not know, and `not seen`
+    /// does not mean that it never writes. Changes nothing. The exit status is 4 where a node could not be asked.
+    #[command(after_help = example_help("clients"))]
+    Clients(Clients),
     /// Make NODE the primary, without losing an acknowledged write
     ///
     /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles;
@@ -244,6 +253,9 @@ pub struct Promote {
     /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
     #[arg(long)]
     pub without_sentinel: bool,
+    /// Disconnect the clients that are left on the old primary, once there is a new one, so that they look for it
+    #[arg(long)]
+    pub kick_clients: bool,
     /// Run none of the hooks that the inventory names
     #[arg(long)]
     pub no_hooks: bool,

@@ -4,6 +4,7 @@
 
 use crate::inventory::hooks::HookPoint;
 use crate::plan::Plan;
+use crate::topology::clients::Census;
 use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -151,6 +152,9 @@ pub struct Seen {
     /// How the node got in sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resync: Option<Resync>,
+    /// The clients of the node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<Box<Census>>,
 }
 
 /// How a replica got in sync with a new upstream.

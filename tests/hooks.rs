@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "hooks/afterwards.rs"]
+mod afterwards;
 #[path = "hooks/deaths.rs"]
 mod deaths;
 #[path = "hooks/hooked.rs"]
@@ -176,49 +178,6 @@ fn a_slow_hook_is_ended_with_all_it_started() {
     let pid: i32 = left.strip_prefix("left ").unwrap().parse().unwrap();
     support::process::signal(pid, libc::SIGKILL);
     hooked.trio.assert_primary(1);
-}
-
-#[test]
-fn one_that_fails_afterwards_undoes_nothing_and_is_made_up_for() {
-    let Some(family) = Family::debian() else {
-        return;
-    };
-    let hooked = Hooked::start(family, &[]);
-    let operator = hooked.operator();
-    hooked.does(
-        "after_promote",
-        "echo 'no route to the load balancer'; exit 1",
-    );
-    operator
-        .run(&["promote", "slave1", "--yes"])
-        .code(5)
-        .says("slave1 (127.0.0.1")
-        .says("warning: the hook after_promote failed; `slave1` is the primary all the same")
-        .says("no route to the load balancer")
-        .says("replctl resume 2");
-    hooked.trio.assert_primary(1);
-    assert_eq!(
-        hooked.log().len(),
-        2,
-        "on_failure is for promotions that failed"
-    );
-    operator.run(&["resume"]).code(5).says("no route");
-    assert_eq!(hooked.log().len(), 1);
-    hooked.does("after_promote", "");
-    operator
-        .run(&["resume"])
-        .ok()
-        .says("The hook after_promote of ");
-    assert_eq!(hooked.log(), [format!("after_promote {}", hooked.at(1))]);
-    operator.run(&["resume"]).ok().says("Nothing to do");
-    // It tells nothing that has become wrong meanwhile.
-    hooked.does("after_promote", "exit 1");
-    operator.run(&["promote", "master", "--yes"]).code(5);
-    hooked.trio.servers[0].follow(&hooked.trio.servers[1]);
-    operator
-        .run(&["resume"])
-        .code(3)
-        .says("`master` is not the primary any more");
 }
 
 #[test]

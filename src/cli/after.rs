@@ -20,7 +20,10 @@ pub const EXIT: Section = Section {
         ("1", "failed; nothing was changed, or all was put back"),
         ("2", "the command line or the inventory is wrong"),
         ("3", "refused; nothing was touched"),
-        ("4", "status found problems, or endpoint no primary to name"),
+        (
+            "4",
+            "status found problems, endpoint no primary to name, or clients a node that cannot be asked",
+        ),
         ("5", "stopped half-way; go on with `replctl resume`"),
         ("130", "interrupted"),
     ],
@@ -176,20 +179,16 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "for scripts",
             ),
         ],
-        "endpoint" => &[
-            ("replctl endpoint", "HOST:PORT"),
-            (
-                "env=$(replctl endpoint --format env) && eval \"$env\" && redis-cli -h \"$REPLCTL_PRIMARY_HOST\" -p \"$REPLCTL_PRIMARY_PORT\" ping",
-                "in a shell script",
-            ),
-            ("replctl endpoint --json | jq -r .url", "redis://HOST:PORT"),
-        ],
         "promote" => &[
             ("replctl promote slave1 --dry-run", "show the plan only"),
             ("replctl promote slave1", "show the plan, ask, hand over"),
             (
                 "replctl promote slave1 --allow-data-loss",
                 "the primary is lost, and another replica has more data or cannot be asked",
+            ),
+            (
+                "replctl promote slave1 --kick-clients",
+                "and disconnect the clients that are left on the old primary",
             ),
             (
                 "replctl promote slave1 --no-hooks",
@@ -268,9 +267,25 @@ fn examples_of_sentinels(command: &str) -> &'static [(&'static str, &'static str
     }
 }
 
-/// Those of the commands that move single nodes, or look at what one has.
+/// Those of the commands that move single nodes, or look at one thing.
 fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {
+        "endpoint" => &[
+            ("replctl endpoint", "HOST:PORT"),
+            (
+                "env=$(replctl endpoint --format env) && eval \"$env\" && redis-cli -h \"$REPLCTL_PRIMARY_HOST\" -p \"$REPLCTL_PRIMARY_PORT\" ping",
+                "in a shell script",
+            ),
+            ("replctl endpoint --json | jq -r .url", "redis://HOST:PORT"),
+        ],
+        "clients" => &[
+            ("replctl clients", "of every node"),
+            ("replctl clients master", "of one"),
+            (
+                "replctl clients --json | jq '.nodes[] | {node, count: .clients.count}'",
+                "for scripts",
+            ),
+        ],
         "detach" => &[
             ("replctl detach slave2 --dry-run", "show the plan only"),
             ("replctl detach slave2", "a writable copy of its own"),

@@ -5,7 +5,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::execute::Watch as _;
 use crate::inventory::hooks::HookPoint;
 use crate::journal::store::Record;
-use crate::journal::{At, Outcome};
+use crate::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
 use crate::output;
 use crate::output::screen::Screen;
 use crate::plan::{Action, Mode, Operation, hooks};
@@ -98,7 +98,7 @@ pub fn leave_out(record: &mut Record) {
 
 /// Runs the hook again that failed after a promotion of which all else is done.
 pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Result<Exit> {
-    let Operation::Promote(promote) = &record.plan.operation else {
+    let Operation::Promote(promote) = record.plan.operation.clone() else {
         return Ok(Exit::Done);
     };
     let now = world.observe_servers().await;
@@ -110,20 +110,38 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
         .hint("replctl status")
         .exit(Exit::Refused));
     }
+    let others = match record.outcome.take() {
+        Some(Outcome::Incomplete { failed }) => failed,
+        Some(_) | None => Vec::new(),
+    };
     let told: Vec<At> = hooks::of(&record.plan)
         .filter(|(_, hook)| hook.point == HookPoint::AfterPromote)
         .map(|((stage, step), _)| At { stage, step })
         .collect();
+    let others: Vec<NodeFailure> = others
+        .into_iter()
+        .filter(|f| !told.contains(&f.at))
+        .collect();
     for (stage, s) in record.plan.stages.iter().enumerate() {
         let steps = (0..s.steps.len()).map(|step| At { stage, step });
-        let others = steps.filter(|at| !told.contains(at));
-        record.progress.done.extend(others);
+        let done = steps.filter(|at| !told.contains(at));
+        record.progress.done.extend(done);
     }
     let id = record.id.clone();
-    let finished = operate::take_up(world, asked, record, false).await?;
-    let exit = warned(&finished);
+    let again = format!("replctl promote {}", promote.node);
+    let mut finished = operate::take_up(world, asked, record, false).await?;
     if finished.outcome == Outcome::Completed {
         output::result(&format!("The hook after_promote of {id} has run."));
+        if !others.is_empty() {
+            // What the hook makes up for is the hook: the rest is as it was.
+            let outcome = Outcome::Incomplete { failed: others };
+            let entry = Entry::Ended {
+                outcome: outcome.clone(),
+            };
+            let _ = world.store.append(&id)?.record(&entry, true);
+            finished.outcome = outcome;
+        }
     }
-    Ok(exit)
+    let exit = warned(&finished);
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }

@@ -1,5 +1,6 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
+mod clients;
 pub mod completions;
 mod confirm;
 mod detach;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Setup(_)
         | Command::Status(_)
         | Command::Endpoint(_)
+        | Command::Clients(_)
         | Command::Promote(_)
         | Command::Sentinel(_)
         | Command::Move(_)
@@ -68,8 +70,10 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let deployment = inventory::load(global)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
-    let looks = matches!(command, Command::Status(_) | Command::Endpoint(_))
-        || matches!(command, Command::Sentinel(args) if args.only_looks());
+    let looks = matches!(
+        command,
+        Command::Status(_) | Command::Endpoint(_) | Command::Clients(_)
+    ) || matches!(command, Command::Sentinel(args) if args.only_looks());
     let entry = Entry {
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
@@ -80,6 +84,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Setup(args) => setup::run(&world, global, args).await,
         Command::Status(args) => status::run(&world, args).await,
         Command::Endpoint(args) => endpoint::run(&world, args).await,
+        Command::Clients(args) => clients::run(&world, args).await,
         Command::Promote(args) => promote::run(&world, global, args).await,
         Command::Sentinel(args) => sentinel::run(&world, global, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,

@@ -18,6 +18,14 @@ const ATTEMPTS: u32 = 6;
 /// How long a replica may take to be linked again after a hand-over was put back.
 const LINKED_AGAIN: Duration = Duration::from_secs(10);
 
+/// What is done around the change itself.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    hooks: Wanted,
+    /// Disconnect the clients of the old primary.
+    kick: bool,
+}
+
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Result<Exit> {
     let mut accept = Vec::new();
@@ -44,12 +52,15 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         operate::no_unfinished_promotion(world)?;
     }
     let asked = Asked::new(global, args.yes, args.dry_run);
-    let hooks = if args.no_hooks {
-        Wanted::None
-    } else {
-        Wanted::All
+    let around = Around {
+        hooks: if args.no_hooks {
+            Wanted::None
+        } else {
+            Wanted::All
+        },
+        kick: args.kick_clients,
     };
-    let finished = again_where_scripts_write(world, &operation, asked, hooks).await?;
+    let finished = again_where_scripts_write(world, &operation, asked, around).await?;
     let Some(finished) = finished else {
         return Ok(Exit::Done);
     };
@@ -66,10 +77,10 @@ async fn again_where_scripts_write(
     world: &World,
     operation: &Promote,
     mut asked: Asked,
-    mut hooks: Wanted,
+    mut around: Around,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
-        let planner = async || make_plan(world, operation, hooks).await;
+        let planner = async || make_plan(world, operation, around).await;
         let finished = match operate::carry_out(world, &asked, planner).await? {
             Done::Nothing { .. } => {
                 output::result(&format!(
@@ -88,8 +99,8 @@ async fn again_where_scripts_write(
             "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
         ));
         asked.yes = true;
-        if hooks == Wanted::All {
-            hooks = Wanted::Again;
+        if around.hooks == Wanted::All {
+            around.hooks = Wanted::Again;
         }
         await_link(world, operation).await;
     }
@@ -152,7 +163,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
     }
 }
 
-async fn make_plan(world: &World, operation: &Promote, hooks: Wanted) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Promote, around: Around) -> Result<Plan> {
     let topology = world.observe().await;
     let alone = world.alone(&topology);
     if alone.contains(&operation.node) {
@@ -169,12 +180,13 @@ async fn make_plan(world: &World, operation: &Promote, hooks: Wanted) -> Result<
         plan::promote::plan(operation, &topology, &access)
     };
     let mut plan = plan.map_err(output::plan::refused)?;
+    plan::clients::add(&mut plan, operation, &topology, around.kick);
     plan::hooks::add(
         &mut plan,
         operation,
         &topology,
         &world.inventory.hooks,
-        hooks,
+        around.hooks,
     );
     permitted(world, plan).await
 }

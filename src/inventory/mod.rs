@@ -206,6 +206,17 @@ impl Inventory {
             .collect()
     }
 
+    /// Where each secret comes from that it names.
+    pub fn secrets(&self) -> impl Iterator<Item = &SecretSource> {
+        let of_servers = match &self.auth {
+            Auth::Password(source) => Some(source),
+            Auth::None => None,
+        };
+        let of_sentinels = self.sentinel.as_ref().and_then(|s| s.password.as_ref());
+        let all = [of_servers, self.accounts.masterauth.as_ref(), of_sentinels];
+        all.into_iter().flatten()
+    }
+
     /// The node of that name, or the Sentinel.
     pub fn get(&self, name: &NodeName) -> Option<&NodeSpec> {
         let all = self.nodes.iter().chain(self.sentinels());

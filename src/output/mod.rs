@@ -1,5 +1,6 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
 
+pub mod clients;
 pub mod endpoint;
 pub mod history;
 pub mod json;

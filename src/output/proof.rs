@@ -1,5 +1,7 @@
 //! The proof that a promotion ends with: offsets, how long writes were stopped, and how each node got in sync.
 
+mod clients;
+
 use super::paint::{self, Tone};
 use super::screen::{Passed, duration};
 use super::{escape, paint::out};
@@ -32,6 +34,8 @@ pub struct Proof {
     pub nodes: Vec<Moved>,
     /// What may have been lost, where it may.
     pub may_lose: Option<String>,
+    /// Who used the old primary, and who still does.
+    pub clients: Option<clients::Clients>,
     /// Another node became primary; otherwise only what hung loose was attached.
     pub changed_primary: bool,
 }
@@ -129,6 +133,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         new_offset: compared.and_then(|p| p.seen.offset),
         nodes: moved.collect(),
         may_lose: plan.may_lose.clone(),
+        clients: clients::clients(run),
         changed_primary: plan.changes_roles(),
     }
 }
@@ -181,6 +186,8 @@ fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
     }
     let nodes = proof.nodes.iter();
     rows.extend(nodes.map(|n| (escape(&n.node.0), None, moved(n, &proof.primary))));
+    let clients = proof.clients.iter().flat_map(clients::Clients::rows);
+    rows.extend(clients.map(|(label, text)| (label, None, text)));
     rows
 }
 

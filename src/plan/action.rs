@@ -105,6 +105,10 @@ pub enum Action {
         /// Milliseconds to wait.
         within_ms: u64,
     },
+    /// List its clients. Not to know them is told, and is no failure.
+    CountClients,
+    /// Disconnect its clients, so that they look for the primary anew.
+    KickClients,
     /// Wait until the server that was just started answers a PING; loading its data counts as an answer.
     AwaitAnswer {
         /// Milliseconds to wait.
@@ -180,11 +184,13 @@ impl Action {
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
             | Self::AwaitAnswer { .. }
+            | Self::CountClients
             | Self::Hook(_)
             | Self::BackUp { .. }
             | Self::BackUpFiles { .. }
             | Self::ProveWrite { .. } => false,
             Self::PauseWrites { .. }
+            | Self::KickClients
             | Self::ResumeWrites
             | Self::RequireReplicas { .. }
             | Self::Follow { .. }
@@ -261,6 +267,10 @@ impl fmt::Display for Action {
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
             Self::Hook(hook) => hook.fmt(f),
+            Self::CountClients => f.write_str("list its clients"),
+            Self::KickClients => {
+                f.write_str("disconnect its clients, so that they look for the primary anew")
+            }
             Self::Sentinel(action) => action.fmt(f),
             Self::AwaitAnswer { .. } => f.write_str("wait until it answers"),
             Self::ProveWrite { replicas } => {

@@ -4,6 +4,7 @@
 
 pub mod action;
 mod asked;
+pub mod clients;
 pub mod detach;
 pub mod facts;
 pub mod failover;

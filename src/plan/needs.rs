@@ -33,6 +33,8 @@ const KILL: Need = Need {
     without: Some("where the answer to a change of role is lost, what became of it stays open"),
     ..need(&["CLIENT", "KILL", "ID", "1"], "+client|kill")
 };
+const KILL_CLIENTS: Need = need(&["CLIENT", "KILL", "ID", "1"], "+client|kill");
+const LIST: Need = need(&["CLIENT", "LIST"], "+client|list");
 const ID: Need = Need {
     without: KILL.without,
     ..need(&["CLIENT", "ID"], "+client|id")
@@ -88,8 +90,10 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::CheckMostAdvanced { .. }
         | Action::AwaitInSync { .. }
         | Action::AwaitQuiet { .. } => &[INFO],
-        // Its server is only about to be started, or is not spoken to.
+        Action::KickClients => &[LIST, KILL_CLIENTS],
+        // Its server is only about to be started, or is not spoken to; or the step comes to nothing without it, and says so.
         Action::AwaitAnswer { .. }
+        | Action::CountClients
         | Action::ProveWrite { .. }
         | Action::StopServer
         | Action::StartServer

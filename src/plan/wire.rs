@@ -65,6 +65,11 @@ impl Action {
                 "CONFIG SET masteruser (as the inventory says)".to_owned(),
                 "CONFIG SET masterauth (secret)".to_owned(),
             ],
+            Self::CountClients => list_clients(),
+            Self::KickClients => {
+                let kill = "CLIENT KILL ID (of each of them)".to_owned();
+                list_clients().into_iter().chain([kill]).collect()
+            }
             Self::ProveWrite { replicas } => prove(replicas),
             Self::Sentinel(action) => sentinel(action),
             Self::StopServer
@@ -98,6 +103,14 @@ impl Action {
 
 fn replicaof(address: &Address) -> String {
     format!("REPLICAOF {} {}", address.host, address.port)
+}
+
+fn list_clients() -> Vec<String> {
+    vec![
+        "CLIENT LIST TYPE normal".to_owned(),
+        "CLIENT LIST TYPE pubsub".to_owned(),
+        "COMMAND INFO (of their last commands)".to_owned(),
+    ]
 }
 
 fn prove(replicas: &[NodeName]) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure of every step, in memory.
 
+mod clients;
 mod detach;
 mod hooks;
 mod moves;

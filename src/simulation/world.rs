@@ -1,8 +1,11 @@
 //! A world in memory that behaves as measured servers do where it matters: replicas lag until they are waited for, clients write to
 //! every primary that is not fenced, a fence outlives nobody, and an answer may be lost before or after its effect.
 
+mod around;
+
+pub use around::Called;
+
 use crate::execute::{Act, Failure};
-use crate::inventory::hooks::HookPoint;
 use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::Action;
 use crate::plan::sentinel::SentinelAction;
@@ -22,16 +25,6 @@ pub struct Sim {
     pub persisted_of: Option<Address>,
     /// The writes it has, in order.
     pub log: Vec<u32>,
-}
-
-/// A hook that was run, and how it found the world.
-#[derive(Debug, Clone)]
-pub struct Called {
-    pub point: HookPoint,
-    pub shape: Vec<(bool, Option<Address>)>,
-    pub primaries: Vec<NodeName>,
-    pub fenced: bool,
-    pub stopped: bool,
 }
 
 /// How the next failure goes.
@@ -237,20 +230,8 @@ impl Inner {
         }
         let has_all = |a: &Sim, b: &Sim| b.log.iter().all(|w| a.log.contains(w));
         match action {
-            Action::Hook(hook) => {
-                let up = self.sims.iter().filter(|s| s.up);
-                let called = Called {
-                    point: hook.point,
-                    shape: self.sims.iter().map(|s| (s.up, s.of.clone())).collect(),
-                    primaries: up
-                        .filter(|s| s.of.is_none())
-                        .map(|s| s.name.clone())
-                        .collect(),
-                    fenced: self.sims.iter().any(|s| s.fenced),
-                    stopped: !self.stopped.is_empty(),
-                };
-                self.hooks.push(called);
-            }
+            Action::Hook(hook) => self.called(hook.point),
+            Action::CountClients | Action::KickClients => self.clients(i, action),
             Action::NoteAlone { .. } => {
                 self.alone.insert(node.clone());
             }

@@ -3,6 +3,7 @@
 
 mod alone;
 pub mod candidate;
+pub mod clients;
 pub mod disk;
 pub mod endpoint;
 pub mod findings;

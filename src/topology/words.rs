@@ -25,6 +25,15 @@ pub fn list<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> String {
     }
 }
 
+/// `no clients`, `1 client`, `12 clients`.
+pub fn plural(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// `0 B`, `812 B`, `4.1 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

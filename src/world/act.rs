@@ -101,6 +101,8 @@ impl World {
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
             }
+            Action::CountClients => Ok(self.count_clients(node).await),
+            Action::KickClients => self.kick_clients(node).await,
             Action::Hook(hook) => self.run_hook(hook, None).await,
             Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
             Action::RememberDebt { address } => self.remember_debt(node, address),

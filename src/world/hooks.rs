@@ -6,7 +6,7 @@ mod told;
 use super::World;
 use crate::execute::Failure;
 use crate::inventory::hooks::HookCommand;
-use crate::inventory::{Auth, Inventory, SecretSource};
+use crate::inventory::{Inventory, SecretSource};
 use crate::journal::{Entry, Journal, Outcome, Seen};
 use crate::output::{escape, screen::duration};
 use crate::plan::hooks::Hook;
@@ -129,15 +129,7 @@ fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>)
         }
     };
     prepared.current_dir(folder);
-    let of_sentinels = inventory
-        .sentinel
-        .as_ref()
-        .and_then(|s| s.password.as_ref());
-    let of_servers = match &inventory.auth {
-        Auth::Password(source) => Some(source),
-        Auth::None => None,
-    };
-    for source in of_servers.into_iter().chain(of_sentinels) {
+    for source in inventory.secrets() {
         if let SecretSource::Env(name) = source {
             prepared.env_remove(name);
         }

@@ -4,6 +4,7 @@ mod act;
 mod backup;
 pub mod bounded;
 pub mod chase;
+mod clients;
 pub mod connections;
 mod deployment;
 mod doubt;

@@ -166,6 +166,7 @@ pub async fn await_caught_up(
                 wanted: Some(wanted),
                 offset: Some(offset),
                 resync: None,
+                ..Seen::default()
             });
         }
         // A replica throws away what it has not read when its link ends, and asks for it again only over the next one.
@@ -212,6 +213,7 @@ pub async fn await_near(
                 wanted: Some(wanted),
                 offset: Some(offset),
                 resync: None,
+                ..Seen::default()
             });
         }
         if begun.elapsed() >= Duration::from_millis(within_ms) {

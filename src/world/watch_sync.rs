@@ -112,6 +112,7 @@ pub async fn await_in_sync(
                             wanted: Some(wanted),
                             offset: Some(up.offset),
                             resync,
+                            ..Seen::default()
                         });
                     }
                     last = match unheard {

@@ -29,7 +29,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
         Outcome::Incomplete { failed } => {
             // A hook that failed is warned of.
             let failed = failed.iter().filter(|f| hook(finished, f.at).is_none());
-            let problems: Vec<Problem> = failed.map(|f| incomplete(f, again)).collect();
+            let problems: Vec<Problem> = failed.map(|f| incomplete(finished, f, again)).collect();
             if problems.is_empty() {
                 return None;
             }
@@ -68,7 +68,17 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
         .exit(Exit::Refused)
 }
 
-fn incomplete(failure: &NodeFailure, again: &str) -> Problem {
+fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
+    let stage = finished.plan.stages.get(failure.at.stage);
+    let step = stage.and_then(|s| s.steps.get(failure.at.step));
+    if step.is_some_and(|s| s.action == Action::KickClients) {
+        return Problem::new(format!(
+            "the clients of `{}` could not be disconnected; all else is done",
+            failure.node
+        ))
+        .cause(output::escape(&failure.why))
+        .hint("on that server: CLIENT KILL TYPE normal, then CLIENT KILL TYPE pubsub");
+    }
     Problem::new(format!(
         "`{}` needs more work; the other nodes are done",
         failure.node

@@ -1,0 +1,63 @@
+//! `clients`: who uses the servers. It changes nothing.
+
+use crate::cli;
+use crate::error::{Exit, Result};
+use crate::output::clients::{OfNode, Seen, render};
+use crate::output::table::Options;
+use crate::output::{self, json};
+use crate::topology::{NodeName, State};
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, args: &cli::Clients) -> Result<Exit> {
+    let only: Option<NodeName> = args.node.as_deref().map(Into::into);
+    super::setup::known(world, only.iter())?;
+    let topology = world.observe_servers().await;
+    let wanted = |name: &NodeName| only.as_ref().is_none_or(|only| only == name);
+    let answering: Vec<NodeName> = topology
+        .nodes
+        .iter()
+        .filter(|n| wanted(&n.name) && n.server().is_some())
+        .map(|n| n.name.clone())
+        .collect();
+    let mut listed = world.clients(&answering).await;
+    let nodes = topology
+        .nodes
+        .iter()
+        .filter(|n| wanted(&n.name))
+        .map(|node| {
+            let role = match (&node.state, node.is_primary()) {
+                (State::Down(_), _) => None,
+                (State::Up(_), true) => Some("primary"),
+                (State::Up(_), false) => Some("replica"),
+            };
+            let census = match &node.state {
+                State::Down(trouble) => Err(trouble.detail.clone()),
+                State::Up(_) => {
+                    let place = listed.iter().position(|(name, _)| *name == node.name);
+                    place.map_or_else(|| Err(String::new()), |i| listed.swap_remove(i).1)
+                }
+            };
+            let (clients, trouble) = match census {
+                Ok(census) => (Some(census), None),
+                Err(why) => (None, Some(why)),
+            };
+            OfNode {
+                node: node.name.clone(),
+                role,
+                clients,
+                trouble,
+            }
+        });
+    let seen = Seen {
+        deployment: &world.inventory.name,
+        nodes: nodes.collect(),
+    };
+    if args.json {
+        output::result(&json::document(&seen));
+    } else {
+        output::result(&render(&seen, Options::of_stdout()));
+    }
+    let unknown = seen.nodes.iter().any(|n| n.clients.is_none());
+    Ok(if unknown { Exit::Problems } else { Exit::Done })
+}

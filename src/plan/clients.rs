@@ -1,0 +1,42 @@
+//! Who uses the old primary, before the change and after it: steps around a hand-over, never inside its fence. Pure.
+
+use super::promote::{Case, find_case};
+use super::{Action, Mode, Plan, Promote, Stage, Step, Undo};
+use crate::topology::Topology;
+
+/// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are disconnected.
+pub fn add(plan: &mut Plan, operation: &Promote, topology: &Topology, kick: bool) {
+    let target = topology.get(&operation.node);
+    let Some(target) = target.filter(|_| plan.changes_roles()) else {
+        return;
+    };
+    let case = find_case(target, topology);
+    let Ok(Case::HandOver { old }) = &case else {
+        if let (true, Ok(Case::FailOver { lost })) = (kick, &case) {
+            let name = lost.node().map_or("the old primary", |old| &old.name.0);
+            plan.warnings.push(format!(
+                "`{name}` does not answer: its clients can neither be listed nor disconnected"
+            ));
+        }
+        return;
+    };
+    let stage = |title: String, actions: Vec<Action>| Stage {
+        title,
+        mode: Mode::KeepGoing,
+        steps: actions
+            .into_iter()
+            .map(|action| Step::new(&old.name, action, Undo::Nothing))
+            .collect(),
+    };
+    let before = stage(
+        format!("see who uses {}", old.name),
+        vec![Action::CountClients],
+    );
+    plan.stages.insert(0, before);
+    let mut after = vec![Action::CountClients];
+    if kick {
+        after.insert(0, Action::KickClients);
+    }
+    let title = format!("see who is left on {}", old.name);
+    plan.stages.push(stage(title, after));
+}

@@ -1,0 +1,57 @@
+//! The same with the clients of the old primary counted and disconnected: never while writes are stopped, and only once another node is the primary.
+
+use super::world::{Nobody, World};
+use super::{NEVER, access, operations, topologies};
+use crate::execute::Run;
+use crate::journal::Outcome;
+use crate::plan::{Action, clients, promote};
+use futures::executor::block_on;
+
+#[test]
+fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
+    let (mut counted, mut left_out) = (0, 0);
+    for topology in &topologies(4) {
+        for operation in &operations(4) {
+            let access = access(topology, true);
+            let Ok(mut plan) = promote::plan(operation, topology, &access) else {
+                continue;
+            };
+            let bare = plan.clone();
+            clients::add(&mut plan, operation, topology, true);
+            let steps = |wanted: &Action| plan.steps().filter(|s| s.action == *wanted).count();
+            let (counts, kicks) = (steps(&Action::CountClients), steps(&Action::KickClients));
+            if !bare.changes_roles() {
+                assert_eq!(plan, bare);
+                continue;
+            }
+            if bare.may_lose.is_some() {
+                assert_eq!((counts, kicks, &plan.stages), (0, 0, &bare.stages));
+                left_out += plan.warnings.len() - bare.warnings.len();
+                continue;
+            }
+            assert_eq!((counts, kicks), (2, 1), "{plan:#?}");
+            counted += 1;
+            // The world itself notes it where they are touched inside a fence, or disconnected from the only primary.
+            let world = World::new(topology);
+            let run = Run {
+                plan: &plan,
+                act: &world,
+                journal: &world,
+                watch: &Nobody,
+                concurrency: 4,
+                interrupted: &NEVER,
+            };
+            assert_eq!(block_on(run.start()), Outcome::Completed, "{plan:#?}");
+            let inner = world.0.lock().unwrap();
+            assert!(
+                inner.violations.is_empty(),
+                "{:?} {plan:#?}",
+                inner.violations
+            );
+        }
+    }
+    assert!(
+        counted > 50 && left_out > 10,
+        "{counted} counted, {left_out} left out"
+    );
+}

@@ -1,0 +1,44 @@
+//! What is done around the change itself, and how it finds the world: hooks, and the clients of the old primary.
+
+use super::Inner;
+use crate::inventory::hooks::HookPoint;
+use crate::plan::Action;
+use crate::topology::{Address, NodeName};
+
+/// A hook that was run, and how it found the world.
+#[derive(Debug, Clone)]
+pub struct Called {
+    pub point: HookPoint,
+    pub shape: Vec<(bool, Option<Address>)>,
+    pub primaries: Vec<NodeName>,
+    pub fenced: bool,
+    pub stopped: bool,
+}
+
+impl Inner {
+    /// A hook is run: how it finds the world.
+    pub(super) fn called(&mut self, point: HookPoint) {
+        let up = self.sims.iter().filter(|s| s.up);
+        let called = Called {
+            point,
+            shape: self.sims.iter().map(|s| (s.up, s.of.clone())).collect(),
+            primaries: up
+                .filter(|s| s.of.is_none())
+                .map(|s| s.name.clone())
+                .collect(),
+            fenced: self.sims.iter().any(|s| s.fenced),
+            stopped: !self.stopped.is_empty(),
+        };
+        self.hooks.push(called);
+    }
+
+    /// The clients of a server are counted or disconnected: never inside a fence, and never those of the primary.
+    pub(super) fn clients(&mut self, i: usize, action: &Action) {
+        let kicked = *action == Action::KickClients && self.sims[i].of.is_none();
+        if kicked || self.sims.iter().any(|s| s.fenced) {
+            let name = &self.sims[i].name;
+            let text = format!("`{name}`: {action}, inside a fence or of the primary");
+            self.violations.push(text);
+        }
+    }
+}

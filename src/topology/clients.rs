@@ -1,0 +1,300 @@
+//! Who uses a server: the clients that it lists, grouped by where they come from and what they call themselves. Pure.
+//!
+//! A server tells of each client its last command only. So a client can be seen to write, and never be seen not to.
+
+use super::words::plural;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Groups that are named in one sentence; the others are counted.
+const NAMED: usize = 5;
+
+/// One client, as the server lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The server's number for the connection.
+    pub id: u64,
+    /// Where it comes from, without the port.
+    pub host: String,
+    /// The name it gave itself; empty for none.
+    pub name: String,
+    /// Its library, where the server knows of such.
+    pub library: String,
+    /// The library's version.
+    pub version: String,
+    /// It only listens.
+    pub subscribes: bool,
+    /// It is inside a transaction.
+    pub in_transaction: bool,
+    /// Its last command, in lower case, without a subcommand; empty before the first.
+    pub command: String,
+    /// Seconds since that.
+    pub idle_seconds: u64,
+}
+
+/// Whether a client writes, by its last command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Writes {
+    /// Its last command is one that writes.
+    Seen,
+    /// Its last command may have written: a script, a transaction, or one that the server says nothing of.
+    Possible,
+    /// Its last command does not write. An earlier one may have.
+    NotSeen,
+}
+
+/// Clients that come from one host under one name, with one library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// The host.
+    pub host: String,
+    /// Their name; `None`: they gave themselves none.
+    pub name: Option<String>,
+    /// Their library with its version; `None`: the server does not say.
+    pub library: Option<String>,
+    /// They only listen (publish and subscribe).
+    pub subscribers: bool,
+    /// How many.
+    pub count: usize,
+    /// Whether one of them writes.
+    pub writes: Writes,
+    /// Their last commands.
+    pub commands: Vec<String>,
+    /// Seconds since the last command of any of them.
+    pub idle_seconds: u64,
+}
+
+/// The clients of one server, without replicas, Sentinels and replctl.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Census {
+    /// How many.
+    pub count: usize,
+    /// How many of them were seen to write.
+    pub writers: usize,
+    /// The largest groups first.
+    pub groups: Vec<Group>,
+    /// The server's numbers for the connections.
+    #[serde(skip)]
+    pub ids: Vec<u64>,
+}
+
+/// Reads `CLIENT LIST`. Lines that are none of a client are left out.
+pub fn parse(list: &str) -> Vec<Client> {
+    list.lines().filter_map(client).collect()
+}
+
+fn client(line: &str) -> Option<Client> {
+    let fields: BTreeMap<&str, &str> = line
+        .split(' ')
+        .filter_map(|field| field.split_once('='))
+        .collect();
+    let text = |key: &str| fields.get(key).copied().unwrap_or_default();
+    let flags = text("flags");
+    let address = text("addr");
+    let command = text("cmd").split('|').next().unwrap_or_default();
+    Some(Client {
+        id: text("id").parse().ok()?,
+        host: address
+            .rsplit_once(':')
+            .map_or(address, |(h, _)| h)
+            .to_owned(),
+        name: text("name").to_owned(),
+        library: text("lib-name").to_owned(),
+        version: text("lib-ver").to_owned(),
+        subscribes: flags.contains('P'),
+        in_transaction: flags.contains('x'),
+        command: if command == "NULL" {
+            String::new()
+        } else {
+            command.to_ascii_lowercase()
+        },
+        idle_seconds: text("idle").parse().unwrap_or(0),
+    })
+}
+
+impl Client {
+    /// Whether it is no user of the data: replctl itself, or a Sentinel that watches.
+    pub fn is_staff(&self) -> bool {
+        let sentinel = self.name.strip_prefix("sentinel-").is_some_and(|rest| {
+            let (id, role) = rest.split_at_checked(8).unwrap_or_default();
+            id.bytes().all(|b| b.is_ascii_hexdigit()) && matches!(role, "-cmd" | "-pubsub")
+        });
+        sentinel || self.name == "replctl"
+    }
+}
+
+/// Counts them. `writes`: what the server says of the commands.
+pub fn census(clients: &[Client], writes: &BTreeMap<String, Writes>) -> Census {
+    let mut census = Census::default();
+    for client in clients.iter().filter(|c| !c.is_staff()) {
+        census.count += 1;
+        census.ids.push(client.id);
+        let does = if client.in_transaction {
+            Writes::Possible
+        } else if client.command.is_empty() {
+            Writes::NotSeen
+        } else {
+            let known = writes.get(&client.command).copied();
+            known.unwrap_or(Writes::Possible)
+        };
+        census.writers += usize::from(does == Writes::Seen);
+        add(&mut census.groups, client, does);
+    }
+    census
+        .groups
+        .sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.host.cmp(&b.host)));
+    census
+}
+
+fn add(groups: &mut Vec<Group>, client: &Client, does: Writes) {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let name = some(&client.name);
+    let library = some(client.library.as_str()).map(|library| {
+        let version = some(&client.version).map_or_else(String::new, |v| format!(" {v}"));
+        library + &version
+    });
+    let mine = groups.iter_mut().find(|g| {
+        g.host == client.host
+            && g.name == name
+            && g.library == library
+            && g.subscribers == client.subscribes
+    });
+    let commands = some(&client.command);
+    let Some(group) = mine else {
+        groups.push(Group {
+            host: client.host.clone(),
+            name,
+            library,
+            subscribers: client.subscribes,
+            count: 1,
+            writes: does,
+            commands: commands.into_iter().collect(),
+            idle_seconds: client.idle_seconds,
+        });
+        return;
+    };
+    group.count += 1;
+    group.writes = group.writes.min(does);
+    group.idle_seconds = group.idle_seconds.min(client.idle_seconds);
+    if let Some(command) = commands.filter(|c| !group.commands.contains(c)) {
+        group.commands.push(command);
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.host)?;
+        let known: Vec<&str> = [&self.name, &self.library]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
+        if !known.is_empty() {
+            write!(f, " ({})", known.join(", "))?;
+        }
+        if self.subscribers {
+            f.write_str(" listening")?;
+        }
+        write!(f, " ×{}", self.count)
+    }
+}
+
+impl fmt::Display for Census {
+    /// `10.0.0.5 (app, jedis 4.3) ×3, 10.0.0.6 ×1 and 4 more`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named: Vec<String> = self
+            .groups
+            .iter()
+            .take(NAMED)
+            .map(Group::to_string)
+            .collect();
+        f.write_str(&named.join(", "))?;
+        let rest: usize = self.groups.iter().take(NAMED).map(|g| g.count).sum();
+        match self.count.saturating_sub(rest) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+impl Census {
+    /// `no clients`, `1 client`, `12 clients, 3 of them seen to write`.
+    pub fn in_words(&self) -> String {
+        let count = plural(self.count, "client");
+        match self.writers {
+            0 => count,
+            writers => format!("{count}, {writers} of them seen to write"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const LIST: &str = "\
+id=3 addr=10.0.0.5:49884 laddr=10.0.0.1:6379 fd=7 name=app age=0 idle=4 flags=N db=0 sub=0 psub=0 multi=-1 cmd=set user=default redir=-1 resp=2 lib-name=jedis lib-ver=4.3
+id=4 addr=10.0.0.5:49885 name=app idle=2 flags=N cmd=get user=default lib-name=jedis lib-ver=4.3
+id=5 addr=[2001:db8::7]:50016 name= idle=0 flags=P cmd=subscribe lib-name= lib-ver=
+id=6 addr=10.0.0.9:1 name= idle=9 flags=x multi=2 cmd=get
+id=7 addr=10.0.0.9:2 name= idle=9 flags=N cmd=client|list
+id=8 addr=10.0.0.1:3 name=replctl idle=0 flags=N cmd=client|list
+id=9 addr=10.0.0.1:4 name=sentinel-4b7f1291-cmd idle=0 flags=N cmd=ping
+id=10 addr=10.0.0.1:4 name=sentinel-4b7f1291-pubsub idle=0 flags=P cmd=subscribe
+id=11 addr=/tmp/redis.sock:0 name=sentinel-of-mine idle=0 flags=N cmd=NULL
+nonsense
+id=none addr=1
+";
+
+    fn known() -> BTreeMap<String, Writes> {
+        [
+            ("set", Writes::Seen),
+            ("get", Writes::NotSeen),
+            ("subscribe", Writes::NotSeen),
+            ("client", Writes::NotSeen),
+        ]
+        .map(|(command, writes)| (command.to_owned(), writes))
+        .into()
+    }
+
+    #[test]
+    fn clients_are_grouped_and_staff_is_not_counted() {
+        let census = census(&parse(LIST), &known());
+        assert_eq!((census.count, census.writers), (6, 1));
+        assert_eq!(census.ids, [3, 4, 5, 6, 7, 11]);
+        assert_eq!(
+            census.to_string(),
+            "10.0.0.5 (app, jedis 4.3) ×2, 10.0.0.9 ×2, /tmp/redis.sock (sentinel-of-mine) ×1, [2001:db8::7] listening ×1"
+        );
+        assert_eq!(census.in_words(), "6 clients, 1 of them seen to write");
+        let app = &census.groups[0];
+        assert_eq!(
+            (app.writes, app.idle_seconds, app.commands.join(" ")),
+            (Writes::Seen, 2, "set get".to_owned())
+        );
+        // In a transaction anything may be under way.
+        assert_eq!(census.groups[1].writes, Writes::Possible);
+        assert_eq!(census.groups[2].writes, Writes::NotSeen);
+    }
+
+    #[test]
+    fn what_the_server_says_nothing_of_may_write() {
+        let census = census(&parse("id=1 addr=a:1 flags=N cmd=eval"), &known());
+        assert_eq!(census.groups[0].writes, Writes::Possible);
+        assert_eq!(census.in_words(), "1 client");
+    }
+
+    #[test]
+    fn many_groups_are_named_in_part() {
+        let lines = (0..9).map(|n| format!("id={n} addr=10.0.0.{n}:1 flags=N cmd=get"));
+        let list = lines.collect::<Vec<_>>().join("\n");
+        let text = census(&parse(&list), &known()).to_string();
+        assert!(text.ends_with("10.0.0.4 ×1 and 4 more"), "{text}");
+        assert_eq!(Census::default().to_string(), "");
+        assert_eq!(Census::default().in_words(), "no clients");
+    }
+}

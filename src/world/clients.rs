@@ -1,0 +1,173 @@
+//! Lists the clients of servers and disconnects them. Never inside a fence.
+
+use super::World;
+use super::replication::seen;
+use super::resp::{Conn, REPLY};
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::topology::clients::{Census, Client, Writes, census, parse};
+use crate::topology::words::plural;
+use crate::topology::{NodeName, Trouble, TroubleKind};
+use futures::StreamExt;
+use redis::{Value, cmd};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The kinds of clients that use data; replicas and the server's own links are others.
+const KINDS: [&str; 2] = ["normal", "pubsub"];
+/// Commands that run others, which may write.
+const RUN_OTHERS: [&str; 7] = [
+    "eval", "evalsha", "fcall", "exec", "multi", "discard", "watch",
+];
+/// Groups that are kept of one node.
+const KEPT: usize = 100;
+/// How many connections are ended in one go.
+const AT_ONCE: usize = 500;
+
+impl World {
+    /// The clients of several nodes, each with what kept them from being listed.
+    pub async fn clients(&self, nodes: &[NodeName]) -> Vec<(NodeName, Result<Census, String>)> {
+        let looks = nodes
+            .iter()
+            .map(|node| async move { (node.clone(), self.clients_of(node).await) });
+        futures::stream::iter(looks)
+            .buffered(self.concurrency())
+            .collect()
+            .await
+    }
+
+    async fn clients_of(&self, node: &NodeName) -> Result<Census, String> {
+        let conn = self.connections.get(node).await.map_err(|f| f.why)?;
+        listed(&conn).await.map_err(|t| t.detail)
+    }
+
+    /// Counts a node's clients. Not to know them keeps nothing from being done.
+    pub(super) async fn count_clients(&self, node: &NodeName) -> Seen {
+        match self.clients_of(node).await {
+            Ok(census) => kept(census.in_words(), census),
+            Err(why) => seen(format!("not known: {why}")),
+        }
+    }
+
+    /// Disconnects a node's clients, so that they look for the primary anew. replctl's and the Sentinels' connections stay.
+    pub(super) async fn kick_clients(&self, node: &NodeName) -> Result<Seen, Failure> {
+        let failed = |t: Trouble| Failure::none(t.detail);
+        let Ok(conn) = self.connections.get(node).await else {
+            return Ok(left_out());
+        };
+        let census = match listed(&conn).await {
+            Ok(census) => census,
+            Err(trouble) if is_silent(trouble.kind) => return Ok(left_out()),
+            Err(trouble) => return Err(failed(trouble)),
+        };
+        let mut gone = 0;
+        for ids in census.ids.chunks(AT_ONCE) {
+            let mut kills = redis::pipe();
+            for id in ids {
+                kills.cmd("CLIENT").arg("KILL").arg("ID").arg(*id);
+            }
+            let replies = conn.exchange(&kills, REPLY).await.map_err(failed)?;
+            if let Some(Value::ServerError(error)) = replies.first() {
+                return Err(Failure::none(error.to_string()));
+            }
+            // One that has left by itself meanwhile counts as none.
+            gone += replies.iter().filter(|r| **r == Value::Int(1)).count();
+        }
+        Ok(kept(
+            format!("disconnected {}", plural(gone, "client")),
+            census,
+        ))
+    }
+}
+
+/// For the proof and the journal, which need not have every host of thousands.
+fn kept(text: String, mut census: Census) -> Seen {
+    census.groups.truncate(KEPT);
+    Seen {
+        text,
+        clients: Some(Box::new(census)),
+        ..Seen::default()
+    }
+}
+
+/// What does not answer has no clients to speak of.
+fn left_out() -> Seen {
+    seen("left out: it does not answer")
+}
+
+/// Whether nothing was heard of the server, rather than a no.
+fn is_silent(kind: TroubleKind) -> bool {
+    match kind {
+        TroubleKind::Refused
+        | TroubleKind::NoAnswer
+        | TroubleKind::Frozen
+        | TroubleKind::NoRoute
+        | TroubleKind::NameUnknown
+        | TroubleKind::Ssh => true,
+        TroubleKind::PasswordMissing
+        | TroubleKind::PasswordRefused
+        | TroubleKind::Forbidden
+        | TroubleKind::ProtectedMode
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy
+        | TroubleKind::NotRedis
+        | TroubleKind::Other => false,
+    }
+}
+
+/// A server's clients, replctl's and the Sentinels' connections left out.
+async fn listed(conn: &Conn) -> Result<Census, Trouble> {
+    let mut clients: Vec<Client> = Vec::new();
+    for kind in KINDS {
+        let mut list = cmd("CLIENT");
+        list.arg("LIST").arg("TYPE").arg(kind);
+        let reply = conn.call(&list, REPLY).await?;
+        let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+        clients.extend(parse(&String::from_utf8_lossy(&text)));
+    }
+    let commands = clients.iter().map(|c| c.command.clone());
+    let commands: BTreeSet<String> = commands.filter(|c| !c.is_empty()).collect();
+    Ok(census(&clients, &writes(conn, commands).await))
+}
+
+/// What the server says of these commands. Where it says nothing, nothing is known.
+async fn writes(conn: &Conn, commands: BTreeSet<String>) -> BTreeMap<String, Writes> {
+    if commands.is_empty() {
+        return BTreeMap::new(); // without a name, it would tell of all there are
+    }
+    let mut info = cmd("COMMAND");
+    info.arg("INFO");
+    for command in &commands {
+        info.arg(command);
+    }
+    let Ok(Value::Array(answers)) = conn.call(&info, REPLY).await else {
+        return BTreeMap::new();
+    };
+    let told = commands.into_iter().zip(answers);
+    told.filter_map(|(command, answer)| {
+        let writes = if RUN_OTHERS.contains(&command.as_str()) {
+            Writes::Possible
+        } else {
+            of_flags(&answer)?
+        };
+        Some((command, writes))
+    })
+    .collect()
+}
+
+/// `[name, arity, [flag, …], …]`.
+fn of_flags(answer: &Value) -> Option<Writes> {
+    let Value::Array(parts) = answer else {
+        return None;
+    };
+    let (Value::Array(flags) | Value::Set(flags)) = parts.get(2)? else {
+        return None;
+    };
+    let mut flags = flags
+        .iter()
+        .filter_map(|f| redis::from_redis_value_ref::<String>(f).ok());
+    Some(if flags.any(|f| f == "write") {
+        Writes::Seen
+    } else {
+        Writes::NotSeen
+    })
+}
