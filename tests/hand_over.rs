@@ -84,6 +84,52 @@ fn twenty_promotions_of_each_family_lose_nothing() {
     }
 }
 
+/// The same changes with the journal on a disk and in memory, in turns: what its durability costs. Inside the fence it costs nothing, because nothing
+/// there waits for the disk.
+#[test]
+fn the_journal_adds_nothing_to_the_window() {
+    const ROUNDS: usize = 10;
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let deployment = Trio::start(family, &[BACKLOG]);
+    let memory = tempfile::Builder::new().tempdir_in("/dev/shm").unwrap();
+    let disk = tempfile::Builder::new()
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .unwrap();
+    let operators = [&disk, &memory].map(|folder| {
+        deployment
+            .operator()
+            .env("XDG_STATE_HOME", folder.path().to_str().unwrap())
+    });
+    let mut load = Load::plain(&deployment.ports());
+    load.per_second = Some(1_000);
+    let writer = Writer::start(load);
+    let (mut windows, mut whole) = ([vec![], vec![]], [vec![], vec![]]);
+    for n in 0..2 * ROUNDS {
+        writer.await_more(500, Duration::from_mins(1));
+        let words = ["promote", NAMES[(n + 1) % 3], "--yes", "--json"];
+        let ran = operators[n % 2].run(&words).ok();
+        windows[n % 2].push(stopped_ms(&ran.stdout));
+        whole[n % 2].push(ran.took.as_secs_f64() * 1e3);
+    }
+    let tally = writer.stop();
+    tally.nothing_lost(deployment.servers[2 * ROUNDS % 3].address());
+    let median = |values: &mut Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let [on_disk, in_memory] = windows.each_mut().map(median);
+    let [all_disk, all_memory] = whole.each_mut().map(median);
+    figure(&format!(
+        "the journal on a disk and in memory, {ROUNDS} promotions each: writes stopped {on_disk:.1} and {in_memory:.1} ms, the whole command {all_disk:.0} and {all_memory:.0} ms (medians)"
+    ));
+    assert!(
+        on_disk < in_memory * 1.5 + 3.0,
+        "the disk is waited for inside the fence: {windows:?}"
+    );
+}
+
 #[test]
 fn killed_at_every_journal_line_and_resumed() {
     let Some(family) = Family::debian() else {

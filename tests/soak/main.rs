@@ -30,7 +30,7 @@ fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn faults_at_random_steps_of_random_changes() {
     let (seed, first) = (setting("SEED", 1), setting("FIRST", 0));
-    let (cases, jobs) = (setting("CASES", 14), setting("JOBS", 2));
+    let (cases, jobs) = (setting("CASES", 50), setting("JOBS", 2));
     let wire = Wire::new();
     let next = AtomicU64::new(first);
     let reports: Mutex<Vec<Report>> = Mutex::default();
