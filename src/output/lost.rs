@@ -101,11 +101,12 @@ pub fn text(report: &Report<'_>) -> String {
         );
     }
     let mut out = format!(
-        "`{node}` has {} that `{than}` has not: {size} of its stream, offsets {} to {}, {} keys.\n",
+        "`{node}` has {} that `{than}` has not: {size} of its stream, offsets {} to {}, {} key{}.\n",
         plural(report.commands),
         report.from,
         report.to,
-        report.keys
+        report.keys,
+        if report.keys == 1 { "" } else { "s" }
     );
     let _ = writeln!(
         out,

@@ -42,7 +42,9 @@ impl Topology {
     /// where the two are not of one history. Clamped at 0: the two ends are not read at the same moment.
     pub fn behind(&self, node: &Node) -> Option<u64> {
         let here = &node.server()?.replication;
-        if node.upstream()?.sync.is_some() || never_synced(here) {
+        let link = node.upstream()?;
+        // With its link up it has been given all there was, even where that is the offset 0 of a primary that never wrote.
+        if link.sync.is_some() || link.link == Link::Down && never_synced(here) {
             return None; // what it had counts no more, or it has nothing yet
         }
         let top = &self

@@ -19,7 +19,44 @@ impl Look<'_> {
             }
             found.extend(self.persisted(node));
         }
+        found.extend(self.unknown());
         found.extend(self.sentinels());
+    }
+
+    /// Nodes whose files cannot be read: as a rule all of them, for one reason, which is worth one line.
+    fn unknown(&self) -> Option<Finding> {
+        let mut reasons = Vec::new();
+        let unknown: Vec<&Node> = self
+            .topology
+            .nodes
+            .iter()
+            .filter(|n| match &n.persisted {
+                Some(PersistedRole::Unknown(why)) if n.server().is_some() => {
+                    reasons.push(why);
+                    true
+                }
+                _ => false,
+            })
+            .collect();
+        let why = reasons.first()?;
+        if let [node] = unknown[..] {
+            let own = name(&node.name);
+            let message =
+                format!("the role in the configuration file of {own} is not known: {why}");
+            return Some(Finding::about(
+                node,
+                Code::PersistedUnknown,
+                Severity::Note,
+                message,
+            ));
+        }
+        let message = format!(
+            "the roles in the configuration files of {} are not known; of {}: {why}",
+            list(unknown.iter().copied()),
+            name(&unknown[0].name),
+        );
+        let names: Vec<&str> = unknown.iter().map(|n| n.name.0.as_str()).collect();
+        Some(Finding::of_all(Code::PersistedUnknown, Severity::Note, message).with("nodes", names))
     }
 
     fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
@@ -154,16 +191,8 @@ impl Look<'_> {
                 .map_or_else(|| address.to_string(), |at| name(&at.name))
         };
         let message = match (node.persisted.as_ref()?, node.upstream()) {
-            (PersistedRole::Unknown(why), _) => {
-                let message =
-                    format!("the role in the configuration file of {own} is not known: {why}");
-                return Some(Finding::about(
-                    node,
-                    Code::PersistedUnknown,
-                    Severity::Note,
-                    message,
-                ));
-            }
+            // Said once for all such nodes.
+            (PersistedRole::Unknown(_), _) => return None,
             // What is said of these is repaired by the same hand, which writes the file too.
             (_, None) if self.primary().is_none() => return None,
             (_, Some(link))

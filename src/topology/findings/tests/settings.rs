@@ -87,6 +87,17 @@ fn roles_that_a_restart_would_change_are_told() {
     for (change, expected) in cases {
         assert_eq!(after(change), [expected]);
     }
+    let both = after(|t| {
+        for node in &mut t.nodes[..2] {
+            node.persisted = Some(PersistedRole::Unknown("permission denied".into()));
+        }
+    });
+    assert_eq!(
+        both,
+        [
+            "persisted-unknown: the roles in the configuration files of `master` and `slave1` are not known; of `master`: permission denied"
+        ]
+    );
     let same_by_other_name = after(|t| {
         t.nodes[0].resolved.push("db1".into());
         t.nodes[1].persisted = Some(PersistedRole::ReplicaOf(Address::new("db1", 6379)));
