@@ -3,6 +3,7 @@
 mod clients;
 pub mod completions;
 mod confirm;
+mod debts;
 mod detach;
 mod endpoint;
 mod history;

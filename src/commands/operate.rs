@@ -6,6 +6,7 @@ mod who;
 pub use verdict::verdict;
 pub use who::who;
 
+use super::debts;
 use super::interrupt::Interrupt;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
@@ -88,7 +89,7 @@ pub async fn carry_out(
     } else {
         Some(world.store.lock(&who())?)
     };
-    let mut plan = planner().await?;
+    let mut plan = debts::added(world, planner().await?);
     loop {
         if plan.is_empty() {
             for warning in plan_text::warnings(&plan) {
@@ -107,7 +108,7 @@ pub async fn carry_out(
         }
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
-        let again = planner().await?;
+        let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
         }

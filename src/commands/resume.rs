@@ -1,5 +1,6 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
+use super::debts;
 use super::hooks;
 use super::operate::{self, Asked};
 use crate::cli;
@@ -17,7 +18,7 @@ pub async fn run(
     args: &cli::Resume,
     back: bool,
 ) -> Result<Exit> {
-    let _lock = world.store.lock(&operate::who())?;
+    let lock = world.store.lock(&operate::who())?;
     let Some(mut record) = find(world, args, back)? else {
         output::result("Nothing to do: no operation is unfinished.");
         return Ok(Exit::Done);
@@ -76,6 +77,10 @@ pub async fn run(
         }
     };
     let exit = hooks::warned(&finished);
+    drop(lock);
+    if finished.outcome == Outcome::Completed {
+        debts::pay(world, &asked).await?;
+    }
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 

@@ -1,13 +1,12 @@
 //! `status`: one look at all nodes, and what is wrong.
 
+use super::debts;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::inventory::Auth;
-use crate::journal::store::Store;
 use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::topology::findings::{self, Context, Debt, Wanted};
-use crate::topology::{NodeName, Topology};
 use crate::world::World;
 
 /// Runs the command.
@@ -17,7 +16,7 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     } else {
         world.observe().await
     };
-    forget_paid(&world.store, &topology);
+    debts::close(world, &topology);
     let found = findings::findings(&topology, &context(world));
     let lags = if args.seconds {
         Some(world.lags(&topology).await)
@@ -69,20 +68,4 @@ pub fn context(world: &World) -> Context {
         debts: debts.collect(),
         alone: alone.collect(),
     }
-}
-
-/// A node that is seen as a replica again owes nothing any more.
-fn forget_paid(store: &Store, topology: &Topology) {
-    let paid: Vec<NodeName> = topology
-        .nodes
-        .iter()
-        .filter(|n| {
-            n.upstream()
-                .is_some_and(|u| topology.at(&u.address).is_some())
-        })
-        .map(|n| n.name.clone())
-        .collect();
-    // It is only a note: where it cannot be written the debt is shown once more.
-    let _ = store.forget(&paid);
-    let _ = store.forget_alone(&paid);
 }

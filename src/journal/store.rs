@@ -11,9 +11,9 @@ pub use file::FileJournal;
 pub use record::Record;
 
 use super::story::Story;
-use super::{Debt, Entry, Journal};
+use super::{Debt, Entry, Journal, Outcome};
 use crate::error::{Exit, Problem, Result};
-use crate::plan::Plan;
+use crate::plan::{Operation, Plan};
 use crate::topology::NodeName;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use jiff::Timestamp;
@@ -146,6 +146,24 @@ impl Store {
             }
         }
         unwritten
+    }
+
+    /// The node that the newest promotion which reached its goal made primary.
+    pub fn last_promoted(&self) -> Option<NodeName> {
+        let mut records = self
+            .newest_first()
+            .take(LOOKED_BACK)
+            .filter_map(|f| read(&f));
+        records.find_map(|record| {
+            let reached = matches!(
+                record.outcome,
+                Some(Outcome::Completed | Outcome::Incomplete { .. })
+            );
+            let Operation::Promote(promote) = record.plan.operation else {
+                return None;
+            };
+            reached.then_some(promote.node)
+        })
     }
 
     fn newest_first(&self) -> impl Iterator<Item = PathBuf> + use<> {

@@ -249,7 +249,7 @@ fn death(
 }
 
 /// The server process lives, by the way it failed to serve us.
-fn alive(kind: TroubleKind) -> bool {
+pub(super) fn alive(kind: TroubleKind) -> bool {
     match kind {
         TroubleKind::PasswordMissing
         | TroubleKind::PasswordRefused

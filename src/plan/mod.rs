@@ -5,6 +5,7 @@
 pub mod action;
 mod asked;
 pub mod clients;
+pub mod debts;
 pub mod detach;
 pub mod facts;
 pub mod failover;

@@ -132,6 +132,15 @@ impl World {
         topology
     }
 
+    /// What was seen last, as it was seen.
+    pub fn seen_last(&self) -> Option<Topology> {
+        let last = self
+            .last_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
     /// The nodes that were detached on purpose and follow nobody still.
     pub fn alone(&self, topology: &Topology) -> Vec<NodeName> {
         let noted: Vec<NodeName> = self.store.alone().into_iter().map(|d| d.node).collect();

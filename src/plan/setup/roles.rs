@@ -133,7 +133,10 @@ fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusa
                 "`{}` runs as a primary with {keys} keys, and would lose them as a replica of `{primary}`",
                 live.name
             ),
-            format!("if they may go: replctl setup --discard-data {}", live.name),
+            format!(
+                "to bring it back with a backup: replctl rejoin {0}; if they may go: replctl setup --discard-data {0}",
+                live.name
+            ),
         )
     })
 }

@@ -1,0 +1,84 @@
+//! Old primaries that were not told: what every change does about them, and when they owe nothing any more.
+
+use super::operate::{self, Asked};
+use crate::error::Result;
+use crate::plan::debts::{self, Known};
+use crate::plan::{Operation, Plan, Promote};
+use crate::topology::candidate::primaries;
+use crate::topology::{Node, NodeName, Topology};
+use crate::world::World;
+
+/// The plan, with what is owed to silent old primaries.
+pub fn added(world: &World, mut plan: Plan) -> Plan {
+    let Some(topology) = deployment(world) else {
+        return plan;
+    };
+    close(world, &topology);
+    let root = world.inventory.nodes.iter().find(|n| n.replicaof.is_none());
+    let known = Known {
+        noted: world.store.debts().into_iter().map(|d| d.node).collect(),
+        last: world.store.last_promoted(),
+        first: root.map(|n| n.name.clone()),
+    };
+    debts::add(&mut plan, &topology, &known);
+    plan
+}
+
+/// What was seen last, without the nodes that stand alone on purpose.
+fn deployment(world: &World) -> Option<Topology> {
+    let topology = world.seen_last()?;
+    let alone = world.alone(&topology);
+    Some(topology.without(&alone))
+}
+
+/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the deployment again.
+pub fn close(world: &World, topology: &Topology) {
+    let paid: Vec<NodeName> = topology
+        .nodes
+        .iter()
+        .filter(|n| leads_to_a_primary(n, topology))
+        .map(|n| n.name.clone())
+        .collect();
+    // It is only a note: where it cannot be written the debt is shown once more.
+    let _ = world.store.forget(&paid);
+    let _ = world.store.forget_alone(&paid);
+}
+
+fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
+    let mut at = node;
+    for _ in &topology.nodes {
+        match topology.upstream_of(at) {
+            Some(next) if next.is_primary() => return true,
+            Some(next) => at = next,
+            None => return false,
+        }
+    }
+    false
+}
+
+/// Tells old primaries what they were not told, where that can be done now; after an operation that was planned before it could.
+pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
+    let asked = Asked {
+        yes: true,
+        dry_run: false,
+        ..*asked
+    };
+    let topology = world.observe().await;
+    let [primary] = primaries(&topology)[..] else {
+        return Ok(());
+    };
+    let operation = Promote {
+        node: primary.name.clone(),
+        accept: Vec::new(),
+    };
+    let planner = async || {
+        world.observe().await;
+        Ok(Plan {
+            operation: Operation::Promote(operation.clone()),
+            stages: Vec::new(),
+            warnings: Vec::new(),
+            may_lose: None,
+        })
+    };
+    operate::carry_out(world, &asked, planner).await.map(drop)
+}
