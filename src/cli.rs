@@ -4,6 +4,7 @@ pub mod after;
 mod clients;
 mod endpoint;
 mod history;
+mod ignore;
 mod lost;
 mod moves;
 mod rejoin;
@@ -19,6 +20,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use history::{History, Report};
+pub use ignore::Ignore;
 pub use lost::Lost;
 pub use sentinel::{Sentinel, SentinelCommand, SentinelSetup, SentinelStatus};
 use std::path::PathBuf;
@@ -247,7 +249,7 @@ pub struct Promote {
     /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
     #[arg(long)]
     pub accept_split_brain: bool,
-    /// Go on although settings of the node differ from the primary's, or a permission is missing that can be done without
+    /// Go on although something differs between the node and the primary, or a permission is missing that can be done without (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
     /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
@@ -265,15 +267,6 @@ pub struct Promote {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// What `--ignore` may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Ignore {
-    /// Memory limit, databases, priority, writable replica, persistence, min-replicas
-    Drift,
-    /// Commands that replctl's user may not run and that can be done without, such as CONFIG REWRITE
-    Permissions,
 }
 
 /// `resume` and `rollback`.

@@ -29,12 +29,12 @@ fn writable_and_never_promoted(deployed: &Deployed<'_>) {
         .status("writable, and priority 0", 4)
         .says("`slave1` is a replica and takes writes")
         .says("`slave2` has priority 0");
-    for node in ["slave1", "slave2"] {
+    for (node, name) in [("slave1", "writable-replica"), ("slave2", "priority-0")] {
         deployed
             .operator
             .run(&["promote", node, "--yes"])
             .code(3)
-            .says("--ignore drift");
+            .says(&format!("replctl promote {node} --ignore {name}"));
     }
     deployed.paste("writable-replica").ok();
     deployed.paste("priority-0").ok();

@@ -32,17 +32,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
     for (given, what) in [
         (args.allow_data_loss, Accept::DataLoss),
         (args.accept_split_brain, Accept::SplitBrain),
-        (args.ignore.contains(&cli::Ignore::Drift), Accept::Drift),
-        (
-            args.ignore.contains(&cli::Ignore::Permissions),
-            Accept::Permissions,
-        ),
         (args.without_sentinel, Accept::WithoutSentinel),
     ] {
         if given {
             accept.push(what);
         }
     }
+    accept.extend(args.ignore.iter().copied().map(Accept::from));
     let operation = Promote {
         node: args.node.as_str().into(),
         accept,

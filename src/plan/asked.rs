@@ -110,6 +110,7 @@ impl Accept {
             Self::DataLoss => "--allow-data-loss",
             Self::SplitBrain => "--accept-split-brain",
             Self::Drift => "--ignore drift",
+            Self::Difference(difference) => difference.option(),
             Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
         }

@@ -7,6 +7,7 @@ mod asked;
 pub mod clients;
 pub mod debts;
 pub mod detach;
+pub mod difference;
 pub mod facts;
 pub mod failover;
 mod gather;
@@ -111,8 +112,10 @@ pub enum Accept {
     DataLoss,
     /// `--accept-split-brain`: an old primary that could not be stopped and may come back writable.
     SplitBrain,
-    /// `--ignore drift`: settings of the target that differ from the primary's (memory limit, databases, priority, …).
+    /// `--ignore drift`: whatever differs between the target and the primary.
     Drift,
+    /// `--ignore NAME`: one such difference.
+    Difference(difference::Difference),
     /// `--ignore permissions`: commands that the user may not run and that can be done without.
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and are gone for good.

@@ -1,5 +1,6 @@
 //! What stands against a hand-over, all of it at once, each with its way on. Pure.
 
+use super::difference::Difference;
 use super::{Accept, Promote, Refusal};
 use crate::topology::disk::refuses_writes;
 use crate::topology::words;
@@ -209,46 +210,65 @@ pub(super) fn drift(
 ) {
     let mut found = settings(target, new, primary, topology);
     found.extend(versions(target, new, topology));
-    if operation.accept.contains(&Accept::Drift) {
-        warnings.extend(found);
-        return;
+    for (difference, what) in found {
+        if operation.accepts(difference) {
+            warnings.push(what);
+        } else {
+            let hint = operation.accepting(difference);
+            refusals.push(Refusal::new(
+                what,
+                format!("change it, or accept it: {hint}"),
+            ));
+        }
     }
-    let hint = format!(
-        "change it, or accept it: replctl promote {} --ignore drift",
-        target.name
-    );
-    refusals.extend(found.into_iter().map(|why| Refusal::new(why, hint.clone())));
 }
 
-fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) -> Vec<String> {
+/// A difference, and what it means in one sentence.
+type Found = (Difference, String);
+
+fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) -> Vec<Found> {
     let name = &target.name;
-    let mut found = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
+    let mut tell = |difference, what: String| found.push((difference, what));
     let number = |s: &Server, key: &str| s.config.get(key).and_then(|v| v.parse::<u64>().ok());
     if new.replication.priority == Some(0) {
-        found.push(format!(
-            "`{name}` has priority 0: it is marked never to be promoted"
-        ));
+        tell(
+            Difference::Priority0,
+            format!("`{name}` has priority 0: it is marked never to be promoted"),
+        );
     }
     if let Some(why) = refuses_writes(new) {
-        found.push(format!(
-            "`{name}` would refuse every write as a primary: {why}"
-        ));
+        tell(
+            Difference::RefusesWrites,
+            format!("`{name}` would refuse every write as a primary: {why}"),
+        );
     }
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
         && limit < used.saturating_add(used / 10)
     {
         let (limit, used) = (words::bytes(limit), words::bytes(used));
-        found.push(format!("`{name}` has maxmemory {limit}, and the primary uses {used}: it would evict or refuse as soon as it is primary"));
+        tell(
+            Difference::MemoryLimit,
+            format!(
+                "`{name}` has maxmemory {limit}, and the primary uses {used}: it would evict or refuse as soon as it is primary"
+            ),
+        );
     }
     if let (Some(has), Some(wants)) = (number(new, "databases"), number(primary, "databases"))
         && has < wants
     {
-        found.push(format!(
-            "`{name}` has {has} databases, the primary has {wants}"
-        ));
+        tell(
+            Difference::FewerDatabases,
+            format!("`{name}` has {has} databases, the primary has {wants}"),
+        );
     }
     if target.upstream().is_some_and(|u| !u.read_only) {
-        found.push(format!("`{name}` takes writes although it is a replica, so its data may differ from the primary's"));
+        tell(
+            Difference::WritableReplica,
+            format!(
+                "`{name}` takes writes although it is a replica, so its data may differ from the primary's"
+            ),
+        );
     }
     let followers = topology
         .nodes
@@ -256,7 +276,12 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
         .filter(|n| n.server().is_some() && n.name != *name)
         .count() as u64;
     if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > followers) {
-        found.push(format!("`{name}` has min-replicas-to-write {wants}, and would have {followers} replicas: it would refuse writes"));
+        tell(
+            Difference::MinReplicas,
+            format!(
+                "`{name}` has min-replicas-to-write {wants}, and would have {followers} replicas: it would refuse writes"
+            ),
+        );
     }
     // Where CONFIG tells nothing, nothing is compared.
     let saves = |s: &Server| {
@@ -264,15 +289,16 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
         Some(aof || !s.config.get("save")?.is_empty())
     };
     if saves(primary) == Some(true) && saves(new) == Some(false) {
-        found.push(format!(
-            "`{name}` keeps nothing on disk (save \"\", appendonly no), the primary does"
-        ));
+        tell(
+            Difference::NoPersistence,
+            format!("`{name}` keeps nothing on disk (save \"\", appendonly no), the primary does"),
+        );
     }
     found
 }
 
 /// A replica must be able to read the new primary's full resync.
-fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<String> {
+fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<Found> {
     let mine = rdb_version(new);
     let older = topology
         .nodes
@@ -282,10 +308,11 @@ fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<String> {
     older
         .filter(|(_, s)| rdb_version(s) < mine)
         .map(|(n, s)| {
-            format!(
+            let what = format!(
                 "`{}` runs {}, older than `{}` with {}: it could follow only until its first full resync",
                 n.name, s.version, target.name, new.version
-            )
+            );
+            (Difference::VersionOrder, what)
         })
         .collect()
 }

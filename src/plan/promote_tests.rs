@@ -1,5 +1,6 @@
 //! What is refused and why, and what is planned, for the seed's three nodes and what can become of them.
 
+use super::difference::Difference;
 use super::promote::{Access, plan};
 use super::{Accept, Action, Plan, Promote, Refusal};
 use crate::topology::sample::{address, down, node, seed, version};
@@ -189,7 +190,29 @@ fn everything_against_a_hand_over_is_said_at_once() {
     ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
-    // The narrow override covers the settings and nothing else.
+    for (hint, part) in [
+        ("memory-limit", "maxmemory 976.6 KiB"),
+        ("fewer-databases", "1 databases"),
+        ("priority-0", "priority 0"),
+        ("writable-replica", "takes writes"),
+        ("min-replicas", "min-replicas-to-write 3"),
+        ("no-persistence", "keeps nothing on disk"),
+        ("version-order", "older than `slave1`"),
+    ] {
+        let line = text.lines().find(|l| l.contains(part)).unwrap_or_default();
+        assert!(
+            line.ends_with(&format!("replctl promote slave1 --ignore {hint}")),
+            "{line}"
+        );
+    }
+    // Each is accepted alone, and the hints for the others keep it.
+    let one = Accept::Difference(Difference::MemoryLimit);
+    let fewer = reasons(run("slave1", &topology, &[one]));
+    assert_eq!(fewer.lines().count(), text.lines().count() - 1, "{fewer}");
+    assert!(!fewer.contains("maxmemory"), "{fewer}");
+    let next = "--ignore memory-limit --ignore fewer-databases";
+    assert!(fewer.contains(next), "{fewer}");
+    // The wide override covers the settings and nothing else.
     let text = reasons(run("slave1", &topology, &[Accept::Drift]));
     assert_eq!(text.lines().count(), 2, "{text}");
 }

@@ -1,0 +1,65 @@
+//! What may differ between a node and the primary it is to replace, each by a name of its own, so that each can be accepted alone. Pure.
+
+use super::{Accept, Promote};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// One difference. Their names are those of `status`, where it knows of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difference {
+    /// Marked never to be promoted.
+    #[serde(rename = "priority-0")]
+    Priority0,
+    /// It would refuse writes as it is.
+    RefusesWrites,
+    /// Less memory than the primary uses.
+    MemoryLimit,
+    /// Fewer databases.
+    FewerDatabases,
+    /// A replica that takes writes.
+    WritableReplica,
+    /// More replicas asked for than it would have.
+    MinReplicas,
+    /// Nothing on disk, where the primary has.
+    NoPersistence,
+    /// A replica that cannot read its dumps.
+    VersionOrder,
+}
+
+impl Difference {
+    /// The option that accepts it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Priority0 => "--ignore priority-0",
+            Self::RefusesWrites => "--ignore refuses-writes",
+            Self::MemoryLimit => "--ignore memory-limit",
+            Self::FewerDatabases => "--ignore fewer-databases",
+            Self::WritableReplica => "--ignore writable-replica",
+            Self::MinReplicas => "--ignore min-replicas",
+            Self::NoPersistence => "--ignore no-persistence",
+            Self::VersionOrder => "--ignore version-order",
+        }
+    }
+}
+
+impl Promote {
+    /// Whether the operator accepts it, by its name or with all others.
+    pub(super) fn accepts(&self, difference: Difference) -> bool {
+        let of = |a: &Accept| *a == Accept::Drift || *a == Accept::Difference(difference);
+        self.accept.iter().any(of)
+    }
+
+    /// The command that accepts it, too, beside what was accepted already.
+    pub(super) fn accepting(&self, difference: Difference) -> String {
+        let mut line = format!("replctl promote {}", self.node);
+        for accepted in &self.accept {
+            // Planners that go through Sentinel add this one by themselves.
+            if *accepted != Accept::WithoutSentinel {
+                let _ = write!(line, " {}", accepted.option());
+            }
+        }
+        let _ = write!(line, " {}", difference.option());
+        line
+    }
+}
