@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
-pub use history::{History, Report};
+pub use history::{History, Report, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
 pub use sentinel::{Sentinel, SentinelCommand, SentinelSetup, SentinelStatus};
@@ -148,6 +148,14 @@ pub enum Command {
     /// of its own no backup is made. One that is stopped gets its new role into its file before it is started. Nothing is discarded without a backup, unless --discard-data names NODE.
     #[command(after_help = example_help("rejoin"))]
     Rejoin(Rejoin),
+    /// Take back an operation that is done, by another one of the ordinary kind
+    ///
+    /// A promotion is undone by promoting the primary before it, a move by moving the node back, a detachment by attaching the node again while it has
+    /// no writes of its own: with the same plan, checks and proof as if that were asked for by name. Refused where the nodes are not as the operation
+    /// left them any more, where the old primary is gone or has parted from the new one, and where keys would be lost. What an operation lost does not
+    /// come back.
+    #[command(after_help = example_help("undo"))]
+    Undo(Undo),
     /// Go on with an operation that stopped half-way
     ///
     /// Reads the operation's journal, looks at the nodes again, and carries on: a stage that can still be undone starts over; past its irreversible step,

@@ -214,6 +214,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
                 "one of `replctl history`, into a file",
             ),
         ],
+        "undo" => &[
+            ("replctl undo last --dry-run", "show what would undo it"),
+            ("replctl undo last", "show the plan, ask, take it back"),
+        ],
         "resume" => &[
             ("replctl resume", "go on with what is unfinished"),
             ("replctl resume --no-hooks", "and run none of its hooks"),

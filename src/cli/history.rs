@@ -1,4 +1,4 @@
-//! The arguments of the commands that look back: `history`, `report`.
+//! The arguments of the commands that look back: `history`, `report`, `undo`.
 
 use crate::commands::completions::{every_node, operations};
 use clap::Args;
@@ -28,4 +28,25 @@ pub struct Report {
     /// Write it to a new FILE that only you can read
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+}
+
+/// `undo`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
+pub struct Undo {
+    /// The operation's id, or as much of it as no other has; `last` is the newest
+    #[arg(value_name = "ID", add = Candidates::new(operations))]
+    pub id: String,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Run none of the hooks that the inventory names
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// Print JSON, as the command that undoes it does
+    #[arg(long)]
+    pub json: bool,
 }

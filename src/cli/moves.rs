@@ -22,6 +22,9 @@ pub struct Move {
     /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `detach`.
@@ -36,4 +39,7 @@ pub struct Detach {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }

@@ -5,7 +5,8 @@ use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
-use crate::output;
+use crate::output::moved::detached;
+use crate::output::{self, json};
 use crate::plan::{self, Detach};
 use crate::world::World;
 
@@ -26,13 +27,19 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     };
     let finished = match operate::carry_out(world, &asked, planner).await? {
         Done::Nothing { .. } => {
-            output::result(&format!("Nothing to do: {node} stands alone."));
+            if args.json {
+                output::result(&json::document(&detached(node, None)));
+            } else {
+                output::result(&format!("Nothing to do: {node} stands alone."));
+            }
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    if finished.outcome == Outcome::Completed {
+    if args.json {
+        output::result(&json::document(&detached(node, Some(finished.moved()))));
+    } else if finished.outcome == Outcome::Completed {
         output::result(&format!(
             "{node} stands alone: it is a primary of its own, its file says so, and promote and setup leave it as it is.\n\
              To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"

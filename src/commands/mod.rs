@@ -24,6 +24,7 @@ mod sentinel;
 mod server;
 mod setup;
 mod status;
+mod undo;
 
 use crate::cli::{Cli, Command, Global};
 use crate::error::{Exit, Problem, Result};
@@ -50,6 +51,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Detach(_)
         | Command::Lost(_)
         | Command::Rejoin(_)
+        | Command::Undo(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -90,6 +92,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Sentinel(args) => sentinel::run(&world, global, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
+        Command::Undo(args) => undo::run(&world, global, args).await,
         Command::Lost(args) => lost::run(&world, args).await,
         Command::Rejoin(args) => rejoin::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,

@@ -4,11 +4,12 @@ use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::{Outcome, Resync};
+use crate::journal::Outcome;
 use crate::output;
-use crate::plan::{self, Action, Move, Plan};
+use crate::output::moved::{self, Moved};
+use crate::plan::reverse::Past;
+use crate::plan::{self, Move, Plan};
 use crate::world::World;
-use std::fmt::Write as _;
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Result<Exit> {
@@ -28,63 +29,68 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
     super::setup::known(world, [&operation.node, &operation.under].into_iter())?;
     operate::no_unfinished_promotion(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run);
-    let planner = async || make_plan(world, &operation).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let way = Way {
+        asked,
+        undoes: None,
+        json: args.json,
+    };
+    perform(world, &operation, way).await
+}
+
+/// How it is done.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// How the operator asked for it.
+    pub asked: Asked,
+    /// The operation that is undone by it.
+    pub undoes: Option<&'a Past>,
+    /// Print JSON.
+    pub json: bool,
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, way.undoes).await;
+    let finished = match operate::carry_out(world, &way.asked, planner).await? {
         Done::Nothing { .. } => {
-            output::result(&format!(
-                "Nothing to do: {} replicates from {}.",
-                operation.node, operation.under
-            ));
+            show(&moved::moved(&world.inventory, operation, None), way.json);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    report(world, &operation, &finished);
+    report(world, operation, &finished, way.json);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Move) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Result<Plan> {
     let topology = world.observe().await;
     if world.alone(&topology).contains(&operation.under) {
         let refusal = plan::detach::stands_alone(&operation.under);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let plan = plan::moves::plan(operation, &topology).map_err(output::plan::refused)?;
+    let mut plan = plan::moves::plan(operation, &topology).map_err(output::plan::refused)?;
+    super::undo::still(undoes, &mut plan, &topology)?;
     permitted(world, plan).await
 }
 
 /// Prints where the node is now and how it got there, as its steps have seen it.
-pub fn report(world: &World, operation: &Move, finished: &Finished) {
-    if !matches!(
+pub fn report(world: &World, operation: &Move, finished: &Finished, json: bool) {
+    let reached = matches!(
         finished.outcome,
         Outcome::Completed | Outcome::Incomplete { .. }
-    ) {
-        return;
-    }
-    let address = world.inventory.get(&operation.under);
-    let address = address.map_or_else(String::new, |a| format!(" ({})", a.announced()));
-    let mut text = format!(
-        "{} replicates from {}{address}.",
-        operation.node, operation.under
     );
-    let arrived = finished
-        .passed
-        .iter()
-        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. }));
-    for passed in arrived {
-        let how = match passed.seen.resync {
-            Some(Resync::Partial) => " by a partial resync",
-            Some(Resync::Full) => " by a full resync",
-            None => "",
-        };
-        let offset = passed.seen.offset.unwrap_or(0);
-        let _ = write!(
-            text,
-            "\n  {}  in sync{how}, at offset {offset}",
-            passed.step.node
-        );
+    if json || reached {
+        let run = finished.moved();
+        show(&moved::moved(&world.inventory, operation, Some(run)), json);
     }
-    output::result(&output::lines(&text));
+}
+
+fn show(moved: &Moved<'_>, json: bool) {
+    output::result(&if json {
+        output::json::document(moved)
+    } else {
+        moved::text(moved)
+    });
 }

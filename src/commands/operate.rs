@@ -15,7 +15,7 @@ use crate::journal::snapshot::Snapshot;
 use crate::journal::store::{FileJournal, Record};
 use crate::journal::{At, Entry, Journal, Moment, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
-use crate::output::{self, plan as plan_text};
+use crate::output::{self, moved, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
 use crate::topology::NodeName;
 use crate::world::World;
@@ -63,6 +63,18 @@ pub struct Finished {
     pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
+}
+
+impl Finished {
+    /// As the report of a moved node wants it.
+    pub fn moved(&self) -> moved::Run<'_> {
+        moved::Run {
+            id: &self.id,
+            plan: &self.plan,
+            passed: &self.passed,
+            outcome: &self.outcome,
+        }
+    }
 }
 
 /// What became of it.

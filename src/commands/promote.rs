@@ -8,6 +8,7 @@ use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::{self, proof};
 use crate::plan::hooks::Wanted;
+use crate::plan::reverse::Past;
 use crate::plan::{self, Accept, Action, Plan, Promote};
 use crate::topology::{Link, sentinel};
 use crate::world::World;
@@ -18,12 +19,19 @@ const ATTEMPTS: u32 = 6;
 /// How long a replica may take to be linked again after a hand-over was put back.
 const LINKED_AGAIN: Duration = Duration::from_secs(10);
 
-/// What is done around the change itself.
-#[derive(Debug, Clone, Copy)]
-struct Around {
-    hooks: Wanted,
+/// How it is done, and what is done around the change itself.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// How the operator asked for it.
+    pub asked: Asked,
+    /// Which hooks are run.
+    pub hooks: Wanted,
     /// Disconnect the clients of the old primary.
-    kick: bool,
+    pub kick: bool,
+    /// The operation that is undone by it.
+    pub undoes: Option<&'a Past>,
+    /// Print JSON.
+    pub json: bool,
 }
 
 /// Runs the command.
@@ -47,21 +55,28 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
     if !args.abandon_unfinished {
         operate::no_unfinished_promotion(world)?;
     }
-    let asked = Asked::new(global, args.yes, args.dry_run);
-    let around = Around {
+    let way = Way {
+        asked: Asked::new(global, args.yes, args.dry_run),
         hooks: if args.no_hooks {
             Wanted::None
         } else {
             Wanted::All
         },
         kick: args.kick_clients,
+        undoes: None,
+        json: args.json,
     };
-    let finished = again_where_scripts_write(world, &operation, asked, around).await?;
+    perform(world, &operation, way).await
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result<Exit> {
+    let finished = again_where_scripts_write(world, operation, way).await?;
     let Some(finished) = finished else {
         return Ok(Exit::Done);
     };
-    hooks::on_failure(world, &finished, asked.verbose).await;
-    report(world, &operation, &finished, args.json);
+    hooks::on_failure(world, &finished, way.asked.verbose).await;
+    report(world, operation, &finished, way.json);
     let again = format!("replctl promote {}", operation.node);
     let exit = hooks::warned(&finished);
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
@@ -72,12 +87,11 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
 async fn again_where_scripts_write(
     world: &World,
     operation: &Promote,
-    mut asked: Asked,
-    mut around: Around,
+    mut way: Way<'_>,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
-        let planner = async || make_plan(world, operation, around).await;
-        let finished = match operate::carry_out(world, &asked, planner).await? {
+        let planner = async || make_plan(world, operation, &way).await;
+        let finished = match operate::carry_out(world, &way.asked, planner).await? {
             Done::Nothing { .. } => {
                 output::result(&format!(
                     "Nothing to do: {} is the primary, and everything that answers follows it.",
@@ -94,9 +108,9 @@ async fn again_where_scripts_write(
         output::note(&format!(
             "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
         ));
-        asked.yes = true;
-        if around.hooks == Wanted::All {
-            around.hooks = Wanted::Again;
+        way.asked.yes = true;
+        if way.hooks == Wanted::All {
+            way.hooks = Wanted::Again;
         }
         await_link(world, operation).await;
     }
@@ -159,7 +173,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
     }
 }
 
-async fn make_plan(world: &World, operation: &Promote, around: Around) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<Plan> {
     let topology = world.observe().await;
     let alone = world.alone(&topology);
     if alone.contains(&operation.node) {
@@ -176,13 +190,14 @@ async fn make_plan(world: &World, operation: &Promote, around: Around) -> Result
         plan::promote::plan(operation, &topology, &access)
     };
     let mut plan = plan.map_err(output::plan::refused)?;
-    plan::clients::add(&mut plan, operation, &topology, around.kick);
+    plan::clients::add(&mut plan, operation, &topology, way.kick);
     plan::hooks::add(
         &mut plan,
         operation,
         &topology,
         &world.inventory.hooks,
-        around.hooks,
+        way.hooks,
     );
+    super::undo::still(way.undoes, &mut plan, &topology)?;
     permitted(world, plan).await
 }

@@ -62,7 +62,7 @@ pub async fn run(
     } else if let Operation::Rejoin(rejoin) = &operation {
         super::rejoin::report(rejoin, &finished);
     } else if let Operation::Move(moved) = &operation {
-        super::moves::report(world, moved, &finished);
+        super::moves::report(world, moved, &finished, false);
     } else if finished.outcome == Outcome::Completed {
         output::result(&format!("{id} is done. See: replctl status"));
     }

@@ -22,6 +22,7 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod rejoin;
+pub mod reverse;
 pub mod sentinel;
 pub mod setup;
 pub mod wire;

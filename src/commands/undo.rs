@@ -1,0 +1,206 @@
+//! `undo`: an operation that is done, taken back by another one of the ordinary kind.
+
+use super::operate::{self, Asked};
+use super::promote::Way;
+use super::{moves, promote, report};
+use crate::cli;
+use crate::error::{Error, Exit, Problem, Result};
+use crate::journal::Moment;
+use crate::journal::store::Store;
+use crate::journal::story::{Stand, Story};
+use crate::output;
+use crate::plan::hooks::Wanted;
+use crate::plan::reverse::{Past, Reverse, complete, reverse};
+use crate::plan::{self, Operation, Plan};
+use crate::topology::{NodeName, Topology};
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Result<Exit> {
+    let ids = world.store.ids();
+    let id = report::find(&ids, &args.id, &world.inventory.name)?;
+    let story = world.store.story(id);
+    if let Some(why) = put_back(&story) {
+        output::result(&format!("Nothing to do: {why}."));
+        return Ok(Exit::Done);
+    }
+    let past = past(world, &ids, &story)?;
+    operate::no_unfinished_promotion(world)?;
+    let topology = world.observe_servers().await;
+    if let Some(node) = stands_alone(world, &past, &topology) {
+        let refusal = plan::detach::stands_alone(&node);
+        return Err(output::plan::refused(vec![refusal]));
+    }
+    let operation = match reverse(&past, &topology).map_err(output::plan::refused)? {
+        Reverse::Nothing(why) => {
+            output::result(&output::escape(&format!("Nothing to do: {why}.")));
+            return Ok(Exit::Done);
+        }
+        Reverse::Do(operation) => operation,
+    };
+    output::note(&output::escape(&format!(
+        "To undo `{}`: replctl {}",
+        story.line(),
+        operation.line()
+    )));
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    match &operation {
+        Operation::Promote(back) => {
+            let hooks = if args.no_hooks {
+                Wanted::None
+            } else {
+                Wanted::All
+            };
+            let way = Way {
+                asked,
+                hooks,
+                kick: false,
+                undoes: Some(&past),
+                json: args.json,
+            };
+            promote::perform(world, back, way).await
+        }
+        Operation::Move(back) => {
+            let way = moves::Way {
+                asked,
+                undoes: Some(&past),
+                json: args.json,
+            };
+            moves::perform(world, back, way).await
+        }
+        Operation::Setup(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Sentinels(_) => Ok(Exit::Done),
+    }
+}
+
+/// The node that would be promoted, where it was detached since.
+fn stands_alone(world: &World, past: &Past, now: &Topology) -> Option<NodeName> {
+    let Operation::Promote(promote) = &past.operation else {
+        return None;
+    };
+    let old = past.old_primary(&promote.node)?;
+    world.alone(now).contains(&old).then_some(old)
+}
+
+/// Why an operation left nothing to undo, where it left nothing.
+fn put_back(story: &Story) -> Option<String> {
+    let id = output::escape(&story.id);
+    match story.stand(None) {
+        Stand::RolledBack => Some(format!("`{id}` failed, and was put back")),
+        Stand::Vetoed => Some(format!("`{id}` was forbidden before it had begun")),
+        Stand::Running
+        | Stand::Done
+        | Stand::Incomplete
+        | Stand::Halted
+        | Stand::Stopped
+        | Stand::CutShort
+        | Stand::Unreadable => None,
+    }
+}
+
+/// What its journal tells of an operation that is done; the error where it is not, or not told.
+fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
+    let id = output::escape(&story.id);
+    let refused = |what: String, hint: String| Problem::new(what).hint(hint).exit(Exit::Refused);
+    let (Some(operation), Some(plan)) = (story.operation.clone(), story.plan.clone()) else {
+        return Err(refused(
+            format!("the journal of `{id}` cannot be read, so it cannot be undone"),
+            "see: replctl status".to_owned(),
+        ));
+    };
+    match story.stand(world.store.holder().as_deref()) {
+        Stand::Running => {
+            return Err(refused(
+                format!("`{id}` is running"),
+                "wait for its end: replctl history".to_owned(),
+            ));
+        }
+        Stand::Halted | Stand::Stopped | Stand::CutShort => {
+            return Err(refused(
+                format!("`{id}` was never finished, so there is nothing whole to undo"),
+                format!("replctl rollback {id}, or: replctl resume {id}"),
+            ));
+        }
+        Stand::Done | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed | Stand::Unreadable => {
+        }
+    }
+    let before = story.snapshot(Moment::Before);
+    let nodes = before.iter().flat_map(|s| &s.nodes);
+    let followed = nodes.filter_map(|node| {
+        let up = match &node.server.as_ref()?.upstream {
+            // What it followed is no node of the deployment: that is not being a primary.
+            Some(up) => Some(up.node.clone()?),
+            None => None,
+        };
+        Some((node.name.clone(), up))
+    });
+    Ok(Past {
+        followed: followed.collect(),
+        later: later(&world.store, ids, &story.id, &operation, &plan),
+        operation,
+        plan,
+    })
+}
+
+/// The newest operation after it that did something and had to do with what it changed.
+fn later(
+    store: &Store,
+    ids: &[String],
+    id: &str,
+    operation: &Operation,
+    plan: &Plan,
+) -> Option<String> {
+    let mine: Vec<&NodeName> = match operation {
+        // Whose primary it is concerns everybody.
+        Operation::Promote(_) => plan.steps().map(|s| &s.node).collect(),
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Sentinels(_) => operation.node().into_iter().collect(),
+    };
+    let newer = ids.iter().take_while(|other| *other != id);
+    let mut stories = newer.map(|other| store.story(other));
+    let found = stories.find(|story| {
+        let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
+        let undoable = matches!(
+            story.operation,
+            Some(
+                Operation::Promote(_)
+                    | Operation::Move(_)
+                    | Operation::Detach(_)
+                    | Operation::Rejoin(_)
+            )
+        );
+        did && undoable && mine.iter().any(|node| story.touches(node))
+    });
+    found.map(|story| story.id)
+}
+
+/// Whether a plan that was made to undo an operation still does, now that was looked again; with what is to be said of that.
+///
+/// # Errors
+/// It does not any more.
+pub fn still(undoes: Option<&Past>, plan: &mut Plan, now: &Topology) -> Result<()> {
+    let Some(past) = undoes else {
+        return Ok(());
+    };
+    match reverse(past, now).map_err(output::plan::refused)? {
+        Reverse::Do(operation) if same(&operation, &plan.operation) => {}
+        Reverse::Do(_) | Reverse::Nothing(_) => return Err(moved_on()),
+    }
+    complete(past, plan, now);
+    Ok(())
+}
+
+fn same(a: &Operation, b: &Operation) -> bool {
+    a.verb() == b.verb() && a.node() == b.node()
+}
+
+fn moved_on() -> Error {
+    Problem::new("the deployment has changed while the plan was made; nothing was touched")
+        .hint("replctl status")
+        .exit(Exit::Refused)
+}

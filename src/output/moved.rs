@@ -1,0 +1,149 @@
+//! Where a node is after a move or a detachment, as people read it and as `--json` prints it: what the steps have seen.
+
+use super::escape;
+use super::screen::Passed;
+use crate::inventory::{Inventory, NodeSpec};
+use crate::journal::{Outcome, Resync};
+use crate::plan::{Action, Move, Plan, Step};
+use crate::topology::{Address, NodeName};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What became of a move.
+#[derive(Debug, Serialize)]
+pub struct Moved<'a> {
+    /// The operation's id in the journal; null where there was nothing to do.
+    pub id: Option<&'a str>,
+    /// The node that was moved.
+    pub node: &'a NodeName,
+    /// The node it was moved under.
+    pub under: &'a NodeName,
+    /// Where that one is reached.
+    pub address: Option<&'a Address>,
+    /// How it ended; null where there was nothing to do.
+    pub outcome: Option<&'a Outcome>,
+    /// What may have been lost.
+    pub may_lose: Option<&'a str>,
+    /// The node and those under it.
+    pub nodes: Vec<Arrived<'a>>,
+}
+
+/// One node that was waited for.
+#[derive(Debug, Serialize)]
+pub struct Arrived<'a> {
+    /// The node.
+    pub node: &'a NodeName,
+    /// It was seen to have what its upstream has.
+    pub in_sync: bool,
+    /// How it got there.
+    pub resync: Option<Resync>,
+    /// Its offset then, bytes.
+    pub offset: Option<u64>,
+    /// Its role was written into its file.
+    pub persisted: bool,
+}
+
+/// What became of a detachment.
+#[derive(Debug, Serialize)]
+pub struct Detached<'a> {
+    /// The operation's id in the journal; null where there was nothing to do.
+    pub id: Option<&'a str>,
+    /// The node.
+    pub node: &'a NodeName,
+    /// It stands alone.
+    pub alone: bool,
+    /// Its role was written into its file.
+    pub persisted: bool,
+    /// How it ended; null where there was nothing to do.
+    pub outcome: Option<&'a Outcome>,
+}
+
+/// A run that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// Its id in the journal.
+    pub id: &'a str,
+    /// Its plan.
+    pub plan: &'a Plan,
+    /// What its steps saw.
+    pub passed: &'a [Passed],
+    /// How it ended.
+    pub outcome: &'a Outcome,
+}
+
+impl<'a> Run<'a> {
+    fn passed(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
+        let is = |p: &&Passed| p.step.node == *node && wanted(&p.step.action);
+        self.passed.iter().find(is)
+    }
+}
+
+fn waits(step: &Step) -> bool {
+    matches!(step.action, Action::AwaitInSync { .. })
+}
+
+/// Puts it together; `run`: none where there was nothing to do.
+pub fn moved<'a>(inventory: &'a Inventory, operation: &'a Move, run: Option<Run<'a>>) -> Moved<'a> {
+    let mut nodes: Vec<&NodeName> = Vec::new();
+    for step in run.iter().flat_map(|run| run.plan.steps()) {
+        if waits(step) && !nodes.contains(&&step.node) {
+            nodes.push(&step.node);
+        }
+    }
+    let arrived = |node: &'a NodeName| {
+        let seen = run.and_then(|r| r.passed(node, |a| matches!(a, Action::AwaitInSync { .. })));
+        let persisted = run.and_then(|r| r.passed(node, |a| *a == Action::PersistRole));
+        Arrived {
+            node,
+            in_sync: seen.is_some(),
+            resync: seen.and_then(|p| p.seen.resync),
+            offset: seen.and_then(|p| p.seen.offset),
+            persisted: persisted.is_some(),
+        }
+    };
+    Moved {
+        id: run.map(|r| r.id),
+        node: &operation.node,
+        under: &operation.under,
+        address: inventory.get(&operation.under).map(NodeSpec::announced),
+        outcome: run.map(|r| r.outcome),
+        may_lose: run.and_then(|r| r.plan.may_lose.as_deref()),
+        nodes: nodes.into_iter().map(arrived).collect(),
+    }
+}
+
+/// Puts it together; `run`: none where there was nothing to do.
+pub fn detached<'a>(node: &'a NodeName, run: Option<Run<'a>>) -> Detached<'a> {
+    let did =
+        |wanted: &dyn Fn(&Action) -> bool| run.is_none_or(|r| r.passed(node, wanted).is_some());
+    Detached {
+        id: run.map(|r| r.id),
+        node,
+        alone: did(&Action::promotes) || run.is_some_and(|r| !r.plan.changes_roles()),
+        persisted: did(&|a| *a == Action::PersistRole),
+        outcome: run.map(|r| r.outcome),
+    }
+}
+
+/// For people.
+pub fn text(moved: &Moved<'_>) -> String {
+    let (node, under) = (moved.node, moved.under);
+    if moved.id.is_none() {
+        return escape(&format!("Nothing to do: {node} replicates from {under}."));
+    }
+    let address = moved
+        .address
+        .map_or_else(String::new, |a| format!(" ({a})"));
+    let mut out = escape(&format!("{node} replicates from {under}{address}."));
+    for arrived in moved.nodes.iter().filter(|a| a.in_sync) {
+        let how = match arrived.resync {
+            Some(Resync::Partial) => " by a partial resync",
+            Some(Resync::Full) => " by a full resync",
+            None => "",
+        };
+        let offset = arrived.offset.unwrap_or(0);
+        let name = escape(&arrived.node.0);
+        let _ = write!(out, "\n  {name}  in sync{how}, at offset {offset}");
+    }
+    out
+}

@@ -1,0 +1,340 @@
+//! The way back from an operation that is done: another operation, of the ordinary kind, that brings back what was before it; or why there is none. Pure.
+//!
+//! It looks at what is now, not at what came between: where the nodes are as the operation left them, it can be undone, whatever was done in the meantime.
+
+use super::promote::{Root, walk};
+use super::{Action, Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
+use crate::topology::lineage::{Lineage, lineage, unknown_because};
+use crate::topology::{Address, Node, NodeName, State, Topology, words};
+use std::collections::BTreeMap;
+
+const LOOK: &str = "see: replctl status";
+
+/// An operation that is done, as its journal tells it.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// What was asked for.
+    pub operation: Operation,
+    /// What was done.
+    pub plan: Plan,
+    /// Whom each node followed before it, if anybody; the nodes of which it is not known are left out.
+    pub followed: BTreeMap<NodeName, Option<NodeName>>,
+    /// The id of the newest operation after it that had to do with the same nodes.
+    pub later: Option<String>,
+}
+
+/// What has to be done to undo it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reverse {
+    /// Nothing, and why.
+    Nothing(String),
+    /// This.
+    Do(Operation),
+}
+
+/// What undoes it, or everything that stands against that.
+pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
+    let found = match &past.operation {
+        Operation::Promote(promote) => past.promotion(promote, now),
+        Operation::Move(moved) => past.moved(moved, now),
+        Operation::Detach(detach) => past.detached(detach, now),
+        Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
+        Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
+            format!(
+                "`{}` cannot be undone: it brings servers to what the inventory says",
+                past.operation.line()
+            ),
+            LOOK,
+        )),
+    };
+    found.map_err(|refusal| vec![refusal])
+}
+
+fn given_up(rejoin: &Rejoin) -> Refusal {
+    let node = &rejoin.node;
+    let hint = rejoin.backup.as_ref().map_or_else(
+        || "they were discarded without a backup".to_owned(),
+        |folder| format!("what it had is backed up in {folder}"),
+    );
+    Refusal::new(
+        format!(
+            "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
+        ),
+        hint,
+    )
+}
+
+/// What is not as it was before, although it is undone; and what may be lost by undoing it.
+pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
+    match (&past.operation, &plan.operation) {
+        (Operation::Promote(promoted), Operation::Promote(back)) => {
+            plan.warnings.extend(past.left_under(promoted, back, now));
+        }
+        (Operation::Detach(detached), Operation::Move(_)) => {
+            plan.may_lose = Some(format!(
+                "what is written to `{}` from now on until it follows again",
+                detached.node
+            ));
+        }
+        _ => {}
+    }
+}
+
+impl Past {
+    fn promotion(&self, promoted: &Promote, now: &Topology) -> Result<Reverse, Refusal> {
+        let new = &promoted.node;
+        if !self.plan.changes_roles() {
+            let why = format!("it made no other node the primary: `{new}` was it already");
+            return Ok(Reverse::Nothing(why));
+        }
+        let Some(old) = self.old_primary(new) else {
+            return Err(Refusal::new(
+                "its journal does not tell which node was the primary before it",
+                "if you know it: replctl promote NODE",
+            ));
+        };
+        let (Some(was), Some(is)) = (now.get(&old), now.get(new)) else {
+            let gone = if now.get(new).is_none() { new } else { &old };
+            return Err(Refusal::new(
+                format!("`{gone}` is no node of the inventory any more"),
+                LOOK,
+            ));
+        };
+        if let State::Down(trouble) = &was.state {
+            return Err(Refusal::new(
+                format!(
+                    "`{old}`, the primary before it, does not answer: {}",
+                    trouble.detail
+                ),
+                format!(
+                    "bring it back as a replica first: replctl rejoin {old}; then: replctl promote {old}"
+                ),
+            ));
+        }
+        match (is.is_primary(), was.is_primary()) {
+            (true, true) => Err(two_primaries(was, is)),
+            (true, false) => Ok(Reverse::Do(Operation::Promote(Promote {
+                node: old,
+                accept: Vec::new(),
+            }))),
+            (false, true) => Ok(Reverse::Nothing(format!("`{old}` is the primary again"))),
+            (false, false) => Err(self.changed_since(
+                format!("`{new}` is not the primary any more"),
+                format!("if `{old}` is to be the primary: replctl promote {old}"),
+            )),
+        }
+    }
+
+    /// The primary that a promotion of `new` replaced.
+    pub fn old_primary(&self, new: &NodeName) -> Option<NodeName> {
+        let others = || self.plan.steps().filter(|s| s.node != *new);
+        let demoted = |s: &&Step| {
+            matches!(s.action, Action::Follow { .. }) && s.undo == Undo::By(Action::Promote)
+        };
+        let replaced = |s: &&Step| {
+            matches!(
+                s.action,
+                Action::FenceFile { .. } | Action::RememberDebt { .. } | Action::StopServer
+            )
+        };
+        let planned = others().find(demoted).or_else(|| others().find(replaced));
+        planned.map(|s| s.node.clone()).or_else(|| {
+            let mut primaries = self.followed.iter().filter(|(_, up)| up.is_none());
+            let (only, _) = primaries.next()?;
+            // Beside it, nodes may have stood alone.
+            primaries.next().is_none().then(|| only.clone())
+        })
+    }
+
+    /// The nodes that followed the promoted one before, and will follow the old primary.
+    fn left_under(&self, promoted: &Promote, back: &Promote, now: &Topology) -> Vec<String> {
+        let (new, old) = (&promoted.node, &back.node);
+        let under = |node: &&Node| {
+            let before = self.followed.get(&node.name);
+            let there = now.upstream_of(node).is_some_and(|up| up.name == *new);
+            node.name != *old && there && before == Some(&Some(new.clone()))
+        };
+        let all = now.nodes.iter().filter(under);
+        all.map(|node| {
+            let name = &node.name;
+            format!("`{name}` followed `{new}` before, and will follow `{old}`; afterwards: replctl move {name} --under {new}")
+        })
+        .collect()
+    }
+
+    fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
+        let name = &moved.node;
+        let told = |s: &&Step| s.node == *name && matches!(s.action, Action::Follow { .. });
+        let Some(step) = self.plan.steps().find(told) else {
+            let why = format!("it gave `{name}` no other upstream");
+            return Ok(Reverse::Nothing(why));
+        };
+        let Undo::By(Action::FollowAddress { address }) = &step.undo else {
+            return Err(Refusal::new(
+                format!(
+                    "`{name}` was a primary of its own before it, and its keys were replaced: they do not come back"
+                ),
+                format!("to let it stand alone with the keys it has now: replctl detach {name}"),
+            ));
+        };
+        let before = upstream(name, address, now)?;
+        let now_under = now.get(name).and_then(|node| now.upstream_of(node));
+        match now_under.map(|up| &up.name) {
+            Some(up) if *up == before.name => Ok(Reverse::Nothing(format!(
+                "`{name}` replicates from `{up}` again"
+            ))),
+            Some(up) if *up == moved.under => {
+                self.role_is_kept(before, name)?;
+                Ok(attach(name, before, false))
+            }
+            Some(_) | None => Err(self.changed_since(
+                format!(
+                    "`{name}` does not replicate from `{}` any more",
+                    moved.under
+                ),
+                format!("replctl move {name} --under {}", before.name),
+            )),
+        }
+    }
+
+    fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
+        let name = &detach.node;
+        let noted = self.plan.steps().find_map(|s| {
+            if let Action::NoteAlone { address } = &s.action {
+                Some(address)
+            } else {
+                None
+            }
+        });
+        let Some(address) = noted else {
+            let why = format!("it detached nothing: `{name}` stood alone already");
+            return Ok(Reverse::Nothing(why));
+        };
+        let before = upstream(name, address, now)?;
+        let Some(node) = now.get(name) else {
+            return Err(Refusal::new(
+                format!("`{name}` is no node of the inventory any more"),
+                LOOK,
+            ));
+        };
+        if let Some(up) = now.upstream_of(node) {
+            let why = format!("`{name}` replicates from `{}` again", up.name);
+            return Ok(Reverse::Nothing(why));
+        }
+        self.role_is_kept(before, name)?;
+        own_writes(node, before, now)?;
+        Ok(attach(name, before, true))
+    }
+
+    /// Under a node that was the primary and is a replica now, or the other way, it would not be where it was.
+    fn role_is_kept(&self, before: &Node, name: &NodeName) -> Result<(), Refusal> {
+        let was = self.followed.get(&before.name).map(Option::is_none);
+        if before.server().is_none() || was.is_none_or(|primary| primary == before.is_primary()) {
+            return Ok(());
+        }
+        let up = &before.name;
+        let what = if before.is_primary() {
+            format!("`{up}`, from which it replicated, was a replica then and is a primary now")
+        } else {
+            format!("`{up}`, from which it replicated, is not the primary any more")
+        };
+        Err(self.changed_since(what, format!("replctl move {name} --under {up}")))
+    }
+
+    /// Something else was done since; that is undone first, or what is wanted is said anew.
+    fn changed_since(&self, why: String, otherwise: String) -> Refusal {
+        match &self.later {
+            Some(id) => Refusal::new(
+                format!("{why}: `{id}` came after it"),
+                format!("undo that first: replctl undo {id}; or: {otherwise}"),
+            ),
+            None => Refusal::new(why, otherwise),
+        }
+    }
+}
+
+fn attach(name: &NodeName, under: &Node, discard_data: bool) -> Reverse {
+    Reverse::Do(Operation::Move(Move {
+        node: name.clone(),
+        under: under.name.clone(),
+        discard_data,
+    }))
+}
+
+/// The node that one followed before.
+fn upstream<'a>(
+    name: &NodeName,
+    address: &Address,
+    now: &'a Topology,
+) -> Result<&'a Node, Refusal> {
+    now.at(address).ok_or_else(|| {
+        Refusal::new(
+            format!(
+                "`{name}` replicated from {address} before it, which is no node of the inventory"
+            ),
+            format!("replctl move {name} --under NODE"),
+        )
+    })
+}
+
+fn two_primaries(old: &Node, new: &Node) -> Refusal {
+    let (was, is) = (&old.name, &new.name);
+    let own = match (old.server(), new.server()) {
+        (Some(a), Some(b)) => match lineage(&a.replication, &b.replication) {
+            Lineage::Same { .. } => {
+                format!("it has no writes of its own that can be seen, and `{is}` goes on")
+            }
+            Lineage::Diverged { bytes } => {
+                format!(
+                    "it has {} of writes that `{is}` has not",
+                    words::bytes(bytes)
+                )
+            }
+            Lineage::Unknown => format!(
+                "what only it has cannot be known: {}",
+                unknown_because(a, b)
+            ),
+        },
+        _ => String::new(),
+    };
+    Refusal::new(
+        format!("`{was}`, the primary before it, came back as a primary beside `{is}`: {own}"),
+        format!(
+            "see what only it has: replctl lost {was}; then bring it back as a replica: replctl rejoin {was}"
+        ),
+    )
+}
+
+/// A node that stood alone may have been written to: that is not thrown away without its name being said.
+fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal> {
+    let (name, up) = (&node.name, &before.name);
+    let root = match walk(before, now) {
+        Root::Primary(root) => root,
+        // The planner of the move has the words for these.
+        Root::Down(_) | Root::Stranger | Root::Loop => return Ok(()),
+    };
+    let (Some(mine), Some(theirs)) = (node.server(), root.server()) else {
+        return Ok(());
+    };
+    let why = match lineage(&mine.replication, &theirs.replication) {
+        Lineage::Same { .. } => return Ok(()),
+        Lineage::Diverged { bytes } => {
+            format!(
+                "`{name}` has {} of writes of its own since",
+                words::bytes(bytes)
+            )
+        }
+        Lineage::Unknown => format!(
+            "whether `{name}` was written to since cannot be known: {}",
+            unknown_because(mine, theirs)
+        ),
+    };
+    Err(Refusal::new(
+        format!("{why}; under `{up}` they are lost"),
+        format!("if they may be: replctl move {name} --under {up} --discard-data {name}"),
+    ))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
