@@ -29,6 +29,10 @@ impl<'a> Crew<'a> {
             "appendonly yes",
             "appendfsync everysec",
             "auto-aof-rewrite-percentage 0",
+            // Links that are silent are seen to be down after this many seconds; a host that lost power takes longer to be back, as it does
+            // beside the default of a minute.
+            "repl-timeout 4",
+            "repl-ping-replica-period 1",
         ];
         let servers: Vec<LocalServer> = (0..=parents.len())
             .map(|_| match wire {

@@ -6,6 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// How long a host takes to be back: longer than the links to it take to be seen as down (`repl-timeout` of the crew, seen once a second).
+const BOOT: Duration = Duration::from_secs(6);
+
 /// One fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -122,6 +125,7 @@ impl Fault {
             Self::Cut => crew.wire.unwrap().heal(crew.ip(victim), crew.ip(other)),
             Self::Isolated => around(crew, victim, Wire::heal),
             Self::PoweredOff => {
+                std::thread::sleep(BOOT);
                 around(crew, victim, Wire::heal);
                 crew.servers[victim].restart();
             }
