@@ -22,7 +22,9 @@ pub use endpoint::{Endpoint, EndpointFormat};
 pub use history::{History, Report, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
-pub use sentinel::{Sentinel, SentinelCommand, SentinelSetup, SentinelStatus};
+pub use sentinel::{
+    Sentinel, SentinelCommand, SentinelForget, SentinelRemove, SentinelSetup, SentinelStatus,
+};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.

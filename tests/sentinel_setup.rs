@@ -6,8 +6,12 @@
 #[path = "setup_sshd/bench.rs"]
 #[allow(dead_code)] // made for another test, which uses all of it
 mod bench;
+#[path = "sentinel_setup/forget.rs"]
+mod forget;
 #[path = "sentinel_setup/group.rs"]
 mod group;
+#[path = "sentinel_setup/remove.rs"]
+mod remove;
 mod support;
 #[path = "sentinel_setup/trouble.rs"]
 mod trouble;

@@ -260,6 +260,28 @@ fn examples_of_sentinels(command: &str) -> &'static [(&'static str, &'static str
                 "show the plan, ask, and carry it out",
             ),
         ],
+        "sentinel-forget" => &[
+            (
+                "replctl sentinel forget slave2 --dry-run",
+                "show the plan only",
+            ),
+            (
+                "replctl sentinel forget slave2",
+                "a node whose server is stopped and will not come back",
+            ),
+            (
+                "replctl sentinel forget 10.0.0.9:26379",
+                "a Sentinel that is gone, and counts for the majority all the same",
+            ),
+        ],
+        "sentinel-remove" => &[
+            ("replctl sentinel remove --dry-run", "show the plan only"),
+            ("replctl sentinel remove", "stop them; their files stay"),
+            (
+                "replctl sentinel remove --purge",
+                "leave nothing of them on their hosts",
+            ),
+        ],
         "sentinel-status" => &[
             ("replctl sentinel status", "for people"),
             (

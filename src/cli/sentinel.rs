@@ -1,7 +1,9 @@
 //! `sentinel` on the command line.
 
 use super::after::example_help;
+use crate::commands::completions::every_node;
 use clap::{Args, Subcommand};
+use clap_complete::ArgValueCandidates as Candidates;
 
 /// `sentinel`.
 #[derive(Debug, Args)]
@@ -34,6 +36,19 @@ pub enum SentinelCommand {
     /// what is missing: Sentinels that run are told of changed settings and never restarted, and their files, which they write themselves, are left to them.
     #[command(visible_alias = "deploy", after_help = example_help("sentinel-setup"))]
     Setup(SentinelSetup),
+    /// End the Sentinels that the inventory names
+    ///
+    /// Those that replctl has set up are stopped, and nothing starts them again; the nodes are not touched, and change their primary by themselves no more.
+    /// One that watches other deployments too is only told to leave this one. Their files stay, unless --purge is given.
+    #[command(after_help = example_help("sentinel-remove"))]
+    Remove(SentinelRemove),
+    /// Let the Sentinels forget nodes, or Sentinels, that left for good
+    ///
+    /// They never do so by themselves: a Sentinel that is gone counts for the majority, and whatever gets the address of a replica that is gone is made a
+    /// replica. One after the other is told to forget all (SENTINEL RESET) and seen to have found the replicas and the others again before the next one is.
+    /// Refused while WHAT is still there, while anything else is away that would be forgotten as well, or where too few would be left.
+    #[command(visible_alias = "reset", after_help = example_help("sentinel-forget"))]
+    Forget(SentinelForget),
 }
 
 /// `sentinel setup`.
@@ -53,4 +68,32 @@ pub struct SentinelStatus {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `sentinel remove`.
+#[derive(Debug, Args)]
+pub struct SentinelRemove {
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Remove their files as well, and the server program where nothing else on the host uses it
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// `sentinel forget`.
+#[derive(Debug, Args)]
+pub struct SentinelForget {
+    /// The node's name, or HOST:PORT of a replica or a Sentinel as `replctl sentinel status` shows it
+    #[arg(value_name = "WHAT", required = true, add = Candidates::new(every_node))]
+    pub what: Vec<String>,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }

@@ -1,5 +1,7 @@
-//! `sentinel`: the Sentinels that watch, looked at, set up.
+//! `sentinel`: the Sentinels that watch, looked at, set up, ended.
 
+mod forget;
+mod remove;
 mod setup;
 
 use crate::cli;
@@ -16,6 +18,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> R
     match &args.command {
         cli::SentinelCommand::Status(args) => status(world, args).await,
         cli::SentinelCommand::Setup(args) => setup::run(world, global, args).await,
+        cli::SentinelCommand::Remove(args) => remove::run(world, global, args).await,
+        cli::SentinelCommand::Forget(args) => forget::run(world, global, args).await,
     }
 }
 

@@ -50,7 +50,7 @@ impl Operation {
             }
             Self::Move(moved) => moved.line(),
             Self::Detach(detach) => format!("detach {}", detach.node),
-            Self::Sentinels(of) => of.line().to_owned(),
+            Self::Sentinels(of) => of.line(),
             Self::Rejoin(rejoin) => rejoin.line(),
         }
     }
@@ -78,13 +78,18 @@ impl Sentinels {
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Setup => "sentinel-setup",
+            Self::Remove { .. } => "sentinel-remove",
+            Self::Forget { .. } => "sentinel-forget",
         }
     }
 
     /// What was typed behind `replctl`.
-    pub fn line(&self) -> &'static str {
+    pub fn line(&self) -> String {
         match self {
-            Self::Setup => "sentinel setup",
+            Self::Setup => "sentinel setup".to_owned(),
+            Self::Remove { purge: false } => "sentinel remove".to_owned(),
+            Self::Remove { purge: true } => "sentinel remove --purge".to_owned(),
+            Self::Forget { what } => format!("sentinel forget {}", what.join(" ")),
         }
     }
 }

@@ -99,6 +99,11 @@ pub enum HostAction {
         /// The file.
         path: String,
     },
+    /// Remove files, and what was made on the way to them.
+    RemoveFiles {
+        /// The files.
+        paths: Vec<String>,
+    },
     /// Put back the configuration file that this run replaced.
     RestoreConfig {
         /// The file.
@@ -286,6 +291,7 @@ impl fmt::Display for HostAction {
             Self::RemoveServer { path, .. } | Self::RemoveConfig { path } => {
                 write!(f, "remove {path}")
             }
+            Self::RemoveFiles { paths } => write!(f, "remove {}", paths.join(", ")),
             Self::InstallPackage {
                 name: Some(name), ..
             } => write!(f, "install the package {name}"),

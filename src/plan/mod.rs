@@ -56,6 +56,16 @@ pub enum Operation {
 pub enum Sentinels {
     /// Those the inventory names, running and watching.
     Setup,
+    /// Those the inventory names, gone.
+    Remove {
+        /// Their files too.
+        purge: bool,
+    },
+    /// What left for good, forgotten by those that watch.
+    Forget {
+        /// Names and addresses, as they were typed.
+        what: Vec<String>,
+    },
 }
 
 /// `replctl setup`.

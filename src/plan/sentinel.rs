@@ -6,6 +6,7 @@
 
 mod action;
 mod checks;
+pub mod forget;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

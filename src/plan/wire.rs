@@ -130,7 +130,10 @@ fn sentinel(action: &SentinelAction) -> Vec<String> {
         }
         SentinelAction::AwaitAgreed { name, .. }
         | SentinelAction::AwaitHears { name, .. }
-        | SentinelAction::AwaitTogether { name, .. } => format!("SENTINEL MASTER {name}"),
+        | SentinelAction::AwaitTogether { name, .. }
+        | SentinelAction::AwaitRelearned { name, .. } => format!("SENTINEL MASTER {name}"),
+        SentinelAction::Reset { name, at } => format!("SENTINEL RESET {name} (to {at})"),
+        SentinelAction::AwaitUnwatched { .. } => "PUBSUB NUMSUB __sentinel__:hello".to_owned(),
         SentinelAction::Monitor {
             name, at, primary, ..
         } => format!("SENTINEL MONITOR {name} {primary}, and SENTINEL SET (to {at})"),

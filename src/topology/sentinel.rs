@@ -241,6 +241,32 @@ impl Sees {
         self.no_quorum.clone()
     }
 
+    /// What it still lacks after it has forgotten all: the primary, one of these replicas or Sentinels, or it knows still, or again, what is `gone`.
+    pub fn not_relearned(
+        &self,
+        run_id: &str,
+        (replicas, sentinels): (&[Address], &[Address]),
+        gone: &[Address],
+    ) -> Option<String> {
+        let knows = |at: &Address, near: bool| {
+            let replicas = self.replicas.iter().map(|r| (&r.address, r.is_gone()));
+            let peers = self.peers.iter().map(|p| (&p.address, p.is_gone()));
+            let mut all = replicas.chain(peers);
+            all.any(|(known, away)| known == at && !(near && away))
+        };
+        if let Some(at) = gone.iter().find(|at| knows(at, false)) {
+            return Some(format!("it knows {at}"));
+        }
+        if !self.hears(Some(run_id)) {
+            return Some(self.why_deaf());
+        }
+        let missing = replicas.iter().chain(sentinels).find(|at| !knows(at, true));
+        if let Some(at) = missing {
+            return Some(format!("it does not hear from {at} yet"));
+        }
+        self.no_quorum.clone()
+    }
+
     /// Why it does not hear from the primary, as far as it can be told.
     pub fn why_deaf(&self) -> String {
         let primary = self.primary.as_ref();

@@ -182,7 +182,8 @@ fn second_text(reply: &Value) -> Option<String> {
     }
 }
 
-fn second_number(reply: &Value) -> Option<u64> {
+/// The number of `[name, number]`.
+pub(super) fn second_number(reply: &Value) -> Option<u64> {
     let Value::Array(parts) = reply else {
         return None;
     };

@@ -99,6 +99,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::SetHostName { .. } => true,
         HostAction::WriteConfig { .. }
         | HostAction::RemoveConfig { .. }
+        | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::StampConfig { .. }

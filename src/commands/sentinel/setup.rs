@@ -6,12 +6,14 @@ use crate::error::{Exit, Problem, Result};
 use crate::inventory::SentinelSettings;
 use crate::journal::Outcome;
 use crate::output;
-use crate::plan::facts::Listener;
+use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::plan::sentinel::SentinelAction;
 use crate::plan::setup::sentinels::{self, Around};
 use crate::plan::{Action, Plan};
-use crate::topology::NodeName;
+use crate::topology::sentinel::{Member, Watch};
+use crate::topology::{NodeName, Topology, Trouble};
 use crate::world::{World, supply};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Runs the command.
@@ -74,33 +76,59 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
     let payload = supply::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
-    let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();
-    let (topology, mut members, hosts) = futures::future::join3(
-        world.observe_servers(),
-        world.members(),
-        world.facts(&names),
-    )
-    .await;
-    // One that was just starting may have been asked before it listened.
-    let listens = |name: &NodeName| {
-        let facts = hosts.get(name).and_then(|h| h.as_ref().ok());
-        facts.is_some_and(|f| f.listener == Listener::Ours)
-    };
-    for (name, member) in &mut members {
-        if member.is_err() && listens(name) {
-            *member = world.member(name).await;
-        }
-    }
-    let topology = topology.without(&world.alone(&topology));
-    let watch = world.sentinels(&topology).await;
+    let seen = Seen::look(world, settings).await;
     let around = Around {
-        topology: &topology,
-        watch: watch.as_ref(),
-        members: &members,
-        hosts: &hosts,
         payload: &payload,
+        ..seen.around()
     };
     sentinels::plan(&world.inventory, settings, &around).map_err(output::plan::refused)
+}
+
+/// All that is looked at before Sentinels are set up or removed.
+pub(super) struct Seen {
+    topology: Topology,
+    watch: Option<Watch>,
+    members: BTreeMap<NodeName, std::result::Result<Member, Trouble>>,
+    hosts: BTreeMap<NodeName, std::result::Result<HostFacts, Unseen>>,
+}
+
+impl Seen {
+    /// Looks at the nodes, the Sentinels and their hosts side by side.
+    pub async fn look(world: &World, settings: &SentinelSettings) -> Self {
+        let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();
+        let looks = (world.observe_servers(), world.members());
+        let (topology, mut members, hosts) =
+            futures::future::join3(looks.0, looks.1, world.facts(&names)).await;
+        // One that was just starting may have been asked before it listened.
+        let listens = |name: &NodeName| {
+            let facts = hosts.get(name).and_then(|h| h.as_ref().ok());
+            facts.is_some_and(|f| f.listener == Listener::Ours)
+        };
+        for (name, member) in &mut members {
+            if member.is_err() && listens(name) {
+                *member = world.member(name).await;
+            }
+        }
+        let topology = topology.without(&world.alone(&topology));
+        let watch = world.sentinels(&topology).await;
+        Self {
+            topology,
+            watch,
+            members,
+            hosts,
+        }
+    }
+
+    /// As the planners take it; nothing that could be brought to a host is in it.
+    pub fn around(&self) -> Around<'_> {
+        Around {
+            topology: &self.topology,
+            watch: self.watch.as_ref(),
+            members: &self.members,
+            hosts: &self.hosts,
+            payload: &[],
+        }
+    }
 }
 
 fn plural(count: usize) -> &'static str {

@@ -106,6 +106,37 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
+    /// `SENTINEL RESET`: it forgets everything it knows of the deployment but where its primary is.
+    Reset {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+    },
+    /// Wait until it knows all of these again, and not what is gone.
+    AwaitRelearned {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The id of the primary's process.
+        run_id: String,
+        /// The replicas, as it knows them.
+        replicas: Vec<Address>,
+        /// The other Sentinels, as it knows them.
+        sentinels: Vec<Address>,
+        /// What it is not to know any more.
+        gone: Vec<Address>,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// Wait until no more than so many Sentinels listen on this node.
+    AwaitUnwatched {
+        /// Those that are not ours to end.
+        at_most: u64,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
 }
 
 impl SentinelAction {
@@ -116,11 +147,14 @@ impl SentinelAction {
             | Self::Monitor { .. }
             | Self::Unmonitor { .. }
             | Self::Set { .. }
-            | Self::SetAuth { .. } => true,
+            | Self::SetAuth { .. }
+            | Self::Reset { .. } => true,
             Self::AwaitPriority { .. }
             | Self::AwaitAgreed { .. }
             | Self::AwaitHears { .. }
-            | Self::AwaitTogether { .. } => false,
+            | Self::AwaitTogether { .. }
+            | Self::AwaitRelearned { .. }
+            | Self::AwaitUnwatched { .. } => false,
         }
     }
 }
@@ -170,6 +204,35 @@ impl fmt::Display for SentinelAction {
                 count(*replicas, "replica"),
                 count(*others, "other Sentinel")
             ),
+            Self::Reset { name, .. } => {
+                write!(
+                    f,
+                    "let it forget all but the primary (SENTINEL RESET {name})"
+                )
+            }
+            Self::AwaitRelearned {
+                replicas,
+                sentinels,
+                gone,
+                ..
+            } => {
+                let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "wait until it knows {} and {}, and not {}",
+                    count(replicas.len() as u64, "replica"),
+                    count(sentinels.len() as u64, "other Sentinel"),
+                    gone.join(", ")
+                )
+            }
+            Self::AwaitUnwatched { at_most: 0, .. } => f.write_str("see that no Sentinel listens"),
+            Self::AwaitUnwatched { at_most, .. } => {
+                write!(
+                    f,
+                    "see that no more than {} listen",
+                    count(*at_most, "Sentinel")
+                )
+            }
         }
     }
 }

@@ -7,11 +7,11 @@ use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse}
 use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::sentinel::SentinelAction as Tell;
-use crate::plan::setup::sentinels::{self, Around};
+use crate::plan::setup::sentinels::{self, Around, remove};
 use crate::plan::{Action, Plan, Refusal};
 use crate::simulation::world::Injected;
 use crate::topology::sentinel::{KnownReplica, Member, Peer, Sees};
-use crate::topology::{Address, NodeName, Topology, Trouble, TroubleKind, sample};
+use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind, sample};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -65,22 +65,36 @@ impl World {
     }
 
     /// The nodes: always well, this is not about them.
-    pub fn topology() -> Topology {
-        let address = |i: usize| Address::new(format!("10.0.0.{}", i + 1), 6379);
-        let nodes = (0..3).map(|i| {
-            let mut node = sample::node(&format!("n{i}"), i, (i > 0).then(|| address(0)));
-            node.address = address(i);
-            node.announced = address(i);
-            node
-        });
-        Topology {
-            nodes: nodes.collect(),
-        }
+    pub fn topology(&self) -> Topology {
+        self.inner.lock().unwrap().topology()
     }
 
     pub fn plan(&self) -> Result<Plan, Vec<Refusal>> {
+        self.around(|around| sentinels::plan(&self.inventory, self.settings(), around))
+    }
+
+    pub fn plan_removal(&self, purge: bool) -> Result<Plan, Vec<Refusal>> {
+        self.around(|around| remove::plan(&self.inventory, self.settings(), around, purge))
+    }
+
+    /// Nothing runs, nothing starts it, and where that was asked for nothing is left.
+    pub fn assert_gone(&self, purge: bool, what: &str) {
         let inner = self.inner.lock().unwrap();
-        let topology = Self::topology();
+        for (name, it) in &inner.boxes {
+            assert!(!it.runs() && it.told.is_none(), "{what}: {name} runs");
+            assert_eq!(it.facts.unit, None, "{what}: {name}");
+            let file = it.facts.config.as_ref().map(|c| &c.directives);
+            assert!(!purge || file.is_none(), "{what}: {name}");
+            // Whoever was reached leaves no file that would act one day.
+            let ran = inner.before[name].runs();
+            let left = file.and_then(|f| watches(f, &self.settings().name));
+            assert!(!ran || left.is_none(), "{what}: {name}");
+        }
+    }
+
+    fn around<T>(&self, then: impl FnOnce(&Around<'_>) -> T) -> T {
+        let inner = self.inner.lock().unwrap();
+        let topology = inner.topology();
         let silent = Trouble {
             kind: TroubleKind::Refused,
             detail: "connection refused".to_owned(),
@@ -107,14 +121,13 @@ impl World {
         let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = hosts
             .map(|(n, b)| (n.clone(), Ok(b.facts.clone())))
             .collect();
-        let around = Around {
+        then(&Around {
             topology: &topology,
             watch: None,
             members: &members.collect(),
             hosts: &hosts,
             payload: &[payload()],
-        };
-        sentinels::plan(&self.inventory, self.settings(), &around)
+        })
     }
 
     pub fn assert_well(&self, what: &str) {
@@ -163,7 +176,14 @@ impl World {
 
     fn apply(&self, inner: &mut Inner, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         let name = self.settings().name.clone();
-        let primary = Self::topology().nodes[0].server().unwrap().run_id.clone();
+        let primary = inner.topology().nodes[0].server().unwrap().run_id.clone();
+        if let Action::Sentinel(Tell::AwaitUnwatched { at_most, .. }) = action {
+            let watching = inner.boxes.values().filter(|b| b.told.is_some()).count();
+            let gone = watching as u64 <= *at_most;
+            return gone
+                .then(Seen::default)
+                .ok_or_else(|| Failure::none("they listen"));
+        }
         let sees = inner.boxes[node].told.map(|rules| inner.sees(node, rules));
         let it = inner.boxes.get_mut(node).unwrap();
         let action = match action {
@@ -216,6 +236,24 @@ impl World {
 }
 
 impl Inner {
+    /// The nodes, with those that watch them.
+    fn topology(&self) -> Topology {
+        let watching = self.boxes.values().filter(|b| b.told.is_some()).count();
+        let address = |i: usize| Address::new(format!("10.0.0.{}", i + 1), 6379);
+        let nodes = (0..3).map(|i| {
+            let mut node = sample::node(&format!("n{i}"), i, (i > 0).then(|| address(0)));
+            node.address = address(i);
+            node.announced = address(i);
+            if let State::Up(server) = &mut node.state {
+                server.sentinels = Some(watching as u64);
+            }
+            node
+        });
+        Topology {
+            nodes: nodes.collect(),
+        }
+    }
+
     /// What a Sentinel says that watches: all nodes are well, and it knows the others that watch.
     fn sees(&self, name: &NodeName, rules: SentinelRules) -> Sees {
         let known = |flag: &str| vec![flag.to_owned()];

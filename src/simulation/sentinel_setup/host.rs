@@ -192,7 +192,7 @@ impl Box {
                 facts.config = Some(file(&text));
                 self.begun += 1;
             }
-            Do::RemoveConfig { .. } => facts.config = None,
+            Do::RemoveConfig { .. } | Do::RemoveFiles { .. } => facts.config = None,
             Do::WriteUnit { text, .. } => {
                 facts.unit = Some(text);
                 facts.unit_enabled = true;

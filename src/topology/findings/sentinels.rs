@@ -23,7 +23,7 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
                 )
                 .with("sentinel", view.address.to_string()),
             ),
-            ViewState::Up(sees) => own(topology, watch, view, sees, &mut found),
+            ViewState::Up(sees) => own(topology, view, sees, &mut found),
         }
     }
     together(topology, watch, &mut found);
@@ -41,7 +41,7 @@ fn about(view: &View, code: Code, severity: Severity, what: &str) -> Finding {
 }
 
 /// What one Sentinel says, against what is.
-fn own(topology: &Topology, watch: &Watch, view: &View, sees: &Sees, found: &mut Vec<Finding>) {
+fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) {
     if let [primary] = primaries(topology)[..]
         && let Some(told) = sees.primary.as_ref().filter(|at| !primary.answers_to(at))
     {
@@ -86,20 +86,12 @@ fn own(topology: &Topology, watch: &Watch, view: &View, sees: &Sees, found: &mut
             gone.join(", "),
             if gone.len() == 1 { "it" } else { "them" }
         );
-        found.push(
-            about(view, Code::SentinelGone, Severity::Warning, &what).hint(reset(view, watch)),
-        );
+        found.push(about(view, Code::SentinelGone, Severity::Warning, &what).hint(forget(&gone)));
     }
-    replicas(topology, watch, view, sees, found);
+    replicas(topology, view, sees, found);
 }
 
-fn replicas(
-    topology: &Topology,
-    watch: &Watch,
-    view: &View,
-    sees: &Sees,
-    found: &mut Vec<Finding>,
-) {
+fn replicas(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) {
     let foreign: Vec<String> = sees
         .replicas
         .iter()
@@ -113,7 +105,7 @@ fn replicas(
         );
         found.push(
             about(view, Code::SentinelForeignReplica, Severity::Warning, &what)
-                .hint(reset(view, watch)),
+                .hint(forget(&foreign)),
         );
     }
     let [primary] = primaries(topology)[..] else {
@@ -186,12 +178,11 @@ fn together(topology: &Topology, watch: &Watch, found: &mut Vec<Finding>) {
     }
 }
 
-/// What makes a Sentinel forget: it forgets everything, and learns anew what is there.
-fn reset(view: &View, watch: &Watch) -> String {
-    let at = &view.address;
+/// What makes them forget.
+fn forget(gone: &[String]) -> String {
     format!(
-        "if that is gone for good, one Sentinel after the other and 30 s apart: redis-cli -h {} -p {} SENTINEL RESET {}",
-        at.host, at.port, watch.name
+        "if that is gone for good: replctl sentinel forget {}",
+        gone.join(" ")
     )
 }
 

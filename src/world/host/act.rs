@@ -62,6 +62,7 @@ pub async fn act(
         | HostAction::RemoveDirectories { .. }
         | HostAction::WriteConfig { .. }
         | HostAction::RemoveConfig { .. }
+        | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
         | HostAction::StampConfig { .. }
@@ -90,6 +91,13 @@ async fn write(
             files::config(shell, path, text, owner, secrets).await
         }
         HostAction::RemoveConfig { path } => quick(shell, r#"rm -f "$1""#, &[path]).await.map(drop),
+        HostAction::RemoveFiles { paths } => {
+            // A server that died while it wrote its file anew left a part of it beside it.
+            const REMOVE: &str =
+                r#"for f; do rm -f "$f" "$f".replctl-* "$f"-*.tmp || exit 1; done"#;
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+            quick(shell, REMOVE, &paths).await.map(drop)
+        }
         HostAction::RestoreConfig { path } => {
             const BACK: &str =
                 r#"if [ -f "$1.replctl-before" ]; then mv -f "$1.replctl-before" "$1"; fi"#;

@@ -81,7 +81,12 @@ impl World {
             | SentinelAction::Set { .. }
             | SentinelAction::SetAuth { .. }
             | SentinelAction::AwaitHears { .. }
-            | SentinelAction::AwaitTogether { .. } => self.tell_sentinel(action).await,
+            | SentinelAction::AwaitTogether { .. }
+            | SentinelAction::Reset { .. }
+            | SentinelAction::AwaitRelearned { .. } => self.tell_sentinel(action).await,
+            SentinelAction::AwaitUnwatched { at_most, within_ms } => {
+                self.await_unwatched(node, *at_most, *within_ms).await
+            }
         }
     }
 

@@ -5,9 +5,10 @@ use crate::config::sentinel::options;
 use crate::execute::Failure;
 use crate::inventory::SentinelRules;
 use crate::plan::sentinel::SentinelAction;
-use crate::topology::Address;
 use crate::topology::sentinel::Sees;
+use crate::topology::{Address, NodeName};
 use crate::world::World;
+use crate::world::observe::{SENTINELS, second_number};
 use crate::world::replication::{Acted, doubtful, seen};
 use crate::world::resp::{Conn, REPLY};
 use redis::{Cmd, cmd};
@@ -35,6 +36,18 @@ async fn tell(conn: &Conn, command: &Cmd) -> Result<(), Failure> {
             Failure::none(trouble.detail)
         }
     })
+}
+
+/// A name as a pattern that means this name alone.
+fn exactly(name: &str) -> String {
+    let mut pattern = String::new();
+    for c in name.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 /// Whether it watches a deployment of that name.
@@ -106,11 +119,65 @@ impl World {
                     sees.quorum
                 )))
             }
+            SentinelAction::Reset { name, at } => {
+                let conn = self.to(at).await?;
+                tell(&conn, &sentinel(&["RESET", &exactly(name)])).await?;
+                Ok(seen("it begins anew"))
+            }
+            SentinelAction::AwaitRelearned {
+                name,
+                at,
+                run_id,
+                replicas,
+                sentinels,
+                gone,
+                within_ms,
+            } => {
+                let lacks = |sees: &Sees| {
+                    let all = (replicas.as_slice(), sentinels.as_slice());
+                    sees.not_relearned(run_id, all, gone)
+                };
+                self.await_content(at, name, *within_ms, &lacks).await?;
+                Ok(seen(format!(
+                    "it knows {} replicas and {} other Sentinels",
+                    replicas.len(),
+                    sentinels.len()
+                )))
+            }
             other @ (SentinelAction::AwaitPriority { .. }
             | SentinelAction::FailOver { .. }
-            | SentinelAction::AwaitAgreed { .. }) => {
-                Err(Failure::none(format!("it is about several: {other}")))
+            | SentinelAction::AwaitAgreed { .. }
+            | SentinelAction::AwaitUnwatched { .. }) => {
+                Err(Failure::none(format!("it is not about one: {other}")))
             }
+        }
+    }
+
+    /// Waits until Sentinels have left a node.
+    pub(super) async fn await_unwatched(
+        &self,
+        node: &NodeName,
+        at_most: u64,
+        within_ms: u64,
+    ) -> Acted {
+        let end = Instant::now() + Duration::from_millis(within_ms);
+        loop {
+            let conn = self.connections.get(node).await?;
+            let mut ask = cmd("PUBSUB");
+            ask.arg("NUMSUB").arg(SENTINELS);
+            let said = conn.call(&ask, REPLY).await;
+            let said = said.map_err(|t| Failure::none(t.detail))?;
+            let count = second_number(&said).unwrap_or(0);
+            if count <= at_most {
+                return Ok(seen(format!("{count} Sentinels listen")));
+            }
+            if Instant::now() >= end {
+                return Err(Failure::none(format!(
+                    "after {} s {count} Sentinels still listen",
+                    within_ms / 1000
+                )));
+            }
+            tokio::time::sleep(CALM).await;
         }
     }
 

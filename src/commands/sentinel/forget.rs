@@ -1,0 +1,47 @@
+//! `sentinel forget`: what left for good, forgotten by those that watch.
+
+use crate::cli;
+use crate::commands::operate::{self, Asked, Done};
+use crate::error::{Exit, Result};
+use crate::journal::Outcome;
+use crate::output;
+use crate::plan::sentinel::forget;
+use crate::plan::{Operation, Plan, Sentinels};
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget) -> Result<Exit> {
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let planner = async || make_plan(world, &args.what).await;
+    let what = args.what.join(", ");
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } => {
+            output::result(&format!(
+                "Nothing to do: no Sentinel that answers knows {}.",
+                output::escape(&what)
+            ));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    if finished.outcome == Outcome::Completed {
+        let seen = finished.passed.last().map(|p| p.seen.text.as_str());
+        output::result(&output::escape(&format!(
+            "The Sentinels have forgotten {what}; each hears from the primary, and {}.",
+            seen.unwrap_or("knows all others")
+        )));
+    }
+    let operation = Operation::Sentinels(Sentinels::Forget {
+        what: args.what.clone(),
+    });
+    let again = format!("replctl {}", operation.line());
+    operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {
+    let topology = world.observe_servers().await;
+    let watch = world.sentinels(&topology).await;
+    forget::plan(what, &world.inventory, &topology, watch.as_ref()).map_err(output::plan::refused)
+}

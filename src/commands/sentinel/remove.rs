@@ -1,0 +1,59 @@
+//! `sentinel remove`: the Sentinels that the inventory names, gone.
+
+use super::setup::{Seen, named};
+use crate::cli;
+use crate::commands::operate::{self, Asked, Done};
+use crate::error::{Exit, Result};
+use crate::inventory::SentinelSettings;
+use crate::journal::Outcome;
+use crate::output;
+use crate::plan::setup::sentinels::remove;
+use crate::plan::{Operation, Plan, Sentinels};
+use crate::topology::sentinel::watched;
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove) -> Result<Exit> {
+    let settings = named(world)?;
+    operate::no_unfinished_promotion(world)?;
+    let operation = Sentinels::Remove { purge: args.purge };
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let planner = async || make_plan(world, settings, args.purge).await;
+    let name = &world.inventory.name;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { warned } => {
+            let but = if warned {
+                " but what the warnings say"
+            } else {
+                ""
+            };
+            output::result(&format!(
+                "Nothing to do{but}: no Sentinel that the inventory names runs for `{name}`."
+            ));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    if finished.outcome == Outcome::Completed {
+        let left = watched(&world.observe_servers().await);
+        output::result(&match left {
+            None => format!(
+                "No Sentinel watches `{name}` any more: nothing changes its primary but `replctl promote`."
+            ),
+            Some(1) => {
+                format!("1 other Sentinel still watches `{name}`. See: replctl sentinel status")
+            }
+            Some(count) => format!(
+                "{count} other Sentinels still watch `{name}`. See: replctl sentinel status"
+            ),
+        });
+    }
+    let again = format!("replctl {}", Operation::Sentinels(operation).line());
+    operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, settings: &SentinelSettings, purge: bool) -> Result<Plan> {
+    let seen = Seen::look(world, settings).await;
+    remove::plan(&world.inventory, settings, &seen.around(), purge).map_err(output::plan::refused)
+}
