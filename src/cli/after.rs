@@ -66,7 +66,7 @@ pub const HOOKS: Section = Section {
     terms: &[
         (
             "[hooks]",
-            "in the inventory: commands of your own around `promote`, run on this machine from the inventory's folder. A list of strings is a program with its arguments, a string is a line for /bin/sh -c. Each is a step of the plan. What it prints and how it ends goes into the journal; the command itself does not",
+            "in the inventory: commands of your own around `promote`, run on this machine from the inventory's folder. A list of strings is a program with its arguments, a string is a line for /bin/sh -c. Each is a step of the plan, and may be run a second time where replctl was killed while it ran: let it be repeatable. What it prints and how it ends goes into the journal; the command itself does not",
         ),
         (
             "before_promote",

@@ -67,6 +67,12 @@ pub fn text(sketch: &Sketch) -> String {
         "# Any directive of the server's own configuration, for all nodes; [node.config] is for one.",
     );
     line("# maxmemory = \"1gb\"");
+    line("\n# [hooks]");
+    line("# Commands of your own around `promote`, run on this machine: see replctl(1).");
+    line(
+        "# before_promote = [\"/usr/local/bin/vip\", \"off\"]   # its failure forbids the promotion",
+    );
+    line("# after_promote = [\"/usr/local/bin/vip\", \"on\"]");
     line(
         "\n# A name says nothing about a role: after the first promotion another node is the primary.",
     );
@@ -129,6 +135,13 @@ mod tests {
             inventory.nodes[1].replicaof.as_ref(),
             Some(&inventory.nodes[0].name)
         );
+        // The lines that stand there as comments are good ones, too.
+        let hooks = text(&sketch).replace("# [hooks]", "[hooks]");
+        let hooks = hooks
+            .replace("# before", "before")
+            .replace("# after", "after");
+        let hooks = parse(Path::new("i"), &hooks).unwrap().hooks;
+        assert!(hooks.before_promote.is_some() && hooks.after_promote.is_some());
         let open = Sketch {
             login: Login::None,
             user: None,
