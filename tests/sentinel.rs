@@ -4,6 +4,8 @@
 
 #[path = "sentinel/faults.rs"]
 mod faults;
+#[path = "sentinel/strangers.rs"]
+mod strangers;
 mod support;
 
 use std::path::PathBuf;

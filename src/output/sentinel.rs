@@ -92,9 +92,14 @@ fn seconds(ms: u64) -> String {
 fn row(shown: &Seen<'_>, view: &View) -> Vec<Cell> {
     let address = escape(&view.address.to_string());
     let ViewState::Up(sees) = &view.state else {
+        let (text, style) = if view.state == ViewState::NotAsked {
+            ("not asked", Style::Unsure)
+        } else {
+            ("no answer", Style::Bad)
+        };
         let silent = Cell {
-            text: "no answer".to_owned(),
-            style: Style::Bad,
+            text: text.to_owned(),
+            style,
         };
         let mut cells = vec![Cell::plain(address), silent];
         cells.extend((0..6).map(|_| Cell::plain("-")));

@@ -76,6 +76,7 @@ pub enum Code {
     SentinelForeignReplica,
     SentinelGone,
     SentinelNoQuorum,
+    SentinelNotAsked,
     SentinelSilent,
     SentinelTwoNames,
     SentinelUnknownReplica,

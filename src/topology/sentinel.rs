@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and so has a sensible name.
 const LONGEST_HELLO: usize = 1024;
 
+/// Why one is not asked.
+pub const NOT_ASKED: &str = "not asked: its address is not in the inventory, and asking would give it the Sentinels' password";
+
 /// How many Sentinels watch the deployment, as its own servers count them; `None` where none does (or none of the servers can say).
 ///
 /// Whoever changes roles while they watch has to go through them: what is done beside them is undone within a minute.
@@ -114,6 +117,8 @@ pub enum ViewState {
     Up(Box<Sees>),
     /// It gave no usable answer, and this is the one reason.
     Down(Trouble),
+    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may have named it.
+    NotAsked,
 }
 
 /// What one Sentinel says of the deployment.
@@ -292,7 +297,16 @@ impl View {
     pub fn sees(&self) -> Option<&Sees> {
         match &self.state {
             ViewState::Up(sees) => Some(sees),
-            ViewState::Down(_) => None,
+            ViewState::Down(_) | ViewState::NotAsked => None,
+        }
+    }
+
+    /// Why it says nothing; `None` if it answered.
+    pub fn silence(&self) -> Option<&str> {
+        match &self.state {
+            ViewState::Up(_) => None,
+            ViewState::Down(trouble) => Some(&trouble.detail),
+            ViewState::NotAsked => Some(NOT_ASKED),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, PersistedRole, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,8 @@ pub struct World {
     pub(super) last_seen: Mutex<Option<Topology>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
     pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
+    /// What the names of the inventory stand for, once that was needed.
+    pub(super) vouched: tokio::sync::OnceCell<BTreeSet<String>>,
     pub(super) ssh: Ssh,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
@@ -106,6 +108,7 @@ impl World {
             secrets,
             last_seen: Mutex::default(),
             sentinel_conns: Mutex::default(),
+            vouched: tokio::sync::OnceCell::new(),
             connections,
             ssh,
             screen: Mutex::default(),

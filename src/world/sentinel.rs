@@ -5,6 +5,7 @@ mod hello;
 mod members;
 mod reply;
 mod tell;
+mod vouch;
 
 use super::World;
 use super::bounded::Stream;
@@ -14,7 +15,7 @@ use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_loopback;
-use crate::topology::sentinel::{Hello, Sees, View, ViewState, Watch, watched};
+use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
 use futures::future::join_all;
 use redis::{Value, cmd};
@@ -102,9 +103,13 @@ impl World {
 
     async fn views(&self, name: &str, addresses: BTreeSet<Address>) -> Vec<View> {
         join_all(addresses.into_iter().map(|address| async move {
-            let state = match self.view(name, &address).await {
-                Ok(sees) => ViewState::Up(Box::new(sees)),
-                Err(trouble) => ViewState::Down(trouble),
+            let state = if self.vouches_for(&address).await {
+                match self.view(name, &address).await {
+                    Ok(sees) => ViewState::Up(Box::new(sees)),
+                    Err(trouble) => ViewState::Down(trouble),
+                }
+            } else {
+                ViewState::NotAsked
             };
             View { address, state }
         }))
@@ -118,6 +123,9 @@ impl World {
 
     /// A connection to a Sentinel, direct or through a host.
     pub(super) async fn sentinel(&self, address: &Address) -> Result<Conn, Trouble> {
+        if !self.vouches_for(address).await {
+            return Err(trouble(TroubleKind::Other, NOT_ASKED));
+        }
         let stream = timeout(LOOK, self.way_to(address))
             .await
             .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
@@ -126,7 +134,10 @@ impl World {
 
     async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
         let own = self.inventory.sentinels();
-        if let Some(spec) = own.iter().find(|s| s.address == *address) {
+        if let Some(spec) = own
+            .iter()
+            .find(|s| s.address == *address || s.announced() == address)
+        {
             return self.way().open(spec).await;
         }
         // A Sentinel that gives its address as loopback means its own host's.

@@ -24,7 +24,15 @@ pub struct Group {
 impl Group {
     /// The nodes are set up; the Sentinels are only in the inventory.
     pub fn new(server: Option<&Path>) -> Option<Self> {
-        let bench = Bench::with(3, server)?;
+        let group = Self::with(server, |_| {})?;
+        group.bench.in_sync(0);
+        Some(group)
+    }
+
+    /// The same with a changed inventory, in whatever order the nodes replicate.
+    pub fn with(server: Option<&Path>, change: impl FnOnce(&mut Bench)) -> Option<Self> {
+        let mut bench = Bench::with(3, server)?;
+        change(&mut bench);
         let ports: Vec<u16> = (0..3).map(|_| ports::free()).collect();
         let nodes: Vec<String> = crate::bench::NAMES
             .iter()
@@ -41,7 +49,6 @@ impl Group {
         };
         this.write();
         this.bench.run(&["setup", "--yes"]).ok();
-        this.bench.in_sync(0);
         Some(this)
     }
 

@@ -118,6 +118,34 @@ fn too_few_are_set_up_with_a_word_about_it() {
 }
 
 #[test]
+fn a_replica_of_a_replica_is_promoted_once_it_was_moved() {
+    let group = Group::with(None, |bench| {
+        bench.text.node_mut("slave2").replicaof = Some("slave1".to_owned());
+    });
+    let Some(group) = group else { return };
+    let bench = &group.bench;
+    bench
+        .run(&SET_UP)
+        .ok()
+        .says("`slave2` replicates from `slave1`");
+    let refused = bench.run(&["promote", "slave2", "--yes"]).code(3);
+    assert_eq!(refused.stderr.matches("error:").count(), 1, "{refused}");
+    let refused = refused.says("replctl move slave2 --under master");
+    assert!(
+        refused.stderr.contains("replctl promote slave2"),
+        "{refused}"
+    );
+    bench
+        .run(&["move", "slave2", "--under", "master", "--yes"])
+        .ok();
+    await_that("it to be known", Duration::from_secs(20), || {
+        (0..3).all(|n| group.field(n, "num-slaves") == "2")
+    });
+    bench.run(&["promote", "slave2", "--yes"]).ok();
+    group.assert_watched(2);
+}
+
+#[test]
 fn killed_at_journal_lines_and_resumed() {
     let Some(group) = Group::new(None) else {
         return;

@@ -1,8 +1,9 @@
 //! What stands against a change of roles through Sentinels, all of it at once, each with its way on. Pure.
 
 use super::{FIRST, Way};
+use crate::plan::promote::{Root, walk};
 use crate::plan::{Promote, Refusal};
-use crate::topology::sentinel::{Sees, View, ViewState, Watch};
+use crate::topology::sentinel::{Sees, View, Watch};
 use crate::topology::{Address, Node, Topology};
 
 type Refusals = Vec<Refusal>;
@@ -66,10 +67,7 @@ fn watching(count: u64) -> String {
 }
 
 fn reason(view: &View) -> Option<String> {
-    match &view.state {
-        ViewState::Down(trouble) => Some(format!("{}: {}", view.address, trouble.detail)),
-        ViewState::Up(_) => None,
-    }
+    Some(format!("{}: {}", view.address, view.silence()?))
 }
 
 /// Those that are there and cannot be asked.
@@ -230,20 +228,27 @@ fn known(
     for (at, sees) in watch.up() {
         match sees.replica(target) {
             Some(known) if known.is_gone() => refusals.push(Refusal::new(
-                format!("the Sentinel {at} cannot reach `{}`, so it would not choose it: {}", target.name, known.flags.join(", ")),
-                format!("see from that Sentinel's host whether {} can be reached", known.address),
+                format!(
+                    "the Sentinel {at} cannot reach `{}`, so it would not choose it: {}",
+                    target.name,
+                    known.flags.join(", ")
+                ),
+                format!(
+                    "see from that Sentinel's host whether {} can be reached",
+                    known.address
+                ),
             )),
             Some(known) if address.as_ref().is_some_and(|a| *a != known.address) => {
                 refusals.push(Refusal::new(
-                    format!("the Sentinels know `{}` by different addresses: {} is one", target.name, known.address),
+                    format!(
+                        "the Sentinels know `{}` by different addresses: {} is one",
+                        target.name, known.address
+                    ),
                     "set replica-announce-ip on it",
                 ));
             }
             Some(known) => address = Some(known.address.clone()),
-            None => refusals.push(Refusal::new(
-                format!("the Sentinel {at} does not know `{}` as a replica", target.name),
-                "it learns of the replicas of the primary within 10 s, not of replicas of replicas, and of names only with `resolve-hostnames yes`",
-            )),
+            None => refusals.push(unknown_replica(target, topology, at)),
         }
         for rival in sees
             .replicas
@@ -257,6 +262,28 @@ fn known(
     }
     refusals.dedup();
     address
+}
+
+/// It is new, or known by a name, or the replica of a replica.
+fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal {
+    let name = &target.name;
+    let above = topology.upstream_of(target).filter(|up| !up.is_primary());
+    match (above, walk(target, topology)) {
+        (Some(above), Root::Primary(top)) => Refusal::new(
+            format!(
+                "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only",
+                above.name
+            ),
+            format!(
+                "replctl move {name} --under {}, and in ten seconds again: replctl promote {name}",
+                top.name
+            ),
+        ),
+        (Some(_) | None, _) => Refusal::new(
+            format!("the Sentinel {at} does not know `{name}` as a replica"),
+            "it learns of the replicas of the primary within 10 s, and of names only with `resolve-hostnames yes`",
+        ),
+    }
 }
 
 /// Another replica stands first already.

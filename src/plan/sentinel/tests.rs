@@ -35,7 +35,7 @@ fn watch(topology: &Topology) -> Watch {
 fn sees(watch: &mut Watch, i: usize) -> &mut Sees {
     match &mut watch.views[i].state {
         ViewState::Up(sees) => sees,
-        ViewState::Down(_) => panic!("it is down"),
+        ViewState::Down(_) | ViewState::NotAsked => panic!("it is down"),
     }
 }
 
@@ -134,6 +134,34 @@ fn what_stands_against_it_is_said_with_its_way_on() {
     assert!(
         said.contains("it wants a password") && said.contains("[sentinel]"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_replica_of_a_replica_is_moved_first() {
+    let mut topology = seed();
+    let mut watch = watch(&topology);
+    topology.nodes[1] =
+        crate::topology::sample::node("slave1", 1, Some(topology.nodes[2].announced.clone()));
+    for i in 0..3 {
+        let known = &mut sees(&mut watch, i).replicas;
+        known.retain(|r| r.address != topology.nodes[1].announced);
+    }
+    let operation = Promote {
+        node: "slave1".into(),
+        accept: Vec::new(),
+    };
+    let said = plan(&operation, &topology, Some(&watch)).unwrap_err();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0]
+            .why
+            .contains("`slave1` replicates from the replica `slave2`")
+    );
+    assert!(
+        said[0]
+            .hint
+            .starts_with("replctl move slave1 --under master")
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
-use crate::topology::sentinel::{Sees, View, ViewState, Watch};
+use crate::topology::sentinel::{NOT_ASKED, Sees, View, ViewState, Watch};
 use crate::topology::words::name;
 use crate::topology::{Address, Topology};
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
                 .with("sentinel", view.address.to_string()),
             ),
             ViewState::Up(sees) => own(topology, view, sees, &mut found),
+            ViewState::NotAsked => found.push(not_asked(view)),
         }
     }
     together(topology, watch, &mut found);
@@ -38,6 +39,15 @@ fn about(view: &View, code: Code, severity: Severity, what: &str) -> Finding {
         format!("the Sentinel {} {what}", view.address),
     )
     .with("sentinel", view.address.to_string())
+}
+
+/// It may be a Sentinel that is not in the inventory yet, or nobody's.
+fn not_asked(view: &View) -> Finding {
+    let what = format!("is {NOT_ASKED}");
+    about(view, Code::SentinelNotAsked, Severity::Warning, &what).hint(format!(
+        "if it is one of yours, name it in `nodes` under [sentinel]: \"{}\"",
+        view.address
+    ))
 }
 
 /// What one Sentinel says, against what is.
@@ -282,6 +292,15 @@ mod tests {
             .contains("hears nothing from 10.0.1.7:26379")
         );
         let topology = topology();
+        let mut strange = watch(&topology, |_, _| {});
+        strange.views[2].state = ViewState::NotAsked;
+        let found = of_sentinels(&topology, &strange);
+        let said = &found[0].message;
+        assert_eq!(found[0].code, Code::SentinelNotAsked);
+        assert!(
+            said.contains("10.0.1.2:26379 is not asked: its address"),
+            "{said}"
+        );
         let mut silent = watch(&topology, |_, _| {});
         silent.views[0].state = ViewState::Down(Trouble {
             kind: TroubleKind::Refused,

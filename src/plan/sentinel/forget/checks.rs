@@ -5,7 +5,7 @@ use crate::inventory::Inventory;
 use crate::inventory::address::host_and_port;
 use crate::plan::Refusal;
 use crate::topology::candidate::primaries;
-use crate::topology::sentinel::{ViewState, Watch};
+use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 use std::collections::BTreeSet;
 
@@ -199,13 +199,10 @@ fn silent(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
         .iter()
         .filter(|v| !addresses.contains(&v.address))
     {
-        if let ViewState::Down(trouble) = &view.state {
+        if let Some(why) = view.silence() {
             let at = &view.address;
             out.push(Refusal::new(
-                format!(
-                    "the Sentinel {at} cannot be told to forget: {}",
-                    trouble.detail
-                ),
+                format!("the Sentinel {at} cannot be told to forget: {why}"),
                 format!("bring it back first; or if it is gone for good, name it too: … {at}"),
             ));
         }

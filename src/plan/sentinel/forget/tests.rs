@@ -69,7 +69,7 @@ impl Case {
     fn sees(&mut self, i: usize) -> &mut Sees {
         match &mut self.watch.views[i].state {
             ViewState::Up(sees) => sees,
-            ViewState::Down(_) => panic!("{i} is down"),
+            ViewState::Down(_) | ViewState::NotAsked => panic!("{i} is down"),
         }
     }
 
