@@ -57,7 +57,7 @@ fn each_operation_is_listed_with_its_end_newest_first() {
     let seen = operator.run(&["history"]).ok();
     let id = json(&operator, &[])["operations"][0]["id"].clone();
     let id = id.as_str().unwrap();
-    seen.clone().says("cut short at ").says(&format!(
+    seen.clone().says("cut short ").says(&format!(
         " hint: replctl resume {id}, or: replctl rollback {id}"
     ));
     operator.run(&["rollback", "--yes"]).ok();

@@ -75,14 +75,14 @@ fn writes_flow_one_way(story: &Deployed<'_>) {
     story.status("healthy", 0).says("2 replicas in sync");
 }
 
-/// Nothing starts its server; setup brings it back as what it is now, a replica, and its name says nothing about that.
+/// Nothing starts its server; it is brought back as what it is now, a replica, and its name says nothing about that.
 fn the_old_master_returns(story: &Deployed<'_>) {
     story.lab.boot("master");
     story.lab.wait_for("master");
     story
         .status("master's server not started", 4)
         .says("nothing listens there");
-    story.paste("unreachable").ok();
+    story.paste("unfenced-old-primary").ok();
     story.await_primary("slave1", &["master", "slave2"]);
     story.await_healthy();
     assert_eq!(story.ask("master", &["LLEN", "lst"]), "5");
