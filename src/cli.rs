@@ -124,9 +124,10 @@ pub enum Command {
     Detach(Detach),
     /// List the commands that only NODE has, an old primary that came back
     ///
-    /// Reads NODE's replication stream from where the two parted, as a replica would, and changes nothing. Each command is told with what stands against
+    /// Reads NODE's replication stream from where the two parted, as a replica would, and changes nothing unless --replay is given. Each command is told with what stands against
     /// replaying it: nothing, where its keys were not written on the new primary since; otherwise it is a conflict. It works while NODE runs on, follows
-    /// nobody yet, and its backlog reaches back far enough: so list before NODE is made a replica again, which discards them.
+    /// nobody yet, and its backlog reaches back far enough; later, --backup reads them from what `rejoin` has kept. With --replay those that are safe are
+    /// done again on the new primary, after a plan and a question: each once, also where it is run again, and none whose keys a client writes meanwhile.
     #[command(after_help = example_help("lost"))]
     Lost(Lost),
     /// List the operations on this deployment, newest first

@@ -376,6 +376,9 @@ fn holds(step: &Step, now: &Topology) -> bool {
     if step.action.promotes() {
         return node.is_some_and(Node::is_primary);
     }
+    if let Action::Replay { .. } = step.action {
+        return true; // some of it may be done, and is not put back
+    }
     // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
     !node.is_some_and(Node::is_primary)
 }

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "lost/replay.rs"]
+mod replay;
 mod support;
 
 use serde_json::Value;

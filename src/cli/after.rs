@@ -358,8 +358,12 @@ fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
                 "write it to rescued.resp (safe to replay) and rescued.resp.conflicts",
             ),
             (
-                "redis-cli -h 192.168.0.130 --askpass --pipe < rescued.resp",
-                "replay the safe part on the new primary",
+                "replctl lost master --replay",
+                "do the safe part again on slave1, each command once",
+            ),
+            (
+                "replctl lost master --backup ~/.local/state/replctl/orders/backup/20261125T030000Z-master --replay",
+                "the same after master came back, out of the backup",
             ),
         ],
         _ => &[],

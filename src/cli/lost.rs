@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 /// `lost`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Lost {
     /// The old primary
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
@@ -17,7 +18,22 @@ pub struct Lost {
     /// Write what can be replayed to FILE and the rest to FILE.conflicts, for `redis-cli --pipe`
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Read them from the backup that `rejoin` made of NODE, instead of from NODE itself
+    #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
+    pub backup: Option<PathBuf>,
     /// Print JSON, with every command
     #[arg(long)]
     pub json: bool,
+    /// Do the safe ones again on the new primary, each once
+    #[arg(long, conflicts_with = "json")]
+    pub replay: bool,
+    /// Those in conflict, too: they change what clients wrote since
+    #[arg(long, requires = "replay")]
+    pub with_conflicts: bool,
+    /// Show the plan of the replay and change nothing
+    #[arg(short = 'n', long, requires = "replay")]
+    pub dry_run: bool,
+    /// Do not ask before the replay
+    #[arg(short, long, requires = "replay")]
+    pub yes: bool,
 }

@@ -1,47 +1,177 @@
-//! `lost`: the commands that only an old primary has. It changes nothing.
+//! `lost`: the commands that only an old primary has. Without `--replay` it changes nothing.
 
 use super::new_file;
+use super::operate::{self, Asked, Done, Finished};
+use super::permitted::permitted;
 use crate::cli;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Result};
 use crate::output::{self, lost};
+use crate::plan::replay::{Replay, Source};
+use crate::plan::{self, Action, Plan};
 use crate::rescue::replay::replayable;
-use crate::rescue::split::{Conflict, Since, split};
+use crate::rescue::split::{Conflict, Counts};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
 use crate::world::lost::Found;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Runs the command.
-pub async fn run(world: &World, args: &cli::Lost) -> Result<Exit> {
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Lost) -> Result<Exit> {
     let name: NodeName = args.node.as_str().into();
     let than: Option<NodeName> = args.than.as_deref().map(Into::into);
     super::setup::known(world, std::iter::once(&name).chain(&than))?;
-    let topology = world.observe_servers().await;
-    let old = answering(&topology, &name)?;
-    let new = other(&topology, old, than.as_ref())?;
-    let Some(found) = world.lost(old, new).await? else {
+    let (new, found) = find(world, args, &name, than.as_ref()).await?;
+    let Some(found) = found else {
         output::result(&if args.json {
             output::json::document(&serde_json::json!({
-                "node": name, "than": new.name, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
+                "node": name, "than": new, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
             }))
         } else {
-            format!("Nothing is lost: `{}` has all that `{name}` has.", new.name)
+            format!("Nothing is lost: `{new}` has all that `{name}` has.")
         });
         return Ok(Exit::Done);
     };
-    let since = found.since.as_ref().map_or(Since::Unknown, Since::Known);
-    let verdicts = split(&found.lost, &since);
+    let verdicts = found.verdicts();
     if let Some(file) = &args.output {
         write(file, &found, &verdicts)?;
     }
-    let report = lost::report(&name, &new.name, &found, &verdicts);
+    let report = lost::report(&name, &new, &found, &verdicts);
+    if args.replay {
+        output::note(&lost::text(&report));
+        return replay(world, global, args, (name, new, &found)).await;
+    }
     output::result(&if args.json {
         output::json::document(&report)
     } else {
         lost::text(&report)
     });
     Ok(Exit::Done)
+}
+
+/// The node that lacks them, and what it lacks.
+async fn find(
+    world: &World,
+    args: &cli::Lost,
+    name: &NodeName,
+    than: Option<&NodeName>,
+) -> Result<(NodeName, Option<Found>)> {
+    let topology = world.observe_servers().await;
+    if let Some(folder) = &args.backup {
+        let new = heir(&topology, name, than)?;
+        let found = world.lost_in_backup(folder, name, new).await?;
+        return Ok((new.name.clone(), found));
+    }
+    let old = answering(&topology, name)?;
+    let new = other(&topology, old, than)?;
+    Ok((new.name.clone(), world.lost(old, new).await?))
+}
+
+/// Whom a backup is compared with: the one named, or the primary.
+fn heir<'a>(topology: &'a Topology, old: &NodeName, than: Option<&NodeName>) -> Result<&'a Node> {
+    if let Some(than) = than {
+        return answering(topology, than);
+    }
+    match primaries(topology)[..] {
+        [one] => Ok(one),
+        [] => Err(nobody()),
+        ref several => match several.iter().find(|n| n.name != *old) {
+            Some(other) if several.len() == 2 => Ok(other),
+            Some(_) | None => Err(which(old, several.len(), &several[0].name)),
+        },
+    }
+}
+
+/// Plans it, shows it, asks, and does it.
+async fn replay(
+    world: &World,
+    global: &cli::Global,
+    args: &cli::Lost,
+    (node, onto, found): (NodeName, NodeName, &Found),
+) -> Result<Exit> {
+    if let Err(why) = &found.since {
+        return Err(Problem::new(format!(
+            "what can be replayed on `{onto}` without harm cannot be known; nothing was touched"
+        ))
+        .cause(output::escape(why))
+        .hint("look at the commands, and replay what is right: --output FILE, then: redis-cli --pipe < FILE.conflicts")
+        .exit(Exit::Refused));
+    }
+    operate::no_unfinished_promotion(world)?;
+    let source = match &args.backup {
+        Some(folder) => Source::Backup {
+            folder: std::path::absolute(folder)
+                .unwrap_or_else(|_| folder.clone())
+                .display()
+                .to_string(),
+        },
+        None => Source::Stream { up_to: found.to },
+    };
+    let operation = Replay {
+        node,
+        onto,
+        source,
+        conflicts: args.with_conflicts,
+    };
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    let counts = Counts::of(&found.lost, &found.verdicts());
+    let planner = async || make_plan(world, &operation, counts).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } => {
+            output::result(&nothing(&operation, counts));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    told(&operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {
+    let topology = world.observe_servers().await;
+    let plan = plan::replay::plan(operation, counts, &topology);
+    permitted(world, plan.map_err(output::plan::refused)?).await
+}
+
+fn nothing(operation: &Replay, counts: Counts) -> String {
+    let Replay { node, onto, .. } = operation;
+    let conflicts = match counts.conflicts() {
+        0 => String::new(),
+        n => format!(
+            " {n} in conflict are left out; to replay them all the same: replctl {} --with-conflicts",
+            operation.line()
+        ),
+    };
+    format!(
+        "Nothing to do: nothing of `{node}` that is safe is still to be replayed on `{onto}`.{conflicts}"
+    )
+}
+
+/// Prints what was replayed and where it has arrived, as the steps have seen it.
+pub fn told(operation: &Replay, finished: &Finished) {
+    let mut text = String::new();
+    let mut arrived: Vec<&str> = Vec::new();
+    for passed in &finished.passed {
+        if let Action::Replay { .. } = passed.step.action {
+            let _ = write!(
+                text,
+                "Replayed on {} from {}: {}.",
+                operation.onto, operation.node, passed.seen.text
+            );
+        } else if let Action::AwaitCaughtUp { .. } = passed.step.action {
+            arrived.push(&passed.step.node.0);
+        }
+    }
+    if text.is_empty() {
+        return;
+    }
+    if !arrived.is_empty() {
+        let _ = write!(text, "\n  arrived on  {}", arrived.join(", "));
+    }
+    output::result(&output::lines(&text));
 }
 
 /// The node, which must answer and follow nobody who could take its data from it.
@@ -78,19 +208,23 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
             old.name
         ))
         .exit(Exit::Refused)),
-        [] => Err(Problem::new("there is no primary to compare it with")
-            .hint("replctl status")
-            .exit(Exit::Refused)),
-        _ => Err(Problem::new(format!(
-            "there are {} other primaries, and which of them is meant has to be said",
-            others.len()
-        ))
-        .hint(format!(
-            "replctl lost {} --than {}",
-            old.name, others[0].name
-        ))
-        .exit(Exit::Refused)),
+        [] => Err(nobody()),
+        _ => Err(which(&old.name, others.len(), &others[0].name)),
     }
+}
+
+fn nobody() -> Error {
+    Problem::new("there is no primary to compare it with")
+        .hint("replctl status")
+        .exit(Exit::Refused)
+}
+
+fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
+    Problem::new(format!(
+        "there are {others} other primaries, and which of them is meant has to be said"
+    ))
+    .hint(format!("replctl lost {old} --than {one}"))
+    .exit(Exit::Refused)
 }
 
 /// Writes both parts, each into a new file that nobody else can read.
@@ -99,9 +233,13 @@ fn write(file: &Path, found: &Found, verdicts: &[Option<Conflict>]) -> Result<()
     name.push(".conflicts");
     let conflicts = PathBuf::from(name);
     let safe = |n: usize| verdicts.get(n).is_some_and(Option::is_none);
+    let done = |n: usize| verdicts.get(n) == Some(&Some(Conflict::Replayed));
     for (path, bytes) in [
         (file, replayable(&found.lost, safe)),
-        (&conflicts, replayable(&found.lost, |n| !safe(n))),
+        (
+            &conflicts,
+            replayable(&found.lost, |n| !safe(n) && !done(n)),
+        ),
     ] {
         new_file::write(path, &bytes)?;
         output::note(&format!("wrote {} ({} bytes)", path.display(), bytes.len()));

@@ -93,7 +93,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
         Command::Undo(args) => undo::run(&world, global, args).await,
-        Command::Lost(args) => lost::run(&world, args).await,
+        Command::Lost(args) => lost::run(&world, global, args).await,
         Command::Rejoin(args) => rejoin::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,

@@ -61,6 +61,8 @@ pub async fn run(
         super::promote::report(world, promote, &finished, false);
     } else if let Operation::Rejoin(rejoin) = &operation {
         super::rejoin::report(rejoin, &finished);
+    } else if let Operation::Replay(replay) = &operation {
+        super::lost::told(replay, &finished);
     } else if let Operation::Move(moved) = &operation {
         super::moves::report(world, moved, &finished, false);
     } else if finished.outcome == Outcome::Completed {
@@ -72,7 +74,8 @@ pub async fn run(
         Operation::Detach(_)
         | Operation::Move(_)
         | Operation::Sentinels(_)
-        | Operation::Rejoin(_) => {
+        | Operation::Rejoin(_)
+        | Operation::Replay(_) => {
             format!("replctl {}", operation.line())
         }
     };

@@ -71,6 +71,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Resul
         Operation::Setup(_)
         | Operation::Detach(_)
         | Operation::Rejoin(_)
+        | Operation::Replay(_)
         | Operation::Sentinels(_) => Ok(Exit::Done),
     }
 }
@@ -159,6 +160,7 @@ fn later(
         | Operation::Move(_)
         | Operation::Detach(_)
         | Operation::Rejoin(_)
+        | Operation::Replay(_)
         | Operation::Sentinels(_) => operation.node().into_iter().collect(),
     };
     let newer = ids.iter().take_while(|other| *other != id);

@@ -1,7 +1,7 @@
 //! What only an old primary has, as people read it, as `--json` prints it, and as the server's own client takes it in.
 
 use super::escape;
-use crate::rescue::split::{Conflict, touched};
+use crate::rescue::split::{Conflict, Counts, touched};
 use crate::rescue::stream::Words;
 use crate::topology::NodeName;
 use crate::topology::words::bytes;
@@ -29,6 +29,8 @@ pub struct Report<'a> {
     pub commands: usize,
     /// Of these, those that can be replayed.
     pub safe: usize,
+    /// Those that were replayed already.
+    pub replayed: usize,
     /// Keys they touch, as far as they are known.
     pub keys: usize,
     /// Keep-alives of the replication, which are no data.
@@ -66,16 +68,15 @@ pub fn report<'a>(
             .map(|w| String::from_utf8_lossy(w).into_owned())
             .collect()
     };
+    let counts = Counts::of(&found.lost, verdicts);
     Report {
         node,
         than,
         from: found.from,
         to: found.to,
-        commands: found.lost.commands(),
-        safe: pairs()
-            .filter(|(_, conflict)| conflict.is_none())
-            .map(|(unit, _)| unit.commands.len())
-            .sum(),
+        commands: counts.commands,
+        safe: counts.safe,
+        replayed: counts.replayed,
         keys: touched(&found.lost).len(),
         pings: found.lost.pings,
         since_unknown: found.since.as_ref().err().map(String::as_str),
@@ -112,15 +113,23 @@ pub fn text(report: &Report<'_>) -> String {
         out,
         "  safe to replay: {} (`{than}` has written none of their keys since)\n  in conflict:    {}",
         report.safe,
-        report.commands - report.safe
+        report.commands - report.safe - report.replayed
     );
+    if report.replayed > 0 {
+        let _ = writeln!(out, "  replayed:       {}", report.replayed);
+    }
     if let Some(why) = report.since_unknown {
         let _ = writeln!(out, "  because {}", escape(why));
     }
     for listed in report.list.iter().take(MOST_LISTED) {
-        let mark = listed
-            .conflict
-            .map_or_else(String::new, |c| format!("   [conflict: {}]", c.words()));
+        let mark = listed.conflict.map_or_else(String::new, |c| match c {
+            Conflict::Replayed => format!("   [{}]", c.words()),
+            Conflict::Written
+            | Conflict::KeysUnknown
+            | Conflict::DatabaseUnknown
+            | Conflict::NewUnknown
+            | Conflict::NoKey => format!("   [conflict: {}]", c.words()),
+        });
         let db = listed
             .db
             .map_or_else(|| "db ?".to_owned(), |db| format!("db {db}"));

@@ -132,7 +132,7 @@ impl Watch for Screen {
         inner.begun.insert(step.node.clone(), Instant::now());
         let long = matches!(
             step.action,
-            Action::BackUp { .. } | Action::BackUpFiles { .. }
+            Action::BackUp { .. } | Action::BackUpFiles { .. } | Action::Replay { .. }
         );
         if inner.held_back.is_none() || long {
             let bar = self.bar(step);

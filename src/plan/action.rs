@@ -3,6 +3,7 @@
 use super::hooks::Hook;
 use super::host::HostAction;
 use super::rejoin::Covered;
+use super::replay::Source;
 use super::sentinel::SentinelAction;
 use crate::inventory::secrets::is_secret;
 use crate::topology::words::bytes as size;
@@ -86,6 +87,17 @@ pub enum Action {
         primary: NodeName,
         /// The folder.
         folder: String,
+    },
+    /// Do again on this node, a primary, what only an old one has; what was done again already is left out.
+    Replay {
+        /// The old primary.
+        of: NodeName,
+        /// Where its commands are read from.
+        source: Source,
+        /// What is in conflict with this node's own writes, too.
+        conflicts: bool,
+        /// How many commands, as they were counted.
+        commands: usize,
     },
     /// `REPLICAOF host port`, put back at once if this node turns out to have more than is covered.
     GiveUp {
@@ -196,6 +208,7 @@ impl Action {
             | Self::Follow { .. }
             | Self::FollowAddress { .. }
             | Self::GiveUp { .. }
+            | Self::Replay { .. }
             | Self::Promote
             | Self::PersistRole
             | Self::StopServer
@@ -241,6 +254,10 @@ impl fmt::Display for Action {
                 address,
                 covered,
             } => write!(f, "replicate from {upstream} ({address}), {covered}"),
+            Self::Replay { of, commands, .. } => {
+                let s = if *commands == 1 { "" } else { "s" };
+                write!(f, "replay {commands} command{s} of {of}, each once")
+            }
             Self::Promote => f.write_str("make it primary"),
             Self::AwaitInSync { with, .. } => write!(f, "wait until in sync with {with}"),
             Self::PersistRole => {

@@ -14,6 +14,7 @@ impl Operation {
             Self::Detach(_) => "detach",
             Self::Sentinels(of) => of.verb(),
             Self::Rejoin(_) => "rejoin",
+            Self::Replay(_) => "replay",
         }
     }
 
@@ -25,6 +26,7 @@ impl Operation {
             Self::Move(m) => Some(&m.node),
             Self::Detach(d) => Some(&d.node),
             Self::Rejoin(r) => Some(&r.node),
+            Self::Replay(r) => Some(&r.node),
         }
     }
 
@@ -52,6 +54,7 @@ impl Operation {
             Self::Detach(detach) => format!("detach {}", detach.node),
             Self::Sentinels(of) => of.line(),
             Self::Rejoin(rejoin) => rejoin.line(),
+            Self::Replay(replay) => replay.line(),
         }
     }
 }

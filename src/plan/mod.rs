@@ -22,12 +22,14 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod rejoin;
+pub mod replay;
 pub mod reverse;
 pub mod sentinel;
 pub mod setup;
 pub mod wire;
 
 pub use action::Action;
+pub use replay::Replay;
 
 use crate::topology::NodeName;
 use serde::{Deserialize, Serialize};
@@ -48,6 +50,8 @@ pub enum Operation {
     Sentinels(Sentinels),
     /// An old primary that returns under the present one.
     Rejoin(Rejoin),
+    /// What only an old primary has, done again on the present one.
+    Replay(Replay),
 }
 
 /// `replctl sentinel`, where it changes something.

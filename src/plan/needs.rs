@@ -39,6 +39,15 @@ const ID: Need = Need {
     without: KILL.without,
     ..need(&["CLIENT", "ID"], "+client|id")
 };
+const REPLAY: [Need; 7] = [
+    INFO,
+    OF_REPLICAS[0],
+    OF_REPLICAS[1],
+    need(&["WATCH", "replctl:replay"], "+watch"),
+    need(&["MULTI"], "+multi"),
+    need(&["EXEC"], "+exec"),
+    need(&["PUBLISH", "replctl:replay", "0"], "+publish"),
+];
 const NUMSUB: Need = Need {
     without: Some("Sentinels that watch it are not seen"),
     ..need(
@@ -81,6 +90,7 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::FollowAddress { .. }
         | Action::GiveUp { .. }
         | Action::Promote => &[INFO, REPLICAOF, ROLE, KILL, ID],
+        Action::Replay { .. } => &REPLAY,
         Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
         Action::PersistRole => &[INFO, REWRITE],
         Action::Sentinel(_) => &[INFO, ROLE],
@@ -200,7 +210,8 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         | Operation::Move(_)
         | Operation::Detach(_)
         | Operation::Sentinels(_)
-        | Operation::Rejoin(_) => None,
+        | Operation::Rejoin(_)
+        | Operation::Replay(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();

@@ -39,6 +39,13 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
         Operation::Move(moved) => past.moved(moved, now),
         Operation::Detach(detach) => past.detached(detach, now),
         Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
+        Operation::Replay(replay) => Err(Refusal::new(
+            format!(
+                "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",
+                replay.onto, replay.node
+            ),
+            LOOK,
+        )),
         Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
             format!(
                 "`{}` cannot be undone: it brings servers to what the inventory says",

@@ -48,6 +48,19 @@ impl Action {
             ]
             .map(str::to_owned)
             .to_vec(),
+            Self::Replay { .. } => [
+                "INFO replication",
+                "REPLCONF capa psync2",
+                "PSYNC REPLID OFFSET (what was written since)",
+                "SELECT DATABASE",
+                "WATCH KEY (each that it touches)",
+                "MULTI",
+                "PUBLISH replctl:replay HASHES (of what is replayed)",
+                "(the commands of the old primary)",
+                "EXEC",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             Self::GiveUp { address, .. } => vec![
                 "INFO".to_owned(),
                 "MULTI".to_owned(),

@@ -86,6 +86,9 @@ pub enum OnlyThere {
         commands: usize,
         /// Those that can be replayed.
         safe: usize,
+        /// Those that were replayed already, and are in no file.
+        #[serde(default)]
+        replayed: usize,
         /// Keys they touch, as far as they are known.
         keys: usize,
     },

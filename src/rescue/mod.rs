@@ -4,6 +4,8 @@ pub mod crc64;
 pub mod dump;
 pub mod keys;
 pub mod manifest;
+pub mod mark;
+pub mod parts;
 pub mod replay;
 pub mod split;
 pub mod stream;

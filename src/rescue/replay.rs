@@ -20,7 +20,8 @@ pub fn replayable(tail: &Tail, take: impl Fn(usize) -> bool) -> Vec<u8> {
     out
 }
 
-fn write_unit(out: &mut Vec<u8>, unit: &Unit) {
+/// A unit in the wire's form, without the SELECT it needs.
+pub fn write_unit(out: &mut Vec<u8>, unit: &Unit) {
     if unit.transaction {
         wire(out, &[b"MULTI".to_vec()]);
     }

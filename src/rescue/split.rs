@@ -4,6 +4,7 @@
 //! transaction ties together share their fate. Where the new primary's own writes are not known, everything is a conflict.
 
 use super::keys::{Touches, touches};
+use super::mark::replayed;
 use super::stream::{Tail, Unit};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,8 @@ pub enum Conflict {
     NewUnknown,
     /// It touches no key: a message, a script, a function.
     NoKey,
+    /// None at all: it was replayed already.
+    Replayed,
 }
 
 impl Conflict {
@@ -33,6 +36,7 @@ impl Conflict {
             Self::DatabaseUnknown => "its database cannot be known",
             Self::NewUnknown => "what the new primary wrote since cannot be known",
             Self::NoKey => "it touches no key",
+            Self::Replayed => "replayed already",
         }
     }
 }
@@ -46,15 +50,62 @@ pub enum Since<'a> {
     Unknown,
 }
 
-type Key<'a> = (u32, &'a [u8]);
+/// A key, with its database.
+pub type Key<'a> = (u32, &'a [u8]);
+
+/// What stands against replaying units, counted in commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// All.
+    pub commands: usize,
+    /// Those that can be replayed.
+    pub safe: usize,
+    /// Those that were replayed.
+    pub replayed: usize,
+}
+
+impl Counts {
+    /// Of what [`split`] has said.
+    pub fn of(lost: &Tail, verdicts: &[Option<Conflict>]) -> Self {
+        let sum = |wanted: Option<Conflict>| {
+            let pairs = lost.units.iter().zip(verdicts);
+            pairs
+                .filter(|(_, verdict)| **verdict == wanted)
+                .map(|(unit, _)| unit.commands.len())
+                .sum()
+        };
+        Self {
+            commands: lost.commands(),
+            safe: sum(None),
+            replayed: sum(Some(Conflict::Replayed)),
+        }
+    }
+
+    /// Those that are in conflict.
+    pub fn conflicts(self) -> usize {
+        self.commands - self.safe - self.replayed
+    }
+}
 
 /// For each lost unit, in order, what stands against replaying it; `None`: nothing.
 pub fn split(lost: &Tail, since: &Since<'_>) -> Vec<Option<Conflict>> {
     let Since::Known(since) = since else {
         return vec![Some(Conflict::NewUnknown); lost.units.len()];
     };
+    let (done, ours) = replayed(lost, since);
+    let written = since.units.iter().zip(ours);
+    let written = written.filter(|(_, ours)| !ours).map(|(unit, _)| unit);
+    let mut verdicts = against(lost, written);
+    for (verdict, _) in verdicts.iter_mut().zip(done).filter(|(_, done)| *done) {
+        *verdict = Some(Conflict::Replayed);
+    }
+    verdicts
+}
+
+/// The same, by what clients have written.
+fn against<'a>(lost: &'a Tail, others: impl Iterator<Item = &'a Unit>) -> Vec<Option<Conflict>> {
     let mut written: BTreeSet<Key<'_>> = BTreeSet::new();
-    for unit in &since.units {
+    for unit in others {
         match keys(unit) {
             Keys::Known(some) => written.extend(some),
             Keys::None => {}
@@ -76,15 +127,7 @@ pub fn split(lost: &Tail, since: &Since<'_>) -> Vec<Option<Conflict>> {
             })
             .collect();
     }
-    let mut ties = Ties::default();
-    for unit in &all {
-        if let Keys::Known(some) = unit {
-            some.windows(2).for_each(|pair| ties.tie(pair[0], pair[1]));
-            some.first().into_iter().for_each(|key| {
-                ties.of(*key);
-            });
-        }
-    }
+    let mut ties = Ties::of_all(&all);
     let known: Vec<Key<'_>> = ties.places.keys().copied().collect();
     let bad: BTreeSet<usize> = known
         .into_iter()
@@ -115,13 +158,13 @@ pub fn touched(tail: &Tail) -> BTreeSet<(u32, Vec<u8>)> {
         .collect()
 }
 
-enum Keys<'a> {
+pub(super) enum Keys<'a> {
     Known(Vec<Key<'a>>),
     None,
     Unknown(Conflict),
 }
 
-fn keys(unit: &Unit) -> Keys<'_> {
+pub(super) fn keys(unit: &Unit) -> Keys<'_> {
     let mut found = Vec::new();
     for command in &unit.commands {
         match touches(command) {
@@ -139,13 +182,28 @@ fn keys(unit: &Unit) -> Keys<'_> {
 
 /// Keys in groups that share their fate.
 #[derive(Default)]
-struct Ties<'a> {
+pub(super) struct Ties<'a> {
     places: BTreeMap<Key<'a>, usize>,
     above: Vec<usize>,
 }
 
 impl<'a> Ties<'a> {
-    fn of(&mut self, key: Key<'a>) -> usize {
+    /// By units that touch them together.
+    pub(super) fn of_all(all: &[Keys<'a>]) -> Self {
+        let mut ties = Self::default();
+        for unit in all {
+            if let Keys::Known(some) = unit {
+                some.windows(2).for_each(|pair| ties.tie(pair[0], pair[1]));
+                some.first().into_iter().for_each(|key| {
+                    ties.of(*key);
+                });
+            }
+        }
+        ties
+    }
+
+    /// The group of a key.
+    pub(super) fn of(&mut self, key: Key<'a>) -> usize {
         let next = self.above.len();
         let mut at = *self.places.entry(key).or_insert(next);
         if at == next {

@@ -30,9 +30,18 @@ pub struct Tail {
     pub units: Vec<Unit>,
     /// Keep-alives of the replication itself, which change no data.
     pub pings: u64,
+    /// The database at its end, where it is known: the next piece begins there.
+    pub db: Option<u32>,
 }
 
 impl Tail {
+    /// Appends the piece that comes right after it.
+    pub fn append(&mut self, next: Self) {
+        self.units.extend(next.units);
+        self.pings += next.pings;
+        self.db = next.db;
+    }
+
     /// How many commands there are.
     pub fn commands(&self) -> usize {
         self.units.iter().map(|unit| unit.commands.len()).sum()
@@ -94,6 +103,7 @@ pub fn decode(bytes: &[u8], mut db: Option<u32>) -> Result<Tail, String> {
         tail.units.push(unit);
     }
     tail.units.retain(|unit| !unit.commands.is_empty());
+    tail.db = db;
     Ok(tail)
 }
 

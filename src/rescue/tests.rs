@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::keys::{Touches, touches};
-use super::split::{Conflict, Since, split, touched};
+use super::mark::{CHANNEL, mark};
+use super::parts::{Part, apart, in_order};
+use super::split::{Conflict, Counts, Since, split, touched};
 use super::stream::{Tail, database_before, decode};
 use proptest::prelude::*;
 
@@ -153,4 +155,89 @@ proptest! {
         prop_assert_eq!(read.commands(), values.len());
         prop_assert_eq!(read.units.last().unwrap().commands[0][2].clone(), values.last().unwrap().clone().into_bytes());
     }
+}
+
+#[test]
+fn what_was_replayed_is_known_again_and_is_no_write_of_a_client() {
+    let lost = tail(&[
+        &["SET", "a", "1"],
+        &["INCR", "n"],
+        &["INCR", "n"],
+        &["SET", "c", "1"],
+    ]);
+    let name = |n: usize| mark(&lost.units[n]);
+    assert_eq!(name(1), name(2), "alike, and counted");
+    let message = format!("{} {}", name(0), name(1));
+    let publish = ["PUBLISH", CHANNEL, &message];
+    let replay: [&[&str]; 5] = [
+        &["MULTI"],
+        &["SET", "a", "1"],
+        &["INCR", "n"],
+        &publish,
+        &["EXEC"],
+    ];
+    let since = tail(&replay);
+    let done = Some(Conflict::Replayed);
+    assert_eq!(
+        split(&lost, &Since::Known(&since)),
+        [done, done, None, None]
+    );
+    // A write of a client afterwards is one, and so is a replay of something else.
+    let mut more = replay.to_vec();
+    more.push(&["SET", "n", "9"]);
+    let written = Some(Conflict::Written);
+    assert_eq!(
+        split(&lost, &Since::Known(&tail(&more))),
+        [done, done, written, None]
+    );
+    let stranger = format!("{message} 0123456789abcdef");
+    let publish = ["PUBLISH", CHANNEL, &stranger];
+    let since = tail(&[&["MULTI"], &["SET", "a", "1"], &publish, &["EXEC"]]);
+    assert_eq!(
+        split(&lost, &Since::Known(&since)),
+        [written, None, None, None]
+    );
+    let counts = Counts::of(&lost, &split(&lost, &Since::Known(&tail(&more))));
+    assert_eq!(
+        (counts.safe, counts.replayed, counts.conflicts()),
+        (1, 2, 1)
+    );
+    // A message outside of a transaction says nothing.
+    let message = name(0);
+    let alone = tail(&[&["PUBLISH", CHANNEL, &message], &["SET", "a", "2"]]);
+    assert_eq!(split(&lost, &Since::Known(&alone))[0], written);
+}
+
+#[test]
+fn portions_keep_together_what_is_tied_and_apart_what_is_not() {
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for n in 0..1500 {
+        commands.push(vec!["SET".into(), format!("k{n}"), "v".into()]);
+        commands.push(vec!["INCR".into(), "hot".into()]);
+    }
+    commands.push(vec!["SELECT".into(), "3".into()]);
+    commands.push(vec!["SET".into(), "k1".into(), "v".into()]);
+    let commands: Vec<Vec<&str>> = commands
+        .iter()
+        .map(|c| c.iter().map(String::as_str).collect())
+        .collect();
+    let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
+    let lost = tail(&commands);
+    let parts = apart(&lost, |_| true);
+    let of_hot: Vec<&Part> = parts
+        .iter()
+        .filter(|p| p.keys(&lost).contains(b"hot".as_slice()))
+        .collect();
+    assert_eq!(of_hot.len(), 1, "one key is not taken apart");
+    assert!(of_hot[0].units.is_sorted());
+    let all: usize = parts.iter().map(|p| p.units.len()).sum();
+    assert_eq!(all, lost.units.len());
+    assert_eq!(parts.last().unwrap().db, 3);
+    assert!(parts.len() >= 4, "{}", parts.len());
+    let ordered: Vec<usize> = in_order(&lost, |n| n > 0)
+        .into_iter()
+        .flat_map(|p| p.units)
+        .collect();
+    assert!(ordered.is_sorted() && ordered.len() == lost.units.len() - 1);
+    assert!(apart(&lost, |_| false).is_empty());
 }

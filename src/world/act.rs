@@ -72,17 +72,10 @@ impl World {
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
                 doubt::follow(&self.connections, node, address).await
             }
-            Action::BackUp {
-                primary,
-                folder,
-                fence_ms,
-            } => self.back_up(node, primary, folder, *fence_ms).await,
-            Action::BackUpFiles { primary, folder } => {
-                self.back_up_files(node, primary, folder).await
-            }
-            Action::GiveUp {
-                address, covered, ..
-            } => self.give_up(node, address, covered).await,
+            Action::BackUp { .. }
+            | Action::BackUpFiles { .. }
+            | Action::GiveUp { .. }
+            | Action::Replay { .. } => self.rescue(node, action).await,
             Action::Promote => doubt::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
@@ -123,6 +116,35 @@ impl World {
             | Action::StartServer
             | Action::FenceFile { .. }
             | Action::Host(_) => self.act_on_host(node, action).await,
+        }
+    }
+
+    /// What is done about an old primary and what only it has.
+    async fn rescue(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        if let Action::BackUp {
+            primary,
+            folder,
+            fence_ms,
+        } = action
+        {
+            self.back_up(node, primary, folder, *fence_ms).await
+        } else if let Action::BackUpFiles { primary, folder } = action {
+            self.back_up_files(node, primary, folder).await
+        } else if let Action::GiveUp {
+            address, covered, ..
+        } = action
+        {
+            self.give_up(node, address, covered).await
+        } else if let Action::Replay {
+            of,
+            source,
+            conflicts,
+            ..
+        } = action
+        {
+            self.replay(node, of, source, *conflicts).await
+        } else {
+            Err(Failure::none(format!("no rescue: {action}")))
         }
     }
 

@@ -46,12 +46,15 @@ impl Connections {
         }
     }
 
+    /// A connection of its own, for what must not meet anything else.
+    pub async fn fresh(&self, node: &NodeName) -> Result<Conn, Failure> {
+        let conn = (self.open)(node.clone()).await;
+        conn.map_err(|t| Failure::none(t.detail))
+    }
+
     /// A new connection to a node, kept instead of the old one.
     pub async fn renew(&self, node: &NodeName) -> Result<Arc<Conn>, Failure> {
-        let conn = (self.open)(node.clone())
-            .await
-            .map_err(|t| Failure::none(t.detail))?;
-        let conn = Arc::new(conn);
+        let conn = Arc::new(self.fresh(node).await?);
         locked(&self.kept).insert(node.clone(), conn.clone());
         Ok(conn)
     }

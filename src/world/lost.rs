@@ -7,6 +7,7 @@ use super::tap;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::needs::{Lacks, OF_REPLICAS, allow};
+use crate::rescue::split::{Conflict, Since, split};
 use crate::rescue::stream::{Tail, database_before, decode};
 use crate::topology::lineage::{can_send, fork, position};
 use crate::topology::{Node, NodeName, Replication, Server, Trouble, TroubleKind};
@@ -24,7 +25,24 @@ pub struct Found {
     /// Its commands.
     pub lost: Tail,
     /// What the new primary wrote since, where it still knows.
-    pub since: std::result::Result<Tail, String>,
+    pub since: std::result::Result<Heard, String>,
+}
+
+/// A piece of a stream, read up to where it went at that moment.
+#[derive(Debug, Clone, Default)]
+pub struct Heard {
+    /// What it says.
+    pub tail: Tail,
+    /// Offset of its last byte.
+    pub to: u64,
+}
+
+impl Found {
+    /// For each of the lost commands, in order, what stands against replaying it.
+    pub fn verdicts(&self) -> Vec<Option<Conflict>> {
+        let since = self.since.as_ref().map(|heard| &heard.tail);
+        split(&self.lost, &since.map_or(Since::Unknown, Since::Known))
+    }
 }
 
 impl World {
@@ -33,6 +51,11 @@ impl World {
     /// # Errors
     /// It cannot be known, and why.
     pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<Found>> {
+        self.lost_up_to(old, new, u64::MAX).await
+    }
+
+    /// The same, of what `old` has up to an offset.
+    pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<Found>> {
         let (Some(was), Some(is)) = (old.server(), new.server()) else {
             return Ok(None);
         };
@@ -40,7 +63,7 @@ impl World {
             return Err(unknown(old, new, was, is));
         };
         let (mine, grown) = self.look_twice(&old.name).await?;
-        let to = position(&mine);
+        let to = position(&mine).min(end);
         if to < from {
             return Ok(None);
         }
@@ -68,15 +91,34 @@ impl World {
     }
 
     /// What a new primary wrote from offset `from` on.
-    async fn since(&self, new: &NodeName, from: u64) -> std::result::Result<Tail, String> {
+    pub(super) async fn since(
+        &self,
+        new: &NodeName,
+        from: u64,
+    ) -> std::result::Result<Heard, String> {
+        // A server begins its stream as a primary with a SELECT.
+        let mut heard = Heard {
+            tail: Tail::default(),
+            to: from.saturating_sub(1),
+        };
+        self.hear_more(new, &mut heard).await?;
+        Ok(heard)
+    }
+
+    /// Reads on to where the stream of a primary is now.
+    pub(super) async fn hear_more(
+        &self,
+        new: &NodeName,
+        heard: &mut Heard,
+    ) -> std::result::Result<(), String> {
         let told = |e: crate::error::Error| {
             let first = e.problems.into_iter().next();
             first.map(|p| p.what).unwrap_or_default()
         };
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
-        let to = position(&now);
+        let (from, to) = (heard.to + 1, position(&now));
         if to < from {
-            return Ok(Tail::default());
+            return Ok(());
         }
         if !can_send(&now, from, grown) {
             return Err(format!(
@@ -84,8 +126,11 @@ impl World {
             ));
         }
         let bytes = self.tap(new, &now.replid, from, to).await.map_err(told)?;
-        // A server begins its stream as a primary with a SELECT.
-        decode(&bytes, None).map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))
+        let next = decode(&bytes, heard.tail.db)
+            .map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
+        heard.tail.append(next);
+        heard.to = to;
+        Ok(())
     }
 
     /// A server's replication as it is now, and how many bytes came between two looks.

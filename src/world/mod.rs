@@ -22,6 +22,7 @@ mod permissions;
 pub mod persisted;
 mod prove;
 mod rejoin;
+mod replay;
 pub mod replication;
 pub mod resp;
 pub mod role;

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::execute::Failure;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::rejoin::{Covered, Disk, Own};
-use crate::rescue::split::{Since, split, touched};
+use crate::rescue::split::{Counts, touched};
 use crate::topology::lineage::{fork, position};
 use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind};
 use redis::{Value, cmd};
@@ -37,16 +37,11 @@ impl World {
             Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
             Ok(Some(found)) if found.lost.commands() == 0 => nothing(found.to),
             Ok(Some(found)) => {
-                let since = found.since.as_ref().map_or(Since::Unknown, Since::Known);
-                let verdicts = split(&found.lost, &since);
-                let units = found.lost.units.iter().zip(verdicts);
+                let counts = Counts::of(&found.lost, &found.verdicts());
                 Own::Commands {
                     bytes: (found.to + 1).saturating_sub(found.from),
-                    commands: found.lost.commands(),
-                    safe: units
-                        .filter(|(_, conflict)| conflict.is_none())
-                        .map(|(unit, _)| unit.commands.len())
-                        .sum(),
+                    commands: counts.commands,
+                    safe: counts.safe,
                     keys: touched(&found.lost).len(),
                 }
             }

@@ -158,11 +158,16 @@ pub fn latest(wanted: &Path) -> Result<Manifest, String> {
         .filter(|p| p.join(FILE).exists())
         .last()
         .ok_or_else(|| format!("there is no whole backup in {}", wanted.display()))?;
-    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", whole.join(FILE).display());
-    let text = fs::read(whole.join(FILE)).map_err(|e| wrong(&e))?;
+    read(&whole)
+}
+
+/// The manifest of a backup, with the sizes of its files compared.
+pub fn read(folder: &Path) -> Result<Manifest, String> {
+    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", folder.join(FILE).display());
+    let text = fs::read(folder.join(FILE)).map_err(|e| wrong(&e))?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
     for held in &manifest.files {
-        let path = whole.join(&held.name);
+        let path = folder.join(&held.name);
         let there = fs::metadata(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         if there.len() != held.bytes {
             return Err(format!(
@@ -174,6 +179,23 @@ pub fn latest(wanted: &Path) -> Result<Manifest, String> {
         }
     }
     Ok(manifest)
+}
+
+/// A file of a backup, with its hash compared; nothing where the backup has no such file.
+pub fn file(folder: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, String> {
+    let Some(held) = manifest.files.iter().find(|held| held.name == name) else {
+        return Ok(Vec::new());
+    };
+    let path = folder.join(name);
+    let bytes = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+    if hex(&Sha256::digest(&bytes)) == held.sha256 {
+        Ok(bytes)
+    } else {
+        Err(format!(
+            "{} was changed since it was written",
+            path.display()
+        ))
+    }
 }
 
 /// `wanted`, `wanted-2`, `wanted-3`, …

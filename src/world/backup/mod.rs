@@ -4,6 +4,7 @@
 mod dump;
 mod files;
 mod folder;
+mod lost;
 
 pub(super) use folder::latest;
 
@@ -14,7 +15,7 @@ use crate::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;
-use crate::rescue::split::{Since, split, touched};
+use crate::rescue::split::{Conflict, Counts, touched};
 use crate::rescue::stream::decode;
 use crate::topology::lineage::position;
 use crate::topology::{Node, NodeName, words};
@@ -147,27 +148,26 @@ impl World {
 }
 
 async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
-    let since = found.since.as_ref().map_or(Since::Unknown, Since::Known);
-    let verdicts = split(&found.lost, &since);
-    let is_safe = |n: usize| verdicts.get(n).is_some_and(Option::is_none);
+    let verdicts = found.verdicts();
+    let counts = Counts::of(&found.lost, &verdicts);
+    let is = |n: usize, wanted: Option<Conflict>| verdicts.get(n) == Some(&wanted);
+    let is_safe = |n: usize| is(n, None);
+    let conflicts = |n: usize| !is_safe(n) && !is(n, Some(Conflict::Replayed));
     if found.lost.commands() > 0 {
         for (name, bytes) in [
             (LOST, replayable(&found.lost, is_safe)),
-            (CONFLICTS, replayable(&found.lost, |n| !is_safe(n))),
+            (CONFLICTS, replayable(&found.lost, conflicts)),
         ] {
             let written = folder.write(name, bytes).await;
             written.map_err(|e| unwritten(folder.path(), &e))?;
         }
     }
-    let units = found.lost.units.iter().enumerate();
     Ok(OnlyThere::Commands {
         from: found.from,
         to: found.to,
-        commands: found.lost.commands(),
-        safe: units
-            .filter(|(n, _)| is_safe(*n))
-            .map(|(_, unit)| unit.commands.len())
-            .sum(),
+        commands: counts.commands,
+        safe: counts.safe,
+        replayed: counts.replayed,
         keys: touched(&found.lost).len(),
     })
 }
@@ -197,12 +197,33 @@ fn told(manifest: &Manifest, path: &Path) -> String {
     });
     let lost = match &manifest.only_there {
         OnlyThere::Nothing => String::new(),
-        OnlyThere::Commands { commands, safe, .. } => {
+        OnlyThere::Commands {
+            commands,
+            safe,
+            replayed,
+            ..
+        } => {
+            let already = if *replayed == 0 {
+                String::new()
+            } else {
+                format!("{replayed} replayed already, ")
+            };
             format!(
-                ", {commands} commands ({safe} safe to replay in {LOST}, the rest in {CONFLICTS})"
+                ", {commands} commands ({already}{safe} safe to replay in {LOST}, the rest in {CONFLICTS})"
             )
         }
         OnlyThere::Unknown { .. } => ", its own commands not among it".to_owned(),
     };
-    format!("{}: {dump}{lost}", path.display())
+    let replay = match &manifest.only_there {
+        OnlyThere::Commands { safe, .. } if *safe > 0 => {
+            let folder = path.display().to_string();
+            let folder = shlex::try_quote(&folder).unwrap_or_default().into_owned();
+            let node = &manifest.node.node;
+            format!("; to replay those: replctl lost {node} --backup {folder} --replay")
+        }
+        OnlyThere::Nothing | OnlyThere::Commands { .. } | OnlyThere::Unknown { .. } => {
+            String::new()
+        }
+    };
+    format!("{}: {dump}{lost}{replay}", path.display())
 }

@@ -1,0 +1,252 @@
+//! Does again on the new primary what only an old one has: portion by portion, each one transaction that is done whole or not at all, says in itself what it
+//! replays, and comes to nothing where a client wrote one of its keys at the last moment.
+
+use super::World;
+use super::lost::{Found, Heard};
+use super::replication::{Acted, seen};
+use super::resp::{Conn, REPLY};
+use super::trouble::from_redis;
+use crate::execute::Failure;
+use crate::output::escape;
+use crate::plan::replay::Source;
+use crate::rescue::mark::{CHANNEL, mark};
+use crate::rescue::parts::{Part, apart, in_order, smaller};
+use crate::rescue::split::{Conflict, Since, split};
+use crate::rescue::stream::{Tail, Unit};
+use crate::topology::{NodeName, Trouble};
+use redis::{Cmd, Pipeline, Value};
+use std::collections::VecDeque;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often a portion that cannot be made smaller is tried while clients write its keys at that very moment.
+const TRIES: u32 = 5;
+/// How long a portion may take: the server runs all of it in one go.
+const PORTION: Duration = Duration::from_secs(10);
+/// Keys that are watched by one command.
+const WATCHED: usize = 1_000;
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Sum {
+    commands: usize,
+    portions: usize,
+    left_out: usize,
+    refused: usize,
+    first: Option<String>,
+}
+
+/// How a portion ended.
+enum Ended {
+    /// Done; what the server refused of it, and why the first.
+    Done(usize, Option<String>),
+    /// A client wrote one of its keys: nothing of it was done.
+    Touched,
+}
+
+impl World {
+    pub(super) async fn replay(
+        &self,
+        node: &NodeName,
+        of: &NodeName,
+        source: &Source,
+        conflicts: bool,
+    ) -> Acted {
+        let sentence = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
+        let topology = self.observe_servers().await;
+        let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
+            return Err(Failure::none("it is no primary that answers any more"));
+        };
+        let found = match source {
+            Source::Backup { folder } => self.lost_in_backup(Path::new(folder), of, new).await,
+            Source::Stream { up_to } => match topology.get(of) {
+                Some(old) => self.lost_up_to(old, new, *up_to).await,
+                None => return Err(Failure::none(format!("there is no node `{of}` any more"))),
+            },
+        };
+        let Some(found) = found.map_err(sentence)? else {
+            return Ok(seen("nothing is lost"));
+        };
+        let verdicts = found.verdicts();
+        let Found { lost, since, .. } = found;
+        let mut since = since.map_err(Failure::none)?;
+        let is = |n: usize, wanted: Option<Conflict>| verdicts.get(n) == Some(&wanted);
+        let parts = if conflicts {
+            in_order(&lost, |n| !is(n, Some(Conflict::Replayed)))
+        } else {
+            apart(&lost, |n| is(n, None))
+        };
+        // What it is told may change the database and watch keys: a connection that nothing else uses.
+        let conn = self.connections.fresh(node).await?;
+        let mut sum = Sum::default();
+        let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
+        while let Some((mut part, tried)) = parts.pop_front() {
+            if !conflicts {
+                let left = self.still_safe(node, &conn, &lost, &mut since, &mut part);
+                sum.left_out += left.await.map_err(|f| sum.stopped_by(&f))?;
+            }
+            if part.units.is_empty() {
+                continue;
+            }
+            match transaction(&conn, &lost, &part).await {
+                Ok(Ended::Done(refused, first)) => sum.add(commands(&lost, &part), refused, first),
+                Ok(Ended::Touched) if tried < TRIES => {
+                    let smaller = smaller(&lost, &part);
+                    // Only one that cannot be made smaller uses up its tries.
+                    let tried = tried + u32::from(smaller.len() == 1);
+                    smaller
+                        .into_iter()
+                        .rev()
+                        .for_each(|part| parts.push_front((part, tried)));
+                }
+                Ok(Ended::Touched) => sum.left_out += commands(&lost, &part),
+                Err(failure) => return Err(sum.stopped_by(&failure)),
+            }
+        }
+        sum.told()
+    }
+
+    /// Watches the keys of a portion, and takes out of it what clients have written by then; gives how many commands that are.
+    async fn still_safe(
+        &self,
+        node: &NodeName,
+        conn: &Conn,
+        lost: &Tail,
+        since: &mut Heard,
+        part: &mut Part,
+    ) -> Result<usize, Failure> {
+        watch(conn, lost, part).await?;
+        let more = self.hear_more(node, since).await;
+        more.map_err(Failure::none)?;
+        let verdicts = split(lost, &Since::Known(&since.tail));
+        let before = commands(lost, part);
+        part.units
+            .retain(|n| verdicts.get(*n).is_some_and(Option::is_none));
+        Ok(before - commands(lost, part))
+    }
+}
+
+fn commands(lost: &Tail, part: &Part) -> usize {
+    let units = part.units.iter().filter_map(|n| lost.units.get(*n));
+    units.map(|unit| unit.commands.len()).sum()
+}
+
+impl Sum {
+    fn add(&mut self, commands: usize, refused: usize, first: Option<String>) {
+        self.commands += commands - refused;
+        self.portions += 1;
+        self.refused += refused;
+        self.first = self.first.take().or(first);
+    }
+
+    fn stopped_by(&self, failure: &Failure) -> Failure {
+        let before = match self.commands {
+            0 => "nothing was replayed before".to_owned(),
+            n => format!("{n} commands were replayed before, and are not replayed again"),
+        };
+        Failure {
+            why: format!("{}; {before}", failure.why),
+            effect: failure.effect,
+        }
+    }
+
+    fn told(self) -> Acted {
+        let s = |n: usize| if n == 1 { "" } else { "s" };
+        let mut text = format!(
+            "{} command{} in {} transaction{}",
+            self.commands,
+            s(self.commands),
+            self.portions,
+            s(self.portions)
+        );
+        if self.left_out > 0 {
+            text = format!("{text}, {} left out: written meanwhile", self.left_out);
+        }
+        match self.first {
+            Some(first) => Err(Failure::unknown(format!(
+                "{text}, and {} refused by the server, the first: {}",
+                self.refused,
+                escape(&first)
+            ))),
+            None => Ok(seen(text)),
+        }
+    }
+}
+
+/// From now on a write to one of its keys makes the transaction come to nothing.
+async fn watch(conn: &Conn, lost: &Tail, part: &Part) -> Result<(), Failure> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("UNWATCH").cmd("SELECT").arg(part.db);
+    let keys: Vec<&[u8]> = part.keys(lost).into_iter().collect();
+    for some in keys.chunks(WATCHED) {
+        pipe.cmd("WATCH").arg(some);
+    }
+    let replies = conn.exchange(&pipe, REPLY).await;
+    let replies = replies.map_err(|t| Failure::none(t.detail))?;
+    match first_error(&replies) {
+        Some(why) => Err(Failure::none(why)),
+        None => Ok(()),
+    }
+}
+
+async fn transaction(conn: &Conn, lost: &Tail, part: &Part) -> Result<Ended, Failure> {
+    let units: Vec<&Unit> = part
+        .units
+        .iter()
+        .filter_map(|n| lost.units.get(*n))
+        .collect();
+    let marks: Vec<String> = units.iter().map(|unit| mark(unit)).collect();
+    let mut pipe = redis::pipe();
+    pipe.cmd("SELECT").arg(part.db);
+    pipe.cmd("MULTI");
+    pipe.cmd("PUBLISH").arg(CHANNEL).arg(marks.join(" "));
+    for words in units.iter().flat_map(|unit| &unit.commands) {
+        pipe.add_command(command(words));
+    }
+    pipe.cmd("EXEC");
+    let doubt = |t: Trouble| {
+        Failure::unknown(format!(
+            "{}: whether a transaction was done is not known; the next replay finds it out",
+            t.detail
+        ))
+    };
+    let mut replies = run(conn, &pipe).await.map_err(doubt)?;
+    match replies.pop() {
+        Some(Value::Nil) => Ok(Ended::Touched),
+        Some(Value::Array(results)) => {
+            let errors = results
+                .iter()
+                .filter(|v| matches!(v, Value::ServerError(_)));
+            Ok(Ended::Done(errors.count(), first_error(&results)))
+        }
+        // A command that is not even taken spoils the whole: the server says why there, and here only that.
+        Some(Value::ServerError(error)) => {
+            let why = first_error(&replies).unwrap_or_else(|| from_redis(&error.into()).detail);
+            Err(Failure::none(format!(
+                "nothing of a transaction was done: {why}"
+            )))
+        }
+        _ => Err(Failure::unknown("its answer to EXEC cannot be read")),
+    }
+}
+
+async fn run(conn: &Conn, pipe: &Pipeline) -> Result<Vec<Value>, Trouble> {
+    conn.exchange(pipe, PORTION).await
+}
+
+fn command(words: &[Vec<u8>]) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(word);
+    }
+    command
+}
+
+fn first_error(replies: &[Value]) -> Option<String> {
+    replies.iter().find_map(|reply| {
+        let Value::ServerError(error) = reply else {
+            return None;
+        };
+        Some(from_redis(&error.clone().into()).detail)
+    })
+}
