@@ -3,15 +3,18 @@
 pub mod after;
 mod clients;
 mod endpoint;
+pub mod examples;
 mod history;
 mod ignore;
 mod lost;
 mod moves;
 mod rejoin;
+mod repair;
 mod sentinel;
 
 pub use moves::{Detach, Move};
 pub use rejoin::Rejoin;
+pub use repair::Repair;
 
 use crate::commands::completions::{every_node, promotable, unfinished};
 use after::{example_help, main_help};
@@ -151,6 +154,14 @@ pub enum Command {
     /// of its own no backup is made. One that is stopped gets its new role into its file before it is started. Nothing is discarded without a backup, unless --discard-data names NODE.
     #[command(after_help = example_help("rejoin"))]
     Rejoin(Rejoin),
+    /// Make one primary out of several, of none, or of one that lost its data
+    ///
+    /// Names what is wrong, puts the nodes there are to choose from beside each other (keys, offsets, histories, what only each of them has), proposes one
+    /// of them and says what every other choice would cost. Of several primaries the others return under the one that is kept, each with what only it has
+    /// backed up. From a primary that came back empty its replicas are taken away before they are emptied, too. Where there is none, the replica with most
+    /// data is promoted. Where nothing sets one of several primaries apart, --yes alone is refused: --keep says which.
+    #[command(after_help = example_help("repair"))]
+    Repair(Repair),
     /// Take back an operation that is done, by another one of the ordinary kind
     ///
     /// A promotion is undone by promoting the primary before it, a move by moving the node back, a detachment by attaching the node again while it has

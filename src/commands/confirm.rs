@@ -14,7 +14,7 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
         .exit(Exit::Refused));
     }
     let question = match &plan.may_lose {
-        Some(loss) if matches!(plan.operation, Operation::Rejoin(_)) => {
+        Some(loss) if matches!(plan.operation, Operation::Rejoin(_) | Operation::Repair(_)) => {
             format!("Discard {}?", output::escape(loss))
         }
         Some(loss) => format!("Do this, although it may lose {}?", output::escape(loss)),

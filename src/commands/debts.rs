@@ -31,12 +31,20 @@ fn deployment(world: &World) -> Option<Topology> {
     Some(topology.without(&alone))
 }
 
-/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the deployment again.
+/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the deployment again; and the debts of a primary that the
+/// one who replaced it follows by now.
 pub fn close(world: &World, topology: &Topology) {
+    let debts = world.store.debts();
+    let turned = |node: &Node| {
+        let heir = debts.iter().find(|d| d.node == node.name);
+        let heir = heir.and_then(|d| topology.at(&d.address));
+        heir.and_then(|heir| topology.top_of(heir))
+            .is_some_and(|top| top.name == node.name && top.is_primary())
+    };
     let paid: Vec<NodeName> = topology
         .nodes
         .iter()
-        .filter(|n| leads_to_a_primary(n, topology))
+        .filter(|n| leads_to_a_primary(n, topology) || turned(n))
         .map(|n| n.name.clone())
         .collect();
     // It is only a note: where it cannot be written the debt is shown once more.

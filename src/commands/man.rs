@@ -1,6 +1,7 @@
 //! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that changes from day to day.
 
-use crate::cli::after::{self, ENVIRONMENT, EXIT, FILES, HOOKS, Section};
+use crate::cli::after::{ENVIRONMENT, EXIT, FILES, HOOKS, Section};
+use crate::cli::examples;
 use crate::cli::{self, Cli};
 use crate::error::{Exit, Problem, Result};
 use clap::{Command, CommandFactory};
@@ -136,7 +137,7 @@ fn synopsis(roff: &mut Roff, command: &Command) {
 }
 
 fn examples(roff: &mut Roff, command: &str) {
-    let examples = after::examples(command);
+    let examples = examples::examples(command);
     if examples.is_empty() {
         return;
     }

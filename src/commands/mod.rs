@@ -18,6 +18,7 @@ mod operate;
 mod permitted;
 mod promote;
 mod rejoin;
+mod repair;
 mod report;
 mod resume;
 mod sentinel;
@@ -51,6 +52,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Detach(_)
         | Command::Lost(_)
         | Command::Rejoin(_)
+        | Command::Repair(_)
         | Command::Undo(_)
         | Command::Resume(_)
         | Command::Rollback(_) => {
@@ -95,6 +97,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Undo(args) => undo::run(&world, global, args).await,
         Command::Lost(args) => lost::run(&world, global, args).await,
         Command::Rejoin(args) => rejoin::run(&world, global, args).await,
+        Command::Repair(args) => repair::run(&world, global, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_)

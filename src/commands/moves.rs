@@ -4,7 +4,6 @@ use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::moved::{self, Moved};
 use crate::plan::reverse::Past;
@@ -77,11 +76,7 @@ async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Re
 
 /// Prints where the node is now and how it got there, as its steps have seen it.
 pub fn report(world: &World, operation: &Move, finished: &Finished, json: bool) {
-    let reached = matches!(
-        finished.outcome,
-        Outcome::Completed | Outcome::Incomplete { .. }
-    );
-    if json || reached {
+    if json || finished.reached() {
         let run = finished.moved();
         show(&moved::moved(&world.inventory, operation, Some(run)), json);
     }

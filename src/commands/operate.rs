@@ -66,6 +66,14 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// Whether its goal was reached, be it that some nodes need more work.
+    pub fn reached(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Completed | Outcome::Incomplete { .. }
+        )
+    }
+
     /// As the report of a moved node wants it.
     pub fn moved(&self) -> moved::Run<'_> {
         moved::Run {

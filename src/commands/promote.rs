@@ -162,13 +162,9 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
         .passed
         .iter()
         .any(|p| p.step.node == operation.node && p.step.action.promotes());
-    let reached = matches!(
-        finished.outcome,
-        Outcome::Completed | Outcome::Incomplete { .. }
-    );
     if json {
         output::result(&output::json::document(&proof));
-    } else if promoted || reached {
+    } else if promoted || finished.reached() {
         output::result(&proof::text(&proof));
     }
 }

@@ -4,7 +4,7 @@ use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::{Outcome, Resync};
+use crate::journal::Resync;
 use crate::output;
 use crate::plan::rejoin::Owed;
 use crate::plan::{self, Action, Plan, Rejoin};
@@ -28,7 +28,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
     super::setup::known(world, std::iter::once(&node).chain(&under))?;
     let backup = match args.discard_data {
         Some(_) => None,
-        None => Some(folder(world, &node, args.backup_dir.as_deref())?),
+        None => Some(stamped(world, args.backup_dir.as_deref(), Some(&node))?),
     };
     let operation = Rejoin {
         node,
@@ -56,8 +56,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
         .map_or(Ok(Exit::Done), Err)
 }
 
-/// The dated folder of the backup.
-fn folder(world: &World, node: &NodeName, given: Option<&Path>) -> Result<String> {
+/// The dated folder of the backup of a node; without a node, what its name begins with.
+pub fn stamped(world: &World, given: Option<&Path>, node: Option<&NodeName>) -> Result<String> {
     let base = match given {
         Some(given) => std::path::absolute(given).map_err(|e| {
             Problem::new(format!("{} is no folder", given.display()))
@@ -67,7 +67,8 @@ fn folder(world: &World, node: &NodeName, given: Option<&Path>) -> Result<String
         None => world.store.backups(),
     };
     let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let path: PathBuf = base.join(format!("{stamp}-{node}"));
+    let name = node.map_or_else(String::new, |node| format!("-{node}"));
+    let path: PathBuf = base.join(format!("{stamp}{name}"));
     path.to_str().map(str::to_owned).ok_or_else(|| {
         Problem::new(format!("{} is no text", path.display()))
             .hint("name a folder by --backup-dir")
@@ -94,13 +95,16 @@ async fn make_plan(world: &World, operation: &Rejoin) -> Result<Plan> {
 
 /// Prints where the node is now, where its backup is, and how it got there, as its steps have seen it.
 pub fn report(operation: &Rejoin, finished: &Finished) {
-    if !matches!(
-        finished.outcome,
-        Outcome::Completed | Outcome::Incomplete { .. }
-    ) {
+    if !finished.reached() {
         return;
     }
-    let mut text = format!("{} is a replica again.", operation.node);
+    let text = format!("{} is a replica again.{}", operation.node, told(finished));
+    output::result(&output::lines(&text));
+}
+
+/// Where nodes are now, where their backups are, and how they got there: a line for each.
+pub fn told(finished: &Finished) -> String {
+    let mut text = String::new();
     for passed in &finished.passed {
         let node = &passed.step.node;
         let seen = &passed.seen;
@@ -122,5 +126,5 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
             let _ = write!(text, "\n  {node}  role {}", seen.text);
         }
     }
-    output::result(&output::lines(&text));
+    text
 }

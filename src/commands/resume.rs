@@ -61,6 +61,8 @@ pub async fn run(
         super::promote::report(world, promote, &finished, false);
     } else if let Operation::Rejoin(rejoin) = &operation {
         super::rejoin::report(rejoin, &finished);
+    } else if let Operation::Repair(repair) = &operation {
+        super::repair::report(world, repair, &finished);
     } else if let Operation::Replay(replay) = &operation {
         super::lost::told(replay, &finished);
     } else if let Operation::Move(moved) = &operation {
@@ -75,6 +77,7 @@ pub async fn run(
         | Operation::Move(_)
         | Operation::Sentinels(_)
         | Operation::Rejoin(_)
+        | Operation::Repair(_)
         | Operation::Replay(_) => {
             format!("replctl {}", operation.line())
         }

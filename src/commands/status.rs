@@ -6,8 +6,17 @@ use crate::error::{Exit, Result};
 use crate::inventory::Auth;
 use crate::output::table::Options;
 use crate::output::{self, json, status};
-use crate::topology::findings::{self, Context, Debt, Wanted};
+use crate::plan::rejoin::Own;
+use crate::topology::findings::{self, Context, Counted, Debt, Wanted};
+use crate::topology::situation::{Situation, situation};
+use crate::topology::{NodeName, Topology};
 use crate::world::World;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long counting what only one of several primaries has may take.
+const COUNTED: Duration = Duration::from_secs(4);
 
 /// Runs the command.
 pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
@@ -17,7 +26,9 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
         world.observe().await
     };
     debts::close(world, &topology);
-    let found = findings::findings(&topology, &context(world));
+    let mut context = context(world);
+    context.counted = counted(world, &topology).await;
+    let found = findings::findings(&topology, &context);
     let lags = if args.seconds {
         Some(world.lags(&topology).await)
     } else {
@@ -39,6 +50,34 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     } else {
         Exit::Problems
     })
+}
+
+/// Of several primaries, what each has that another one has not: read from their streams, where that is done in time.
+async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName), Counted> {
+    let topology = seen.without(&world.alone(seen));
+    let Situation::Several(primaries) = situation(&topology) else {
+        return BTreeMap::new();
+    };
+    let pairs = primaries
+        .iter()
+        .flat_map(|a| primaries.iter().map(move |b| (*a, *b)))
+        .filter(|(a, b)| a.name != b.name);
+    let looks = pairs.map(|(node, other)| async move {
+        let own = tokio::time::timeout(COUNTED, world.own(node, other)).await;
+        let pair = (node.name.clone(), other.name.clone());
+        match own.ok()? {
+            Own::Commands { commands, keys, .. } => Some((pair, Counted { commands, keys })),
+            Own::Nothing { .. } => Some((
+                pair,
+                Counted {
+                    commands: 0,
+                    keys: 0,
+                },
+            )),
+            Own::Empty | Own::Unknown(_) | Own::Silent(_) => None,
+        }
+    });
+    join_all(looks).await.into_iter().flatten().collect()
 }
 
 /// What the inventory and the journal say of the deployment.
@@ -67,5 +106,6 @@ pub fn context(world: &World) -> Context {
         unfinished: world.store.unfinished().map(|r| r.id),
         debts: debts.collect(),
         alone: alone.collect(),
+        counted: BTreeMap::new(),
     }
 }

@@ -71,6 +71,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Resul
         Operation::Setup(_)
         | Operation::Detach(_)
         | Operation::Rejoin(_)
+        | Operation::Repair(_)
         | Operation::Replay(_)
         | Operation::Sentinels(_) => Ok(Exit::Done),
     }
@@ -155,7 +156,7 @@ fn later(
 ) -> Option<String> {
     let mine: Vec<&NodeName> = match operation {
         // Whose primary it is concerns everybody.
-        Operation::Promote(_) => plan.steps().map(|s| &s.node).collect(),
+        Operation::Promote(_) | Operation::Repair(_) => plan.steps().map(|s| &s.node).collect(),
         Operation::Setup(_)
         | Operation::Move(_)
         | Operation::Detach(_)
@@ -174,6 +175,7 @@ fn later(
                     | Operation::Move(_)
                     | Operation::Detach(_)
                     | Operation::Rejoin(_)
+                    | Operation::Repair(_)
             )
         );
         did && undoable && mine.iter().any(|node| story.touches(node))

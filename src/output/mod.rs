@@ -9,6 +9,7 @@ pub mod moved;
 pub mod paint;
 pub mod plan;
 pub mod proof;
+pub mod repair;
 pub mod report;
 pub mod screen;
 pub mod sentinel;

@@ -27,7 +27,7 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "warning: {}", escape(&warning));
     }
     if let Some(loss) = &plan.may_lose {
-        let verb = if matches!(plan.operation, Operation::Rejoin(_)) {
+        let verb = if matches!(plan.operation, Operation::Rejoin(_) | Operation::Repair(_)) {
             "discarded"
         } else {
             "may be lost"

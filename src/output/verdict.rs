@@ -10,6 +10,11 @@ pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> S
     let topology = &deployment_of(topology, findings);
     let state = match primaries(topology)[..] {
         [] => format!("NO PRIMARY - {}", no_primary(findings)),
+        [primary] if emptied(findings) => format!(
+            "primary {} HAS LOST ITS DATA, and its replicas still have theirs{}",
+            place(primary),
+            counts(findings)
+        ),
         [primary] => format!(
             "primary {}, {}{}",
             place(primary),
@@ -32,6 +37,10 @@ pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> S
         }
     };
     format!("{deployment}: {state}")
+}
+
+fn emptied(findings: &[Finding]) -> bool {
+    findings.iter().any(|f| f.code == Code::EmptiedPrimary)
 }
 
 /// Without the nodes that stand alone on purpose.

@@ -14,6 +14,7 @@ impl Operation {
             Self::Detach(_) => "detach",
             Self::Sentinels(of) => of.verb(),
             Self::Rejoin(_) => "rejoin",
+            Self::Repair(_) => "repair",
             Self::Replay(_) => "replay",
         }
     }
@@ -26,6 +27,7 @@ impl Operation {
             Self::Move(m) => Some(&m.node),
             Self::Detach(d) => Some(&d.node),
             Self::Rejoin(r) => Some(&r.node),
+            Self::Repair(r) => Some(&r.keep),
             Self::Replay(r) => Some(&r.node),
         }
     }
@@ -54,6 +56,7 @@ impl Operation {
             Self::Detach(detach) => format!("detach {}", detach.node),
             Self::Sentinels(of) => of.line(),
             Self::Rejoin(rejoin) => rejoin.line(),
+            Self::Repair(repair) => repair.line(),
             Self::Replay(replay) => replay.line(),
         }
     }

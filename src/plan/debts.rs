@@ -42,6 +42,7 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
 fn heir<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
     match &plan.operation {
         Operation::Promote(promote) => topology.get(&promote.node),
+        Operation::Repair(repair) => topology.get(&repair.keep),
         Operation::Sentinels(_) => None,
         Operation::Setup(_)
         | Operation::Move(_)

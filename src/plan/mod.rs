@@ -22,6 +22,7 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod rejoin;
+pub mod repair;
 pub mod replay;
 pub mod reverse;
 pub mod sentinel;
@@ -29,6 +30,7 @@ pub mod setup;
 pub mod wire;
 
 pub use action::Action;
+pub use repair::Repair;
 pub use replay::Replay;
 
 use crate::topology::NodeName;
@@ -50,6 +52,8 @@ pub enum Operation {
     Sentinels(Sentinels),
     /// An old primary that returns under the present one.
     Rejoin(Rejoin),
+    /// One primary again, where there are several or an emptied one.
+    Repair(Repair),
     /// What only an old primary has, done again on the present one.
     Replay(Replay),
 }

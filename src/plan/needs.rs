@@ -211,6 +211,7 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         | Operation::Detach(_)
         | Operation::Sentinels(_)
         | Operation::Rejoin(_)
+        | Operation::Repair(_)
         | Operation::Replay(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));

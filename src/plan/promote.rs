@@ -7,6 +7,7 @@
 use super::failover::{self, Lost};
 use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{gather, hand_over, preflight};
+use crate::topology::situation::{Situation, situation};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::BTreeMap;
 
@@ -43,6 +44,15 @@ pub fn plan(
     };
     match case {
         Case::Already => plan.stages = gather::stages(target, topology),
+        Case::HandOver { old } if lost_its_data(old, topology) => {
+            return Err(vec![Refusal::new(
+                format!(
+                    "`{}` has lost its data, and its replicas still have theirs: there is nothing to hand over",
+                    old.name
+                ),
+                format!("replctl repair --keep {}", target.name),
+            )]);
+        }
         Case::HandOver { old } => {
             preflight::hand_over(operation, target, old, topology, &mut plan.warnings)?;
             plan.stages = hand_over::stages(target, old, topology);
@@ -53,6 +63,11 @@ pub fn plan(
     }
     plan.stages.retain(|s| !s.steps.is_empty());
     Ok(plan)
+}
+
+/// It came back with nothing, and the others have not taken that over yet.
+fn lost_its_data(old: &Node, topology: &Topology) -> bool {
+    matches!(situation(topology), Situation::Emptied { primary, .. } if primary.name == old.name)
 }
 
 /// Which of the three it is.

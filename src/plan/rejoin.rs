@@ -71,15 +71,29 @@ pub fn plan(
     if node.upstream().is_some() {
         plan.stages = what_is_left(node, heir, topology)?;
     } else if node.is_primary() {
-        checks::running(operation, node, heir, topology)?;
-        plan.warnings = warnings(operation, node, heir, own, topology);
-        plan.may_lose = own.loss(node, operation.backup.as_deref());
-        plan.stages = stages(operation, node, heir, own, topology);
+        plan = returns(operation, (node, heir), own, topology)?;
+        plan.stages.push(wait_for(below(node, topology), topology));
     } else {
         stopped::plan(operation, node, heir, own, &mut plan)?;
     }
     plan.stages.retain(|s| !s.steps.is_empty());
     Ok(plan)
+}
+
+/// The same for one that runs as a primary, but for the nodes under it.
+pub(super) fn returns(
+    operation: &Rejoin,
+    (node, heir): (&Node, &Node),
+    own: &Own,
+    topology: &Topology,
+) -> Result<Plan, Vec<Refusal>> {
+    checks::running(operation, node, heir, topology)?;
+    Ok(Plan {
+        operation: Operation::Rejoin(operation.clone()),
+        stages: stages(operation, node, heir, own),
+        warnings: warnings(operation, node, heir, own, topology),
+        may_lose: own.loss(node, operation.backup.as_deref()),
+    })
 }
 
 /// It is a replica already: what was not seen or not written down.
@@ -105,13 +119,7 @@ fn what_is_left(node: &Node, heir: &Node, topology: &Topology) -> Result<Vec<Sta
     Ok(vec![persist(&written), in_sync(above, &waits)])
 }
 
-fn stages(
-    operation: &Rejoin,
-    node: &Node,
-    heir: &Node,
-    own: &Own,
-    topology: &Topology,
-) -> Vec<Stage> {
+fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage> {
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
     let renewed = matches!(fence, Action::PauseWrites { .. });
@@ -157,7 +165,6 @@ fn stages(
         },
         persist(&[node]),
         in_sync(heir, &[node]),
-        wait_for(below(node, topology), topology),
     ]
 }
 

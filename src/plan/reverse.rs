@@ -39,6 +39,13 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
         Operation::Move(moved) => past.moved(moved, now),
         Operation::Detach(detach) => past.detached(detach, now),
         Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
+        Operation::Repair(repair) => Err(Refusal::new(
+            format!(
+                "it made `{}` the only primary, and what the others had for themselves they gave up: that does not come back by undoing it",
+                repair.keep
+            ),
+            format!("their backups: {}-NODE", repair.backup),
+        )),
         Operation::Replay(replay) => Err(Refusal::new(
             format!(
                 "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",

@@ -6,7 +6,8 @@ use super::{NEVER, name};
 use crate::execute::{Failure, Run};
 use crate::journal::Outcome;
 use crate::plan::rejoin::{Own, pair, plan};
-use crate::plan::{Action, Plan, Rejoin};
+use crate::plan::repair::{self, Owns};
+use crate::plan::{Action, Plan, Rejoin, Repair};
 use crate::topology::{Topology, sample};
 use futures::executor::block_on;
 
@@ -71,6 +72,12 @@ fn planned(operation: &Rejoin, world: &World) -> Plan {
 
 /// It follows, its file says so, nothing is fenced, and nothing that was acknowledged is nowhere.
 fn reached(operation: &Rejoin, world: &World, how: &str) {
+    nothing_gone(world, how);
+    assert!(planned(operation, world).is_empty(), "{how}");
+}
+
+/// The old primary follows the other, and all that was acknowledged is there or in the backup.
+fn nothing_gone(world: &World, how: &str) {
     let inner = world.0.lock().unwrap();
     let of = |i: usize| inner.sims.iter().find(|s| s.name == name(i)).unwrap();
     let (heir, old) = (of(0), of(1));
@@ -84,8 +91,6 @@ fn reached(operation: &Rejoin, world: &World, how: &str) {
         .filter(|w| !heir.log.contains(w) && !inner.backed_up.contains(w))
         .collect();
     assert!(gone.is_empty(), "{how}: {gone:?} are nowhere");
-    drop(inner);
-    assert!(planned(operation, world).is_empty(), "{how}");
 }
 
 fn resumed(plan: &Plan, world: &World) -> Outcome {
@@ -95,19 +100,15 @@ fn resumed(plan: &Plan, world: &World) -> Outcome {
     block_on(run(plan, world).resume(&progress, &now))
 }
 
-#[test]
-fn an_old_primary_returns_and_nothing_of_it_is_gone() {
-    let operation = &Rejoin {
-        node: name(1),
-        under: Some(name(0)),
-        backup: Some("/b".to_owned()),
-    };
+/// Runs what is planned in every such deployment: straight, died at each journal line and resumed, failed at each call and planned anew. Gives how many
+/// deaths and failures that were.
+fn exhaust(planned: &dyn Fn(&World) -> Plan, reached: &dyn Fn(&World, &str)) -> (usize, usize) {
     let (mut deaths, mut failures) = (0, 0);
     for topology in (2..=4).flat_map(split) {
         let straight = world(&topology);
-        let plan = planned(operation, &straight);
+        let plan = planned(&straight);
         assert_eq!(block_on(run(&plan, &straight).start()), Outcome::Completed);
-        reached(operation, &straight, "straight");
+        reached(&straight, "straight");
         let calls = straight.0.lock().unwrap().calls;
         for line in 0..=2 * plan.steps().count() + 1 {
             deaths += 1;
@@ -119,47 +120,98 @@ fn an_old_primary_returns_and_nothing_of_it_is_gone() {
                 Outcome::Completed => {}
                 // What was written after the backup is found out, and it is all done again.
                 Outcome::RolledBack { .. } => {
-                    let again = planned(operation, &world);
+                    let again = planned(&world);
                     assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
                 }
                 other => panic!("{how}: {other:?}"),
             }
-            reached(operation, &world, &how);
+            reached(&world, &how);
         }
         for call in 0..calls {
             for injected in [Injected::Nothing, Injected::Lost, Injected::Answer] {
                 failures += 1;
-                let world = world(&topology);
-                let before = world.shape();
-                world.0.lock().unwrap().fail_at = Some((call, injected));
-                let outcome = block_on(run(&plan, &world).start());
-                world.heal();
-                let how = format!("call {call} failed ({injected:?}): {outcome:?}");
-                match outcome {
-                    Outcome::RolledBack { .. } => assert_eq!(world.shape(), before, "{how}"),
-                    Outcome::Incomplete { .. } => {}
-                    Outcome::Stopped { .. } => {
-                        let again = resumed(&plan, &world);
-                        assert!(
-                            matches!(again, Outcome::Completed | Outcome::RolledBack { .. }),
-                            "{how}: {again:?}"
-                        );
-                    }
-                    other => panic!("{how}: {other:?}"),
-                }
-                // A fence that could not be lifted ends by itself.
-                world.crash();
-                let again = planned(operation, &world);
-                if again.is_empty() {
-                    continue;
-                }
-                assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
-                reached(operation, &world, &how);
+                failed_at(&topology, &plan, (call, injected), planned, reached);
             }
         }
     }
+    (deaths, failures)
+}
+
+/// One call fails; what it left is put back, gone on with, or planned anew.
+fn failed_at(
+    topology: &Topology,
+    plan: &Plan,
+    (call, injected): (usize, Injected),
+    planned: &dyn Fn(&World) -> Plan,
+    reached: &dyn Fn(&World, &str),
+) {
+    let world = world(topology);
+    let before = world.shape();
+    world.0.lock().unwrap().fail_at = Some((call, injected));
+    let outcome = block_on(run(plan, &world).start());
+    world.heal();
+    let how = format!("call {call} failed ({injected:?}): {outcome:?}");
+    match outcome {
+        Outcome::RolledBack { .. } => assert_eq!(world.shape(), before, "{how}"),
+        Outcome::Incomplete { .. } => {}
+        Outcome::Stopped { .. } => {
+            let again = resumed(plan, &world);
+            assert!(
+                matches!(again, Outcome::Completed | Outcome::RolledBack { .. }),
+                "{how}: {again:?}"
+            );
+        }
+        other => panic!("{how}: {other:?}"),
+    }
+    // A fence that could not be lifted ends by itself.
+    world.crash();
+    let again = planned(&world);
+    if !again.is_empty() {
+        assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
+        reached(&world, &how);
+    }
+}
+
+#[test]
+fn an_old_primary_returns_and_nothing_of_it_is_gone() {
+    let operation = &Rejoin {
+        node: name(1),
+        under: Some(name(0)),
+        backup: Some("/b".to_owned()),
+    };
+    let (deaths, failures) = exhaust(&|world| planned(operation, world), &|world, how| {
+        reached(operation, world, how);
+    });
     assert!(
         deaths > 90 && failures > 100,
+        "the simulation shrank: {deaths} deaths, {failures} failures"
+    );
+}
+
+#[test]
+fn of_two_primaries_one_is_made_and_nothing_of_the_other_is_gone() {
+    let planned = |world: &World| {
+        let operation = Repair {
+            keep: name(0),
+            backup: "/b".to_owned(),
+            discard_data: Vec::new(),
+        };
+        repair::plan(&operation, &Owns::new(), &world.observe()).unwrap()
+    };
+    let reached = |world: &World, how: &str| {
+        nothing_gone(world, how);
+        let inner = world.0.lock().unwrap();
+        let keep = inner.sims.iter().find(|s| s.name == name(0)).unwrap();
+        for sim in inner.sims.iter().filter(|s| s.name != name(0)) {
+            assert_eq!(sim.of.as_ref(), Some(&keep.address), "{how}: {}", sim.name);
+            assert_eq!(sim.persisted_of, sim.of, "{how}: {}", sim.name);
+        }
+        drop(inner);
+        assert!(planned(world).is_empty(), "{how}");
+    };
+    let (deaths, failures) = exhaust(&planned, &reached);
+    assert!(
+        deaths > 120 && failures > 150,
         "the simulation shrank: {deaths} deaths, {failures} failures"
     );
 }

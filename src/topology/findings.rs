@@ -3,6 +3,7 @@
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
 
 mod debts;
+mod emptied;
 mod full_sync;
 mod links;
 mod roles;
@@ -53,6 +54,7 @@ pub enum Code {
     Behind,
     ClusterMode,
     DiskFails,
+    EmptiedPrimary,
     Diverged,
     FailoverRunning,
     FewerDatabases,
@@ -115,6 +117,17 @@ pub struct Context {
     pub debts: Vec<Debt>,
     /// Nodes that were detached on purpose, what they followed, and since when.
     pub alone: Vec<Debt>,
+    /// What only the first of two primaries has, and the second has not, where it was counted.
+    pub counted: BTreeMap<(NodeName, NodeName), Counted>,
+}
+
+/// What only one of two primaries has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Commands.
+    pub commands: usize,
+    /// The keys they touch.
+    pub keys: usize,
 }
 
 /// What the inventory wishes of one node.
@@ -148,6 +161,7 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     let mut found = Vec::new();
     look.alone(&alone, &mut found);
     look.operations(&mut found);
+    look.emptied(&mut found);
     look.roles(&mut found);
     look.unreachable(&mut found);
     look.links(&mut found);

@@ -13,6 +13,7 @@ mod persisted;
 #[cfg(test)]
 pub mod sample;
 pub mod sentinel;
+pub mod situation;
 #[cfg(test)]
 pub mod testing;
 pub mod tree;

@@ -1,5 +1,6 @@
 //! The order and depth in which nodes are shown: each under its upstream, siblings in inventory order. Pure, and safe with loops.
 
+use super::candidate::same_process;
 use super::{Node, Topology};
 
 /// One node's place in the tree.
@@ -9,6 +10,23 @@ pub struct Place<'a> {
     pub node: &'a Node,
     /// For each level from the second on to its own: whether the branch there is the last of its siblings. Empty at the top.
     pub last: Vec<bool>,
+}
+
+/// The circle `node` is a member of, beginning with it; empty where it is in none. Two names of one server are one member.
+pub fn ring<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
+    let mut ring = vec![node];
+    let mut at = node;
+    for _ in 0..topology.nodes.len() {
+        let Some(next) = topology.upstream_of(at) else {
+            return Vec::new();
+        };
+        if next.name == node.name || same_process(next, node) {
+            return ring;
+        }
+        ring.push(next);
+        at = next;
+    }
+    Vec::new()
 }
 
 /// Every node exactly once. On top: primaries, unreachable nodes, nodes that follow an address which is no node's, and of each loop its first node.

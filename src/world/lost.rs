@@ -70,18 +70,10 @@ impl World {
         if !can_send(&mine, from, grown) {
             return Err(too_late(&old.name, &mine, from, to));
         }
-        let begin = mine.backlog.map_or(from, |b| b.first);
-        // Nearer to the backlog's edge than this, a busy server may have dropped it a moment later.
-        let earliest = (begin.max(from.saturating_sub(BEFORE)).max(1)..=from)
-            .step_by(1024)
-            .find(|at| can_send(&mine, *at, grown))
-            .unwrap_or(from);
-        let bytes = self.tap(&old.name, &mine.replid, earliest, to).await?;
-        let split = usize::try_from(from - earliest).unwrap_or(usize::MAX);
-        let (before, after) = bytes.split_at(split.min(bytes.len()));
-        let db = database_before(before).or_else(|| only_database(was, is));
-        let lost = decode(after, db).map_err(|why| unreadable(&old.name, &why))?;
-        let since = self.since(&new.name, from).await;
+        let (bytes, db) = self.piece(&old.name, &mine, grown, (from, to)).await?;
+        let only = only_database(was, is);
+        let lost = decode(&bytes, db.or(only)).map_err(|why| unreadable(&old.name, &why))?;
+        let since = self.since(&new.name, from, only).await;
         Ok(Some(Found {
             from,
             to,
@@ -90,19 +82,42 @@ impl World {
         }))
     }
 
-    /// What a new primary wrote from offset `from` on.
+    /// What a new primary wrote from offset `from` on. `only`: the database, where there is but one.
     pub(super) async fn since(
         &self,
         new: &NodeName,
         from: u64,
+        only: Option<u32>,
     ) -> std::result::Result<Heard, String> {
-        // A server begins its stream as a primary with a SELECT.
         let mut heard = Heard {
-            tail: Tail::default(),
+            tail: Tail {
+                db: only,
+                ..Tail::default()
+            },
             to: from.saturating_sub(1),
         };
         self.hear_more(new, &mut heard).await?;
         Ok(heard)
+    }
+
+    /// A piece of a stream, and the database at its beginning, where what was said before tells it: as far back as the server surely still can send.
+    async fn piece(
+        &self,
+        node: &NodeName,
+        now: &Replication,
+        grown: u64,
+        (from, to): (u64, u64),
+    ) -> Result<(Vec<u8>, Option<u32>)> {
+        let begin = now.backlog.map_or(from, |b| b.first);
+        // Nearer to the backlog's edge than this, a busy server may have dropped it a moment later.
+        let earliest = (begin.max(from.saturating_sub(BEFORE)).max(1)..=from)
+            .step_by(1024)
+            .find(|at| can_send(now, *at, grown))
+            .unwrap_or(from);
+        let mut bytes = self.tap(node, &now.replid, earliest, to).await?;
+        let split = usize::try_from(from - earliest).unwrap_or(usize::MAX);
+        let after = bytes.split_off(split.min(bytes.len()));
+        Ok((after, database_before(&bytes)))
     }
 
     /// Reads on to where the stream of a primary is now.
@@ -125,8 +140,16 @@ impl World {
                 "the backlog of `{new}` no longer reaches back that far"
             ));
         }
-        let bytes = self.tap(new, &now.replid, from, to).await.map_err(told)?;
-        let next = decode(&bytes, heard.tail.db)
+        // A server that was promoted begins its stream with a SELECT; one that always was a primary goes on in the database it was in.
+        let known = heard.tail.db.filter(|_| !heard.tail.units.is_empty());
+        let (bytes, before) = if let Some(db) = known {
+            let bytes = self.tap(new, &now.replid, from, to).await;
+            (bytes.map_err(told)?, Some(db))
+        } else {
+            let piece = self.piece(new, &now, grown, (from, to)).await;
+            piece.map_err(told)?
+        };
+        let next = decode(&bytes, before.or(heard.tail.db))
             .map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
         heard.tail.append(next);
         heard.to = to;

@@ -3,6 +3,7 @@
 use super::full_sync::full_sync;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
+use crate::topology::tree::ring;
 use crate::topology::words::{bytes, distance, duration, name};
 use crate::topology::{Address, Link, Node, Product, ReplicaAuth, Server, Upstream, Version};
 use std::fmt::Write as _;
@@ -29,7 +30,7 @@ impl Look<'_> {
             let (Some(server), Some(link)) = (node.server(), node.upstream()) else {
                 continue;
             };
-            if !self.ring(node).is_empty() {
+            if !ring(node, self.topology).is_empty() {
                 continue;
             }
             match self.topology.upstream_of(node) {

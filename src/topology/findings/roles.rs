@@ -1,13 +1,31 @@
 //! Who is primary, who is there at all, who follows in circles.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Counted, Finding, Look, Severity};
 use crate::topology::candidate::{best_primary, best_replica, primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
-use crate::topology::words::{bytes, list, name};
+use crate::topology::tree::ring;
+use crate::topology::words::{bytes, list, name, plural};
 use crate::topology::{Link, Node, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
 
-impl<'a> Look<'a> {
+/// What only the old one has, with its commands where they were counted.
+fn diverged(old: &str, new: &str, b: u64, counted: Option<&Counted>, other: &Node) -> String {
+    let stream = bytes(b);
+    let lists = format!("replctl lost {} lists them", other.name);
+    match counted {
+        Some(Counted { commands: 0, .. }) => {
+            format!("; {new} has all commands that {old} has, but for {stream} of keep-alives")
+        }
+        Some(Counted { commands, keys }) => format!(
+            "; only {old} has {} on {} ({stream} of its stream; {lists})",
+            plural(*commands, "command"),
+            plural(*keys, "key")
+        ),
+        None => format!("; {old} has {stream} of its stream that {new} has not ({lists})"),
+    }
+}
+
+impl Look<'_> {
     pub(super) fn roles(&self, found: &mut Vec<Finding>) {
         let primaries = primaries(self.topology);
         match primaries[..] {
@@ -85,17 +103,13 @@ impl<'a> Look<'a> {
             };
             let relation = lineage(&old.replication, &new.replication);
             let because = unknown_because(old, new);
-            relations.push(serde_json::json!({ "node": other.name, "towards": keep.name, "lineage": relation }));
+            let pair = (other.name.clone(), keep.name.clone());
+            let counted = self.context.counted.get(&pair);
+            relations.push(serde_json::json!({ "node": other.name, "towards": keep.name, "lineage": relation, "only_here": counted }));
             let (old, new) = (name(&other.name), name(&keep.name));
             let difference = match relation {
                 Lineage::Same { .. } => format!("; {new} has all that {old} has"),
-                Lineage::Diverged { bytes: b } => {
-                    format!(
-                        "; {old} has {} of its stream that {new} has not (replctl lost {} lists them)",
-                        bytes(b),
-                        other.name
-                    )
-                }
+                Lineage::Diverged { bytes: b } => diverged(&old, &new, b, counted, other),
                 Lineage::Unknown => {
                     format!(
                         "; how {old} and {new} differ cannot be known, because of {old}: {because}"
@@ -154,7 +168,7 @@ impl<'a> Look<'a> {
     fn loops(&self, found: &mut Vec<Finding>) {
         let mut told: Vec<&Node> = Vec::new();
         for node in &self.topology.nodes {
-            let ring = self.ring(node);
+            let ring = ring(node, self.topology);
             if ring.is_empty() || told.iter().any(|t| t.name == node.name) {
                 continue;
             }
@@ -180,23 +194,6 @@ impl<'a> Look<'a> {
                     ),
             );
         }
-    }
-
-    /// The circle `node` is a member of, beginning with it; empty where it is in none. Two names of one server are one member.
-    pub(super) fn ring(&self, node: &'a Node) -> Vec<&'a Node> {
-        let mut ring = vec![node];
-        let mut at = node;
-        for _ in 0..self.topology.nodes.len() {
-            let Some(next) = self.topology.upstream_of(at) else {
-                return Vec::new();
-            };
-            if next.name == node.name || same_process(next, node) {
-                return ring;
-            }
-            ring.push(next);
-            at = next;
-        }
-        Vec::new()
     }
 
     pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {

@@ -3,6 +3,7 @@
 use super::links::can_load;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::disk::refuses_writes;
+use crate::topology::tree::ring;
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, PersistedRole, ReplicaAuth, Server};
 
@@ -196,7 +197,8 @@ impl Look<'_> {
             // What is said of these is repaired by the same hand, which writes the file too.
             (_, None) if self.primary().is_none() => return None,
             (_, Some(link))
-                if self.topology.at(&link.address).is_none() || !self.ring(node).is_empty() =>
+                if self.topology.at(&link.address).is_none()
+                    || !ring(node, self.topology).is_empty() =>
             {
                 return None;
             }

@@ -24,6 +24,7 @@ fn context() -> Context {
         unfinished: None,
         debts: Vec::new(),
         alone: Vec::new(),
+        counted: BTreeMap::new(),
     }
 }
 

@@ -80,6 +80,6 @@ impl World {
                 new.name
             ));
         }
-        self.since(&new.name, from).await
+        self.since(&new.name, from, None).await
     }
 }

@@ -1,0 +1,36 @@
+//! `repair`: its arguments.
+
+use crate::commands::completions::every_node;
+use clap::Args;
+use clap_complete::ArgValueCandidates as Candidates;
+use std::path::PathBuf;
+
+/// `repair`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
+pub struct Repair {
+    /// The node to make, or to leave, the primary [default: the one that is proposed]
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub keep: Option<String>,
+    /// Compare, show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// The folder that gets dated folders with the backups [default: backup, beside the journals]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub backup_dir: Option<PathBuf>,
+    /// Make no backup of this node: what only it has is gone for good (repeatable)
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub discard_data: Vec<String>,
+    /// Where there is no primary: promote although the node has less data than another, or less than can be known
+    #[arg(long)]
+    pub allow_data_loss: bool,
+    /// Where the old primary cannot be stopped: accept that it may come back and take writes that are lost later
+    #[arg(long)]
+    pub accept_split_brain: bool,
+    /// Print what was compared as JSON
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+}

@@ -1,0 +1,201 @@
+//! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes it right.
+
+use super::operate::{self, Asked, Done, Finished};
+use super::permitted::permitted;
+use super::promote::{self, Way};
+use super::{debts, rejoin, status};
+use crate::cli;
+use crate::error::{Exit, Problem, Result};
+use crate::output::table::Options;
+use crate::output::{self, verdict};
+use crate::plan::hooks::Wanted;
+use crate::plan::repair::compare::{Comparison, compare};
+use crate::plan::repair::{self, Owns};
+use crate::plan::{Accept, Plan, Promote, Repair};
+use crate::topology::findings::findings;
+use crate::topology::situation::{Situation, situation};
+use crate::topology::{Node, NodeName, Topology};
+use crate::world::World;
+use futures::future::join_all;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Result<Exit> {
+    let keep: Option<NodeName> = args.keep.as_deref().map(Into::into);
+    let discard: Vec<NodeName> = args
+        .discard_data
+        .iter()
+        .map(|n| n.as_str().into())
+        .collect();
+    super::setup::known(world, keep.iter().chain(&discard))?;
+    operate::no_unfinished_promotion(world)?;
+    let seen = world.observe().await;
+    debts::close(world, &seen);
+    let topology = seen.without(&world.alone(&seen));
+    let found = situation(&topology);
+    let sentence = verdict::verdict(
+        &world.inventory.name,
+        &topology,
+        &findings(&topology, &status::context(world)),
+    );
+    if let Situation::Silent = found {
+        return Err(
+            Problem::new("no node answers, so there is nothing to compare")
+                .hint("replctl status")
+                .exit(Exit::Failed),
+        );
+    }
+    if let (Situation::Sound(primary), Some(other)) = (&found, &keep)
+        && primary.name != *other
+    {
+        return Err(Problem::new(format!(
+            "`{}` is the only primary, and nothing stands against it; nothing was touched",
+            primary.name
+        ))
+        .hint(format!("to change the primary: replctl promote {other}"))
+        .exit(Exit::Refused));
+    }
+    let owns = owns(world, &found, &topology).await;
+    let took_over = took_over(world, &found);
+    let told = compare(&found, keep.as_ref(), &owns, took_over.as_ref(), &topology);
+    if args.json {
+        output::result(&output::json::document(&told));
+        return Ok(Exit::Done);
+    }
+    if !matches!(found, Situation::Sound(_)) {
+        let text = output::repair::text(&told, Options::of_stdout());
+        output::note(&format!("{}\n\n{text}\n", output::escape(&sentence)));
+    }
+    let chosen = chosen(&told, keep, args.yes)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    match found {
+        Situation::Several(_) | Situation::Emptied { .. } => {
+            let operation = Repair {
+                keep: chosen,
+                backup: rejoin::stamped(world, args.backup_dir.as_deref(), None)?,
+                discard_data: discard,
+            };
+            perform(world, &operation, &asked).await
+        }
+        Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
+            let accept = [
+                (args.allow_data_loss, Accept::DataLoss),
+                (args.accept_split_brain, Accept::SplitBrain),
+            ];
+            let operation = Promote {
+                node: chosen,
+                accept: accept
+                    .into_iter()
+                    .filter(|(a, _)| *a)
+                    .map(|(_, w)| w)
+                    .collect(),
+            };
+            let way = Way {
+                asked,
+                hooks: Wanted::All,
+                kick: false,
+                undoes: None,
+                json: false,
+            };
+            promote::perform(world, &operation, way).await
+        }
+    }
+}
+
+/// The node that is to be the primary. Where nothing sets one apart, a person has to say which.
+fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeName> {
+    if let Some(keep) = keep {
+        return Ok(keep);
+    }
+    let first = told
+        .nodes
+        .iter()
+        .find(|n| n.costs.is_some())
+        .map(|n| n.node.to_string());
+    let say = |what: &str| {
+        Problem::new(format!("{what}; nothing was touched"))
+            .hint(format!(
+                "replctl repair --keep {}",
+                first.unwrap_or_default()
+            ))
+            .exit(Exit::Refused)
+    };
+    match &told.proposed {
+        None => Err(say("none of the nodes can be proposed as the primary")),
+        Some(_) if yes && told.is_a_guess() => Err(say(
+            "nothing sets one of the primaries apart, and which is right has to be said",
+        )),
+        Some(proposed) => Ok(proposed.clone()),
+    }
+}
+
+/// Of several primaries the one that is noted to have replaced another.
+fn took_over(world: &World, found: &Situation<'_>) -> Option<NodeName> {
+    let Situation::Several(primaries) = found else {
+        return None;
+    };
+    let debts = world.store.debts();
+    let owed = |node: &&&Node| {
+        let of = debts.iter().filter(|d| d.node != node.name);
+        of.clone()
+            .any(|d| node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node))
+    };
+    primaries.iter().find(owed).map(|n| n.name.clone())
+}
+
+/// What each has that another one has not, for every choice there is.
+async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns {
+    let choice = found.choice(topology);
+    let pairs: Vec<(&Node, &Node)> = match found {
+        Situation::Several(_) => choice
+            .iter()
+            .flat_map(|a| choice.iter().map(move |b| (*a, *b)))
+            .filter(|(a, b)| a.name != b.name)
+            .collect(),
+        Situation::Emptied { primary, full } => full.iter().map(|n| (*primary, *n)).collect(),
+        Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
+            Vec::new()
+        }
+    };
+    let looks = pairs.into_iter().map(|(node, heir)| async move {
+        let pair = (node.name.clone(), heir.name.clone());
+        (pair, world.own(node, heir).await)
+    });
+    join_all(looks).await.into_iter().collect()
+}
+
+async fn perform(world: &World, operation: &Repair, asked: &Asked) -> Result<Exit> {
+    let planner = async || make_plan(world, operation).await;
+    let finished = match operate::carry_out(world, asked, planner).await? {
+        Done::Nothing { .. } => {
+            let keep = output::escape(&operation.keep.0);
+            output::result(&format!("Nothing to do: {keep} is the only primary."));
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Repair) -> Result<Plan> {
+    let seen = world.observe().await;
+    let topology = seen.without(&world.alone(&seen));
+    let found = situation(&topology);
+    let owns = owns(world, &found, &topology).await;
+    let plan = repair::plan(operation, &owns, &topology);
+    permitted(world, plan.map_err(output::plan::refused)?).await
+}
+
+/// Prints which is the primary now, and what became of the others, as the steps have seen it.
+pub fn report(world: &World, operation: &Repair, finished: &Finished) {
+    let steps = rejoin::told(finished);
+    if !finished.reached() && steps.is_empty() {
+        return;
+    }
+    let at = world.inventory.get(&operation.keep);
+    let at = at.map_or_else(String::new, |n| format!(" ({})", n.announced()));
+    let text = format!("{}{at} is the primary.{steps}", operation.keep);
+    output::result(&output::lines(&text));
+}

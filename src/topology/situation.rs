@@ -1,0 +1,223 @@
+//! What is wrong with the primaries of a deployment as a whole: none, several, a circle, or one that came back with nothing and is about to pass that on. Pure.
+
+use super::candidate::{best_primary, best_replica, primaries};
+use super::lineage::{Lineage, lineage, position};
+use super::tree::ring;
+use super::{Link, Node, Server, Topology};
+use std::cmp::Reverse;
+
+/// What it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Situation<'a> {
+    /// One primary, and nothing that stands against it.
+    Sound(&'a Node),
+    /// Several nodes take writes.
+    Several(Vec<&'a Node>),
+    /// The only primary holds little or nothing, and nodes that would have to take that over hold much.
+    Emptied {
+        /// The primary.
+        primary: &'a Node,
+        /// Those that still have their keys.
+        full: Vec<&'a Node>,
+    },
+    /// Nodes answer, and none of them is a primary.
+    Headless,
+    /// The same, because these follow each other.
+    Circle(Vec<&'a Node>),
+    /// Nobody answers.
+    Silent,
+}
+
+/// What it is. Nodes that stand alone on purpose are left out before.
+pub fn situation(topology: &Topology) -> Situation<'_> {
+    match primaries(topology)[..] {
+        [primary] => match full(primary, topology) {
+            full if full.is_empty() => Situation::Sound(primary),
+            full => Situation::Emptied { primary, full },
+        },
+        ref several if several.len() > 1 => Situation::Several(several.to_vec()),
+        _ => {
+            let rings = topology.nodes.iter().map(|node| ring(node, topology));
+            match rings.into_iter().find(|ring| !ring.is_empty()) {
+                Some(ring) => Situation::Circle(ring),
+                None if topology.nodes.iter().all(|n| n.server().is_none()) => Situation::Silent,
+                None => Situation::Headless,
+            }
+        }
+    }
+}
+
+/// The replicas of `primary` that hold keys which it never had: its history is no continuation of theirs, and it holds less than half as much.
+fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
+    let Some(top) = primary.server().filter(|s| s.loading.is_none()) else {
+        return Vec::new();
+    };
+    let keeps = |node: &&Node| {
+        let under = topology
+            .upstream_of(node)
+            .is_some_and(|up| up.name == primary.name);
+        let (true, Some(server), Some(link)) = (under, node.server(), node.upstream()) else {
+            return false;
+        };
+        let related = matches!(
+            lineage(&server.replication, &top.replication),
+            Lineage::Same { .. }
+        );
+        let more = server.key_count() > top.key_count().saturating_mul(2);
+        link.link == Link::Down && !related && more
+    };
+    topology.nodes.iter().filter(keeps).collect()
+}
+
+impl<'a> Situation<'a> {
+    /// The node to make, or to leave, the primary, where nobody says otherwise.
+    pub fn proposed(&self, topology: &'a Topology) -> Option<&'a Node> {
+        match self {
+            Self::Sound(primary) => Some(primary),
+            Self::Several(primaries) => {
+                best_primary(topology).map(|best| with_keys(best, primaries))
+            }
+            Self::Emptied { full, .. } => fullest(full),
+            Self::Headless | Self::Circle(_) => best_replica(topology).or_else(|| most(topology)),
+            Self::Silent => None,
+        }
+    }
+
+    /// The nodes one may choose from.
+    pub fn choice(&self, topology: &'a Topology) -> Vec<&'a Node> {
+        match self {
+            Self::Sound(primary) => vec![primary],
+            Self::Several(primaries) => primaries.clone(),
+            Self::Emptied { full, .. } => full.clone(),
+            Self::Headless | Self::Circle(_) => topology
+                .nodes
+                .iter()
+                .filter(|n| n.server().is_some())
+                .collect(),
+            Self::Silent => Vec::new(),
+        }
+    }
+}
+
+/// The best, unless it holds nothing and another holds keys that it never had.
+fn with_keys<'a>(best: &'a Node, primaries: &[&'a Node]) -> &'a Node {
+    let keys = |node: &Node| node.server().map_or(0, Server::key_count);
+    let lost = |node: &&&Node| {
+        let (Some(theirs), Some(mine)) = (node.server(), best.server()) else {
+            return false;
+        };
+        let related = lineage(&theirs.replication, &mine.replication);
+        keys(node) > 0 && !matches!(related, Lineage::Same { .. })
+    };
+    if keys(best) > 0 {
+        return best;
+    }
+    let others = primaries.iter().enumerate().filter(|(_, n)| lost(n));
+    let fuller = others.max_by_key(|(order, n)| (keys(n), Reverse(*order)));
+    fuller.map_or(best, |(_, n)| *n)
+}
+
+/// One that is not in the middle of getting other data comes first, then one with more keys, then one that was further.
+fn fullest<'a>(full: &[&'a Node]) -> Option<&'a Node> {
+    let order = full.iter().enumerate();
+    let rank = |(n, node): &(usize, &&Node)| {
+        let syncing = node.upstream().is_some_and(|up| up.sync.is_some());
+        let server = node.server();
+        let keys = server.map_or(0, Server::key_count);
+        let bytes = server.map_or(0, |s| position(&s.replication));
+        (!syncing, keys, bytes, Reverse(*n))
+    };
+    order.max_by_key(rank).map(|(_, node)| *node)
+}
+
+/// Where none is fit by all that is known, the one with most keys.
+fn most(topology: &Topology) -> Option<&Node> {
+    let keys = |node: &Node| node.server().map(Server::key_count);
+    let up = topology.nodes.iter().enumerate();
+    up.filter_map(|(n, node)| Some((keys(node)?, Reverse(n), node)))
+        .max_by_key(|(keys, order, _)| (*keys, *order))
+        .map(|(.., node)| node)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::testing::{healthy, primary};
+    use super::*;
+
+    fn names(nodes: &[&Node]) -> Vec<String> {
+        nodes.iter().map(|n| n.name.0.clone()).collect()
+    }
+
+    /// `master` was started anew with nothing; the others have not linked to it yet.
+    fn emptied() -> Topology {
+        let mut topology = healthy();
+        let master = topology.nodes[0].up();
+        master.replication.replid = "fresh".into();
+        master.replication.offset = 0;
+        master.keys.clear();
+        for node in &mut topology.nodes[1..] {
+            node.link().link = Link::Down;
+        }
+        topology
+    }
+
+    #[test]
+    fn a_primary_that_came_back_with_nothing() {
+        let topology = emptied();
+        let Situation::Emptied { primary, full } = situation(&topology) else {
+            panic!("{:?}", situation(&topology));
+        };
+        assert_eq!(primary.name.0, "master");
+        assert_eq!(names(&full), ["slave1", "slave2"]);
+        let chosen = situation(&topology).proposed(&topology).unwrap();
+        assert_eq!(chosen.name.0, "slave1");
+        // One that has begun to take the nothing over is not chosen while another is there.
+        let mut topology = emptied();
+        topology.nodes[1].link().sync = Some(super::super::SyncProgress {
+            read: None,
+            total: None,
+            idle_seconds: None,
+        });
+        let chosen = situation(&topology).proposed(&topology).unwrap();
+        assert_eq!(chosen.name.0, "slave2");
+    }
+
+    #[test]
+    fn an_ordinary_resync_is_none_of_these() {
+        assert!(matches!(situation(&healthy()), Situation::Sound(_)));
+        // It was started anew and has its data from its disk: its history is new, its keys are not.
+        let mut topology = emptied();
+        topology.nodes[0].up().keys.insert(0, 2001);
+        assert!(matches!(situation(&topology), Situation::Sound(_)));
+        // It was emptied by a command: that is its history, and theirs.
+        let mut topology = healthy();
+        topology.nodes[0].up().keys.clear();
+        assert!(matches!(situation(&topology), Situation::Sound(_)));
+        let mut topology = emptied();
+        topology.nodes[0].up().loading = Some(super::super::Loading { percent: None });
+        assert!(matches!(situation(&topology), Situation::Sound(_)));
+    }
+
+    #[test]
+    fn none_several_and_circles() {
+        let mut topology = healthy();
+        topology.nodes[1] = primary("slave1", "192.168.0.130", 5100);
+        let Situation::Several(primaries) = situation(&topology) else {
+            panic!("{:?}", situation(&topology));
+        };
+        assert_eq!(names(&primaries), ["master", "slave1"]);
+        let mut topology = healthy();
+        topology.nodes.remove(0);
+        assert_eq!(situation(&topology), Situation::Headless);
+        assert_eq!(
+            names(&situation(&topology).choice(&topology)),
+            ["slave1", "slave2"]
+        );
+        topology.nodes[0].link().address = super::super::Address::new("192.168.0.140", 6379);
+        topology.nodes[1].link().address = super::super::Address::new("192.168.0.130", 6379);
+        assert!(matches!(situation(&topology), Situation::Circle(ring) if ring.len() == 2));
+        topology.nodes.clear();
+        assert_eq!(situation(&topology), Situation::Silent);
+    }
+}
