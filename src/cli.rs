@@ -190,6 +190,9 @@ pub enum Command {
     /// The script asks replctl for the candidates, node names among them: those come from the inventory, without any network.
     #[command(after_help = example_help("completions"))]
     Completions(Completions),
+    /// Lift a fence that does not end by itself, where replctl dies inside it
+    #[command(hide = true)]
+    FenceGuard(FenceGuard),
     /// Write the man pages into a folder
     #[command(hide = true)]
     Man(Man),
@@ -345,6 +348,17 @@ pub enum Shell {
     Elvish,
     /// `PowerShell`
     Powershell,
+}
+
+/// `fence-guard`.
+#[derive(Debug, Args)]
+pub struct FenceGuard {
+    /// The node
+    pub node: String,
+    /// `min-replicas-to-write` before the fence
+    pub to_write: u64,
+    /// `min-replicas-max-lag` before the fence, seconds
+    pub max_lag: u64,
 }
 
 /// `man`.

@@ -12,6 +12,7 @@ use crate::journal::{
 use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -45,7 +46,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
 
     /// Goes on where a run was cut short. `now` is what is seen now.
     ///
-    /// An atomic stage that can still be undone is undone and starts over, because what its waits proved no longer holds; past its
+    /// An atomic stage that can still be undone is undone and starts over, with the waits before it, because what they proved no longer holds; past its
     /// irreversible step, the interrupted step is next. In the other stages every step that was not seen to be done is done again.
     pub async fn resume(&self, progress: &Progress, now: &Topology) -> Outcome {
         let mut progress = progress.clone();
@@ -56,10 +57,18 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             if let Err((at, why)) = self.undo(stage, index, &progress).await {
                 return self.end(Outcome::Stopped { at, why });
             }
-            progress.started.retain(|at| at.stage != index);
-            progress.done.retain(|at| at.stage != index);
+            let again = self.begins_with(index);
+            progress.started.retain(|at| !again.contains(&at.stage));
+            progress.done.retain(|at| !again.contains(&at.stage));
         }
         self.go(&progress).await
+    }
+
+    /// A stage with the waits right before it, which are what it relies on: undoing it may have cut the links they have seen.
+    fn begins_with(&self, index: usize) -> RangeInclusive<usize> {
+        let before = self.plan.stages.iter().take(index).rev();
+        let waits = before.take_while(|stage| stage.mode == Mode::Gate).count();
+        index - waits..=index
     }
 
     /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation all of which can be put back goes back to

@@ -6,6 +6,7 @@ mod confirm;
 mod debts;
 mod detach;
 mod endpoint;
+mod guard;
 mod history;
 mod hooks;
 pub mod init;
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Repair(_)
         | Command::Undo(_)
         | Command::Resume(_)
+        | Command::FenceGuard(_)
         | Command::Rollback(_) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .enable_all()
@@ -77,7 +79,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     // A look must not stop to ask; what needs an answer is told as unknown.
     let looks = matches!(
         command,
-        Command::Status(_) | Command::Endpoint(_) | Command::Clients(_)
+        Command::Status(_) | Command::Endpoint(_) | Command::Clients(_) | Command::FenceGuard(_)
     ) || matches!(command, Command::Sentinel(args) if args.only_looks());
     let entry = Entry {
         accept_new_host_keys: global.accept_new_host_keys && !looks,
@@ -98,6 +100,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Lost(args) => lost::run(&world, global, args).await,
         Command::Rejoin(args) => rejoin::run(&world, global, args).await,
         Command::Repair(args) => repair::run(&world, global, args).await,
+        Command::FenceGuard(args) => guard::run(&world, args).await,
         Command::Resume(args) => resume::run(&world, global, args, false).await,
         Command::Rollback(args) => resume::run(&world, global, args, true).await,
         Command::Init(_)

@@ -218,6 +218,9 @@ async fn execute(
                     .exit(Exit::Failed)
             })?;
     }
+    for warning in world.guard_fences(&plan).await {
+        output::note(&format!("warning: {}", output::escape(&warning)));
+    }
     let interrupt = Interrupt::listen()?;
     let run = Run {
         plan: &plan,

@@ -30,6 +30,7 @@ pub mod setup;
 pub mod wire;
 
 pub use action::Action;
+pub use hand_over::FENCE_MS;
 pub use repair::Repair;
 pub use replay::Replay;
 

@@ -35,7 +35,14 @@ impl World {
             }
             Action::ResumeWrites => r::resume_writes(&*self.connections.get(node).await?).await,
             Action::RequireReplicas { to_write, max_lag } => {
-                r::require_replicas(&*self.connections.get(node).await?, *to_write, *max_lag).await
+                let conn = self.connections.get(node).await?;
+                if action.fences() {
+                    self.fence_stands(node).await;
+                    return r::require_replicas(&conn, *to_write, *max_lag).await;
+                }
+                let lifted = r::require_replicas(&conn, *to_write, *max_lag).await?;
+                self.fence_gone(node).await;
+                Ok(lifted)
             }
             Action::AwaitNear {
                 with,

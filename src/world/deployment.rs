@@ -49,6 +49,8 @@ pub struct World {
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
+    /// Those who lift fences that do not end by themselves.
+    pub(super) guards: tokio::sync::Mutex<BTreeMap<NodeName, super::guard::Guard>>,
     concurrency: usize,
     host_look: Duration,
 }
@@ -114,6 +116,7 @@ impl World {
             screen: Mutex::default(),
             turns: Turns::default(),
             running: Mutex::default(),
+            guards: tokio::sync::Mutex::default(),
             concurrency: entry.concurrency,
             host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
         })

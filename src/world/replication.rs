@@ -203,11 +203,15 @@ pub async fn await_near(
     let begun = Instant::now();
     let mut at_first = None;
     loop {
-        let wanted = look_or_fail(with, REPLY).await?.replication.offset;
+        let theirs = look_or_fail(with, REPLY).await?.replication;
+        let wanted = theirs.offset;
         let at_first = *at_first.get_or_insert(wanted);
-        let offset = bytes(&look_or_fail(conn, REPLY).await?);
+        let mine = look_or_fail(conn, REPLY).await?;
+        let offset = bytes(&mine);
         let missing = wanted.saturating_sub(offset);
-        if offset >= at_first && missing <= bytes_allowed {
+        // One that was just put back as a primary has begun another history, which its replicas hear of when they have linked anew.
+        let same = optional || mine.replication.replid == theirs.replid;
+        if same && offset >= at_first && missing <= bytes_allowed {
             return Ok(Seen {
                 text: format!("{missing} bytes behind"),
                 wanted: Some(wanted),
@@ -217,7 +221,12 @@ pub async fn await_near(
             });
         }
         if begun.elapsed() >= Duration::from_millis(within_ms) {
-            let text = format!("still {missing} bytes behind after {} s", within_ms / 1000);
+            let seconds = within_ms / 1000;
+            let text = if same {
+                format!("still {missing} bytes behind after {seconds} s")
+            } else {
+                format!("still not of one history with the primary after {seconds} s")
+            };
             return if optional {
                 Ok(seen(text))
             } else {

@@ -24,6 +24,9 @@ use folder::Folder;
 use std::path::Path;
 use std::time::Duration;
 
+/// Between two words to the guard of a fence.
+const ALIVE: Duration = Duration::from_secs(1);
+
 impl World {
     /// Backs up `node`, which must still be a primary. `fence_ms`: the pause of writes to be renewed meanwhile.
     pub(super) async fn back_up(
@@ -35,7 +38,17 @@ impl World {
     ) -> Acted {
         let work = self.back_up_fenced(node, primary, Path::new(folder));
         let Some(ms) = fence_ms else {
-            return work.await;
+            // The fence lasts by itself; who would lift it, were replctl dead, hears that it is not.
+            let alive = async {
+                loop {
+                    self.fence_stands(node).await;
+                    tokio::time::sleep(ALIVE).await;
+                }
+            };
+            return tokio::select! {
+                done = work => done,
+                never = alive => never,
+            };
         };
         tokio::select! {
             done = work => done,
