@@ -5,6 +5,7 @@
 mod debts;
 mod full_sync;
 mod links;
+mod names;
 mod roles;
 pub mod sentinels;
 mod settings;

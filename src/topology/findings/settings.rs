@@ -187,7 +187,7 @@ impl Look<'_> {
         let own = name(&node.name);
         let named = |address: &crate::topology::Address| {
             self.topology
-                .at(address)
+                .meant_by(node, address)
                 .map_or_else(|| address.to_string(), |at| name(&at.name))
         };
         let message = match (node.persisted.as_ref()?, node.upstream()) {
@@ -195,8 +195,8 @@ impl Look<'_> {
             (PersistedRole::Unknown(_), _) => return None,
             // What is said of these is repaired by the same hand, which writes the file too.
             (_, None) if self.primary().is_none() => return None,
-            (_, Some(link))
-                if self.topology.at(&link.address).is_none() || !self.ring(node).is_empty() =>
+            (_, Some(_))
+                if self.topology.upstream_of(node).is_none() || !self.ring(node).is_empty() =>
             {
                 return None;
             }
@@ -217,7 +217,7 @@ impl Look<'_> {
                 )
             }
             (PersistedRole::ReplicaOf(address), Some(link)) => {
-                let at = |address| self.topology.at(address).map(|node| &node.name);
+                let at = |address| self.topology.meant_by(node, address).map(|n| &n.name);
                 if *address == link.address
                     || (at(address).is_some() && at(address) == at(&link.address))
                 {
