@@ -50,6 +50,7 @@ pub enum Severity {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each says itself; the sentences are in the modules below
 pub enum Code {
+    AnnouncedElsewhere,
     AnotherHistory,
     Behind,
     ClusterMode,

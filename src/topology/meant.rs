@@ -27,7 +27,8 @@ impl Node {
         self.is_called(address) || self.stands_behind(address)
     }
 
-    /// Where the server itself says that it is reached (`replica-announce-ip`, `replica-announce-port`), if it says anything.
+    /// Where the server itself says that it is reached (`replica-announce-ip`, `replica-announce-port`), if it says anything. In small letters: see
+    /// `inventory::address`.
     pub fn own_announcement(&self) -> Option<Address> {
         let config = &self.server()?.config;
         let said = |key| config.get(key).map(String::as_str);
@@ -38,7 +39,7 @@ impl Node {
             return None;
         }
         Some(Address::new(
-            host.unwrap_or(&self.address.host),
+            host.unwrap_or(&self.address.host).to_ascii_lowercase(),
             port.unwrap_or(self.address.port),
         ))
     }

@@ -1,5 +1,7 @@
-//! A replica looks its upstream's name up on its own host: where that host does not know it, or takes it for something else. Pure.
+//! A replica looks its upstream's name up on its own host: where that host does not know it, or takes it for something else. And a server that
+//! announces another address than the inventory has. Pure.
 
+use super::{Code, Finding, Look, Severity};
 use crate::topology::words::name;
 use crate::topology::{Node, Upstream, same_host};
 
@@ -55,6 +57,29 @@ impl Name {
                 format!("the host of {own} takes `{host}` for {}", ips.join(", "))
             }
         }
+    }
+}
+
+impl Look<'_> {
+    /// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes elsewhere.
+    pub(super) fn announced(&self, node: &Node) -> Option<Finding> {
+        let own = node.own_announcement()?;
+        let known = std::iter::once(&node.announced.host).chain(&node.reached);
+        let same = own.port == node.announced.port
+            && known.into_iter().any(|host| same_host(host, &own.host));
+        if same {
+            return None;
+        }
+        let message = format!(
+            "{} announces {own} to Sentinels and clients, and the inventory says {}",
+            name(&node.name),
+            node.announced
+        );
+        let finding = Finding::about(node, Code::AnnouncedElsewhere, Severity::Warning, message);
+        Some(finding.hint(format!(
+            "correct `announce` in the inventory, or let the server say the same: replctl setup {}",
+            node.name
+        )))
     }
 }
 
@@ -117,6 +142,16 @@ mod tests {
             let text = said(&following("db1.example.org", &[fine]));
             assert!(text.contains("its log says why"), "{text}");
         }
+        let mut announced = healthy();
+        let own = ("replica-announce-ip".to_owned(), "10.9.9.9".to_owned());
+        announced.nodes[1].up().config.extend([own]);
+        let found = findings(&announced, &Context::default());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].code, Code::AnnouncedElsewhere);
+        let why = "`slave1` announces 10.9.9.9:6379 to Sentinels and clients, and the inventory says 192.168.0.130:6379";
+        assert_eq!(found[0].message, why);
+        announced.nodes[1].reached = vec!["10.9.9.9".into()];
+        assert!(findings(&announced, &Context::default()).is_empty());
         let text = said(&following("gone.example.org", &[]));
         assert!(text.contains("is no node of the inventory"), "{text}");
         assert!(text.contains("its host does not know that name"), "{text}");
