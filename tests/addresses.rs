@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "addresses/lab.rs"]
+mod lab;
 mod support;
 
 use serde_json::Value;

@@ -5,7 +5,7 @@ use super::deployment::short;
 use super::observe::also_called;
 use crate::inventory::address::is_literal;
 use crate::plan::names::There;
-use crate::topology::{Link, Node, NodeName, Topology};
+use crate::topology::{Address, Link, Node, NodeName, PersistedRole, State, Topology, TroubleKind};
 use futures::StreamExt;
 use shlex::try_quote;
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,13 +52,14 @@ impl World {
         read(&names, &String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take its name for.
+    /// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take its name for; and of those that say nothing: a
+    /// server that looks a name up serves nobody meanwhile.
     pub(super) async fn look_names_up(&self, topology: &mut Topology) {
         let puzzling = |node: &Node| {
-            let up = node.upstream()?;
-            let puzzles = up.link == Link::Down || topology.upstream_of(node).is_none();
-            let names = BTreeSet::from([up.address.host.clone()]);
-            (puzzles && is_name(&up.address.host)).then(|| (node.name.clone(), names))
+            let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
+            let puzzles = !linked || topology.upstream_of(node).is_none();
+            let host = &follows(node).filter(|_| puzzles)?.host;
+            is_name(host).then(|| (node.name.clone(), BTreeSet::from([host.clone()])))
         };
         let questions = topology.nodes.iter().filter_map(puzzling).collect();
         let there = self.ask_hosts(questions).await;
@@ -75,6 +76,17 @@ impl World {
                 node.names_there.extend(told);
             }
         }
+    }
+}
+
+/// Whom it follows, or would by its file where it accepts connections and says nothing.
+fn follows(node: &Node) -> Option<&Address> {
+    match (&node.state, &node.persisted) {
+        (State::Up(_), _) => node.upstream().map(|up| &up.address),
+        (State::Down(trouble), Some(PersistedRole::ReplicaOf(address))) => {
+            (trouble.kind == TroubleKind::Frozen).then_some(address)
+        }
+        (State::Down(_), _) => None,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::topology::words::name;
-use crate::topology::{Node, Upstream, same_host};
+use crate::topology::{Node, PersistedRole, Upstream, same_host};
 
 /// What its host makes of the name.
 pub(super) enum Name {
@@ -22,6 +22,19 @@ fn told(node: &Node) -> Option<&[String]> {
 /// Whether it follows a name that its host does not know.
 pub(super) fn unknown(node: &Node) -> bool {
     told(node).is_some_and(<[String]>::is_empty)
+}
+
+/// The unknown name that a server which says nothing has in its file.
+pub(super) fn searching(node: &Node) -> Option<&str> {
+    let Some(PersistedRole::ReplicaOf(address)) = &node.persisted else {
+        return None;
+    };
+    let silent = node.server().is_none();
+    let unknown = node
+        .names_there
+        .get(&address.host)
+        .is_some_and(Vec::is_empty);
+    (silent && unknown).then_some(address.host.as_str())
 }
 
 /// What is wrong with the name by which it follows `upstream`, if anything is. A machine calls itself by its loopback.

@@ -238,6 +238,12 @@ impl<'a> Look<'a> {
                 let _ = write!(message, ", last heard from {seconds} s ago");
             }
         }
+        if let Some(host) = super::names::searching(node) {
+            let _ = write!(
+                message,
+                "; it may be busy looking up `{host}`, which it is to replicate from and its host does not know"
+            );
+        }
         Finding::about(node, Code::Unreachable, Severity::Problem, message)
             .maybe_hint(self.way_to(node, trouble.kind))
             .with("kind", serde_json::json!(trouble.kind))
