@@ -43,6 +43,7 @@ fn watch(topology: &Topology, primary: &Address) -> Watch {
     Watch {
         name: "m".to_owned(),
         other_names: Vec::new(),
+        hosts: std::collections::BTreeMap::new(),
         counted: 3,
         views: views.collect(),
     }

@@ -264,7 +264,7 @@ pub async fn resolve(spec: &NodeSpec) -> Vec<String> {
 }
 
 /// The IP addresses behind a name.
-async fn ips(host: &str) -> Vec<String> {
+pub(super) async fn ips(host: &str) -> Vec<String> {
     let found: BTreeSet<IpAddr> = lookup(host, LOOKUP).await.into_iter().flatten().collect();
     found.into_iter().map(|ip| ip.to_string()).collect()
 }

@@ -10,11 +10,11 @@ mod vouch;
 use super::World;
 use super::bounded::Stream;
 use super::deployment::host_of;
-use super::observe::Reach;
+use super::observe::{Reach, ips};
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
 use crate::inventory::NodeSpec;
-use crate::inventory::address::is_loopback;
+use crate::inventory::address::{is_literal, is_loopback};
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
 use futures::future::join_all;
@@ -72,7 +72,19 @@ impl World {
             name,
             counted: counted.unwrap_or(0),
             views: each_once(views),
+            hosts: self.hosts_of_sentinels().await,
         })
+    }
+
+    /// What the host names of the inventory's Sentinels stand for.
+    async fn hosts_of_sentinels(&self) -> BTreeMap<String, Vec<String>> {
+        let own = self.inventory.sentinels().iter();
+        let hosts: BTreeSet<&String> = own
+            .flat_map(|s| [&s.address.host, &s.announced().host])
+            .filter(|host| !is_literal(host))
+            .collect();
+        let found = join_all(hosts.iter().map(|host| ips(host))).await;
+        hosts.into_iter().cloned().zip(found).collect()
     }
 
     async fn hellos(&self, topology: &Topology, counted: u64) -> Vec<Hello> {
@@ -132,12 +144,24 @@ impl World {
         Conn::open(stream, self.logins.sentinels.as_ref()).await
     }
 
-    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+    /// The Sentinel of the inventory that is at that address.
+    async fn named(&self, address: &Address) -> Option<&NodeSpec> {
         let own = self.inventory.sentinels();
-        if let Some(spec) = own
-            .iter()
-            .find(|s| s.address == *address || s.announced() == address)
-        {
+        let exactly = |s: &&NodeSpec| s.address == *address || s.announced() == address;
+        if let Some(spec) = own.iter().find(exactly) {
+            return Some(spec);
+        }
+        for spec in own.iter().filter(|s| s.address.port == address.port) {
+            let named = !is_literal(&spec.address.host);
+            if named && ips(&spec.address.host).await.contains(&address.host) {
+                return Some(spec);
+            }
+        }
+        None
+    }
+
+    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+        if let Some(spec) = self.named(address).await {
             return self.way().open(spec).await;
         }
         // A Sentinel that gives its address as loopback means its own host's.

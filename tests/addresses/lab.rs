@@ -106,9 +106,10 @@ fn outside(lab: &Lab, words: &[&str]) {
 /// Names of the hosts, in the table of a host or of the operator.
 fn table(except: Option<u16>) -> String {
     let known = LAST.iter().filter(|last| Some(**last) != except);
-    known
+    let lines: Vec<String> = known
         .map(|last| format!("192.168.0.{last} db{last}.lan\n"))
-        .collect()
+        .collect();
+    lines.concat()
 }
 
 /// Takes a name out of a host's table.
@@ -186,6 +187,16 @@ fn by_name(lab: &Lab, folder: &Path) {
     deployment.set_up();
     deployment.promote("slave1", "db130.lan:6379");
     unknown_names(&deployment);
+    // A host that takes the primary's name for itself would have its Sentinel send everybody to themselves.
+    forget(lab, "slave1", "db130");
+    let own = "echo 127.0.1.1 db130.lan >>/etc/hosts";
+    lab.inside("slave1", own).ok();
+    deployment
+        .run(&["sentinel", "setup", "--yes"])
+        .code(3)
+        .says("takes `db130.lan` for 127.0.1.1, itself");
+    forget(lab, "slave1", "db130");
+    learn(lab, "slave1", 130);
     // Sentinels resolve the names and speak of addresses: that is no disagreement.
     deployment.run(&["sentinel", "setup", "--yes"]).ok();
     deployment
@@ -201,7 +212,7 @@ fn by_name(lab: &Lab, folder: &Path) {
     deployment
         .run(&["sentinel", "forget", "db130.lan:6379"])
         .code(3)
-        .says("slave1");
+        .says("`db130.lan:6379` still replicates from `slave2`");
     deployment.run(&["sentinel", "remove", "--yes"]).ok();
     deployment.calm();
 }

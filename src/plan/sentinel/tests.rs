@@ -27,6 +27,7 @@ fn watch(topology: &Topology) -> Watch {
     Watch {
         name: "m".to_owned(),
         other_names: Vec::new(),
+        hosts: std::collections::BTreeMap::new(),
         counted: 3,
         views: views.collect(),
     }

@@ -1,7 +1,7 @@
 //! A replica looks its upstream's name up on its own host: where that host does not know it, or takes it for something else. And a server that
 //! announces another address than the inventory has. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Finding, Severity};
 use crate::topology::words::name;
 use crate::topology::{Node, PersistedRole, Upstream, same_host};
 
@@ -73,27 +73,25 @@ impl Name {
     }
 }
 
-impl Look<'_> {
-    /// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes elsewhere.
-    pub(super) fn announced(&self, node: &Node) -> Option<Finding> {
-        let own = node.own_announcement()?;
-        let known = std::iter::once(&node.announced.host).chain(&node.reached);
-        let same = own.port == node.announced.port
-            && known.into_iter().any(|host| same_host(host, &own.host));
-        if same {
-            return None;
-        }
-        let message = format!(
-            "{} announces {own} to Sentinels and clients, and the inventory says {}",
-            name(&node.name),
-            node.announced
-        );
-        let finding = Finding::about(node, Code::AnnouncedElsewhere, Severity::Warning, message);
-        Some(finding.hint(format!(
-            "correct `announce` in the inventory, or let the server say the same: replctl setup {}",
-            node.name
-        )))
+/// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes elsewhere.
+pub(super) fn announced(node: &Node) -> Option<Finding> {
+    let own = node.own_announcement()?;
+    let known = std::iter::once(&node.announced.host).chain(&node.reached);
+    let same =
+        own.port == node.announced.port && known.into_iter().any(|host| same_host(host, &own.host));
+    if same {
+        return None;
     }
+    let message = format!(
+        "{} announces {own} to Sentinels and clients, and the inventory says {}",
+        name(&node.name),
+        node.announced
+    );
+    let finding = Finding::about(node, Code::AnnouncedElsewhere, Severity::Warning, message);
+    Some(finding.hint(format!(
+        "correct `announce` in the inventory, or let the server say the same: replctl setup {}",
+        node.name
+    )))
 }
 
 /// What mends it.

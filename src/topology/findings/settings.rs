@@ -18,7 +18,7 @@ impl Look<'_> {
                 self.replica(found, node, server);
             }
             found.extend(self.persisted(node));
-            found.extend(self.announced(node));
+            found.extend(super::names::announced(node));
         }
         found.extend(self.unknown());
         found.extend(self.sentinels());
