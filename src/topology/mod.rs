@@ -93,10 +93,10 @@ pub struct Node {
     #[serde(default)]
     pub resolved: Vec<String>,
     /// The same for the host of `announced`. Where ports are forwarded the two are different machines, and a port means something on one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<String>,
     /// What its own host takes names of other nodes for, where it was asked; nothing for those it does not know.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names_there: BTreeMap<String, Vec<String>>,
     /// What was seen.
     pub state: State,
