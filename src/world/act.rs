@@ -174,7 +174,7 @@ impl World {
     }
 
     /// A node as it was seen last, so that all its names are known; else as the inventory has it.
-    async fn seen_or_told(&self, name: &NodeName) -> Result<Node, Failure> {
+    pub(super) async fn seen_or_told(&self, name: &NodeName) -> Result<Node, Failure> {
         if let Some(seen) = self.seen_last().and_then(|t| t.get(name).cloned()) {
             return Ok(seen);
         }
