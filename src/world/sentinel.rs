@@ -10,7 +10,7 @@ mod vouch;
 use super::World;
 use super::bounded::Stream;
 use super::deployment::host_of;
-use super::observe::{Reach, ips};
+use super::observe::{Reach, also_called, ips};
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
 use crate::inventory::NodeSpec;
@@ -35,7 +35,9 @@ const MOST: usize = 64;
 impl World {
     /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the inventory names none. It listens for up to
     /// 2.6 s, so it is for those who need it.
-    pub async fn sentinels(&self, topology: &Topology) -> Option<Watch> {
+    ///
+    /// Names by which they know the nodes are taken into `topology`, where they stand for one of its addresses.
+    pub async fn sentinels(&self, topology: &mut Topology) -> Option<Watch> {
         let counted = watched(topology);
         if counted.is_none() && self.inventory.sentinels().is_empty() {
             return None;
@@ -67,6 +69,7 @@ impl World {
             .take(MOST)
             .collect();
         views.extend(self.views(&name, more).await);
+        self.learn_names(topology, &views).await;
         Some(Watch {
             other_names: names.into_iter().filter(|n| *n != name).collect(),
             name,
@@ -74,6 +77,32 @@ impl World {
             views: each_once(views),
             hosts: self.hosts_of_sentinels().await,
         })
+    }
+
+    /// Sentinels that announce host names call the nodes by them.
+    async fn learn_names(&self, topology: &mut Topology, views: &[View]) {
+        let sees = views.iter().filter_map(View::sees);
+        let told = sees.flat_map(|s| {
+            s.primary
+                .iter()
+                .chain(s.replicas.iter().map(|r| &r.address))
+        });
+        let strange: BTreeSet<String> = told
+            .filter(|at| !is_literal(&at.host) && topology.at(at).is_none())
+            .map(|at| at.host.clone())
+            .take(MOST)
+            .collect();
+        let found = join_all(strange.iter().map(|host| ips(host))).await;
+        for (host, ips) in strange.iter().zip(found) {
+            also_called(topology, host, &ips);
+            let mut last = self
+                .last_seen
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(seen) = last.as_mut() {
+                also_called(seen, host, &ips);
+            }
+        }
     }
 
     /// What the host names of the inventory's Sentinels stand for.

@@ -119,8 +119,8 @@ impl Seen {
                 *member = world.member(name).await;
             }
         }
-        let topology = topology.without(&world.alone(&topology));
-        let watch = world.sentinels(&topology).await;
+        let mut topology = topology.without(&world.alone(&topology));
+        let watch = world.sentinels(&mut topology).await;
         Self {
             topology,
             watch,

@@ -153,13 +153,8 @@ impl Look<'_> {
 
     /// A replica under a good replica is left there by a promotion, so it is moved by itself.
     fn straight_up(&self, node: &Node) -> Option<String> {
-        let top = &self.topology.top_of(node)?.announced;
-        Some(format!(
-            "{} replicaof {} {}",
-            self.cli(node),
-            top.host,
-            top.port
-        ))
+        let top = self.topology.top_of(node)?;
+        Some(format!("replctl move {} --under {}", node.name, top.name))
     }
 
     fn wants_cascade(&self, node: &Node, upstream: &Node) -> bool {

@@ -4,7 +4,7 @@ use super::{Code, Finding, Look, Severity};
 use crate::topology::candidate::{best_primary, best_replica, primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::words::{bytes, list, name};
-use crate::topology::{Link, Node, State, Trouble, TroubleKind};
+use crate::topology::{Link, Node, State, Trouble, TroubleKind, sentinel};
 use std::fmt::Write as _;
 
 impl<'a> Look<'a> {
@@ -112,6 +112,9 @@ impl<'a> Look<'a> {
                 format!(" --under {}", keep.name)
             };
             hints.push(format!("replctl rejoin {}{under}", other.name));
+        }
+        if sentinel::watched(self.topology).is_some() {
+            message.push_str("; Sentinels watch, and make a replica of whom they do not take for the primary within some ten seconds, whatever only it has");
         }
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
             .hint(hints.join("; "))

@@ -272,7 +272,7 @@ pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> V
         .iter()
         .filter_map(|n| Some((n, job.look.topology.upstream_of(n)?)))
         .filter(|(_, up)| up.name != job.primary.name)
-        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: they would never promote it", n.name, up.name))
+        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: by themselves they would never promote it", n.name, up.name))
         .collect();
     out.extend(under);
     let fresh = own.iter().any(|o| matches!(o.begin, Begin::Fresh));
