@@ -6,6 +6,8 @@
 mod faults;
 #[path = "sentinel/lab.rs"]
 mod lab;
+#[path = "sentinel/named.rs"]
+mod named;
 #[path = "sentinel/others.rs"]
 mod others;
 #[path = "sentinel/strangers.rs"]
