@@ -38,10 +38,9 @@ impl Node {
         if host.is_none() && port.is_none() {
             return None;
         }
-        Some(Address::new(
-            host.unwrap_or(&self.address.host).to_ascii_lowercase(),
-            port.unwrap_or(self.address.port),
-        ))
+        let host = host.unwrap_or(&self.address.host).to_ascii_lowercase();
+        // It comes from a server, and others are told it, in files too.
+        super::sentinel::address(&host, &port.unwrap_or(self.address.port).to_string())
     }
 
     /// Whether that is literally what the inventory or the server itself says.
@@ -164,7 +163,15 @@ mod tests {
             own("replica-announce-port", "0"),
         ]);
         assert_eq!(a.own_announcement(), None);
-        a.up().config.extend([own("replica-announce-port", "7001")]);
+        for hostile in ["x y", "x\nrename-command", "-h", "$(reboot)"] {
+            a.up().config.extend([own("replica-announce-ip", hostile)]);
+            assert_eq!(a.own_announcement(), None, "{hostile}");
+        }
+        let plain = [
+            own("replica-announce-ip", ""),
+            own("replica-announce-port", "7001"),
+        ];
+        a.up().config.extend(plain);
         assert_eq!(a.own_announcement(), Some(at("10.0.0.1", 7001)));
         a.up()
             .config

@@ -156,6 +156,8 @@ pub(super) fn hand_over<'a>(
     rivals(target, topology, watch, refusals);
     let (found, within_ms) = match new {
         Some(new) => (Some(new), FOUND_MS),
+        // What keeps it from being moved is said already.
+        None if chained(target, topology).is_some() => return None,
         None => (known(target, topology, watch, refusals), PRIORITY_MS),
     };
     way(target, watch, at, found, within_ms)
@@ -262,6 +264,12 @@ fn known(
     address
 }
 
+/// The replica that it replicates from, if it is one.
+fn chained<'a>(target: &Node, topology: &'a Topology) -> Option<&'a Node> {
+    let above = topology.upstream_of(target);
+    above.filter(|up| up.server().is_some() && !up.is_primary())
+}
+
 /// Others that Sentinel might choose.
 fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refusals) {
     for (_, sees) in watch.up() {
@@ -278,10 +286,7 @@ fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refu
 /// It is new, or known by a name, or the replica of a replica of a primary that is dead: nothing can be moved under that.
 fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal {
     let name = &target.name;
-    let above = topology
-        .upstream_of(target)
-        .filter(|up| up.server().is_some() && !up.is_primary());
-    if let Some(above) = above {
+    if let Some(above) = chained(target, topology) {
         let why = format!(
             "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only; it cannot be moved under a primary that is dead",
             above.name

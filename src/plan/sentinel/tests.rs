@@ -179,6 +179,18 @@ fn a_replica_of_a_replica_is_moved_first() {
     // The others under the old primary are still drained, and those it hung under are repointed by Sentinel.
     assert!(actions.contains(&"slave2: wait until in sync with slave1".to_owned()));
 
+    // What keeps it from being moved is said once.
+    let mut closed = topology.clone();
+    if let State::Up(server) = &mut closed.nodes[1].state {
+        server.version.major = 6;
+    }
+    if let State::Up(server) = &mut closed.nodes[0].state {
+        server.version.major = 8;
+    }
+    let said = refused(&closed, Some(&watch));
+    assert!(said.contains("could not read what `master`"), "{said}");
+    assert!(!said.contains("dead"), "{said}");
+
     // Nothing can be moved under a primary that is dead.
     topology.nodes[0] = down("master", 0);
     for i in 0..3 {
