@@ -20,7 +20,15 @@ fn replaced_meanwhile(watched: &Watched, old: usize) -> usize {
     chosen.unwrap()
 }
 
+/// Both wait for Sentinels most of the time.
 #[test]
+fn an_old_primary_returns_and_nodes_are_moved_and_let_go() {
+    std::thread::scope(|s| {
+        s.spawn(an_old_primary_returns_before_sentinels_take_what_only_it_has);
+        s.spawn(nodes_are_moved_and_let_go_as_sentinels_allow);
+    });
+}
+
 fn an_old_primary_returns_before_sentinels_take_what_only_it_has() {
     let Some(family) = Family::debian() else {
         return;
@@ -72,7 +80,6 @@ fn an_old_primary_returns_before_sentinels_take_what_only_it_has() {
     watched.assert_primary(last);
 }
 
-#[test]
 fn nodes_are_moved_and_let_go_as_sentinels_allow() {
     let Some(family) = Family::debian() else {
         return;

@@ -171,9 +171,11 @@ fn a_replica_of_a_replica_is_moved_first() {
         ]
     );
     assert!(plan.warnings[0].contains("it is moved under `master` first"));
-    let known = plan.steps().find_map(|s| match &s.action {
-        Action::Sentinel(SentinelAction::AwaitPriority { replica, .. }) => Some(replica.clone()),
-        _ => None,
+    let known = plan.steps().find_map(|s| {
+        if let Action::Sentinel(SentinelAction::AwaitPriority { replica, .. }) = &s.action {
+            return Some(replica.clone());
+        }
+        None
     });
     assert_eq!(known, Some(topology.nodes[1].announced.clone()));
     // The others under the old primary are still drained, and those it hung under are repointed by Sentinel.
