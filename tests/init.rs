@@ -210,7 +210,7 @@ fn arguments_that_make_no_inventory() {
             "error: `--name Bad` is no name: it takes a-z, 0-9, `.`, `_` and `-`, and begins with a letter or digit",
             "error: the node `a=192.168.0.300` has an address that is no IPv4 address",
             "error: the node `b c=db` has a name that is none: `b c` (letters, digits, `.`, `_` and `-`; a letter or digit first)",
-            "error: the node `e=X` has the address of another: X:6379",
+            "error: the node `e=X` has the address of another: x:6379",
             "error: the node `d=y` has the name of another: `d`",
         ]
     );

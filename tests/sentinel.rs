@@ -4,6 +4,12 @@
 
 #[path = "sentinel/faults.rs"]
 mod faults;
+#[path = "sentinel/lab.rs"]
+mod lab;
+#[path = "sentinel/named.rs"]
+mod named;
+#[path = "sentinel/others.rs"]
+mod others;
 #[path = "sentinel/strangers.rs"]
 mod strangers;
 mod support;
@@ -18,10 +24,10 @@ use support::writer::{Load, Writer};
 use support::{await_that, figure};
 use tempfile::TempDir;
 
-const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
+const NAMES: [&str; 4] = ["master", "slave1", "slave2", "slave3"];
 const DIRECTIVES: [&str; 1] = ["repl-backlog-size 64mb"];
 
-/// A primary with two replicas, and three Sentinels that watch them.
+/// A primary with two replicas, or three, and three Sentinels that watch them.
 struct Watched {
     servers: Vec<LocalServer>,
     sentinels: Vec<LocalSentinel>,
@@ -31,7 +37,7 @@ struct Watched {
 
 impl Watched {
     fn start(family: &Family, down_after_ms: u32, password: Option<&'static str>) -> Self {
-        let servers: Vec<LocalServer> = NAMES.iter().map(|_| family.start(&DIRECTIVES)).collect();
+        let servers: Vec<LocalServer> = (0..3).map(|_| family.start(&DIRECTIVES)).collect();
         for replica in &servers[1..] {
             replica.follow(&servers[0]);
         }
@@ -82,7 +88,7 @@ impl Watched {
             NAMES[i]
         );
         let port = self.servers[i].port.to_string();
-        for other in (0..3).filter(|o| *o != i) {
+        for other in (0..self.servers.len()).filter(|o| *o != i) {
             assert_eq!(self.info(other, "role"), "slave", "{}", NAMES[other]);
             assert_eq!(self.info(other, "master_port"), port, "{}", NAMES[other]);
             await_that("the links", Duration::from_secs(10), || {
@@ -98,6 +104,13 @@ impl Watched {
         for server in &self.servers {
             assert_eq!(server.client().config("replica-priority"), "100");
         }
+    }
+
+    /// A fourth node, which replicates from a replica: no Sentinel knows it.
+    fn chain(&mut self, family: &Family, under: usize) {
+        let server = family.start(&DIRECTIVES);
+        server.follow(&self.servers[under]);
+        self.servers.push(server);
     }
 
     /// Sentinels look at replicas every ten seconds; a test of many promotions has not the time.
@@ -119,48 +132,31 @@ impl Watched {
     }
 }
 
-/// As many promotions as fit, and then nothing happens by itself for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
+/// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself for longer than the reversals of promotions beside
+/// Sentinel take (18 to 29 s).
 fn promotions_of(family: &Family) {
-    let watched = Watched::start(family, 5_000, None);
+    let mut watched = Watched::start(family, 5_000, None);
+    let (mut windows, mut wrote) = (Vec::new(), 0);
+    for targets in [&[1, 2, 0, 1][..], &[3]] {
+        if targets == [3] {
+            watched.chain(family, 2);
+        }
+        let writer = Writer::start(Load {
+            per_second: Some(1_000),
+            ..Load::plain(&watched.ports())
+        });
+        for target in targets {
+            writer.await_more(500, Duration::from_secs(20));
+            windows.push(promoted(&watched, *target));
+        }
+        if targets == [3] {
+            quiet(&watched, 3);
+        }
+        let tally = writer.stop();
+        tally.nothing_lost(watched.servers[targets[targets.len() - 1]].address());
+        wrote += tally.acknowledged();
+    }
     let operator = watched.operator();
-    let writer = Writer::start(Load {
-        per_second: Some(1_000),
-        ..Load::plain(&watched.ports())
-    });
-    let mut windows = Vec::new();
-    for n in 0..4 {
-        writer.await_more(500, Duration::from_secs(20));
-        let target = (n + 1) % 3;
-        let ran = operator
-            .run_within(
-                Duration::from_mins(2),
-                &["promote", NAMES[target], "--yes", "--json"],
-            )
-            .ok();
-        let json: serde_json::Value =
-            serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
-        windows.push(
-            json["writes_stopped_ms"]
-                .as_f64()
-                .unwrap_or_else(|| panic!("{ran}")),
-        );
-        assert!(
-            json["new_offset"].as_u64() >= json["old_offset"].as_u64(),
-            "{ran}"
-        );
-        watched.assert_primary(target);
-    }
-    let quiet = Instant::now();
-    while quiet.elapsed() < Duration::from_secs(35) {
-        assert_eq!(
-            watched.info(1, "role"),
-            "master",
-            "undone after {:?}",
-            quiet.elapsed()
-        );
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    watched.assert_primary(1);
     operator
         .run(&["status", "--no-ssh"])
         .ok()
@@ -172,23 +168,53 @@ fn promotions_of(family: &Family) {
     );
     let told = told
         .says("3 of 3 Sentinels answer")
-        .says("slave1 (127.0.0.1:");
+        .says("slave3 (127.0.0.1:");
     assert_eq!(told.stdout.matches("can be agreed on").count(), 3, "{told}");
     operator
-        .run(&["promote", "slave1", "--yes"])
+        .run(&["promote", "slave3", "--yes"])
         .ok()
         .says("Nothing to do");
-    let tally = writer.stop();
-    tally.nothing_lost(watched.servers[1].address());
-    assert_eq!(watched.full_resyncs(), 2, "a promotion cost a full resync");
+    // One for each replica that was ever begun.
+    assert_eq!(watched.full_resyncs(), 3, "a promotion cost a full resync");
+    let chained = windows.pop().unwrap();
     windows.sort_by(f64::total_cmp);
     figure(&format!(
-        "{}: 4 promotions through Sentinel, {} acknowledged writes, 0 lost; writes stopped {:.0} to {:.0} ms; quiet for 35 s",
-        family.name,
-        tally.acknowledged(),
-        windows[0],
-        windows[3]
+        "{}: 4 promotions through Sentinel and one of a replica of a replica, {wrote} acknowledged writes, 0 lost; writes stopped {:.0} to {:.0} ms, {chained:.0} ms; quiet for 35 s",
+        family.name, windows[0], windows[3]
     ));
+}
+
+/// Promotes a node, and tells for how long writes were stopped.
+fn promoted(watched: &Watched, target: usize) -> f64 {
+    let arguments = ["promote", NAMES[target], "--yes", "--json"];
+    let ran = watched
+        .operator()
+        .run_within(Duration::from_mins(2), &arguments)
+        .ok();
+    let json: serde_json::Value =
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
+    assert!(
+        json["new_offset"].as_u64() >= json["old_offset"].as_u64(),
+        "{ran}"
+    );
+    watched.assert_primary(target);
+    json["writes_stopped_ms"]
+        .as_f64()
+        .unwrap_or_else(|| panic!("{ran}"))
+}
+
+fn quiet(watched: &Watched, primary: usize) {
+    let quiet = Instant::now();
+    while quiet.elapsed() < Duration::from_secs(35) {
+        assert_eq!(
+            watched.info(primary, "role"),
+            "master",
+            "undone after {:?}",
+            quiet.elapsed()
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    watched.assert_primary(primary);
 }
 
 #[test]
@@ -197,6 +223,7 @@ fn promotions_through_sentinel_lose_nothing_and_stay() {
         for family in families() {
             s.spawn(|| promotions_of(family));
         }
+        s.spawn(lab::sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen);
     });
 }
 

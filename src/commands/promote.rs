@@ -176,10 +176,10 @@ async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<
         let refusal = plan::detach::stands_alone(&operation.node);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let topology = topology.without(&alone);
+    let mut topology = topology.without(&alone);
     let beside = operation.accept.contains(&Accept::WithoutSentinel);
     let plan = if !beside && sentinel::watched(&topology).is_some() {
-        let watch = world.sentinels(&topology).await;
+        let watch = world.sentinels(&mut topology).await;
         plan::sentinel::plan(operation, &topology, watch.as_ref())
     } else {
         let access = world.access(&topology).await;

@@ -25,8 +25,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> R
 
 /// What they say, against what is.
 async fn status(world: &World, args: &cli::SentinelStatus) -> Result<Exit> {
-    let topology = world.observe_servers().await;
-    let watch = world.sentinels(&topology).await;
+    let mut topology = world.observe_servers().await;
+    let watch = world.sentinels(&mut topology).await;
     let found = watch
         .as_ref()
         .map(|watch| of_sentinels(&topology, watch))

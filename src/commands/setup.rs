@@ -3,12 +3,14 @@
 use super::operate::{self, Asked, Done};
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::address::is_literal;
 use crate::journal::Outcome;
 use crate::output;
 use crate::plan::host::HostAction;
 use crate::plan::{self, Action, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// Runs the command.
@@ -71,7 +73,17 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.
-    let (topology, hosts) = futures::future::join(world.observe(), world.facts(&nodes)).await;
+    let looks = (
+        world.observe(),
+        world.facts(&nodes),
+        world.ask_hosts(names(world, &nodes)),
+    );
+    let (mut topology, hosts, there) = futures::future::join3(looks.0, looks.1, looks.2).await;
+    for node in &mut topology.nodes {
+        if let Some(told) = there.get(&node.name) {
+            node.names_there.extend(told.clone());
+        }
+    }
     let mut alone = world.alone(&topology);
     alone.retain(|n| !operation.discard_data.contains(n));
     let all: Vec<NodeName> = world
@@ -92,6 +104,17 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         plan.may_lose = replaced(world, &plan);
     }
     Ok(plan)
+}
+
+/// The names by which these nodes may have to follow others, to be put to their hosts.
+fn names(world: &World, nodes: &[NodeName]) -> BTreeMap<NodeName, BTreeSet<String>> {
+    let all = || world.inventory.nodes.iter();
+    let of = |node: &NodeName| {
+        let others = all().filter(|n| n.name != *node);
+        let hosts = others.map(|n| n.announced().host.clone());
+        (node.clone(), hosts.filter(|h| !is_literal(h)).collect())
+    };
+    nodes.iter().map(of).collect()
 }
 
 /// An old primary that was replaced while it was dead comes back as a replica: what only it has on its disk is given up.

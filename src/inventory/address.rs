@@ -10,6 +10,8 @@ const NO_PORT: Wrong = "has a port that is no number from 1 to 65535";
 
 /// A host (name, IPv4 or IPv6 address, in its usual spelling, without brackets) and the port, if one is there.
 ///
+/// Names are in small letters: resolvers take `DB1` for the same, but one of them reads `/etc/hosts` letter by letter, the embedded server's.
+///
 /// Accepted: `db1`, `db1:6380`, `192.168.0.120:6379`, `::1`, `[::1]`, `[::1]:6379`.
 pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), Wrong> {
     if let Some(rest) = text.strip_prefix('[') {
@@ -98,7 +100,7 @@ fn host(text: &str) -> Result<String, Wrong> {
     {
         return Err("is no IPv4 address");
     }
-    Ok(text.to_owned())
+    Ok(text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -112,6 +114,7 @@ mod tests {
             ("192.168.0.120:6380", "192.168.0.120", Some(6380)),
             ("db-1.example.org", "db-1.example.org", None),
             ("redis_1:1", "redis_1", Some(1)),
+            ("DB1.Example.org", "db1.example.org", None),
             ("::1", "::1", None),
             ("[::1]", "::1", None),
             ("[2001:DB8:0:0::7]:65535", "2001:db8::7", Some(65535)),

@@ -61,7 +61,7 @@ impl Snapshot {
                     Role::Primary => None,
                     Role::Replica(up) => Some(UpstreamThen {
                         address: up.address.clone(),
-                        node: topology.at(&up.address).map(|n| n.name.clone()),
+                        node: topology.upstream_of(node).map(|n| n.name.clone()),
                         link: up.link,
                     }),
                 },

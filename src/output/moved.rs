@@ -105,7 +105,13 @@ pub fn moved<'a>(inventory: &'a Inventory, operation: &'a Move, run: Option<Run<
         id: run.map(|r| r.id),
         node: &operation.node,
         under: &operation.under,
-        address: inventory.get(&operation.under).map(NodeSpec::announced),
+        address: run
+            .and_then(|r| {
+                r.plan
+                    .steps()
+                    .find_map(|s| s.action.followed(&operation.under))
+            })
+            .or_else(|| inventory.get(&operation.under).map(NodeSpec::announced)),
         outcome: run.map(|r| r.outcome),
         may_lose: run.and_then(|r| r.plan.may_lose.as_deref()),
         nodes: nodes.into_iter().map(arrived).collect(),

@@ -118,9 +118,13 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
             node,
         }
     });
-    let address = inventory
-        .get(&operation.node)
-        .map_or_else(|| Address::new("?", 0), |n| n.announced().clone());
+    let told = plan
+        .steps()
+        .find_map(|s| s.action.followed(&operation.node));
+    let address = told.cloned().unwrap_or_else(|| {
+        let spec = inventory.get(&operation.node);
+        spec.map_or_else(|| Address::new("?", 0), |n| n.announced().clone())
+    });
     Proof {
         id: run.id.to_owned(),
         primary: operation.node.clone(),

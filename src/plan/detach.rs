@@ -76,7 +76,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
         out.push(Refusal::new(
             format!("{count} Sentinel{s} watch{es}, and would attach `{name}` again within seconds, and drop what was written to it"),
-            "see them: replctl sentinel status",
+            format!("stop its server, let them forget it (replctl sentinel forget {name}), and start it again without `replicaof` in its file"),
         ));
     }
     preflight::watched(node, server, &mut out);

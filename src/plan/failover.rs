@@ -269,10 +269,10 @@ pub(super) fn alive(kind: TroubleKind) -> bool {
 }
 
 fn follows_dead(node: &Node, old: Option<&Node>, topology: &Topology) -> bool {
-    let Some(upstream) = node.upstream() else {
+    if node.upstream().is_none() {
         return false;
-    };
-    match (topology.at(&upstream.address), old) {
+    }
+    match (topology.upstream_of(node), old) {
         (Some(above), Some(old)) => above.name == old.name,
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,

@@ -58,7 +58,7 @@ pub(super) fn outlives(node: &Node, topology: &Topology) -> bool {
         | (PersistedRole::ReplicaOf(_), None)
         | (PersistedRole::Unwritten, _) => false,
         (PersistedRole::ReplicaOf(address), Some(up)) => {
-            let name = |address| topology.at(address).map(|at| &at.name);
+            let name = |address| topology.meant_by(node, address).map(|at| &at.name);
             *address == up.address
                 || (name(address).is_some() && name(address) == name(&up.address))
         }

@@ -15,6 +15,7 @@ mod hand_over;
 pub mod hooks;
 pub mod host;
 pub mod moves;
+pub mod names;
 pub mod needs;
 pub mod preflight;
 pub mod promote;

@@ -37,6 +37,29 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
     Ok(plan)
 }
 
+/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is not written into its file: it is on its way.
+///
+/// # Errors
+/// All that stands against it.
+pub(super) fn straight(
+    operation: &Move,
+    node: &Node,
+    primary: &Node,
+    topology: &Topology,
+) -> Result<(Vec<Stage>, Vec<String>), Vec<Refusal>> {
+    let lost = checks::lost_data(node, primary, topology);
+    checks::all(operation, node, primary, topology, lost.as_deref())?;
+    let mut stages = stages(node, primary, topology);
+    // A node under it that does not come back stops the rest.
+    for stage in &mut stages {
+        stage.steps.retain(|s| s.action != Action::PersistRole);
+        if stage.mode == Mode::KeepGoing {
+            stage.mode = Mode::Gate;
+        }
+    }
+    Ok((stages, forecast::warnings(node, primary, topology)))
+}
+
 /// The two nodes, by their names.
 fn both<'a>(
     operation: &Move,

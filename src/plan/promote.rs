@@ -172,10 +172,10 @@ pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
         if at.server().is_none() {
             return Root::Down(at);
         }
-        let Some(upstream) = at.upstream() else {
+        if at.upstream().is_none() {
             return Root::Primary(at);
-        };
-        let Some(next) = topology.at(&upstream.address) else {
+        }
+        let Some(next) = topology.upstream_of(at) else {
             return Root::Stranger;
         };
         at = next;
@@ -259,7 +259,7 @@ pub(super) fn loose<'a>(
         let Some(upstream) = n.upstream() else {
             return false;
         };
-        let Some(above) = topology.at(&upstream.address) else {
+        let Some(above) = topology.upstream_of(n) else {
             return true;
         };
         if above.name == target.name {

@@ -202,7 +202,7 @@ fn warnings(
     if let Some(count) = crate::topology::sentinel::watched(topology) {
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
         out.push(format!(
-            "{count} Sentinel{s} watch{es}: whom they take for the primary decides in the end; see: replctl sentinel status"
+            "{count} Sentinel{s} watch{es}, and whom they take for the primary decides in the end (replctl sentinel status); a former one they make a replica by themselves within seconds, whatever only it has"
         ));
     }
     out

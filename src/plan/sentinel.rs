@@ -5,6 +5,7 @@
 //! replica it takes is decided by a priority that is put back at the end.
 
 mod action;
+mod chained;
 mod checks;
 pub mod forget;
 #[cfg(test)]
@@ -74,6 +75,8 @@ struct Way<'a> {
     replica: Address,
     /// Its priority; to be put back.
     priority: u32,
+    /// How long the Sentinels may take to see another priority, ms.
+    sees_within_ms: u64,
 }
 
 impl Way<'_> {
@@ -93,7 +96,7 @@ impl Way<'_> {
                 sentinels: self.watch.addresses(),
                 replica: self.replica.clone(),
                 priority: FIRST,
-                within_ms: PRIORITY_MS,
+                within_ms: self.sees_within_ms,
             },
             Undo::Nothing,
         ));
@@ -186,10 +189,21 @@ fn hand_over(
     if let Err(more) = preflight::hand_over(&through, target, old, topology, &mut plan.warnings) {
         refusals.extend(more);
     }
-    let way = checks::hand_over(operation, target, old, topology, watch, &mut refusals);
+    let warnings = &mut plan.warnings;
+    let first = chained::first(target, old, topology, watch, &mut refusals, warnings);
+    let new = first.as_ref().map(|f| f.replica.clone());
+    let way = checks::hand_over(
+        operation,
+        target,
+        old,
+        topology,
+        (watch, new),
+        &mut refusals,
+    );
     let Some(way) = way.filter(|_| refusals.is_empty()) else {
         return Err(refusals);
     };
+    plan.stages.extend(first.into_iter().flat_map(|f| f.stages));
     let others: Vec<&Node> = loose(target, Some(old), topology)
         .filter(|n| n.name != old.name)
         .collect();

@@ -4,6 +4,7 @@
 
 mod checks;
 mod hosts;
+mod names;
 mod roles;
 pub mod sentinels;
 mod settings;
@@ -98,10 +99,12 @@ pub fn plan(
         }
     };
     refusals.extend(checks::version_refusals(&look, &wiring));
+    refusals.extend(names::refusals(&look, &wiring));
     if !refusals.is_empty() {
         return Err(refusals);
     }
     let mut warnings = checks::warnings(&look);
+    warnings.extend(names::warnings(&look));
     warnings.extend(wiring.warnings.iter().cloned());
     let changes = settings::changes(&look, &wiring);
     warnings.extend(changes.warnings);

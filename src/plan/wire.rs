@@ -100,6 +100,18 @@ impl Action {
         Wire::Commands(commands)
     }
 
+    /// Where its node is told to follow `upstream`, if it is told to.
+    pub fn followed(&self, upstream: &NodeName) -> Option<&Address> {
+        if let Self::Follow {
+            upstream: to,
+            address,
+        } = self
+        {
+            return Some(address).filter(|_| to == upstream);
+        }
+        None
+    }
+
     /// Whether it stops the writes of clients.
     pub fn fences(&self) -> bool {
         matches!(

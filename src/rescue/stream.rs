@@ -9,6 +9,9 @@ const MOST_TRIES: usize = 64;
 /// How a server writes the command that changes the database.
 const SELECT: &[u8] = b"*2\r\n$6\r\nSELECT\r\n";
 
+/// The channel on which Sentinels greet each other, every two seconds each, through every server they watch.
+const HELLOS: &[u8] = b"__sentinel__:hello";
+
 /// One command: its words.
 pub type Words = Vec<Vec<u8>>;
 
@@ -28,7 +31,7 @@ pub struct Unit {
 pub struct Tail {
     /// In order.
     pub units: Vec<Unit>,
-    /// Keep-alives of the replication itself, which change no data.
+    /// Keep-alives of the replication itself, and greetings of Sentinels, which change no data.
     pub pings: u64,
     /// The database at its end, where it is known: the next piece begins there.
     pub db: Option<u32>,
@@ -70,6 +73,7 @@ pub fn decode(bytes: &[u8], mut db: Option<u32>) -> Result<Tail, String> {
             .unwrap_or_default();
         match name.as_slice() {
             b"PING" | b"REPLCONF" => tail.pings += 1,
+            b"PUBLISH" if words.get(1).is_some_and(|w| w == HELLOS) => tail.pings += 1,
             b"SELECT" => db = selected(&words),
             b"MULTI" if open.is_none() => {
                 open = Some(Unit {

@@ -27,6 +27,7 @@ fn a_stream_becomes_commands_with_their_databases() {
         &wire(&[
             &["SET", "a", "1"],
             &["PING"],
+            &["PUBLISH", "__sentinel__:hello", "127.0.0.1,26379,…"],
             &["SELECT", "3"],
             &["MULTI"],
             &["INCR", "b"],
@@ -37,7 +38,7 @@ fn a_stream_becomes_commands_with_their_databases() {
         None,
     )
     .unwrap();
-    assert_eq!((decoded.pings, decoded.commands()), (2, 3));
+    assert_eq!((decoded.pings, decoded.commands()), (3, 3));
     assert_eq!(decoded.units[0].db, None);
     assert_eq!(decoded.units[1].db, Some(3));
     assert!(decoded.units[1].transaction);

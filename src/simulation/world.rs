@@ -299,10 +299,14 @@ impl Inner {
                 self.stopped.insert(node.clone());
             }
             Action::FenceFile { address } => self.sims[i].persisted_of = Some(address.clone()),
+            Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {
+                if self.sims[i].of != self.first {
+                    return Err(Failure::none("it does not know it"));
+                }
+            }
             Action::AwaitQuiet { .. }
             | Action::RememberDebt { .. }
-            | Action::SetDirective { .. }
-            | Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {}
+            | Action::SetDirective { .. } => {}
             other => return Err(Failure::none(format!("not simulated: {other}"))),
         }
         Ok(Seen::default())

@@ -62,7 +62,8 @@ pub fn same_process(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Of several primaries the one to keep: promoted from the history of another, then followed by most replicas, then first in the inventory.
+/// Of several primaries the one to keep: watched by Sentinels, where any is, then promoted from the history of another, then followed by most replicas,
+/// then first in the inventory. (A replica that was started again without its `replicaof` has its primary's history, too.)
 pub fn best_primary(topology: &Topology) -> Option<&Node> {
     let primaries = primaries(topology);
     let took_over = |node: &Node| {
@@ -73,10 +74,17 @@ pub fn best_primary(topology: &Topology) -> Option<&Node> {
             old.is_some() && other.server().map(|s| &s.replication.replid) == old.as_ref()
         })
     };
+    let watched = |node: &Node| {
+        let counted = node.server().and_then(|server| server.sentinels);
+        counted.is_some_and(|count| count > 0)
+    };
     primaries
         .iter()
         .enumerate()
-        .max_by_key(|(order, node)| (took_over(node), followers(topology, node), Reverse(*order)))
+        .max_by_key(|(order, node)| {
+            let followed = followers(topology, node);
+            (watched(node), took_over(node), followed, Reverse(*order))
+        })
         .map(|(_, node)| *node)
 }
 
@@ -144,6 +152,12 @@ mod tests {
             best_primary(&topology).map(|n| n.name.0.as_str()),
             Some("slave2"),
             "promoted from the other's history"
+        );
+        topology.nodes[0].up().sentinels = Some(3);
+        assert_eq!(
+            best_primary(&topology).map(|n| n.name.0.as_str()),
+            Some("master"),
+            "whom Sentinels watch"
         );
     }
 }

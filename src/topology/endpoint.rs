@@ -77,7 +77,7 @@ fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     let own = history(primary);
     topology.nodes.iter().find_map(|node| {
         let upstream = node.upstream().filter(|up| up.link == Link::Up)?;
-        let above = topology.at(&upstream.address);
+        let above = topology.upstream_of(node);
         let elsewhere = above.is_none_or(|up| up.server().is_none());
         if !elsewhere || history(node) == own {
             return None;

@@ -6,6 +6,7 @@ mod debts;
 mod emptied;
 mod full_sync;
 mod links;
+mod names;
 mod roles;
 pub mod sentinels;
 mod settings;
@@ -50,6 +51,7 @@ pub enum Severity {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each says itself; the sentences are in the modules below
 pub enum Code {
+    AnnouncedElsewhere,
     AnotherHistory,
     Behind,
     ClusterMode,

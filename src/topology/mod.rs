@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
+mod meant;
 mod persisted;
 #[cfg(test)]
 pub mod sample;
@@ -20,6 +21,7 @@ pub mod tree;
 pub mod words;
 
 pub use disk::{Disk, Loading};
+pub use meant::same_host;
 pub use persisted::PersistedRole;
 
 use serde::{Deserialize, Serialize};
@@ -86,11 +88,17 @@ pub struct Node {
     pub name: NodeName,
     /// Its address in the inventory.
     pub address: Address,
-    /// The address the other nodes and the clients use: `announce` in the inventory, else `address`.
+    /// The address the other nodes and the clients use: `announce` in the inventory, else what the server itself announces, else `address`.
     pub announced: Address,
-    /// What the address names resolve to on the operator's machine, so that `node2` and `192.168.0.130` can be told to be one.
+    /// What the host of `address` stands for: IP addresses, and other names of them. So `node2` and `192.168.0.130` can be told to be one.
     #[serde(default)]
     pub resolved: Vec<String>,
+    /// The same for the host of `announced`. Where ports are forwarded the two are different machines, and a port means something on one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<String>,
+    /// What its own host takes names of other nodes for, where it was asked; nothing for those it does not know.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names_there: BTreeMap<String, Vec<String>>,
     /// What was seen.
     pub state: State,
     /// What the node's configuration file says it will be after a restart; `None` where the file was not looked at.
@@ -350,17 +358,6 @@ impl Node {
             Role::Primary => None,
         }
     }
-
-    /// Whether `address` means this node.
-    pub fn answers_to(&self, address: &Address) -> bool {
-        let here = |own: &Address| {
-            own.port == address.port && own.host.eq_ignore_ascii_case(&address.host)
-        };
-        here(&self.announced)
-            || here(&self.address)
-            || ((address.port == self.announced.port || address.port == self.address.port)
-                && self.resolved.contains(&address.host))
-    }
 }
 
 impl Server {
@@ -378,18 +375,8 @@ impl Topology {
         self.nodes.iter().find(|n| n.name == *name)
     }
 
-    /// The node that `address` means.
-    pub fn at(&self, address: &Address) -> Option<&Node> {
-        self.nodes.iter().find(|n| n.answers_to(address))
-    }
-
     /// The nodes that answered as primaries.
     pub fn primaries(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|n| n.is_primary())
-    }
-
-    /// The node that `node` replicates from, if it is one of the deployment.
-    pub fn upstream_of(&self, node: &Node) -> Option<&Node> {
-        self.at(&node.upstream()?.address)
     }
 }

@@ -75,6 +75,8 @@ pub fn node(name: &str, i: usize, of: Option<Address>) -> Node {
         address: address(i),
         announced: address(i),
         resolved: Vec::new(),
+        reached: Vec::new(),
+        names_there: BTreeMap::new(),
         state: State::Up(Box::new(server)),
         persisted: None,
     }

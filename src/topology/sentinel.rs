@@ -2,7 +2,11 @@
 //!
 //! Everything here comes from servers that may be anything: it is parsed strictly, and what does not fit is dropped.
 
-use super::{Address, Node, Topology, Trouble};
+mod watch;
+
+pub use watch::{View, ViewState, Watch};
+
+use super::{Address, Node, Topology};
 use serde::{Deserialize, Serialize};
 
 /// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and so has a sensible name.
@@ -85,40 +89,6 @@ pub fn run_id_of(text: &str) -> Option<String> {
 pub fn name_of(text: &str) -> Option<String> {
     let fits = !text.is_empty() && text.len() <= 255 && text.chars().all(|c| c.is_ascii_graphic());
     fits.then(|| text.to_owned())
-}
-
-/// The Sentinels of one deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Watch {
-    /// What they call it.
-    pub name: String,
-    /// Other names under which the same servers are watched: then somebody watches twice.
-    pub other_names: Vec<String>,
-    /// How many listen on its servers.
-    pub counted: u64,
-    /// What each of those that are known says.
-    pub views: Vec<View>,
-}
-
-/// One Sentinel, and what it says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct View {
-    /// Where it listens.
-    pub address: Address,
-    /// What was seen.
-    pub state: ViewState,
-}
-
-/// What was seen of a Sentinel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ViewState {
-    /// It answered.
-    Up(Box<Sees>),
-    /// It gave no usable answer, and this is the one reason.
-    Down(Trouble),
-    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may have named it.
-    NotAsked,
 }
 
 /// What one Sentinel says of the deployment.
@@ -289,50 +259,6 @@ impl Sees {
     /// What it knows of a node as a replica.
     pub fn replica(&self, node: &Node) -> Option<&KnownReplica> {
         self.replicas.iter().find(|r| node.answers_to(&r.address))
-    }
-}
-
-impl View {
-    /// What it says, if it answered.
-    pub fn sees(&self) -> Option<&Sees> {
-        match &self.state {
-            ViewState::Up(sees) => Some(sees),
-            ViewState::Down(_) | ViewState::NotAsked => None,
-        }
-    }
-
-    /// Why it says nothing; `None` if it answered.
-    pub fn silence(&self) -> Option<&str> {
-        match &self.state {
-            ViewState::Up(_) => None,
-            ViewState::Down(trouble) => Some(&trouble.detail),
-            ViewState::NotAsked => Some(NOT_ASKED),
-        }
-    }
-}
-
-impl Watch {
-    /// Those that answered, with what they say.
-    pub fn up(&self) -> impl Iterator<Item = (&Address, &Sees)> {
-        self.views
-            .iter()
-            .filter_map(|v| Some((&v.address, v.sees()?)))
-    }
-
-    /// Where those that answered listen.
-    pub fn addresses(&self) -> Vec<Address> {
-        self.up().map(|(address, _)| address.clone()).collect()
-    }
-
-    /// The shortest silence that any of them takes for death, ms.
-    pub fn down_after_ms(&self) -> Option<u64> {
-        self.up().map(|(_, sees)| sees.down_after_ms).min()
-    }
-
-    /// The longest time any of them gives a failover, ms.
-    pub fn failover_timeout_ms(&self) -> u64 {
-        let longest = self.up().map(|(_, sees)| sees.failover_timeout_ms).max();
-        longest.unwrap_or(180_000)
     }
 }
 

@@ -55,6 +55,8 @@ fn node(name: &str, host: &str, state: State) -> Node {
         announced: address.clone(),
         address,
         resolved: Vec::new(),
+        reached: Vec::new(),
+        names_there: BTreeMap::new(),
         state,
         persisted: None,
     }

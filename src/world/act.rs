@@ -7,9 +7,7 @@ use super::replication as r;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
-use crate::topology::{
-    Address, Link, Node, NodeName, ReplicaAuth, Server, State, Trouble, TroubleKind,
-};
+use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
     /// What is heard goes to the journal and to the terminal: no secret may be in it.
@@ -180,21 +178,7 @@ impl World {
             self.connections.get(node).await?,
             self.connections.get(with).await?,
         );
-        let spec = self
-            .inventory
-            .get(with)
-            .ok_or_else(|| Failure::none(format!("the inventory has no node `{with}`")))?;
-        let node_like = Node {
-            name: with.clone(),
-            address: spec.address.clone(),
-            announced: spec.announced().clone(),
-            resolved: observe::resolve(spec).await,
-            state: State::Down(Trouble {
-                kind: TroubleKind::Other,
-                detail: String::new(),
-            }),
-            persisted: None,
-        };
+        let node_like = self.seen_or_told(with).await?;
         let is_with = |a: &Address| node_like.answers_to(a);
         let watched = super::watch_sync::await_in_sync(
             &mine,
@@ -216,6 +200,17 @@ impl World {
                 Err(failure)
             }
         }
+    }
+
+    /// A node as it was seen last, so that all its names are known; else as the inventory has it.
+    pub(super) async fn seen_or_told(&self, name: &NodeName) -> Result<Node, Failure> {
+        if let Some(seen) = self.seen_last().and_then(|t| t.get(name).cloned()) {
+            return Ok(seen);
+        }
+        let spec = self.inventory.get(name);
+        let spec =
+            spec.ok_or_else(|| Failure::none(format!("the inventory has no node `{name}`")))?;
+        Ok(observe::unseen(spec).await)
     }
 
     fn remember_debt(&self, node: &NodeName, address: &Address) -> Result<Seen, Failure> {

@@ -129,6 +129,7 @@ impl World {
         for node in &mut topology.nodes {
             node.persisted = files.get(&node.name).cloned();
         }
+        self.look_names_up(&mut topology).await;
         let mut last = self
             .last_seen
             .lock()
@@ -284,6 +285,11 @@ impl World {
         }
     }
 
+    /// How long the whole way to a host may take for a look.
+    pub(super) fn host_look(&self) -> Duration {
+        self.host_look
+    }
+
     /// How many hosts are worked on at once.
     pub(super) fn concurrency(&self) -> usize {
         self.concurrency
@@ -316,13 +322,12 @@ impl Reach for Way {
             Via::Auto => match tcp(&node.address).await {
                 Ok(stream) => Ok(Box::new(stream)),
                 Err(direct) => match direct.kind {
-                    // Only what a network between us and the host can cause is worth another way.
-                    TroubleKind::NoAnswer | TroubleKind::NoRoute => {
+                    // Only what a network between us and the host can cause is worth another way, and a name that only the host knows.
+                    TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown => {
                         self.tunnel(node).await.map_err(|_| direct)
                     }
                     TroubleKind::Refused
                     | TroubleKind::Frozen
-                    | TroubleKind::NameUnknown
                     | TroubleKind::PasswordMissing
                     | TroubleKind::PasswordRefused
                     | TroubleKind::Forbidden

@@ -190,10 +190,11 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
 
 /// The nodes whose address is a name that resolves to nothing here, in inventory order; all are asked at once, each for 3 seconds at most.
 ///
-/// Nodes that are looked at through SSH only are left out: their hosts know their names.
+/// Nodes that are looked at through SSH are left out, and those whose host has another address for SSH: their hosts know their names.
 /// A resolver that does not answer keeps a thread of the blocking pool busy past the deadline; it ends by itself.
 pub async fn check_names(inventory: &Inventory) -> Vec<Problem> {
-    let named = |node: &&NodeSpec| node.via != Via::Ssh && !is_literal(&node.address.host);
+    let asked = |node: &NodeSpec| node.via == Via::Ssh || node.ssh.host.is_some();
+    let named = |node: &&NodeSpec| !asked(node) && !is_literal(&node.address.host);
     let nodes: Vec<&NodeSpec> = inventory.nodes.iter().filter(named).collect();
     let hosts: BTreeMap<&str, u16> = nodes
         .iter()

@@ -82,6 +82,19 @@ impl World {
         }))
     }
 
+    /// Whether a piece of its stream is known to hold no command.
+    pub(super) async fn no_commands(&self, node: &NodeName, from: u64, to: u64) -> bool {
+        let Ok((now, grown)) = self.look_twice(node).await else {
+            return false;
+        };
+        if !can_send(&now, from, grown) {
+            return false;
+        }
+        let bytes = self.tap(node, &now.replid, from, to).await;
+        let tail = bytes.ok().and_then(|bytes| decode(&bytes, None).ok());
+        tail.is_some_and(|tail| tail.commands() == 0)
+    }
+
     /// What a new primary wrote from offset `from` on. `only`: the database, where there is but one.
     pub(super) async fn since(
         &self,

@@ -16,6 +16,7 @@ pub mod info;
 pub mod inventory;
 pub mod login;
 pub mod lost;
+mod names;
 pub mod observe;
 mod on_host;
 pub mod payload;

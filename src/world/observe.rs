@@ -220,35 +220,63 @@ async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
         let conn = connect(reach, spec, logins.own.as_ref()).await?;
         server(&conn, &logins.replicas).await
     };
-    let (seen, resolved) = futures::future::join(look, resolve(spec)).await;
-    let state = match seen {
+    let (seen, mut node) = futures::future::join(look, unseen(spec)).await;
+    node.state = match seen {
         Ok(server) => State::Up(Box::new(server)),
         Err(trouble) => State::Down(trouble),
     };
+    if spec.announce.is_none()
+        && let Some(own) = node.own_announcement()
+    {
+        if own.host != node.address.host {
+            node.reached = ips(&own.host).await;
+        }
+        node.announced = own;
+    }
+    node
+}
+
+/// What is known of a node before it is looked at. A name that does not resolve here may do so elsewhere: it adds nothing.
+pub async fn unseen(spec: &NodeSpec) -> Node {
     let announced = spec.announced().clone();
+    let resolved = ips(&spec.address.host).await;
+    let reached = if announced.host == spec.address.host {
+        resolved.clone()
+    } else {
+        ips(&announced.host).await
+    };
     Node {
         name: spec.name.clone(),
         address: spec.address.clone(),
         announced,
         resolved,
-        state,
+        reached,
+        names_there: BTreeMap::new(),
+        state: State::Down(trouble(TroubleKind::Other, "it was not looked at")),
         persisted: None,
     }
 }
 
-/// The IP addresses behind a node's names. A name that does not resolve here may do so elsewhere: it adds nothing.
+/// The IP addresses behind a node's names.
 pub async fn resolve(spec: &NodeSpec) -> Vec<String> {
-    let hosts = BTreeSet::from([&spec.address.host, &spec.announced().host]);
-    let found = join_all(hosts.into_iter().map(|host| lookup(host, LOOKUP))).await;
-    let ips: BTreeSet<IpAddr> = found.into_iter().flatten().flatten().collect();
-    ips.into_iter().map(|ip| ip.to_string()).collect()
+    let node = unseen(spec).await;
+    node.resolved.into_iter().chain(node.reached).collect()
+}
+
+/// The IP addresses behind a name.
+pub(super) async fn ips(host: &str) -> Vec<String> {
+    let found: BTreeSet<IpAddr> = lookup(host, LOOKUP).await.into_iter().flatten().collect();
+    found.into_iter().map(|ip| ip.to_string()).collect()
 }
 
 /// Where replctl keeps the hosts' own name tables, a node's name stands for it on every host.
 fn add_host_names(topology: &mut Topology, inventory: &Inventory) {
     if inventory.server.hostnames {
         for node in &mut topology.nodes {
-            node.resolved.push(node.name.0.clone());
+            node.reached.push(node.name.0.clone());
+            if node.announced.host == node.address.host {
+                node.resolved.push(node.name.0.clone());
+            }
         }
     }
 }
@@ -266,16 +294,18 @@ async fn add_other_names(topology: &mut Topology) {
         .map(|upstream| upstream.address.host.clone())
         .take(64) // they come from servers: a hostile one must not keep us looking up
         .collect();
-    let found = join_all(strange.iter().map(|host| lookup(host, LOOKUP))).await;
+    let found = join_all(strange.iter().map(|host| ips(host))).await;
     for (host, ips) in strange.iter().zip(found) {
-        let ips: Vec<String> = ips
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        for node in &mut topology.nodes {
-            if node.resolved.iter().any(|known| ips.contains(known)) {
-                node.resolved.push(host.clone());
+        also_called(topology, host, &ips);
+    }
+}
+
+/// Takes `host` for another name of whatever has one of these IP addresses.
+pub(super) fn also_called(topology: &mut Topology, host: &str, ips: &[String]) {
+    for node in &mut topology.nodes {
+        for known in [&mut node.resolved, &mut node.reached] {
+            if known.iter().any(|ip| ips.contains(ip)) {
+                known.push(host.to_owned());
             }
         }
     }

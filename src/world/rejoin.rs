@@ -73,9 +73,11 @@ impl World {
         address: &Address,
         covered: &Covered,
     ) -> Acted {
-        let limit = Limit::of(covered).map_err(Failure::none)?;
+        let mut limit = Limit::of(covered).map_err(Failure::none)?;
         let conn = self.connections.get(node).await?;
         let before = whole(&conn).await.map_err(|t| Failure::none(t.detail))?;
+        self.pass_over_greetings(node, covered, &before, &mut limit)
+            .await;
         if upstream(&before).is_some_and(|up| up.address == *address) {
             return Ok(seen(format!("follows {address} already")));
         }
@@ -104,6 +106,24 @@ impl World {
                 "{why}; and putting it back failed: {}",
                 failure.why
             ))),
+        }
+    }
+
+    /// Sentinels greet each other through every server they watch: what has come since the plan may be no more than that, and is no data.
+    async fn pass_over_greetings(
+        &self,
+        node: &NodeName,
+        covered: &Covered,
+        now: &Server,
+        limit: &mut Limit,
+    ) {
+        let Covered::UpTo { replid, offset } = covered else {
+            return;
+        };
+        let at = position(&now.replication);
+        let same = now.replication.replid == *replid && at > *offset;
+        if same && self.no_commands(node, offset + 1, at).await {
+            limit.offset = Some(at);
         }
     }
 

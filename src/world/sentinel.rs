@@ -10,11 +10,11 @@ mod vouch;
 use super::World;
 use super::bounded::Stream;
 use super::deployment::host_of;
-use super::observe::Reach;
+use super::observe::{Reach, also_called, ips};
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
 use crate::inventory::NodeSpec;
-use crate::inventory::address::is_loopback;
+use crate::inventory::address::{is_literal, is_loopback};
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
 use futures::future::join_all;
@@ -35,7 +35,9 @@ const MOST: usize = 64;
 impl World {
     /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the inventory names none. It listens for up to
     /// 2.6 s, so it is for those who need it.
-    pub async fn sentinels(&self, topology: &Topology) -> Option<Watch> {
+    ///
+    /// Names by which they know the nodes are taken into `topology`, where they stand for one of its addresses.
+    pub async fn sentinels(&self, topology: &mut Topology) -> Option<Watch> {
         let counted = watched(topology);
         if counted.is_none() && self.inventory.sentinels().is_empty() {
             return None;
@@ -67,12 +69,51 @@ impl World {
             .take(MOST)
             .collect();
         views.extend(self.views(&name, more).await);
+        self.learn_names(topology, &views).await;
         Some(Watch {
             other_names: names.into_iter().filter(|n| *n != name).collect(),
             name,
             counted: counted.unwrap_or(0),
             views: each_once(views),
+            hosts: self.hosts_of_sentinels().await,
         })
+    }
+
+    /// Sentinels that announce host names call the nodes by them.
+    async fn learn_names(&self, topology: &mut Topology, views: &[View]) {
+        let sees = views.iter().filter_map(View::sees);
+        let told = sees.flat_map(|s| {
+            s.primary
+                .iter()
+                .chain(s.replicas.iter().map(|r| &r.address))
+        });
+        let strange: BTreeSet<String> = told
+            .filter(|at| !is_literal(&at.host) && topology.at(at).is_none())
+            .map(|at| at.host.clone())
+            .take(MOST)
+            .collect();
+        let found = join_all(strange.iter().map(|host| ips(host))).await;
+        for (host, ips) in strange.iter().zip(found) {
+            also_called(topology, host, &ips);
+            let mut last = self
+                .last_seen
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if let Some(seen) = last.as_mut() {
+                also_called(seen, host, &ips);
+            }
+        }
+    }
+
+    /// What the host names of the inventory's Sentinels stand for.
+    async fn hosts_of_sentinels(&self) -> BTreeMap<String, Vec<String>> {
+        let own = self.inventory.sentinels().iter();
+        let hosts: BTreeSet<&String> = own
+            .flat_map(|s| [&s.address.host, &s.announced().host])
+            .filter(|host| !is_literal(host))
+            .collect();
+        let found = join_all(hosts.iter().map(|host| ips(host))).await;
+        hosts.into_iter().cloned().zip(found).collect()
     }
 
     async fn hellos(&self, topology: &Topology, counted: u64) -> Vec<Hello> {
@@ -132,12 +173,24 @@ impl World {
         Conn::open(stream, self.logins.sentinels.as_ref()).await
     }
 
-    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+    /// The Sentinel of the inventory that is at that address.
+    async fn named(&self, address: &Address) -> Option<&NodeSpec> {
         let own = self.inventory.sentinels();
-        if let Some(spec) = own
-            .iter()
-            .find(|s| s.address == *address || s.announced() == address)
-        {
+        let exactly = |s: &&NodeSpec| s.address == *address || s.announced() == address;
+        if let Some(spec) = own.iter().find(exactly) {
+            return Some(spec);
+        }
+        for spec in own.iter().filter(|s| s.address.port == address.port) {
+            let named = !is_literal(&spec.address.host);
+            if named && ips(&spec.address.host).await.contains(&address.host) {
+                return Some(spec);
+            }
+        }
+        None
+    }
+
+    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+        if let Some(spec) = self.named(address).await {
             return self.way().open(spec).await;
         }
         // A Sentinel that gives its address as loopback means its own host's.

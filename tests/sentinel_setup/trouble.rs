@@ -4,6 +4,7 @@ use crate::group::Group;
 use crate::support::process::run;
 use crate::support::{await_that, figure};
 use crate::{NOTHING, SET_UP};
+use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ fn too_few_are_set_up_with_a_word_about_it() {
 }
 
 #[test]
-fn a_replica_of_a_replica_is_promoted_once_it_was_moved() {
+fn a_replica_of_a_replica_is_moved_and_promoted_in_one() {
     let group = Group::with(None, |bench| {
         bench.text.node_mut("slave2").replicaof = Some("slave1".to_owned());
     });
@@ -128,21 +129,28 @@ fn a_replica_of_a_replica_is_promoted_once_it_was_moved() {
         .run(&SET_UP)
         .ok()
         .says("`slave2` replicates from `slave1`");
-    let refused = bench.run(&["promote", "slave2", "--yes"]).code(3);
-    assert_eq!(refused.stderr.matches("error:").count(), 1, "{refused}");
-    let refused = refused.says("replctl move slave2 --under master");
-    assert!(
-        refused.stderr.contains("replctl promote slave2"),
-        "{refused}"
-    );
     bench
-        .run(&["move", "slave2", "--under", "master", "--yes"])
-        .ok();
-    await_that("it to be known", Duration::from_secs(20), || {
-        (0..3).all(|n| group.field(n, "num-slaves") == "2")
-    });
-    bench.run(&["promote", "slave2", "--yes"]).ok();
+        .run(&["promote", "slave2", "--dry-run"])
+        .ok()
+        .says("it is moved under `master` first")
+        .says("move slave2 under master");
+    // Killed on its way, and gone on with.
+    let writer = group.writer();
+    for line in [6, 11] {
+        let ran = run(
+            bench
+                .operator
+                .command(&["promote", "slave2", "--yes", "--abandon-unfinished"])
+                .env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string()),
+            Duration::from_mins(1),
+        );
+        assert_eq!(ran.signal, Some(libc::SIGKILL), "{line}: {ran}");
+    }
+    bench.run(&["resume", "--yes"]).ok();
     group.assert_watched(2);
+    let tally = writer.stop();
+    bench.in_sync(2);
+    tally.nothing_lost(SocketAddr::from(([127, 0, 0, 1], bench.port(2))));
 }
 
 #[test]

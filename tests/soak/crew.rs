@@ -6,7 +6,7 @@ use crate::support::server::{Family, LocalServer};
 use crate::support::wire::{OPERATOR, Wire};
 use crate::support::{Replctl, await_that};
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -64,7 +64,10 @@ impl<'a> Crew<'a> {
 
     /// The address of a node; that of the operator and the clients beyond the last.
     pub fn ip(&self, i: usize) -> Ipv4Addr {
-        self.servers.get(i).map_or(OPERATOR, LocalServer::ip)
+        match self.servers.get(i).map(LocalServer::ip) {
+            Some(IpAddr::V4(ip)) => ip,
+            Some(IpAddr::V6(_)) | None => OPERATOR,
+        }
     }
 
     /// Their inventory.

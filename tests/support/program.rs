@@ -2,7 +2,7 @@
 
 use super::lab::Lab;
 use super::process::{Ran, Running};
-use super::wire::Wire;
+use super::wire::{Wire, naming};
 use rexpect::session::{PtySession, spawn_command};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub struct Replctl<'a> {
     lab: Option<&'a Lab>,
     wire: Option<&'a Wire>,
+    names: Option<PathBuf>,
     home: TempDir,
     environment: Vec<(String, String)>,
 }
@@ -53,9 +54,16 @@ impl<'a> Replctl<'a> {
         Self {
             lab,
             wire: None,
+            names: None,
             home,
             environment: Vec::new(),
         }
+    }
+
+    /// Sets the operator's own `/etc/hosts`.
+    pub fn names(mut self, file: &Path) -> Self {
+        self.names = Some(file.to_owned());
+        self
     }
 
     /// Sets the inventory.
@@ -81,17 +89,16 @@ impl<'a> Replctl<'a> {
 
     /// The command, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        let named = self.names.iter().flat_map(|file| naming(file));
+        let wired = self.wire.map(Wire::prefix);
+        let mut words: Vec<PathBuf> = wired.into_iter().flatten().map(PathBuf::from).collect();
+        words.extend(named.map(PathBuf::from));
+        words.push(Self::binary());
         let mut command = match self.lab {
-            Some(lab) => lab.operator(&Self::binary()),
-            None => match self.wire.map(Wire::prefix) {
-                Some([program, net]) => {
-                    let mut command = Command::new(program);
-                    command.arg(net).arg(Self::binary());
-                    command
-                }
-                None => Command::new(Self::binary()),
-            },
+            Some(lab) => lab.operator(&words[0]),
+            None => Command::new(&words[0]),
         };
+        command.args(&words[1..]);
         if self.lab.is_none() {
             command
                 .env_clear()

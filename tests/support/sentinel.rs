@@ -3,17 +3,40 @@
 use super::process::Leased;
 use super::redis::{RawRedis, Reply};
 use super::server::Family;
-use super::{await_that, ports};
+use super::wire::{Wire, naming};
+use super::{Net, await_that, ports};
+use std::net::Ipv4Addr;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// What they call the deployment.
 pub const NAME: &str = "m";
 
+/// Where a Sentinel runs, and how it is started.
+struct Place {
+    ip: Ipv4Addr,
+    net: Net,
+    command: Vec<String>,
+}
+
+impl Place {
+    fn here(family: &Family) -> Self {
+        Self {
+            ip: Ipv4Addr::LOCALHOST,
+            net: Net::Machine,
+            command: vec![family.server.to_str().unwrap().to_owned()],
+        }
+    }
+}
+
 /// One Sentinel. It ends when this is dropped, or with the test process.
 pub struct LocalSentinel {
-    /// Its port on 127.0.0.1.
+    /// Its port.
     pub port: u16,
+    /// Where it listens.
+    pub ip: Ipv4Addr,
+    net: Net,
     process: Leased,
     password: Option<&'static str>,
     _folder: TempDir,
@@ -27,25 +50,61 @@ impl LocalSentinel {
         down_after_ms: u32,
         password: Option<&'static str>,
     ) -> Self {
+        let primary = format!("127.0.0.1 {primary}");
+        Self::begin(Place::here(family), (&primary, down_after_ms), "", password)
+    }
+
+    /// Starts one at an address of its own in that network, where `names` is its `/etc/hosts`, with further lines before the deployment is named.
+    pub fn start_on(
+        family: &Family,
+        (wire, names): (&Wire, &Path),
+        (primary, down_after_ms): (&str, u32),
+        lines: &str,
+        password: Option<&'static str>,
+    ) -> Self {
+        let mut command: Vec<String> = wire.prefix().to_vec();
+        command.extend(naming(names));
+        command.push(family.server.to_str().unwrap().to_owned());
+        let place = Place {
+            ip: wire.address(),
+            net: wire.net(),
+            command,
+        };
+        // 7.0 takes no other address than 127.0.0.1 for this machine; before it connects from the address it is bound to.
+        let mut lines = format!("protected-mode no\n{lines}");
+        if !family.name.starts_with("redis-6") {
+            lines = format!("bind-source-addr {}\n{lines}", place.ip);
+        }
+        Self::begin(place, (primary, down_after_ms), &lines, password)
+    }
+
+    fn begin(
+        place: Place,
+        (primary, down_after_ms): (&str, u32),
+        lines: &str,
+        password: Option<&'static str>,
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("replctl-sentinel-")
             .tempdir()
             .unwrap();
         let port = ports::free();
+        let ip = place.ip;
         let secret = password.map_or_else(String::new, |p| format!("requirepass {p}\n"));
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\n{secret}sentinel monitor {NAME} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {NAME} {down_after_ms}\nsentinel failover-timeout {NAME} 20000\n",
+            "port {port}\nbind {ip}\ndir {}\n{secret}{lines}sentinel monitor {NAME} {primary} 2\nsentinel down-after-milliseconds {NAME} {down_after_ms}\nsentinel failover-timeout {NAME} 20000\n",
             folder.path().display()
         );
         let file = folder.path().join("sentinel.conf");
         std::fs::write(&file, text).unwrap();
-        let process = Leased::start(
-            &family.server,
-            &[file.to_str().unwrap(), "--sentinel"],
-            &folder.path().join("log"),
-        );
+        let mut words: Vec<&str> = place.command[1..].iter().map(String::as_str).collect();
+        words.extend([file.to_str().unwrap(), "--sentinel"]);
+        let log = folder.path().join("log");
+        let process = Leased::start(place.command[0].as_ref(), &words, &log);
         let this = Self {
             port,
+            ip,
+            net: place.net,
             process,
             password,
             _folder: folder,
@@ -57,9 +116,8 @@ impl LocalSentinel {
     }
 
     fn connect(&self) -> Option<RawRedis> {
-        let address = std::net::SocketAddr::from(([127, 0, 0, 1], self.port));
-        let net = super::Net::Machine;
-        RawRedis::connect(&net, address, self.password, Duration::from_secs(2)).ok()
+        let address = std::net::SocketAddr::from((self.ip, self.port));
+        RawRedis::connect(&self.net, address, self.password, Duration::from_secs(2)).ok()
     }
 
     /// A command to it.
@@ -105,6 +163,12 @@ pub fn three(
     let all: Vec<LocalSentinel> = (0..3)
         .map(|_| LocalSentinel::start(family, primary, down_after_ms, password))
         .collect();
+    await_together(&all);
+    all
+}
+
+/// Waits until all know each other and two replicas.
+pub fn await_together(all: &[LocalSentinel]) {
     await_that(
         "the Sentinels to know each other",
         Duration::from_secs(30),
@@ -116,5 +180,4 @@ pub fn three(
             })
         },
     );
-    all
 }

@@ -4,7 +4,7 @@ use super::process::{Leased, run, signal};
 use super::redis::RawRedis;
 use super::wire::Wire;
 use super::{Net, await_that, not_run, ports, repository};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -108,14 +108,27 @@ impl Family {
     pub fn start_on(&self, wire: &Wire, directives: &[&str]) -> LocalServer {
         let ip = wire.address();
         let mut directives = directives.to_vec();
-        // 7.0 takes no other address than 127.0.0.1 for this machine.
-        directives.push("protected-mode no");
         let source = format!("bind-source-addr {ip}");
         // Before 7.0 it connects from the address it is bound to.
         if !self.name.starts_with("redis-6") {
             directives.push(&source);
         }
+        self.start_at(wire, ip.into(), None, &directives)
+    }
+
+    /// Starts one at that address in that network, where `names`, if given, is its `/etc/hosts`.
+    pub fn start_at(
+        &self,
+        wire: &Wire,
+        ip: IpAddr,
+        names: Option<&Path>,
+        directives: &[&str],
+    ) -> LocalServer {
+        let mut directives = directives.to_vec();
+        // 7.0 takes no other address than 127.0.0.1 for this machine.
+        directives.push("protected-mode no");
         let mut command: Vec<String> = wire.prefix().to_vec();
+        command.extend(names.into_iter().flat_map(super::wire::naming));
         command.push(self.server.to_str().unwrap().to_owned());
         let home = Home {
             net: wire.net(),
@@ -129,7 +142,7 @@ impl Family {
 /// Where a server runs, and how it is started.
 struct Home {
     net: Net,
-    ip: Ipv4Addr,
+    ip: IpAddr,
     command: Vec<String>,
 }
 
@@ -137,7 +150,7 @@ impl Home {
     fn here(program: &Path) -> Self {
         Self {
             net: Net::Machine,
-            ip: Ipv4Addr::LOCALHOST,
+            ip: Ipv4Addr::LOCALHOST.into(),
             command: vec![program.to_str().unwrap().to_owned()],
         }
     }
@@ -202,7 +215,7 @@ impl LocalServer {
     }
 
     /// Its address without the port.
-    pub fn ip(&self) -> Ipv4Addr {
+    pub fn ip(&self) -> IpAddr {
         self.home.ip
     }
 

@@ -4,7 +4,7 @@ use super::net::Net;
 use super::process::{Leased, Ran, run};
 use super::{await_that, not_run, user_id};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -27,6 +27,13 @@ pub struct Wire {
     holder: Leased,
     next: AtomicU16,
     _folder: TempDir,
+}
+
+/// What has to stand before a command so that the file `names` is its `/etc/hosts`, and nobody else's.
+pub fn naming(names: &Path) -> [String; 6] {
+    let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
+    let file = names.to_str().unwrap();
+    ["unshare", "--mount", "sh", "-c", script, file].map(str::to_owned)
 }
 
 impl Wire {
@@ -76,7 +83,8 @@ impl Wire {
         ]
     }
 
-    fn inside(&self, words: &[&str]) -> Ran {
+    /// Runs a command in it.
+    pub fn inside(&self, words: &[&str]) -> Ran {
         let [program, net] = self.prefix();
         run(
             Command::new(program).arg(net).args(words),

@@ -41,7 +41,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget
 }
 
 async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {
-    let topology = world.observe_servers().await;
-    let watch = world.sentinels(&topology).await;
+    let mut topology = world.observe_servers().await;
+    let watch = world.sentinels(&mut topology).await;
     forget::plan(what, &world.inventory, &topology, watch.as_ref()).map_err(output::plan::refused)
 }

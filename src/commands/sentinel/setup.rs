@@ -81,7 +81,17 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
         payload: &payload,
         ..seen.around()
     };
-    sentinels::plan(&world.inventory, settings, &around).map_err(output::plan::refused)
+    let plan = sentinels::plan(&world.inventory, settings, &around);
+    let plan = plan.map_err(output::plan::refused)?;
+    let there = world
+        .ask_hosts(sentinels::names::needed(&plan, settings, &around))
+        .await;
+    let misled = sentinels::names::refusals(&there);
+    if misled.is_empty() {
+        Ok(plan)
+    } else {
+        Err(output::plan::refused(misled))
+    }
 }
 
 /// All that is looked at before Sentinels are set up or removed.
@@ -109,8 +119,8 @@ impl Seen {
                 *member = world.member(name).await;
             }
         }
-        let topology = topology.without(&world.alone(&topology));
-        let watch = world.sentinels(&topology).await;
+        let mut topology = topology.without(&world.alone(&topology));
+        let watch = world.sentinels(&mut topology).await;
         Self {
             topology,
             watch,

@@ -1,7 +1,7 @@
 //! What stands against a change of roles through Sentinels, all of it at once, each with its way on. Pure.
 
-use super::{FIRST, Way};
-use crate::plan::promote::{Root, walk};
+use super::chained::FOUND_MS;
+use super::{FIRST, PRIORITY_MS, Way};
 use crate::plan::{Promote, Refusal};
 use crate::topology::sentinel::{Sees, View, Watch};
 use crate::topology::{Address, Node, Topology};
@@ -117,7 +117,7 @@ pub(super) fn hand_over<'a>(
     target: &'a Node,
     old: &Node,
     topology: &Topology,
-    watch: &'a Watch,
+    (watch, new): (&'a Watch, Option<Address>),
     refusals: &mut Refusals,
 ) -> Option<Way<'a>> {
     for (at, sees) in watch.up() {
@@ -153,8 +153,14 @@ pub(super) fn hand_over<'a>(
         }
     }
     let at = watch.up().next()?.0.clone();
-    let replica = known(target, topology, watch, refusals);
-    way(target, watch, at, replica)
+    rivals(target, topology, watch, refusals);
+    let (found, within_ms) = match new {
+        Some(new) => (Some(new), FOUND_MS),
+        // What keeps it from being moved is said already.
+        None if chained(target, topology).is_some() => return None,
+        None => (known(target, topology, watch, refusals), PRIORITY_MS),
+    };
+    way(target, watch, at, found, within_ms)
 }
 
 /// All that stands against telling Sentinel to replace a dead primary.
@@ -189,8 +195,9 @@ pub(super) fn fail_over<'a>(
         }
         return None;
     };
+    rivals(target, topology, watch, refusals);
     let replica = known(target, topology, watch, refusals);
-    way(target, watch, at.clone(), replica)
+    way(target, watch, at.clone(), replica, PRIORITY_MS)
 }
 
 fn way<'a>(
@@ -198,6 +205,7 @@ fn way<'a>(
     watch: &'a Watch,
     at: Address,
     replica: Option<Address>,
+    sees_within_ms: u64,
 ) -> Option<Way<'a>> {
     let server = target.server()?;
     let set = server.config.get("replica-priority");
@@ -214,6 +222,7 @@ fn way<'a>(
         at,
         replica: replica?,
         priority: priority.unwrap_or(100),
+        sees_within_ms,
     })
 }
 
@@ -250,40 +259,48 @@ fn known(
             Some(known) => address = Some(known.address.clone()),
             None => refusals.push(unknown_replica(target, topology, at)),
         }
-        for rival in sees
-            .replicas
-            .iter()
-            .filter(|r| !target.answers_to(&r.address))
-        {
-            if rival.priority == FIRST && !rival.is_gone() {
-                refusals.push(rivalry(target, topology, &rival.address));
-            }
-        }
     }
     refusals.dedup();
     address
 }
 
-/// It is new, or known by a name, or the replica of a replica.
+/// The replica that it replicates from, if it is one.
+fn chained<'a>(target: &Node, topology: &'a Topology) -> Option<&'a Node> {
+    let above = topology.upstream_of(target);
+    above.filter(|up| up.server().is_some() && !up.is_primary())
+}
+
+/// Others that Sentinel might choose.
+fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refusals) {
+    for (_, sees) in watch.up() {
+        let others = sees.replicas.iter();
+        for rival in others.filter(|r| !target.answers_to(&r.address)) {
+            let refusal = rivalry(target, topology, &rival.address);
+            if rival.priority == FIRST && !rival.is_gone() && !refusals.contains(&refusal) {
+                refusals.push(refusal);
+            }
+        }
+    }
+}
+
+/// It is new, or known by a name, or the replica of a replica of a primary that is dead: nothing can be moved under that.
 fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal {
     let name = &target.name;
-    let above = topology.upstream_of(target).filter(|up| !up.is_primary());
-    match (above, walk(target, topology)) {
-        (Some(above), Root::Primary(top)) => Refusal::new(
-            format!(
-                "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only",
-                above.name
-            ),
-            format!(
-                "replctl move {name} --under {}, and in ten seconds again: replctl promote {name}",
-                top.name
-            ),
-        ),
-        (Some(_) | None, _) => Refusal::new(
-            format!("the Sentinel {at} does not know `{name}` as a replica"),
-            "it learns of the replicas of the primary within 10 s, and of names only with `resolve-hostnames yes`",
-        ),
+    if let Some(above) = chained(target, topology) {
+        let why = format!(
+            "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only; it cannot be moved under a primary that is dead",
+            above.name
+        );
+        let hint = format!(
+            "replctl promote {}, and then: replctl promote {name}",
+            above.name
+        );
+        return Refusal::new(why, hint);
     }
+    Refusal::new(
+        format!("the Sentinel {at} does not know `{name}` as a replica"),
+        "it learns of the replicas of the primary within 10 s, and of names only with `resolve-hostnames yes`",
+    )
 }
 
 /// Another replica stands first already.

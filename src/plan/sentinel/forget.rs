@@ -98,7 +98,7 @@ fn steps(
             within_ms: RELEARN_MS,
         };
         Step::new(
-            &called(inventory, at),
+            &called(inventory, watch, at),
             Action::Sentinel(action),
             Undo::Nothing,
         )
@@ -107,7 +107,7 @@ fn steps(
         .up()
         .filter(|(_, sees)| knows(sees))
         .map(|(at, sees)| {
-            let node = called(inventory, at);
+            let node = called(inventory, watch, at);
             let reset = SentinelAction::Reset {
                 name: watch.name.clone(),
                 at: at.clone(),
@@ -131,9 +131,9 @@ fn steps(
 }
 
 /// What a Sentinel is called: as in the inventory, else by its address.
-fn called(inventory: &Inventory, at: &Address) -> NodeName {
+fn called(inventory: &Inventory, watch: &Watch, at: &Address) -> NodeName {
     let own = inventory.sentinels().iter();
-    let mut own = own.filter(|n| n.address == *at || n.announced() == at);
+    let mut own = own.filter(|n| watch.is_at(&n.address, at) || watch.is_at(n.announced(), at));
     own.next()
         .map_or_else(|| NodeName(format!("sentinel@{at}")), |n| n.name.clone())
 }

@@ -1,7 +1,8 @@
 //! What is planned and what is refused where Sentinels watch the tutorial's three nodes.
 
 use super::plan;
-use crate::plan::{Accept, Plan, Promote, Refusal};
+use crate::plan::sentinel::SentinelAction;
+use crate::plan::{Accept, Action, Plan, Promote, Refusal};
 use crate::topology::sample::{down, seed};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, State, Topology, Trouble, TroubleKind};
@@ -27,6 +28,7 @@ fn watch(topology: &Topology) -> Watch {
     Watch {
         name: "m".to_owned(),
         other_names: Vec::new(),
+        hosts: std::collections::BTreeMap::new(),
         counted: 3,
         views: views.collect(),
     }
@@ -137,8 +139,8 @@ fn what_stands_against_it_is_said_with_its_way_on() {
     );
 }
 
-#[test]
-fn a_replica_of_a_replica_is_moved_first() {
+/// slave1 hangs under slave2, and no Sentinel knows it.
+fn chained() -> (Topology, Watch) {
     let mut topology = seed();
     let mut watch = watch(&topology);
     topology.nodes[1] =
@@ -147,21 +149,63 @@ fn a_replica_of_a_replica_is_moved_first() {
         let known = &mut sees(&mut watch, i).replicas;
         known.retain(|r| r.address != topology.nodes[1].announced);
     }
-    let operation = Promote {
-        node: "slave1".into(),
-        accept: Vec::new(),
-    };
-    let said = plan(&operation, &topology, Some(&watch)).unwrap_err();
-    assert_eq!(said.len(), 1, "{said:?}");
+    (topology, watch)
+}
+
+#[test]
+fn a_replica_of_a_replica_is_moved_first() {
+    let (mut topology, mut watch) = chained();
+    let plan = run(&topology, Some(&watch)).unwrap();
+    let actions: Vec<String> = plan
+        .steps()
+        .map(|s| format!("{}: {}", s.node, s.action))
+        .collect();
+    assert_eq!(
+        actions[..5],
+        [
+            "master: wait until it has every byte of slave1",
+            "slave1: replicate from master (10.0.0.1:6379)",
+            "slave1: wait until in sync with master",
+            "slave1: set replica-priority 1",
+            "slave1: wait until 3 Sentinels see its priority 1 (up to 10 s)",
+        ]
+    );
+    assert!(plan.warnings[0].contains("it is moved under `master` first"));
+    let known = plan.steps().find_map(|s| {
+        if let Action::Sentinel(SentinelAction::AwaitPriority { replica, .. }) = &s.action {
+            return Some(replica.clone());
+        }
+        None
+    });
+    assert_eq!(known, Some(topology.nodes[1].announced.clone()));
+    // The others under the old primary are still drained, and those it hung under are repointed by Sentinel.
+    assert!(actions.contains(&"slave2: wait until in sync with slave1".to_owned()));
+
+    // What keeps it from being moved is said once.
+    let mut closed = topology.clone();
+    if let State::Up(server) = &mut closed.nodes[1].state {
+        server.version.major = 6;
+    }
+    if let State::Up(server) = &mut closed.nodes[0].state {
+        server.version.major = 8;
+    }
+    let said = refused(&closed, Some(&watch));
+    assert!(said.contains("could not read what `master`"), "{said}");
+    assert!(!said.contains("dead"), "{said}");
+
+    // Nothing can be moved under a primary that is dead.
+    topology.nodes[0] = down("master", 0);
+    for i in 0..3 {
+        sees(&mut watch, i).flags.push("s_down".to_owned());
+    }
+    let said = refused(&topology, Some(&watch));
     assert!(
-        said[0]
-            .why
-            .contains("`slave1` replicates from the replica `slave2`")
+        said.contains("`slave1` replicates from the replica `slave2`"),
+        "{said}"
     );
     assert!(
-        said[0]
-            .hint
-            .starts_with("replctl move slave1 --under master")
+        said.contains("replctl promote slave2, and then: replctl promote slave1"),
+        "{said}"
     );
 }
 

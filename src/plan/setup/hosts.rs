@@ -3,6 +3,7 @@
 use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
+use crate::inventory::address::is_literal;
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::host::{HostAction, Launch};
@@ -344,15 +345,15 @@ impl Host<'_> {
         }
     }
 
-    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not resolve makes sudo complain.
+    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not resolve makes sudo complain. A node that has a name
+    /// for its address is in somebody else's table already.
     fn names(&mut self) {
         if !self.look.inventory.server.hostnames || !self.facts.root {
             return;
         }
         let nodes = &self.look.inventory.nodes;
-        let pairs = nodes
-            .iter()
-            .map(|n| (n.announced().host.as_str(), n.name.0.as_str()));
+        let addressed = nodes.iter().filter(|n| is_literal(&n.announced().host));
+        let pairs = addressed.map(|n| (n.announced().host.as_str(), n.name.0.as_str()));
         let lines = block::hosts_lines(pairs);
         let owner = self.look.inventory.name.clone();
         let file = self.facts.hosts.clone();

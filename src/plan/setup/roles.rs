@@ -66,7 +66,7 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
             wiring.attach.push(name.clone());
         }
         if let Some(upstream) = live.upstream() {
-            if let Some(above) = look.topology.at(&upstream.address) {
+            if let Some(above) = look.topology.upstream_of(live) {
                 wiring.upstream.insert(name.clone(), above.name.clone());
             }
             if in_scope && let Some(why) = astray(look, live, &wiring.primary) {

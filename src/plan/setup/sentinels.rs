@@ -4,6 +4,7 @@
 //! the last. So it is written once; what changes later is told to the running Sentinel.
 
 mod checks;
+pub mod names;
 pub mod remove;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

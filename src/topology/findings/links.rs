@@ -1,6 +1,7 @@
 //! Each replica's link: where it leads, whether it is up, why it is not, how far behind it is.
 
 use super::full_sync::full_sync;
+use super::names::{Name, misled};
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::tree::ring;
@@ -16,6 +17,7 @@ const FAR_BEHIND: u64 = 512 << 10;
 /// Why a link is not up, where it can be seen from here.
 enum Cause {
     UpstreamGone,
+    Name(Name),
     UpstreamUnlinked,
     AuthMissing,
     AuthWrong,
@@ -58,6 +60,10 @@ impl Look<'_> {
             Link::Up => {
                 message.push_str(", and the link is up: its data comes from elsewhere");
                 Severity::Warning
+            }
+            Link::Down if super::names::unknown(node) => {
+                message.push_str(", and its host does not know that name");
+                Severity::Problem
             }
             Link::Down => {
                 message.push_str(", and the link ");
@@ -148,13 +154,8 @@ impl Look<'_> {
 
     /// A replica under a good replica is left there by a promotion, so it is moved by itself.
     fn straight_up(&self, node: &Node) -> Option<String> {
-        let top = &self.topology.top_of(node)?.announced;
-        Some(format!(
-            "{} replicaof {} {}",
-            self.cli(node),
-            top.host,
-            top.port
-        ))
+        let top = self.topology.top_of(node)?;
+        Some(format!("replctl move {} --under {}", node.name, top.name))
     }
 
     fn wants_cascade(&self, node: &Node, upstream: &Node) -> bool {
@@ -168,7 +169,7 @@ fn unlinked(
     upstream: &Node,
     (server, link): (&Server, &Upstream),
 ) {
-    let cause = why(server, upstream);
+    let cause = why(node, server, upstream);
     if !hopeless(cause.as_ref(), link)
         && let Some(finding) = full_sync(node, upstream, link)
     {
@@ -179,6 +180,7 @@ fn unlinked(
     let up = name(&upstream.name);
     let because = match &cause {
         Some(Cause::UpstreamGone) => format!(": {up} does not answer"),
+        Some(Cause::Name(name)) => format!(": {}", name.why(node, link)),
         Some(Cause::UpstreamUnlinked) => format!(": {up} has no link to its own upstream"),
         Some(Cause::AuthMissing) => {
             format!(": {up} wants a password and {own} has no `masterauth`")
@@ -232,7 +234,7 @@ fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
         Some(
             Cause::AuthMissing | Cause::AuthWrong | Cause::AuthUnwanted | Cause::ProtectedMode,
         ) => nothing_read,
-        Some(Cause::UpstreamGone | Cause::UpstreamUnlinked) | None => false,
+        Some(Cause::UpstreamGone | Cause::Name(_) | Cause::UpstreamUnlinked) | None => false,
     }
 }
 
@@ -240,6 +242,7 @@ impl Cause {
     fn code(&self) -> &'static str {
         match self {
             Self::UpstreamGone => "upstream-unreachable",
+            Self::Name(name) => name.code(),
             Self::UpstreamUnlinked => "upstream-link-down",
             Self::AuthMissing => "replica-auth-missing",
             Self::AuthWrong => "replica-auth-wrong",
@@ -258,10 +261,13 @@ fn down_for(link: &Upstream) -> String {
     }
 }
 
-fn why(server: &Server, upstream: &Node) -> Option<Cause> {
+fn why(node: &Node, server: &Server, upstream: &Node) -> Option<Cause> {
     let Some(above) = upstream.server() else {
         return Some(Cause::UpstreamGone);
     };
+    if let Some(name) = misled(node, upstream) {
+        return Some(Cause::Name(name));
+    }
     let locked = above.has_password;
     match server.replica_auth {
         Some(ReplicaAuth::Unset) if locked == Some(true) => return Some(Cause::AuthMissing),
@@ -301,6 +307,7 @@ fn way_on(cause: Option<&Cause>, node: &Node, upstream: &Node, server: &Server) 
             name(&upstream.name)
         )),
         Some(Cause::UpstreamGone | Cause::UpstreamUnlinked) => None,
+        Some(Cause::Name(_)) => Some(super::names::way_on(upstream)),
         // The server tells the reason nowhere but in its log.
         None => {
             let log = server
@@ -338,7 +345,7 @@ fn version(node: &Node) -> String {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host == "::1" || host.starts_with("127.")
 }
 

@@ -5,7 +5,7 @@ use crate::topology::candidate::{best_primary, best_replica, primaries, same_pro
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::tree::ring;
 use crate::topology::words::{bytes, list, name, plural};
-use crate::topology::{Link, Node, State, Trouble, TroubleKind};
+use crate::topology::{Link, Node, State, Trouble, TroubleKind, sentinel};
 use std::fmt::Write as _;
 
 /// What only the old one has, with its commands where they were counted.
@@ -127,6 +127,9 @@ impl Look<'_> {
             };
             hints.push(format!("replctl rejoin {}{under}", other.name));
         }
+        if sentinel::watched(self.topology).is_some() {
+            message.push_str("; Sentinels watch, and make a replica of whom they do not take for the primary within some ten seconds, whatever only it has");
+        }
         Finding::of_all(Code::SeveralPrimaries, Severity::Problem, message)
             .hint(hints.join("; "))
             .with(
@@ -234,6 +237,12 @@ impl Look<'_> {
             if let Some(seconds) = seconds {
                 let _ = write!(message, ", last heard from {seconds} s ago");
             }
+        }
+        if let Some(host) = super::names::searching(node) {
+            let _ = write!(
+                message,
+                "; it may be busy looking up `{host}`, which it is to replicate from and its host does not know"
+            );
         }
         Finding::about(node, Code::Unreachable, Severity::Problem, message)
             .maybe_hint(self.way_to(node, trouble.kind))

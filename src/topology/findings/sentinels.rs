@@ -228,6 +228,7 @@ mod tests {
         Watch {
             name: "m".to_owned(),
             other_names: Vec::new(),
+            hosts: std::collections::BTreeMap::new(),
             counted: 3,
             views: views.collect(),
         }

@@ -19,6 +19,7 @@ impl Look<'_> {
                 self.replica(found, node, server);
             }
             found.extend(self.persisted(node));
+            found.extend(super::names::announced(node));
         }
         found.extend(self.unknown());
         found.extend(self.sentinels());
@@ -188,7 +189,7 @@ impl Look<'_> {
         let own = name(&node.name);
         let named = |address: &crate::topology::Address| {
             self.topology
-                .at(address)
+                .meant_by(node, address)
                 .map_or_else(|| address.to_string(), |at| name(&at.name))
         };
         let message = match (node.persisted.as_ref()?, node.upstream()) {
@@ -196,8 +197,8 @@ impl Look<'_> {
             (PersistedRole::Unknown(_), _) => return None,
             // What is said of these is repaired by the same hand, which writes the file too.
             (_, None) if self.primary().is_none() => return None,
-            (_, Some(link))
-                if self.topology.at(&link.address).is_none()
+            (_, Some(_))
+                if self.topology.upstream_of(node).is_none()
                     || !ring(node, self.topology).is_empty() =>
             {
                 return None;
@@ -219,7 +220,7 @@ impl Look<'_> {
                 )
             }
             (PersistedRole::ReplicaOf(address), Some(link)) => {
-                let at = |address| self.topology.at(address).map(|node| &node.name);
+                let at = |address| self.topology.meant_by(node, address).map(|n| &n.name);
                 if *address == link.address
                     || (at(address).is_some() && at(address) == at(&link.address))
                 {

@@ -37,15 +37,16 @@ impl World {
                 priority,
                 within_ms,
             } => {
-                let sees_it =
-                    |sees: &Sees| match sees.replicas.iter().find(|r| r.address == *replica) {
-                        _ if sees.says("failover_in_progress") => {
-                            Err("it has begun a failover".to_owned())
-                        }
-                        Some(known) if known.priority == *priority => Ok(()),
-                        Some(known) => Err(format!("it still sees priority {}", known.priority)),
-                        None => Err(format!("it does not know {replica}")),
-                    };
+                let known = self.seen_or_told(node).await?;
+                let is_it = |at: &Address| at == replica || known.answers_to(at);
+                let sees_it = |sees: &Sees| match sees.replicas.iter().find(|r| is_it(&r.address)) {
+                    _ if sees.says("failover_in_progress") => {
+                        Err("it has begun a failover".to_owned())
+                    }
+                    Some(known) if known.priority == *priority => Ok(()),
+                    Some(known) => Err(format!("it still sees priority {}", known.priority)),
+                    None => Err(format!("it does not know {replica}")),
+                };
                 self.await_all(sentinels, name, *within_ms, &sees_it)
                     .await?;
                 Ok(seen(format!("all {} Sentinels see it", sentinels.len())))
@@ -62,8 +63,10 @@ impl World {
                 primary,
                 within_ms,
             } => {
+                let known = self.seen_or_told(node).await?;
+                let is_it = |at: &Address| at == primary || known.answers_to(at);
                 let agrees = |sees: &Sees| match &sees.primary {
-                    Some(at) if at != primary => Err(format!("it says that {at} is the primary")),
+                    Some(at) if !is_it(at) => Err(format!("it says that {at} is the primary")),
                     _ if sees.is_quiet() => Ok(()),
                     _ => Err(format!("it says {}", sees.worries())),
                 };

@@ -53,12 +53,15 @@ pub(super) fn meant(
         }
         Ok(())
     };
-    if let Some(node) = topology.get(&asked.into()) {
+    let of_node = |node: &Node| {
         primary(&|a| node.answers_to(a))?;
-        return Ok(all(&|a| node.answers_to(a)));
+        Ok(all(&|a| node.answers_to(a)))
+    };
+    if let Some(node) = topology.get(&asked.into()) {
+        return of_node(node);
     }
     if let Some(spec) = inventory.sentinels().iter().find(|n| n.name.0 == asked) {
-        let mut found = all(&|a| *a == spec.address || a == spec.announced());
+        let mut found = all(&|a| watch.is_at(&spec.address, a) || watch.is_at(spec.announced(), a));
         if !found.is_empty() {
             found.insert(spec.address.clone());
         }
@@ -77,6 +80,10 @@ pub(super) fn meant(
     match host_and_port(asked).map_err(no_address)? {
         (host, Some(port)) => {
             let this = Address::new(host, port);
+            // Sentinels may know a node by another of its addresses.
+            if let Some(node) = topology.at(&this).filter(|_| !known.contains(&this)) {
+                return of_node(node);
+            }
             primary(&|a| *a == this)?;
             Ok(all(&|a| *a == this))
         }

@@ -60,6 +60,7 @@ impl Case {
             watch: Watch {
                 name: "m".to_owned(),
                 other_names: Vec::new(),
+                hosts: std::collections::BTreeMap::new(),
                 counted: 3,
                 views: views.collect(),
             },

@@ -10,7 +10,7 @@ use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::setup::{Look, checks as of_setup};
 use crate::topology::candidate::primaries;
 use crate::topology::sentinel::{Member, Sees, View};
-use crate::topology::{Node, Product, Topology};
+use crate::topology::{Address, Node, Product, Topology};
 
 const LOOK: &str = "look at them: replctl sentinel status";
 
@@ -43,8 +43,9 @@ pub(super) fn strangers<'a>(
             id.is_some() && sees.and_then(|s| s.run_id.as_ref()) == id
         };
         let by_id = around.members.values().flatten().any(same);
-        let at = |n: &NodeSpec| n.address == view.address || *n.announced() == view.address;
-        by_id || settings.nodes.iter().any(at)
+        let is_at = |at: &Address| around.watch.is_some_and(|w| w.is_at(at, &view.address));
+        let named = |n: &NodeSpec| is_at(&n.address) || is_at(n.announced());
+        by_id || settings.nodes.iter().any(named)
     };
     views.iter().filter(move |v| v.sees().is_some() && !ours(v))
 }
@@ -271,7 +272,7 @@ pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> V
         .iter()
         .filter_map(|n| Some((n, job.look.topology.upstream_of(n)?)))
         .filter(|(_, up)| up.name != job.primary.name)
-        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: they would never promote it", n.name, up.name))
+        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: by themselves they would never promote it", n.name, up.name))
         .collect();
     out.extend(under);
     let fresh = own.iter().any(|o| matches!(o.begin, Begin::Fresh));

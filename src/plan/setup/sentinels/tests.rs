@@ -234,6 +234,7 @@ fn a_second_group_by_another_name_is_refused_and_strangers_are_counted() {
     let watch = Watch {
         name: "mymaster".to_owned(),
         other_names: Vec::new(),
+        hosts: std::collections::BTreeMap::new(),
         counted: 1,
         views: vec![view],
     };

@@ -158,7 +158,7 @@ fn chains_are_told_unless_wanted() {
     assert_eq!(
         after(chain),
         [
-            "replica-of-replica: `slave2` replicates from `slave1`, which is a replica itself | redis-cli --askpass -h 192.168.0.140 -p 6379 replicaof 192.168.0.120 6379"
+            "replica-of-replica: `slave2` replicates from `slave1`, which is a replica itself | replctl move slave2 --under master"
         ]
     );
     let mut topology = healthy();

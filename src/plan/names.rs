@@ -1,0 +1,128 @@
+//! Whether the hosts that are to follow a node by its name know that name. Pure.
+
+use super::{Action, Mode, Plan, Refusal, Step};
+use crate::inventory::address::is_literal;
+use crate::topology::{Address, NodeName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What hosts take names for, by node; nothing for a name that its host does not know.
+pub type There = BTreeMap<NodeName, BTreeMap<String, Vec<String>>>;
+
+/// Whom a step tells its node to follow, by which address.
+fn followed(step: &Step) -> Option<(&NodeName, &Address)> {
+    if let Action::Follow { upstream, address }
+    | Action::GiveUp {
+        upstream, address, ..
+    } = &step.action
+    {
+        return Some((upstream, address));
+    }
+    None
+}
+
+/// The names that hosts will have to look up.
+pub fn needed(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<String>> {
+    let mut needed: BTreeMap<NodeName, BTreeSet<String>> = BTreeMap::new();
+    for step in plan.steps() {
+        if let Some((_, at)) = followed(step).filter(|(_, at)| !is_literal(&at.host)) {
+            let names = needed.entry(step.node.clone()).or_default();
+            names.insert(at.host.clone());
+        }
+    }
+    needed
+}
+
+/// Takes into the plan what `there` says: a node that would be left behind is warned of; one without which nothing is reached is refused.
+///
+/// # Errors
+/// Everything that stands against it.
+pub fn check(plan: &mut Plan, there: &There) -> Result<(), Vec<Refusal>> {
+    let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
+    for stage in &plan.stages {
+        for step in &stage.steps {
+            let Some((upstream, at)) = followed(step) else {
+                continue;
+            };
+            let told = there.get(&step.node).and_then(|t| t.get(&at.host));
+            if told.is_none_or(|ips| !ips.is_empty()) {
+                continue;
+            }
+            let refusal = unknown(&step.node, upstream, at);
+            if stage.mode == Mode::KeepGoing {
+                warnings.push(format!("{}: {}", refusal.why, refusal.hint));
+            } else {
+                refusals.push(refusal);
+            }
+        }
+    }
+    plan.warnings.extend(warnings);
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
+}
+
+/// That a node's host does not know the name by which it is to follow another.
+pub fn unknown(node: &NodeName, upstream: &NodeName, at: &Address) -> Refusal {
+    let host = &at.host;
+    Refusal::new(
+        format!(
+            "the host of `{node}` does not know the name `{host}`, so `{node}` could not replicate from `{upstream}`"
+        ),
+        format!(
+            "let it know the name (DNS or /etc/hosts there), or give `{upstream}` an IP address in the inventory: announce = \"…\""
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Move, Operation, Stage, Undo};
+
+    fn plan(mode: Mode) -> Plan {
+        let follow = Action::Follow {
+            upstream: "db1".into(),
+            address: Address::new("db1.example.org", 6379),
+        };
+        let step = Step::new(&"db2".into(), follow, Undo::Nothing);
+        Plan {
+            operation: Operation::Move(Move {
+                node: "db2".into(),
+                under: "db1".into(),
+                discard_data: false,
+            }),
+            stages: vec![Stage {
+                title: String::new(),
+                mode,
+                steps: vec![step],
+            }],
+            warnings: Vec::new(),
+            may_lose: None,
+        }
+    }
+
+    fn there(ips: &[&str]) -> There {
+        let ips = ips.iter().map(|ip| (*ip).to_owned()).collect();
+        let told = BTreeMap::from([("db1.example.org".to_owned(), ips)]);
+        BTreeMap::from([("db2".into(), told)])
+    }
+
+    #[test]
+    fn a_name_that_a_host_does_not_know_is_told_before_it_is_followed() {
+        let mut needing = plan(Mode::Atomic);
+        assert!(needed(&needing)[&"db2".into()].contains("db1.example.org"));
+        let said = check(&mut needing, &there(&[])).map_err(|r| r[0].why.clone());
+        let why = "the host of `db2` does not know the name `db1.example.org`, so `db2` could not replicate from `db1`";
+        assert_eq!(said, Err(why.to_owned()));
+        // Known, or not to be asked.
+        assert!(check(&mut needing, &there(&["10.0.0.1"])).is_ok());
+        assert!(check(&mut needing, &There::new()).is_ok());
+        assert!(needing.warnings.is_empty());
+        // Where the others go on without it, it keeps nobody.
+        let mut others = plan(Mode::KeepGoing);
+        assert!(check(&mut others, &there(&[])).is_ok());
+        assert!(others.warnings[0].starts_with(why), "{others:?}");
+    }
+}

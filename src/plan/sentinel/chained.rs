@@ -1,0 +1,75 @@
+//! A replica of a replica is nobody to Sentinels: they know the replicas of the primary only. So it is brought straight under the primary first, where
+//! each of them finds it within ten seconds, and only then is the primary handed over. Pure.
+//!
+//! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the primary by itself.
+
+use crate::plan::moves;
+use crate::plan::{Move, Refusal, Stage};
+use crate::topology::sentinel::Watch;
+use crate::topology::{Address, Node, Topology};
+
+/// How long the Sentinels may take to find a new replica and see its priority, ms: they ask the primary for its replicas every ten seconds.
+pub(super) const FOUND_MS: u64 = 30_000;
+
+/// What comes before the hand-over.
+pub(super) struct First {
+    /// The target, as the Sentinels will know it.
+    pub replica: Address,
+    /// The move.
+    pub stages: Vec<Stage>,
+}
+
+/// Brings `target` straight under `primary`; nothing where it is there already.
+pub(super) fn first(
+    target: &Node,
+    primary: &Node,
+    topology: &Topology,
+    watch: &Watch,
+    refusals: &mut Vec<Refusal>,
+    warnings: &mut Vec<String>,
+) -> Option<First> {
+    let above = topology.upstream_of(target)?;
+    if above.name == primary.name {
+        return None;
+    }
+    let (name, top) = (&target.name, &primary.name);
+    let operation = Move {
+        node: name.clone(),
+        under: top.clone(),
+        discard_data: false,
+    };
+    match moves::straight(&operation, target, primary, topology) {
+        Ok((stages, costs)) => {
+            warnings.push(format!(
+                "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only: it is moved under `{top}` first, and stays there if the promotion fails",
+                above.name
+            ));
+            warnings.extend(costs);
+            Some(First {
+                replica: known_as(target, above, watch),
+                stages,
+            })
+        }
+        Err(more) => {
+            let new = more.into_iter().filter(|r| !refusals.contains(r));
+            let new: Vec<Refusal> = new.collect();
+            refusals.extend(new);
+            None
+        }
+    }
+}
+
+/// How Sentinels will know it: as they do already, as it announces itself, or as its upstream sees it now.
+fn known_as(target: &Node, above: &Node, watch: &Watch) -> Address {
+    let listed = || {
+        let lines = &above.server()?.replication.replicas;
+        let own = lines.iter().find(|l| target.answers_to(&l.address))?;
+        Some(own.address.clone())
+    };
+    let known = watch.up().find_map(|(_, sees)| sees.replica(target));
+    known
+        .map(|known| known.address.clone())
+        .or_else(|| target.own_announcement())
+        .or_else(listed)
+        .unwrap_or_else(|| target.announced.clone())
+}

@@ -1,0 +1,223 @@
+//! Which node an address means: by the inventory's names, by what they stand for, and by what a server announces of itself. Pure.
+//!
+//! Servers, Sentinels and people write the same node in many ways: a name or an address, in capitals or not, an IPv6 address in its short
+//! or its long form, the address behind a port forward or the one before it.
+
+use super::{Address, Node, Topology};
+use core::net::IpAddr;
+
+/// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
+pub fn same_host(one: &str, other: &str) -> bool {
+    let plain = |host: &str| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let ip = |host: &str| host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
+    match (ip(one), ip(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => plain(one) == plain(other),
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn same(one: &Address, other: &Address) -> bool {
+    one.port == other.port && same_host(&one.host, &other.host)
+}
+
+impl Node {
+    /// Whether `address` means this node.
+    pub fn answers_to(&self, address: &Address) -> bool {
+        self.is_called(address) || self.stands_behind(address)
+    }
+
+    /// Where the server itself says that it is reached (`replica-announce-ip`, `replica-announce-port`), if it says anything. In small letters: see
+    /// `inventory::address`.
+    pub fn own_announcement(&self) -> Option<Address> {
+        let config = &self.server()?.config;
+        let said = |key| config.get(key).map(String::as_str);
+        let host = said("replica-announce-ip").filter(|host| !host.is_empty());
+        let port = said("replica-announce-port").and_then(|port| port.parse().ok());
+        let port: Option<u16> = port.filter(|port| *port > 0);
+        if host.is_none() && port.is_none() {
+            return None;
+        }
+        let host = host.unwrap_or(&self.address.host).to_ascii_lowercase();
+        // It comes from a server, and others are told it, in files too.
+        super::sentinel::address(&host, &port.unwrap_or(self.address.port).to_string())
+    }
+
+    /// Whether that is literally what the inventory or the server itself says.
+    fn is_called(&self, address: &Address) -> bool {
+        same(&self.announced, address)
+            || same(&self.address, address)
+            || self
+                .own_announcement()
+                .is_some_and(|own| same(&own, address))
+    }
+
+    /// Whether one of its names stands for that, or the other way round.
+    fn stands_behind(&self, address: &Address) -> bool {
+        let among = |known: &[String]| known.iter().any(|host| same_host(host, &address.host));
+        address.port == self.announced.port && among(&self.reached)
+            || address.port == self.address.port && among(&self.resolved)
+    }
+
+    /// Whether it runs on the same host as another, as far as their addresses tell.
+    fn beside(&self, other: &Self) -> bool {
+        same_host(&self.address.host, &other.address.host)
+            || self
+                .resolved
+                .iter()
+                .any(|ip| other.resolved.iter().any(|o| same_host(ip, o)))
+    }
+}
+
+impl Topology {
+    /// The node that `address` means. What is written so in the inventory comes before what only resolves to it.
+    pub fn at(&self, address: &Address) -> Option<&Node> {
+        let mut nodes = self.nodes.iter();
+        nodes
+            .find(|n| n.is_called(address))
+            .or_else(|| self.nodes.iter().find(|n| n.stands_behind(address)))
+    }
+
+    /// The node that `address` means on the host of `node`: its own loopback is the host itself.
+    pub fn meant_by(&self, node: &Node, address: &Address) -> Option<&Node> {
+        let behind = || self.nodes.iter().filter(|n| n.answers_to(address));
+        if behind().nth(1).is_some() && !behind().any(|n| n.is_called(address)) {
+            // A name that stands for several: the one of them that serves it says so.
+            let serves = |n: &&Node| {
+                let lines = n.server().map(|s| &s.replication.replicas);
+                lines.is_some_and(|l| l.iter().any(|line| node.answers_to(&line.address)))
+            };
+            return behind().find(serves).or_else(|| behind().next());
+        }
+        self.at(address).or_else(|| {
+            let own = matches!(address.host.as_str(), "127.0.0.1" | "::1" | "localhost");
+            let neighbour = |n: &&Node| n.address.port == address.port && n.beside(node);
+            self.nodes.iter().filter(|_| own).find(neighbour)
+        })
+    }
+
+    /// The node that `node` replicates from, if it is one of the deployment.
+    pub fn upstream_of(&self, node: &Node) -> Option<&Node> {
+        self.meant_by(node, &node.upstream()?.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::ReplicaLine;
+    use super::super::testing::{primary, replica};
+    use super::*;
+
+    fn at(host: &str, port: u16) -> Address {
+        Address::new(host, port)
+    }
+
+    fn name(node: Option<&Node>) -> &str {
+        node.map_or("nobody", |n| n.name.0.as_str())
+    }
+
+    #[test]
+    fn a_host_is_one_in_all_its_spellings() {
+        for (one, other) in [
+            ("DB1.Example.org", "db1.example.org."),
+            ("2001:db8::7", "2001:DB8:0:0:0:0:0:7"),
+            ("::ffff:10.0.0.1", "10.0.0.1"),
+        ] {
+            assert!(same_host(one, other), "{one} {other}");
+        }
+        for (one, other) in [("db1", "db2"), ("10.0.0.1", "10.0.0.2"), ("::1", "1")] {
+            assert!(!same_host(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_forwarded_is_known_by_both_its_addresses_and_by_no_mixture() {
+        // One gateway, two servers behind it; the port of the one is the announced port of the other.
+        let mut a = primary("a", "10.0.0.1", 1);
+        a.address.port = 6379;
+        a.announced = at("gate.example.org", 7001);
+        a.resolved = vec!["10.0.0.1".into()];
+        a.reached = vec!["192.0.2.1".into()];
+        let mut b = replica("b", "10.0.0.2", "192.0.2.1", 1);
+        b.address.port = 7001;
+        b.announced = at("gate.example.org", 6379);
+        b.resolved = vec!["10.0.0.2".into()];
+        b.reached = vec!["192.0.2.1".into()];
+        let topology = Topology { nodes: vec![a, b] };
+        let meant = |host, port| name(topology.at(&at(host, port)));
+        assert_eq!(meant("192.0.2.1", 7001), "a");
+        assert_eq!(meant("192.0.2.1", 6379), "b");
+        assert_eq!(meant("GATE.example.org", 6379), "b");
+        assert_eq!(meant("10.0.0.1", 6379), "a");
+        assert_eq!(meant("10.0.0.1", 7001), "nobody");
+    }
+
+    #[test]
+    fn what_a_server_announces_of_itself_means_it() {
+        let mut a = primary("a", "10.0.0.1", 1);
+        let own = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        a.up().config.extend([
+            own("replica-announce-ip", ""),
+            own("replica-announce-port", "0"),
+        ]);
+        assert_eq!(a.own_announcement(), None);
+        for hostile in ["x y", "x\nrename-command", "-h", "$(reboot)"] {
+            a.up().config.extend([own("replica-announce-ip", hostile)]);
+            assert_eq!(a.own_announcement(), None, "{hostile}");
+        }
+        let plain = [
+            own("replica-announce-ip", ""),
+            own("replica-announce-port", "7001"),
+        ];
+        a.up().config.extend(plain);
+        assert_eq!(a.own_announcement(), Some(at("10.0.0.1", 7001)));
+        a.up()
+            .config
+            .extend([own("replica-announce-ip", "db.example.org")]);
+        let topology = Topology { nodes: vec![a] };
+        assert_eq!(name(topology.at(&at("db.example.org", 7001))), "a");
+        assert_eq!(name(topology.at(&at("10.0.0.1", 6379))), "a");
+    }
+
+    #[test]
+    fn loopback_means_the_host_it_is_said_on() {
+        let mut nodes = vec![
+            primary("a", "10.0.0.1", 1),
+            replica("b", "10.0.0.1", "127.0.0.1", 1),
+            replica("c", "10.0.0.2", "127.0.0.1", 1),
+        ];
+        nodes[1].address.port = 6380;
+        nodes[1].announced.port = 6380;
+        let topology = Topology { nodes };
+        assert_eq!(name(topology.upstream_of(&topology.nodes[1])), "a");
+        // There it is itself.
+        assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "c");
+    }
+
+    #[test]
+    fn of_several_behind_one_name_the_one_that_serves_is_meant() {
+        let mut nodes = vec![
+            primary("a", "10.0.0.1", 1),
+            primary("b", "10.0.0.2", 1),
+            replica("c", "10.0.0.3", "any.example.org", 1),
+        ];
+        for node in &mut nodes[..2] {
+            node.resolved = vec!["any.example.org".into()];
+        }
+        let line = ReplicaLine {
+            address: at("10.0.0.3", 6379),
+            state: "online".into(),
+            offset: None,
+            ack_age_seconds: None,
+        };
+        nodes[1].up().replication.replicas = vec![line];
+        let mut topology = Topology { nodes };
+        assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "b");
+        topology.nodes[1].address = at("any.example.org", 6379);
+        topology.nodes[0].up().replication.replicas =
+            topology.nodes[1].up().replication.replicas.split_off(0);
+        assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "b");
+    }
+}

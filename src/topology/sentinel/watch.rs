@@ -1,0 +1,95 @@
+//! The Sentinels of one deployment together, as they were seen. Pure.
+
+use super::{NOT_ASKED, Sees};
+use crate::topology::{Address, Trouble, same_host};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The Sentinels of one deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// What they call it.
+    pub name: String,
+    /// Other names under which the same servers are watched: then somebody watches twice.
+    pub other_names: Vec<String>,
+    /// How many listen on its servers.
+    pub counted: u64,
+    /// What each of those that are known says.
+    pub views: Vec<View>,
+    /// What the host names of the inventory's Sentinels stand for: Sentinels speak of each other by addresses.
+    #[serde(default)]
+    pub hosts: BTreeMap<String, Vec<String>>,
+}
+
+/// One Sentinel, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct View {
+    /// Where it listens.
+    pub address: Address,
+    /// What was seen.
+    pub state: ViewState,
+}
+
+/// What was seen of a Sentinel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewState {
+    /// It answered.
+    Up(Box<Sees>),
+    /// It gave no usable answer, and this is the one reason.
+    Down(Trouble),
+    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may have named it.
+    NotAsked,
+}
+
+impl View {
+    /// What it says, if it answered.
+    pub fn sees(&self) -> Option<&Sees> {
+        match &self.state {
+            ViewState::Up(sees) => Some(sees),
+            ViewState::Down(_) | ViewState::NotAsked => None,
+        }
+    }
+
+    /// Why it says nothing; `None` if it answered.
+    pub fn silence(&self) -> Option<&str> {
+        match &self.state {
+            ViewState::Up(_) => None,
+            ViewState::Down(trouble) => Some(&trouble.detail),
+            ViewState::NotAsked => Some(NOT_ASKED),
+        }
+    }
+}
+
+impl Watch {
+    /// Those that answered, with what they say.
+    pub fn up(&self) -> impl Iterator<Item = (&Address, &Sees)> {
+        self.views
+            .iter()
+            .filter_map(|v| Some((&v.address, v.sees()?)))
+    }
+
+    /// Where those that answered listen.
+    pub fn addresses(&self) -> Vec<Address> {
+        self.up().map(|(address, _)| address.clone()).collect()
+    }
+
+    /// Whether `at`, as a Sentinel says it, is where the inventory has one.
+    pub fn is_at(&self, spec: &Address, at: &Address) -> bool {
+        let stands_for = self.hosts.get(&spec.host);
+        let mut hosts = stands_for.into_iter().flatten();
+        spec.port == at.port
+            && (same_host(&spec.host, &at.host) || hosts.any(|ip| same_host(ip, &at.host)))
+    }
+
+    /// The shortest silence that any of them takes for death, ms.
+    pub fn down_after_ms(&self) -> Option<u64> {
+        self.up().map(|(_, sees)| sees.down_after_ms).min()
+    }
+
+    /// The longest time any of them gives a failover, ms.
+    pub fn failover_timeout_ms(&self) -> u64 {
+        let longest = self.up().map(|(_, sees)| sees.failover_timeout_ms).max();
+        longest.unwrap_or(180_000)
+    }
+}
