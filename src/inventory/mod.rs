@@ -244,6 +244,12 @@ impl Inventory {
         self.sentinel.as_ref().map_or(&[], |s| &s.nodes)
     }
 
+    /// The Sentinel that it names at that address.
+    pub fn sentinel_at(&self, address: &Address) -> Option<&NodeSpec> {
+        let at = |spec: &&NodeSpec| spec.address == *address || spec.announced() == address;
+        self.sentinels().iter().find(at)
+    }
+
     /// Whether that is the name of a Sentinel, not of a data node.
     pub fn is_sentinel(&self, name: &NodeName) -> bool {
         self.sentinels().iter().any(|n| n.name == *name)

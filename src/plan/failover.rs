@@ -256,13 +256,22 @@ pub(super) fn alive(kind: TroubleKind) -> bool {
         | TroubleKind::Forbidden
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
-        | TroubleKind::Busy => true,
+        | TroubleKind::Busy
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused => true,
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::Frozen
         | TroubleKind::NoRoute
         | TroubleKind::NameUnknown
         | TroubleKind::NotRedis
+        | TroubleKind::Tls
         | TroubleKind::Ssh
         | TroubleKind::Other => false,
     }

@@ -143,6 +143,24 @@ pub enum TroubleKind {
     Busy,
     /// Something else than a Redis-family server listens there.
     NotRedis,
+    /// TLS was begun, and the server does not speak it on that port.
+    NoTls,
+    /// The server speaks TLS on that port, and the inventory does not say so.
+    WantsTls,
+    /// The server's certificate comes from nobody who is trusted.
+    CertificateUntrusted,
+    /// It was valid once.
+    CertificateExpired,
+    /// It will be valid.
+    CertificateNotYetValid,
+    /// It is for another name or address.
+    CertificateName,
+    /// The server wants a certificate of its clients, and the inventory names none.
+    ClientCertificateMissing,
+    /// The server refuses the one that the inventory names.
+    ClientCertificateRefused,
+    /// TLS failed in some other way.
+    Tls,
     /// The way over SSH failed.
     Ssh,
     /// Anything else.

@@ -8,6 +8,7 @@ use super::on_host::Turns;
 use super::persisted;
 use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
+use super::tls::{self, Keyring};
 use super::trouble::trouble;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
@@ -46,6 +47,7 @@ pub struct World {
     /// What the names of the inventory stand for, once that was needed.
     pub(super) vouched: tokio::sync::OnceCell<BTreeSet<String>>,
     pub(super) ssh: Ssh,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
@@ -68,6 +70,7 @@ impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
         let logins = Logins::read(&inventory, entry.ask).await?;
+        let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = Store::open(&inventory.name)?;
         let terminal = entry
             .ask
@@ -83,6 +86,7 @@ impl World {
         let way = Arc::new(Way {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
+            keyring: keyring.clone(),
         });
         let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
@@ -111,6 +115,7 @@ impl World {
             vouched: tokio::sync::OnceCell::new(),
             connections,
             ssh,
+            keyring,
             screen: Mutex::default(),
             turns: Turns::default(),
             running: Mutex::default(),
@@ -278,6 +283,7 @@ impl World {
         Way {
             inventory: self.inventory.clone(),
             ssh: self.ssh.clone(),
+            keyring: self.keyring.clone(),
         }
     }
 
@@ -302,40 +308,43 @@ impl World {
 pub(super) struct Way {
     pub(super) inventory: Arc<Inventory>,
     pub(super) ssh: Ssh,
+    pub(super) keyring: Arc<Keyring>,
 }
 
 impl Reach for Way {
     async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        let stream = self.bare(node).await?;
+        let dressed = self.keyring.dress(stream, node).await;
+        match dressed {
+            Err(silent) if node.tls.is_some() && silent.kind == TroubleKind::Frozen => {
+                let plain = tls::plain(self.bare(node).await?).await;
+                Err(plain.unwrap_or(silent))
+            }
+            Ok(_) | Err(_) => dressed,
+        }
+    }
+}
+
+impl Way {
+    /// The stream to a node, without TLS: nothing may be said on it.
+    async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         match node.via {
             Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
             Via::Ssh => self.tunnel(node).await,
             Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
             Via::Auto => match tcp(&node.address).await {
                 Ok(stream) => Ok(Box::new(stream)),
-                Err(direct) => match direct.kind {
-                    // Only what a network between us and the host can cause is worth another way.
-                    TroubleKind::NoAnswer | TroubleKind::NoRoute => {
-                        self.tunnel(node).await.map_err(|_| direct)
-                    }
-                    TroubleKind::Refused
-                    | TroubleKind::Frozen
-                    | TroubleKind::NameUnknown
-                    | TroubleKind::PasswordMissing
-                    | TroubleKind::PasswordRefused
-                    | TroubleKind::Forbidden
-                    | TroubleKind::ProtectedMode
-                    | TroubleKind::TooManyClients
-                    | TroubleKind::Busy
-                    | TroubleKind::NotRedis
-                    | TroubleKind::Ssh
-                    | TroubleKind::Other => Err(direct),
-                },
+                // Only what a network between us and the host can cause is worth another way.
+                Err(direct)
+                    if matches!(direct.kind, TroubleKind::NoAnswer | TroubleKind::NoRoute) =>
+                {
+                    self.tunnel(node).await.map_err(|_| direct)
+                }
+                Err(direct) => Err(direct),
             },
         }
     }
-}
 
-impl Way {
     async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
         let host = host_of(&self.ssh, node).await.map_err(failed)?;

@@ -32,6 +32,7 @@ pub mod supply;
 mod tap;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod trouble;
 pub mod watch_sync;
 

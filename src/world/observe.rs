@@ -6,7 +6,8 @@ use super::bounded::Stream;
 use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
-use super::trouble::{from_redis, no_answer, trouble};
+use super::tls;
+use super::trouble::{from_redis, hung_up, no_answer, trouble, wants_tls};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
@@ -81,10 +82,18 @@ pub async fn connect(
     node: &NodeSpec,
     login: Option<&Login>,
 ) -> Result<Conn, Trouble> {
-    let stream = timeout(LOOK, reach.open(node))
-        .await
-        .unwrap_or_else(|_| Err(no_answer(LOOK)))?;
-    Conn::open(stream, login).await
+    let open = || async {
+        let stream = timeout(LOOK, reach.open(node)).await;
+        stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
+    };
+    let conn = Conn::open(open().await?, login).await;
+    let Err(wordless) = conn else {
+        return conn;
+    };
+    if node.tls.is_none() && wordless == hung_up() && tls::spoken(open().await?).await {
+        return Err(wants_tls());
+    }
+    Err(wordless)
 }
 
 /// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.

@@ -10,7 +10,7 @@ mod vouch;
 use super::World;
 use super::bounded::Stream;
 use super::deployment::host_of;
-use super::observe::Reach;
+use super::observe::{Reach, connect};
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
 use crate::inventory::NodeSpec;
@@ -126,20 +126,24 @@ impl World {
         if !self.vouches_for(address).await {
             return Err(trouble(TroubleKind::Other, NOT_ASKED));
         }
-        let stream = timeout(LOOK, self.way_to(address))
+        let login = self.logins.sentinels.as_ref();
+        if let Some(spec) = self.inventory.sentinel_at(address) {
+            return connect(&self.way(), spec, login).await;
+        }
+        let stream = timeout(LOOK, self.open_to(address))
             .await
             .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
-        Conn::open(stream, self.logins.sentinels.as_ref()).await
+        Conn::open(stream, login).await
+    }
+
+    /// The way to a Sentinel that the inventory does not name, spoken to as those that it names.
+    async fn open_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
+        let stream = self.way_to(address).await?;
+        let tls = self.inventory.tls_of_sentinels();
+        self.keyring.dress_as(stream, tls, &address.host).await
     }
 
     async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
-        let own = self.inventory.sentinels();
-        if let Some(spec) = own
-            .iter()
-            .find(|s| s.address == *address || s.announced() == address)
-        {
-            return self.way().open(spec).await;
-        }
         // A Sentinel that gives its address as loopback means its own host's.
         let elsewhere = |n: &NodeSpec| n.ssh.host.as_deref().is_some_and(|h| !is_loopback(h));
         let foreign = is_loopback(&address.host) && self.inventory.nodes.iter().any(elsewhere);

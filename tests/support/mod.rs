@@ -15,6 +15,7 @@
     clippy::missing_panics_doc
 )]
 
+pub mod certs;
 pub mod deployed;
 pub mod inventory;
 pub mod lab;

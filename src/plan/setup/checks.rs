@@ -166,7 +166,16 @@ fn answered(kind: TroubleKind) -> bool {
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
         | TroubleKind::Busy
-        | TroubleKind::NotRedis => true,
+        | TroubleKind::NotRedis
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => true,
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::NoRoute
