@@ -146,6 +146,28 @@ impl Said {
 }
 
 impl Tls {
+    /// What `redis-cli` is told, to speak to such a server.
+    pub fn redis_cli(&self) -> String {
+        let mut words = vec!["--tls".to_owned()];
+        if self.verify == Verify::None {
+            words.push("--insecure".to_owned());
+        }
+        let own = self.own.iter();
+        let own = own.flat_map(|pair| [("--cert", &pair.cert), ("--key", &pair.key)]);
+        for (option, file) in self
+            .ca
+            .first()
+            .map(|ca| ("--cacert", ca))
+            .into_iter()
+            .chain(own)
+        {
+            let file = file.display().to_string();
+            let file = shlex::try_quote(&file).map_or_else(|_| file.clone(), Into::into);
+            words.push(format!("{option} {file}"));
+        }
+        words.join(" ")
+    }
+
     /// Every file it names.
     pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let own = self.own.iter_mut();

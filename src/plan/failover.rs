@@ -149,7 +149,7 @@ fn stages(
         .map(|n| promote::follow_step(n, target))
         .collect();
     if let Some(old) = old {
-        let address = target.announced.clone();
+        let address = target.source_for(old.server());
         let fence = if can_stop {
             Action::FenceFile {
                 address: address.clone(),

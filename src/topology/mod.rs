@@ -15,11 +15,14 @@ pub mod sample;
 pub mod sentinel;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod tree;
+mod trouble;
 pub mod words;
 
 pub use disk::{Disk, Loading};
 pub use persisted::PersistedRole;
+pub use trouble::{Trouble, TroubleKind};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -106,67 +109,6 @@ pub enum State {
     Down(Trouble),
 }
 
-/// Why a node gave no usable answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// The class of the reason.
-    pub kind: TroubleKind,
-    /// One sentence for people, with the other side's own words where there are any (unescaped).
-    pub detail: String,
-}
-
-/// The classes of reasons for having no answer from a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TroubleKind {
-    /// The host answers and nothing listens on the port.
-    Refused,
-    /// No answer to the connection attempt: host off, cable out, firewall dropping.
-    NoAnswer,
-    /// The connection was accepted and then nothing came: frozen process or host.
-    Frozen,
-    /// No route, network or host unreachable.
-    NoRoute,
-    /// The host name does not resolve.
-    NameUnknown,
-    /// The server wants a password and the inventory gives none.
-    PasswordMissing,
-    /// The server refused the password.
-    PasswordRefused,
-    /// The user lacks a permission replctl needs.
-    Forbidden,
-    /// The server is in protected mode and refuses other hosts.
-    ProtectedMode,
-    /// The server refuses more clients.
-    TooManyClients,
-    /// A script keeps the server from answering.
-    Busy,
-    /// Something else than a Redis-family server listens there.
-    NotRedis,
-    /// TLS was begun, and the server does not speak it on that port.
-    NoTls,
-    /// The server speaks TLS on that port, and the inventory does not say so.
-    WantsTls,
-    /// The server's certificate comes from nobody who is trusted.
-    CertificateUntrusted,
-    /// It was valid once.
-    CertificateExpired,
-    /// It will be valid.
-    CertificateNotYetValid,
-    /// It is for another name or address.
-    CertificateName,
-    /// The server wants a certificate of its clients, and the inventory names none.
-    ClientCertificateMissing,
-    /// The server refuses the one that the inventory names.
-    ClientCertificateRefused,
-    /// TLS failed in some other way.
-    Tls,
-    /// The way over SSH failed.
-    Ssh,
-    /// Anything else.
-    Other,
-}
-
 /// The server families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -234,6 +176,9 @@ pub struct Server {
     pub has_password: Option<bool>,
     /// Whether `masterauth` (and `masteruser`) are what the inventory says; `None` where CONFIG is forbidden or the inventory does not say.
     pub replica_auth: Option<ReplicaAuth>,
+    /// The certificate it showed, where it was spoken to over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<tls::Certificate>,
 }
 
 /// What a node would log in with at its primary.
@@ -368,6 +313,12 @@ impl Node {
         }
     }
 
+    fn is_at(&self, host: &str) -> bool {
+        let own = [&self.announced.host, &self.address.host];
+        own.iter().any(|own| own.eq_ignore_ascii_case(host))
+            || self.resolved.iter().any(|own| own == host)
+    }
+
     /// Whether `address` means this node.
     pub fn answers_to(&self, address: &Address) -> bool {
         let here = |own: &Address| {
@@ -377,6 +328,7 @@ impl Node {
             || here(&self.address)
             || ((address.port == self.announced.port || address.port == self.address.port)
                 && self.resolved.contains(&address.host))
+            || (self.listens_on(address.port) && self.is_at(&address.host))
     }
 }
 

@@ -6,17 +6,17 @@ use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
 use super::persisted;
-use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
-use super::tls::{self, Keyring};
+use super::tls::Keyring;
 use super::trouble::trouble;
+use super::way::{Way, host_of};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
-use crate::inventory::{Inventory, NodeSpec, Via, address};
+use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
-use crate::topology::{Node, NodeName, PersistedRole, Topology, Trouble, TroubleKind};
+use crate::topology::{Node, NodeName, PersistedRole, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,15 @@ impl World {
     /// Looks at every node's server only.
     pub async fn observe_servers(&self) -> Topology {
         let way = self.way();
-        observe::topology(&self.inventory, &self.logins, &way, self.concurrency).await
+        let seen = observe::topology(&self.inventory, &self.logins, &way, self.concurrency);
+        let mut topology = seen.await;
+        let now = jiff::Timestamp::now();
+        for node in &mut topology.nodes {
+            if let State::Up(server) = &mut node.state {
+                server.certificate = self.keyring.certificate(&node.name, now);
+            }
+        }
+        topology
     }
 
     /// How many seconds each replica is behind.
@@ -302,81 +310,6 @@ impl World {
         drop(self.connections);
         self.ssh.close().await;
     }
-}
-
-/// The ways to servers: direct, or through their hosts.
-pub(super) struct Way {
-    pub(super) inventory: Arc<Inventory>,
-    pub(super) ssh: Ssh,
-    pub(super) keyring: Arc<Keyring>,
-}
-
-impl Reach for Way {
-    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let stream = self.bare(node).await?;
-        let dressed = self.keyring.dress(stream, node).await;
-        match dressed {
-            Err(silent) if node.tls.is_some() && silent.kind == TroubleKind::Frozen => {
-                let plain = tls::plain(self.bare(node).await?).await;
-                Err(plain.unwrap_or(silent))
-            }
-            Ok(_) | Err(_) => dressed,
-        }
-    }
-}
-
-impl Way {
-    /// The stream to a node, without TLS: nothing may be said on it.
-    async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        match node.via {
-            Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
-            Via::Ssh => self.tunnel(node).await,
-            Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
-            Via::Auto => match tcp(&node.address).await {
-                Ok(stream) => Ok(Box::new(stream)),
-                // Only what a network between us and the host can cause is worth another way.
-                Err(direct)
-                    if matches!(direct.kind, TroubleKind::NoAnswer | TroubleKind::NoRoute) =>
-                {
-                    self.tunnel(node).await.map_err(|_| direct)
-                }
-                Err(direct) => Err(direct),
-            },
-        }
-    }
-
-    async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
-        let host = host_of(&self.ssh, node).await.map_err(failed)?;
-        let stream = host
-            .tunnel(&node.address.host, node.address.port)
-            .await
-            .map_err(|e| {
-                let kind = if e.kind == SshErrorKind::Refused {
-                    TroubleKind::Refused
-                } else {
-                    TroubleKind::Ssh
-                };
-                trouble(kind, e.brief())
-            })?;
-        Ok(Box::new(stream))
-    }
-}
-
-/// A server on loopback whose host is another machine.
-fn its_own_loopback(node: &NodeSpec) -> bool {
-    address::is_loopback(&node.address.host)
-        && node
-            .ssh
-            .host
-            .as_deref()
-            .is_some_and(|h| !address::is_loopback(h))
-}
-
-/// The session with the host of a node.
-pub(super) async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
-    let address = spec.ssh.host.as_deref().unwrap_or(&spec.address.host);
-    ssh.host(&spec.name.0, &spec.ssh, address).await
 }
 
 /// A command that must end within seconds.

@@ -35,5 +35,6 @@ pub mod testing;
 pub mod tls;
 pub mod trouble;
 pub mod watch_sync;
+mod way;
 
 pub use deployment::{Entry, World};

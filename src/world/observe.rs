@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 21] = [
+const DIRECTIVES: [&str; 23] = [
     "maxmemory",
     "maxmemory-policy",
     "databases",
@@ -42,7 +42,9 @@ const DIRECTIVES: [&str; 21] = [
     "replica-read-only",
     "masteruser",
     "replica-priority",
+    "port",
     "tls-port",
+    "tls-replication",
 ];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
 const LOOK: Duration = Duration::from_secs(10);

@@ -9,10 +9,10 @@ mod vouch;
 
 use super::World;
 use super::bounded::Stream;
-use super::deployment::host_of;
 use super::observe::{Reach, connect};
 use super::resp::{Conn, REPLY, tcp};
 use super::trouble::trouble;
+use super::way::host_of;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_loopback;
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};

@@ -13,8 +13,10 @@ use super::trouble::trouble;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::tls::Verify;
 use crate::inventory::{Inventory, NodeSpec, Tls};
-use crate::topology::{Trouble, TroubleKind};
+use crate::topology::tls::Certificate;
+use crate::topology::{NodeName, Trouble, TroubleKind};
 use first::First;
+use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion};
 use std::collections::BTreeMap;
@@ -35,7 +37,7 @@ const PLAIN: Duration = Duration::from_millis(500);
 /// Everything that is needed to speak TLS with the servers of one deployment.
 pub struct Keyring {
     contexts: BTreeMap<Tls, SslContext>,
-    until: Mutex<BTreeMap<String, i64>>,
+    until: Mutex<BTreeMap<NodeName, i64>>,
 }
 
 impl Keyring {
@@ -92,7 +94,7 @@ impl Keyring {
             Some(tls) => {
                 let (stream, until) = self.wrap(stream, tls, &node.address.host).await?;
                 if let Some(until) = until {
-                    self.seen().insert(node.name.0.clone(), until);
+                    self.seen().insert(node.name.clone(), until);
                 }
                 Ok(stream)
             }
@@ -116,12 +118,16 @@ impl Keyring {
         }
     }
 
-    /// Until when the certificate is valid that a node showed last, in seconds since 1970.
-    pub fn valid_until(&self, node: &str) -> Option<i64> {
-        self.seen().get(node).copied()
+    /// The certificate that a node showed last, as it is at a moment.
+    pub fn certificate(&self, node: &NodeName, now: Timestamp) -> Option<Certificate> {
+        let until = Timestamp::from_second(*self.seen().get(node)?).ok()?;
+        Some(Certificate {
+            until,
+            left_seconds: until.as_second() - now.as_second(),
+        })
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, i64>> {
+    fn seen(&self) -> std::sync::MutexGuard<'_, BTreeMap<NodeName, i64>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -38,7 +38,7 @@ pub fn trust(builder: &mut SslContextBuilder, files: &[PathBuf]) -> Vec<Problem>
                 let mut added = all
                     .into_iter()
                     .map(|c| builder.cert_store_mut().add_cert(c));
-                problems.extend(added.find_map(|a| a.err()).map(failed));
+                problems.extend(added.find_map(Result::err).map(failed));
             }
             Err(problem) => problems.push(problem),
         }
@@ -49,10 +49,12 @@ pub fn trust(builder: &mut SslContextBuilder, files: &[PathBuf]) -> Vec<Problem>
 fn system(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
     builder.set_default_verify_paths()?;
     let said = |name: &str| std::env::var_os(name).is_some();
-    if cfg!(feature = "vendored-openssl") && !said("SSL_CERT_FILE") && !said("SSL_CERT_DIR") {
-        if let Some(file) = SYSTEM.iter().find(|file| Path::new(file).is_file()) {
-            builder.set_ca_file(file)?;
-        }
+    if cfg!(feature = "vendored-openssl")
+        && !said("SSL_CERT_FILE")
+        && !said("SSL_CERT_DIR")
+        && let Some(file) = SYSTEM.iter().find(|file| Path::new(file).is_file())
+    {
+        builder.set_ca_file(file)?;
     }
     Ok(())
 }
@@ -174,7 +176,10 @@ fn read(file: File, path: &Path, what: &str) -> Had<Zeroizing<Vec<u8>>> {
 
 /// The last of OpenSSL's words: the others say in which of its functions it was.
 fn words(error: &ErrorStack) -> String {
-    let last = error.errors().last().and_then(|e| e.reason());
+    let last = error
+        .errors()
+        .last()
+        .and_then(openssl::error::Error::reason);
     last.unwrap_or("OpenSSL does not say why").to_owned()
 }
 

@@ -74,7 +74,14 @@ impl Stage {
         let logins = Logins::from(password.map(Login::from));
         let topology = observe::topology(&inventory, &logins, &reach, 1).await;
         match &topology.nodes[0].state {
-            State::Up(_) => Ok(reach.0.valid_until("a").is_some()),
+            State::Up(_) => {
+                let now = Timestamp::now();
+                let left = reach
+                    .0
+                    .certificate(&"a".into(), now)
+                    .map(|c| c.left_seconds);
+                Ok(left.is_some_and(|left| (364 * DAY..=365 * DAY).contains(&left)))
+            }
             State::Down(trouble) => Err(trouble.clone()),
         }
     }
@@ -127,8 +134,8 @@ async fn each_mix_up_of_a_servers_port_and_certificate_is_told_as_what_it_is() {
     let system = look(tls, "[tls]".to_owned()).await;
     told(system, TroubleKind::CertificateUntrusted, "issued by `ca`");
     let other = look(tls, named("other.example.org")).await;
-    let names = "is for `127.0.0.1`, `db1.example.org`, and not for `other.example.org`";
-    told(other, TroubleKind::CertificateName, names);
+    let told_names = "is for `127.0.0.1`, `db1.example.org`, and not for `other.example.org`";
+    told(other, TroubleKind::CertificateName, told_names);
 
     server.plain.freeze();
     told(look(tls, ca.clone()).await, TroubleKind::Frozen, "2 s");

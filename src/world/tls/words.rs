@@ -34,7 +34,7 @@ impl Reading {
     pub fn note(&mut self, chain: &X509StoreContextRef) {
         let why = chain.error();
         self.code = why.as_raw();
-        self.said = why.error_string().to_owned();
+        why.error_string().clone_into(&mut self.said);
         self.of_authority = chain.error_depth() > 0;
         if let Some(certificate) = chain.current_cert() {
             self.issuer = called(certificate.issuer_name());
@@ -193,8 +193,8 @@ fn of_alert(number: i32) -> Trouble {
 
 /// The number of the other side's alert.
 fn alert(stack: &ErrorStack) -> Option<i32> {
-    let codes = stack.errors().iter().map(|e| e.reason_code() - ALERTS);
-    codes.filter(|n| (1..256).contains(n)).last()
+    let mut codes = stack.errors().iter().map(|e| e.reason_code() - ALERTS);
+    codes.rfind(|n| (1..256).contains(n))
 }
 
 fn last(stack: &ErrorStack) -> Option<&'static str> {
@@ -235,7 +235,7 @@ fn address(bytes: &[u8]) -> Option<String> {
 
 fn common(name: &X509NameRef) -> Option<String> {
     let entry = name.entries_by_nid(Nid::COMMONNAME).next()?;
-    Some(entry.data().to_string().ok()?)
+    entry.data().to_string().ok()
 }
 
 /// What a name is called: its common name, or all of it.
