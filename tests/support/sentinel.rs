@@ -27,14 +27,26 @@ impl LocalSentinel {
         down_after_ms: u32,
         password: Option<&'static str>,
     ) -> Self {
+        Self::start_with(family, primary, down_after_ms, password, &[])
+    }
+
+    /// The same with further lines in its file.
+    pub fn start_with(
+        family: &Family,
+        primary: u16,
+        down_after_ms: u32,
+        password: Option<&'static str>,
+        lines: &[String],
+    ) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("replctl-sentinel-")
             .tempdir()
             .unwrap();
         let port = ports::free();
         let secret = password.map_or_else(String::new, |p| format!("requirepass {p}\n"));
+        let lines = lines.join("\n");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\n{secret}sentinel monitor {NAME} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {NAME} {down_after_ms}\nsentinel failover-timeout {NAME} 20000\n",
+            "port {port}\nbind 127.0.0.1\ndir {}\n{lines}\n{secret}sentinel monitor {NAME} 127.0.0.1 {primary} 2\nsentinel down-after-milliseconds {NAME} {down_after_ms}\nsentinel failover-timeout {NAME} 20000\n",
             folder.path().display()
         );
         let file = folder.path().join("sentinel.conf");
@@ -105,6 +117,12 @@ pub fn three(
     let all: Vec<LocalSentinel> = (0..3)
         .map(|_| LocalSentinel::start(family, primary, down_after_ms, password))
         .collect();
+    await_each_other(&all);
+    all
+}
+
+/// Waits until they know each other and two replicas.
+pub fn await_each_other(all: &[LocalSentinel]) {
     await_that(
         "the Sentinels to know each other",
         Duration::from_secs(30),
@@ -116,5 +134,4 @@ pub fn three(
             })
         },
     );
-    all
 }
