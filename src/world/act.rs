@@ -7,9 +7,8 @@ use super::replication as r;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
-use crate::topology::{
-    Address, Link, Node, NodeName, ReplicaAuth, Server, State, Trouble, TroubleKind,
-};
+use crate::topology::tls::could_not_follow;
+use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server, State};
 
 impl Act for World {
     /// What is heard goes to the journal and to the terminal: no secret may be in it.
@@ -160,10 +159,11 @@ impl World {
             address: spec.address.clone(),
             announced: spec.announced().clone(),
             resolved: observe::resolve(spec).await,
-            state: State::Down(Trouble {
-                kind: TroubleKind::Other,
-                detail: String::new(),
-            }),
+            // It may be followed at another of its ports than the inventory names.
+            state: match observe::server(&theirs, &self.logins.replicas).await {
+                Ok(server) => State::Up(Box::new(server)),
+                Err(trouble) => State::Down(trouble),
+            },
             persisted: None,
         };
         let is_with = |a: &Address| node_like.answers_to(a);
@@ -179,10 +179,13 @@ impl World {
             Ok(seen) => Ok(seen),
             Err(mut failure) => {
                 // The server says why its link is down nowhere but in its log; the most frequent cause can be seen from here.
-                let looked = observe::server(&mine, &self.logins.replicas).await;
-                if let Some(why) = looked.ok().and_then(|s| refused_login(&s)) {
-                    failure.why =
-                        format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
+                    if let Some(why) = refused_login(&looked) {
+                        failure.why =
+                            format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                    } else if let Some(why) = could_not_follow(&looked, &node_like) {
+                        failure.why = format!("{}: {why}", failure.why);
+                    }
                 }
                 Err(failure)
             }

@@ -7,7 +7,7 @@ use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::tls;
-use super::trouble::{from_redis, hung_up, no_answer, trouble, wants_tls};
+use super::trouble::{from_redis, no_answer, trouble};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
@@ -88,14 +88,7 @@ pub async fn connect(
         let stream = timeout(LOOK, reach.open(node)).await;
         stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
     };
-    let conn = Conn::open(open().await?, login).await;
-    let Err(wordless) = conn else {
-        return conn;
-    };
-    if node.tls.is_none() && wordless == hung_up() && tls::spoken(open().await?).await {
-        return Err(wants_tls());
-    }
-    Err(wordless)
+    tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await
 }
 
 /// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.

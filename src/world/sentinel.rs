@@ -11,13 +11,14 @@ use super::World;
 use super::bounded::Stream;
 use super::observe::{Reach, connect};
 use super::resp::{Conn, REPLY, tcp};
+use super::tls;
 use super::trouble::trouble;
 use super::way::host_of;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_loopback;
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use redis::{Value, cmd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -130,17 +131,15 @@ impl World {
         if let Some(spec) = self.inventory.sentinel_at(address) {
             return connect(&self.way(), spec, login).await;
         }
-        let stream = timeout(LOOK, self.open_to(address))
-            .await
-            .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
-        Conn::open(stream, login).await
-    }
-
-    /// The way to a Sentinel that the inventory does not name, spoken to as those that it names.
-    async fn open_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
-        let stream = self.way_to(address).await?;
+        // One that the inventory does not name is spoken to as those that it names.
         let tls = self.inventory.tls_of_sentinels();
-        self.keyring.dress_as(stream, tls, &address.host).await
+        let open = || async {
+            let bare = || -> BoxFuture<'_, _> { Box::pin(self.way_to(address)) };
+            let stream = self.keyring.open_as(tls, &address.host, bare);
+            let stream = timeout(LOOK, stream).await;
+            stream.unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))
+        };
+        tls::log_in(tls, login, || Box::pin(open())).await
     }
 
     async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {

@@ -9,13 +9,16 @@ mod words;
 pub use words::from_io;
 
 use super::bounded::Stream;
-use super::trouble::trouble;
+use super::login::Login;
+use super::resp::Conn;
+use super::trouble::{hung_up, trouble, wants_tls};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::tls::Verify;
 use crate::inventory::{Inventory, NodeSpec, Tls};
 use crate::topology::tls::Certificate;
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use first::First;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion};
@@ -33,6 +36,9 @@ use words::{Failed, Reading};
 pub const HANDSHAKE: Duration = Duration::from_secs(2);
 /// How long a server that said nothing to a handshake may take to answer a PING without TLS.
 const PLAIN: Duration = Duration::from_millis(500);
+
+/// A stream without TLS, or the one reason for having none.
+pub type Bare = std::result::Result<Box<dyn Stream>, Trouble>;
 
 /// Everything that is needed to speak TLS with the servers of one deployment.
 pub struct Keyring {
@@ -81,40 +87,38 @@ impl Keyring {
         })
     }
 
-    /// The stream as the node is spoken to: over TLS where the inventory says so.
+    /// A stream to a node, as it is spoken to: over TLS where the inventory says so. `bare` makes a stream without.
     ///
     /// # Errors
-    /// The one reason for not being able to.
-    pub async fn dress(
+    /// The one reason for having none.
+    pub async fn open<'a>(
         &self,
-        stream: Box<dyn Stream>,
         node: &NodeSpec,
+        bare: impl Fn() -> BoxFuture<'a, Bare> + Sync,
     ) -> std::result::Result<Box<dyn Stream>, Trouble> {
-        match &node.tls {
-            Some(tls) => {
-                let (stream, until) = self.wrap(stream, tls, &node.address.host).await?;
-                if let Some(until) = until {
-                    self.seen().insert(node.name.clone(), until);
-                }
-                Ok(stream)
-            }
-            None => Ok(stream),
+        let Some(tls) = &node.tls else {
+            return bare().await;
+        };
+        let (stream, until) = self.wrap(tls, &node.address.host, bare).await?;
+        if let Some(until) = until {
+            self.seen().insert(node.name.clone(), until);
         }
+        Ok(stream)
     }
 
-    /// The same for a server that is no node of the inventory.
+    /// The same to a server that is no node of the inventory.
     ///
     /// # Errors
-    /// The one reason for not being able to.
-    pub async fn dress_as(
+    /// The one reason for having none.
+    pub async fn open_as<'a>(
         &self,
-        stream: Box<dyn Stream>,
         tls: Option<&Tls>,
         host: &str,
+        bare: impl Fn() -> BoxFuture<'a, Bare> + Sync,
     ) -> std::result::Result<Box<dyn Stream>, Trouble> {
         match tls {
-            Some(tls) => Ok(self.wrap(stream, tls, host).await?.0),
-            None => Ok(stream),
+            Some(tls) => Ok(self.wrap(tls, host, bare).await?.0),
+            None => bare().await,
         }
     }
 
@@ -131,11 +135,11 @@ impl Keyring {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn wrap(
+    async fn wrap<'a>(
         &self,
-        stream: Box<dyn Stream>,
         tls: &Tls,
         host: &str,
+        bare: impl Fn() -> BoxFuture<'a, Bare> + Sync,
     ) -> std::result::Result<(Box<dyn Stream>, Option<i64>), Trouble> {
         let Some(context) = self.contexts.get(tls) else {
             return Err(trouble(
@@ -143,28 +147,44 @@ impl Keyring {
                 "its certificates were not read when the program began",
             ));
         };
-        let reading = Arc::new(Mutex::new(Reading::default()));
-        let name = tls.server_name.as_deref().unwrap_or(host);
-        let unusable = |e: ErrorStack| trouble(TroubleKind::Tls, format!("TLS cannot begin: {e}"));
-        let session = session(context, tls, name, &reading).map_err(unusable)?;
-        let mut stream = SslStream::new(session, First::new(stream)).map_err(unusable)?;
-        let shaken = timeout(HANDSHAKE, Pin::new(&mut stream).connect()).await;
-        match shaken {
-            Ok(Ok(())) => {
-                let certificate = stream.ssl().peer_certificate();
-                let until = certificate.and_then(|c| words::seconds(c.not_after()));
-                Ok((Box::new(stream), until))
+        match shake(context, tls, host, bare().await?).await {
+            // A server without TLS takes a handshake for the beginning of a line, and waits for its end.
+            Err(silent) if silent.kind == TroubleKind::Frozen => {
+                Err(plain(bare().await?).await.unwrap_or(silent))
             }
-            Ok(Err(error)) => Err(words::explain(&Failed {
-                error: &error,
-                first: stream.get_ref().first(),
-                reading: &reading.lock().unwrap_or_else(PoisonError::into_inner),
-                name,
-                with_own: tls.own.is_some(),
-            })),
-            Err(_) => Err(words::plain(stream.get_ref().first())
-                .unwrap_or_else(|| super::trouble::silent(HANDSHAKE))),
+            shaken => shaken,
         }
+    }
+}
+
+/// The handshake; it also says until when the certificate of the other side is valid.
+async fn shake(
+    context: &SslContext,
+    tls: &Tls,
+    host: &str,
+    stream: Box<dyn Stream>,
+) -> std::result::Result<(Box<dyn Stream>, Option<i64>), Trouble> {
+    let reading = Arc::new(Mutex::new(Reading::default()));
+    let name = tls.server_name.as_deref().unwrap_or(host);
+    let unusable = |e: ErrorStack| trouble(TroubleKind::Tls, format!("TLS cannot begin: {e}"));
+    let session = session(context, tls, name, &reading).map_err(unusable)?;
+    let mut stream = SslStream::new(session, First::new(stream)).map_err(unusable)?;
+    let shaken = timeout(HANDSHAKE, Pin::new(&mut stream).connect()).await;
+    match shaken {
+        Ok(Ok(())) => {
+            let certificate = stream.ssl().peer_certificate();
+            let until = certificate.and_then(|c| words::seconds(c.not_after()));
+            Ok((Box::new(stream), until))
+        }
+        Ok(Err(error)) => Err(words::explain(&Failed {
+            error: &error,
+            first: stream.get_ref().first(),
+            reading: &reading.lock().unwrap_or_else(PoisonError::into_inner),
+            name,
+            with_own: tls.own.is_some(),
+        })),
+        Err(_) => Err(words::plain(stream.get_ref().first())
+            .unwrap_or_else(|| super::trouble::silent(HANDSHAKE))),
     }
 }
 
@@ -225,9 +245,8 @@ fn context(tls: &Tls) -> std::result::Result<SslContext, Vec<Problem>> {
     }
 }
 
-/// What a server says to a handshake that it did not answer is asked over a fresh stream, without TLS and without any secret: one with no TLS on its
-/// port takes a handshake for the beginning of a line, and waits for its end.
-pub async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
+/// Asks a server that did not answer a handshake over a fresh stream, without TLS and without any secret, whether it is one that speaks none.
+async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     let mut piece = [0; 200];
     let asked = async {
         stream.write_all(b"PING\r\n").await.ok()?;
@@ -238,8 +257,29 @@ pub async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     words::plain(piece.get(..count)?)
 }
 
-/// Whether a server that hung up without a word speaks TLS: asked over a fresh stream by the beginning of a handshake.
-pub async fn spoken(stream: Box<dyn Stream>) -> bool {
+/// Logs in over a stream that `open` makes. A server that hangs up without a word, and is spoken to without TLS, is asked whether it wants that.
+///
+/// # Errors
+/// The one reason for having no connection.
+pub async fn log_in<'a>(
+    tls: Option<&Tls>,
+    login: Option<&Login>,
+    open: impl Fn() -> BoxFuture<'a, Bare> + Sync,
+) -> std::result::Result<Conn, Trouble> {
+    match Conn::open(open().await?, login).await {
+        Err(wordless) if tls.is_none() && wordless == hung_up() => {
+            if spoken(open().await?).await {
+                Err(wants_tls())
+            } else {
+                Err(wordless)
+            }
+        }
+        conn => conn,
+    }
+}
+
+/// Whether a server answers the beginning of a handshake.
+async fn spoken(stream: Box<dyn Stream>) -> bool {
     let context = SslContext::builder(SslMethod::tls_client());
     let session = context.and_then(|builder| Ssl::new(&builder.build()));
     let stream = session.and_then(|session| SslStream::new(session, First::new(stream)));

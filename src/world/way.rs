@@ -4,7 +4,7 @@ use super::bounded::Stream;
 use super::observe::Reach;
 use super::resp::tcp;
 use super::ssh::{Host, Ssh, SshError, SshErrorKind};
-use super::tls::{self, Keyring};
+use super::tls::Keyring;
 use super::trouble::trouble;
 use crate::inventory::{Inventory, NodeSpec, Via, address};
 use crate::topology::{Trouble, TroubleKind};
@@ -19,15 +19,7 @@ pub(super) struct Way {
 
 impl Reach for Way {
     async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let stream = self.bare(node).await?;
-        let dressed = self.keyring.dress(stream, node).await;
-        match dressed {
-            Err(silent) if node.tls.is_some() && silent.kind == TroubleKind::Frozen => {
-                let plain = tls::plain(self.bare(node).await?).await;
-                Err(plain.unwrap_or(silent))
-            }
-            Ok(_) | Err(_) => dressed,
-        }
+        self.keyring.open(node, || Box::pin(self.bare(node))).await
     }
 }
 

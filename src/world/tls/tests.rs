@@ -18,12 +18,11 @@ struct Dressed(Keyring);
 
 impl Reach for Dressed {
     async fn open(&self, node: &NodeSpec) -> std::result::Result<Box<dyn Stream>, Trouble> {
-        let bare = || async { Ok::<_, Trouble>(Box::new(tcp(&node.address).await?)) };
-        let dressed = self.0.dress(bare().await?, node).await;
-        match dressed {
-            Err(t) if t.kind == TroubleKind::Frozen => Err(plain(bare().await?).await.unwrap_or(t)),
-            other => other,
-        }
+        let bare = || async {
+            let stream: Box<dyn Stream> = Box::new(tcp(&node.address).await?);
+            Ok(stream)
+        };
+        self.0.open(node, || Box::pin(bare())).await
     }
 }
 
