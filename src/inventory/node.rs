@@ -119,11 +119,13 @@ impl RawNode {
         line_column: impl Fn(usize) -> (usize, usize),
     ) -> Option<NodeSpec> {
         let address = self.address?;
+        let name = self.name?.value;
         let mut merged = config.clone();
         merged.extend(self.config);
         Some(NodeSpec {
-            name: NodeName(self.name?.value),
             line: line_column(address.at),
+            tls: tls::overlay(self.tls, tls).map(|tls| tls.of(&name)),
+            name: NodeName(name),
             address: address.value,
             announce: self.announce.map(|found| found.value),
             replicaof: match self.upstream {
@@ -133,7 +135,6 @@ impl RawNode {
             priority: self.priority,
             ssh: ssh::overlay(self.ssh, settings),
             via: self.via,
-            tls: tls::overlay(self.tls, tls),
             config: merged,
         })
     }

@@ -56,7 +56,8 @@ pub fn read(
     let mut members = reader.members(section, problems);
     if wish != Wish::Unsaid {
         for member in &mut members {
-            member.tls.clone_from(&tls);
+            let called = member.name.0.trim_start_matches("sentinel@").to_owned();
+            member.tls = tls.clone().map(|tls| tls.of(&called));
         }
     }
     SentinelSettings {
@@ -282,6 +283,7 @@ impl Reader<'_> {
     fn alone(&self, host: String, port: u16, line: (usize, usize)) -> NodeSpec {
         NodeSpec {
             name: NodeName(format!("sentinel@{host}")),
+            tls: self.tls.cloned().map(|tls| tls.of(&host)),
             address: Address::new(host, port),
             line,
             announce: None,
@@ -289,7 +291,6 @@ impl Reader<'_> {
             priority: None,
             ssh: self.ssh.clone(),
             via: Via::Auto,
-            tls: self.tls.cloned(),
             config: BTreeMap::new(),
         }
     }

@@ -6,7 +6,17 @@ use super::place::Problems;
 use super::section::Section;
 use std::path::PathBuf;
 
-const KEYS: [&str; 5] = ["ca", "cert", "key", "server_name", "verify"];
+const KEYS: [&str; 7] = [
+    "ca",
+    "cert",
+    "key",
+    "server_name",
+    "verify",
+    "server_cert",
+    "server_key",
+];
+/// Stands in the names of files for the name of a node.
+const NODE: &str = "{node}";
 
 /// How a server is spoken to over TLS. Every value is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -19,6 +29,8 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// `verify`.
     pub verify: Verify,
+    /// `server_cert` and `server_key`: what `setup` gives to the server.
+    pub server: Option<KeyPair>,
 }
 
 /// A certificate, with what it was issued by where that is in its file too, and its private key.
@@ -49,6 +61,7 @@ pub struct Said {
     own: Option<KeyPair>,
     server_name: Option<String>,
     verify: Option<Verify>,
+    server: Option<KeyPair>,
 }
 
 /// What is said of TLS where it may be said otherwise than in `[tls]`.
@@ -84,9 +97,10 @@ pub fn read(section: &Section, problems: &mut Problems) -> Said {
     });
     let said = Said {
         ca: section.files(problems, "ca"),
-        own: pair(section, problems),
+        own: pair(section, problems, ["cert", "key"]),
         server_name: server_name(section, problems),
         verify: verify(section, problems),
+        server: pair(section, problems, ["server_cert", "server_key"]),
     };
     let at = section.place_of("verify").unwrap_or(section.at);
     if said.verify == Some(Verify::None) && section.get("ca").is_some() {
@@ -141,11 +155,32 @@ impl Said {
             own: self.own.or(above.own),
             server_name: self.server_name.or(above.server_name),
             verify: self.verify.unwrap_or(above.verify),
+            server: self.server.or(above.server),
         }
     }
 }
 
 impl Tls {
+    /// The same for the node of that name, whose files may be called after it.
+    pub fn of(mut self, node: &str) -> Self {
+        if let Some(pair) = &mut self.server {
+            for file in [&mut pair.cert, &mut pair.key] {
+                if let Some(text) = file.to_str().filter(|text| text.contains(NODE)) {
+                    *file = PathBuf::from(text.replace(NODE, node));
+                }
+            }
+        }
+        self
+    }
+
+    /// What is needed to speak to a server, without what only its host needs.
+    pub fn spoken(&self) -> Self {
+        Self {
+            server: None,
+            ..self.clone()
+        }
+    }
+
     /// What `redis-cli` is told, to speak to such a server.
     pub fn redis_cli(&self) -> String {
         let mut words = vec!["--tls".to_owned()];
@@ -170,9 +205,9 @@ impl Tls {
 
     /// Every file it names.
     pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let own = self.own.iter_mut();
-        let own = own.flat_map(|pair| [&mut pair.cert, &mut pair.key]);
-        self.ca.iter_mut().chain(own)
+        let pairs = self.own.iter_mut().chain(&mut self.server);
+        let pairs = pairs.flat_map(|pair| [&mut pair.cert, &mut pair.key]);
+        self.ca.iter_mut().chain(pairs)
     }
 }
 
@@ -205,10 +240,9 @@ pub(super) fn warnings(inventory: &Inventory) -> Vec<String> {
     out
 }
 
-fn pair(section: &Section, problems: &mut Problems) -> Option<KeyPair> {
-    let cert = section.filled(problems, "cert");
-    let key = section.filled(problems, "key");
-    for (there, missing) in [("cert", "key"), ("key", "cert")] {
+fn pair(section: &Section, problems: &mut Problems, keys: [&str; 2]) -> Option<KeyPair> {
+    let [cert, key] = keys.map(|key| section.filled(problems, key));
+    for (there, missing) in [(keys[0], keys[1]), (keys[1], keys[0])] {
         if let (Some(at), None) = (section.place_of(there), section.get(missing)) {
             problems.hinted(
                 at,

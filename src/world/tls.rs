@@ -2,7 +2,7 @@
 //!
 //! It sends nothing of its own but handshakes, and a PING where nobody answers one. Nothing secret is said before a handshake is done.
 
-mod files;
+pub mod files;
 mod first;
 mod words;
 
@@ -55,15 +55,16 @@ impl Keyring {
         let of_nodes = inventory.nodes.iter().chain(inventory.sentinels());
         let said = of_nodes.map(|n| n.tls.as_ref());
         let said = said.chain([inventory.tls_of_sentinels()]).flatten();
+        let said = said.map(Tls::spoken);
         let mut contexts = BTreeMap::new();
         let mut problems: Vec<Problem> = Vec::new();
         for tls in said {
-            if contexts.contains_key(tls) {
+            if contexts.contains_key(&tls) {
                 continue;
             }
-            match context(tls) {
+            match context(&tls) {
                 Ok(context) => {
-                    contexts.insert(tls.clone(), context);
+                    contexts.insert(tls, context);
                 }
                 Err(wrong) => {
                     for problem in wrong {
@@ -141,7 +142,7 @@ impl Keyring {
         host: &str,
         bare: impl Fn() -> BoxFuture<'a, Bare> + Sync,
     ) -> std::result::Result<(Box<dyn Stream>, Option<i64>), Trouble> {
-        let Some(context) = self.contexts.get(tls) else {
+        let Some(context) = self.contexts.get(&tls.spoken()) else {
             return Err(trouble(
                 TroubleKind::Tls,
                 "its certificates were not read when the program began",
@@ -236,7 +237,7 @@ fn context(tls: &Tls) -> std::result::Result<SslContext, Vec<Problem>> {
         problems.extend(files::trust(&mut builder, &tls.ca));
     }
     if let Some(own) = &tls.own {
-        problems.extend(files::own(&mut builder, own));
+        problems.extend(files::own(&mut builder, own, ["cert", "key"]));
     }
     if problems.is_empty() {
         Ok(builder.build())

@@ -1,11 +1,17 @@
 //! The files of certificates and keys on the operator's machine. A private key that others can read is not used.
 
+use crate::config::Paths;
+use crate::config::tls as directives;
 use crate::error::Problem;
 use crate::inventory::tls::KeyPair;
+use crate::inventory::{Inventory, NodeSpec};
+use crate::plan::facts::HostFacts;
+use crate::plan::host::Certificates;
+use crate::world::host::hex_sha256;
 use crate::world::secret::open_private;
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, Private};
-use openssl::ssl::SslContextBuilder;
+use openssl::ssl::{SslContextBuilder, SslMethod};
 use openssl::x509::X509;
 use secrecy::zeroize::Zeroizing;
 use std::fs::{File, OpenOptions};
@@ -24,6 +30,62 @@ const SYSTEM: [&str; 4] = [
 ];
 
 type Had<T> = std::result::Result<T, Problem>;
+
+/// Notes which files the host of a node is to have, or why that cannot be known.
+pub fn for_host(inventory: &Inventory, node: &NodeSpec, facts: &mut HostFacts) {
+    let Some(tls) = &node.tls else {
+        return;
+    };
+    let paths = Paths::of(inventory, node);
+    let mut wanted: Vec<(&str, Vec<&Path>)> = Vec::new();
+    if let Some(pair) = tls
+        .server
+        .as_ref()
+        .filter(|_| directives::brings_pair(node))
+    {
+        // What does not fit together would only be found out by the server.
+        let mut sample = match SslContextBuilder::new(SslMethod::tls_server()) {
+            Ok(builder) => builder,
+            Err(error) => {
+                facts.no_certificates.push((error.to_string(), None));
+                return;
+            }
+        };
+        let wrong = own(&mut sample, pair, ["server_cert", "server_key"]);
+        facts
+            .no_certificates
+            .extend(wrong.into_iter().map(|p| (p.what, p.hint)));
+        wanted.push((directives::CERT, vec![&pair.cert]));
+        wanted.push((directives::KEY, vec![&pair.key]));
+    }
+    if directives::brings_ca(node) {
+        for file in &tls.ca {
+            let wrong = certificates(file, "ca").err();
+            facts
+                .no_certificates
+                .extend(wrong.map(|p| (p.what, p.hint)));
+        }
+        wanted.push((
+            directives::CA,
+            tls.ca.iter().map(PathBuf::as_path).collect(),
+        ));
+    }
+    for (name, sources) in wanted {
+        let mut bytes = Zeroizing::new(Vec::new());
+        for source in &sources {
+            let Ok(read) = std::fs::read(source) else {
+                return; // told above
+            };
+            bytes.extend_from_slice(&Zeroizing::new(read));
+            bytes.push(b'\n');
+        }
+        facts.wanted_certificates.push(Certificates {
+            path: paths.beside(name),
+            sources: sources.iter().map(|s| s.display().to_string()).collect(),
+            sha256: hex_sha256(&bytes),
+        });
+    }
+}
 
 /// Lets `builder` trust those in the files, or those the system trusts where there are none.
 pub fn trust(builder: &mut SslContextBuilder, files: &[PathBuf]) -> Vec<Problem> {
@@ -60,8 +122,15 @@ fn system(builder: &mut SslContextBuilder) -> Result<(), ErrorStack> {
 }
 
 /// Lets `builder` show a certificate of its own.
-pub fn own(builder: &mut SslContextBuilder, pair: &KeyPair) -> Vec<Problem> {
-    let (chain, key) = (certificates(&pair.cert, "cert"), private_key(&pair.key));
+pub fn own(
+    builder: &mut SslContextBuilder,
+    pair: &KeyPair,
+    [of_cert, of_key]: [&str; 2],
+) -> Vec<Problem> {
+    let (chain, key) = (
+        certificates(&pair.cert, of_cert),
+        private_key(&pair.key, of_key),
+    );
     let (chain, key) = match (chain, key) {
         (Ok(chain), Ok(key)) => (chain, key),
         (chain, key) => return [chain.err(), key.err()].into_iter().flatten().collect(),
@@ -75,7 +144,7 @@ pub fn own(builder: &mut SslContextBuilder, pair: &KeyPair) -> Vec<Problem> {
         .is_ok_and(|public| public.public_eq(&key));
     if !fits {
         let what = format!(
-            "the `key` `{}` is not that of the certificate `{}`",
+            "the `{of_key}` `{}` is not that of the certificate `{}`",
             pair.key.display(),
             pair.cert.display()
         );
@@ -88,7 +157,11 @@ pub fn own(builder: &mut SslContextBuilder, pair: &KeyPair) -> Vec<Problem> {
         .and_then(|()| builder.set_private_key(&key))
         .and_then(|()| chain.try_for_each(|c| builder.add_extra_chain_cert(c)));
     let failed = |e: ErrorStack| {
-        Problem::new(format!("`cert` `{}` cannot be used", pair.cert.display())).cause(words(&e))
+        Problem::new(format!(
+            "`{of_cert}` `{}` cannot be used",
+            pair.cert.display()
+        ))
+        .cause(words(&e))
     };
     set.err().map(failed).into_iter().collect()
 }
@@ -119,7 +192,7 @@ fn certificates(path: &Path, key: &str) -> Had<Vec<X509>> {
     }
 }
 
-fn private_key(path: &Path) -> Had<PKey<Private>> {
+fn private_key(path: &Path, key: &str) -> Had<PKey<Private>> {
     let what = "the private key";
     let bytes = read(open_private(path, what)?, path, what)?;
     let locked = [&b"ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"];
@@ -139,7 +212,7 @@ fn private_key(path: &Path) -> Had<PKey<Private>> {
     // Never asked for: without this OpenSSL would ask on the terminal.
     PKey::private_key_from_pem_callback(&bytes, |_| Ok(0)).map_err(|e| {
         let what = format!(
-            "the file of `key` `{}` holds no private key in PEM form",
+            "the file of `{key}` `{}` holds no private key in PEM form",
             path.display()
         );
         Problem::new(what).cause(words(&e))
