@@ -81,8 +81,10 @@ pub fn read(section: &Section, problems: &mut Problems) -> Said {
     section.only(problems, &KEYS, |key| {
         let meant = match key {
             "cacert" | "ca_cert" | "ca_file" | "tls-ca-cert-file" => "ca",
-            "cert_file" | "client_cert" | "tls-cert-file" => "cert",
-            "key_file" | "client_key" | "tls-key-file" => "key",
+            "cert_file" | "client_cert" => "cert",
+            "tls-cert-file" => "server_cert",
+            "tls-key-file" => "server_key",
+            "key_file" | "client_key" => "key",
             "sni" | "servername" | "name" | "hostname" => "server_name",
             "insecure" | "skip_verify" | "verify_mode" => "verify",
             "port" | "tls-port" => {
@@ -95,22 +97,13 @@ pub fn read(section: &Section, problems: &mut Problems) -> Said {
         };
         Some(format!("did you mean `{meant}`?"))
     });
-    let said = Said {
+    Said {
         ca: section.files(problems, "ca"),
         own: pair(section, problems, ["cert", "key"]),
         server_name: server_name(section, problems),
         verify: verify(section, problems),
         server: pair(section, problems, ["server_cert", "server_key"]),
-    };
-    let at = section.place_of("verify").unwrap_or(section.at);
-    if said.verify == Some(Verify::None) && section.get("ca").is_some() {
-        problems.hinted(
-            at,
-            format!("`ca` and `verify = \"none\"` {} exclude each other: without verification nobody needs to be trusted", section.called),
-            "leave `verify` out",
-        );
     }
-    said
 }
 
 /// Reads the `tls` of a node, or of `[sentinel]`.

@@ -61,6 +61,25 @@ fn tls_is_where_it_is_said_to_be() {
 }
 
 #[test]
+fn files_of_servers_may_be_called_after_their_nodes() {
+    let server = "[tls]\nserver_cert = \"tls/{node}.crt\"\nserver_key = \"tls/{node}.key\"";
+    let inventory = three(server, "", "");
+    let certs = |nodes: &[crate::inventory::NodeSpec]| -> Vec<String> {
+        let pairs = nodes.iter().map(|n| n.tls.as_ref()?.server.as_ref());
+        let files = pairs.map(|pair| pair.map(|p| p.cert.display().to_string()));
+        files.map(Option::unwrap_or_default).collect()
+    };
+    assert_eq!(certs(&inventory.nodes), ["tls/a.crt", "tls/b.crt"]);
+    let of_sentinels = ["tls/a.crt", "tls/b.crt", "tls/127.0.0.9.crt"];
+    assert_eq!(certs(inventory.sentinels()), of_sentinels);
+    let all = inventory
+        .nodes
+        .iter()
+        .map(|n| n.tls.as_ref().unwrap().spoken());
+    assert!(all.clone().all(|tls| Some(tls) == all.clone().next()));
+}
+
+#[test]
 fn what_verifies_too_little_is_said_loudly() {
     let careless = three("[tls]\nverify = \"none\"", "tls = { verify = \"ca\" }", "");
     let [none, ca] = &careless.warnings()[..] else {

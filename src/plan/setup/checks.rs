@@ -1,9 +1,13 @@
 //! What stands against `setup` on each host, all at once, and what its operator should know.
 
+mod tls;
+
+pub(super) use tls::over_tls;
+
 use super::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
-use crate::config::{Paths, tls};
+use crate::config::{Paths, tls as directives_of_tls};
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
@@ -76,7 +80,7 @@ fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
             );
             out.push(Refusal::new(why, instead));
         }
-        if node.tls.is_some() && tls::owned(name) {
+        if node.tls.is_some() && directives_of_tls::owned(name) {
             let why = format!(
                 "the inventory sets `{name}` for `{}`, which replctl sets itself where `[tls]` is there",
                 node.name
@@ -86,45 +90,6 @@ fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
                 "use `port` of the [[node]], which is the one for TLS",
             ));
         }
-    }
-}
-
-/// What a server that is to speak TLS needs.
-pub(super) fn over_tls(look: &Look<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
-    let Some(tls) = &node.tls else {
-        return;
-    };
-    let name = &node.name;
-    let wrong = look
-        .facts(name)
-        .into_iter()
-        .flat_map(|f| &f.no_certificates);
-    out.extend(wrong.map(|(what, hint)| {
-        Refusal::new(
-            what.clone(),
-            hint.as_deref().unwrap_or("mend it in the inventory"),
-        )
-    }));
-    if look.runs(name) {
-        return;
-    }
-    if look.inventory.server.source == ServerSource::Embedded {
-        out.push(Refusal::new(
-            format!("`{name}` is to speak TLS, and the embedded server was built without it"),
-            "`source = \"package\"` in [server]: the distributions' servers have TLS; or `source = \"binary\"` with one that has",
-        ));
-    }
-    if tls::brings_pair(node) && tls.server.is_none() {
-        out.push(Refusal::new(
-            format!("`{name}` is to speak TLS, and the inventory names no certificate for it"),
-            "`server_cert = \"tls/{node}.crt\"` and `server_key = \"tls/{node}.key\"` under [tls]; or, where its host has them, `tls-cert-file` and `tls-key-file` in [server.config]",
-        ));
-    }
-    if tls::brings_ca(node) && tls.ca.is_empty() {
-        out.push(Refusal::new(
-            format!("`{name}` is to replicate over TLS, and the inventory does not say whose certificates it takes"),
-            "`ca = \"ca.crt\"` under [tls]; or, where its host has it, `tls-ca-cert-file` in [server.config]",
-        ));
     }
 }
 

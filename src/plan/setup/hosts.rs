@@ -1,11 +1,13 @@
 //! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts it back, limited to what this run makes.
 
+mod certificates;
+
 use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
-use crate::config::{Paths, block, tls, unit};
+use crate::config::{Paths, block, unit};
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::facts::{ConfigFile, HostFacts};
-use crate::plan::host::{Certificates, HostAction, Launch};
+use crate::plan::host::{HostAction, Launch};
 use crate::plan::{Action, Step, Undo};
 use crate::topology::{Address, NodeName, PersistedRole};
 use HostAction as Do;
@@ -130,49 +132,6 @@ impl Host<'_> {
         let owner = self.owner();
         let undo = Do::RemoveConfig { path: path.clone() };
         self.add(Do::WriteConfig { path, text, owner }, Some(undo));
-    }
-
-    /// The certificates of a server that is to be started.
-    pub fn certificates(&mut self) -> bool {
-        let uid = self.facts.owner_uid;
-        let have = &self.facts.certificates;
-        let wanted = &self.facts.wanted_certificates;
-        let is_there = |file: &&Certificates| {
-            have.get(&file.path).is_some_and(|(sha256, of)| {
-                *sha256 == file.sha256 && Some(of.uid) == uid && of.mode & 0o777 == 0o600
-            })
-        };
-        if wanted.iter().all(|file| is_there(&file)) {
-            return false;
-        }
-        let new = wanted.iter().filter(|file| !have.contains_key(&file.path));
-        let paths: Vec<String> = new.map(|file| file.path.clone()).collect();
-        let undo = (!paths.is_empty()).then_some(Do::RemoveFiles { paths });
-        let action = Do::PutCertificates {
-            files: wanted.clone(),
-            program: self.paths.program(),
-            owner: self.owner(),
-        };
-        self.add(action, undo);
-        true
-    }
-
-    /// The certificates of one that runs, which reads them again where it is told so.
-    fn new_certificates(&mut self) {
-        let ours = self
-            .facts
-            .config
-            .as_ref()
-            .is_some_and(|c| c.stamp.is_some());
-        if ours && self.certificates() {
-            let file = self.paths.beside(tls::CERT);
-            let read = Action::SetDirective {
-                name: "tls-cert-file".to_owned(),
-                value: file,
-            };
-            self.steps
-                .push(Step::new(&self.node.name, read, Undo::Nothing));
-        }
     }
 
     fn add(&mut self, action: HostAction, undo: Option<HostAction>) {

@@ -201,6 +201,44 @@ async fn a_server_that_wants_a_certificate_of_its_clients_is_told_by_any_version
     }
 }
 
+/// What somebody who is not the server gets to hear, whatever he answers.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_said_before_the_handshake_is_done() {
+    let stage = Stage::new();
+    for answer in [
+        &b""[..],
+        b"+OK\r\n",
+        b"-NOAUTH Authentication required.\r\n",
+        b"\x16\x03\x01",
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for line in listener.incoming().flatten() {
+                let hears = Arc::clone(&hears);
+                std::thread::spawn(move || {
+                    use std::io::{Read, Write};
+                    let mut line = line;
+                    let mut piece = [0; 4096];
+                    while let Ok(count @ 1..) = line.read(&mut piece) {
+                        hears.lock().unwrap().extend_from_slice(&piece[..count]);
+                        let _ = line.write_all(answer);
+                    }
+                });
+            }
+        });
+        let ca = trusting(&stage.ca.cert);
+        assert!(stage.look(port, ca, Some("hush-hush")).await.is_some());
+        let heard = String::from_utf8_lossy(&heard.lock().unwrap()).into_owned();
+        assert!(!heard.is_empty());
+        for secret in ["hush-hush", "AUTH"] {
+            assert!(!heard.contains(secret), "{answer:?}: {heard}");
+        }
+    }
+}
+
 #[test]
 fn all_that_is_wrong_with_the_files_is_told_at_once() {
     let stage = Stage::new();
