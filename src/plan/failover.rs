@@ -264,14 +264,14 @@ pub(super) fn alive(kind: TroubleKind) -> bool {
         | TroubleKind::CertificateNotYetValid
         | TroubleKind::CertificateName
         | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused => true,
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => true,
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::Frozen
         | TroubleKind::NoRoute
         | TroubleKind::NameUnknown
         | TroubleKind::NotRedis
-        | TroubleKind::Tls
         | TroubleKind::Ssh
         | TroubleKind::Other => false,
     }

@@ -141,6 +141,19 @@ async fn each_mix_up_of_a_servers_port_and_certificate_is_told_as_what_it_is() {
     server.plain.thaw();
     drop(server);
     told(look(tls, ca.clone()).await, TroubleKind::Refused, "refused");
+    // A proxy whose server is gone.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for line in listener.incoming().flatten() {
+            let _ = std::io::Read::read(&mut &line, &mut [0; 4096]);
+        }
+    });
+    told(
+        look(port, ca.clone()).await,
+        TroubleKind::Other,
+        "closed the connection",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,16 +227,16 @@ async fn no_secret_is_said_before_the_handshake_is_done() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let hears = Arc::clone(&heard);
+        let record = Arc::clone(&heard);
         std::thread::spawn(move || {
             for line in listener.incoming().flatten() {
-                let hears = Arc::clone(&hears);
+                let record = Arc::clone(&record);
                 std::thread::spawn(move || {
                     use std::io::{Read, Write};
                     let mut line = line;
                     let mut piece = [0; 4096];
                     while let Ok(count @ 1..) = line.read(&mut piece) {
-                        hears.lock().unwrap().extend_from_slice(&piece[..count]);
+                        record.lock().unwrap().extend_from_slice(&piece[..count]);
                         let _ = line.write_all(answer);
                     }
                 });

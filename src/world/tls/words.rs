@@ -67,6 +67,13 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
     if failed.reading.code != X509VerifyResult::OK.as_raw() {
         return certificate(failed.reading, failed.name);
     }
+    if failed.first.is_empty() {
+        // As a dead server's proxy does: nothing says that anybody is there.
+        return trouble(
+            TroubleKind::Other,
+            "it closed the connection instead of answering the TLS handshake",
+        );
+    }
     match failed.error.ssl_error().and_then(alert) {
         // Before TLS 1.3 there is no alert that says so.
         Some(40) if !failed.with_own => trouble(
@@ -94,8 +101,10 @@ pub fn from_io(error: &io::Error) -> Trouble {
         None => hung_up(),
         Some(stack) => match (alert(stack), last(stack)) {
             (Some(number), _) => of_alert(number),
-            (None, Some(why)) => trouble(TroubleKind::Tls, format!("TLS failed: {why}")),
-            (None, None) => hung_up(),
+            (None, Some(why)) if !why.contains("unexpected eof") => {
+                trouble(TroubleKind::Tls, format!("TLS failed: {why}"))
+            }
+            (None, Some(_) | None) => hung_up(),
         },
     }
 }
