@@ -1,7 +1,7 @@
 //! Who could not follow whom because of TLS, what goes over the network without it, and certificates that are about to end.
 
 use super::{Code, Finding, Look, Severity};
-use crate::topology::tls::could_not_follow;
+use crate::topology::tls::{cannot_reach, could_not_follow};
 use crate::topology::words::{list, name};
 use crate::topology::{Link, Node, Server};
 
@@ -14,23 +14,22 @@ impl Look<'_> {
         for node in &self.topology.nodes {
             if let Some(server) = node.server() {
                 found.extend(self.stranded(node, server));
-                found.extend(ending(node, server));
             }
         }
+        found.extend(ending(&self.topology.nodes));
         found.extend(self.in_plain_text());
     }
 
     /// It could not follow others, should they become primary.
     fn stranded(&self, node: &Node, server: &Server) -> Option<Finding> {
-        let others = self.topology.nodes.iter().filter(|other| {
-            // Of a link that is down because of it, the link's own finding tells.
-            let told = node.upstream().is_some_and(|link| link.link == Link::Down)
-                && self
-                    .topology
-                    .upstream_of(node)
-                    .is_some_and(|up| up.name == other.name);
-            other.name != node.name && !told
+        // Of a link that is down because of it, the link's own finding tells.
+        let told = node.upstream().is_some_and(|link| {
+            let up = self.topology.upstream_of(node);
+            link.link == Link::Down
+                && up.is_some_and(|up| cannot_reach(server, up, &link.address).is_some())
         });
+        let others = self.topology.nodes.iter();
+        let others = others.filter(|other| !told && other.name != node.name);
         let unreachable: Vec<(&Node, String)> = others
             .filter_map(|other| Some((other, could_not_follow(server, other)?)))
             .collect();
@@ -74,7 +73,8 @@ impl Look<'_> {
             self.topology.nodes.iter().filter(|node| {
                 let wanted = self.wanted(node).is_some_and(|w| w.tls.is_some());
                 let server = node.server().and_then(Server::over_tls);
-                wanted && node.upstream().is_some() && server == Some(false)
+                let linked = node.upstream().is_some_and(|link| link.link == Link::Up);
+                wanted && linked && server == Some(false)
             })
         };
         let first = open().next()?;
@@ -93,24 +93,38 @@ impl Look<'_> {
     }
 }
 
-fn ending(node: &Node, server: &Server) -> Option<Finding> {
-    let certificate = server.certificate.filter(|c| c.left_seconds < SOON)?;
-    let own = name(&node.name);
-    let left = match certificate.left_seconds / DAY {
+/// Certificates that are about to end: as a rule all of them, on one day, which is worth one line.
+fn ending(nodes: &[Node]) -> Option<Finding> {
+    let soon = |node: &&Node| {
+        let left = node.server().and_then(|s| s.certificate);
+        left.is_some_and(|c| c.left_seconds < SOON)
+    };
+    let ending = || nodes.iter().filter(soon);
+    let certificates = ending().filter_map(|n| n.server()?.certificate);
+    let first = certificates.min_by_key(|c| c.left_seconds)?;
+    let left = match first.left_seconds / DAY {
         0 => "in less than a day".to_owned(),
         1 => "in 1 day".to_owned(),
         days => format!("in {days} days"),
     };
-    let message = format!(
-        "the certificate of {own} expires {left}, at {}: from then on nobody gets a new connection to it",
-        certificate.until
-    );
+    let message = match ending().count() {
+        1 => format!(
+            "the certificate of {} expires {left}, at {}: from then on nobody gets a new connection to it",
+            list(ending()),
+            first.until
+        ),
+        _ => format!(
+            "the certificates of {} expire, the first {left}, at {}: from then on nobody gets new connections",
+            list(ending()),
+            first.until
+        ),
+    };
+    let names: Vec<&str> = ending().map(|n| n.name.0.as_str()).collect();
     Some(
-        Finding::about(node, Code::CertificateExpires, Severity::Warning, message)
-            .hint(format!(
-                "put a new certificate in the place of the old one on the host of {own}, and let the server read it: CONFIG SET tls-cert-file FILE"
-            ))
-            .with("until", certificate.until.to_string())
-            .with("left_seconds", certificate.left_seconds),
+        Finding::of_all(Code::CertificateExpires, Severity::Warning, message)
+            .hint("put new ones in the place of the old, and let the servers read them: CONFIG SET tls-cert-file FILE (`replctl setup` does both where the inventory names `server_cert`)")
+            .with("nodes", names)
+            .with("until", first.until.to_string())
+            .with("left_seconds", first.left_seconds),
     )
 }

@@ -131,7 +131,11 @@ async fn each_mix_up_of_a_servers_port_and_certificate_is_told_as_what_it_is() {
     told(look(open, ca.clone()).await, TroubleKind::NoTls, "no");
     told(look(tls, String::new()).await, TroubleKind::WantsTls, "TLS");
     let system = look(tls, "[tls]".to_owned()).await;
-    told(system, TroubleKind::CertificateUntrusted, "issued by `ca`");
+    told(
+        system,
+        TroubleKind::CertificateUntrusted,
+        "goes back to `ca`, which is not trusted",
+    );
     let other = look(tls, named("other.example.org")).await;
     let told_names = "is for `127.0.0.1`, `db1.example.org`, and not for `other.example.org`";
     told(other, TroubleKind::CertificateName, told_names);

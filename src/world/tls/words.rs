@@ -155,12 +155,11 @@ fn certificate(reading: &Reading, name: &str) -> Trouble {
                 format!("its certificate is {of}, and not for `{name}`"),
             )
         }
-        2 | 7 | 18..=21 | 24 | 27 => (
+        2 | 18..=21 => (
             TroubleKind::CertificateUntrusted,
             format!(
-                "{whose} was issued by `{}`, which is not trusted ({})",
-                short(&reading.issuer),
-                reading.said
+                "its certificate goes back to `{}`, which is not trusted",
+                short(&reading.issuer)
             ),
         ),
         _ => (
