@@ -54,7 +54,7 @@ pub fn brings_ca(node: &NodeSpec) -> bool {
     !named.iter().any(|name| node.config.contains_key(*name))
 }
 
-/// Why the inventory may not set this directive of a node that speaks TLS.
+/// Whether replctl sets this directive itself where a node speaks TLS.
 pub fn owned(name: &str) -> bool {
     matches!(name, "tls-port" | "tls-replication")
 }

@@ -325,7 +325,7 @@ impl fmt::Display for HostAction {
             Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
             Self::PutCertificates { files, owner, .. } => {
                 let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-                write!(f, "put {} there for {owner}", braced(&paths))
+                write!(f, "bring {} for {owner} alone", braced(&paths))
             }
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),

@@ -38,14 +38,22 @@ impl Host<'_> {
             .config
             .as_ref()
             .is_some_and(|c| c.stamp.is_some());
-        if ours && self.certificates() {
-            let file = self.paths.beside(tls::CERT);
-            let read = Action::SetDirective {
-                name: "tls-cert-file".to_owned(),
-                value: file,
-            };
-            self.steps
-                .push(Step::new(&self.node.name, read, Undo::Nothing));
+        if !ours || !self.certificates() {
+            return;
+        }
+        // It reads all of them again, whichever of them it is told of.
+        for (directive, name) in [("tls-cert-file", tls::CERT), ("tls-ca-cert-file", tls::CA)] {
+            let value = self.paths.beside(name);
+            let brought = self.facts.wanted_certificates.iter();
+            if brought.into_iter().any(|file| file.path == value) {
+                let read = Action::SetDirective {
+                    name: directive.to_owned(),
+                    value,
+                };
+                self.steps
+                    .push(Step::new(&self.node.name, read, Undo::Nothing));
+                return;
+            }
         }
     }
 }
