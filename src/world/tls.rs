@@ -22,6 +22,7 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode, SslVersion};
+use openssl::x509::verify::X509CheckFlags;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -205,9 +206,12 @@ fn session(
         return Ok(session);
     }
     if tls.verify == Verify::Full {
-        match ip {
-            Ok(ip) => session.param_mut().set_ip(ip)?,
-            Err(_) => session.param_mut().set_host(name)?,
+        let about = session.param_mut();
+        if let Ok(ip) = ip {
+            about.set_ip(ip)?;
+        } else {
+            about.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+            about.set_host(name)?;
         }
     }
     let reading = Arc::clone(reading);
