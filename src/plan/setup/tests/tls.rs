@@ -42,7 +42,7 @@ fn steps(stage: &Stage) -> Vec<String> {
     op.nodes = vec!["slave1".into()];
     let plan = stage.plan(&op).unwrap();
     let all = plan.steps().map(|s| s.action.to_string());
-    all.filter(|a| a.contains("/tls")).collect()
+    all.filter(|a| a.contains("tls")).collect()
 }
 
 #[test]
