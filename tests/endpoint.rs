@@ -46,6 +46,7 @@ fn the_primary_is_named_in_every_form_after_every_promotion() {
                     "primary": NAMES[target],
                     "address": { "host": "127.0.0.1", "port": port },
                     "url": format!("redis://127.0.0.1:{port}"),
+                    "tls": false,
                 })
             );
             let env = said(&["endpoint", "--format", "env"]);

@@ -47,6 +47,11 @@ fn hooks_are_told_of_the_change_before_and_after_it() {
                 "address": { "host": "127.0.0.1", "port": hooked.trio.servers[n].port },
             })
         };
+        let node = |n: usize| {
+            let mut node = party(n);
+            node["tls"] = false.into();
+            node
+        };
         assert_eq!(
             told,
             serde_json::json!({
@@ -57,7 +62,7 @@ fn hooks_are_told_of_the_change_before_and_after_it() {
                 "change": "hand-over",
                 "old_primary": party(0),
                 "new_primary": party(1),
-                "nodes": [party(0), party(1), party(2)],
+                "nodes": [node(0), node(1), node(2)],
                 "may_lose": null,
                 "outcome": null,
             })
@@ -72,6 +77,7 @@ fn hooks_are_told_of_the_change_before_and_after_it() {
                 "REPLCTL_NEW_PRIMARY=slave1".to_owned(),
                 "REPLCTL_NEW_PRIMARY_HOST=127.0.0.1".to_owned(),
                 format!("REPLCTL_NEW_PRIMARY_PORT={}", hooked.trio.servers[1].port),
+                "REPLCTL_NEW_PRIMARY_TLS=no".to_owned(),
                 "REPLCTL_OLD_PRIMARY=master".to_owned(),
                 "REPLCTL_OLD_PRIMARY_HOST=127.0.0.1".to_owned(),
                 format!("REPLCTL_OLD_PRIMARY_PORT={}", hooked.trio.servers[0].port),

@@ -13,6 +13,8 @@ mod group;
 #[path = "sentinel_setup/remove.rs"]
 mod remove;
 mod support;
+#[path = "sentinel_setup/tls.rs"]
+mod tls;
 #[path = "sentinel_setup/trouble.rs"]
 mod trouble;
 

@@ -51,6 +51,10 @@ pub const ENVIRONMENT: Section = Section {
             "the SSH agent that is asked before key files are",
         ),
         (
+            "SSL_CERT_FILE, SSL_CERT_DIR",
+            "whom the system trusts, for `[tls]` without `ca`",
+        ),
+        (
             "NO_COLOR, CLICOLOR, FORCE_COLOR",
             "whether to print in colour",
         ),

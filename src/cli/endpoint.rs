@@ -18,8 +18,8 @@ pub struct Endpoint {
 pub enum EndpointFormat {
     /// HOST:PORT, with an IPv6 address in brackets
     Address,
-    /// redis://HOST:PORT
+    /// redis://HOST:PORT, or rediss://HOST:PORT over TLS
     Url,
-    /// `REPLCTL_PRIMARY_HOST`, `REPLCTL_PRIMARY_PORT` and `REPLCTL_PRIMARY_NODE`, one a line, quoted for a shell
+    /// `REPLCTL_PRIMARY_HOST`, `REPLCTL_PRIMARY_PORT`, `REPLCTL_PRIMARY_NODE` and `REPLCTL_PRIMARY_TLS`, one a line, quoted for a shell
     Env,
 }

@@ -26,6 +26,8 @@ pub enum Ignore {
     NoPersistence,
     /// Another replica is too old to read its dumps
     VersionOrder,
+    /// Another node replicates with or without TLS where it offers the other
+    TlsReplication,
     /// Commands that replctl's user may not run and that can be done without, such as CONFIG REWRITE
     Permissions,
 }
@@ -43,6 +45,7 @@ impl From<Ignore> for Accept {
             Ignore::MinReplicas => Difference::MinReplicas,
             Ignore::NoPersistence => Difference::NoPersistence,
             Ignore::VersionOrder => Difference::VersionOrder,
+            Ignore::TlsReplication => Difference::TlsReplication,
         };
         Self::Difference(difference)
     }

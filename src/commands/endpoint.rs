@@ -14,11 +14,15 @@ pub async fn run(world: &World, args: &cli::Endpoint) -> Result<Exit> {
     let topology = seen.without(&world.alone(&seen));
     let found = findings(&topology, &context(world));
     let primary = find(&topology, &found).map_err(unknown)?;
+    let spec = world.inventory.get(&primary.name);
+    let tls = spec.and_then(|spec| spec.tls.as_ref());
     let endpoint = endpoint::Endpoint {
         deployment: &world.inventory.name,
         primary: &primary.name,
         address: &primary.announced,
-        url: endpoint::url(&primary.announced),
+        url: endpoint::url(&primary.announced, tls.is_some()),
+        tls: tls.is_some(),
+        server_name: tls.and_then(|tls| tls.server_name.as_deref()),
     };
     output::result(&if args.json {
         json::document(&endpoint)

@@ -3,7 +3,7 @@
 use super::debts;
 use crate::cli;
 use crate::error::{Exit, Result};
-use crate::inventory::Auth;
+use crate::inventory::{Auth, Tls};
 use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
@@ -86,6 +86,7 @@ pub fn context(world: &World) -> Context {
         name: n.name.clone(),
         follows: n.replicaof.clone(),
         priority: n.priority,
+        tls: n.tls.as_ref().map(Tls::redis_cli),
     });
     let debts = world.store.debts().into_iter().map(|d| Debt {
         node: d.node,

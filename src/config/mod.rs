@@ -5,6 +5,7 @@ pub mod directives;
 pub mod paths;
 pub mod sentinel;
 pub mod server;
+pub mod tls;
 pub mod unit;
 
 pub use paths::Paths;

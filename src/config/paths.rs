@@ -53,6 +53,11 @@ impl Paths {
         format!("{}/conf/{}.cnf", self.data(), self.word)
     }
 
+    /// `conf/{name}`: a file beside the configuration.
+    pub fn beside(&self, name: &str) -> String {
+        format!("{}/conf/{name}", self.data())
+    }
+
     /// The log file, unless the inventory says otherwise.
     pub fn log(&self) -> String {
         format!("{}/logs/{}_{}.log", self.data(), self.word, self.port)

@@ -3,9 +3,9 @@
 //!
 //! The text holds no secret: where passwords belong stand [`PASSWORD`] and [`OWN_PASSWORD`].
 
-use super::Paths;
 use super::directives::{Directive, quote};
 use super::server::{PASSWORD, Rendered, Section, Stamp, Supervision, bind, is_loopback, start};
+use super::{Paths, tls};
 use crate::inventory::{Auth, Inventory, NodeSpec, SentinelRules, SentinelSettings};
 use crate::topology::Address;
 use crate::topology::sentinel::address;
@@ -101,10 +101,11 @@ fn own(
         "whether to refuse other hosts while no password is set: the other Sentinels are such",
         &[("protected-mode", guard.to_owned())],
     );
-    add(
-        "the port to listen on",
-        &[("port", node.address.port.to_string())],
-    );
+    out.push(tls::ports(node));
+    out.extend(tls::files(node, &paths));
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
     add(
         "where the pid file and the log file are kept",
         &[

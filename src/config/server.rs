@@ -2,8 +2,8 @@
 //!
 //! The text holds no secret: where the password belongs stands [`PASSWORD`], and the host's file gets it at the moment of writing.
 
-use super::Paths;
 use super::directives::{canonical, memory, quote, value_text};
+use super::{Paths, tls};
 use crate::inventory::{Auth, Inventory, NodeSpec, ServerSource};
 use crate::topology::Address;
 use core::net::IpAddr;
@@ -135,7 +135,8 @@ pub fn settable(name: &str) -> bool {
         "unixsocketperm",
         "user",
     ];
-    !FIXED.contains(&name)
+    // Those of TLS belong together, and are set one by one: half of them may be refused.
+    !FIXED.contains(&name) && !name.starts_with("tls-")
 }
 
 /// The file of `node`. `upstream` is what it replicates from, as it reaches it; `None` for the primary.
@@ -279,10 +280,11 @@ fn defaults(inventory: &Inventory, node: &NodeSpec, how: Supervision) -> Vec<Sec
         "whether to refuse other hosts while no password is set",
         &[("protected-mode", guard.to_owned())],
     );
-    add(
-        "the port to listen on",
-        &[("port", node.address.port.to_string())],
-    );
+    out.push(tls::ports(node));
+    out.extend(tls::files(node, &paths));
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
     add(
         "where the pid file and the log file are kept",
         &[

@@ -18,8 +18,10 @@ mod ssh;
 pub mod template;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 pub use accounts::Accounts;
+pub use tls::Tls;
 
 use crate::topology::{Address, NodeName};
 use secrecy::SecretString;
@@ -38,6 +40,8 @@ pub struct Inventory {
     pub auth: Auth,
     /// The users they are logged in to as.
     pub accounts: Accounts,
+    /// `[tls]`: how servers are spoken to where no node says otherwise; `None`: as they are, without.
+    pub tls: Option<Tls>,
     /// The server to run.
     pub server: ServerSettings,
     /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly one root.
@@ -55,6 +59,8 @@ pub struct SentinelSettings {
     pub name: String,
     /// `user`: whom replctl logs in as there; the default user where it says nothing.
     pub user: Option<String>,
+    /// `tls`, over `[tls]`.
+    pub tls: Option<Tls>,
     /// `password` of the Sentinels themselves.
     pub password: Option<SecretSource>,
     /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others are found through the nodes they watch.
@@ -152,6 +158,8 @@ pub struct NodeSpec {
     pub ssh: SshSettings,
     /// How its server is observed.
     pub via: Via,
+    /// How it is spoken to over TLS; `None`: without.
+    pub tls: Option<Tls>,
     /// Directives of the server's own configuration: `[server.config]` overlaid by `[node.config]`.
     /// A directive that may stand more than once has several values.
     pub config: BTreeMap<String, Vec<String>>,
@@ -193,7 +201,7 @@ impl Inventory {
             Auth::Password(source) => Some(source),
             Auth::None => None,
         };
-        [("password", auth), ("masterauth", self.accounts.masterauth.as_ref())]
+        let inline = [("password", auth), ("masterauth", self.accounts.masterauth.as_ref())]
             .into_iter()
             .filter(|(_, source)| matches!(source, Some(SecretSource::Inline(_))))
             .map(|(key, _)| {
@@ -202,8 +210,16 @@ impl Inventory {
                     self.name,
                     self.path.display()
                 )
-            })
-            .collect()
+            });
+        inline.chain(tls::warnings(self)).collect()
+    }
+
+    /// How a server or Sentinel that is no node of the inventory is spoken to: as the Sentinels are.
+    pub fn tls_of_sentinels(&self) -> Option<&Tls> {
+        match &self.sentinel {
+            Some(settings) => settings.tls.as_ref(),
+            None => self.tls.as_ref(),
+        }
     }
 
     /// Where each secret comes from that it names.

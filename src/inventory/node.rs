@@ -4,6 +4,7 @@ use super::address::{host_and_port, is_loopback};
 use super::place::Problems;
 use super::section::{Found, Section};
 use super::server::{self, Directives};
+use super::tls::{self, Tls, Wish};
 use super::{NodeSpec, SshSettings, Via, ssh};
 use crate::topology::{Address, NodeName};
 use toml::de::DeTable;
@@ -11,7 +12,7 @@ use toml::de::DeTable;
 /// The servers' own default port.
 pub const PORT: u16 = 6379;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "address",
     "port",
@@ -24,6 +25,7 @@ const KEYS: [&str; 13] = [
     "via",
     "config",
     "ssh",
+    "tls",
     "slave",
 ];
 
@@ -45,6 +47,7 @@ pub struct RawNode {
     priority: Option<u32>,
     via: Via,
     ssh: SshSettings,
+    tls: Wish,
     config: Directives,
 }
 
@@ -101,6 +104,7 @@ pub fn read<'a>(
             .map(|found| found.value),
         via: via(&section, problems),
         ssh: ssh::of_node(&section, problems),
+        tls: tls::wish(&section, problems),
         config: server::directives(&section, problems, &format!("in the `config` of {called}")),
         called,
     }
@@ -110,16 +114,18 @@ impl RawNode {
     /// The finished node, unless something is missing.
     pub fn finish(
         self,
-        settings: &SshSettings,
+        (settings, tls): (&SshSettings, Option<&Tls>),
         config: &Directives,
         line_column: impl Fn(usize) -> (usize, usize),
     ) -> Option<NodeSpec> {
         let address = self.address?;
+        let name = self.name?.value;
         let mut merged = config.clone();
         merged.extend(self.config);
         Some(NodeSpec {
-            name: NodeName(self.name?.value),
             line: line_column(address.at),
+            tls: tls::overlay(self.tls, tls).map(|tls| tls.of(&name)),
+            name: NodeName(name),
             address: address.value,
             announce: self.announce.map(|found| found.value),
             replicaof: match self.upstream {

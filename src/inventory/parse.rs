@@ -5,6 +5,7 @@ use super::node::{self, RawNode};
 use super::place::Problems;
 use super::section::Section;
 use super::server::Directives;
+use super::tls::{self, Tls};
 use super::{
     Accounts, Auth, Inventory, ServerSettings, SshSettings, check, deployment, server, ssh,
 };
@@ -54,7 +55,15 @@ pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
 fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventory> {
     root.only(
         problems,
-        &["deployment", "ssh", "server", "node", "sentinel", "hooks"],
+        &[
+            "deployment",
+            "ssh",
+            "tls",
+            "server",
+            "node",
+            "sentinel",
+            "hooks",
+        ],
         |key| match key {
             "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
             "name" | "auth" | "password" | "user" | "masteruser" | "masterauth" => {
@@ -75,6 +84,10 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     let ssh = section
         .map(|section| ssh::read(&section, problems))
         .unwrap_or_default();
+    let section = root
+        .get("tls")
+        .and_then(|_| root.table(problems, "tls", "in `[tls]`"));
+    let tls = section.map(|section| tls::read(&section, problems).over(None));
     let section = root
         .get("server")
         .and_then(|_| root.table(problems, "server", "in `[server]`"));
@@ -97,7 +110,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
             auth.clone().unwrap_or(Auth::None),
         ),
         server,
-        (&ssh, &config.unwrap_or_default()),
+        ((&ssh, tls.as_ref()), &config.unwrap_or_default()),
         nodes,
         problems,
     );
@@ -107,7 +120,13 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
         .and_then(|_| root.table(problems, "sentinel", "in `[sentinel]`"));
     inventory.sentinel = section.map(|section| {
         let deployment = inventory.name.clone();
-        super::sentinel::read(&section, problems, &deployment, &inventory.nodes, &ssh)
+        super::sentinel::read(
+            &section,
+            problems,
+            &deployment,
+            &inventory.nodes,
+            (&ssh, tls.as_ref()),
+        )
     });
     if let Some(section) = root
         .get("hooks")
@@ -182,19 +201,20 @@ fn assemble(
     path: &Path,
     (name, auth): (String, Auth),
     server: ServerSettings,
-    (ssh, config): (&SshSettings, &Directives),
+    (reach, config): ((&SshSettings, Option<&Tls>), &Directives),
     nodes: Vec<RawNode>,
     problems: &Problems,
 ) -> Inventory {
     let nodes = nodes
         .into_iter()
-        .filter_map(|node| node.finish(ssh, config, |at| problems.line_column(at)))
+        .filter_map(|node| node.finish(reach, config, |at| problems.line_column(at)))
         .collect();
     Inventory {
         path: path.to_owned(),
         name,
         auth,
         accounts: Accounts::default(),
+        tls: reach.1.cloned(),
         server,
         nodes,
         sentinel: None,

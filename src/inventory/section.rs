@@ -2,6 +2,7 @@
 
 use super::nearest::nearest;
 use super::place::Problems;
+use std::path::PathBuf;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -179,6 +180,38 @@ impl<'a> Section<'a> {
             value: truth,
             at: value.span().start,
         })
+    }
+
+    /// A file name, or a list of them.
+    pub fn files(&self, problems: &mut Problems, key: &str) -> Vec<PathBuf> {
+        let Some(value) = self.get(key) else {
+            return Vec::new();
+        };
+        let Some(items) = value.get_ref().as_array() else {
+            return self
+                .filled(problems, key)
+                .map(|found| PathBuf::from(found.value))
+                .into_iter()
+                .collect();
+        };
+        let mut files = Vec::new();
+        for item in items {
+            match item
+                .get_ref()
+                .as_str()
+                .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
+            {
+                Some(text) => files.push(PathBuf::from(text)),
+                None => problems.add(
+                    item.span().start,
+                    format!(
+                        "`{key}` {} must be a file name or a list of them",
+                        self.called
+                    ),
+                ),
+            }
+        }
+        files
     }
 
     /// A table inside this one.

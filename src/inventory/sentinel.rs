@@ -5,6 +5,7 @@ use super::address::{comparable, host_and_port};
 use super::deployment::{is_deployment_name, password};
 use super::place::Problems;
 use super::section::{Found, Section};
+use super::tls::{self, Tls, Wish};
 use super::{NodeSpec, SentinelRules, SentinelSettings, SshSettings, Via, node, ssh};
 use crate::topology::{Address, NodeName};
 use std::collections::BTreeMap;
@@ -19,12 +20,13 @@ const DOWN_AFTER_MS: u32 = 5_000;
 const FAILOVER_TIMEOUT_MS: u32 = 60_000;
 /// A day: more is a mistake in the unit.
 const LONGEST_MS: u32 = 86_400_000;
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "nodes",
     "port",
     "user",
     "password",
+    "tls",
     "quorum",
     "down-after-milliseconds",
     "failover-timeout",
@@ -33,24 +35,38 @@ const KEYS: [&str; 9] = [
 const MEMBER_KEYS: [&str; 6] = ["node", "address", "port", "announce", "ssh", "via"];
 const FORMS: &str = "each is the name of a node, on whose host a Sentinel runs, or the address of a host of its own, with or without `:port`";
 
-/// Reads `[sentinel]`. `ssh` is what `[ssh]` says, for hosts of their own.
+/// Reads `[sentinel]`. `ssh` and `tls` are what `[ssh]` and `[tls]` say, for hosts of their own.
 pub fn read(
     section: &Section,
     problems: &mut Problems,
     deployment: &str,
     nodes: &[NodeSpec],
-    ssh: &SshSettings,
+    (ssh, tls): (&SshSettings, Option<&Tls>),
 ) -> SentinelSettings {
     section.only(problems, &KEYS, elsewhere);
     let port = port(section, problems).unwrap_or(PORT);
-    let reader = Reader { port, nodes, ssh };
-    let members = reader.members(section, problems);
+    let wish = tls::wish(section, problems);
+    let tls = tls::overlay(wish.clone(), tls);
+    let reader = Reader {
+        port,
+        nodes,
+        ssh,
+        tls: tls.as_ref(),
+    };
+    let mut members = reader.members(section, problems);
+    if wish != Wish::Unsaid {
+        for member in &mut members {
+            let called = member.name.0.trim_start_matches("sentinel@").to_owned();
+            member.tls = tls.clone().map(|tls| tls.of(&called));
+        }
+    }
     SentinelSettings {
         name: name(section, problems).unwrap_or_else(|| deployment.to_owned()),
         user: accounts::name(section, problems, "user"),
         password: password(section, problems),
         rules: rules(section, problems, members.len()),
         nodes: members,
+        tls,
     }
 }
 
@@ -110,6 +126,7 @@ struct Reader<'a> {
     port: u16,
     nodes: &'a [NodeSpec],
     ssh: &'a SshSettings,
+    tls: Option<&'a Tls>,
 }
 
 impl Reader<'_> {
@@ -200,7 +217,7 @@ impl Reader<'_> {
         let port = port.unwrap_or(self.port);
         Ok(match self.node(&host) {
             Some(node) => beside(node, port),
-            None => alone(host, port, line, self.ssh.clone()),
+            None => self.alone(host, port, line),
         })
     }
 
@@ -220,7 +237,7 @@ impl Reader<'_> {
                 let (host, inside) = found.value;
                 let port = inside.or(own_port).unwrap_or(port);
                 let line = problems.line_column(found.at);
-                alone(host, port, line, self.ssh.clone())
+                self.alone(host, port, line)
             }
             (Some(_), Some(_)) | (None, None) => {
                 problems.hinted(
@@ -261,6 +278,22 @@ impl Reader<'_> {
     fn node(&self, name: &str) -> Option<&NodeSpec> {
         self.nodes.iter().find(|n| n.name.0 == name)
     }
+
+    /// A Sentinel on a host of its own.
+    fn alone(&self, host: String, port: u16, line: (usize, usize)) -> NodeSpec {
+        NodeSpec {
+            name: NodeName(format!("sentinel@{host}")),
+            tls: self.tls.cloned().map(|tls| tls.of(&host)),
+            address: Address::new(host, port),
+            line,
+            announce: None,
+            replicaof: None,
+            priority: None,
+            ssh: self.ssh.clone(),
+            via: Via::Auto,
+            config: BTreeMap::new(),
+        }
+    }
 }
 
 fn same(a: &Address, b: &Address) -> bool {
@@ -283,21 +316,6 @@ fn beside(node: &NodeSpec, port: u16) -> NodeSpec {
             ..node.ssh.clone()
         },
         ..node.clone()
-    }
-}
-
-/// A Sentinel on a host of its own.
-fn alone(host: String, port: u16, line: (usize, usize), ssh: SshSettings) -> NodeSpec {
-    NodeSpec {
-        name: NodeName(format!("sentinel@{host}")),
-        address: Address::new(host, port),
-        line,
-        announce: None,
-        replicaof: None,
-        priority: None,
-        ssh,
-        via: Via::Auto,
-        config: BTreeMap::new(),
     }
 }
 

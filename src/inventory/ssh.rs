@@ -38,7 +38,7 @@ pub fn read(section: &Section, problems: &mut Problems) -> SshSettings {
         port: section
             .number(problems, "port", 1, u32::from(u16::MAX))
             .and_then(|found| u16::try_from(found.value).ok()),
-        identity_files: identity_files(section, problems),
+        identity_files: section.files(problems, "identity_file"),
         known_hosts: section
             .filled(problems, "known_hosts")
             .map(|found| PathBuf::from(found.value)),
@@ -166,35 +166,4 @@ fn user(found: &Found<&str>, called: &str, problems: &mut Problems) -> Option<St
         return None;
     }
     Some(text.to_owned())
-}
-
-fn identity_files(section: &Section, problems: &mut Problems) -> Vec<PathBuf> {
-    let Some(value) = section.get("identity_file") else {
-        return Vec::new();
-    };
-    let Some(items) = value.get_ref().as_array() else {
-        return section
-            .filled(problems, "identity_file")
-            .map(|found| PathBuf::from(found.value))
-            .into_iter()
-            .collect();
-    };
-    let mut files = Vec::new();
-    for item in items {
-        match item
-            .get_ref()
-            .as_str()
-            .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
-        {
-            Some(text) => files.push(PathBuf::from(text)),
-            None => problems.add(
-                item.span().start,
-                format!(
-                    "`identity_file` {} must be a file name or a list of them",
-                    section.called
-                ),
-            ),
-        }
-    }
-    files
 }

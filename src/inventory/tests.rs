@@ -134,6 +134,10 @@ fn the_examples_comments_are_true() {
             text if text.starts_with("sha256 = ") => "source = \"tarball\"\nfile = \"f\"",
             text if text.starts_with("user = \"replctl") => "password = { env = \"P\" }",
             text if text.starts_with("masteruser") => "masterauth = { env = \"P\" }",
+            text if text.starts_with("cert = ") => "key = \"k\"",
+            text if text.starts_with("key = ") => "cert = \"c\"",
+            text if text.starts_with("server_cert = ") => "server_key = \"k\"",
+            text if text.starts_with("server_key = ") => "server_cert = \"c\"",
             _ => "",
         };
         match section.as_str() {

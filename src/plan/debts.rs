@@ -64,7 +64,7 @@ fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Ste
         return Vec::new();
     }
     let noted = known.noted.contains(&node.name);
-    let address = heir.announced.clone();
+    let address = heir.source_for(node.server());
     let fence = Action::FenceFile {
         address: address.clone(),
     };

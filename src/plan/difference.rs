@@ -25,6 +25,8 @@ pub enum Difference {
     NoPersistence,
     /// A replica that cannot read its dumps.
     VersionOrder,
+    /// A replica that could not connect to it, because of TLS.
+    TlsReplication,
 }
 
 impl Difference {
@@ -39,6 +41,7 @@ impl Difference {
             Self::MinReplicas => "--ignore min-replicas",
             Self::NoPersistence => "--ignore no-persistence",
             Self::VersionOrder => "--ignore version-order",
+            Self::TlsReplication => "--ignore tls-replication",
         }
     }
 }

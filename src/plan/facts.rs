@@ -2,6 +2,7 @@
 
 use crate::config::directives::Directive;
 use crate::config::server::Stamp;
+use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
 use std::collections::BTreeMap;
 
@@ -76,6 +77,12 @@ pub struct HostFacts {
     pub hosts: String,
     /// `/etc/rc.local`, where it exists and is run.
     pub rc_local: Option<String>,
+    /// The certificates and the key that lie beside its configuration: path, sha256, mode and owner.
+    pub certificates: BTreeMap<String, (String, Ownership)>,
+    /// Those that the inventory wants there.
+    pub wanted_certificates: Vec<Certificates>,
+    /// Why it cannot be known which: what is wrong, and what to do.
+    pub no_certificates: Vec<(String, Option<String>)>,
     /// Programs that replctl needs there and that are missing.
     pub missing: Vec<String>,
 }

@@ -149,7 +149,7 @@ fn stages(
         .map(|n| promote::follow_step(n, target))
         .collect();
     if let Some(old) = old {
-        let address = target.announced.clone();
+        let address = target.source_for(old.server());
         let fence = if can_stop {
             Action::FenceFile {
                 address: address.clone(),
@@ -256,7 +256,16 @@ pub(super) fn alive(kind: TroubleKind) -> bool {
         | TroubleKind::Forbidden
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
-        | TroubleKind::Busy => true,
+        | TroubleKind::Busy
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => true,
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::Frozen

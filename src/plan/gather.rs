@@ -43,7 +43,7 @@ fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
         .is_some_and(|up| up.name == target.name);
     let unlinked = node
         .upstream()
-        .is_some_and(|up| up.link == Link::Down && up.address == target.announced);
+        .is_some_and(|up| up.link == Link::Down && up.address == target.source_for(node.server()));
     under && unlinked && node.name != target.name
 }
 

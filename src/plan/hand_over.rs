@@ -68,7 +68,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
     steps.push(caught_up(DRAIN_MS));
     steps.push(Step::new(
         &old.name,
-        follow(target),
+        follow(old, target),
         Undo::By(Action::Promote),
     ));
     steps.push(caught_up(VERIFY_MS));

@@ -85,6 +85,15 @@ pub enum HostAction {
         /// The data directory of the node. Where another one lies beside it, the link stays for that node.
         node: String,
     },
+    /// Put certificates and a private key beside the configuration, the key readable by its owner alone.
+    PutCertificates {
+        /// What is put where; the operator's machine has it.
+        files: Vec<Certificates>,
+        /// The server program, which must have been built with TLS.
+        program: String,
+        /// User name.
+        owner: String,
+    },
     /// Write the server's configuration file, readable by its owner alone; an older one is kept beside it.
     WriteConfig {
         /// The file.
@@ -162,6 +171,17 @@ pub enum HostAction {
     StartServer(Launch),
     /// Stop the server and see it gone.
     StopServer(Launch),
+}
+
+/// A file of certificates, or of a private key, for a host. What is in it is not here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Certificates {
+    /// Where it is to lie.
+    pub path: String,
+    /// The files on the operator's machine it is made of.
+    pub sources: Vec<String>,
+    /// Of all of it, lower-case hex.
+    pub sha256: String,
 }
 
 /// A server program to put on a host.
@@ -303,6 +323,10 @@ impl fmt::Display for HostAction {
             } => write!(f, "build {file} in {directory} (takes minutes)"),
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
             Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
+            Self::PutCertificates { files, owner, .. } => {
+                let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+                write!(f, "bring {} for {owner} alone", braced(&paths))
+            }
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
             Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
             Self::ProtectConfig { path, owner } => {

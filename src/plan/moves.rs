@@ -91,7 +91,7 @@ fn is_under(node: &Node, under: &Node, topology: &Topology) -> bool {
     there
         && node.name != under.name
         && node.upstream().is_some_and(|up| {
-            let told = up.address == under.announced && under.server().is_some();
+            let told = up.address == under.source_for(node.server()) && under.server().is_some();
             up.link == Link::Up || up.sync.is_some() || told
         })
 }
@@ -130,7 +130,7 @@ fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
         within_ms: IN_SYNC_MS,
     };
     let told = if node.is_primary() {
-        Step::new(&node.name, follow(under), Undo::By(Action::Promote))
+        Step::new(&node.name, follow(node, under), Undo::By(Action::Promote))
     } else {
         follow_step(node, under)
     };

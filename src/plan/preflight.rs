@@ -3,6 +3,7 @@
 use super::difference::Difference;
 use super::{Accept, Promote, Refusal};
 use crate::topology::disk::refuses_writes;
+use crate::topology::tls::could_not_follow;
 use crate::topology::words;
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Topology, Version};
 
@@ -210,6 +211,7 @@ pub(super) fn drift(
 ) {
     let mut found = settings(target, new, primary, topology);
     found.extend(versions(target, new, topology));
+    found.extend(over_tls(target, topology));
     for (difference, what) in found {
         if operation.accepts(difference) {
             warnings.push(what);
@@ -315,6 +317,28 @@ fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<Found> {
             (Difference::VersionOrder, what)
         })
         .collect()
+}
+
+/// Those that replicate with or without TLS where the new primary offers the other.
+fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
+    let others = topology.nodes.iter().filter(|n| n.name != target.name);
+    others
+        .filter_map(|n| {
+            let why = could_not_follow(n.server()?, target)?;
+            let what = format!("`{}` could not follow `{}`: {why}", n.name, target.name);
+            Some((Difference::TlsReplication, what))
+        })
+        .collect()
+}
+
+/// A new upstream must offer what the node replicates with, TLS or none.
+pub(super) fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusals) {
+    if let Some(why) = could_not_follow(mine, under) {
+        out.push(Refusal::new(
+            format!("`{}` could not follow `{}`: {why}", node.name, under.name),
+            "give both the same `tls-replication` and ports, or say in the inventory where it is to connect to: `announce`",
+        ));
+    }
 }
 
 /// The version of the dump format a server writes and reads up to (measured: a server refuses any newer one).

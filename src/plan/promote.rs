@@ -265,7 +265,7 @@ pub(super) fn loose<'a>(
         if above.name == target.name {
             return upstream.link == Link::Down
                 && upstream.sync.is_none()
-                && !target.announced.eq(&upstream.address);
+                && target.source_for(n.server()) != upstream.address;
         }
         if above.server().is_none() || old.is_some_and(|o| o.name == above.name) {
             return true;
@@ -299,12 +299,13 @@ pub(super) fn follow_step(node: &Node, target: &Node) -> Step {
             address: was.address.clone(),
         })
     });
-    Step::new(&node.name, follow(target), undo)
+    Step::new(&node.name, follow(node, target), undo)
 }
 
-pub(super) fn follow(target: &Node) -> Action {
+/// `node` follows `target`, at the port that fits how it replicates.
+pub(super) fn follow(node: &Node, target: &Node) -> Action {
     Action::Follow {
         upstream: target.name.clone(),
-        address: target.announced.clone(),
+        address: target.source_for(node.server()),
     }
 }

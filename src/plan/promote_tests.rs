@@ -232,6 +232,35 @@ fn a_replica_that_could_not_follow_is_told_of_and_keeps_nobody_back() {
 }
 
 #[test]
+fn who_could_not_follow_because_of_tls_stands_against_it_and_can_be_accepted() {
+    let mut topology = seed();
+    let ports = |server: &mut Server, tls: &str, over: &str| {
+        let config = &mut server.config;
+        config.insert("port".into(), "6379".into());
+        config.insert("tls-port".into(), tls.into());
+        config.insert("tls-replication".into(), over.into());
+    };
+    for i in 0..3 {
+        ports(server(&mut topology, i), "6380", "yes");
+    }
+    let plan = run("slave1", &topology, &[]).unwrap();
+    let told = actions(&plan);
+    let follow = "master: replicate from slave1 (10.0.0.1:6380)";
+    assert!(told.iter().any(|a| a == follow), "{told:#?}");
+    ports(server(&mut topology, 1), "0", "no");
+    let text = reasons(run("slave1", &topology, &[]));
+    assert_eq!(
+        text.lines().next().unwrap(),
+        "`master` could not follow `slave1`: it replicates over TLS (tls-replication yes), and `slave1` has no tls-port \
+         | change it, or accept it: replctl promote slave1 --ignore tls-replication"
+    );
+    assert_eq!(text.lines().count(), 2, "{text}");
+    let accepted = Accept::Difference(Difference::TlsReplication);
+    let plan = run("slave1", &topology, &[accepted]).unwrap();
+    assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
+}
+
+#[test]
 fn a_node_that_is_not_ready_is_not_promoted() {
     let mut topology = seed();
     upstream(&mut topology, 1).link = Link::Down;

@@ -143,10 +143,10 @@ fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage>
         (None, None) => None,
     };
     let give_up = covered.map_or_else(
-        || follow(heir),
+        || follow(node, heir),
         |covered| Action::GiveUp {
             upstream: heir.name.clone(),
-            address: heir.announced.clone(),
+            address: heir.source_for(node.server()),
             covered,
         },
     );

@@ -236,7 +236,7 @@ fn hand_over(
     // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however long it takes and whoever dies.
     steps.push(Step::new(
         &old.name,
-        follow(target),
+        follow(old, target),
         Undo::By(Action::Promote),
     ));
     steps.push(caught_up(VERIFY_MS));

@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
 
+mod cause;
 mod debts;
 mod emptied;
 mod full_sync;
@@ -10,6 +11,7 @@ mod names;
 mod roles;
 pub mod sentinels;
 mod settings;
+mod tls;
 
 use super::candidate::{best_primary, primaries};
 use super::{Address, Node, NodeName, Topology};
@@ -54,6 +56,7 @@ pub enum Code {
     AnnouncedElsewhere,
     AnotherHistory,
     Behind,
+    CertificateExpires,
     ClusterMode,
     DiskFails,
     EmptiedPrimary,
@@ -70,6 +73,7 @@ pub enum Code {
     NoPassword,
     NoPrimary,
     PersistedUnknown,
+    PlainReplication,
     #[serde(rename = "priority-0")]
     Priority0,
     ReplicaAuthMissing,
@@ -90,6 +94,7 @@ pub enum Code {
     SentinelsDisagree,
     SeveralPrimaries,
     StandsAlone,
+    TlsReplication,
     TwoNamesOneServer,
     UnfencedOldPrimary,
     UnfinishedOperation,
@@ -141,6 +146,8 @@ pub struct Wanted {
     pub follows: Option<NodeName>,
     /// `priority`.
     pub priority: Option<u32>,
+    /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
+    pub tls: Option<String>,
 }
 
 /// A node that still has to be told to follow another.
@@ -168,6 +175,7 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     look.unreachable(&mut found);
     look.links(&mut found);
     look.settings(&mut found);
+    look.tls(&mut found);
     if context.users {
         for finding in &mut found {
             look.not_by_setup(finding);
@@ -214,8 +222,10 @@ impl<'a> Look<'a> {
         } else {
             ""
         };
+        let tls = self.wanted(node).and_then(|wanted| wanted.tls.as_ref());
+        let tls = tls.map_or_else(String::new, |tls| format!(" {tls}"));
         format!(
-            "redis-cli{user}{ask} -h {} -p {}",
+            "redis-cli{tls}{user}{ask} -h {} -p {}",
             node.address.host, node.address.port
         )
     }

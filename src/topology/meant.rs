@@ -52,11 +52,17 @@ impl Node {
                 .is_some_and(|own| same(&own, address))
     }
 
-    /// Whether one of its names stands for that, or the other way round.
+    /// Whether one of its names stands for that, or the other way round, or it is the other of its two ports (TLS and not).
     fn stands_behind(&self, address: &Address) -> bool {
         let among = |known: &[String]| known.iter().any(|host| same_host(host, &address.host));
+        let itself = || {
+            same_host(&self.announced.host, &address.host)
+                || same_host(&self.address.host, &address.host)
+                || among(&self.resolved)
+        };
         address.port == self.announced.port && among(&self.reached)
             || address.port == self.address.port && among(&self.resolved)
+            || self.listens_on(address.port) && itself()
     }
 
     /// Whether it runs on the same host as another, as far as their addresses tell.

@@ -17,12 +17,15 @@ pub mod sentinel;
 pub mod situation;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod tree;
+mod trouble;
 pub mod words;
 
 pub use disk::{Disk, Loading};
 pub use meant::same_host;
 pub use persisted::PersistedRole;
+pub use trouble::{Trouble, TroubleKind};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -115,49 +118,6 @@ pub enum State {
     Down(Trouble),
 }
 
-/// Why a node gave no usable answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
-    /// The class of the reason.
-    pub kind: TroubleKind,
-    /// One sentence for people, with the other side's own words where there are any (unescaped).
-    pub detail: String,
-}
-
-/// The classes of reasons for having no answer from a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TroubleKind {
-    /// The host answers and nothing listens on the port.
-    Refused,
-    /// No answer to the connection attempt: host off, cable out, firewall dropping.
-    NoAnswer,
-    /// The connection was accepted and then nothing came: frozen process or host.
-    Frozen,
-    /// No route, network or host unreachable.
-    NoRoute,
-    /// The host name does not resolve.
-    NameUnknown,
-    /// The server wants a password and the inventory gives none.
-    PasswordMissing,
-    /// The server refused the password.
-    PasswordRefused,
-    /// The user lacks a permission replctl needs.
-    Forbidden,
-    /// The server is in protected mode and refuses other hosts.
-    ProtectedMode,
-    /// The server refuses more clients.
-    TooManyClients,
-    /// A script keeps the server from answering.
-    Busy,
-    /// Something else than a Redis-family server listens there.
-    NotRedis,
-    /// The way over SSH failed.
-    Ssh,
-    /// Anything else.
-    Other,
-}
-
 /// The server families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -225,6 +185,9 @@ pub struct Server {
     pub has_password: Option<bool>,
     /// Whether `masterauth` (and `masteruser`) are what the inventory says; `None` where CONFIG is forbidden or the inventory does not say.
     pub replica_auth: Option<ReplicaAuth>,
+    /// The certificate it showed, where it was spoken to over TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<tls::Certificate>,
 }
 
 /// What a node would log in with at its primary.

@@ -46,6 +46,7 @@ pub fn server() -> Server {
         config: BTreeMap::new(),
         has_password: Some(false),
         replica_auth: Some(super::ReplicaAuth::Unset),
+        certificate: None,
     }
 }
 

@@ -45,6 +45,7 @@ fn server(run: &str, role: Role, offset: u64) -> Server {
         config: BTreeMap::new(),
         has_password: Some(true),
         replica_auth: Some(ReplicaAuth::Right),
+        certificate: None,
     }
 }
 

@@ -7,6 +7,7 @@ use super::replication as r;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
+use crate::topology::tls::could_not_follow;
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
@@ -192,10 +193,13 @@ impl World {
             Ok(seen) => Ok(seen),
             Err(mut failure) => {
                 // The server says why its link is down nowhere but in its log; the most frequent cause can be seen from here.
-                let looked = observe::server(&mine, &self.logins.replicas).await;
-                if let Some(why) = looked.ok().and_then(|s| refused_login(&s)) {
-                    failure.why =
-                        format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
+                    if let Some(why) = refused_login(&looked) {
+                        failure.why =
+                            format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                    } else if let Some(why) = could_not_follow(&looked, &node_like) {
+                        failure.why = format!("{}: {why}", failure.why);
+                    }
                 }
                 Err(failure)
             }

@@ -110,6 +110,15 @@ fn is_silent(kind: TroubleKind) -> bool {
         | TroubleKind::TooManyClients
         | TroubleKind::Busy
         | TroubleKind::NotRedis
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls
         | TroubleKind::Other => false,
     }
 }

@@ -6,16 +6,17 @@ use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
 use super::persisted;
-use super::resp::tcp;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
+use super::tls::Keyring;
 use super::trouble::trouble;
+use super::way::{Way, host_of};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
-use crate::inventory::{Inventory, NodeSpec, Via, address};
+use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
-use crate::topology::{Node, NodeName, PersistedRole, Topology, Trouble, TroubleKind};
+use crate::topology::{Node, NodeName, PersistedRole, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,7 @@ pub struct World {
     /// What the names of the inventory stand for, once that was needed.
     pub(super) vouched: tokio::sync::OnceCell<BTreeSet<String>>,
     pub(super) ssh: Ssh,
+    pub(super) keyring: Arc<Keyring>,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
@@ -70,6 +72,7 @@ impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
         let logins = Logins::read(&inventory, entry.ask).await?;
+        let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = Store::open(&inventory.name)?;
         let terminal = entry
             .ask
@@ -85,6 +88,7 @@ impl World {
         let way = Arc::new(Way {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
+            keyring: keyring.clone(),
         });
         let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
@@ -113,6 +117,7 @@ impl World {
             vouched: tokio::sync::OnceCell::new(),
             connections,
             ssh,
+            keyring,
             screen: Mutex::default(),
             turns: Turns::default(),
             running: Mutex::default(),
@@ -157,7 +162,15 @@ impl World {
     /// Looks at every node's server only.
     pub async fn observe_servers(&self) -> Topology {
         let way = self.way();
-        observe::topology(&self.inventory, &self.logins, &way, self.concurrency).await
+        let seen = observe::topology(&self.inventory, &self.logins, &way, self.concurrency);
+        let mut topology = seen.await;
+        let now = jiff::Timestamp::now();
+        for node in &mut topology.nodes {
+            if let State::Up(server) = &mut node.state {
+                server.certificate = self.keyring.certificate(&node.name, now);
+            }
+        }
+        topology
     }
 
     /// How many seconds each replica is behind.
@@ -282,6 +295,7 @@ impl World {
         Way {
             inventory: self.inventory.clone(),
             ssh: self.ssh.clone(),
+            keyring: self.keyring.clone(),
         }
     }
 
@@ -305,77 +319,6 @@ impl World {
         drop(self.connections);
         self.ssh.close().await;
     }
-}
-
-/// The ways to servers: direct, or through their hosts.
-pub(super) struct Way {
-    pub(super) inventory: Arc<Inventory>,
-    pub(super) ssh: Ssh,
-}
-
-impl Reach for Way {
-    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        match node.via {
-            Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
-            Via::Ssh => self.tunnel(node).await,
-            Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
-            Via::Auto => match tcp(&node.address).await {
-                Ok(stream) => Ok(Box::new(stream)),
-                Err(direct) => match direct.kind {
-                    // Only what a network between us and the host can cause is worth another way, and a name that only the host knows.
-                    TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown => {
-                        self.tunnel(node).await.map_err(|_| direct)
-                    }
-                    TroubleKind::Refused
-                    | TroubleKind::Frozen
-                    | TroubleKind::PasswordMissing
-                    | TroubleKind::PasswordRefused
-                    | TroubleKind::Forbidden
-                    | TroubleKind::ProtectedMode
-                    | TroubleKind::TooManyClients
-                    | TroubleKind::Busy
-                    | TroubleKind::NotRedis
-                    | TroubleKind::Ssh
-                    | TroubleKind::Other => Err(direct),
-                },
-            },
-        }
-    }
-}
-
-impl Way {
-    async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
-        let host = host_of(&self.ssh, node).await.map_err(failed)?;
-        let stream = host
-            .tunnel(&node.address.host, node.address.port)
-            .await
-            .map_err(|e| {
-                let kind = if e.kind == SshErrorKind::Refused {
-                    TroubleKind::Refused
-                } else {
-                    TroubleKind::Ssh
-                };
-                trouble(kind, e.brief())
-            })?;
-        Ok(Box::new(stream))
-    }
-}
-
-/// A server on loopback whose host is another machine.
-fn its_own_loopback(node: &NodeSpec) -> bool {
-    address::is_loopback(&node.address.host)
-        && node
-            .ssh
-            .host
-            .as_deref()
-            .is_some_and(|h| !address::is_loopback(h))
-}
-
-/// The session with the host of a node.
-pub(super) async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
-    let address = spec.ssh.host.as_deref().unwrap_or(&spec.address.host);
-    ssh.host(&spec.name.0, &spec.ssh, address).await
 }
 
 /// A command that must end within seconds.

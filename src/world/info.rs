@@ -80,6 +80,7 @@ pub fn parse(info_text: &str) -> Result<Server, ParseTrouble> {
         config: BTreeMap::new(),
         has_password: None,
         replica_auth: None,
+        certificate: None,
     })
 }
 

@@ -4,7 +4,7 @@ use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
 use crate::inventory::parse::parse;
-use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Via};
+use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Tls, Via};
 use crate::output;
 use etcetera::BaseStrategy;
 use futures::future::join_all;
@@ -166,13 +166,12 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
             place(file);
         }
     }
-    let sentinels = inventory.sentinel.as_mut();
-    let (mut own, mut named): (Option<&mut SecretSource>, &mut [NodeSpec]) = (None, &mut []);
-    if let Some(settings) = sentinels {
-        (own, named) = (settings.password.as_mut(), &mut settings.nodes);
+    let (mut apart, mut named): (Option<&mut Tls>, &mut [NodeSpec]) = (None, &mut []);
+    if let Some(settings) = &mut inventory.sentinel {
+        (apart, named) = (settings.tls.as_mut(), &mut settings.nodes);
     }
-    if let Some(SecretSource::File(file)) = own {
-        place(file);
+    for tls in inventory.tls.iter_mut().chain(apart) {
+        tls.files_mut().for_each(place);
     }
     match &mut inventory.server.source {
         ServerSource::Tarball { file, .. } | ServerSource::Binary(file) => place(file),
@@ -184,6 +183,9 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
             .iter_mut()
             .chain(&mut node.ssh.known_hosts)
             .for_each(place);
+        if let Some(tls) = &mut node.tls {
+            tls.files_mut().for_each(place);
+        }
     }
     Ok(())
 }
@@ -262,7 +264,8 @@ mod tests {
         let (folder, path) = written(
             b"[deployment]\nname = \"x\"\npassword.file = \"pw\"\n[server]\nsource = \"binary\"\nfile = \"bin/r\"\n\
               [ssh]\nidentity_file = [\"k\", \"~/.ssh/k\", \"/k\"]\nknown_hosts = \"../kh\"\n[[node]]\nname = \"a\"\naddress = \"db1\"\n\
-              [sentinel]\nnodes = [\"a\", \"db9\"]\npassword.file = \"~/s\"\n",
+              [sentinel]\nnodes = [\"a\", \"db9\"]\npassword.file = \"~/s\"\n\
+              [tls]\nca = \"ca\"\ncert = \"~/c\"\nkey = \"k\"\n",
         );
         let inventory = open(&path).unwrap();
         let here = folder.path();
@@ -285,9 +288,15 @@ mod tests {
                 inventory.nodes[0].ssh.identity_files
             );
         }
-        let of_sentinels = inventory.sentinel.unwrap().password;
+        let of_sentinels = inventory.sentinel.as_ref().unwrap().password.clone();
         assert!(matches!(of_sentinels, Some(SecretSource::File(file)) if file == home.join("s")));
         assert_eq!(inventory.path, path);
+        let mut tls = inventory.tls.clone().unwrap();
+        let files: Vec<PathBuf> = tls.files_mut().map(|file| file.clone()).collect();
+        assert_eq!(files, [here.join("ca"), home.join("c"), here.join("k")]);
+        let others = inventory.nodes[0].tls.as_ref().into_iter();
+        let others = others.chain(inventory.tls_of_sentinels());
+        assert_eq!(others.filter(|other| **other == tls).count(), 2);
     }
 
     #[test]

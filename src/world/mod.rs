@@ -35,7 +35,9 @@ pub mod supply;
 mod tap;
 #[cfg(test)]
 pub mod testing;
+pub mod tls;
 pub mod trouble;
 pub mod watch_sync;
+mod way;
 
 pub use deployment::{Entry, World};

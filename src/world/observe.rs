@@ -6,6 +6,7 @@ use super::bounded::Stream;
 use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
+use super::tls;
 use super::trouble::{from_redis, no_answer, trouble};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
@@ -20,7 +21,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 21] = [
+const DIRECTIVES: [&str; 23] = [
     "maxmemory",
     "maxmemory-policy",
     "databases",
@@ -41,7 +42,9 @@ const DIRECTIVES: [&str; 21] = [
     "replica-read-only",
     "masteruser",
     "replica-priority",
+    "port",
     "tls-port",
+    "tls-replication",
 ];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
 const LOOK: Duration = Duration::from_secs(10);
@@ -81,10 +84,11 @@ pub async fn connect(
     node: &NodeSpec,
     login: Option<&Login>,
 ) -> Result<Conn, Trouble> {
-    let stream = timeout(LOOK, reach.open(node))
-        .await
-        .unwrap_or_else(|_| Err(no_answer(LOOK)))?;
-    Conn::open(stream, login).await
+    let open = || async {
+        let stream = timeout(LOOK, reach.open(node)).await;
+        stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
+    };
+    tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await
 }
 
 /// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.

@@ -97,7 +97,8 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::WriteBlock { .. }
         | HostAction::RemoveBlock { .. }
         | HostAction::SetHostName { .. } => true,
-        HostAction::WriteConfig { .. }
+        HostAction::PutCertificates { .. }
+        | HostAction::WriteConfig { .. }
         | HostAction::RemoveConfig { .. }
         | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
@@ -124,7 +125,9 @@ impl World {
                     .get(node)
                     .ok_or_else(|| "it is not in the inventory".to_owned())?;
                 let seen = host::facts(host.as_ref(), &self.inventory, spec).await;
-                seen.map_err(Unseen::from)
+                let mut facts = seen.map_err(Unseen::from)?;
+                super::tls::files::for_host(&self.inventory, spec, &mut facts);
+                Ok(facts)
             };
             (node.clone(), facts.await)
         });

@@ -121,6 +121,15 @@ pub(super) fn doubtful(trouble: &Trouble) -> bool {
         | TroubleKind::NoAnswer
         | TroubleKind::Ssh
         | TroubleKind::Refused
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls
         | TroubleKind::NoRoute => true,
         TroubleKind::NameUnknown
         | TroubleKind::PasswordMissing

@@ -270,7 +270,8 @@ impl<S: Stream + ?Sized> Lines<'_, S> {
             }
             let mut piece = [0; 1024];
             match self.stream.read(&mut piece).await {
-                Ok(0) | Err(_) if self.pending.is_empty() => return Err(hung_up()),
+                Ok(0) if self.pending.is_empty() => return Err(hung_up()),
+                Err(e) if self.pending.is_empty() => return Err(super::tls::from_io(&e)),
                 Ok(0) | Err(_) => return Err(not_redis(&self.pending)),
                 Ok(n) => self.pending.extend_from_slice(&piece[..n]),
             }

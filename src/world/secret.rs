@@ -118,17 +118,27 @@ async fn read_file(path: PathBuf) -> Had {
 }
 
 fn file(path: &Path) -> Had {
-    let cannot = |error: io::Error| {
-        let problem = Problem::new(format!(
-            "cannot read the password file `{}`",
-            path.display()
-        ))
-        .cause(&error);
-        if error.kind() == io::ErrorKind::NotFound {
-            problem.hint("`replctl init` writes a new inventory together with its password file")
-        } else {
+    let what = "the password file";
+    let file = open_private(path, what).map_err(|problem| {
+        if path.exists() {
             problem
+        } else {
+            problem.hint("`replctl init` writes a new inventory together with its password file")
         }
+    })?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    let cannot = |error: io::Error| {
+        Problem::new(format!("cannot read {what} `{}`", path.display())).cause(error)
+    };
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(cannot)?;
+    first_line(&bytes)
+        .ok_or_else(|| Problem::new(format!("{what} `{}` is not UTF-8 text", path.display())))
+}
+
+/// Opens a file that nobody else may read. `what` is how messages call it.
+pub(super) fn open_private(path: &Path, what: &str) -> std::result::Result<File, Problem> {
+    let cannot = |error: io::Error| {
+        Problem::new(format!("cannot read {what} `{}`", path.display())).cause(error)
     };
     // Not to wait for a writer, should it be a pipe; what is checked is what was opened.
     let file = OpenOptions::new()
@@ -141,28 +151,23 @@ fn file(path: &Path) -> Had {
     let quoted =
         shlex::try_quote(&shown).map_or_else(|_| shown.clone(), std::borrow::Cow::into_owned);
     if !about.is_file() {
-        return Err(Problem::new(format!(
-            "the password file `{shown}` is no regular file"
-        )));
+        return Err(Problem::new(format!("{what} `{shown}` is no regular file")));
     }
     if about.mode() & 0o077 != 0 {
-        let what = format!(
-            "the password file `{shown}` is open to others: its mode is {:04o}",
+        let open = format!(
+            "{what} `{shown}` is open to others: its mode is {:04o}",
             about.mode() & 0o7777
         );
-        return Err(Problem::new(what).hint(format!("chmod 600 {quoted}")));
+        return Err(Problem::new(open).hint(format!("chmod 600 {quoted}")));
     }
     if about.uid() != 0 && about.uid() != effective_uid() {
-        let what = format!(
-            "the password file `{shown}` belongs to another user (uid {})",
+        let foreign = format!(
+            "{what} `{shown}` belongs to another user (uid {})",
             about.uid()
         );
-        return Err(Problem::new(what).hint(format!("chown \"$(id -u)\" {quoted}")));
+        return Err(Problem::new(foreign).hint(format!("chown \"$(id -u)\" {quoted}")));
     }
-    let mut bytes = Zeroizing::new(Vec::new());
-    file.take(LARGEST).read_to_end(&mut bytes).map_err(cannot)?;
-    first_line(&bytes)
-        .ok_or_else(|| Problem::new(format!("the password file `{shown}` is not UTF-8 text")))
+    Ok(file)
 }
 
 /// Who we are to the file system.

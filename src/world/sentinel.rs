@@ -9,15 +9,16 @@ mod vouch;
 
 use super::World;
 use super::bounded::Stream;
-use super::deployment::host_of;
-use super::observe::{Reach, also_called, ips};
+use super::observe::{Reach, also_called, connect, ips};
 use super::resp::{Conn, REPLY, tcp};
+use super::tls;
 use super::trouble::trouble;
+use super::way::host_of;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use redis::{Value, cmd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -167,10 +168,19 @@ impl World {
         if !self.vouches_for(address).await {
             return Err(trouble(TroubleKind::Other, NOT_ASKED));
         }
-        let stream = timeout(LOOK, self.way_to(address))
-            .await
-            .unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))?;
-        Conn::open(stream, self.logins.sentinels.as_ref()).await
+        let login = self.logins.sentinels.as_ref();
+        if let Some(spec) = self.named(address).await {
+            return connect(&self.way(), spec, login).await;
+        }
+        // One that the inventory does not name is spoken to as those that it names.
+        let tls = self.inventory.tls_of_sentinels();
+        let open = || async {
+            let bare = || -> BoxFuture<'_, _> { Box::pin(self.way_to(address)) };
+            let stream = self.keyring.open_as(tls, &address.host, bare);
+            let stream = timeout(LOOK, stream).await;
+            stream.unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))
+        };
+        tls::log_in(tls, login, || Box::pin(open())).await
     }
 
     /// The Sentinel of the inventory that is at that address.
@@ -190,9 +200,6 @@ impl World {
     }
 
     async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
-        if let Some(spec) = self.named(address).await {
-            return self.way().open(spec).await;
-        }
         // A Sentinel that gives its address as loopback means its own host's.
         let elsewhere = |n: &NodeSpec| n.ssh.host.as_deref().is_some_and(|h| !is_loopback(h));
         let foreign = is_loopback(&address.host) && self.inventory.nodes.iter().any(elsewhere);

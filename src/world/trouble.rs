@@ -116,15 +116,22 @@ pub fn hung_up() -> Trouble {
 /// Something answered that no Redis-family server says.
 pub fn not_redis(answer: &[u8]) -> Trouble {
     let tls = matches!(answer, [0x15 | 0x16, 3, ..]);
-    let detail = if tls {
-        "it speaks TLS on this port".to_owned()
-    } else {
+    if tls {
+        return wants_tls();
+    }
+    let answer = String::from_utf8_lossy(answer);
+    trouble(
+        TroubleKind::NotRedis,
         format!(
             "something else than a Redis or Valkey server answers: {}",
-            short(&String::from_utf8_lossy(answer))
-        )
-    };
-    trouble(TroubleKind::NotRedis, detail)
+            short(&answer)
+        ),
+    )
+}
+
+/// It speaks TLS, and we did not.
+pub fn wants_tls() -> Trouble {
+    trouble(TroubleKind::WantsTls, "it speaks TLS on this port")
 }
 
 /// From the client library.
@@ -146,7 +153,8 @@ pub fn from_redis(error: &RedisError) -> Trouble {
     }
 }
 
-fn short(text: &str) -> String {
+/// Not more of it than a sentence can hold.
+pub fn short(text: &str) -> String {
     text.trim_end().chars().take(MAX_WORDS).collect()
 }
 

@@ -15,7 +15,9 @@
     clippy::missing_panics_doc
 )]
 
+pub mod certs;
 pub mod deployed;
+pub mod encrypted;
 pub mod inventory;
 pub mod lab;
 pub mod net;
@@ -34,6 +36,7 @@ pub mod writer;
 #[allow(unused_imports)]
 pub use {
     deployed::Deployed,
+    encrypted::Encrypted,
     inventory::{InventoryText, NodeText},
     lab::{Flavour, Lab},
     net::Net,

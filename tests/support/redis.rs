@@ -1,9 +1,10 @@
 //! A small client of its own for looking at servers: blocking, one connection, every wait bounded.
 
 use super::net::Net;
+use openssl::ssl::SslConnector;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What a server answers.
@@ -61,9 +62,13 @@ impl Reply {
     }
 }
 
+/// What a connection goes over.
+trait Line: Read + Write + Send {}
+impl<T: Read + Write + Send> Line for T {}
+
 /// One connection.
 pub struct RawRedis {
-    to: BufReader<TcpStream>,
+    to: BufReader<Box<dyn Line>>,
     /// Where it goes, for messages.
     pub address: SocketAddr,
 }
@@ -76,8 +81,29 @@ impl RawRedis {
         password: Option<&str>,
         within: Duration,
     ) -> io::Result<Self> {
+        Self::connect_over(net, address, None, password, within)
+    }
+
+    /// The same over TLS, where that is given. The server's name is not looked at.
+    pub fn connect_over(
+        net: &Net,
+        address: SocketAddr,
+        tls: Option<&SslConnector>,
+        password: Option<&str>,
+        within: Duration,
+    ) -> io::Result<Self> {
+        let plain = net.connect(address, within)?;
+        let line: Box<dyn Line> = match tls {
+            Some(tls) => {
+                let mut about = tls.configure().map_err(io::Error::other)?;
+                about.set_verify_hostname(false);
+                let line = about.connect("localhost", plain);
+                Box::new(line.map_err(|e| io::Error::other(e.to_string()))?)
+            }
+            None => Box::new(plain),
+        };
         let mut this = Self {
-            to: BufReader::with_capacity(64 * 1024, net.connect(address, within)?),
+            to: BufReader::with_capacity(64 * 1024, line),
             address,
         };
         if let Some(password) = password {

@@ -50,8 +50,26 @@ impl LocalSentinel {
         down_after_ms: u32,
         password: Option<&'static str>,
     ) -> Self {
+        Self::start_with(family, primary, down_after_ms, password, &[])
+    }
+
+    /// The same with further lines in its file.
+    pub fn start_with(
+        family: &Family,
+        primary: u16,
+        down_after_ms: u32,
+        password: Option<&'static str>,
+        lines: &[String],
+    ) -> Self {
+        let mut text = lines.join("\n");
+        text.push('\n');
         let primary = format!("127.0.0.1 {primary}");
-        Self::begin(Place::here(family), (&primary, down_after_ms), "", password)
+        Self::begin(
+            Place::here(family),
+            (&primary, down_after_ms),
+            &text,
+            password,
+        )
     }
 
     /// Starts one at an address of its own in that network, where `names` is its `/etc/hosts`, with further lines before the deployment is named.

@@ -85,6 +85,20 @@ impl Family {
         magic == *b"\x7fELF"
     }
 
+    /// Whether it was built with TLS.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn has_tls(&self) -> bool {
+        // The next directive ends it, if this one does not.
+        let words = ["--tls-port", "0", "--port", "0", "--dir", "/nonexistent"];
+        let ran = run(
+            Command::new(&self.server).args(words),
+            Duration::from_secs(5),
+        );
+        !format!("{}{}", ran.stdout, ran.stderr).contains("Bad directive")
+    }
+
     /// Debian's own server.
     pub fn debian() -> Option<&'static Self> {
         families().iter().find(|f| f.name == "debian")

@@ -81,9 +81,10 @@ impl Tally {
     /// # Panics
     /// When the server does not answer.
     pub fn lost(&self, on: SocketAddr) -> Vec<String> {
-        let mut client = RawRedis::connect(
+        let mut client = RawRedis::connect_over(
             &self.load.net,
             on,
+            self.load.tls.as_ref(),
             self.load.password.as_deref(),
             Duration::from_secs(30),
         )

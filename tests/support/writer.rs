@@ -6,6 +6,7 @@ use super::await_that;
 use super::net::Net;
 use super::redis::{RawRedis, Reply, encode};
 use super::tally::{Connection, Tally};
+use openssl::ssl::SslConnector;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub struct Load {
     pub net: Net,
     /// The servers' addresses; each connection starts with the first.
     pub nodes: Vec<SocketAddr>,
+    /// How to speak TLS with them.
+    pub tls: Option<SslConnector>,
     /// The servers' password.
     pub password: Option<String>,
     /// One connection per entry.
@@ -55,6 +58,7 @@ impl Load {
         Self {
             net: Net::Machine,
             nodes,
+            tls: None,
             password: None,
             styles: vec![Style::Set; 4],
             per_second: None,
@@ -184,7 +188,10 @@ fn serve(
     stop: &AtomicBool,
     count: &AtomicU64,
 ) -> io::Result<()> {
-    let connect = || RawRedis::connect(&load.net, node, load.password.as_deref(), load.patience);
+    let connect = || {
+        let password = load.password.as_deref();
+        RawRedis::connect_over(&load.net, node, load.tls.as_ref(), password, load.patience)
+    };
     let mut client = connect()?;
     let mut second = if style == Style::Blocking {
         Some(connect()?)

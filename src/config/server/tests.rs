@@ -17,6 +17,7 @@ fn node(host: &str) -> NodeSpec {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Auto,
+        tls: None,
         config: [].into(),
     }
 }
@@ -35,6 +36,7 @@ fn inventory(auth: Auth) -> Inventory {
         },
         nodes: vec![node("192.168.0.120")],
         accounts: crate::inventory::Accounts::default(),
+        tls: None,
         sentinel: None,
         hooks: crate::inventory::hooks::Hooks::default(),
     }

@@ -45,6 +45,7 @@ pub(super) fn all(
             ));
         }
         log_in(node, mine, under, theirs, &mut out);
+        preflight::reaches(node, mine, under, &mut out);
     }
     if let Some(why) = lost.filter(|_| !operation.discard_data) {
         let (node, under) = (&node.name, &under.name);

@@ -157,6 +157,7 @@ pub(super) fn running(
             format!("replctl setup {}", heir.name),
         ));
     }
+    preflight::reaches(node, mine, heir, &mut out);
     let circle = topology
         .upstream_of(heir)
         .is_some_and(|up| up.name == operation.node);

@@ -17,7 +17,7 @@ pub(super) fn plan(
 ) -> Result<(), Vec<Refusal>> {
     let name = &node.name;
     let disk = disk(node, own)?;
-    let address = heir.announced.clone();
+    let address = heir.source_for(node.server());
     let mut first = Vec::new();
     if disk.runs {
         if operation.backup.is_some() {

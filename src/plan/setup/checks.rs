@@ -1,9 +1,13 @@
 //! What stands against `setup` on each host, all at once, and what its operator should know.
 
+mod tls;
+
+pub(super) use tls::over_tls;
+
 use super::{Look, Wiring};
-use crate::config::Paths;
 use crate::config::directives::memory;
 use crate::config::server::owned;
+use crate::config::{Paths, tls as directives_of_tls};
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
@@ -38,6 +42,7 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     }
     for node in look.scope() {
         directives(node, &mut out);
+        over_tls(look, node, &mut out);
     }
     for node in &look.topology.nodes {
         if node.server().is_some_and(|s| s.cluster_enabled) {
@@ -74,6 +79,16 @@ fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
                 node.name
             );
             out.push(Refusal::new(why, instead));
+        }
+        if node.tls.is_some() && directives_of_tls::owned(name) {
+            let why = format!(
+                "the inventory sets `{name}` for `{}`, which replctl sets itself where `[tls]` is there",
+                node.name
+            );
+            out.push(Refusal::new(
+                why,
+                "use `port` of the [[node]], which is the one for TLS",
+            ));
         }
     }
 }
@@ -166,7 +181,16 @@ fn answered(kind: TroubleKind) -> bool {
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
         | TroubleKind::Busy
-        | TroubleKind::NotRedis => true,
+        | TroubleKind::NotRedis
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => true,
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::NoRoute

@@ -1,5 +1,7 @@
 //! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts it back, limited to what this run makes.
 
+mod certificates;
+
 use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
@@ -66,9 +68,11 @@ pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<
     let mut host = Host::new(look, node, facts);
     if wiring.starts.contains(&node.name) {
         host.program();
+        host.certificates();
         host.config(wiring);
     } else {
         host.protect();
+        host.new_certificates();
     }
     host.at_boot();
     host.names();

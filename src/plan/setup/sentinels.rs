@@ -178,11 +178,13 @@ impl<'a> Job<'a> {
             Begin::Idle | Begin::Watches(_) => return Vec::new(),
             Begin::Fresh => {
                 host.program();
+                host.certificates();
                 host.first_config(self.file(own).text);
                 true
             }
             Begin::Stopped(rules) => {
                 host.program();
+                host.certificates();
                 host.protect();
                 rules.is_some()
             }

@@ -9,6 +9,7 @@
 mod begin;
 mod single;
 mod stage;
+mod tls;
 
 use super::plan;
 use crate::plan::{Action, Setup};

@@ -48,7 +48,7 @@ pub(super) fn misled(node: &Node, upstream: &Node) -> Option<Name> {
         .iter()
         .any(|ip| ip.parse::<core::net::IpAddr>().is_ok());
     let common = there.iter().any(|t| here.iter().any(|h| same_host(t, h)));
-    let own = there.iter().any(|t| super::links::is_loopback(t));
+    let own = there.iter().any(|t| super::cause::is_loopback(t));
     (known && !common && !own).then(|| Name::Elsewhere(there.to_vec()))
 }
 

@@ -273,6 +273,34 @@ impl Look<'_> {
             TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
                 "check `address` and `port` of {own} in the inventory"
             )),
+            TroubleKind::NoTls => Some(format!(
+                "give the port of its `tls-port` as `port` of {own} in the inventory, or `tls = false` where it has none"
+            )),
+            TroubleKind::WantsTls => Some(
+                "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers".into(),
+            ),
+            TroubleKind::CertificateUntrusted => Some(format!(
+                "name who issued it as `ca` under `[tls]`; what {own} shows: {}",
+                shown(node, "-issuer -subject")
+            )),
+            TroubleKind::CertificateExpired => Some(format!(
+                "put a new certificate where {own} has its old one, and let it read it: {} config set tls-cert-file FILE",
+                self.cli(node)
+            )),
+            TroubleKind::CertificateNotYetValid => Some(format!(
+                "compare the clock of this machine with the certificate: date -u; {}",
+                shown(node, "-dates")
+            )),
+            TroubleKind::CertificateName => Some(format!(
+                "give {own} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory"
+            )),
+            TroubleKind::ClientCertificateMissing => {
+                Some("give `cert` and `key` under `[tls]` in the inventory".into())
+            }
+            TroubleKind::ClientCertificateRefused => Some(format!(
+                "`cert` under `[tls]` must be issued by whom `tls-ca-cert-file` of {own} names, and be valid now"
+            )),
+            TroubleKind::Tls => Some(shown(node, "-text")),
             TroubleKind::Busy => Some(format!("{} script kill", self.cli(node))),
             TroubleKind::TooManyClients => Some(format!(
                 "raise `maxclients` of {own}, or close clients that leak connections"
@@ -292,4 +320,12 @@ impl Look<'_> {
             | TroubleKind::Other => None,
         }
     }
+}
+
+/// The command that shows a node's certificate.
+fn shown(node: &Node, what: &str) -> String {
+    format!(
+        "openssl s_client -connect {} </dev/null 2>/dev/null | openssl x509 -noout {what}",
+        node.address
+    )
 }

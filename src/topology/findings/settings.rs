@@ -1,6 +1,6 @@
 //! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
 
-use super::links::can_load;
+use super::cause::can_load;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::disk::refuses_writes;
 use crate::topology::tree::ring;

@@ -10,6 +10,7 @@ fn context() -> Context {
         name: name.into(),
         follows: follows.map(NodeName::from),
         priority: None,
+        tls: None,
     };
     Context {
         deployment: "orders".into(),
@@ -56,6 +57,7 @@ fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
 
 mod links;
 mod settings;
+mod tls;
 
 #[test]
 fn a_healthy_deployment_has_no_findings() {

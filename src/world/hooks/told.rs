@@ -32,6 +32,8 @@ struct Known<'a> {
     name: &'a NodeName,
     /// Where clients reach it.
     address: &'a Address,
+    /// Whether they do over TLS.
+    tls: bool,
 }
 
 impl<'a> Told<'a> {
@@ -45,6 +47,7 @@ impl<'a> Told<'a> {
         let nodes = inventory.nodes.iter().map(|n| Known {
             name: &n.name,
             address: n.announced(),
+            tls: n.tls.is_some(),
         });
         Self {
             format: 1,
@@ -74,6 +77,11 @@ impl<'a> Told<'a> {
         let host = |party: Option<&Party>| party.map(|p| p.address.host.clone());
         let port = |party: Option<&Party>| party.map(|p| p.address.port.to_string());
         let (old, new) = (self.old_primary, Some(self.new_primary));
+        let tls = |party: Option<&Party>| {
+            let named = party?.name.as_ref();
+            let known = self.nodes.iter().find(|n| Some(n.name) == named)?;
+            Some(if known.tls { "yes" } else { "no" }.to_owned())
+        };
         let change = match self.change {
             Change::HandOver => "hand-over",
             Change::FailOver => "fail-over",
@@ -89,6 +97,7 @@ impl<'a> Told<'a> {
             ("REPLCTL_NEW_PRIMARY", name(new)),
             ("REPLCTL_NEW_PRIMARY_HOST", host(new)),
             ("REPLCTL_NEW_PRIMARY_PORT", port(new)),
+            ("REPLCTL_NEW_PRIMARY_TLS", tls(new)),
             ("REPLCTL_OUTCOME", self.outcome.map(word)),
         ]
     }

@@ -2,8 +2,9 @@
 
 use super::install::ServerFiles;
 use super::{Progress, Shell, files, install, launch};
-use crate::plan::host::{HostAction, PayloadInfo};
+use crate::plan::host::{Certificates, HostAction, PayloadInfo};
 use files::{Secrets, quick};
+use secrecy::zeroize::Zeroizing;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,11 @@ pub async fn act(
         HostAction::RemoveLink { link, node } => done(install::unlink(shell, link, node).await),
         HostAction::StartServer(it) => launch::start(shell, it).await,
         HostAction::StopServer(it) => launch::stop(shell, it, PATIENCE).await,
+        HostAction::PutCertificates {
+            files,
+            program,
+            owner,
+        } => done(put_certificates(shell, files, program, owner).await),
         HostAction::MakeDirectories { .. }
         | HostAction::RemoveDirectories { .. }
         | HostAction::WriteConfig { .. }
@@ -125,11 +131,38 @@ async fn write(
         | HostAction::RemoveServer { .. }
         | HostAction::InstallPackage { .. }
         | HostAction::BuildTarball { .. }
+        | HostAction::PutCertificates { .. }
         | HostAction::LinkServer { .. }
         | HostAction::RemoveLink { .. }
         | HostAction::StartServer(_)
         | HostAction::StopServer(_) => Ok(()),
     }
+}
+
+/// Reads them anew: a key is in no plan and no journal.
+async fn put_certificates(
+    shell: &impl Shell,
+    all: &[Certificates],
+    program: &str,
+    owner: &str,
+) -> Result<(), String> {
+    const KNOWS: &str = r#"grep -q tls-auth-clients "$1" || { echo "the server program there was built without TLS: $1" >&2; exit 1; }"#;
+    quick(shell, KNOWS, &[program]).await?;
+    for file in all {
+        let mut bytes = Zeroizing::new(Vec::new());
+        for source in &file.sources {
+            bytes.extend_from_slice(&Zeroizing::new(read(source).await?));
+            bytes.push(b'\n');
+        }
+        if install::hex_sha256(&bytes) != file.sha256 {
+            let sources = file.sources.join(", ");
+            return Err(format!(
+                "{sources} is not what it was when this was planned"
+            ));
+        }
+        files::certificates(shell, &file.path, std::mem::take(&mut *bytes), owner).await?;
+    }
+    Ok(())
 }
 
 fn said(result: Result<String, String>) -> Result<String, String> {

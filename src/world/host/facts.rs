@@ -163,7 +163,13 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         unit_enabled: said.one("enabled") == Some("enabled"),
         hosts: said.text("hosts").unwrap_or_default(),
         rc_local: said.text("rc_local"),
+        certificates: said
+            .all("certificate")
+            .iter()
+            .filter_map(|s| certificate(s))
+            .collect(),
         missing: said.all("missing").to_vec(),
+        ..HostFacts::default()
     })
 }
 
@@ -220,6 +226,14 @@ fn directory(text: &str) -> Option<(String, Ownership)> {
     let mut parts = text.splitn(3, ' ');
     let ownership = ownership(&format!("{} {}", parts.next()?, parts.next()?))?;
     Some((parts.next()?.to_owned(), ownership))
+}
+
+/// `-rw------- 998 SHA256 PATH`.
+fn certificate(text: &str) -> Option<(String, (String, Ownership))> {
+    let mut parts = text.splitn(4, ' ');
+    let ownership = ownership(&format!("{} {}", parts.next()?, parts.next()?))?;
+    let sha256 = parts.next()?.to_owned();
+    Some((parts.next()?.to_owned(), (sha256, ownership)))
 }
 
 /// The beginning of the snapshot.

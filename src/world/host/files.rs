@@ -94,6 +94,22 @@ mv -f "$1.replctl-new" "$1""#;
     quick(shell, MOVE, &[path, owner]).await.map(drop)
 }
 
+/// Puts a file of certificates, or a key, where the server finds it: nobody else can read it at any moment.
+pub(super) async fn certificates(
+    shell: &impl Shell,
+    path: &str,
+    bytes: Vec<u8>,
+    owner: &str,
+) -> Result<(), String> {
+    const MOVE: &str = r#"chown "$2" "$1.replctl-new" && chmod 600 "$1.replctl-new" && mv -f "$1.replctl-new" "$1""#;
+    let beside = format!("{path}.replctl-new");
+    let none = Box::new(|_| {});
+    shell
+        .upload(Arc::new(bytes), &beside, 0o600, shell.can_root(), none)
+        .await?;
+    quick(shell, MOVE, &[path, owner]).await.map(drop)
+}
+
 /// Puts a new stamp into a configuration file, which the server may rewrite at any time: only the one line is changed.
 pub(super) async fn stamp(
     shell: &impl Shell,

@@ -137,7 +137,7 @@ pub(super) async fn build(
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
-pub(super) fn hex_sha256(data: &[u8]) -> String {
+pub(in crate::world) fn hex_sha256(data: &[u8]) -> String {
     Sha256::digest(data)
         .iter()
         .fold(String::new(), |mut out, byte| {

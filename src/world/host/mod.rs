@@ -14,6 +14,7 @@ pub use facts::facts;
 pub use fence::fence;
 pub use files::Secrets;
 pub use install::ServerFiles;
+pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
 
 use std::future::Future;

@@ -18,6 +18,7 @@ fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Direct,
+        tls: None,
         config: BTreeMap::new(),
     }
 }
@@ -28,6 +29,7 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
         name: "orders".into(),
         auth: Auth::None,
         accounts: crate::inventory::Accounts::default(),
+        tls: None,
         server: ServerSettings {
             source: ServerSource::Embedded,
             directory: "/db/redis".into(),

@@ -199,7 +199,7 @@ async fn what_is_no_server_is_told_by_its_own_words() {
     }
     assert_eq!(
         kind(says(b"\x15\x03\x01\x00\x02\x02\x46", true), None).await,
-        TroubleKind::NotRedis
+        TroubleKind::WantsTls
     );
     assert_eq!(kind(says(b"", true), None).await, TroubleKind::Other);
     let http = connect(says(b"HTTP/1.1 400 Bad Request\r\n", false), None)

@@ -136,6 +136,16 @@ pub(super) fn own<'a>(
         }
     };
     of_setup::usable(spec, facts, out);
+    if !matches!(around.members.get(&spec.name), Some(Ok(_))) {
+        of_setup::over_tls(look, spec, out);
+        let nodes = look.inventory.nodes.iter().any(|n| n.tls.is_some());
+        if spec.tls.is_some() != nodes {
+            out.push(Refusal::new(
+                format!("`{}` would speak TLS with the nodes and not with the other Sentinels, or the other way round: a Sentinel does either with both", spec.name),
+                "leave `tls` of [sentinel] out: it is then as [tls] says",
+            ));
+        }
+    }
     let begin = match around.members.get(&spec.name) {
         Some(Ok(member)) => running(settings, primary, spec, facts, member, out)?,
         Some(Err(trouble)) => silent(

@@ -211,7 +211,8 @@ impl One<'_> {
         if !self.purge || !there || foreign || self.is_shared() {
             return Vec::new();
         }
-        let files = vec![paths.config(), paths.log(), paths.pid()];
+        let mut files = vec![paths.config(), paths.log(), paths.pid()];
+        files.extend(self.facts.certificates.keys().cloned());
         let mut own: Vec<String> = paths.below().into();
         own.push(paths.data());
         let link = paths.current();

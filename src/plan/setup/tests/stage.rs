@@ -43,6 +43,7 @@ pub fn inventory() -> Inventory {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Auto,
+        tls: None,
         config: BTreeMap::new(),
     });
     Inventory {
@@ -50,6 +51,7 @@ pub fn inventory() -> Inventory {
         name: "orders".into(),
         auth: Auth::None,
         accounts: crate::inventory::Accounts::default(),
+        tls: None,
         server: ServerSettings {
             source: ServerSource::Embedded,
             directory: "/db/redis".into(),

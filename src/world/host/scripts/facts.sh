@@ -48,6 +48,10 @@ fi
 for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do
   if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
 done
+for x in tls.crt tls.key tls-ca.crt; do
+  x=$d/$port/conf/$x
+  if [ -f "$x" ]; then p certificate "$(ls -ldn "$x" | awk '{ print $1, $3 }') $(sha256sum <"$x" 2>/dev/null | cut -d' ' -f1) $x"; fi
+done
 f dump "$d/$port/$dump" 4096
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null | head -n 1)"

@@ -204,6 +204,7 @@ impl Bench {
             priority: None,
             ssh: SshSettings::default(),
             via: Via::Auto,
+            tls: None,
             config: BTreeMap::new(),
         };
         let server = ServerSettings {
@@ -219,6 +220,7 @@ impl Bench {
                 name: "test".into(),
                 auth: Auth::None,
                 accounts: crate::inventory::Accounts::default(),
+                tls: None,
                 server,
                 nodes: vec![node],
                 sentinel: None,

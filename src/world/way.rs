@@ -1,0 +1,81 @@
+//! The ways to servers: direct or through their hosts, over TLS where the inventory says so.
+
+use super::bounded::Stream;
+use super::observe::Reach;
+use super::resp::tcp;
+use super::ssh::{Host, Ssh, SshError, SshErrorKind};
+use super::tls::Keyring;
+use super::trouble::trouble;
+use crate::inventory::{Inventory, NodeSpec, Via, address};
+use crate::topology::{Trouble, TroubleKind};
+use std::sync::Arc;
+
+/// The ways to servers: direct, or through their hosts.
+pub(super) struct Way {
+    pub(super) inventory: Arc<Inventory>,
+    pub(super) ssh: Ssh,
+    pub(super) keyring: Arc<Keyring>,
+}
+
+impl Reach for Way {
+    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        self.keyring.open(node, || Box::pin(self.bare(node))).await
+    }
+}
+
+impl Way {
+    /// The stream to a node, without TLS: nothing may be said on it.
+    async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        match node.via {
+            Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
+            Via::Ssh => self.tunnel(node).await,
+            Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
+            Via::Auto => match tcp(&node.address).await {
+                Ok(stream) => Ok(Box::new(stream)),
+                // Only what a network between us and the host can cause is worth another way, and a name that only the host knows.
+                Err(direct)
+                    if matches!(
+                        direct.kind,
+                        TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
+                    ) =>
+                {
+                    self.tunnel(node).await.map_err(|_| direct)
+                }
+                Err(direct) => Err(direct),
+            },
+        }
+    }
+
+    async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
+        let host = host_of(&self.ssh, node).await.map_err(failed)?;
+        let stream = host
+            .tunnel(&node.address.host, node.address.port)
+            .await
+            .map_err(|e| {
+                let kind = if e.kind == SshErrorKind::Refused {
+                    TroubleKind::Refused
+                } else {
+                    TroubleKind::Ssh
+                };
+                trouble(kind, e.brief())
+            })?;
+        Ok(Box::new(stream))
+    }
+}
+
+/// A server on loopback whose host is another machine.
+fn its_own_loopback(node: &NodeSpec) -> bool {
+    address::is_loopback(&node.address.host)
+        && node
+            .ssh
+            .host
+            .as_deref()
+            .is_some_and(|h| !address::is_loopback(h))
+}
+
+/// The session with the host of a node.
+pub(super) async fn host_of(ssh: &Ssh, spec: &NodeSpec) -> Result<Arc<Host>, SshError> {
+    let address = spec.ssh.host.as_deref().unwrap_or(&spec.address.host);
+    ssh.host(&spec.name.0, &spec.ssh, address).await
+}
