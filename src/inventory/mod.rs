@@ -4,6 +4,7 @@ mod accounts;
 pub mod address;
 mod check;
 pub mod deployment;
+pub mod edit;
 pub mod hooks;
 mod nearest;
 pub mod node;
