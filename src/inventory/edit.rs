@@ -14,7 +14,7 @@ use crate::topology::{Address, NodeName};
 use layout::{Layout, line_number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::Path;
 
 /// A change to an inventory.
@@ -84,7 +84,10 @@ pub struct NewNode {
 /// The digest of a file's text, lower-case hex.
 pub fn digest(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// Writes a node behind the others.
@@ -286,8 +289,9 @@ impl Edit {
 
     /// Whether a text is already as it is to be, whoever else has changed it.
     pub fn holds(&self, text: &str) -> bool {
-        if digest(text) == self.after {
-            return true;
+        let now = digest(text);
+        if now == self.after || now == self.before {
+            return now == self.after;
         }
         let Ok(now) = parse(Path::new(&self.file), text) else {
             return false;
@@ -300,19 +304,25 @@ impl Edit {
         }
     }
 
-    /// The text with the node in it, for whoever works on that node before it has come or after it has gone; nothing where it cannot be put there.
-    pub fn with_node(&self, text: &str) -> Option<String> {
+    /// What lets the node come into a text, as it was in it where that is the text it went from, else behind the others.
+    pub fn coming(&self, text: &str) -> Option<Self> {
         let coming = match &self.kind {
             Kind::Add => self.clone(),
             Kind::Remove => self.reversed(),
             Kind::Repoint { .. } => return None,
         };
-        coming.apply(text).or_else(|| {
-            let table = coming.changes.iter().find(|c| c.new.contains("[["))?;
-            let change = insertion(text, table.new.trim_start()).ok()?;
-            let (head, tail) = text.split_at(change.at);
-            Some(format!("{head}{}{tail}", change.new))
-        })
+        if coming.apply(text).is_some() {
+            return Some(coming);
+        }
+        let table = coming.changes.iter().find(|c| c.new.contains("[["))?;
+        let change = insertion(text, table.new.trim_start()).ok()?;
+        Some(Self::new(
+            &self.file,
+            &self.node,
+            Kind::Add,
+            text,
+            vec![change],
+        ))
     }
 }
 
@@ -355,7 +365,7 @@ impl fmt::Display for Edit {
             (Kind::Add | Kind::Remove, None) => write!(f, "edit {file}")?,
             (Kind::Repoint { to, .. }, _) => {
                 let line = self.changes.first().map_or(0, |c| c.line);
-                write!(f, "let line {line} of {file} say that it is to follow {to}")?;
+                write!(f, "change line {line} of {file}: it is to follow {to}")?;
             }
         }
         for other in self

@@ -142,11 +142,7 @@ impl<'a> Layout<'a> {
 
 /// The number, from 1, of the line that has the byte `at`.
 pub(super) fn line_number(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at]
-        .iter()
-        .filter(|b| **b == b'\n')
-        .count()
-        + 1
+    text[..at].matches('\n').count() + 1
 }
 
 fn is_comment(line: &str) -> bool {

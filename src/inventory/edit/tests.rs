@@ -138,7 +138,7 @@ fn a_node_is_to_follow_another() {
     assert_eq!(after, SMALL.replace("'b'", "\"a\""));
     assert_eq!(
         edit.to_string(),
-        "let line 24 of /ops/inventory.toml say that it is to follow a"
+        "change line 24 of /ops/inventory.toml: it is to follow a"
     );
     assert_eq!(wish(SMALL, &"c".into()), Some((24, "b".into())));
     assert_eq!(wish(SMALL, &"a".into()), None);
@@ -165,10 +165,19 @@ fn whoever_else_has_edited_it_is_seen() {
     let both = add(FILE, &other, &new("d")).unwrap().apply(&other).unwrap();
     assert!(edit.holds(&both) && !edit.reversed().holds(&both));
     assert!(edit.reversed().holds(&other));
-    assert_eq!(edit.with_node(&other).as_deref(), Some(both.as_str()));
+    assert_eq!(
+        edit.coming(&other).unwrap().apply(&other).as_deref(),
+        Some(both.as_str())
+    );
     let gone = remove(FILE, SMALL, &"c".into(), None).unwrap();
     let without = gone.apply(SMALL).unwrap();
-    assert_eq!(gone.with_node(&without).as_deref(), Some(SMALL));
+    assert_eq!(
+        gone.coming(&without).unwrap().apply(&without).as_deref(),
+        Some(SMALL)
+    );
     let changed = without.replace("timeout = 9", "timeout = 8");
-    assert_eq!(names(&gone.with_node(&changed).unwrap()), ["a", "b", "c"]);
+    assert_eq!(
+        names(&gone.coming(&changed).unwrap().apply(&changed).unwrap()),
+        ["a", "b", "c"]
+    );
 }

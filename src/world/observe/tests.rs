@@ -25,6 +25,7 @@ fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
 fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
     Inventory {
         path: "/inventory.toml".into(),
+        digest: String::new(),
         name: "orders".into(),
         auth: Auth::None,
         accounts: crate::inventory::Accounts::default(),
