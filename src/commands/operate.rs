@@ -72,6 +72,7 @@ impl Finished {
             id: &self.id,
             plan: &self.plan,
             passed: &self.passed,
+            before: &self.before,
             outcome: &self.outcome,
         }
     }
@@ -292,6 +293,7 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
                 | Action::FenceFile { .. }
                 | Action::RememberDebt { .. }
                 | Action::NoteAlone { .. }
+                | Action::EditInventory(_)
         );
         let changes = step.action == Action::Promote
             || matches!(step.action, Action::GiveUp { .. })

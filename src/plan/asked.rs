@@ -1,6 +1,6 @@
 //! Operations as the command lines that ask for them. Pure.
 
-use super::{Accept, Move, Operation, Rejoin, Sentinels};
+use super::{Accept, Add, Move, Operation, Rejoin, Remove, Sentinels};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -14,6 +14,8 @@ impl Operation {
             Self::Detach(_) => "detach",
             Self::Sentinels(of) => of.verb(),
             Self::Rejoin(_) => "rejoin",
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
         }
     }
 
@@ -25,6 +27,8 @@ impl Operation {
             Self::Move(m) => Some(&m.node),
             Self::Detach(d) => Some(&d.node),
             Self::Rejoin(r) => Some(&r.node),
+            Self::Add(a) => Some(&a.node),
+            Self::Remove(r) => Some(&r.node),
         }
     }
 
@@ -52,6 +56,8 @@ impl Operation {
             Self::Detach(detach) => format!("detach {}", detach.node),
             Self::Sentinels(of) => of.line(),
             Self::Rejoin(rejoin) => rejoin.line(),
+            Self::Add(add) => add.line(),
+            Self::Remove(remove) => remove.line(),
         }
     }
 }
@@ -63,13 +69,54 @@ impl Move {
             node,
             under,
             discard_data,
+            update_inventory,
         } = self;
-        let discard = if *discard_data {
-            format!(" --discard-data {node}")
-        } else {
-            String::new()
-        };
-        format!("move {node} --under {under}{discard}")
+        let mut line = format!("move {node} --under {under}");
+        if *discard_data {
+            let _ = write!(line, " --discard-data {node}");
+        }
+        if *update_inventory {
+            line.push_str(" --update-inventory");
+        }
+        line
+    }
+}
+
+impl Add {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let node = &self.node;
+        let mut line = format!("add {node} --address {}", self.address);
+        if let Some(upstream) = &self.replicaof {
+            let _ = write!(line, " --replicaof {upstream}");
+        }
+        if let Some(announce) = &self.announce {
+            let _ = write!(line, " --announce {announce}");
+        }
+        if let Some(priority) = self.priority {
+            let _ = write!(line, " --priority {priority}");
+        }
+        if let Some(ssh) = &self.ssh {
+            let _ = write!(line, " --ssh {ssh}");
+        }
+        if self.discard_data {
+            let _ = write!(line, " --discard-data {node}");
+        }
+        line
+    }
+}
+
+impl Remove {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let mut line = format!("remove {}", self.node);
+        if self.purge {
+            line.push_str(" --purge");
+        }
+        if self.leave_running {
+            line.push_str(" --leave-running");
+        }
+        line
     }
 }
 

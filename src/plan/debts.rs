@@ -43,12 +43,15 @@ fn heir<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
     match &plan.operation {
         Operation::Promote(promote) => topology.get(&promote.node),
         Operation::Sentinels(_) => None,
-        Operation::Setup(_) | Operation::Move(_) | Operation::Detach(_) | Operation::Rejoin(_) => {
-            match primaries(topology)[..] {
-                [one] => Some(one),
-                _ => None,
-            }
-        }
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => match primaries(topology)[..] {
+            [one] => Some(one),
+            _ => None,
+        },
     }
 }
 

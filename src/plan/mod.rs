@@ -3,6 +3,7 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod add;
 mod asked;
 pub mod clients;
 pub mod debts;
@@ -22,6 +23,7 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod rejoin;
+pub mod remove;
 pub mod reverse;
 pub mod sentinel;
 pub mod setup;
@@ -29,7 +31,7 @@ pub mod wire;
 
 pub use action::Action;
 
-use crate::topology::NodeName;
+use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 
 /// What an operator asked for.
@@ -48,6 +50,10 @@ pub enum Operation {
     Sentinels(Sentinels),
     /// An old primary that returns under the present one.
     Rejoin(Rejoin),
+    /// A new node.
+    Add(Add),
+    /// A node that leaves for good.
+    Remove(Remove),
 }
 
 /// `replctl sentinel`, where it changes something.
@@ -95,6 +101,39 @@ pub struct Move {
     pub under: NodeName,
     /// Its keys may be replaced by those of the other.
     pub discard_data: bool,
+    /// The inventory is to say so, too.
+    #[serde(default)]
+    pub update_inventory: bool,
+}
+
+/// `replctl add`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Add {
+    /// The new node.
+    pub node: NodeName,
+    /// Where it listens.
+    pub address: Address,
+    /// Whom it is to follow; `None`: the primary there is.
+    pub replicaof: Option<NodeName>,
+    /// Where the others and the clients reach it, where that differs.
+    pub announce: Option<String>,
+    /// Its `replica-priority`.
+    pub priority: Option<u32>,
+    /// How its host is reached, as it was typed.
+    pub ssh: Option<String>,
+    /// Its keys may be replaced by those of the primary.
+    pub discard_data: bool,
+}
+
+/// `replctl remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remove {
+    /// The node.
+    pub node: NodeName,
+    /// Its files too.
+    pub purge: bool,
+    /// Its server goes on; only the inventory has it no more.
+    pub leave_running: bool,
 }
 
 /// `replctl detach`.

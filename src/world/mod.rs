@@ -9,6 +9,7 @@ pub mod connections;
 mod deployment;
 mod doubt;
 mod glance;
+mod here;
 pub mod hooks;
 pub mod host;
 pub mod info;

@@ -98,6 +98,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveBlock { .. }
         | HostAction::SetHostName { .. } => true,
         HostAction::WriteConfig { .. }
+        | HostAction::RemoveTree { .. }
         | HostAction::RemoveConfig { .. }
         | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
