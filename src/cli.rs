@@ -7,11 +7,13 @@ pub mod examples;
 mod history;
 mod ignore;
 mod lost;
+mod members;
 mod moves;
 mod rejoin;
 mod repair;
 mod sentinel;
 
+pub use members::{Add, Remove};
 pub use moves::{Detach, Move};
 pub use rejoin::Rejoin;
 pub use repair::Repair;
@@ -111,6 +113,20 @@ pub enum Command {
     /// stand under `[sentinel]` in the inventory.
     #[command(after_help = example_help("sentinel"))]
     Sentinel(Sentinel),
+    /// Take a new node into the inventory and into the deployment
+    ///
+    /// Writes a table for it into the inventory, where all else stays as it is, and sets that node alone up as `replctl setup` does: the server program,
+    /// its user, directories, configuration and service; then the replication, proved by a write that is read on it. If anything fails, all of it is put
+    /// back, the inventory too; a file that somebody has changed meanwhile is left alone. One that runs and replicates already is only written down.
+    #[command(after_help = example_help("add"))]
+    Add(Add),
+    /// Let NODE leave for good
+    ///
+    /// Its server is stopped, nothing starts it again, the primary is seen to list it no more, the Sentinels that watch are made to forget it, and its
+    /// table is taken out of the inventory. Its files stay, unless --purge is given. Refused for the primary and for a node that others have their data
+    /// from. One whose host is dead can leave; what could not be done there is said.
+    #[command(after_help = example_help("remove"))]
+    Remove(Remove),
     /// Let NODE replicate from another node
     ///
     /// For chains: a replica goes under another replica, or back under the primary, and the nodes under it go with it. What it will cost is said before:
@@ -165,7 +181,7 @@ pub enum Command {
     /// Take back an operation that is done, by another one of the ordinary kind
     ///
     /// A promotion is undone by promoting the primary before it, a move by moving the node back, a detachment by attaching the node again while it has
-    /// no writes of its own: with the same plan, checks and proof as if that were asked for by name. Refused where the nodes are not as the operation
+    /// no writes of its own, `add` by `remove` and the other way, while its files are there: with the same plan, checks and proof as if that were asked for by name. Refused where the nodes are not as the operation
     /// left them any more, where the old primary is gone or has parted from the new one, and where keys would be lost. What an operation lost does not
     /// come back.
     #[command(after_help = example_help("undo"))]

@@ -5,6 +5,8 @@
 
 #[path = "moves/detach.rs"]
 mod detach;
+#[path = "moves/inventory.rs"]
+mod inventory;
 mod support;
 
 use std::path::PathBuf;

@@ -114,7 +114,7 @@ pub const FILES: Section = Section {
     terms: &[
         (
             "./inventory.toml, ~/.config/replctl/inventory.toml",
-            "the inventory, in this order, where neither --inventory nor $REPLCTL_INVENTORY names one",
+            "the inventory, in this order, where neither --inventory nor $REPLCTL_INVENTORY names one; changed by add, remove and `move --update-inventory` alone",
         ),
         (
             "~/.local/state/replctl/NAME/journal/*.jsonl",

@@ -2,6 +2,8 @@
 //!
 //! Text only; it must not say what the program does not do.
 
+mod members;
+
 /// Lines to paste, each with what it is for.
 pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {
@@ -91,8 +93,9 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("source <(replctl completions zsh)", "in ~/.zshrc"),
             ("replctl completions fish | source", "in config.fish"),
         ],
+        "add" | "remove" | "move" | "detach" => members::examples(command),
         other if other.starts_with("sentinel") => examples_of_sentinels(other),
-        other => examples_of_moves(other),
+        other => examples_of_others(other),
     }
 }
 
@@ -149,8 +152,8 @@ fn examples_of_sentinels(command: &str) -> &'static [(&'static str, &'static str
     }
 }
 
-/// Those of the commands that move single nodes, or look at one thing.
-fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
+/// Those of the commands that bring nodes back, or look at one thing.
+fn examples_of_others(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {
         "endpoint" => &[
             ("replctl endpoint", "HOST:PORT"),
@@ -166,28 +169,6 @@ fn examples_of_moves(command: &str) -> &'static [(&'static str, &'static str)] {
             (
                 "replctl clients --json | jq '.nodes[] | {node, count: .clients.count}'",
                 "for scripts",
-            ),
-        ],
-        "detach" => &[
-            ("replctl detach slave2 --dry-run", "show the plan only"),
-            ("replctl detach slave2", "a writable copy of its own"),
-            (
-                "replctl move slave2 --under master --discard-data slave2",
-                "bring it back, with its keys replaced",
-            ),
-        ],
-        "move" => &[
-            (
-                "replctl move slave2 --under slave1 --dry-run",
-                "show the plan and what it will cost",
-            ),
-            (
-                "replctl move slave2 --under slave1",
-                "a chain: slave2 replicates from slave1",
-            ),
-            (
-                "replctl move slave2 --under master",
-                "back under the primary",
             ),
         ],
         "rejoin" => &[

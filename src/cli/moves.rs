@@ -6,6 +6,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 
 /// `move`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Move {
     /// The node to move
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
@@ -22,6 +23,9 @@ pub struct Move {
     /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
+    /// Let the inventory say so, too: its `replicaof` of the node
+    #[arg(long)]
+    pub update_inventory: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

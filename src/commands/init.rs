@@ -8,6 +8,7 @@ use crate::inventory::address::{comparable, host_and_port};
 use crate::inventory::deployment::is_deployment_name;
 use crate::inventory::node::{PORT, is_node_name};
 use crate::inventory::parse::parse;
+use crate::inventory::place::without_place;
 use crate::inventory::template::{self, Login, Sketch};
 use crate::output;
 use crate::topology::Address;
@@ -209,18 +210,11 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
         nodes: answers.nodes.clone(),
     });
     // Lines and columns of a file that is not there yet would help nobody.
-    let place = |what: &str| {
-        what.splitn(4, ':')
-            .nth(3)
-            .unwrap_or(what)
-            .trim_start()
-            .to_owned()
-    };
     let problem = |problem: Problem| Problem {
         what: format!(
             "cannot write `{}`: {}",
             output.display(),
-            place(&problem.what)
+            without_place(&problem.what)
         ),
         ..problem
     };

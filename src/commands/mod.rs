@@ -1,5 +1,6 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
+mod add;
 mod clients;
 pub mod completions;
 mod confirm;
@@ -19,6 +20,7 @@ mod operate;
 mod permitted;
 mod promote;
 mod rejoin;
+mod remove;
 mod repair;
 mod report;
 mod resume;
@@ -27,11 +29,12 @@ mod server;
 mod setup;
 mod status;
 mod undo;
+mod written;
 
 use crate::cli::{Cli, Command, Global};
 use crate::error::{Exit, Problem, Result};
 use crate::output;
-use crate::world::{Entry, World, inventory};
+use crate::world::{Entry, World};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<Exit> {
@@ -51,6 +54,8 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Sentinel(_)
         | Command::Move(_)
         | Command::Detach(_)
+        | Command::Add(_)
+        | Command::Remove(_)
         | Command::Lost(_)
         | Command::Rejoin(_)
         | Command::Repair(_)
@@ -75,7 +80,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
 }
 
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
-    let deployment = inventory::load(global)?;
+    let written::Written { inventory, edit } = written::open(global, command)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
     let looks = matches!(
         command,
@@ -86,7 +91,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         ask: !looks && output::can_ask(),
         concurrency: usize::from(global.concurrency),
     };
-    let world = World::enter(deployment, entry).await?;
+    let world = World::enter(inventory, entry).await?;
     let result = match command {
         Command::Setup(args) => setup::run(&world, global, args).await,
         Command::Status(args) => status::run(&world, args).await,
@@ -96,7 +101,9 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Sentinel(args) => sentinel::run(&world, global, args).await,
         Command::Detach(args) => detach::run(&world, global, args).await,
         Command::Move(args) => moves::run(&world, global, args).await,
-        Command::Undo(args) => undo::run(&world, global, args).await,
+        Command::Add(args) => add::run(&world, global, args, edit).await,
+        Command::Remove(args) => remove::run(&world, global, args).await,
+        Command::Undo(args) => undo::run(&world, global, args, edit).await,
         Command::Lost(args) => lost::run(&world, global, args).await,
         Command::Rejoin(args) => rejoin::run(&world, global, args).await,
         Command::Repair(args) => repair::run(&world, global, args).await,

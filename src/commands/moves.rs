@@ -2,13 +2,16 @@
 
 use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
+use super::written;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
+use crate::inventory::edit::{self, Edit};
+use crate::inventory::place::without_place;
 use crate::output;
-use crate::output::moved::{self, Moved};
+use crate::output::moved::{self, Moved, Wished};
 use crate::plan::reverse::Past;
 use crate::plan::{self, Move, Plan};
-use crate::world::World;
+use crate::world::{World, inventory};
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Result<Exit> {
@@ -24,6 +27,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
         node: args.node.as_str().into(),
         under: args.under.as_str().into(),
         discard_data: args.discard_data.is_some(),
+        update_inventory: args.update_inventory,
     };
     super::setup::known(world, [&operation.node, &operation.under].into_iter())?;
     operate::no_unfinished_promotion(world)?;
@@ -52,7 +56,11 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
     let planner = async || make_plan(world, operation, way.undoes).await;
     let finished = match operate::carry_out(world, &way.asked, planner).await? {
         Done::Nothing { .. } => {
-            show(&moved::moved(&world.inventory, operation, None), way.json);
+            let wished = wished(world, operation);
+            show(
+                &moved::moved(&world.inventory, operation, None, wished),
+                way.json,
+            );
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -71,14 +79,63 @@ async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Re
     }
     let mut plan = plan::moves::plan(operation, &topology).map_err(output::plan::refused)?;
     super::undo::still(undoes, &mut plan, &topology)?;
+    if operation.update_inventory {
+        let edit = repointed(world, operation)?;
+        if let Some(edit) = edit {
+            plan::moves::written_down(&mut plan, &edit);
+        }
+    }
     permitted(world, plan).await
+}
+
+/// The change to the inventory that says so; nothing where it does already.
+fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
+    let inventory = &world.inventory;
+    let Move { node, under, .. } = operation;
+    let text = written::unchanged(inventory, &inventory.digest)?;
+    if edit::wish(&text, node).is_some_and(|(_, says)| says == *under) {
+        return Ok(None);
+    }
+    written::writable(&inventory.path)?;
+    let file = inventory.path.display().to_string();
+    let refused = |why: String| {
+        let what = format!("{file} cannot be made to say that `{node}` follows `{under}`: {why}");
+        let hint =
+            format!("leave out --update-inventory: nothing depends on it while `{node}` runs");
+        output::plan::refused(vec![plan::Refusal::new(what, hint)])
+    };
+    let edit = edit::repoint(&file, &text, node, under).map_err(refused)?;
+    let changed = edit.apply(&text).unwrap_or_default();
+    match inventory::of_text(&inventory.path, &changed) {
+        Ok(_) => Ok(Some(edit)),
+        Err(error) => {
+            let first = error.problems.first().map_or("", |p| p.what.as_str());
+            Err(refused(without_place(first).to_owned()))
+        }
+    }
+}
+
+/// What the inventory says of it now.
+fn wished(world: &World, operation: &Move) -> Option<Wished> {
+    let path = &world.inventory.path;
+    let text = inventory::text(path).ok()?;
+    let (line, replicaof) = edit::wish(&text, &operation.node)?;
+    Some(Wished {
+        file: path.display().to_string(),
+        line,
+        replicaof,
+    })
 }
 
 /// Prints where the node is now and how it got there, as its steps have seen it.
 pub fn report(world: &World, operation: &Move, finished: &Finished, json: bool) {
     if json || finished.reached() {
         let run = finished.moved();
-        show(&moved::moved(&world.inventory, operation, Some(run)), json);
+        let wished = wished(world, operation);
+        show(
+            &moved::moved(&world.inventory, operation, Some(run), wished),
+            json,
+        );
     }
 }
 

@@ -80,6 +80,7 @@ impl Finished {
             id: &self.id,
             plan: &self.plan,
             passed: &self.passed,
+            before: &self.before,
             outcome: &self.outcome,
         }
     }
@@ -303,6 +304,7 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
                 | Action::FenceFile { .. }
                 | Action::RememberDebt { .. }
                 | Action::NoteAlone { .. }
+                | Action::EditInventory(_)
         );
         let changes = step.action == Action::Promote
             || matches!(step.action, Action::GiveUp { .. })

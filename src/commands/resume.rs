@@ -48,8 +48,8 @@ pub async fn run(
     let whole = record.plan.goes_back_whole();
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
-    if let (true, Outcome::RolledBack { .. }) = (back, &finished.outcome) {
-        let rest = if whole {
+    if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
+        let rest = if whole || at.stage == 0 {
             "all is as it was before"
         } else {
             "the stages before it stay as they are"
@@ -67,6 +67,10 @@ pub async fn run(
         super::lost::told(replay, &finished);
     } else if let Operation::Move(moved) = &operation {
         super::moves::report(world, moved, &finished, false);
+    } else if let Operation::Add(add) = &operation {
+        super::add::report(world, add, &finished, false);
+    } else if let Operation::Remove(remove) = &operation {
+        super::remove::report(world, remove, &finished, false);
     } else if finished.outcome == Outcome::Completed {
         output::result(&format!("{id} is done. See: replctl status"));
     }
@@ -78,7 +82,9 @@ pub async fn run(
         | Operation::Sentinels(_)
         | Operation::Rejoin(_)
         | Operation::Repair(_)
-        | Operation::Replay(_) => {
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => {
             format!("replctl {}", operation.line())
         }
     };

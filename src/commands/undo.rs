@@ -2,9 +2,10 @@
 
 use super::operate::{self, Asked};
 use super::promote::Way;
-use super::{moves, promote, report};
+use super::{add, moves, promote, remove, report};
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::edit::Edit;
 use crate::journal::Moment;
 use crate::journal::store::Store;
 use crate::journal::story::{Stand, Story};
@@ -16,7 +17,12 @@ use crate::topology::{NodeName, Topology};
 use crate::world::World;
 
 /// Runs the command.
-pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Result<Exit> {
+pub async fn run(
+    world: &World,
+    global: &cli::Global,
+    args: &cli::Undo,
+    edit: Option<Edit>,
+) -> Result<Exit> {
     let ids = world.store.ids();
     let id = report::find(&ids, &args.id, &world.inventory.name)?;
     let story = world.store.story(id);
@@ -68,6 +74,11 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Resul
             };
             moves::perform(world, back, way).await
         }
+        Operation::Remove(back) => remove::perform(world, back, asked, args.json).await,
+        Operation::Add(back) => match edit {
+            Some(edit) => add::perform(world, back, &edit, asked, args.json).await,
+            None => Err(in_it_again(&back.node)),
+        },
         Operation::Setup(_)
         | Operation::Detach(_)
         | Operation::Rejoin(_)
@@ -75,6 +86,15 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Undo) -> Resul
         | Operation::Replay(_)
         | Operation::Sentinels(_) => Ok(Exit::Done),
     }
+}
+
+/// A node that was removed, and came back by other means.
+fn in_it_again(node: &NodeName) -> Error {
+    Problem::new(format!(
+        "the inventory has a node `{node}` again; nothing was touched"
+    ))
+    .hint(format!("if it is not set up: replctl setup {node}"))
+    .exit(Exit::Refused)
 }
 
 /// The node that would be promoted, where it was detached since.
@@ -162,6 +182,8 @@ fn later(
         | Operation::Detach(_)
         | Operation::Rejoin(_)
         | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_)
         | Operation::Sentinels(_) => operation.node().into_iter().collect(),
     };
     let newer = ids.iter().take_while(|other| *other != id);
@@ -176,6 +198,8 @@ fn later(
                     | Operation::Detach(_)
                     | Operation::Rejoin(_)
                     | Operation::Repair(_)
+                    | Operation::Add(_)
+                    | Operation::Remove(_)
             )
         );
         did && undoable && mine.iter().any(|node| story.touches(node))

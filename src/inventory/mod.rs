@@ -4,11 +4,12 @@ mod accounts;
 pub mod address;
 mod check;
 pub mod deployment;
+pub mod edit;
 pub mod hooks;
 mod nearest;
 pub mod node;
 pub mod parse;
-mod place;
+pub mod place;
 pub mod secrets;
 mod section;
 mod sentinel;
@@ -34,6 +35,8 @@ use std::path::PathBuf;
 pub struct Inventory {
     /// The file it came from, absolute.
     pub path: PathBuf,
+    /// The digest of its text, lower-case hex: whether the file is still as it was read.
+    pub digest: String,
     /// `[deployment] name`.
     pub name: String,
     /// How servers are logged in to.
@@ -140,7 +143,7 @@ pub struct ServerSettings {
 }
 
 /// One `[[node]]`, with everything merged into it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSpec {
     /// `name`.
     pub name: NodeName,

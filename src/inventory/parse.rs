@@ -115,6 +115,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
         problems,
     );
     inventory.accounts = draft.accounts;
+    inventory.digest = super::edit::digest(problems.text());
     let section = root
         .get("sentinel")
         .and_then(|_| root.table(problems, "sentinel", "in `[sentinel]`"));
@@ -211,6 +212,7 @@ fn assemble(
         .collect();
     Inventory {
         path: path.to_owned(),
+        digest: String::new(),
         name,
         auth,
         accounts: Accounts::default(),

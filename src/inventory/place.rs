@@ -5,6 +5,11 @@ use std::fmt::Display;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
+/// A sentence of a problem without the file, the line and the column that it begins with.
+pub fn without_place(what: &str) -> &str {
+    what.splitn(4, ':').nth(3).unwrap_or(what).trim_start()
+}
+
 /// Gathers the problems of one file, so that all of them are told in one run.
 #[derive(Debug)]
 pub struct Problems<'a> {
@@ -29,6 +34,11 @@ impl<'a> Problems<'a> {
             lines: std::iter::once(0).chain(starts).collect(),
             found: Vec::new(),
         }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> &'a str {
+        self.text
     }
 
     /// Line and column, both from 1, of a byte offset; the column counts characters.

@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod history;
 pub mod json;
 pub mod lost;
+pub mod members;
 pub mod moved;
 pub mod paint;
 pub mod plan;

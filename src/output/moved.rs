@@ -3,10 +3,11 @@
 use super::escape;
 use super::screen::Passed;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::{Outcome, Resync};
+use crate::journal::{At, Outcome, Resync};
 use crate::plan::{Action, Move, Plan, Step};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// What became of a move.
@@ -26,6 +27,19 @@ pub struct Moved<'a> {
     pub may_lose: Option<&'a str>,
     /// The node and those under it.
     pub nodes: Vec<Arrived<'a>>,
+    /// What the inventory says of it; null where it says nothing.
+    pub inventory: Option<Wished>,
+}
+
+/// Where the inventory says whom a node is to follow at first.
+#[derive(Debug, Serialize)]
+pub struct Wished {
+    /// The file.
+    pub file: String,
+    /// The line of its `replicaof`, from 1.
+    pub line: usize,
+    /// Whom it names.
+    pub replicaof: NodeName,
 }
 
 /// One node that was waited for.
@@ -67,11 +81,32 @@ pub struct Run<'a> {
     pub plan: &'a Plan,
     /// What its steps saw.
     pub passed: &'a [Passed],
+    /// The steps that an earlier run of the same plan had seen to be done.
+    pub before: &'a BTreeSet<At>,
     /// How it ended.
     pub outcome: &'a Outcome,
 }
 
 impl<'a> Run<'a> {
+    /// Whether such a step was done, now or earlier, and was not put back.
+    pub fn did(self, wanted: impl Fn(&Action) -> bool) -> bool {
+        let stays = !matches!(self.outcome, Outcome::RolledBack { .. });
+        let earlier = |at: &At| {
+            let stage = self.plan.stages.get(at.stage);
+            let step = stage.and_then(|s| s.steps.get(at.step));
+            step.is_some_and(|s| wanted(&s.action))
+        };
+        let now = |p: &Passed| wanted(&p.step.action);
+        stays && (self.passed.iter().any(now) || self.before.iter().any(earlier))
+    }
+
+    /// What such a step has seen in this run, unless it was put back.
+    pub fn saw(self, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
+        let stays = !matches!(self.outcome, Outcome::RolledBack { .. });
+        let mut passed = self.passed.iter().filter(|_| stays);
+        passed.find(|p| wanted(&p.step.action))
+    }
+
     fn passed(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let is = |p: &&Passed| p.step.node == *node && wanted(&p.step.action);
         self.passed.iter().find(is)
@@ -83,7 +118,12 @@ fn waits(step: &Step) -> bool {
 }
 
 /// Puts it together; `run`: none where there was nothing to do.
-pub fn moved<'a>(inventory: &'a Inventory, operation: &'a Move, run: Option<Run<'a>>) -> Moved<'a> {
+pub fn moved<'a>(
+    inventory: &'a Inventory,
+    operation: &'a Move,
+    run: Option<Run<'a>>,
+    wished: Option<Wished>,
+) -> Moved<'a> {
     let mut nodes: Vec<&NodeName> = Vec::new();
     for step in run.iter().flat_map(|run| run.plan.steps()) {
         if waits(step) && !nodes.contains(&&step.node) {
@@ -115,6 +155,7 @@ pub fn moved<'a>(inventory: &'a Inventory, operation: &'a Move, run: Option<Run<
         outcome: run.map(|r| r.outcome),
         may_lose: run.and_then(|r| r.plan.may_lose.as_deref()),
         nodes: nodes.into_iter().map(arrived).collect(),
+        inventory: wished,
     }
 }
 
@@ -135,7 +176,8 @@ pub fn detached<'a>(node: &'a NodeName, run: Option<Run<'a>>) -> Detached<'a> {
 pub fn text(moved: &Moved<'_>) -> String {
     let (node, under) = (moved.node, moved.under);
     if moved.id.is_none() {
-        return escape(&format!("Nothing to do: {node} replicates from {under}."));
+        return escape(&format!("Nothing to do: {node} replicates from {under}."))
+            + &otherwise(moved);
     }
     let address = moved
         .address
@@ -151,5 +193,18 @@ pub fn text(moved: &Moved<'_>) -> String {
         let name = escape(&arrived.node.0);
         let _ = write!(out, "\n  {name}  in sync{how}, at offset {offset}");
     }
-    out
+    out + &otherwise(moved)
+}
+
+/// The line of the inventory that says otherwise. It counts only where a node begins, so it is no error.
+fn otherwise(moved: &Moved<'_>) -> String {
+    let (node, under) = (moved.node, moved.under);
+    let differs = moved.inventory.as_ref().filter(|w| w.replicaof != *under);
+    differs.map_or_else(String::new, |wished| {
+        let Wished { file, line, replicaof } = wished;
+        let text = escape(&format!(
+            "{file}:{line} says `replicaof = \"{replicaof}\"`, which counts only where {node} has no data yet; to change it: replctl move {node} --under {under} --update-inventory"
+        ));
+        format!("\n{text}")
+    })
 }

@@ -1,6 +1,6 @@
 //! What is seen while a plan runs: one line a step, spinners on a terminal. It also keeps what the steps saw, for the proof.
 //!
-//! Inside an atomic stage nothing is printed: a terminal that does not take our output must not hold up a fence.
+//! Inside an atomic stage that could fence writes nothing is printed: a terminal that does not take our output must not hold up a fence.
 
 use super::paint::{self, Tone};
 use super::{escape, note};
@@ -124,7 +124,10 @@ impl Watch for Screen {
     fn stage(&self, stage: &Stage) {
         self.finish();
         self.print(&paint::err(&stage.title, Tone::Strong));
-        self.inner().held_back = (stage.mode == Mode::Atomic).then(Vec::new);
+        // What is done on a host takes its time, and no fence waits for it.
+        let on_hosts = |s: &Step| matches!(s.action, Action::Host(_));
+        let quick = stage.mode == Mode::Atomic && !stage.steps.iter().any(on_hosts);
+        self.inner().held_back = quick.then(Vec::new);
     }
 
     fn begun(&self, step: &Step) {

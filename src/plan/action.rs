@@ -5,6 +5,7 @@ use super::host::HostAction;
 use super::rejoin::Covered;
 use super::replay::Source;
 use super::sentinel::SentinelAction;
+use crate::inventory::edit::Edit;
 use crate::inventory::secrets::is_secret;
 use crate::topology::words::bytes as size;
 use crate::topology::{Address, NodeName};
@@ -154,6 +155,21 @@ pub enum Action {
     },
     /// Forget that it stands alone (the undo of noting it).
     ForgetAlone,
+    /// Forget that it was not told of the new primary.
+    ForgetDebt,
+    /// Edit the inventory on the operator's machine. A file that is not as it was is left alone.
+    EditInventory(Box<Edit>),
+    /// Wait until this node lists no replica at those addresses any more.
+    AwaitUnlisted {
+        /// The node that was there.
+        gone: NodeName,
+        /// Where it may be listed.
+        addresses: Vec<Address>,
+        /// Milliseconds to wait.
+        within_ms: u64,
+        /// That it is listed still is told, and is no failure: nobody could end its connection.
+        optional: bool,
+    },
     /// `CONFIG SET`, at run time only.
     SetDirective {
         /// Name.
@@ -196,6 +212,7 @@ impl Action {
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
             | Self::AwaitAnswer { .. }
+            | Self::AwaitUnlisted { .. }
             | Self::CountClients
             | Self::Hook(_)
             | Self::BackUp { .. }
@@ -217,6 +234,8 @@ impl Action {
             | Self::RememberDebt { .. }
             | Self::NoteAlone { .. }
             | Self::ForgetAlone
+            | Self::ForgetDebt
+            | Self::EditInventory(_)
             | Self::SetDirective { .. }
             | Self::SetReplicaAuth
             | Self::Host(_) => true,
@@ -277,6 +296,11 @@ impl fmt::Display for Action {
             }
             Self::NoteAlone { .. } => f.write_str("note that it stands alone"),
             Self::ForgetAlone => f.write_str("forget that it stands alone"),
+            Self::ForgetDebt => f.write_str("forget that it was replaced"),
+            Self::EditInventory(edit) => edit.fmt(f),
+            Self::AwaitUnlisted { gone, .. } => {
+                write!(f, "see that it lists {gone} as a replica no more")
+            }
             Self::SetDirective { name, .. } if is_secret(name) => {
                 write!(f, "set {name} to what the inventory says")
             }

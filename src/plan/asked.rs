@@ -1,6 +1,6 @@
 //! Operations as the command lines that ask for them. Pure.
 
-use super::{Accept, Move, Operation, Rejoin, Sentinels};
+use super::{Accept, Add, Move, Operation, Rejoin, Remove, Sentinels};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -16,6 +16,8 @@ impl Operation {
             Self::Rejoin(_) => "rejoin",
             Self::Repair(_) => "repair",
             Self::Replay(_) => "replay",
+            Self::Add(_) => "add",
+            Self::Remove(_) => "remove",
         }
     }
 
@@ -29,6 +31,8 @@ impl Operation {
             Self::Rejoin(r) => Some(&r.node),
             Self::Repair(r) => Some(&r.keep),
             Self::Replay(r) => Some(&r.node),
+            Self::Add(a) => Some(&a.node),
+            Self::Remove(r) => Some(&r.node),
         }
     }
 
@@ -58,6 +62,8 @@ impl Operation {
             Self::Rejoin(rejoin) => rejoin.line(),
             Self::Repair(repair) => repair.line(),
             Self::Replay(replay) => replay.line(),
+            Self::Add(add) => add.line(),
+            Self::Remove(remove) => remove.line(),
         }
     }
 }
@@ -69,13 +75,54 @@ impl Move {
             node,
             under,
             discard_data,
+            update_inventory,
         } = self;
-        let discard = if *discard_data {
-            format!(" --discard-data {node}")
-        } else {
-            String::new()
-        };
-        format!("move {node} --under {under}{discard}")
+        let mut line = format!("move {node} --under {under}");
+        if *discard_data {
+            let _ = write!(line, " --discard-data {node}");
+        }
+        if *update_inventory {
+            line.push_str(" --update-inventory");
+        }
+        line
+    }
+}
+
+impl Add {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let node = &self.node;
+        let mut line = format!("add {node} --address {}", self.address);
+        if let Some(upstream) = &self.replicaof {
+            let _ = write!(line, " --replicaof {upstream}");
+        }
+        if let Some(announce) = &self.announce {
+            let _ = write!(line, " --announce {announce}");
+        }
+        if let Some(priority) = self.priority {
+            let _ = write!(line, " --priority {priority}");
+        }
+        if let Some(ssh) = &self.ssh {
+            let _ = write!(line, " --ssh {ssh}");
+        }
+        if self.discard_data {
+            let _ = write!(line, " --discard-data {node}");
+        }
+        line
+    }
+}
+
+impl Remove {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let mut line = format!("remove {}", self.node);
+        if self.purge {
+            line.push_str(" --purge");
+        }
+        if self.leave_running {
+            line.push_str(" --leave-running");
+        }
+        line
     }
 }
 

@@ -48,7 +48,9 @@ fn heir<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
         | Operation::Move(_)
         | Operation::Detach(_)
         | Operation::Rejoin(_)
-        | Operation::Replay(_) => match primaries(topology)[..] {
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => match primaries(topology)[..] {
             [one] => Some(one),
             _ => None,
         },

@@ -65,6 +65,8 @@ pub struct HostFacts {
     pub config: Option<ConfigFile>,
     /// Those of the node's directories that exist.
     pub directories: BTreeMap<String, Ownership>,
+    /// What its directory takes on the disk, bytes.
+    pub used_bytes: Option<u64>,
     /// What lies in the data directory.
     pub data: StoredData,
     /// The history that the snapshot there says it is of, and its offset, where there is nothing else.

@@ -3,6 +3,7 @@
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
+use crate::topology::words::bytes as size;
 use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -36,6 +37,13 @@ pub enum HostAction {
     RemoveDirectories {
         /// Children first.
         paths: Vec<String>,
+    },
+    /// Remove the directory of a node's data with all that is in it. Nobody may be at work there.
+    RemoveTree {
+        /// The directory.
+        path: String,
+        /// What was in it when it was planned, bytes.
+        bytes: Option<u64>,
     },
     /// Upload a server program and see that it runs.
     PutServer {
@@ -300,6 +308,10 @@ impl fmt::Display for HostAction {
             Self::RemoveDirectories { paths } => {
                 write!(f, "remove {} where empty", paths.join(", "))
             }
+            Self::RemoveTree { path, bytes } => {
+                write!(f, "remove {path} and all that is in it")?;
+                bytes.map_or(Ok(()), |bytes| write!(f, " ({})", size(bytes)))
+            }
             Self::PutServer { server, into } => {
                 let mb = server.bytes / 1_000_000;
                 write!(
@@ -308,9 +320,10 @@ impl fmt::Display for HostAction {
                     server.version, server.arch
                 )
             }
-            Self::RemoveServer { path, .. } | Self::RemoveConfig { path } => {
-                write!(f, "remove {path}")
+            Self::RemoveServer { path, .. } => {
+                write!(f, "remove {path} where no other node needs it")
             }
+            Self::RemoveConfig { path } => write!(f, "remove {path}"),
             Self::RemoveFiles { paths } => write!(f, "remove {}", paths.join(", ")),
             Self::InstallPackage {
                 name: Some(name), ..
@@ -322,7 +335,9 @@ impl fmt::Display for HostAction {
                 file, directory, ..
             } => write!(f, "build {file} in {directory} (takes minutes)"),
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
-            Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
+            Self::RemoveLink { link, .. } => {
+                write!(f, "remove the link {link} where no other node needs it")
+            }
             Self::PutCertificates { files, owner, .. } => {
                 let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
                 write!(f, "bring {} for {owner} alone", braced(&paths))

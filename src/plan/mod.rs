@@ -3,6 +3,7 @@
 //! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
 
 pub mod action;
+pub mod add;
 mod asked;
 pub mod clients;
 pub mod debts;
@@ -23,6 +24,7 @@ pub mod promote;
 #[allow(clippy::unwrap_used)]
 mod promote_tests;
 pub mod rejoin;
+pub mod remove;
 pub mod repair;
 pub mod replay;
 pub mod reverse;
@@ -35,7 +37,7 @@ pub use hand_over::FENCE_MS;
 pub use repair::Repair;
 pub use replay::Replay;
 
-use crate::topology::NodeName;
+use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 
 /// What an operator asked for.
@@ -58,6 +60,10 @@ pub enum Operation {
     Repair(Repair),
     /// What only an old primary has, done again on the present one.
     Replay(Replay),
+    /// A new node.
+    Add(Add),
+    /// A node that leaves for good.
+    Remove(Remove),
 }
 
 /// `replctl sentinel`, where it changes something.
@@ -105,6 +111,39 @@ pub struct Move {
     pub under: NodeName,
     /// Its keys may be replaced by those of the other.
     pub discard_data: bool,
+    /// The inventory is to say so, too.
+    #[serde(default)]
+    pub update_inventory: bool,
+}
+
+/// `replctl add`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Add {
+    /// The new node.
+    pub node: NodeName,
+    /// Where it listens.
+    pub address: Address,
+    /// Whom it is to follow; `None`: the primary there is.
+    pub replicaof: Option<NodeName>,
+    /// Where the others and the clients reach it, where that differs.
+    pub announce: Option<String>,
+    /// Its `replica-priority`.
+    pub priority: Option<u32>,
+    /// How its host is reached, as it was typed.
+    pub ssh: Option<String>,
+    /// Its keys may be replaced by those of the primary.
+    pub discard_data: bool,
+}
+
+/// `replctl remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remove {
+    /// The node.
+    pub node: NodeName,
+    /// Its files too.
+    pub purge: bool,
+    /// Its server goes on; only the inventory has it no more.
+    pub leave_running: bool,
 }
 
 /// `replctl detach`.

@@ -9,6 +9,7 @@ mod tests;
 use super::gather::outlives;
 use super::promote::{IN_SYNC_MS, Root, follow, follow_step, in_sync, persist, walk};
 use super::{Action, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::inventory::edit::Edit;
 use crate::topology::{Link, Node, Topology};
 
 /// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its new upstream, by however little, gets all
@@ -58,6 +59,23 @@ pub(super) fn straight(
         }
     }
     Ok((stages, forecast::warnings(node, primary, topology)))
+}
+
+/// Lets the inventory say so, too: together with the move, or by itself where nothing else is left to do.
+pub fn written_down(plan: &mut Plan, edit: &Edit) {
+    let undo = Undo::By(Action::EditInventory(Box::new(edit.reversed())));
+    let action = Action::EditInventory(Box::new(edit.clone()));
+    let step = Step::new(&edit.node, action, undo);
+    if let Some(stage) = plan.stages.iter_mut().find(|s| s.mode == Mode::Atomic) {
+        stage.steps.insert(0, step);
+        return;
+    }
+    let stage = Stage {
+        title: "say so in the inventory".to_owned(),
+        mode: Mode::Atomic,
+        steps: vec![step],
+    };
+    plan.stages.push(stage);
 }
 
 /// The two nodes, by their names.

@@ -92,6 +92,7 @@ mod tests {
                 node: "db2".into(),
                 under: "db1".into(),
                 discard_data: false,
+                update_inventory: false,
             }),
             stages: vec![Stage {
                 title: String::new(),

@@ -99,7 +99,8 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::DrainOthers { .. }
         | Action::CheckMostAdvanced { .. }
         | Action::AwaitInSync { .. }
-        | Action::AwaitQuiet { .. } => &[INFO],
+        | Action::AwaitQuiet { .. }
+        | Action::AwaitUnlisted { .. } => &[INFO],
         Action::KickClients => &[LIST, KILL_CLIENTS],
         // Its server is only about to be started, or is not spoken to; or the step comes to nothing without it, and says so.
         Action::AwaitAnswer { .. }
@@ -111,6 +112,8 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::RememberDebt { .. }
         | Action::NoteAlone { .. }
         | Action::ForgetAlone
+        | Action::ForgetDebt
+        | Action::EditInventory(_)
         | Action::BackUpFiles { .. }
         | Action::Hook(_)
         | Action::Host(_) => &[],
@@ -212,7 +215,9 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         | Operation::Sentinels(_)
         | Operation::Rejoin(_)
         | Operation::Repair(_)
-        | Operation::Replay(_) => None,
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();

@@ -2,6 +2,8 @@
 //!
 //! It looks at what is now, not at what came between: where the nodes are as the operation left them, it can be undone, whatever was done in the meantime.
 
+mod members;
+
 use super::promote::{Root, walk};
 use super::{Action, Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
@@ -53,6 +55,8 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
             ),
             LOOK,
         )),
+        Operation::Add(add) => Ok(past.added(add, now)),
+        Operation::Remove(remove) => past.removed(remove, now),
         Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
             format!(
                 "`{}` cannot be undone: it brings servers to what the inventory says",
@@ -180,7 +184,7 @@ impl Past {
         let name = &moved.node;
         let told = |s: &&Step| s.node == *name && matches!(s.action, Action::Follow { .. });
         let Some(step) = self.plan.steps().find(told) else {
-            let why = format!("it gave `{name}` no other upstream");
+            let why = format!("it gave `{name}` no other upstream{}", self.wished());
             return Ok(Reverse::Nothing(why));
         };
         let Undo::By(Action::FollowAddress { address }) = &step.undo else {
@@ -199,7 +203,12 @@ impl Past {
             ))),
             Some(up) if *up == moved.under => {
                 self.role_is_kept(before, name)?;
-                Ok(attach(name, before, false))
+                Ok(Reverse::Do(Operation::Move(Move {
+                    node: name.clone(),
+                    under: before.name.clone(),
+                    discard_data: false,
+                    update_inventory: moved.update_inventory,
+                })))
             }
             Some(_) | None => Err(self.changed_since(
                 format!(
@@ -237,7 +246,7 @@ impl Past {
         }
         self.role_is_kept(before, name)?;
         own_writes(node, before, now)?;
-        Ok(attach(name, before, true))
+        Ok(attach(name, before))
     }
 
     /// Under a node that was the primary and is a replica now, or the other way, it would not be where it was.
@@ -267,11 +276,12 @@ impl Past {
     }
 }
 
-fn attach(name: &NodeName, under: &Node, discard_data: bool) -> Reverse {
+fn attach(name: &NodeName, under: &Node) -> Reverse {
     Reverse::Do(Operation::Move(Move {
         node: name.clone(),
         under: under.name.clone(),
-        discard_data,
+        discard_data: true,
+        update_inventory: false,
     }))
 }
 

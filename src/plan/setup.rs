@@ -2,7 +2,7 @@
 //!
 //! Live roles win: the inventory is the first wish only. What already holds is left out, so that a second run has nothing to do.
 
-mod checks;
+pub(super) mod checks;
 mod hosts;
 mod names;
 mod roles;
@@ -33,6 +33,8 @@ struct Look<'a> {
     topology: &'a Topology,
     hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &'a [PayloadInfo],
+    /// A node without a place goes where the inventory says, whoever the primary is.
+    insists: bool,
 }
 
 impl<'a> Look<'a> {
@@ -83,38 +85,61 @@ pub fn plan(
     hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     payload: &[PayloadInfo],
 ) -> Result<Plan, Vec<Refusal>> {
-    let look = Look {
+    planned(&Look {
         op,
         inventory,
         topology,
         hosts,
         payload,
-    };
-    let mut refusals = checks::refusals(&look);
-    let wiring = match roles::wiring(&look) {
+        insists: false,
+    })
+}
+
+/// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary is.
+pub(super) fn of_one(
+    op: &Setup,
+    insists: bool,
+    inventory: &Inventory,
+    topology: &Topology,
+    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    payload: &[PayloadInfo],
+) -> Result<Plan, Vec<Refusal>> {
+    planned(&Look {
+        op,
+        inventory,
+        topology,
+        hosts,
+        payload,
+        insists,
+    })
+}
+
+fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals = checks::refusals(look);
+    let wiring = match roles::wiring(look) {
         Ok(wiring) => wiring,
         Err(more) => {
             refusals.extend(more);
             return Err(refusals);
         }
     };
-    refusals.extend(checks::version_refusals(&look, &wiring));
-    refusals.extend(names::refusals(&look, &wiring));
+    refusals.extend(checks::version_refusals(look, &wiring));
+    refusals.extend(names::refusals(look, &wiring));
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let mut warnings = checks::warnings(&look);
-    warnings.extend(names::warnings(&look));
+    let mut warnings = checks::warnings(look);
+    warnings.extend(names::warnings(look));
     warnings.extend(wiring.warnings.iter().cloned());
-    let changes = settings::changes(&look, &wiring);
+    let changes = settings::changes(look, &wiring);
     warnings.extend(changes.warnings);
-    let mut stages = stages(&look, &wiring, changes.steps);
+    let mut stages = stages(look, &wiring, changes.steps);
     stages.retain(|s| !s.steps.is_empty());
     Ok(Plan {
-        operation: Operation::Setup(op.clone()),
+        operation: Operation::Setup(look.op.clone()),
         stages,
         warnings,
-        may_lose: may_lose(&look, &wiring),
+        may_lose: may_lose(look, &wiring),
     })
 }
 

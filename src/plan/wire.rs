@@ -34,6 +34,7 @@ impl Action {
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
+            | Self::AwaitUnlisted { .. }
             | Self::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
             Self::Follow { address, .. } | Self::FollowAddress { address } => {
                 vec![replicaof(address)]
@@ -93,7 +94,11 @@ impl Action {
                 return Wire::Ssh;
             }
             Self::Hook(_) => return Wire::Own,
-            Self::RememberDebt { .. } | Self::NoteAlone { .. } | Self::ForgetAlone => {
+            Self::RememberDebt { .. }
+            | Self::NoteAlone { .. }
+            | Self::ForgetAlone
+            | Self::ForgetDebt
+            | Self::EditInventory(_) => {
                 return Wire::Here;
             }
         };

@@ -3,6 +3,7 @@
 mod clients;
 mod detach;
 mod hooks;
+mod members;
 mod moves;
 mod rejoin;
 mod sentinel;

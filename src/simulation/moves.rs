@@ -133,6 +133,7 @@ fn every_move_ends_where_it_should_or_where_it_was() {
                     node: name(node),
                     under: name(under),
                     discard_data: false,
+                    update_inventory: false,
                 };
                 let Ok(plan) = moves::plan(operation, topology) else {
                     refused += 1;

@@ -104,16 +104,19 @@ impl World {
             Action::KickClients => self.kick_clients(node).await,
             Action::Hook(hook) => self.run_hook(hook, None).await,
             Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
-            Action::RememberDebt { address } => self.remember_debt(node, address),
-            Action::NoteAlone { address } => {
-                let noted = self.store.note_alone(node, address);
-                noted.map_err(|e| Failure::none(format!("it cannot be noted: {e}")))?;
-                Ok(r::seen("noted"))
-            }
-            Action::ForgetAlone => {
-                let forgotten = self.store.forget_alone(std::slice::from_ref(node));
-                forgotten.map_err(|e| Failure::none(format!("the note stays: {e}")))?;
-                Ok(r::seen("forgotten"))
+            Action::RememberDebt { .. }
+            | Action::ForgetDebt
+            | Action::NoteAlone { .. }
+            | Action::ForgetAlone
+            | Action::EditInventory(_) => self.act_here(node, action),
+            Action::AwaitUnlisted {
+                addresses,
+                within_ms,
+                optional,
+                ..
+            } => {
+                let conn = self.connections.get(node).await?;
+                r::await_unlisted(&conn, addresses, *within_ms, *optional).await
             }
             Action::AwaitAnswer { within_ms } => {
                 super::prove::answer(&self.connections, node, *within_ms).await
@@ -215,13 +218,6 @@ impl World {
         let spec =
             spec.ok_or_else(|| Failure::none(format!("the inventory has no node `{name}`")))?;
         Ok(observe::unseen(spec).await)
-    }
-
-    fn remember_debt(&self, node: &NodeName, address: &Address) -> Result<Seen, Failure> {
-        self.store
-            .remember(node, address)
-            .map_err(|e| Failure::none(format!("the debt cannot be written down: {e}")))?;
-        Ok(r::seen("written down"))
     }
 }
 

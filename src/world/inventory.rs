@@ -1,5 +1,9 @@
 //! Finds and reads the inventory file, and asks the resolver for the names in it. It decides nothing: `crate::inventory` does.
 
+mod file;
+
+pub use file::write;
+
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
@@ -27,10 +31,15 @@ const FILE: &str = "inventory.toml";
 /// [`Exit::Usage`] with everything that is wrong with the file, or with where it was looked for.
 pub fn load(global: &cli::Global) -> Result<Inventory> {
     let inventory = open(&find(global.inventory.as_deref())?)?;
+    warn(&inventory);
+    Ok(inventory)
+}
+
+/// Says what is allowed in it and still not wise.
+pub fn warn(inventory: &Inventory) {
     for warning in inventory.warnings() {
         output::note(&format!("warning: {warning}"));
     }
-    Ok(inventory)
 }
 
 /// Where the inventory is. `given` is what the command line or the environment names.
@@ -73,8 +82,23 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf> {
 /// # Errors
 /// [`Exit::Usage`] with everything that is wrong with it.
 pub fn open(path: &Path) -> Result<Inventory> {
-    let text = read(path).map_err(|problem| problem.exit(Exit::Usage))?;
-    let mut inventory = parse(path, &text).map_err(|problems| Error {
+    of_text(path, &text(path)?)
+}
+
+/// The text of an inventory file.
+///
+/// # Errors
+/// [`Exit::Usage`]: it cannot be read, or is no text.
+pub fn text(path: &Path) -> Result<String> {
+    read(path).map_err(|problem| problem.exit(Exit::Usage))
+}
+
+/// The inventory that stands in the file `path` if that has this text.
+///
+/// # Errors
+/// As [`open`].
+pub fn of_text(path: &Path, text: &str) -> Result<Inventory> {
+    let mut inventory = parse(path, text).map_err(|problems| Error {
         problems,
         exit: Exit::Usage,
     })?;

@@ -10,6 +10,7 @@ mod deployment;
 mod doubt;
 mod glance;
 pub mod guard;
+mod here;
 pub mod hooks;
 pub mod host;
 pub mod info;

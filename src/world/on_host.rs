@@ -98,6 +98,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveBlock { .. }
         | HostAction::SetHostName { .. } => true,
         HostAction::PutCertificates { .. }
+        | HostAction::RemoveTree { .. }
         | HostAction::WriteConfig { .. }
         | HostAction::RemoveConfig { .. }
         | HostAction::RemoveFiles { .. }

@@ -8,7 +8,7 @@ use super::resp::{Conn, REPLY};
 use crate::execute::Failure;
 use crate::inventory::secrets::is_secret;
 use crate::journal::Seen;
-use crate::topology::{Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
+use crate::topology::{Address, Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::join_all;
 use redis::{Cmd, Value, cmd};
 use secrecy::ExposeSecret;
@@ -318,6 +318,35 @@ pub async fn await_quiet(conn: &Conn, within_ms: u64) -> Acted {
             ));
         }
         last = now;
+    }
+}
+
+/// Waits until it lists no replica at one of these addresses.
+pub async fn await_unlisted(
+    conn: &Conn,
+    addresses: &[Address],
+    within_ms: u64,
+    optional: bool,
+) -> Acted {
+    let begun = Instant::now();
+    loop {
+        let listed = look_or_fail(conn, REPLY).await?.replication.replicas;
+        let left = listed.iter().filter(|line| line.address.port != 0);
+        let mut left = left.map(|line| &line.address);
+        let Some(still) = left.clone().find(|at| addresses.contains(at)) else {
+            let count = left.by_ref().count();
+            let s = if count == 1 { "" } else { "s" };
+            return Ok(seen(format!("it lists {count} other replica{s}")));
+        };
+        if begun.elapsed() >= Duration::from_millis(within_ms) {
+            let text = format!("it still lists {still}");
+            return if optional {
+                Ok(seen(format!("{text}, until its repl-timeout has passed")))
+            } else {
+                Err(Failure::none(format!("{text}: a server runs there")))
+            };
+        }
+        tokio::time::sleep(CALM).await;
     }
 }
 

@@ -124,3 +124,43 @@ fn killed_between_two_and_resumed() {
     assert_eq!(known(&group, "num-slaves"), ["1", "1", "1"]);
     assert_eq!(known(&group, "num-other-sentinels"), ["2", "2", "2"]);
 }
+
+#[test]
+fn a_node_that_is_removed_is_forgotten_after_it_was_stopped() {
+    let Some(mut group) = Group::new(None) else {
+        return;
+    };
+    let ran = group.bench.run(&["remove", "slave2", "--yes"]).code(3);
+    ran.says("a Sentinel that the inventory names runs on the host of `slave2`");
+    // By their addresses, they are nobody's.
+    let hosts = group.bench.sshds.hosts().iter().zip(&group.ports);
+    let entries: Vec<String> = hosts
+        .map(|(host, port)| {
+            let ssh = host.port;
+            format!("{{ address = \"127.0.0.1:{port}\", ssh = \":{ssh}\" }}")
+        })
+        .collect();
+    group.name(&entries);
+    let bench = &group.bench;
+    bench.run(&SET_UP).ok();
+    let dry = bench.run(&["remove", "slave2", "--dry-run"]).ok();
+    assert_eq!(dry.stdout.matches("SENTINEL RESET").count(), 3, "{dry}");
+    let order = [
+        "stop the server",
+        "lists slave2",
+        "out of",
+        "SENTINEL RESET",
+    ];
+    let places: Vec<usize> = order.iter().map(|w| dry.stdout.find(w).unwrap()).collect();
+    assert!(places.is_sorted(), "{dry}");
+    let begun = Instant::now();
+    let ran = group.run(&["remove", "slave2", "--yes"]).ok();
+    ran.says("Sentinels have forgotten it");
+    figure(&format!(
+        "remove with three Sentinels: {:?}",
+        begun.elapsed()
+    ));
+    assert_eq!(known(&group, "num-slaves"), ["1", "1", "1"]);
+    assert_eq!(known(&group, "num-other-sentinels"), ["2", "2", "2"]);
+    bench.run(&["sentinel", "status"]).ok();
+}

@@ -126,7 +126,9 @@ fn changed(finished: &Finished) -> String {
             passed.step.action
         );
     }
-    let text = if text.is_empty() {
+    let text = if text.is_empty() && matches!(finished.outcome, Outcome::Stopped { .. }) {
+        "what was done before, and was not put back, stays".to_owned()
+    } else if text.is_empty() {
         "nothing was changed, or all was put back".to_owned()
     } else {
         format!("what stays changed: {text}")

@@ -25,6 +25,7 @@ fn node(host: &str) -> NodeSpec {
 fn inventory(auth: Auth) -> Inventory {
     Inventory {
         path: "inventory.toml".into(),
+        digest: String::new(),
         name: "orders".into(),
         auth,
         server: ServerSettings {

@@ -1,10 +1,44 @@
 //! Whatever the file holds, the parser answers: an inventory that keeps its promises, or problems with places. It never panics.
 
+use super::super::Inventory;
+use super::super::edit::{self, NewNode};
 use super::super::parse::parse;
 use super::EXAMPLE;
+use crate::topology::Address;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
+
+/// Every node leaves the text, and another comes into it, and both can be taken back to the byte; or that is refused.
+fn edited(text: &str, inventory: &Inventory) {
+    let root = inventory
+        .nodes
+        .iter()
+        .find(|n| n.replicaof.is_none())
+        .unwrap();
+    let new = NewNode {
+        name: "newcomer".into(),
+        address: Address::new("192.0.2.99", 7777),
+        replicaof: root.name.clone(),
+        announce: None,
+        priority: None,
+        ssh: None,
+    };
+    let goes = inventory
+        .nodes
+        .iter()
+        .map(|n| edit::remove("i", text, &n.name, Some(&root.name)));
+    for edit in goes.chain([edit::add("i", text, &new)]).flatten() {
+        let after = edit.apply(text).unwrap();
+        assert_eq!(edit.reversed().apply(&after).as_deref(), Some(text));
+        assert!(edit.holds(&after) && !edit.to_string().is_empty());
+        if edit.node == new.name
+            && let Ok(more) = parse(Path::new("i"), &after)
+        {
+            assert_eq!(more.nodes.len(), inventory.nodes.len() + 1);
+        }
+    }
+}
 
 /// Parses, and checks what every caller relies on.
 fn answers(text: &str) {
@@ -25,6 +59,7 @@ fn answers(text: &str) {
                     .count(),
                 1
             );
+            edited(text, &inventory);
             for node in &inventory.nodes {
                 let mut at = node;
                 for _ in 0..inventory.nodes.len() {

@@ -238,6 +238,9 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
     if step.action == Action::PersistRole {
         return was_read_back(seen).then(|| format!("- The role of {node}: {}.", text(&seen.text)));
     }
+    if matches!(step.action, Action::AwaitUnlisted { .. }) {
+        return Some(format!("- {node}: {}.", text(&seen.text)));
+    }
     matches!(step.action, Action::ProveWrite { .. })
         .then(|| format!("- {}, and writes were refused there.", text(&seen.text)))
 }

@@ -49,6 +49,7 @@ fn run(name: &str, under: &str, topology: &Topology) -> Result<Plan, Vec<Refusal
         node: name.into(),
         under: under.into(),
         discard_data: false,
+        update_inventory: false,
     };
     plan(&operation, topology)
 }
@@ -58,6 +59,7 @@ fn discarding(name: &str, under: &str, topology: &Topology) -> Result<Plan, Vec<
         node: name.into(),
         under: under.into(),
         discard_data: true,
+        update_inventory: false,
     };
     plan(&operation, topology)
 }

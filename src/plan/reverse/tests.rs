@@ -31,6 +31,7 @@ fn moved(name: &str, under: &str, before: &Topology) -> Past {
         node: name.into(),
         under: under.into(),
         discard_data: true,
+        update_inventory: false,
     };
     let plan = moves::plan(&operation, before).unwrap();
     past(Operation::Move(operation), plan, before)

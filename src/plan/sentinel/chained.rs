@@ -37,6 +37,7 @@ pub(super) fn first(
         node: name.clone(),
         under: top.clone(),
         discard_data: false,
+        update_inventory: false,
     };
     match moves::straight(&operation, target, primary, topology) {
         Ok((stages, costs)) => {

@@ -161,7 +161,8 @@ pub(super) fn taken(node: &NodeSpec, who: &str) -> Refusal {
     )
 }
 
-fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
+/// The address and the host lead to two machines.
+pub(in crate::plan) fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
     Refusal::new(
         format!(
             "at {} {what}, but on the host that SSH leads to nobody listens on that port: `{}` is two machines",

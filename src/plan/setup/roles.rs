@@ -373,7 +373,7 @@ fn both_stopped(look: &Look<'_>, wiring: &Wiring, above: &Node, below: &NodeName
 /// Where a node without a place goes: as the inventory wishes while its root is the primary, else directly under the primary.
 fn wish(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec) -> NodeName {
     let direct = wiring.primary.clone();
-    if root(look).is_none_or(|r| r.name != direct) {
+    if !look.insists && root(look).is_none_or(|r| r.name != direct) {
         return direct;
     }
     let Some(wished) = node.replicaof.clone().filter(|w| *w != direct) else {

@@ -93,6 +93,7 @@ pub fn plan(
         topology: around.topology,
         hosts: around.hosts,
         payload: around.payload,
+        insists: false,
     };
     let primary = checks::primary(around.topology)?;
     let mut refusals = checks::together(&look, settings, around, primary);

@@ -12,6 +12,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 const USER: &str = include_str!("scripts/user.sh");
+const NO_TREE: &str = include_str!("scripts/untree.sh");
 const NO_USER: &str = include_str!("scripts/unuser.sh");
 
 /// What actions need from the operator's machine.
@@ -66,6 +67,7 @@ pub async fn act(
         } => done(put_certificates(shell, files, program, owner).await),
         HostAction::MakeDirectories { .. }
         | HostAction::RemoveDirectories { .. }
+        | HostAction::RemoveTree { .. }
         | HostAction::WriteConfig { .. }
         | HostAction::RemoveConfig { .. }
         | HostAction::RemoveFiles { .. }
@@ -96,6 +98,7 @@ async fn write(
         HostAction::WriteConfig { path, text, owner } => {
             files::config(shell, path, text, owner, secrets).await
         }
+        HostAction::RemoveTree { path, .. } => quick(shell, NO_TREE, &[path]).await.map(drop),
         HostAction::RemoveConfig { path } => quick(shell, r#"rm -f "$1""#, &[path]).await.map(drop),
         HostAction::RemoveFiles { paths } => {
             // A server that died while it wrote its file anew left a part of it beside it.

@@ -157,6 +157,9 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .iter()
             .filter_map(|s| directory(s))
             .collect(),
+        used_bytes: said
+            .number::<u64>("used_kb")
+            .map(|kb| kb.saturating_mul(1024)),
         data: stored(output, &said),
         dumped: dumped(output, &said),
         unit: said.text("unit"),

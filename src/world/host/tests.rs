@@ -317,3 +317,42 @@ async fn an_upload_that_is_not_the_planned_one_is_refused() {
     let why = bench.try_to(&shell, &plan).await.unwrap_err();
     assert_eq!(why, "the server at hand is not the one of the plan");
 }
+
+#[tokio::test]
+async fn a_nodes_directory_goes_with_all_that_is_in_it_unless_somebody_works_there() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let own = std::path::PathBuf::from(bench.paths().data());
+        let there = std::path::PathBuf::from(bench.root()).join("elsewhere");
+        std::fs::create_dir_all(own.parent().unwrap()).unwrap();
+        std::fs::create_dir_all(there.join("conf/.hidden")).unwrap();
+        for file in ["redis.rdb", "..odd", ".dot", "conf/redis.cnf"] {
+            std::fs::write(there.join(file), "x").unwrap();
+        }
+        // A link to where there was room, as operators make them.
+        std::os::unix::fs::symlink(&there, &own).unwrap();
+        let tree = |path: &std::path::Path| HostAction::RemoveTree {
+            path: path.display().to_string(),
+            bytes: None,
+        };
+        let mut sleeper = std::process::Command::new("sleep");
+        let mut sleeper = sleeper.arg("60").current_dir(&there).spawn().unwrap();
+        let why = bench.act(&shell, &tree(&own)).await.unwrap_err();
+        assert!(
+            why.contains("works in") && why.contains("sleep 60"),
+            "{shell:?}: {why}"
+        );
+        assert!(there.join("redis.rdb").exists());
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        let why = bench.act(&shell, &tree(&there)).await.unwrap_err();
+        assert!(why.contains("is no directory of a node"), "{why}");
+        bench.act(&shell, &tree(&own)).await.unwrap();
+        assert!(!own.exists() && !own.is_symlink());
+        assert_eq!(std::fs::read_dir(&there).unwrap().count(), 0, "{shell:?}");
+        std::fs::create_dir_all(own.join("logs")).unwrap();
+        bench.act(&shell, &tree(&own)).await.unwrap();
+        bench.act(&shell, &tree(&own)).await.unwrap();
+        assert!(!own.exists());
+    }
+}

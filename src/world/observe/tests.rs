@@ -26,6 +26,7 @@ fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
 fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
     Inventory {
         path: "/inventory.toml".into(),
+        digest: String::new(),
         name: "orders".into(),
         auth: Auth::None,
         accounts: crate::inventory::Accounts::default(),
@@ -53,15 +54,27 @@ fn logins(login: Option<Login>) -> Logins {
 
 #[tokio::test]
 async fn a_deployment_is_seen_whole() {
-    let servers =
-        TestServer::start_deployment(2, &["requirepass pw", "masterauth pw", "maxmemory 100mb"]);
+    let servers = TestServer::start_deployment(
+        2,
+        &[
+            "requirepass s3cr3t-word",
+            "masterauth s3cr3t-word",
+            "maxmemory 100mb",
+        ],
+    );
     let names = ["master", "slave1", "slave2"];
     let nodes = names
         .iter()
         .zip(&servers)
         .map(|(name, s)| spec(name, "127.0.0.1", s.port))
         .collect();
-    let seen = topology(&inventory(nodes), &logins(Some(secret("pw"))), &Direct, 32).await;
+    let seen = topology(
+        &inventory(nodes),
+        &logins(Some(secret("s3cr3t-word"))),
+        &Direct,
+        32,
+    )
+    .await;
     let server = seen.nodes[1].server().unwrap();
     assert_eq!(server.has_password, Some(true));
     assert_eq!(server.replica_auth, Some(ReplicaAuth::Right));
@@ -72,7 +85,10 @@ async fn a_deployment_is_seen_whole() {
         Some("16")
     );
     assert_eq!(server.config.len(), DIRECTIVES.len());
-    assert!(!format!("{seen:?}").contains("pw"), "a secret was kept");
+    assert!(
+        !format!("{seen:?}").contains("s3cr3t-word"),
+        "a secret was kept"
+    );
     assert!(seen.nodes[0].is_primary());
     for replica in &seen.nodes[1..] {
         assert_eq!(replica.upstream().unwrap().link, Link::Up);

@@ -234,21 +234,22 @@ fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
 
 /// What does not stop anything.
 pub(super) fn warnings(gone: &[Gone], inventory: &Inventory, watch: &Watch) -> Vec<String> {
-    let count = watch.up().count();
-    let few = (count < 3).then(|| {
-        format!("with {count} Sentinel{}, no failover is possible for the seconds in which one knows nothing", if count == 1 { "" } else { "s" })
-    });
     let still = gone.iter().filter_map(|g| {
         let spec = inventory.get(&g.asked.as_str().into())?;
-        let setup = if inventory.is_sentinel(&spec.name) {
-            "replctl sentinel setup"
+        let name = &spec.name;
+        Some(if inventory.is_sentinel(name) {
+            format!("`{name}` stays in the inventory: take it out, or `replctl sentinel setup` brings it back")
         } else {
-            "replctl setup"
-        };
-        Some(format!(
-            "`{}` stays in the inventory: take it out, or `{setup}` brings it back",
-            spec.name
-        ))
+            format!("`{name}` stays in the inventory, and `replctl setup` brings it back; to take it out: replctl remove {name}")
+        })
     });
-    few.into_iter().chain(still).collect()
+    few(watch).into_iter().chain(still).collect()
+}
+
+/// With so few that one less is none.
+pub(in crate::plan) fn few(watch: &Watch) -> Option<String> {
+    let count = watch.up().count();
+    (count < 3).then(|| {
+        format!("with {count} Sentinel{}, no failover is possible for the seconds in which one knows nothing", if count == 1 { "" } else { "s" })
+    })
 }

@@ -48,6 +48,7 @@ pub fn inventory() -> Inventory {
     });
     Inventory {
         path: "inventory.toml".into(),
+        digest: String::new(),
         name: "orders".into(),
         auth: Auth::None,
         accounts: crate::inventory::Accounts::default(),

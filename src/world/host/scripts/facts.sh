@@ -55,6 +55,7 @@ done
 f dump "$d/$port/$dump" 4096
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null | head -n 1)"
+  p used_kb "$(du -sk "$d/$port/." 2>/dev/null | awk '{ print $1 }')"
   p data_real "$(cd "$d/$port" 2>/dev/null && pwd -P)"
 fi
 

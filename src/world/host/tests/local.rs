@@ -217,6 +217,7 @@ impl Bench {
         Self {
             inventory: Inventory {
                 path: "inventory.toml".into(),
+                digest: String::new(),
                 name: "test".into(),
                 auth: Auth::None,
                 accounts: crate::inventory::Accounts::default(),

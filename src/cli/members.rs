@@ -1,0 +1,64 @@
+//! The arguments of `add` and `remove`.
+
+use crate::commands::completions::every_node;
+use clap::Args;
+use clap_complete::ArgValueCandidates as Candidates;
+
+/// `add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// The new node's name
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Where its server is to listen: a name or an address, the port being 6379 where none is given
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub address: String,
+    /// The node it is to replicate from [default: the primary there is]
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub replicaof: Option<String>,
+    /// Where the other nodes and the clients reach it, if that differs
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub announce: Option<String>,
+    /// Its `replica-priority`; 0: never promoted
+    #[arg(long, value_name = "N")]
+    pub priority: Option<u32>,
+    /// How its host is reached, if not as [ssh] and ~/.ssh/config say; each part may be missing
+    #[arg(long, value_name = "USER@HOST:PORT")]
+    pub ssh: Option<String>,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Replace the keys that the new node holds, or has on its disk, by those of the primary
+    #[arg(long, value_name = "NAME")]
+    pub discard_data: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `remove`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
+pub struct Remove {
+    /// The node that leaves
+    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
+    pub node: String,
+    /// Delete its directory on its host too, and the server program where no other node there uses it
+    #[arg(long, conflicts_with = "leave_running")]
+    pub purge: bool,
+    /// Take it out of the inventory only: its server goes on
+    #[arg(long)]
+    pub leave_running: bool,
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

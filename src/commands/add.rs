@@ -1,0 +1,121 @@
+//! `add`: a new node, written into the inventory and set up; all of it, or nothing.
+
+use super::operate::{self, Asked, Done, Finished};
+use super::written;
+use crate::cli;
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::edit::Edit;
+use crate::inventory::place::without_place;
+use crate::journal::Outcome;
+use crate::output;
+use crate::output::members::{self, added};
+use crate::plan::add::Around;
+use crate::plan::{self, Add, Plan};
+use crate::topology::NodeName;
+use crate::world::{World, inventory, supply};
+
+/// Runs the command. The world's inventory has the node already; `edit` brings it into the file.
+pub async fn run(
+    world: &World,
+    global: &cli::Global,
+    args: &cli::Add,
+    edit: Option<Edit>,
+) -> Result<Exit> {
+    if let Some(other) = args.discard_data.as_ref().filter(|d| **d != args.name) {
+        let what = format!(
+            "--discard-data names `{}`, and the node that is added is `{}`",
+            output::escape(other),
+            args.name
+        );
+        let hint = format!("--discard-data {}", args.name);
+        return Err(Problem::new(what).hint(hint).exit(Exit::Usage));
+    }
+    let Some(edit) = edit else {
+        return Ok(Exit::Done);
+    };
+    let node = NodeName(args.name.clone());
+    resolves(world, &node).await?;
+    operate::no_unfinished_promotion(world)?;
+    let address = world.inventory.get(&node).map(|spec| spec.address.clone());
+    let operation = Add {
+        address: address.unwrap_or_else(|| crate::topology::Address::new("", 0)),
+        replicaof: args.replicaof.as_ref().map(|n| NodeName(n.clone())),
+        announce: args.announce.clone(),
+        priority: args.priority,
+        ssh: args.ssh.clone(),
+        discard_data: args.discard_data.is_some(),
+        node,
+    };
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    perform(world, &operation, &edit, asked, args.json).await
+}
+
+/// Whether its name, if it has one, means something here.
+async fn resolves(world: &World, node: &NodeName) -> Result<()> {
+    let mut only = (*world.inventory).clone();
+    only.nodes.retain(|n| n.name == *node);
+    let problems = inventory::check_names(&only).await;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let problems = problems.into_iter().map(|problem| Problem {
+        what: format!("cannot add `{node}`: {}", without_place(&problem.what)),
+        ..problem
+    });
+    Err(Error {
+        problems: problems.collect(),
+        exit: Exit::Usage,
+    })
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(
+    world: &World,
+    operation: &Add,
+    edit: &Edit,
+    asked: Asked,
+    json: bool,
+) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, edit).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished, json);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> {
+    written::unchanged(&world.inventory, &edit.before)?;
+    written::writable(&world.inventory.path)?;
+    let payload = supply::available(&world.inventory)
+        .await
+        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+    let node = [operation.node.clone()];
+    let (topology, hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    let mut alone = world.alone(&topology);
+    // A note of that name is of a node that has left.
+    alone.retain(|n| *n != operation.node);
+    let around = Around {
+        inventory: &world.inventory,
+        topology: &topology.without(&alone),
+        hosts: &hosts,
+        payload: &payload,
+    };
+    plan::add::plan(operation, edit, &around).map_err(output::plan::refused)
+}
+
+/// Prints what has come, and how it was proved.
+pub fn report(world: &World, operation: &Add, finished: &Finished, json: bool) {
+    let reached = matches!(
+        finished.outcome,
+        Outcome::Completed | Outcome::Incomplete { .. }
+    );
+    let added = added(&world.inventory, operation, finished.moved());
+    if json {
+        output::result(&output::json::document(&added));
+    } else if reached {
+        output::result(&members::text_of_added(&added));
+    }
+}

@@ -1,0 +1,88 @@
+//! `remove`: a node that leaves for good.
+
+use super::operate::{self, Asked, Done, Finished};
+use super::written;
+use crate::cli;
+use crate::error::{Exit, Result};
+use crate::journal::{Debt, Outcome};
+use crate::output;
+use crate::output::members::{self, removed};
+use crate::plan::remove::{Around, Notes};
+use crate::plan::{self, Plan, Remove};
+use crate::topology::NodeName;
+use crate::world::World;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &cli::Remove) -> Result<Exit> {
+    let operation = Remove {
+        node: args.node.as_str().into(),
+        purge: args.purge,
+        leave_running: args.leave_running,
+    };
+    super::setup::known(world, std::iter::once(&operation.node))?;
+    operate::no_unfinished_promotion(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run);
+    perform(world, &operation, asked, args.json).await
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Remove, asked: Asked, json: bool) -> Result<Exit> {
+    let planner = async || make_plan(world, operation).await;
+    let finished = match operate::carry_out(world, &asked, planner).await? {
+        Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished, json);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
+    let inventory = &world.inventory;
+    let text = written::unchanged(inventory, &inventory.digest)?;
+    written::writable(&inventory.path)?;
+    let node = &operation.node;
+    let hosts: &[NodeName] = if operation.leave_running {
+        &[]
+    } else {
+        std::slice::from_ref(node)
+    };
+    let (mut topology, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    let alone = world.alone(&topology);
+    let mut deployment = topology.without(&alone);
+    let watch = world.sentinels(&mut deployment).await;
+    // With the names by which the Sentinels know them.
+    for known in deployment.nodes {
+        if let Some(node) = topology.nodes.iter_mut().find(|n| n.name == known.name) {
+            *node = known;
+        }
+    }
+    let of_node = |all: Vec<Debt>| all.into_iter().find(|d| d.node == *node);
+    let notes = Notes {
+        debt: of_node(world.store.debts()).map(|d| d.address),
+        alone: of_node(world.store.alone()).map(|d| d.address),
+    };
+    let around = Around {
+        inventory,
+        text: &text,
+        topology: &topology,
+        alone: &alone,
+        notes,
+        host: hosts.get(node),
+        watch: watch.as_ref(),
+    };
+    plan::remove::plan(operation, &around).map_err(output::plan::refused)
+}
+
+/// Prints what was done about it, and what was not.
+pub fn report(world: &World, operation: &Remove, finished: &Finished, json: bool) {
+    let removed = removed(&world.inventory, operation, finished.moved());
+    if json {
+        output::result(&output::json::document(&removed));
+    } else if matches!(
+        finished.outcome,
+        Outcome::Completed | Outcome::Incomplete { .. }
+    ) {
+        output::result(&members::text_of_removed(&removed));
+    }
+}

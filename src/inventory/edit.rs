@@ -1,0 +1,385 @@
+//! Changes to the text of an inventory, as data: a node that comes, one that goes, another `replicaof`. All other bytes stay as they are. Pure.
+//!
+//! A change is bound to the text it was made for: it is made there wholly, or not at all.
+
+mod layout;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use super::node::PORT;
+use super::parse::parse;
+use super::template::quoted;
+use crate::topology::{Address, NodeName};
+use layout::{Layout, line_number};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt::{self, Write as _};
+use std::path::Path;
+
+/// A change to an inventory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The file, absolute.
+    pub file: String,
+    /// The node it is about.
+    pub node: NodeName,
+    /// What it comes to.
+    pub kind: Kind,
+    /// In the order of the file; none touches another.
+    pub changes: Vec<Change>,
+    /// The digest of the file before.
+    pub before: String,
+    /// The digest of the file after.
+    pub after: String,
+}
+
+/// What an edit comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The node is in it.
+    Add,
+    /// The node is not in it.
+    Remove,
+    /// The node is to follow another in it.
+    Repoint {
+        /// Whom.
+        to: NodeName,
+        /// Whom before.
+        was: NodeName,
+    },
+}
+
+/// One place of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its first byte, in the file as it is before.
+    pub at: usize,
+    /// The line it begins on, from 1, in the file as it is before.
+    pub line: usize,
+    /// What stands there.
+    pub old: String,
+    /// What is to stand there.
+    pub new: String,
+}
+
+/// A node that is to come into an inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewNode {
+    /// `name`.
+    pub name: NodeName,
+    /// `address`, and `port` where it is not the usual one.
+    pub address: Address,
+    /// `replicaof`.
+    pub replicaof: NodeName,
+    /// `announce`.
+    pub announce: Option<String>,
+    /// `priority`.
+    pub priority: Option<u32>,
+    /// `ssh`, in its short form.
+    pub ssh: Option<String>,
+}
+
+/// The digest of a file's text, lower-case hex.
+pub fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// Writes a node behind the others.
+///
+/// # Errors
+/// Why that cannot be done in this text, as the rest of a sentence.
+pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
+    let table = node.table(ending(text));
+    let change = insertion(text, &table)?;
+    Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
+}
+
+/// Takes a node out. Those that are to follow it are to follow `heir`; if it is one of them itself, it is to follow nobody.
+///
+/// # Errors
+/// Why that cannot be done in this text, as the rest of a sentence.
+pub fn remove(
+    file: &str,
+    text: &str,
+    node: &NodeName,
+    heir: Option<&NodeName>,
+) -> Result<Edit, String> {
+    let layout = Layout::of(text)?;
+    let table = layout.table(&node.0).ok_or("it has no such table")?;
+    if let Some(directive) = &table.secret {
+        return Err(format!(
+            "the lines of `{node}` set `{directive}`, a secret, and the journal would have to keep it"
+        ));
+    }
+    let mut changes = vec![change(text, layout.with_gap(table), String::new())];
+    for other in layout
+        .tables
+        .iter()
+        .filter(|t| t.name.as_deref() != Some(&node.0))
+    {
+        let Some(key) = other.replicaof.as_ref().filter(|key| key.is == node.0) else {
+            continue;
+        };
+        let heir = heir
+            .ok_or_else(|| format!("others are to follow `{node}`, and nobody takes its place"))?;
+        if other.name.as_deref() == Some(&heir.0) {
+            let line = layout.line_of(key);
+            let line = line.ok_or_else(|| {
+                format!("`replicaof` of `{heir}` does not stand on a line of its own")
+            })?;
+            changes.push(change(text, line, String::new()));
+        } else {
+            changes.push(change(text, key.value.clone(), quoted(&heir.0)));
+        }
+    }
+    changes.sort_by_key(|c| c.at);
+    Ok(Edit::new(file, node, Kind::Remove, text, changes))
+}
+
+/// Lets a node follow another.
+///
+/// # Errors
+/// Why that cannot be done in this text, as the rest of a sentence.
+pub fn repoint(file: &str, text: &str, node: &NodeName, to: &NodeName) -> Result<Edit, String> {
+    let layout = Layout::of(text)?;
+    let table = layout.table(&node.0).ok_or("it has no such table")?;
+    let key = table.replicaof.as_ref();
+    let key =
+        key.ok_or_else(|| format!("`{node}` has no `replicaof` in it: it is the first primary"))?;
+    let kind = Kind::Repoint {
+        to: to.clone(),
+        was: NodeName(key.is.clone()),
+    };
+    let changes = vec![change(text, key.value.clone(), quoted(&to.0))];
+    Ok(Edit::new(file, node, kind, text, changes))
+}
+
+/// The number of the line with the `replicaof` of a node, from 1, and whom it names; nothing where it has none.
+pub fn wish(text: &str, node: &NodeName) -> Option<(usize, NodeName)> {
+    let layout = Layout::of(text).ok()?;
+    let key = layout.table(&node.0)?.replicaof.as_ref()?;
+    Some((line_number(text, key.name.start), NodeName(key.is.clone())))
+}
+
+/// As the file ends its lines.
+fn ending(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        Some(_) | None => "\n",
+    }
+}
+
+fn change(text: &str, place: std::ops::Range<usize>, new: String) -> Change {
+    Change {
+        at: place.start,
+        line: line_number(text, place.start),
+        old: text[place].to_owned(),
+        new,
+    }
+}
+
+/// The change that puts a table behind the others, an empty line before it.
+fn insertion(text: &str, table: &str) -> Result<Change, String> {
+    let at = Layout::of(text)?.end_of_tables();
+    let nl = ending(text);
+    let open = if text[..at].is_empty() || text[..at].ends_with('\n') {
+        ""
+    } else {
+        nl
+    };
+    Ok(change(text, at..at, format!("{open}{nl}{table}")))
+}
+
+impl NewNode {
+    fn table(&self, nl: &str) -> String {
+        let mut lines = vec![
+            "[[node]]".to_owned(),
+            format!("name = {}", quoted(&self.name.0)),
+            format!("address = {}", quoted(&self.address.host)),
+        ];
+        if self.address.port != PORT {
+            lines.push(format!("port = {}", self.address.port));
+        }
+        lines.push(format!("replicaof = {}", quoted(&self.replicaof.0)));
+        if let Some(announce) = &self.announce {
+            lines.push(format!("announce = {}", quoted(announce)));
+        }
+        if let Some(priority) = self.priority {
+            lines.push(format!("priority = {priority}"));
+        }
+        if let Some(ssh) = &self.ssh {
+            lines.push(format!("ssh = {}", quoted(ssh)));
+        }
+        lines.into_iter().map(|line| line + nl).collect()
+    }
+}
+
+impl Edit {
+    fn new(file: &str, node: &NodeName, kind: Kind, text: &str, changes: Vec<Change>) -> Self {
+        let mut edit = Self {
+            file: file.to_owned(),
+            node: node.clone(),
+            kind,
+            changes,
+            before: digest(text),
+            after: String::new(),
+        };
+        edit.after = digest(&edit.apply(text).unwrap_or_default());
+        edit
+    }
+
+    /// The text after it; nothing where it was made for another text.
+    pub fn apply(&self, text: &str) -> Option<String> {
+        if digest(text) != self.before {
+            return None;
+        }
+        let (mut out, mut at) = (String::new(), 0);
+        for change in &self.changes {
+            out.push_str(text.get(at..change.at)?);
+            at = change.at + change.old.len();
+            if text.get(change.at..at)? != change.old {
+                return None;
+            }
+            out.push_str(&change.new);
+        }
+        out.push_str(text.get(at..)?);
+        Some(out)
+    }
+
+    /// What puts it back.
+    pub fn reversed(&self) -> Self {
+        let breaks = |text: &str| text.matches('\n').count();
+        // What is added to a place by the changes before it, less what they take away.
+        let (mut bytes_in, mut bytes_out, mut lines_in, mut lines_out) = (0, 0, 0, 0);
+        let mut changes = Vec::new();
+        for Change { at, line, old, new } in &self.changes {
+            changes.push(Change {
+                at: at + bytes_in - bytes_out,
+                line: line + lines_in - lines_out,
+                old: new.clone(),
+                new: old.clone(),
+            });
+            bytes_in += new.len();
+            bytes_out += old.len();
+            lines_in += breaks(new);
+            lines_out += breaks(old);
+        }
+        Self {
+            file: self.file.clone(),
+            node: self.node.clone(),
+            kind: match &self.kind {
+                Kind::Add => Kind::Remove,
+                Kind::Remove => Kind::Add,
+                Kind::Repoint { to, was } => Kind::Repoint {
+                    to: was.clone(),
+                    was: to.clone(),
+                },
+            },
+            changes,
+            before: self.after.clone(),
+            after: self.before.clone(),
+        }
+    }
+
+    /// Whether a text is already as it is to be, whoever else has changed it.
+    pub fn holds(&self, text: &str) -> bool {
+        let now = digest(text);
+        if now == self.after || now == self.before {
+            return now == self.after;
+        }
+        let Ok(now) = parse(Path::new(&self.file), text) else {
+            return false;
+        };
+        let node = now.nodes.iter().find(|n| n.name == self.node);
+        match &self.kind {
+            Kind::Add => node.is_some() && self.changes.iter().all(|c| text.contains(c.new.trim())),
+            Kind::Remove => node.is_none(),
+            Kind::Repoint { to, .. } => node.is_some_and(|n| n.replicaof.as_ref() == Some(to)),
+        }
+    }
+
+    /// What lets the node come into a text, as it was in it where that is the text it went from, else behind the others.
+    pub fn coming(&self, text: &str) -> Option<Self> {
+        let coming = match &self.kind {
+            Kind::Add => self.clone(),
+            Kind::Remove => self.reversed(),
+            Kind::Repoint { .. } => return None,
+        };
+        if coming.apply(text).is_some() {
+            return Some(coming);
+        }
+        let table = coming.changes.iter().find(|c| c.new.contains("[["))?;
+        let change = insertion(text, table.new.trim_start()).ok()?;
+        Some(Self::new(
+            &self.file,
+            &self.node,
+            Kind::Add,
+            text,
+            vec![change],
+        ))
+    }
+}
+
+/// Lines as a sentence can hold them: without comments and empty ones.
+fn said(text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+impl Change {
+    /// The lines that have text in them, of what stands there: "line 7", "lines 7 to 9".
+    fn lines(&self) -> String {
+        let empty = self.old.lines().take_while(|line| line.trim().is_empty());
+        let first = self.line + empty.count();
+        let last = self.line + self.old.trim_end().matches('\n').count();
+        if last > first {
+            format!("lines {first} to {last}")
+        } else {
+            format!("line {first}")
+        }
+    }
+}
+
+impl fmt::Display for Edit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = &self.file;
+        let is_table = |c: &&Change| c.old.contains("[[") || c.new.contains("[[");
+        let table = self.changes.iter().find(is_table);
+        match (&self.kind, table) {
+            (Kind::Add, Some(table)) => {
+                let after = table.line.saturating_sub(1);
+                write!(
+                    f,
+                    "write it into {file} after line {after}: {}",
+                    said(&table.new)
+                )?;
+            }
+            (Kind::Remove, Some(table)) => write!(f, "take {} out of {file}", table.lines())?,
+            (Kind::Add | Kind::Remove, None) => write!(f, "edit {file}")?,
+            (Kind::Repoint { to, .. }, _) => {
+                let line = self.changes.first().map_or(0, |c| c.line);
+                write!(f, "change line {line} of {file}: it is to follow {to}")?;
+            }
+        }
+        for other in self
+            .changes
+            .iter()
+            .filter(|c| !is_table(c) && table.is_some())
+        {
+            let line = other.line;
+            if other.new.is_empty() {
+                write!(f, "; and {} from line {line}", said(&other.old))?;
+            } else {
+                write!(f, "; line {line} then names {}", said(&other.new))?;
+            }
+        }
+        Ok(())
+    }
+}

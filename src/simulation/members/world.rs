@@ -1,0 +1,381 @@
+//! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted on the operator's machine.
+
+use super::host::{Begin, Host, Keys, payload};
+use crate::execute::{Act, Failure};
+use crate::inventory::edit::{self, Edit, NewNode};
+use crate::inventory::parse::parse;
+use crate::inventory::{Inventory, NodeSpec};
+use crate::journal::{Entry, Journal, Progress, Seen};
+use crate::plan::facts::{HostFacts, Unseen};
+use crate::plan::remove::Notes;
+use crate::plan::{Action, Add, Plan, Refusal, Remove, Setup, add, remove, setup};
+use crate::simulation::world::Injected;
+use crate::topology::{
+    Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Role, State, Topology, sample,
+};
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+pub const FILE: &str = "/ops/inventory.toml";
+/// What somebody else writes into the file.
+pub const MINE: &str = "# mine\n";
+
+#[derive(Clone)]
+pub struct Inner {
+    pub text: String,
+    pub hosts: BTreeMap<NodeName, Arc<Host>>,
+    pub debts: Vec<NodeName>,
+    pub alone: Vec<NodeName>,
+    pub calls: usize,
+    pub fail_at: Option<(usize, Injected)>,
+    /// Somebody else edits the inventory just before that call.
+    pub edited_at: Option<usize>,
+    pub life: Option<usize>,
+    pub progress: Progress,
+}
+
+pub struct World {
+    /// With the node that comes or goes.
+    pub inventory: Inventory,
+    pub inner: Mutex<Inner>,
+}
+
+pub fn address(i: usize) -> Address {
+    Address::new(format!("10.0.0.{}", i + 1), 6379)
+}
+
+pub fn name(i: usize) -> NodeName {
+    NodeName(format!("n{i}"))
+}
+
+/// An inventory of nodes that follow those; nobody's is the first primary's.
+pub fn text(follow: &[Option<usize>]) -> String {
+    let mut out =
+        "[deployment]\nname = \"orders\"\nauth = \"none\"\n\n# Who is where.\n".to_owned();
+    for (i, of) in follow.iter().enumerate() {
+        let table = format!(
+            "[[node]]\nname = \"n{i}\"\naddress = \"10.0.0.{}\"\n",
+            i + 1
+        );
+        let wish = of.map_or_else(String::new, |of| {
+            format!("replicaof = \"n{of}\"   # at first\n")
+        });
+        out = format!("{out}{table}{wish}\n");
+    }
+    out + "[hooks]\ntimeout = 9\n"
+}
+
+impl World {
+    /// `text`: the file; `with`: the same with the new node; each node with how it is found and what it follows.
+    pub fn new(text: &str, with: &str, found: &[(Begin, Option<usize>)]) -> Self {
+        let inventory = parse(Path::new(FILE), with).unwrap_or_else(|p| panic!("{p:?}"));
+        let hosts = inventory
+            .nodes
+            .iter()
+            .zip(found)
+            .map(|(spec, (begin, of))| {
+                let host = Host::new(&inventory, spec, *begin, of.map(address));
+                (spec.name.clone(), Arc::new(host))
+            });
+        let inner = Inner {
+            text: text.to_owned(),
+            hosts: hosts.collect(),
+            debts: Vec::new(),
+            alone: Vec::new(),
+            calls: 0,
+            fail_at: None,
+            edited_at: None,
+            life: None,
+            progress: Progress::default(),
+        };
+        Self {
+            inventory,
+            inner: Mutex::new(inner),
+        }
+    }
+
+    /// The same, before anything was done.
+    pub fn again(&self) -> Self {
+        Self {
+            inventory: self.inventory.clone(),
+            inner: Mutex::new(self.inner()),
+        }
+    }
+
+    pub fn inner(&self) -> Inner {
+        self.inner.lock().unwrap().clone()
+    }
+
+    pub fn change(&self, change: impl FnOnce(&mut Inner)) {
+        change(&mut self.inner.lock().unwrap());
+    }
+
+    /// The failure is over, and whoever died is there again.
+    pub fn live_on(&self) {
+        self.change(|inner| {
+            inner.life = None;
+            inner.fail_at = None;
+            inner.edited_at = None;
+        });
+    }
+
+    /// What an observer sees.
+    pub fn topology(&self) -> Topology {
+        let inner = self.inner();
+        let nodes = self.inventory.nodes.iter().enumerate();
+        let mut nodes: Vec<Node> = nodes.map(|(i, spec)| inner.node(i, spec)).collect();
+        for i in 0..nodes.len() {
+            let above = nodes[i].announced.clone();
+            let under = nodes
+                .iter()
+                .filter(|n| n.upstream().is_some_and(|u| u.address == above));
+            let lines: Vec<ReplicaLine> = under.map(|n| line(&n.announced)).collect();
+            if let State::Up(server) = &mut nodes[i].state {
+                server.replication.replicas = lines;
+            }
+        }
+        Topology { nodes }
+    }
+
+    fn facts(&self, node: &NodeName) -> BTreeMap<NodeName, Result<HostFacts, Unseen>> {
+        let host = self.inner().hosts[node].clone();
+        let seen = if host.dead {
+            Err(Unseen::from("no route".to_owned()))
+        } else {
+            Ok(host.facts.clone())
+        };
+        [(node.clone(), seen)].into()
+    }
+
+    pub fn plan_add(&self, op: &Add, edit: &Edit) -> Result<Plan, Vec<Refusal>> {
+        let around = add::Around {
+            inventory: &self.inventory,
+            topology: &self.topology(),
+            hosts: &self.facts(&op.node),
+            payload: &[payload()],
+        };
+        add::plan(op, edit, &around)
+    }
+
+    /// What `setup` would do for a node.
+    pub fn plan_setup(&self, node: &NodeName) -> Result<Plan, Vec<Refusal>> {
+        let op = Setup {
+            nodes: vec![node.clone()],
+            discard_data: Vec::new(),
+        };
+        let (topology, facts) = (self.topology(), self.facts(node));
+        setup::plan(&op, &self.inventory, &topology, &facts, &[payload()])
+    }
+
+    pub fn plan_remove(&self, op: &Remove) -> Result<Plan, Vec<Refusal>> {
+        let inner = self.inner();
+        let topology = self.topology();
+        let facts = self.facts(&op.node);
+        let noted = |notes: &[NodeName]| notes.contains(&op.node).then(|| address(0));
+        let around = remove::Around {
+            inventory: &self.inventory,
+            text: &inner.text,
+            topology: &topology,
+            alone: &topology.still_alone(&inner.alone),
+            notes: Notes {
+                debt: noted(&inner.debts),
+                alone: noted(&inner.alone),
+            },
+            host: facts.get(&op.node).filter(|_| !op.leave_running),
+            watch: None,
+        };
+        remove::plan(op, &around)
+    }
+
+    /// As `crate::world::inventory::write` does it.
+    fn edit(inner: &mut Inner, edit: &Edit) -> Result<Seen, Failure> {
+        if !edit.holds(&inner.text) {
+            let new = edit.apply(&inner.text);
+            inner.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
+        }
+        Ok(Seen::default())
+    }
+
+    fn apply(&self, inner: &mut Inner, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let list = |notes: &mut Vec<NodeName>, noted: bool| {
+            notes.retain(|n| n != node);
+            if noted {
+                notes.push(node.clone());
+            }
+        };
+        match action {
+            Action::EditInventory(edit) => return Self::edit(inner, edit),
+            Action::ForgetDebt => list(&mut inner.debts, false),
+            Action::RememberDebt { .. } => list(&mut inner.debts, true),
+            Action::ForgetAlone => list(&mut inner.alone, false),
+            Action::NoteAlone { .. } => list(&mut inner.alone, true),
+            Action::Host(action) => {
+                let host = Arc::make_mut(inner.hosts.get_mut(node).unwrap());
+                if host.dead {
+                    return Err(Failure::none("no route"));
+                }
+                host.on_host(action);
+            }
+            Action::AwaitUnlisted { gone, optional, .. } => {
+                let listed = inner.hosts[gone].runs();
+                if listed && !optional {
+                    return Err(Failure::none("it still lists it"));
+                }
+            }
+            _ => return self.on_server(inner, node, action),
+        }
+        Ok(Seen::default())
+    }
+
+    fn on_server(
+        &self,
+        inner: &mut Inner,
+        node: &NodeName,
+        action: &Action,
+    ) -> Result<Seen, Failure> {
+        let at = |of: &Address| {
+            let mut nodes = self.inventory.nodes.iter();
+            nodes.find(|n| n.address == *of).map(|n| n.name.clone())
+        };
+        if !inner.hosts[node].runs() {
+            return Err(Failure::none("connection refused"));
+        }
+        let host = Arc::make_mut(inner.hosts.get_mut(node).unwrap());
+        match action {
+            Action::AwaitAnswer { .. } | Action::SetDirective { .. } => {}
+            Action::Follow { address, .. } => host.of = Some(address.clone()),
+            Action::Promote => host.of = None,
+            Action::PersistRole => {
+                let role = host
+                    .of
+                    .clone()
+                    .map_or(PersistedRole::Primary, PersistedRole::ReplicaOf);
+                host.facts.config.as_mut().unwrap().role = role;
+            }
+            Action::AwaitInSync { with, .. } => {
+                if host.of.as_ref().and_then(at).as_ref() != Some(with) {
+                    return Err(Failure::none("it follows another"));
+                }
+                assert_ne!(host.keys, Keys::Own, "keys that are nowhere else are lost");
+                host.set_keys(Keys::Shared);
+            }
+            Action::ProveWrite { replicas } => {
+                assert_eq!(host.of, None, "{node} is no primary");
+                let follows = |r: &NodeName| inner.hosts[r].of.is_some();
+                if !replicas.iter().all(follows) {
+                    return Err(Failure::none("the write did not arrive"));
+                }
+            }
+            other => return Err(Failure::none(format!("not simulated: {other}"))),
+        }
+        Ok(Seen::default())
+    }
+}
+
+fn line(address: &Address) -> ReplicaLine {
+    ReplicaLine {
+        address: address.clone(),
+        state: "online".to_owned(),
+        offset: Some(100),
+        ack_age_seconds: Some(0),
+    }
+}
+
+impl Inner {
+    fn node(&self, i: usize, spec: &NodeSpec) -> Node {
+        let host = &self.hosts[&spec.name];
+        let mut node = if host.runs() {
+            sample::node(&spec.name.0, i, host.of.clone())
+        } else {
+            sample::down(&spec.name.0, i)
+        };
+        node.address = spec.address.clone();
+        node.announced = spec.address.clone();
+        node.persisted = host.facts.config.as_ref().map(|c| c.role.clone());
+        if host.dead {
+            node.persisted = Some(PersistedRole::Unknown("no route".to_owned()));
+        }
+        if let State::Up(server) = &mut node.state {
+            if host.keys != Keys::None {
+                server.keys.insert(0, 10);
+            }
+            if let Role::Replica(up) = &mut server.replication.role {
+                let above = self.hosts.iter().find(|(n, _)| {
+                    let i: usize = n.0[1..].parse().unwrap();
+                    address(i) == up.address
+                });
+                if above.is_none_or(|(_, h)| !h.runs()) {
+                    up.link = Link::Down;
+                }
+            }
+        }
+        node
+    }
+
+    /// All that an operation may change, to be compared.
+    pub fn all(
+        &self,
+    ) -> (
+        String,
+        BTreeMap<NodeName, Arc<Host>>,
+        Vec<NodeName>,
+        Vec<NodeName>,
+    ) {
+        (
+            self.text.clone(),
+            self.hosts.clone(),
+            self.debts.clone(),
+            self.alone.clone(),
+        )
+    }
+}
+
+/// The edit that lets node `i` come, as `add` makes it.
+pub fn coming(text: &str, i: usize, of: usize) -> Edit {
+    let node = NewNode {
+        name: name(i),
+        address: address(i),
+        replicaof: name(of),
+        announce: None,
+        priority: None,
+        ssh: None,
+    };
+    edit::add(FILE, text, &node).unwrap()
+}
+
+impl Act for World {
+    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let mut inner = self.inner.lock().unwrap();
+        if inner.life == Some(0) {
+            return Err(Failure::unknown("dead"));
+        }
+        let at = inner.calls;
+        inner.calls += 1;
+        if inner.edited_at == Some(at) {
+            inner.text.push_str(MINE);
+        }
+        match inner.fail_at.filter(|(call, _)| *call == at) {
+            Some((_, Injected::Nothing)) => Err(Failure::none("injected")),
+            Some((_, Injected::Lost)) => Err(Failure::unknown("injected, no answer")),
+            Some((_, Injected::Answer)) => self
+                .apply(&mut inner, node, action)
+                .and(Err(Failure::unknown("injected, after its effect"))),
+            None => self.apply(&mut inner, node, action),
+        }
+    }
+}
+
+impl Journal for World {
+    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
+        let mut inner = self.inner.lock().unwrap();
+        match &mut inner.life {
+            Some(0) => return Err(io::Error::other("dead")),
+            Some(lines) => *lines -= 1,
+            None => {}
+        }
+        inner.progress.take(entry);
+        Ok(())
+    }
+}
