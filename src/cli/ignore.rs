@@ -28,6 +28,10 @@ pub enum Ignore {
     VersionOrder,
     /// Another node replicates with or without TLS where it offers the other
     TlsReplication,
+    /// It lets no other host in: what it listens on, or protected mode
+    OutOfReach,
+    /// It drops keys where memory runs short, and the primary keeps them
+    EvictionPolicy,
     /// Commands that replctl's user may not run and that can be done without, such as CONFIG REWRITE
     Permissions,
 }
@@ -46,6 +50,8 @@ impl From<Ignore> for Accept {
             Ignore::NoPersistence => Difference::NoPersistence,
             Ignore::VersionOrder => Difference::VersionOrder,
             Ignore::TlsReplication => Difference::TlsReplication,
+            Ignore::OutOfReach => Difference::OutOfReach,
+            Ignore::EvictionPolicy => Difference::EvictionPolicy,
         };
         Self::Difference(difference)
     }

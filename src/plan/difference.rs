@@ -27,6 +27,10 @@ pub enum Difference {
     VersionOrder,
     /// A replica that could not connect to it, because of TLS.
     TlsReplication,
+    /// It lets no other host in.
+    OutOfReach,
+    /// It drops keys where the primary keeps them.
+    EvictionPolicy,
 }
 
 impl Difference {
@@ -42,6 +46,8 @@ impl Difference {
             Self::NoPersistence => "--ignore no-persistence",
             Self::VersionOrder => "--ignore version-order",
             Self::TlsReplication => "--ignore tls-replication",
+            Self::OutOfReach => "--ignore out-of-reach",
+            Self::EvictionPolicy => "--ignore eviction-policy",
         }
     }
 }

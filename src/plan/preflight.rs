@@ -1,5 +1,7 @@
 //! What stands against a hand-over, all of it at once, each with its way on. Pure.
 
+mod reach;
+
 use super::difference::Difference;
 use super::{Accept, Promote, Refusal};
 use crate::topology::disk::refuses_writes;
@@ -212,6 +214,8 @@ pub(super) fn drift(
     let mut found = settings(target, new, primary, topology);
     found.extend(versions(target, new, topology));
     found.extend(over_tls(target, topology));
+    found.extend(reach::out_of_reach(target, new));
+    found.extend(reach::evicts(target, new, primary));
     for (difference, what) in found {
         if operation.accepts(difference) {
             warnings.push(what);
