@@ -158,7 +158,7 @@ fn a_report_of_a_setup_has_no_secret() {
         "{second}"
     );
     assert!(
-        second.contains("CONFIG SET tls-key-file-pass (secret)"),
+        second.contains("takes `tls-key-file-pass (secret)` only at a restart"),
         "{second}"
     );
     figure(&format!("report of a setup: {} bytes", first.len()));

@@ -150,13 +150,14 @@ fn by_names_and_with_a_user(family: &Family) {
         .says("still replicates from `slave1`");
     // One that is cut off sleeps through a failover of the others.
     named.cut(true);
-    await_that("it to lose the primary", Duration::from_secs(10), || {
+    await_that("it to lose the primary", Duration::from_secs(30), || {
         named.sentinels[0].field("flags").contains("s_down")
     });
     let before = port();
-    let told = named.sentinels[1].ask(&["SENTINEL", "FAILOVER", NAME]);
-    assert_eq!(told.text(), "OK");
-    await_that("another primary", Duration::from_secs(10), || {
+    // Right after a failover it may not know the replicas yet, and where many run at once it may give up on the way.
+    await_that("another primary", Duration::from_secs(40), || {
+        let _ = named.sentinels[1].ask(&["SENTINEL", "FAILOVER", NAME]);
+        std::thread::sleep(Duration::from_secs(1));
         port() != before
     });
     operator

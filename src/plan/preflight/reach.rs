@@ -3,12 +3,14 @@
 use super::Found;
 use crate::plan::difference::Difference;
 use crate::topology::{Node, Server};
+use std::net::IpAddr;
 
 /// What would keep its replicas and clients out.
 pub(super) fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
     let name = &target.name;
     let set = |key: &str| new.config.get(key).map(String::as_str);
-    if is_loopback(&target.announced.host) {
+    // What a name is on the other hosts only they know.
+    if !target.announced.host.parse().is_ok_and(is_elsewhere) {
         return Vec::new();
     }
     let mut found = Vec::new();
@@ -49,8 +51,12 @@ pub(super) fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Fo
     })
 }
 
+fn is_elsewhere(ip: IpAddr) -> bool {
+    !ip.is_loopback()
+}
+
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host == "::1" || host.starts_with("127.")
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -85,6 +91,8 @@ mod tests {
         open.announced.host = "127.0.0.1".into();
         open.up().version.major = 7;
         assert_eq!(told(&open), 0, "all are on one host");
+        open.announced.host = "db1.example.org".into();
+        assert_eq!(told(&open), 0, "a name may be loopback to the others, too");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{Look, Wiring, diskless_wanted};
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
+use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
 use crate::plan::host::HostAction;
 use crate::plan::{Action, Step, Undo};
@@ -181,7 +182,12 @@ fn needs_restart(
         })
         .map(|(name, args)| {
             let args: Vec<String> = args.iter().map(|a| quote(a)).collect();
-            format!("`{name} {}`", args.join(" "))
+            let shown = if is_secret(name) {
+                "(secret)".to_owned()
+            } else {
+                args.join(" ")
+            };
+            format!("`{name} {shown}`")
         })
         .collect();
     let what = if changed.is_empty() {
