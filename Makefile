@@ -51,7 +51,7 @@ bench-server: server ## Compare the embedded server's speed with the distributio
 bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
 
-soak: server servers ## A thousand promotions and moves with faults at random steps (SEED, CASES, FIRST, JOBS)
+soak: server servers ## A thousand changes of roles with faults at random steps (SEED, CASES, FIRST, JOBS)
 	REPLCTL_SOAK_CASES=$${CASES:-1000} REPLCTL_SOAK_SEED=$${SEED:-1} REPLCTL_SOAK_FIRST=$${FIRST:-0} REPLCTL_SOAK_JOBS=$${JOBS:-2} \
 		$(CARGO) test --test soak -- --nocapture
 

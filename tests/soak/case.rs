@@ -2,15 +2,16 @@
 
 use crate::crew::{Crew, name};
 use crate::fault::Fault;
+use crate::order::Order;
 use crate::settle::{after, settle};
 use crate::support::Net;
 use crate::support::program::Replctl;
-use crate::support::server::{LocalServer, families};
+use crate::support::server::families;
 use crate::support::wire::Wire;
 use crate::support::writer::{Load, Style, Writer};
 use std::any::Any;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How a case went.
@@ -66,37 +67,6 @@ impl Dice {
     }
 }
 
-/// What the operator asked for.
-#[derive(Debug, Clone, Copy)]
-pub enum Order {
-    Promote(usize),
-    Move { node: usize, under: usize },
-}
-
-impl Order {
-    fn words(self) -> Vec<String> {
-        let words = match self {
-            Self::Promote(node) => vec!["promote".to_owned(), name(node)],
-            Self::Move { node, under } => {
-                vec![
-                    "move".to_owned(),
-                    name(node),
-                    "--under".to_owned(),
-                    name(under),
-                ]
-            }
-        };
-        words.into_iter().chain(["--yes".to_owned()]).collect()
-    }
-
-    fn called(self) -> &'static str {
-        match self {
-            Self::Promote(_) => "promote",
-            Self::Move { .. } => "move",
-        }
-    }
-}
-
 /// What the dice say of a case.
 pub struct Case {
     pub fault: Fault,
@@ -116,36 +86,18 @@ impl Case {
         let parents: Vec<usize> = (1..nodes)
             .map(|i| if dice.roll(3) == 0 { dice.roll(i) } else { 0 })
             .collect();
-        let target = 1 + dice.roll(nodes - 1);
-        let order = match Self::places(&parents, target) {
-            places if dice.roll(4) == 0 && !places.is_empty() => Order::Move {
-                node: target,
-                under: places[dice.roll(places.len())],
-            },
-            _ => Order::Promote(target),
-        };
+        let order = Order::new(dice, &parents);
+        let target = order.target();
         let victim = [0, target, dice.roll(nodes)][dice.roll(3)];
         let others: Vec<usize> = (0..=nodes).filter(|i| *i != victim).collect();
         Self {
             fault,
             victim,
             other: others[dice.roll(others.len())],
-            line: 1 + dice.roll(match order {
-                Order::Promote(_) => 36,
-                Order::Move { .. } => 14,
-            }),
+            line: 1 + dice.roll(order.lines()),
             parents,
             order,
         }
-    }
-
-    /// Where a node can go: under any that is not below it and that it is not under yet.
-    fn places(parents: &[usize], node: usize) -> Vec<usize> {
-        let up = |i: usize| i.checked_sub(1).map(|i| parents[i]);
-        let below = |i: usize| std::iter::successors(Some(i), |i| up(*i)).any(|i| i == node);
-        (0..=parents.len())
-            .filter(|i| !below(*i) && up(node) != Some(*i))
-            .collect()
     }
 }
 
@@ -170,8 +122,9 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
         ..Report::default()
     };
     crew.whole(Duration::from_secs(20)).unwrap();
+    case.order.prepare(&crew, &operator);
 
-    let writer = Writer::start(load(&crew));
+    let writer = Writer::start(load(&crew, case.order));
     writer.await_more(100, Duration::from_secs(20));
     let begun = Instant::now();
     let (exit, struck) = change(&mut crew, &operator, &case, &mut dice);
@@ -190,12 +143,19 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
         fault.heal(&mut crew, case.victim, case.other);
     }
     report.acknowledged = tally.acknowledged();
-    if exit == Some(0) {
+    // Beside two primaries some clients write to the one that is to go.
+    if exit == Some(0) && !case.order.is_of_two() {
         report.window_ms = tally.longest_gap_between_ms(begun, ended);
     }
 
     let end = match settle(&crew, &operator, &case, &mut report, &mut dice) {
-        Ok(primary) => after(&mut crew, &operator, primary, &tally, &mut report),
+        Ok(primary) => after(
+            &mut crew,
+            &operator,
+            (primary, case.order),
+            (family, &tally),
+            &mut report,
+        ),
         Err(wrong) => Err(wrong),
     };
     if fault == Fault::Nothing && exit != Some(0) {
@@ -222,7 +182,7 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     report
 }
 
-fn load(crew: &Crew<'_>) -> Load {
+fn load(crew: &Crew<'_>, order: Order) -> Load {
     let mut load = Load::plain(&[]).styles(&[
         Style::Set,
         Style::Transaction,
@@ -230,7 +190,11 @@ fn load(crew: &Crew<'_>) -> Load {
         Style::Pipelined(4),
         Style::Blocking,
     ]);
-    load.nodes = crew.servers.iter().map(LocalServer::address).collect();
+    let written = crew.servers.iter().enumerate();
+    load.nodes = written
+        .filter(|(i, _)| order.is_written_to(*i))
+        .map(|(_, server)| server.address())
+        .collect();
     load.net = crew.wire.map_or(Net::Machine, Wire::net);
     load.per_second = Some(300);
     load.patience = Duration::from_secs(1);
@@ -251,14 +215,16 @@ fn change(
     if case.fault == Fault::ReplctlDies {
         command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", case.line.to_string());
     }
+    let journal = operator.home().join(".local/state/replctl/soak/journal");
+    let before = newest(&journal);
     let mut running = crate::support::Running::start(&mut command);
     if case.fault == Fault::SecondOperator {
         std::thread::sleep(Duration::from_millis(dice.roll(300) as u64));
         let other = name(dice.roll(crew.servers.len()));
         operator.run(&["promote", &other, "--yes"]);
     } else if !matches!(case.fault, Fault::Nothing | Fault::ReplctlDies) {
-        let journal = operator.home().join(".local/state/replctl/soak/journal");
-        while !running.has_ended() && lines_in(&journal) < case.line {
+        let lines = || lines(newest(&journal).filter(|file| before.as_ref() != Some(file)));
+        while !running.has_ended() && lines() < case.line {
             std::thread::sleep(Duration::from_micros(300));
         }
         struck = !running.has_ended();
@@ -270,12 +236,12 @@ fn change(
     (running.wait(Duration::from_mins(3)).code, struck)
 }
 
-/// The lines of the newest journal.
-fn lines_in(folder: &Path) -> usize {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return 0;
-    };
-    let newest = entries.flatten().map(|e| e.path()).max();
-    let text = newest.and_then(|file| std::fs::read_to_string(file).ok());
+fn newest(folder: &Path) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?;
+    entries.flatten().map(|e| e.path()).max()
+}
+
+fn lines(file: Option<PathBuf>) -> usize {
+    let text = file.and_then(|file| std::fs::read_to_string(file).ok());
     text.unwrap_or_default().matches('\n').count()
 }

@@ -108,14 +108,6 @@ impl<'a> Crew<'a> {
         (0..self.servers.len()).filter(is).collect()
     }
 
-    /// How many keys one has.
-    pub fn keys(&self, i: usize) -> u64 {
-        let reply = self
-            .client(i)
-            .and_then(|mut c| c.try_command(&["DBSIZE"]).ok());
-        reply.and_then(|r| r.text().parse().ok()).unwrap_or(0)
-    }
-
     /// Whom each follows, by its own word; `None` for a primary.
     pub fn upstreams(&self) -> Vec<Option<usize>> {
         let of = |i: usize| {

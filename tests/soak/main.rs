@@ -1,4 +1,4 @@
-//! Promotions and moves with faults at random steps, seeded and repeatable: random topologies of 2 to 6 nodes with chains, writers of all kinds, every server
+//! Changes of roles with faults at random steps, seeded and repeatable: random topologies of 2 to 6 nodes with chains, writers of all kinds, every server
 //! family that can be had. After each case every acknowledged write is looked for, and the deployment has to be whole.
 //!
 //! `make soak` runs a thousand cases; a case is repeated by its seed and number: `make soak SEED=1 FIRST=17 CASES=1`.
@@ -11,6 +11,8 @@ mod support;
 mod case;
 mod crew;
 mod fault;
+mod order;
+mod rescued;
 mod settle;
 
 use case::{Report, run};
@@ -77,8 +79,8 @@ fn summary(seed: u64, reports: &[Report]) -> String {
         ("by family", (|r| r.family.clone()) as fn(&Report) -> String),
         ("by order", |r| r.order.clone()),
         ("by fault", |r| r.fault.clone()),
-        ("by its exit", |r| r.exit.clone()),
-        ("by the way back", |r| r.way.clone()),
+        ("by order and exit", |r| format!("{} {}:", r.order, r.exit)),
+        ("by the way back", |r| format!("{}:", r.way)),
     ] {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         for report in reports {

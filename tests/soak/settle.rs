@@ -1,9 +1,16 @@
 //! What an operator does after a case, and what must hold then.
 
-use crate::case::{Case, Dice, Order, Report};
+use crate::case::{Case, Dice, Report};
 use crate::crew::{Crew, name};
+use crate::order::Order;
+use crate::rescued::in_no_backup;
+use crate::support::Tally;
 use crate::support::program::Replctl;
+use crate::support::server::Family;
 use std::time::{Duration, Instant};
+
+/// How long a repair, or a promotion after it, may take.
+const REPAIR: Duration = Duration::from_secs(90);
 
 /// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives the primary.
 pub fn settle(
@@ -13,7 +20,6 @@ pub fn settle(
     report: &mut Report,
     dice: &mut Dice,
 ) -> Result<usize, String> {
-    let victim = case.victim;
     let back = dice.roll(2) == 0;
     let mut said = String::new();
     for turn in 0..4 {
@@ -38,53 +44,65 @@ pub fn settle(
         let wanted = match primaries[..] {
             [one] => one,
             [] => {
-                // All of them answer, so the one that has most is known.
-                "a circle".clone_into(&mut report.way);
-                let wanted = |i: usize| matches!(case.order, Order::Promote(n) if n == i);
-                (0..crew.servers.len())
-                    .max_by_key(|i| (crew.keys(*i), wanted(*i)))
-                    .unwrap()
+                // Whoever leads it has on its disk what it acknowledged until it was killed.
+                "a circle, repaired".clone_into(&mut report.way);
+                let ran = operator.run_within(REPAIR, &["repair", "--yes", "--allow-data-loss"]);
+                said = format!("{ran}");
+                continue;
             }
             _ => {
-                // A primary that was killed before its new role was in its file comes back as one. It took no write since.
-                let came_back = case.fault.brings_back();
-                let rest: Vec<usize> = primaries.iter().copied().filter(|p| *p != victim).collect();
-                let ([keeps], true) = (&rest[..], came_back && primaries.contains(&victim)) else {
-                    return Err(format!(
-                        "{} primaries: {primaries:?}; {said}",
-                        primaries.len()
-                    ));
+                let Some(stays) = who_stays(case, &primaries) else {
+                    return Err(format!("primaries: {primaries:?}; {said}"));
                 };
-                "two primaries, one sent home".clone_into(&mut report.way);
-                crew.servers[victim].follow(&crew.servers[*keeps]);
-                *keeps
+                let stays = name(stays);
+                let line = if let Order::Detach(node) = case.order {
+                    "brought back".clone_into(&mut report.way);
+                    let node = name(node);
+                    format!("move {node} --under {stays} --discard-data {node} --yes")
+                } else {
+                    "two primaries, repaired".clone_into(&mut report.way);
+                    format!("repair --keep {stays} --yes")
+                };
+                let words: Vec<&str> = line.split(' ').collect();
+                said = format!("{}", operator.run_within(REPAIR, &words));
+                continue;
             }
         };
         if crew.whole(Duration::from_secs(3)) == Ok(wanted) {
             break;
         }
-        let name = name(wanted);
-        let mut words = vec!["promote", &name, "--yes"];
-        if primaries.is_empty() {
-            // It was primary until it was killed, and has on its disk what it acknowledged since.
-            words.push("--allow-data-loss");
-        }
-        let ran = operator.run_within(Duration::from_secs(90), &words);
+        let ran = operator.run_within(REPAIR, &["promote", &name(wanted), "--yes"]);
         said = format!("{ran}");
     }
     crew.whole(Duration::from_secs(20))
         .map_err(|wrong| format!("{wrong}; {said}"))
 }
 
+/// Of two primaries, the one that took the last writes: not one that was killed before its new role was in its file and came back as one, not one that
+/// was to go, and not one that stands alone.
+fn who_stays(case: &Case, primaries: &[usize]) -> Option<usize> {
+    let goes = |node: usize| match case.order {
+        Order::Detach(alone) => node == alone,
+        Order::Rejoin { .. } | Order::Repair { .. } => node == 0,
+        Order::Promote(_) | Order::Move { .. } => case.fault.brings_back() && node == case.victim,
+    };
+    let stay: Vec<usize> = primaries.iter().copied().filter(|p| !goes(*p)).collect();
+    let [stays] = stay[..] else { return None };
+    Some(stays)
+}
+
 /// What must hold once the deployment is whole again.
 pub fn after(
     crew: &mut Crew<'_>,
     operator: &Replctl<'_>,
-    primary: usize,
-    tally: &crate::support::Tally,
+    (primary, order): (usize, Order),
+    (family, tally): (&Family, &Tally),
     report: &mut Report,
 ) -> Result<(), String> {
-    let lost = tally.lost(crew.servers[primary].address());
+    let mut lost = tally.lost(crew.servers[primary].address());
+    if order.is_of_two() {
+        lost = in_no_backup(lost, crew, family, operator, tally);
+    }
     report.lost = lost.len();
     if !lost.is_empty() {
         let some: Vec<&String> = lost.iter().take(5).collect();
@@ -121,10 +139,7 @@ pub fn after(
         &["promote", &name(primary), "--yes"],
     );
     for i in 0..crew.servers.len() {
-        if let Some(mut client) = crew
-            .client(i)
-            .filter(|_| report.fault == "Unwritable" || report.way.contains("home"))
-        {
+        if let Some(mut client) = crew.client(i).filter(|_| report.fault == "Unwritable") {
             let _ = client.try_command(&["CONFIG", "REWRITE"]);
         }
     }

@@ -120,6 +120,15 @@ impl Family {
 
     /// The same at an address of its own in that network, from which it also connects to others.
     pub fn start_on(&self, wire: &Wire, directives: &[&str]) -> LocalServer {
+        self.begin_on(wire, directives, None)
+    }
+
+    /// One there with the data of a dump.
+    pub fn start_on_with(&self, wire: &Wire, dump: &Path) -> LocalServer {
+        self.begin_on(wire, &["dbfilename dump.rdb"], Some(dump))
+    }
+
+    fn begin_on(&self, wire: &Wire, directives: &[&str], dump: Option<&Path>) -> LocalServer {
         let ip = wire.address();
         let mut directives = directives.to_vec();
         let source = format!("bind-source-addr {ip}");
@@ -127,7 +136,7 @@ impl Family {
         if !self.name.starts_with("redis-6") {
             directives.push(&source);
         }
-        self.start_at(wire, ip.into(), None, &directives)
+        self.begin_at(wire, (ip.into(), None), &directives, dump)
     }
 
     /// Starts one at that address in that network, where `names`, if given, is its `/etc/hosts`.
@@ -137,6 +146,16 @@ impl Family {
         ip: IpAddr,
         names: Option<&Path>,
         directives: &[&str],
+    ) -> LocalServer {
+        self.begin_at(wire, (ip, names), directives, None)
+    }
+
+    fn begin_at(
+        &self,
+        wire: &Wire,
+        (ip, names): (IpAddr, Option<&Path>),
+        directives: &[&str],
+        dump: Option<&Path>,
     ) -> LocalServer {
         let mut directives = directives.to_vec();
         // 7.0 takes no other address than 127.0.0.1 for this machine.
@@ -149,7 +168,7 @@ impl Family {
             ip,
             command,
         };
-        LocalServer::start(home, &directives, None)
+        LocalServer::start(home, &directives, dump)
     }
 }
 
