@@ -215,6 +215,55 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
     );
 }
 
+/// A new primary is killed before its role is in its file, comes back as a replica of the old one, and has on its disk what it had acknowledged.
+#[test]
+fn a_primary_that_forgot_it_is_known_again() {
+    for (n, family) in families().iter().enumerate() {
+        let logged = ["appendonly yes", "appendfsync always"];
+        let mut trio = Trio::start(family, &[&[BACKLOG][..], &logged].concat());
+        let operator = trio.operator();
+        for i in 0..100 {
+            let key = format!("k{i}");
+            trio.servers[0].client().command(&["SET", &key, "1"]);
+        }
+        await_that("the keys", Duration::from_secs(10), || {
+            get(&trio, 1, "k99") == "1"
+        });
+        trio.servers[1].client().command(&["CONFIG", "REWRITE"]);
+        let file = trio.servers[1].config_file();
+        let before = std::fs::read(&file).unwrap();
+        operator.run(&["promote", "slave1", "--yes"]).ok();
+        trio.assert_primary(1);
+        // Every other family has changed what it had, and holds no key more than the others.
+        let key = if n % 2 == 0 { "only-there" } else { "k1" };
+        for i in [0, 2] {
+            trio.servers[i].pause();
+        }
+        trio.servers[1].client().command(&["SET", key, "2"]);
+        std::fs::write(&file, &before).unwrap();
+        trio.servers[1].restart();
+        for i in [0, 2] {
+            trio.servers[i].resume();
+        }
+        await_that("a circle", Duration::from_secs(10), || {
+            (0..3).all(|i| trio.role(i) == "slave")
+        });
+        operator
+            .run(&["status", "--no-ssh"])
+            .code(4)
+            .says("replctl repair");
+        let told = compared(&operator);
+        assert_eq!(told["proposed"], "slave1", "{}: {told}", family.name);
+        operator
+            .run(&["repair", "--yes"])
+            .code(3)
+            .says("--allow-data-loss");
+        let ran = operator.run(&["repair", "--yes", "--allow-data-loss"]).ok();
+        healthy(&operator, &trio, 1, &ran);
+        assert_eq!(get(&trio, 0, key), "2", "{}: {ran}", family.name);
+    }
+}
+
 #[test]
 fn none_a_circle_and_nothing_to_choose_by() {
     for family in families() {

@@ -55,8 +55,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
         .exit(Exit::Refused));
     }
     let owns = owns(world, &found, &topology).await;
-    let took_over = took_over(world, &found);
-    let told = compare(&found, keep.as_ref(), &owns, took_over.as_ref(), &topology);
+    let noted = noted(world, &found);
+    let told = compare(&found, keep.as_ref(), &owns, noted.as_ref(), &topology);
     if args.json {
         output::result(&output::json::document(&told));
         return Ok(Exit::Done);
@@ -128,18 +128,25 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
     }
 }
 
-/// Of several primaries the one that is noted to have replaced another.
-fn took_over(world: &World, found: &Situation<'_>) -> Option<NodeName> {
-    let Situation::Several(primaries) = found else {
-        return None;
-    };
-    let debts = world.store.debts();
-    let owed = |node: &&&Node| {
-        let of = debts.iter().filter(|d| d.node != node.name);
-        of.clone()
-            .any(|d| node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node))
-    };
-    primaries.iter().find(owed).map(|n| n.name.clone())
+/// The one that is noted to have been the last to be made the primary: of several, the one that replaced another, and else by the journals.
+fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
+    match found {
+        Situation::Several(primaries) => {
+            let debts = world.store.debts();
+            let owed = |node: &&&Node| {
+                let of = debts.iter().filter(|d| d.node != node.name);
+                of.clone().any(|d| {
+                    node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node)
+                })
+            };
+            primaries.iter().find(owed).map(|n| n.name.clone())
+        }
+        Situation::Circle(_) => world.store.last_promoted(),
+        Situation::Sound(_)
+        | Situation::Emptied { .. }
+        | Situation::Headless
+        | Situation::Silent => None,
+    }
 }
 
 /// What each has that another one has not, for every choice there is.

@@ -148,7 +148,7 @@ impl Store {
         unwritten
     }
 
-    /// The node that the newest promotion which reached its goal made primary.
+    /// The node that the newest promotion or repair which reached its goal made primary.
     pub fn last_promoted(&self) -> Option<NodeName> {
         let mut records = self
             .newest_first()
@@ -159,10 +159,14 @@ impl Store {
                 record.outcome,
                 Some(Outcome::Completed | Outcome::Incomplete { .. })
             );
-            let Operation::Promote(promote) = record.plan.operation else {
+            let made = if let Operation::Promote(promote) = record.plan.operation {
+                promote.node
+            } else if let Operation::Repair(repair) = record.plan.operation {
+                repair.keep
+            } else {
                 return None;
             };
-            reached.then_some(promote.node)
+            reached.then_some(made)
         })
     }
 

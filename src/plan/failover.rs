@@ -5,10 +5,12 @@
 
 use super::promote::{self, Access};
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
-use crate::topology::words;
-use crate::topology::{Link, Node, NodeName, Server, State, Topology, TroubleKind};
+use crate::topology::{Link, Node, NodeName, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+
+mod compared;
+
+pub(super) use compared::{estimate, never_synced};
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
@@ -76,7 +78,8 @@ pub(super) fn plan(
         );
     }
     never_synced(operation, target, new, &mut refusals, &mut plan.warnings);
-    let may_lose = estimate(operation, target, new, lost, topology, &mut refusals);
+    let told = (&mut refusals, &mut plan.warnings);
+    let may_lose = estimate(operation, target, new, lost, topology, told);
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -131,12 +134,18 @@ fn stages(
     });
     let mut steps = Vec::new();
     if !moved.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
-        let others = moved.iter().map(|n| n.name.clone()).collect();
-        steps.push(Step::new(
-            &target.name,
-            Action::CheckMostAdvanced { others },
-            Undo::Nothing,
-        ));
+        let same = |n: &&&Node| {
+            let history = |n: &Node| n.server().map(|s| s.replication.replid.clone());
+            history(n) == history(target)
+        };
+        let others: Vec<NodeName> = moved.iter().filter(same).map(|n| n.name.clone()).collect();
+        if !others.is_empty() {
+            steps.push(Step::new(
+                &target.name,
+                Action::CheckMostAdvanced { others },
+                Undo::Nothing,
+            ));
+        }
     }
     steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
     stages.push(Stage {
@@ -292,96 +301,4 @@ fn follows_dead(node: &Node, old: Option<&Node>, topology: &Topology) -> bool {
 fn hears_from_upstream(node: &Node) -> bool {
     node.upstream()
         .is_some_and(|u| u.link == Link::Up && u.last_io_seconds.is_some_and(|s| s <= PING_SECONDS))
-}
-
-/// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
-/// was in its file and came back in a circle looks the same, and may have on its disk what nobody else has: the operator decides.
-pub(super) fn never_synced(
-    operation: &Promote,
-    target: &Node,
-    new: &Server,
-    refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
-) {
-    let Some(upstream) = target.upstream() else {
-        return;
-    };
-    if upstream.link == Link::Up || upstream.offset > 1 || new.replication.offset > 1 {
-        return;
-    }
-    let name = &target.name;
-    let has_keys = !new.keys.is_empty();
-    if has_keys && operation.accept.contains(&Accept::DataLoss) {
-        warnings.push(format!(
-            "`{name}` shares no history with the others since it was started: its own keys replace all of theirs"
-        ));
-        return;
-    }
-    let mut hint = "promote another replica, or bring the old primary back".to_owned();
-    if has_keys {
-        let _ = write!(
-            hint,
-            "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
-        );
-    }
-    refusals.push(Refusal::new(
-        format!("`{name}` never had the data of the primary since it was started"),
-        hint,
-    ));
-}
-
-/// What may be lost, as far as it can be known; a candidate that is known to have less is refused.
-pub(super) fn estimate(
-    operation: &Promote,
-    target: &Node,
-    new: &Server,
-    lost: &Lost<'_>,
-    topology: &Topology,
-    refusals: &mut Vec<Refusal>,
-) -> Option<String> {
-    let mine = &new.replication;
-    let mut ahead: Option<(&Node, u64)> = None;
-    for node in &topology.nodes {
-        let Some(other) = node
-            .server()
-            .map(|s| &s.replication)
-            .filter(|r| r.replid == mine.replid)
-        else {
-            continue;
-        };
-        let more = other.offset.saturating_sub(mine.offset);
-        if more > ahead.map_or(0, |(_, most)| most) {
-            ahead = Some((node, more));
-        }
-    }
-    let unknown = match lost {
-        Lost::Node(_) | Lost::Stranger => {
-            Some("writes the old primary acknowledged and no replica received")
-        }
-        Lost::Nobody => None,
-    };
-    let Some((best, bytes)) = ahead else {
-        return unknown.map(str::to_owned);
-    };
-    if !operation.accept.contains(&Accept::DataLoss) {
-        refusals.push(Refusal::new(
-            format!(
-                "`{}` is {} behind `{}`",
-                target.name,
-                words::bytes(bytes),
-                best.name
-            ),
-            format!(
-                "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
-                best.name, target.name
-            ),
-        ));
-    }
-    let more = format!(
-        "the {} that `{}` has more than `{}`",
-        words::bytes(bytes),
-        best.name,
-        target.name
-    );
-    Some(unknown.map_or(more.clone(), |unknown| format!("{more}, and {unknown}")))
 }

@@ -281,7 +281,8 @@ fn fail_over(
         &mut refusals,
         warnings,
     );
-    plan.may_lose = failover::estimate(operation, target, new, lost, topology, &mut refusals);
+    let told = (&mut refusals, warnings);
+    plan.may_lose = failover::estimate(operation, target, new, lost, topology, told);
     let way = checks::fail_over(
         operation,
         target,

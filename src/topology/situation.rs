@@ -3,7 +3,7 @@
 use super::candidate::{best_primary, best_replica, primaries};
 use super::lineage::{Lineage, lineage, position};
 use super::tree::ring;
-use super::{Link, Node, Server, Topology};
+use super::{Link, Node, NodeName, Server, Topology};
 use std::cmp::Reverse;
 
 /// What it is.
@@ -70,15 +70,21 @@ fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
 }
 
 impl<'a> Situation<'a> {
-    /// The node to make, or to leave, the primary, where nobody says otherwise.
-    pub fn proposed(&self, topology: &'a Topology) -> Option<&'a Node> {
+    /// The node to make, or to leave, the primary, where nobody says otherwise. `noted`: the one of which it is known from elsewhere that it was the
+    /// last to be made the primary.
+    pub fn proposed(&self, topology: &'a Topology, noted: Option<&NodeName>) -> Option<&'a Node> {
+        let best = || best_replica(topology).or_else(|| most(topology));
         match self {
             Self::Sound(primary) => Some(primary),
             Self::Several(primaries) => {
-                best_primary(topology).map(|best| with_keys(best, primaries))
+                let noted = primaries.iter().find(|n| Some(&n.name) == noted);
+                noted
+                    .copied()
+                    .or_else(|| best_primary(topology).map(|best| with_keys(best, primaries)))
             }
             Self::Emptied { full, .. } => fullest(full),
-            Self::Headless | Self::Circle(_) => best_replica(topology).or_else(|| most(topology)),
+            Self::Headless => best(),
+            Self::Circle(ring) => forgetful(ring, noted, topology).or_else(best),
             Self::Silent => None,
         }
     }
@@ -97,6 +103,27 @@ impl<'a> Situation<'a> {
             Self::Silent => Vec::new(),
         }
     }
+}
+
+/// The member of a circle that led it and forgot that: killed before its new role was in its file, it came back as a replica, and has on its disk what it
+/// had acknowledged meanwhile. Its history is one of its own since; it holds more keys than the best of the others, or as many and is noted.
+pub fn forgetful<'a>(
+    ring: &[&'a Node],
+    noted: Option<&NodeName>,
+    topology: &Topology,
+) -> Option<&'a Node> {
+    let best = best_replica(topology)?.server()?;
+    let led = |node: &&&Node| {
+        let Some(server) = node.server().filter(|s| s.loading.is_none()) else {
+            return false;
+        };
+        let related = lineage(&server.replication, &best.replication);
+        let (mine, theirs) = (server.key_count(), best.key_count());
+        let fuller = mine > theirs || (mine == theirs && Some(&node.name) == noted);
+        related == Lineage::Unknown && fuller
+    };
+    let keys = |node: &&&Node| node.server().map_or(0, Server::key_count);
+    ring.iter().filter(led).max_by_key(keys).copied()
 }
 
 /// The best, unless it holds nothing and another holds keys that it never had.
@@ -170,7 +197,7 @@ mod tests {
         };
         assert_eq!(primary.name.0, "master");
         assert_eq!(names(&full), ["slave1", "slave2"]);
-        let chosen = situation(&topology).proposed(&topology).unwrap();
+        let chosen = situation(&topology).proposed(&topology, None).unwrap();
         assert_eq!(chosen.name.0, "slave1");
         // One that has begun to take the nothing over is not chosen while another is there.
         let mut topology = emptied();
@@ -179,7 +206,7 @@ mod tests {
             total: None,
             idle_seconds: None,
         });
-        let chosen = situation(&topology).proposed(&topology).unwrap();
+        let chosen = situation(&topology).proposed(&topology, None).unwrap();
         assert_eq!(chosen.name.0, "slave2");
     }
 
@@ -219,5 +246,36 @@ mod tests {
         assert!(matches!(situation(&topology), Situation::Circle(ring) if ring.len() == 2));
         topology.nodes.clear();
         assert_eq!(situation(&topology), Situation::Silent);
+    }
+
+    /// `slave1` and `slave2` follow each other, and `slave1` was started anew.
+    fn circle(keys: u64) -> Topology {
+        let mut topology = healthy();
+        topology.nodes.remove(0);
+        topology.nodes[0].link().address = super::super::Address::new("192.168.0.140", 6379);
+        topology.nodes[1].link().address = super::super::Address::new("192.168.0.130", 6379);
+        let anew = topology.nodes[0].up();
+        anew.replication.replid = "fresh".into();
+        anew.replication.offset = 0;
+        anew.keys.insert(0, keys);
+        topology.nodes[0].link().offset = 0;
+        topology.nodes[1].up().keys.insert(0, 100);
+        topology
+    }
+
+    #[test]
+    fn of_a_circle_the_one_that_led_it_and_forgot() {
+        let proposed = |keys, noted: Option<&str>| {
+            let topology = circle(keys);
+            let noted = noted.map(NodeName::from);
+            let found = situation(&topology);
+            let node = found.proposed(&topology, noted.as_ref()).unwrap();
+            node.name.0.clone()
+        };
+        assert_eq!(proposed(101, None), "slave1", "it has taken writes");
+        assert_eq!(proposed(100, None), "slave2");
+        assert_eq!(proposed(100, Some("slave1")), "slave1");
+        assert_eq!(proposed(100, Some("slave2")), "slave2");
+        assert_eq!(proposed(99, Some("slave1")), "slave2", "it has lost some");
     }
 }

@@ -3,7 +3,7 @@
 use crate::crew::Crew;
 use crate::support::Tally;
 use crate::support::program::Replctl;
-use crate::support::redis::RawRedis;
+use crate::support::redis::{RawRedis, Reply};
 use crate::support::server::Family;
 use std::path::{Path, PathBuf};
 
@@ -46,5 +46,6 @@ fn take_in(client: &mut RawRedis, file: &Path) {
     };
     bytes.extend(b"*2\r\n$4\r\nECHO\r\n$3\r\nend\r\n");
     client.send(&bytes).unwrap();
-    while client.read().unwrap().text() != "end" {}
+    // A transaction is answered by an array.
+    while !matches!(client.read().unwrap(), Reply::Bulk(Some(end)) if end == b"end") {}
 }

@@ -4,7 +4,7 @@
 //! What a deployment leaves running in the folder is ended when this is dropped.
 
 use super::process::{Leased, Ran, family_of, living_in, run, signal};
-use super::{not_run, ports};
+use super::{await_that, not_run, ports};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -230,12 +230,15 @@ impl Drop for Sshds {
 }
 
 impl SshHost {
-    /// Kills the server and all its sessions.
+    /// Kills the server and all its sessions, and waits until nothing of it listens any more.
     pub fn kill(&self) {
         if self.server.is_alive() {
             for pid in family_of(self.server.pid) {
                 signal(pid, libc::SIGKILL);
             }
+            await_that("the ssh server to end", Duration::from_secs(5), || {
+                self.server.is_gone()
+            });
         }
     }
 

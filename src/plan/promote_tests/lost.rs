@@ -120,6 +120,53 @@ fn an_empty_replica_does_not_come_to_power() {
 }
 
 #[test]
+fn a_candidate_that_cannot_be_compared_needs_a_word() {
+    // `slave2` was started anew: it has its keys from its disk, and a history of its own.
+    let mut topology = dead_primary();
+    server(&mut topology, 1).keys.insert(0, 100);
+    server(&mut topology, 2).keys.insert(0, 100);
+    server(&mut topology, 2).replication.replid = "anew".into();
+    let plan = with_ssh("slave1", &topology, &[]).unwrap();
+    let told = |plan: &Plan| plan.warnings.iter().any(|w| w.contains("cannot be known"));
+    assert!(told(&plan), "{plan:?}");
+    // It is not asked whether it has more: that cannot be said.
+    let asked = |plan: &Plan| {
+        let mut steps = plan.stages.iter().flat_map(|s| &s.steps);
+        steps.any(|s| matches!(s.action, Action::CheckMostAdvanced { .. }))
+    };
+    assert!(!asked(&plan), "{plan:?}");
+    // It holds more.
+    server(&mut topology, 2).keys.insert(0, 101);
+    let text = reasons(with_ssh("slave1", &topology, &[]));
+    assert!(
+        text.starts_with("what `slave2` has that `slave1` has not cannot be known (")
+            && text.ends_with("its 101 keys would be replaced | compare them: replctl repair --dry-run; or accept it: replctl promote slave1 --allow-data-loss"),
+        "{text}"
+    );
+    assert!(told(
+        &with_ssh("slave1", &topology, &[Accept::DataLoss]).unwrap()
+    ));
+    // The history that most share is another one: of three, the odd one is asked for.
+    let mut third = topology.nodes[1].clone();
+    third.name = "slave3".into();
+    third.address = address(3);
+    third.announced = address(3);
+    topology.nodes.push(third);
+    let text = reasons(with_ssh("slave2", &topology, &[]));
+    assert!(
+        text.contains(
+            "replctl promote slave1, or accept it: replctl promote slave2 --allow-data-loss"
+        ),
+        "{text}"
+    );
+    // What holds no key loses none.
+    let mut topology = dead_primary();
+    server(&mut topology, 2).replication.replid = "anew".into();
+    server(&mut topology, 2).keys.clear();
+    assert!(!told(&with_ssh("slave1", &topology, &[]).unwrap()));
+}
+
+#[test]
 fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
     let topology = Topology {
         nodes: vec![

@@ -4,7 +4,7 @@ use super::Owns;
 use crate::plan::rejoin::Own;
 use crate::topology::candidate::followers;
 use crate::topology::lineage::position;
-use crate::topology::situation::Situation;
+use crate::topology::situation::{Situation, forgetful};
 use crate::topology::{Address, Node, NodeName, Server, Topology, words};
 use serde::Serialize;
 
@@ -54,24 +54,22 @@ pub struct Compared {
     pub costs: Option<Vec<String>>,
 }
 
-/// Compares them. `took_over`: the node of which it is noted that it replaced another one.
+/// Compares them. `noted`: the node of which it is noted that it was the last to be made the primary.
 pub fn compare(
     situation: &Situation<'_>,
     keep: Option<&NodeName>,
     owns: &Owns,
-    took_over: Option<&NodeName>,
+    noted: Option<&NodeName>,
     topology: &Topology,
 ) -> Comparison {
     let choice = situation.choice(topology);
     let proposed = match keep {
         Some(name) => topology.get(name),
-        None => took_over
-            .and_then(|name| choice.iter().find(|n| n.name == *name).copied())
-            .or_else(|| situation.proposed(topology)),
+        None => situation.proposed(topology, noted),
     };
     let because = proposed
         .filter(|_| keep.is_none())
-        .map(|node| because(node, situation, took_over, topology));
+        .map(|node| because(node, situation, noted, topology));
     let chosen = |node: &Node| choice.iter().any(|n| n.name == node.name);
     let nodes = topology.nodes.iter().filter_map(|node| {
         let server = node.server()?;
@@ -113,7 +111,7 @@ fn word(situation: &Situation<'_>) -> &'static str {
 fn because(
     node: &Node,
     situation: &Situation<'_>,
-    took_over: Option<&NodeName>,
+    noted: Option<&NodeName>,
     topology: &Topology,
 ) -> String {
     match situation {
@@ -127,7 +125,7 @@ fn because(
             });
             match (old, followers(topology, node)) {
                 (Some(old), _) => format!("it took over from `{}`", old.name),
-                (None, _) if took_over == Some(&node.name) => {
+                (None, _) if noted == Some(&node.name) => {
                     "it is noted here that it took over".to_owned()
                 }
                 (None, 0) if keyless(primaries, node) => "the others hold no key".to_owned(),
@@ -139,7 +137,15 @@ fn because(
         Situation::Emptied { primary, .. } => {
             format!("it still has what `{}` has lost", primary.name)
         }
-        Situation::Headless | Situation::Circle(_) => "no other has more of it".to_owned(),
+        Situation::Circle(ring) if forgetful(ring, noted, topology).is_some() => {
+            let keys = "no other holds more keys, and it was started anew";
+            if noted == Some(&node.name) {
+                format!("{keys} after it was made the primary from here")
+            } else {
+                format!("{keys}: it may have been the primary")
+            }
+        }
+        Situation::Headless | Situation::Circle(_) => "no other has more of the history".to_owned(),
     }
 }
 

@@ -31,7 +31,7 @@ impl Look<'_> {
             name(&primary.name),
             list(full.iter().copied())
         );
-        let best = situation(self.topology).proposed(self.topology);
+        let best = situation(self.topology).proposed(self.topology, None);
         found.push(
             Finding::about(primary, Code::EmptiedPrimary, Severity::Problem, message)
                 .hint("replctl repair")

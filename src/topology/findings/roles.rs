@@ -73,6 +73,15 @@ impl Look<'_> {
             }
         };
         let finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
+        if self
+            .topology
+            .nodes
+            .iter()
+            .any(|n| !ring(n, self.topology).is_empty())
+        {
+            // One of them may have been the primary and come back without knowing it, with more than the others.
+            return finding.hint("replctl repair");
+        }
         match best {
             Some(best) => finding
                 .hint(format!("replctl promote {}", best.name))
@@ -187,10 +196,13 @@ impl Look<'_> {
                     list(ring.iter().copied())
                 ),
             };
-            let best = best_primary(self.topology).or_else(|| best_replica(self.topology));
+            let way = best_primary(self.topology).map_or_else(
+                || "replctl repair".to_owned(),
+                |best| format!("replctl promote {}", best.name),
+            );
             found.push(
                 Finding::about(node, Code::Loop, Severity::Problem, message)
-                    .maybe_hint(best.map(|best| format!("replctl promote {}", best.name)))
+                    .hint(way)
                     .with(
                         "nodes",
                         ring.iter().map(|n| n.name.0.clone()).collect::<Vec<_>>(),

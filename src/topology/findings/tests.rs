@@ -176,7 +176,7 @@ fn loops_are_found_and_told_once() {
     assert!(all[0].starts_with("no-primary"), "{all:?}");
     assert_eq!(
         all[1],
-        "loop: `master` and `slave1` replicate from each other: no write reaches them | replctl promote master"
+        "loop: `master` and `slave1` replicate from each other: no write reaches them | replctl repair"
     );
     // The same circle, hidden behind a second name of one server.
     let hidden = after(|t| {

@@ -1,0 +1,149 @@
+//! Whether the node that is to take over has what the others have, as far as that can be known. Pure.
+
+use super::Lost;
+use crate::plan::{Accept, Promote, Refusal};
+use crate::topology::candidate::best_replica;
+use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
+use crate::topology::words::{self, plural};
+use crate::topology::{Link, Node, Server, Topology};
+use std::fmt::Write as _;
+
+/// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
+/// was in its file and came back in a circle looks the same, and may have on its disk what nobody else has: the operator decides.
+pub fn never_synced(
+    operation: &Promote,
+    target: &Node,
+    new: &Server,
+    refusals: &mut Vec<Refusal>,
+    warnings: &mut Vec<String>,
+) {
+    let Some(upstream) = target.upstream() else {
+        return;
+    };
+    if upstream.link == Link::Up || upstream.offset > 1 || new.replication.offset > 1 {
+        return;
+    }
+    let name = &target.name;
+    let has_keys = !new.keys.is_empty();
+    if has_keys && operation.accept.contains(&Accept::DataLoss) {
+        warnings.push(format!(
+            "`{name}` shares no history with the others since it was started: its own keys replace all of theirs"
+        ));
+        return;
+    }
+    let mut hint = "promote another replica, or bring the old primary back".to_owned();
+    if has_keys {
+        let _ = write!(
+            hint,
+            "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
+        );
+    }
+    refusals.push(Refusal::new(
+        format!("`{name}` never had the data of the primary since it was started"),
+        hint,
+    ));
+}
+
+/// What may be lost, as far as it can be known. A candidate that is known to have less is refused, and so is one that may have less.
+pub fn estimate(
+    operation: &Promote,
+    target: &Node,
+    new: &Server,
+    lost: &Lost<'_>,
+    topology: &Topology,
+    (refusals, warnings): (&mut Vec<Refusal>, &mut Vec<String>),
+) -> Option<String> {
+    let accepted = operation.accept.contains(&Accept::DataLoss);
+    let mut ahead: Option<(&Node, u64)> = None;
+    for node in topology.nodes.iter().filter(|n| n.name != target.name) {
+        let Some(other) = node.server() else {
+            continue;
+        };
+        let (mine, theirs) = (&new.replication, &other.replication);
+        let more = match lineage(theirs, mine) {
+            _ if theirs.replid == mine.replid => theirs.offset.saturating_sub(mine.offset),
+            Lineage::Same { .. } => 0,
+            Lineage::Diverged { bytes } => bytes,
+            Lineage::Unknown => {
+                let pair = ((target, new), (node, other));
+                match unrelated(pair, (accepted, lost), topology) {
+                    Some(Unrelated::Refused(refusal)) => refusals.push(refusal),
+                    Some(Unrelated::Told(warning)) => warnings.push(warning),
+                    None => {}
+                }
+                0
+            }
+        };
+        if more > ahead.map_or(0, |(_, most)| most) {
+            ahead = Some((node, more));
+        }
+    }
+    let unknown = match lost {
+        Lost::Node(_) | Lost::Stranger => {
+            Some("writes the old primary acknowledged and no replica received")
+        }
+        Lost::Nobody => None,
+    };
+    let Some((best, bytes)) = ahead else {
+        return unknown.map(str::to_owned);
+    };
+    if !accepted {
+        refusals.push(Refusal::new(
+            format!(
+                "`{}` is {} behind `{}`",
+                target.name,
+                words::bytes(bytes),
+                best.name
+            ),
+            format!(
+                "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
+                best.name, target.name
+            ),
+        ));
+    }
+    let more = format!(
+        "the {} that `{}` has more than `{}`",
+        words::bytes(bytes),
+        best.name,
+        target.name
+    );
+    Some(unknown.map_or(more.clone(), |unknown| format!("{more}, and {unknown}")))
+}
+
+enum Unrelated {
+    Refused(Refusal),
+    Told(String),
+}
+
+/// The other's keys are replaced, and whether they are all there on the target cannot be known. It is told where the target has the history that most
+/// share and no fewer keys than that one, as beside a replica that was started anew; otherwise a person has to say so.
+fn unrelated(
+    ((target, new), (node, other)): ((&Node, &Server), (&Node, &Server)),
+    (accepted, lost): (bool, &Lost<'_>),
+    topology: &Topology,
+) -> Option<Unrelated> {
+    // Of a target without any history of its own all is said already.
+    if other.keys.is_empty() || lineage::never_synced(&new.replication) {
+        return None;
+    }
+    let best = best_replica(topology).filter(|best| best.name != target.name);
+    let fewer = new.key_count() < other.key_count();
+    let count = usize::try_from(other.key_count()).unwrap_or(usize::MAX);
+    let keys = plural(count, "key");
+    let what = format!(
+        "what `{}` has that `{}` has not cannot be known ({}), and its {keys} would be replaced",
+        node.name,
+        target.name,
+        unknown_because(other, new)
+    );
+    if accepted || (best.is_none() && !fewer) {
+        return Some(Unrelated::Told(what));
+    }
+    let accept = format!("replctl promote {} --allow-data-loss", target.name);
+    // In a circle it may be the target that led.
+    let hint = match best.filter(|_| !matches!(lost, Lost::Nobody)) {
+        Some(best) => format!("replctl promote {}, or accept it: {accept}", best.name),
+        None => format!("compare them: replctl repair --dry-run; or accept it: {accept}"),
+    };
+    Some(Unrelated::Refused(Refusal::new(what, hint)))
+}
