@@ -12,14 +12,14 @@ use bench::Bench;
 use std::time::Duration;
 use support::await_that;
 use support::process::living_in;
-use support::server::families;
+use support::server::each_family;
 use support::trio::{BACKLOG, Trio};
 
 const NOT_TOLD: &str = "`master` was replaced by `slave1` on";
 
 #[test]
 fn one_that_was_replaced_by_hand_is_noted_until_it_follows_again() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         trio.servers[0].pause();
@@ -67,7 +67,7 @@ fn one_that_was_replaced_by_hand_is_noted_until_it_follows_again() {
             .home()
             .join(".local/state/replctl/orders/debts.json");
         assert_eq!(std::fs::read_to_string(notes).unwrap().trim(), "[]");
-    }
+    });
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 use support::inventory::{InventoryText, NodeText};
 use support::program::Replctl;
-use support::server::{Family, LocalServer, families};
+use support::server::{Family, LocalServer, each_family};
 use support::writer::{Load, Writer};
 use support::{await_that, figure};
 use tempfile::TempDir;
@@ -79,7 +79,7 @@ fn words(unit: &Value, command: usize) -> Vec<String> {
 
 #[test]
 fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &["repl-backlog-size 64mb"]);
         let mut load = Load::plain(&[pair.master.port]);
         // They wait for the frozen primary, as clients do that know no other.
@@ -120,7 +120,7 @@ fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
         replayed(&pair, &missing);
         let left = tally.lost(pair.slave.address());
         assert_eq!(left.len(), 0, "the one in conflict was written by hand");
-    }
+    });
 }
 
 /// The safe part goes in through the server's own client; a key that was written on both sides is left out.
@@ -160,7 +160,7 @@ fn replayed(pair: &Pair, missing: &BTreeSet<String>) {
 
 #[test]
 fn databases_transactions_and_conflicts() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &[]);
         let mut old = pair.master.client();
         old.command(&["SELECT", "5"]);
@@ -222,12 +222,12 @@ fn databases_transactions_and_conflicts() {
         // One command that may touch anything stands between all the others.
         new.command(&["FLUSHALL"]);
         assert_eq!(pair.lost()["safe"], 0);
-    }
+    });
 }
 
 #[test]
 fn keep_alives_are_no_data() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &["repl-ping-replica-period 1"]);
         pair.part();
         // Only to somebody who listens are they sent.
@@ -242,7 +242,7 @@ fn keep_alives_are_no_data() {
             .run(&["lost", "master"])
             .ok()
             .says("keep-alives, no commands");
-    }
+    });
 }
 
 fn await_pings(pair: &Pair) -> u64 {
@@ -255,7 +255,7 @@ fn await_pings(pair: &Pair) -> u64 {
 
 #[test]
 fn a_backlog_that_is_too_small_is_told_and_no_dump_is_made() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &["repl-backlog-size 20kb"]);
         pair.part();
         let syncs = pair.full_syncs();
@@ -272,7 +272,7 @@ fn a_backlog_that_is_too_small_is_told_and_no_dump_is_made() {
             pair.master.client().info("replication")["connected_slaves"],
             "0"
         );
-    }
+    });
 }
 
 #[test]

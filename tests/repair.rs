@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 use support::process::run;
-use support::server::{Family, families};
+use support::server::{Family, each_family};
 use support::trio::{BACKLOG, Trio};
 use support::{Ran, Replctl, await_that, figure};
 
@@ -59,7 +59,7 @@ fn healthy(operator: &Replctl<'_>, trio: &Trio, primary: usize, after: &Ran) {
 
 #[test]
 fn two_primaries_either_way_round() {
-    for (n, family) in families().iter().enumerate() {
+    each_family(|n, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         part(&trio, &operator);
@@ -108,7 +108,7 @@ fn two_primaries_either_way_round() {
             .ok();
         assert_eq!(get(&trio, keep, gone), names[old]);
         assert_eq!(get(&trio, keep, "both"), names[keep]);
-    }
+    });
     figure(
         "repair: two primaries made one on every family, each way round; what was given up was in the backup and replayed",
     );
@@ -154,7 +154,7 @@ fn killed_at_every_journal_line_and_resumed() {
 
 #[test]
 fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
-    for family in families() {
+    each_family(|_, family| {
         let directives = [BACKLOG, "save \"\"", "repl-diskless-sync yes"];
         let mut trio = Trio::start(family, &directives);
         let operator = trio.operator();
@@ -209,7 +209,7 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
             let dump = std::fs::read(dump).unwrap();
             assert!(dump.windows(5).any(|w| w == b"since"), "{ran}");
         }
-    }
+    });
     figure(
         "repair: an emptied primary became a replica on every family, and 500 keys of 500 stayed on all nodes",
     );
@@ -218,7 +218,7 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
 /// A new primary is killed before its role is in its file, comes back as a replica of the old one, and has on its disk what it had acknowledged.
 #[test]
 fn a_primary_that_forgot_it_is_known_again() {
-    for (n, family) in families().iter().enumerate() {
+    each_family(|n, family| {
         let logged = ["appendonly yes", "appendfsync always"];
         let mut trio = Trio::start(family, &[&[BACKLOG][..], &logged].concat());
         let operator = trio.operator();
@@ -261,12 +261,12 @@ fn a_primary_that_forgot_it_is_known_again() {
         let ran = operator.run(&["repair", "--yes", "--allow-data-loss"]).ok();
         healthy(&operator, &trio, 1, &ran);
         assert_eq!(get(&trio, 0, key), "2", "{}: {ran}", family.name);
-    }
+    });
 }
 
 #[test]
 fn none_a_circle_and_nothing_to_choose_by() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         trio.servers[0].client().command(&["SET", "a", "1"]);
@@ -325,5 +325,5 @@ fn none_a_circle_and_nothing_to_choose_by() {
             trio.servers.iter().all(|s| !s.is_alive())
         });
         operator.run(&["repair"]).code(1).says("no node answers");
-    }
+    });
 }

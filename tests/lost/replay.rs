@@ -2,7 +2,7 @@
 
 use crate::support::process::run;
 use crate::support::redis::encode;
-use crate::support::server::families;
+use crate::support::server::each_family;
 use crate::support::writer::{Load, Style, Writer};
 use crate::support::{Ran, await_that, figure};
 use crate::{Family, Pair, words};
@@ -37,7 +37,7 @@ fn counts(pair: &Pair, keys: usize) -> BTreeMap<String, usize> {
 
 #[test]
 fn under_load_all_that_is_safe_is_done_once_and_no_write_of_a_client_is_undone() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &["repl-backlog-size 64mb"]);
         let mut load = Load::plain(&[pair.master.port]);
         load.styles = vec![Style::Set, Style::Transaction, Style::Lua];
@@ -112,7 +112,7 @@ fn under_load_all_that_is_safe_is_done_once_and_no_write_of_a_client_is_undone()
             written.len(),
             report["replayed"]
         ));
-    }
+    });
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn killed_at_any_moment_and_run_again_nothing_is_done_twice() {
 
 #[test]
 fn conflicts_only_where_asked_and_the_plan_first() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &[]);
         pair.part();
         let (mut old, mut new) = (pair.master.client(), pair.slave.client());
@@ -244,7 +244,7 @@ fn conflicts_only_where_asked_and_the_plan_first() {
             .code(3)
             .says("they are not taken back");
         report_of(&pair, &pair.operator.run(&["report", "last"]).ok());
-    }
+    });
 }
 
 fn report_of(pair: &Pair, ran: &Ran) {
@@ -257,7 +257,7 @@ fn report_of(pair: &Pair, ran: &Ran) {
 
 #[test]
 fn out_of_a_backup_after_the_old_primary_gave_it_up() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &[]);
         pair.part();
         let (mut old, mut new) = (pair.master.client(), pair.slave.client());
@@ -301,5 +301,5 @@ fn out_of_a_backup_after_the_old_primary_gave_it_up() {
             .run(&lost)
             .code(1)
             .says("was changed since it was written");
-    }
+    });
 }
