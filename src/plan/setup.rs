@@ -16,7 +16,7 @@ use super::host::PayloadInfo;
 use super::promote::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
-use crate::topology::{Link, NodeName, Product, Topology};
+use crate::topology::{Link, NodeName, Product, Topology, words};
 use roles::Wiring;
 use std::collections::BTreeMap;
 
@@ -314,7 +314,7 @@ fn may_lose(look: &Look<'_>, wiring: &Wiring) -> Option<String> {
         .fresh()
         .filter(|n| look.discards(n))
         .map(|n| match look.topology.get(n).and_then(|n| n.server()) {
-            Some(server) => format!("the {} keys of `{n}`", server.key_count()),
+            Some(server) => format!("the {} of `{n}`", words::keys(server.key_count())),
             None => format!("what `{n}` has on its disk"),
         })
         .collect();

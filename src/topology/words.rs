@@ -34,6 +34,15 @@ pub fn plural(count: usize, noun: &str) -> String {
     }
 }
 
+/// `no key`, `1 key`, `12 keys`.
+pub fn keys(count: u64) -> String {
+    match count {
+        0 => "no key".to_owned(),
+        1 => "1 key".to_owned(),
+        _ => format!("{count} keys"),
+    }
+}
+
 /// `0 B`, `812 B`, `4.1 MiB`.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

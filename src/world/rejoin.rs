@@ -15,7 +15,7 @@ use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::rejoin::{Covered, Disk, Own};
 use crate::rescue::split::{Counts, touched};
 use crate::topology::lineage::{fork, position};
-use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind};
+use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, words};
 use redis::{Value, cmd};
 use std::path::Path;
 
@@ -190,7 +190,7 @@ impl Limit {
         }
         let keys = server.key_count();
         if keys > self.keys {
-            return Some(format!("it has {keys} keys by now"));
+            return Some(format!("it has {} by now", words::keys(keys)));
         }
         self.passed_by(position(now), server)
     }

@@ -4,7 +4,7 @@ use super::Lost;
 use crate::plan::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
-use crate::topology::words::{self, plural};
+use crate::topology::words;
 use crate::topology::{Link, Node, Server, Topology};
 use std::fmt::Write as _;
 
@@ -128,8 +128,7 @@ fn unrelated(
     }
     let best = best_replica(topology).filter(|best| best.name != target.name);
     let fewer = new.key_count() < other.key_count();
-    let count = usize::try_from(other.key_count()).unwrap_or(usize::MAX);
-    let keys = plural(count, "key");
+    let keys = words::keys(other.key_count());
     let what = format!(
         "what `{}` has that `{}` has not cannot be known ({}), and its {keys} would be replaced",
         node.name,

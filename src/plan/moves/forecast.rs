@@ -6,9 +6,9 @@ use crate::topology::{Node, Server, Topology, words};
 
 /// What is lost where its keys may be replaced.
 pub(super) fn loss(node: &Node, under: &Node) -> String {
-    let keys = node.server().map_or(0, Server::key_count);
+    let keys = words::keys(node.server().map_or(0, Server::key_count));
     format!(
-        "what is among the {keys} keys of `{}` and not in `{}`",
+        "what is among the {keys} of `{}` and not in `{}`",
         node.name, under.name
     )
 }
@@ -100,12 +100,12 @@ fn full_resync(
     why: &str,
 ) -> Vec<String> {
     let (name, above) = (&node.name, &under.name);
-    let keys = theirs.key_count();
+    let keys = words::keys(theirs.key_count());
     let size = theirs.used_memory.map_or_else(String::new, |used| {
         format!(", {} in its memory", words::bytes(used))
     });
     let mut out = vec![format!(
-        "expected: a full resync, because {why}; `{above}` sends all its data ({keys} keys{size}) and takes more memory while it does, and `{name}` answers with LOADING while it takes them in"
+        "expected: a full resync, because {why}; `{above}` sends all its data ({keys}{size}) and takes more memory while it does, and `{name}` answers with LOADING while it takes them in"
     )];
     if let (Some(limit), Some(used)) = (mine.maxmemory.filter(|m| *m > 0), theirs.used_memory)
         && used > limit

@@ -88,7 +88,7 @@ impl Own {
     /// What is discarded, in a phrase that names the node and the count.
     pub(super) fn loss(&self, node: &Node, backup: Option<&str>) -> Option<String> {
         let name = &node.name;
-        let keys = node.server().map_or(0, Server::key_count);
+        let keys = words::keys(node.server().map_or(0, Server::key_count));
         let so = if backup.is_some() {
             "backed up first"
         } else {
@@ -100,9 +100,7 @@ impl Own {
                 "{} that only `{name}` has ({so})",
                 counted(*commands)
             )),
-            Self::Unknown(_) => Some(format!(
-                "what only `{name}` has among its {keys} keys ({so})"
-            )),
+            Self::Unknown(_) => Some(format!("what only `{name}` has among its {keys} ({so})")),
             Self::Silent(_) => Some(format!("what only `{name}` has on its disk ({so})")),
         }
     }

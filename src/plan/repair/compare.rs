@@ -191,8 +191,8 @@ fn own(other: &Node, node: &Node, owns: &Owns) -> String {
             }
         ),
         Some(Own::Unknown(why)) => format!(
-            "what only `{name}` has among its {} keys is backed up, and cannot be listed: {why}",
-            other.server().map_or(0, Server::key_count)
+            "what only `{name}` has among its {} is backed up, and cannot be listed: {why}",
+            words::keys(other.server().map_or(0, Server::key_count))
         ),
         Some(Own::Silent(_)) | None => format!("what only `{name}` has is not known"),
     }
@@ -202,9 +202,10 @@ fn own(other: &Node, node: &Node, owns: &Owns) -> String {
 fn ahead(other: &Node, node: &Node) -> Option<String> {
     let (theirs, mine) = (&other.server()?.replication, &node.server()?.replication);
     if theirs.replid != mine.replid {
-        let keys = other.server().map_or(0, Server::key_count);
+        let count = other.server().map_or(0, Server::key_count);
+        let (keys, are) = (words::keys(count), if count == 1 { "is" } else { "are" });
         return Some(format!(
-            "`{}` has another history, and its {keys} keys are replaced",
+            "`{}` has another history, and its {keys} {are} replaced",
             other.name
         ));
     }

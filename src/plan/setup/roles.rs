@@ -5,7 +5,7 @@ use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
 use crate::plan::promote::{Root, walk};
-use crate::topology::{Node, NodeName, PersistedRole};
+use crate::topology::{Node, NodeName, PersistedRole, words};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The answer.
@@ -130,8 +130,9 @@ fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusa
     (holds && !look.discards(&live.name)).then(|| {
         Refusal::new(
             format!(
-                "`{}` runs as a primary with {keys} keys, and would lose them as a replica of `{primary}`",
-                live.name
+                "`{}` runs as a primary with {}, and would lose them as a replica of `{primary}`",
+                live.name,
+                words::keys(keys)
             ),
             format!(
                 "to bring it back with a backup: replctl rejoin {0}; if they may go: replctl setup --discard-data {0}",

@@ -2,7 +2,7 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::topology::situation::{Situation, situation};
-use crate::topology::words::{duration, list, name};
+use crate::topology::words::{self, duration, list, name};
 use crate::topology::{Node, Server};
 
 impl Look<'_> {
@@ -11,23 +11,19 @@ impl Look<'_> {
             return;
         };
         let keys = |node: &Node| node.server().map_or(0, Server::key_count);
-        let holds = match keys(primary) {
-            0 => "no key".to_owned(),
-            1 => "1 key".to_owned(),
-            n => format!("{n} keys"),
-        };
+        let holds = words::keys(keys(primary));
         let since = primary.server().and_then(|s| s.uptime_seconds);
         let since = since.map_or_else(String::new, |s| {
             format!(" since it was started {} ago", duration(s))
         });
-        let most = full.iter().map(|n| keys(n)).max().unwrap_or(0);
+        let most = words::keys(full.iter().map(|n| keys(n)).max().unwrap_or(0));
         let (lose, each) = if full.len() == 1 {
             ("loses", "")
         } else {
             ("lose", "up to ")
         };
         let message = format!(
-            "{} is the primary and holds {holds}{since}: {} {lose} {each}{most} keys as soon as it reaches them",
+            "{} is the primary and holds {holds}{since}: {} {lose} {each}{most} as soon as it reaches them",
             name(&primary.name),
             list(full.iter().copied())
         );
