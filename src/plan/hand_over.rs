@@ -133,7 +133,7 @@ pub(super) fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
 }
 
 /// `CLIENT PAUSE … WRITE` came with Redis 6.2.
-fn lacks_pause_write(server: &Server) -> bool {
+pub fn lacks_pause_write(server: &Server) -> bool {
     server.product == Product::Redis
         && server.version
             < Version {

@@ -12,7 +12,7 @@ pub mod difference;
 pub mod facts;
 pub mod failover;
 mod gather;
-mod hand_over;
+pub mod hand_over;
 pub mod hooks;
 pub mod host;
 pub mod moves;

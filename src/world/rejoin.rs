@@ -12,6 +12,7 @@ use super::watch_sync::Before;
 use crate::error::Error;
 use crate::execute::Failure;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hand_over::lacks_pause_write;
 use crate::plan::rejoin::{Covered, Disk, Own};
 use crate::rescue::split::{Counts, touched};
 use crate::topology::lineage::{fork, position};
@@ -85,7 +86,8 @@ impl World {
             self.connections.remember(node, Before::of(&before));
         }
         if let Some(why) = limit.broken_by(&before) {
-            return Err(Failure::none(why));
+            let stop = writers(node, &before);
+            return Err(Failure::none(format!("{why}; {stop}")));
         }
         let last = match demote(&conn, address).await {
             Ok(offset) => offset,
@@ -100,7 +102,8 @@ impl World {
         // Nothing of it is lost yet: the other's data come only after the two have spoken.
         match ask(&conn, cmd("REPLICAOF").arg("NO").arg("ONE")).await {
             Ok(_) => Err(Failure::none(format!(
-                "{why}; it was put back as it was. Stop the clients that write to it"
+                "{why}; it was put back as it was; {}",
+                writers(node, &before)
             ))),
             Err(failure) => Err(Failure::unknown(format!(
                 "{why}; and putting it back failed: {}",
@@ -147,6 +150,18 @@ impl World {
             ))),
         }
     }
+}
+
+/// What to do where it is written to all the while.
+fn writers(node: &NodeName, server: &Server) -> String {
+    let scripts = if lacks_pause_write(server) {
+        "; scripts write past the fence of servers before 6.2"
+    } else {
+        ""
+    };
+    format!(
+        "stop the clients that write to it, which `replctl clients {node}` lists, and begin again{scripts}"
+    )
 }
 
 /// What it may have.

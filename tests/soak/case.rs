@@ -4,11 +4,11 @@ use crate::crew::{Crew, name};
 use crate::fault::Fault;
 use crate::order::Order;
 use crate::settle::{after, settle};
-use crate::support::Net;
 use crate::support::program::Replctl;
-use crate::support::server::families;
+use crate::support::server::{Family, families};
 use crate::support::wire::Wire;
 use crate::support::writer::{Load, Style, Writer};
+use crate::support::{Net, Ran};
 use std::any::Any;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -124,10 +124,11 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     crew.whole(Duration::from_secs(20)).unwrap();
     case.order.prepare(&crew, &operator);
 
-    let writer = Writer::start(load(&crew, case.order));
+    let writer = Writer::start(load(&crew, case.order, family));
     writer.await_more(100, Duration::from_secs(20));
     let begun = Instant::now();
-    let (exit, struck) = change(&mut crew, &operator, &case, &mut dice);
+    let (ran, struck) = change(&mut crew, &operator, &case, &mut dice);
+    let exit = ran.code;
     report.exit = exit.map_or("killed".to_owned(), |code| code.to_string());
     // Who comes back as a primary must find nobody who writes to it.
     let late = struck && fault.brings_back();
@@ -159,7 +160,7 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
         Err(wrong) => Err(wrong),
     };
     if fault == Fault::Nothing && exit != Some(0) {
-        report.violation = Some(format!("nothing went wrong, and it ended with {exit:?}"));
+        report.violation = Some(format!("nothing went wrong, and it failed: {ran}"));
     }
     if let Err(wrong) = end {
         report.violation = Some(wrong);
@@ -182,11 +183,16 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     report
 }
 
-fn load(crew: &Crew<'_>, order: Order) -> Load {
+fn load(crew: &Crew<'_>, order: Order, family: &Family) -> Load {
+    let lua = if order.is_scripted(family) {
+        Style::Lua
+    } else {
+        Style::Set
+    };
     let mut load = Load::plain(&[]).styles(&[
         Style::Set,
         Style::Transaction,
-        Style::Lua,
+        lua,
         Style::Pipelined(4),
         Style::Blocking,
     ]);
@@ -201,13 +207,13 @@ fn load(crew: &Crew<'_>, order: Order) -> Load {
     load
 }
 
-/// What was ordered, with the fault in it. Gives its exit code, and whether the fault came before its end.
+/// What was ordered, with the fault in it. Gives what it said, and whether the fault came before its end.
 fn change(
     crew: &mut Crew<'_>,
     operator: &Replctl<'_>,
     case: &Case,
     dice: &mut Dice,
-) -> (Option<i32>, bool) {
+) -> (Ran, bool) {
     let mut struck = false;
     let words = case.order.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -233,7 +239,7 @@ fn change(
         }
     }
     // A server takes up to a minute to see that a copy does not come on.
-    (running.wait(Duration::from_mins(3)).code, struck)
+    (running.wait(Duration::from_mins(3)), struck)
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {

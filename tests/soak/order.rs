@@ -4,6 +4,7 @@ use crate::case::Dice;
 use crate::crew::{Crew, name};
 use crate::support::await_that;
 use crate::support::program::Replctl;
+use crate::support::server::Family;
 use std::time::Duration;
 
 /// What the operator asks for.
@@ -89,6 +90,11 @@ impl Order {
     /// Whom clients write to: not to a node that is to stand alone, whose writes are its own affair.
     pub fn is_written_to(self, node: usize) -> bool {
         self != Self::Detach(node)
+    }
+
+    /// Whether scripts may write meanwhile. Those of Redis 6.0 pass its fence: a return is refused then, and its backup has all.
+    pub fn is_scripted(self, family: &Family) -> bool {
+        !self.is_of_two() || family.name != "redis-6.0"
     }
 
     /// What has to be there before: a primary that was replaced while it was frozen, and thawed.
