@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 use support::inventory::{InventoryText, NodeText};
 use support::program::Replctl;
-use support::server::{Family, LocalServer, each_family};
+use support::server::{Family, LocalServer, each_family, families};
 use support::writer::{Load, Writer};
 use support::{await_that, figure};
 use tempfile::TempDir;
@@ -79,7 +79,7 @@ fn words(unit: &Value, command: usize) -> Vec<String> {
 
 #[test]
 fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
-    each_family(|_, family| {
+    for family in families() {
         let pair = Pair::start(family, &["repl-backlog-size 64mb"]);
         let mut load = Load::plain(&[pair.master.port]);
         // They wait for the frozen primary, as clients do that know no other.
@@ -120,7 +120,7 @@ fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
         replayed(&pair, &missing);
         let left = tally.lost(pair.slave.address());
         assert_eq!(left.len(), 0, "the one in conflict was written by hand");
-    });
+    }
 }
 
 /// The safe part goes in through the server's own client; a key that was written on both sides is left out.
