@@ -10,6 +10,7 @@ use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
 use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
+use crate::topology::situation::forgot;
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::ops::RangeInclusive;
@@ -383,7 +384,9 @@ fn past_return(stage: &Stage, index: usize, progress: &Progress, now: &Topology)
 fn holds(step: &Step, now: &Topology) -> bool {
     let node = now.get(&step.node);
     if step.action.promotes() {
-        return node.is_some_and(Node::is_primary);
+        // Killed before its role was in its file it comes back as a replica, with what it acknowledged meanwhile on its disk only: putting the old primary
+        // back would overwrite that.
+        return node.is_some_and(|n| n.is_primary() || forgot(n, now));
     }
     if let Action::Replay { .. } = step.action {
         return true; // some of it may be done, and is not put back

@@ -126,6 +126,22 @@ pub fn forgetful<'a>(
     ring.iter().filter(led).max_by_key(keys).copied()
 }
 
+/// Whether a node was the primary and forgot it: it is in a circle, shares no history with the others there, and holds no fewer keys than any of them. To be
+/// asked only of one that is known to have been told to become primary.
+pub fn forgot(node: &Node, topology: &Topology) -> bool {
+    let Some(server) = node.server().filter(|s| s.loading.is_none()) else {
+        return false;
+    };
+    let mut others = ring(node, topology).into_iter().skip(1).peekable();
+    let less = |other: &Node| {
+        other.server().is_some_and(|other| {
+            lineage(&server.replication, &other.replication) == Lineage::Unknown
+                && server.key_count() >= other.key_count()
+        })
+    };
+    others.peek().is_some() && others.all(less)
+}
+
 /// The best, unless it holds nothing and another holds keys that it never had.
 fn with_keys<'a>(best: &'a Node, primaries: &[&'a Node]) -> &'a Node {
     let keys = |node: &Node| node.server().map_or(0, Server::key_count);
@@ -277,5 +293,15 @@ mod tests {
         assert_eq!(proposed(100, Some("slave1")), "slave1");
         assert_eq!(proposed(100, Some("slave2")), "slave2");
         assert_eq!(proposed(99, Some("slave1")), "slave2", "it has lost some");
+        for (keys, wanted) in [(101, true), (100, true), (99, false)] {
+            let topology = circle(keys);
+            assert_eq!(forgot(&topology.nodes[0], &topology), wanted, "{keys}");
+        }
+        // Those that are in a circle by the slip of a hand share a history.
+        let mut topology = circle(100);
+        let shared = topology.nodes[1].up().replication.replid.clone();
+        topology.nodes[0].up().replication.replid = shared;
+        assert!(!forgot(&topology.nodes[0], &topology));
+        assert!(!forgot(&healthy().nodes[1], &healthy()), "no circle");
     }
 }

@@ -23,11 +23,12 @@ pub struct Crew<'a> {
 impl<'a> Crew<'a> {
     /// Starts a tree: `parents[i]` is what node i + 1 follows.
     pub fn start(family: &Family, parents: &[usize], wire: Option<&'a Wire>) -> Self {
-        // A killed server comes back with every write it acknowledged: it is in the file before the answer is sent.
+        // A killed server comes back with every write it acknowledged: it is in the file before the answer is sent. Not `everysec`, which holds a write
+        // back while the one before it is being synced.
         let directives = [
             "repl-backlog-size 32mb",
             "appendonly yes",
-            "appendfsync everysec",
+            "appendfsync no",
             "auto-aof-rewrite-percentage 0",
             // Links that are silent are seen to be down after this many seconds; a host that lost power takes longer to be back, as it does
             // beside the default of a minute.
