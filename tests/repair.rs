@@ -49,6 +49,22 @@ fn backup(operator: &Replctl<'_>, node: &str) -> PathBuf {
     entries.find(|e| of(&e.path())).unwrap().path()
 }
 
+/// Whether the last line of the newest journal says that a node is about to be promoted.
+fn about_to_promote(operator: &Replctl<'_>) -> bool {
+    let folder = operator.home().join(".local/state/replctl/orders/journal");
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let text = std::fs::read_to_string(files.map(|f| f.path()).max().unwrap()).unwrap();
+    let mut lines = text
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap());
+    let plan = lines.next().unwrap()["plan"].take();
+    let Some(last) = lines.next_back().filter(|l| l["event"] == "started") else {
+        return false;
+    };
+    let index = |key: &str| usize::try_from(last["at"][key].as_u64().unwrap()).unwrap();
+    plan["stages"][index("stage")]["steps"][index("step")]["action"] == "promote"
+}
+
 fn healthy(operator: &Replctl<'_>, trio: &Trio, primary: usize, after: &Ran) {
     trio.assert_primary(primary);
     let ran = operator.run(&["status", "--no-ssh"]);
@@ -216,38 +232,56 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
 }
 
 /// A new primary is killed before its role is in its file, comes back as a replica of the old one, and has on its disk what it had acknowledged.
+/// Directives of servers that have each write in their file before its answer is sent.
+const DURABLE: [&str; 3] = [BACKLOG, "appendonly yes", "appendfsync no"];
+
+/// Three of them with a hundred keys, and what the file of slave1 says while it is a replica.
+fn logged(family: &Family) -> (Trio, Vec<u8>) {
+    let trio = Trio::start(family, &DURABLE);
+    for i in 0..100 {
+        let key = format!("k{i}");
+        trio.servers[0].client().command(&["SET", &key, "1"]);
+    }
+    await_that("the keys", Duration::from_secs(10), || {
+        get(&trio, 1, "k99") == "1"
+    });
+    trio.servers[1].client().command(&["CONFIG", "REWRITE"]);
+    let before = std::fs::read(trio.servers[1].config_file()).unwrap();
+    (trio, before)
+}
+
+/// slave1 is the primary, takes a write that nobody else gets, is killed, and comes back by the file of a replica. What it wrote.
+fn forget(trio: &mut Trio, n: usize, before: &[u8]) -> &'static str {
+    // Every other family changes what it had, and holds no key more than the others.
+    let key = if n.is_multiple_of(2) {
+        "only-there"
+    } else {
+        "k1"
+    };
+    for i in [0, 2] {
+        trio.servers[i].pause();
+    }
+    let told = trio.servers[1].client().command(&["SET", key, "2"]);
+    assert_eq!(told.text(), "OK");
+    std::fs::write(trio.servers[1].config_file(), before).unwrap();
+    trio.servers[1].restart();
+    for i in [0, 2] {
+        trio.servers[i].resume();
+    }
+    await_that("a circle", Duration::from_secs(10), || {
+        (0..3).all(|i| trio.role(i) == "slave")
+    });
+    key
+}
+
 #[test]
 fn a_primary_that_forgot_it_is_known_again() {
     each_family(|n, family| {
-        let logged = ["appendonly yes", "appendfsync always"];
-        let mut trio = Trio::start(family, &[&[BACKLOG][..], &logged].concat());
+        let (mut trio, before) = logged(family);
         let operator = trio.operator();
-        for i in 0..100 {
-            let key = format!("k{i}");
-            trio.servers[0].client().command(&["SET", &key, "1"]);
-        }
-        await_that("the keys", Duration::from_secs(10), || {
-            get(&trio, 1, "k99") == "1"
-        });
-        trio.servers[1].client().command(&["CONFIG", "REWRITE"]);
-        let file = trio.servers[1].config_file();
-        let before = std::fs::read(&file).unwrap();
         operator.run(&["promote", "slave1", "--yes"]).ok();
         trio.assert_primary(1);
-        // Every other family has changed what it had, and holds no key more than the others.
-        let key = if n % 2 == 0 { "only-there" } else { "k1" };
-        for i in [0, 2] {
-            trio.servers[i].pause();
-        }
-        trio.servers[1].client().command(&["SET", key, "2"]);
-        std::fs::write(&file, &before).unwrap();
-        trio.servers[1].restart();
-        for i in [0, 2] {
-            trio.servers[i].resume();
-        }
-        await_that("a circle", Duration::from_secs(10), || {
-            (0..3).all(|i| trio.role(i) == "slave")
-        });
+        let key = forget(&mut trio, n, &before);
         operator
             .run(&["status", "--no-ssh"])
             .code(4)
@@ -261,6 +295,40 @@ fn a_primary_that_forgot_it_is_known_again() {
         let ran = operator.run(&["repair", "--yes", "--allow-data-loss"]).ok();
         healthy(&operator, &trio, 1, &ran);
         assert_eq!(get(&trio, 0, key), "2", "{}: {ran}", family.name);
+    });
+}
+
+/// The same while `promote` was interrupted before it knew that it had promoted: on no account may the old primary be put back.
+#[test]
+fn a_new_primary_that_forgot_it_while_replctl_was_dead_is_made_primary_again() {
+    each_family(|n, family| {
+        let (mut trio, before) = logged(family);
+        let operator = trio.operator();
+        for line in 1.. {
+            assert!(line < 60, "{}: no line before it", family.name);
+            let mut command = operator.command(&["promote", "slave1", "--yes"]);
+            command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+            run(&mut command, Duration::from_mins(1));
+            if about_to_promote(&operator) {
+                break;
+            }
+            operator.run(&["rollback", "--yes"]).ok();
+            trio.assert_primary(0);
+        }
+        let told = trio.servers[1]
+            .client()
+            .command(&["REPLICAOF", "NO", "ONE"]);
+        assert_eq!(told.text(), "OK");
+        let key = forget(&mut trio, n, &before);
+        operator
+            .run(&["rollback", "--yes"])
+            .code(3)
+            .says("replctl resume");
+        let ran = operator.run(&["resume", "--yes"]).ok();
+        trio.assert_primary(1);
+        for i in 0..3 {
+            assert_eq!(get(&trio, i, key), "2", "{}: {ran}", family.name);
+        }
     });
 }
 
