@@ -10,6 +10,8 @@ mod failed;
 #[path = "setup_sshd/refused.rs"]
 mod refused;
 mod support;
+#[path = "setup_sshd/tarball.rs"]
+mod tarball;
 #[path = "setup_sshd/tls.rs"]
 mod tls;
 

@@ -22,6 +22,7 @@ mod tests;
 pub mod tls;
 
 pub use accounts::Accounts;
+pub use source::built_as;
 pub use tls::Tls;
 
 use crate::topology::{Address, NodeName};

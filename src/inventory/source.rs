@@ -86,6 +86,11 @@ fn companions(section: &Section, problems: &mut Problems, kind: &str) {
     }
 }
 
+/// The folder on a host, beside the other servers, of the one that was built there from a tarball.
+pub fn built_as(sha256: &str) -> String {
+    format!("source-{}", sha256.get(..12).unwrap_or(sha256))
+}
+
 fn sha256(section: &Section, problems: &mut Problems) -> Option<String> {
     let found = section.filled(problems, "sha256")?;
     let sum = found.value.to_ascii_lowercase();

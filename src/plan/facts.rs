@@ -87,6 +87,8 @@ pub struct HostFacts {
     pub no_certificates: Vec<(String, Option<String>)>,
     /// Programs that replctl needs there and that are missing.
     pub missing: Vec<String>,
+    /// Of those with which a source tarball is opened and built, the ones that are missing.
+    pub no_build: Vec<String>,
 }
 
 /// Who listens on a port.

@@ -1,11 +1,10 @@
 //! The server programs `setup` can bring to a host: those inside replctl, or a binary given in the inventory.
 
-use super::host::ServerFiles;
+use super::host::{ServerFiles, hex_sha256};
 use super::payload;
 use crate::inventory::{Inventory, ServerSource};
 use crate::plan::host::PayloadInfo;
 use crate::topology::{Product, Version};
-use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -16,7 +15,11 @@ pub async fn available(inventory: &Inventory) -> Result<Vec<PayloadInfo>, String
     match &inventory.server.source {
         ServerSource::Embedded => Ok(payload::servers().iter().filter_map(of_embedded).collect()),
         ServerSource::Binary(path) => Ok(vec![of_binary(path).await?]),
-        ServerSource::Package(_) | ServerSource::Tarball { .. } => Ok(Vec::new()),
+        ServerSource::Package(_) => Ok(Vec::new()),
+        ServerSource::Tarball { file, sha256 } => {
+            let data = read("tarball", file).await?;
+            whole(&data, &file.display().to_string(), sha256).map(|()| Vec::new())
+        }
     }
 }
 
@@ -52,16 +55,28 @@ fn of_embedded(server: &payload::Embedded) -> Option<PayloadInfo> {
     })
 }
 
+async fn read(what: &str, path: &Path) -> Result<Vec<u8>, String> {
+    let owned = path.to_owned();
+    let data = tokio::task::spawn_blocking(move || std::fs::read(owned)).await;
+    let data = data.map_err(|e| e.to_string())?;
+    data.map_err(|e| format!("the {what} {} cannot be read: {e}", path.display()))
+}
+
+/// Whether a tarball is the one that the inventory means.
+pub fn whole(tarball: &[u8], file: &str, sha256: &str) -> Result<(), String> {
+    let have = hex_sha256(tarball);
+    if have == sha256 {
+        return Ok(());
+    }
+    Err(format!(
+        "{file} has the sha256 {have}, and the inventory says {sha256}"
+    ))
+}
+
 /// A given binary says itself what it is; it is taken to be for this machine's architecture, unless its ELF header says otherwise.
 async fn of_binary(path: &Path) -> Result<PayloadInfo, String> {
     let shown = path.display();
-    let data = {
-        let path = path.to_owned();
-        tokio::task::spawn_blocking(move || std::fs::read(path))
-            .await
-            .map_err(|e| e.to_string())?
-    };
-    let data = data.map_err(|e| format!("the server binary {shown} cannot be read: {e}"))?;
+    let data = read("server binary", path).await?;
     let mut command = tokio::process::Command::new(path);
     command
         .arg("--version")
@@ -86,9 +101,7 @@ async fn of_binary(path: &Path) -> Result<PayloadInfo, String> {
             .to_owned(),
         product,
         version: version.ok_or_else(|| format!("{shown} --version does not say its version"))?,
-        sha256: Sha256::digest(&data)
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
+        sha256: hex_sha256(&data),
         bytes: data.len() as u64,
     })
 }

@@ -30,7 +30,16 @@ impl Bench {
 
     /// The same with a given server program.
     pub fn with(count: usize, server: Option<&Path>) -> Option<Self> {
-        let sshds = Sshds::start(count)?;
+        Some(Self::on(Sshds::start(count)?, server))
+    }
+
+    /// The same with more variables, `NAME=VALUE …`, in the sessions of the hosts.
+    pub fn in_environment(count: usize, more: &str) -> Option<Self> {
+        Some(Self::on(Sshds::in_environment(count, more)?, None))
+    }
+
+    fn on(sshds: Sshds, server: Option<&Path>) -> Self {
+        let count = sshds.hosts().len();
         let folder = tempfile::Builder::new()
             .prefix("replctl-setup-")
             .tempdir()
@@ -39,12 +48,12 @@ impl Bench {
         let text =
             InventoryText::on_sshds(&sshds, &NAMES[..count], server).password_file(&password);
         let operator = Replctl::new().inventory(&text.write(folder.path()));
-        Some(Self {
+        Self {
             sshds,
             text,
             operator,
             folder,
-        })
+        }
     }
 
     /// Writes the inventory as it is now.

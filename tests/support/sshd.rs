@@ -14,6 +14,7 @@ use tempfile::TempDir;
 pub struct Sshds {
     hosts: Vec<SshHost>,
     folder: TempDir,
+    environment: String,
 }
 
 /// One of them.
@@ -32,6 +33,11 @@ const SSHD: &str = "/usr/sbin/sshd";
 impl Sshds {
     /// Starts that many; `None`, after saying so loudly, where sshd is not installed.
     pub fn start(count: usize) -> Option<Self> {
+        Self::in_environment(count, "")
+    }
+
+    /// The same with more variables, `NAME=VALUE …`, in their sessions.
+    pub fn in_environment(count: usize, more: &str) -> Option<Self> {
         if !Path::new(SSHD).exists() {
             not_run("openssh-server is not installed");
             return None;
@@ -51,6 +57,7 @@ impl Sshds {
         let mut this = Self {
             hosts: Vec::new(),
             folder,
+            environment: more.to_owned(),
         };
         this.hosts = (1..=count)
             .map(|n| this.start_one(&format!("h{n}")))
@@ -117,7 +124,8 @@ impl Sshds {
         format!(
             "ListenAddress 127.0.0.1\nPort {port}\nHostKey {own}/hostkey\nPidFile {own}/pid\nAuthorizedKeysFile {all}/authorized_keys\n\
              AuthenticationMethods publickey\nUsePAM {pam}\nStrictModes no\nPrintMotd no\nPrintLastLog no\nMaxStartups 200\nMaxSessions 100\n\
-             PermitRootLogin prohibit-password\nAllowUsers {user}\nSetEnv LAB_HOST={name} HOME={own}/home\nSubsystem sftp {sftp}\n",
+             PermitRootLogin prohibit-password\nAllowUsers {user}\nSetEnv LAB_HOST={name} HOME={own}/home {more}\nSubsystem sftp {sftp}\n",
+            more = self.environment,
             user = self.user(),
             pam = if is_locked() { "yes" } else { "no" },
         )

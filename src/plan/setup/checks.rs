@@ -1,5 +1,6 @@
 //! What stands against `setup` on each host, all at once, and what its operator should know.
 
+mod program;
 mod tls;
 
 pub(super) use tls::over_tls;
@@ -8,7 +9,7 @@ use super::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::preflight::{dump_version, rdb_version};
@@ -242,16 +243,7 @@ pub(super) fn to_start(
             "free some, or give [server] another `directory`",
         ));
     }
-    if let ServerSource::Package(package) = &look.inventory.server.source
-        && facts.package.is_none()
-        && (!facts.root || facts.package_manager.is_none())
-    {
-        let package = package.as_deref().unwrap_or("redis-server");
-        out.push(Refusal::new(
-            format!("the package {package} cannot be installed on the host of `{name}`: that takes root and apt-get, dnf, yum, apk or zypper"),
-            "install it by hand, or use `source = \"embedded\"`",
-        ));
-    }
+    out.extend(program::refusal(look, name, facts));
 }
 
 /// A replica must be able to read what its upstream sends.

@@ -6,7 +6,7 @@ use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
 use crate::inventory::address::is_literal;
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::{NodeSpec, ServerSource, built_as};
 use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::host::{HostAction, Launch};
 use crate::plan::{Action, Step, Undo};
@@ -203,7 +203,7 @@ impl Host<'_> {
                 Some(target)
             }
             ServerSource::Tarball { file, sha256 } => {
-                let target = format!("source-{}", sha256.get(..12).unwrap_or(sha256));
+                let target = built_as(sha256);
                 if !self.facts.servers.contains_key(&target) {
                     let into = self.beside(&target);
                     let undo = Some(self.remove_server(&into));

@@ -172,6 +172,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .filter_map(|s| certificate(s))
             .collect(),
         missing: said.all("missing").to_vec(),
+        no_build: said.all("no_build").to_vec(),
         ..HostFacts::default()
     })
 }

@@ -3,9 +3,11 @@
 use super::files::quick;
 use super::{Progress, Shell, script};
 use crate::plan::host::PayloadInfo;
+use crate::world::supply::whole;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 const PUT: &str = include_str!("scripts/put.sh");
@@ -20,6 +22,9 @@ const INSTALL: Duration = Duration::from_mins(10);
 
 /// `make` of a server on a slow host.
 const MAKE: Duration = Duration::from_mins(20);
+
+/// Tarballs so far: nodes of one host bring them side by side.
+static UPLOADS: AtomicU32 = AtomicU32::new(0);
 
 /// The files of one server, by name; `redis-server` is among them.
 pub type ServerFiles = Vec<(String, Arc<Vec<u8>>)>;
@@ -117,18 +122,14 @@ pub(super) async fn build(
     into: &str,
     progress: Progress,
 ) -> Result<String, String> {
-    let have = hex_sha256(&tarball);
-    if have != sha256 {
-        return Err(format!(
-            "{file} has the sha256 {have}, and the inventory says {sha256}"
-        ));
-    }
+    whole(&tarball, file, sha256)?;
     let ending = [".tar", ".tar.xz", ".txz", ".tar.bz2"]
         .into_iter()
         .find(|e| file.ends_with(e))
         .map_or(".tar.gz", |e| if e == ".txz" { ".tar.xz" } else { e });
     let short = sha256.get(..12).unwrap_or(sha256);
-    let there = format!("{directory}/.replctl-{short}{ending}");
+    let n = UPLOADS.fetch_add(1, Ordering::Relaxed);
+    let there = format!("{directory}/.replctl-{short}-{n}{ending}");
     shell
         .upload(Arc::new(tarball), &there, 0o600, shell.can_root(), progress)
         .await?;

@@ -7,6 +7,7 @@
 )]
 
 mod local;
+mod tarball;
 
 use super::*;
 use crate::config::directives::{parse, persisted_role};
@@ -26,6 +27,7 @@ async fn a_host_is_looked_at_by_any_shell_and_any_user() {
         assert!(facts.free_bytes.unwrap() > 0 && facts.memory_bytes.unwrap() > 0);
         assert!(facts.clock_ahead_seconds.unwrap().abs() <= 1, "{shell:?}");
         assert_eq!(facts.missing, [""; 0], "{shell:?}");
+        assert!(!facts.no_build.contains(&"tar".to_owned()), "{shell:?}");
         assert!(facts.writable && facts.config.is_none() && facts.servers.is_empty());
         assert!(facts.hosts.contains("localhost"));
         assert_eq!(facts.listener, Listener::Nobody);

@@ -3,6 +3,7 @@
 use super::begin::Begin;
 use super::stage::{NAMES, Stage, config_file};
 use crate::config::server::Stamp;
+use crate::inventory::ServerSource;
 use crate::plan::facts::Listener;
 use crate::plan::host::HostAction;
 use crate::plan::{Action, Plan, Setup};
@@ -162,6 +163,33 @@ fn all_refusals_come_at_once() {
         assert!(all.iter().any(|r| r.contains(part)), "{part}: {all:?}");
     }
     assert_eq!(all.len(), 6, "{all:?}");
+}
+
+#[test]
+fn a_server_is_built_only_where_there_is_something_to_build_it_with() {
+    let mut world = Stage::new([Begin::Bare; 3]);
+    world.inventory.server.source = ServerSource::Tarball {
+        file: "redis-6.2.6.tar.gz".into(),
+        sha256: "ab".repeat(32),
+    };
+    // What this tarball is not packed with may be missing.
+    facts(&mut world, 0).no_build = vec!["bzip2".into(), "xz".into()];
+    facts(&mut world, 1).no_build = vec!["cc".into(), "make".into()];
+    let built = "source-abababababab".to_owned();
+    facts(&mut world, 2).no_build = vec!["cc".into()];
+    facts(&mut world, 2).servers.insert(built, "cd".repeat(32));
+    assert_eq!(
+        refusals(&world),
+        ["the host of `slave1` has no cc, make to build a server with"]
+    );
+    facts(&mut world, 1).no_build.clear();
+    let plan = world.plan(&op(&[])).unwrap();
+    let built: Vec<&str> = plan
+        .steps()
+        .filter(|s| s.action.to_string().starts_with("build "))
+        .map(|s| s.node.0.as_str())
+        .collect();
+    assert_eq!(built, ["master", "slave1"]);
 }
 
 #[test]

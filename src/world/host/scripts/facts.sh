@@ -15,6 +15,10 @@ if u=$(id -u "$user" 2>/dev/null); then p user_uid "$u"; fi
 for t in awk chmod chown head ln mkdir mv rm sha256sum sleep tail; do
   command -v $t >/dev/null 2>&1 || p missing $t
 done
+# To build a server with.
+for t in bzip2 cc gzip make tar xz; do
+  command -v $t >/dev/null 2>&1 || p no_build $t
+done
 
 w=1
 for x in "$d/$port/conf" "$d/server"; do
