@@ -121,28 +121,46 @@ pub fn text(report: &Report<'_>) -> String {
     if let Some(why) = report.since_unknown {
         let _ = writeln!(out, "  because {}", escape(why));
     }
-    for listed in report.list.iter().take(MOST_LISTED) {
-        let mark = listed.conflict.map_or_else(String::new, |c| match c {
-            Conflict::Replayed => format!("   [{}]", c.words()),
-            Conflict::Written
-            | Conflict::KeysUnknown
-            | Conflict::DatabaseUnknown
-            | Conflict::NewUnknown
-            | Conflict::NoKey => format!("   [conflict: {}]", c.words()),
-        });
-        let db = listed
-            .db
-            .map_or_else(|| "db ?".to_owned(), |db| format!("db {db}"));
-        let all: Vec<String> = listed.commands.iter().map(|c| shown(c)).collect();
-        let open = if listed.transaction { "MULTI; " } else { "" };
-        let _ = writeln!(out, "  {db}  {open}{}{mark}", all.join("; "));
+    let (first, rest) = report.list.split_at(report.list.len().min(MOST_LISTED));
+    for listed in first {
+        let _ = writeln!(out, "  {}", line(listed));
     }
-    if report.list.len() > MOST_LISTED {
-        let more = report.list.len() - MOST_LISTED;
-        let _ = writeln!(out, "  … and {more} more: --json lists all");
+    if !rest.is_empty() {
+        let _ = writeln!(out, "  … and {} more: --json lists all", rest.len());
+        // About those in conflict a person has to decide: they are not left out only because they come late.
+        let told = first.iter().filter(|l| in_conflict(l)).count();
+        let late = rest.iter().filter(|l| in_conflict(l));
+        let late: Vec<&Listed> = late.take(MOST_LISTED - told).collect();
+        if !late.is_empty() {
+            let _ = writeln!(out, "  in conflict among them:");
+        }
+        for listed in late {
+            let _ = writeln!(out, "  {}", line(listed));
+        }
     }
     out.truncate(out.trim_end().len());
     out
+}
+
+fn in_conflict(listed: &Listed) -> bool {
+    !matches!(listed.conflict, None | Some(Conflict::Replayed))
+}
+
+fn line(listed: &Listed) -> String {
+    let mark = listed.conflict.map_or_else(String::new, |c| match c {
+        Conflict::Replayed => format!("   [{}]", c.words()),
+        Conflict::Written
+        | Conflict::KeysUnknown
+        | Conflict::DatabaseUnknown
+        | Conflict::NewUnknown
+        | Conflict::NoKey => format!("   [conflict: {}]", c.words()),
+    });
+    let db = listed
+        .db
+        .map_or_else(|| "db ?".to_owned(), |db| format!("db {db}"));
+    let all: Vec<String> = listed.commands.iter().map(|c| shown(c)).collect();
+    let open = if listed.transaction { "MULTI; " } else { "" };
+    format!("{db}  {open}{}{mark}", all.join("; "))
 }
 
 fn plural(count: usize) -> String {
@@ -166,4 +184,49 @@ fn shown(words: &[String]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conflicts_are_listed_however_late_they_come() {
+        let (node, heir) = ("old".into(), "new".into());
+        let told = |conflict: &dyn Fn(usize) -> Option<Conflict>| {
+            let list = (0..100).map(|n| Listed {
+                db: Some(0),
+                commands: vec![vec!["SET".into(), format!("k{n}"), "1".into()]],
+                transaction: false,
+                conflict: conflict(n),
+            });
+            text(&Report {
+                node: &node,
+                than: &heir,
+                from: 1,
+                to: 100,
+                commands: 100,
+                safe: 98,
+                replayed: 0,
+                keys: 100,
+                pings: 0,
+                since_unknown: None,
+                list: list.collect(),
+            })
+        };
+        let without = told(&|_| None);
+        assert!(
+            none.ends_with("  … and 80 more: --json lists all"),
+            "{none}"
+        );
+        let late = told(&|n| (n == 70 || n == 3).then_some(Conflict::Written));
+        let end = "all\n  in conflict among them:\n  db 0  SET k70 1   [conflict: written on the new primary since]";
+        assert!(late.ends_with(end), "{late}");
+        let all = told(&|_| Some(Conflict::NewUnknown));
+        assert!(!all.contains("among them"), "{all}");
+        let half = told(&|n| (n >= 10).then_some(Conflict::Written));
+        assert_eq!(half.matches("[conflict").count(), 20, "{half}");
+        let replayed = told(&|_| Some(Conflict::Replayed));
+        assert!(!replayed.contains("among them"), "{replayed}");
+    }
 }

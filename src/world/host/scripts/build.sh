@@ -1,10 +1,10 @@
 # Unpacks a source tarball, builds it, and links to what came of it, as in the tutorial. $1 tarball  $2 its sha256  $3 directory  $4 directory of the links
 tarball=$1 sha=$2 directory=$3 into=$4
 umask 022
-# Another node of the same host may build it at this moment: the second waits, and finds it done.
+# Another node of the same host may build it at this moment: the second waits, and finds it done. (Busybox's flock has no -w.)
 if command -v flock >/dev/null 2>&1; then
   exec 9<"$directory"
-  flock -w 1100 9 || { echo "another build in $directory does not end" >&2; rm -f "$tarball"; exit 1; }
+  flock 9 || { echo "$directory cannot be locked" >&2; rm -f "$tarball"; exit 1; }
 fi
 if "$into/redis-server" --version 2>/dev/null; then rm -f "$tarball"; exit 0; fi
 done_with() { rm -f "$tarball"; }
