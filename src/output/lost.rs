@@ -216,8 +216,8 @@ mod tests {
         };
         let without = told(&|_| None);
         assert!(
-            none.ends_with("  … and 80 more: --json lists all"),
-            "{none}"
+            without.ends_with("  … and 80 more: --json lists all"),
+            "{without}"
         );
         let late = told(&|n| (n == 70 || n == 3).then_some(Conflict::Written));
         let end = "all\n  in conflict among them:\n  db 0  SET k70 1   [conflict: written on the new primary since]";
