@@ -9,6 +9,7 @@ mod ignore;
 mod lost;
 mod members;
 mod moves;
+mod others;
 mod rejoin;
 mod repair;
 mod sentinel;
@@ -27,6 +28,7 @@ pub use endpoint::{Endpoint, EndpointFormat};
 pub use history::{History, Report, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
+pub use others::Others;
 pub use sentinel::{
     Sentinel, SentinelCommand, SentinelForget, SentinelRemove, SentinelSetup, SentinelStatus,
 };
@@ -254,6 +256,9 @@ pub struct Setup {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Replace the keys this node holds by those of the primary (repeatable)
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
@@ -286,6 +291,9 @@ pub struct Promote {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// The old primary is lost: promote although the node has less data than another, or less than can be known
     #[arg(long)]
     pub allow_data_loss: bool,
@@ -321,6 +329,9 @@ pub struct Resume {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Run none of its hooks any more
     #[arg(long)]
     pub no_hooks: bool,

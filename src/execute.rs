@@ -277,10 +277,10 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             let Some(step) = stage.steps.get(at.step) else {
                 continue;
             };
-            if self.may_stop(*at) {
+            if let Some(why) = self.stops_before(*at) {
                 return Went::Failed {
                     at: *at,
-                    failure: Failure::none(INTERRUPTED),
+                    failure: Failure::none(why),
                 };
             }
             // On disk before the first step of a stage is sent; inside a fence the time of an fsync would be time without writes,
@@ -320,8 +320,14 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         Went::Through
     }
 
-    /// Whether the operator wants to stop, and everything that was begun can be put back or stands by itself.
-    fn may_stop(&self, at: At) -> bool {
+    /// Why the run is to stop, if it is and everything that was begun can be put back or stands by itself.
+    fn stops_before(&self, at: At) -> Option<String> {
+        let wanted = self.interrupted.load(Ordering::Relaxed);
+        let why = if wanted {
+            INTERRUPTED.to_owned()
+        } else {
+            self.act.lost()?
+        };
         let irreversible = |(stage, step)| At { stage, step } < at;
         let steps = self.plan.stages.iter().enumerate().flat_map(|(i, s)| {
             s.steps
@@ -329,10 +335,10 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                 .enumerate()
                 .map(move |(j, step)| ((i, j), step))
         });
-        self.interrupted.load(Ordering::Relaxed)
-            && !steps
-                .into_iter()
-                .any(|(place, step)| step.undo == Undo::Impossible && irreversible(place))
+        let passed = steps
+            .into_iter()
+            .any(|(place, step)| step.undo == Undo::Impossible && irreversible(place));
+        (!passed).then_some(why)
     }
 
     /// Undoes the started steps of a stage, last first: the failed step too, because it may have taken effect before its answer was lost.

@@ -1,5 +1,6 @@
 //! The arguments of the commands that look back: `history`, `report`, `undo`.
 
+use super::Others;
 use crate::commands::completions::{every_node, operations};
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -43,6 +44,9 @@ pub struct Undo {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Run none of the hooks that the inventory names
     #[arg(long)]
     pub no_hooks: bool,

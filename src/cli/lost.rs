@@ -1,5 +1,6 @@
 //! `lost`: its arguments.
 
+use super::Others;
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -36,4 +37,7 @@ pub struct Lost {
     /// Do not ask before the replay
     #[arg(short, long, requires = "replay")]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
 }

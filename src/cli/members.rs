@@ -1,5 +1,6 @@
 //! The arguments of `add` and `remove`.
 
+use super::Others;
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -31,6 +32,9 @@ pub struct Add {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Replace the keys that the new node holds, or has on its disk, by those of the primary
     #[arg(long, value_name = "NAME")]
     pub discard_data: Option<String>,
@@ -58,6 +62,9 @@ pub struct Remove {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

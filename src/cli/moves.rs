@@ -1,5 +1,6 @@
 //! The arguments of `move` and `detach`.
 
+use super::Others;
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -20,6 +21,9 @@ pub struct Move {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
@@ -43,6 +47,9 @@ pub struct Detach {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,6 @@
 //! `rejoin`: its arguments.
 
+use super::Others;
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -23,6 +24,9 @@ pub struct Rejoin {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Make no backup: what only this node has is gone for good
     #[arg(long, value_name = "NODE", conflicts_with = "backup_dir", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,

@@ -1,5 +1,6 @@
 //! `repair`: its arguments.
 
+use super::Others;
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -18,6 +19,9 @@ pub struct Repair {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// The folder that gets dated folders with the backups [default: backup, beside the journals]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub backup_dir: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! `sentinel` on the command line.
 
+use super::Others;
 use super::after::example_help;
 use crate::commands::completions::every_node;
 use clap::{Args, Subcommand};
@@ -60,6 +61,9 @@ pub struct SentinelSetup {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
 }
 
 /// `sentinel status`.
@@ -79,6 +83,9 @@ pub struct SentinelRemove {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
     /// Remove their files as well, and the server program where nothing else on the host uses it
     #[arg(long)]
     pub purge: bool,
@@ -96,4 +103,7 @@ pub struct SentinelForget {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
 }

@@ -10,7 +10,7 @@ use crate::journal::Outcome;
 use crate::output;
 use crate::output::members::{self, added};
 use crate::plan::add::Around;
-use crate::plan::{self, Add, Plan};
+use crate::plan::{self, Add, Operation, Plan};
 use crate::topology::NodeName;
 use crate::world::{World, inventory, supply};
 
@@ -46,7 +46,7 @@ pub async fn run(
         discard_data: args.discard_data.is_some(),
         node,
     };
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     perform(world, &operation, &edit, asked, args.json).await
 }
 
@@ -77,10 +77,12 @@ pub async fn perform(
     json: bool,
 ) -> Result<Exit> {
     let planner = async || make_plan(world, operation, edit).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
-        Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
-    };
+    let finished =
+        match operate::carry_out(world, &asked, &Operation::Add(operation.clone()), planner).await?
+        {
+            Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
+            Done::Ran(finished) => finished,
+        };
     report(world, operation, &finished, json);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)

@@ -88,5 +88,12 @@ pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
             may_lose: None,
         })
     };
-    operate::carry_out(world, &asked, planner).await.map(drop)
+    operate::carry_out(
+        world,
+        &asked,
+        &Operation::Promote(operation.clone()),
+        planner,
+    )
+    .await
+    .map(drop)
 }

@@ -7,7 +7,7 @@ use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::moved::detached;
 use crate::output::{self, json};
-use crate::plan::{self, Detach};
+use crate::plan::{self, Detach, Operation};
 use crate::world::World;
 
 /// Runs the command.
@@ -18,14 +18,21 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     let node = &operation.node;
     super::setup::known(world, std::iter::once(node))?;
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
         let topology = world.observe().await;
         let alone = world.alone(&topology);
         let plan = plan::detach::plan(&operation, &topology, &alone);
         permitted(world, plan.map_err(output::plan::refused)?).await
     };
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Detach(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } => {
             if args.json {
                 output::result(&json::document(&detached(node, None)));

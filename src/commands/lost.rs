@@ -7,7 +7,7 @@ use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::output::{self, lost};
 use crate::plan::replay::{Replay, Source};
-use crate::plan::{self, Action, Plan};
+use crate::plan::{self, Action, Operation, Plan};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Conflict, Counts};
 use crate::topology::candidate::primaries;
@@ -114,10 +114,17 @@ async fn replay(
         source,
         conflicts: args.with_conflicts,
     };
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let counts = Counts::of(&found.lost, &found.verdicts());
     let planner = async || make_plan(world, &operation, counts).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Replay(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } => {
             output::result(&nothing(&operation, counts));
             return Ok(Exit::Done);

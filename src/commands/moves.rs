@@ -10,7 +10,7 @@ use crate::inventory::place::without_place;
 use crate::output;
 use crate::output::moved::{self, Moved, Wished};
 use crate::plan::reverse::Past;
-use crate::plan::{self, Move, Plan};
+use crate::plan::{self, Move, Operation, Plan};
 use crate::world::{World, inventory};
 
 /// Runs the command.
@@ -31,7 +31,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
     };
     super::setup::known(world, [&operation.node, &operation.under].into_iter())?;
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let way = Way {
         asked,
         undoes: None,
@@ -54,7 +54,14 @@ pub struct Way<'a> {
 /// Plans, shows, asks, and does it.
 pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Exit> {
     let planner = async || make_plan(world, operation, way.undoes).await;
-    let finished = match operate::carry_out(world, &way.asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &way.asked,
+        &Operation::Move(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } => {
             let wished = wished(world, operation);
             show(

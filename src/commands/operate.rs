@@ -1,5 +1,6 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+mod claim;
 mod verdict;
 mod who;
 
@@ -35,6 +36,8 @@ pub struct Asked {
     pub verbose: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+    /// End the connections of another operator's command first.
+    pub take_over: bool,
 }
 
 impl Asked {
@@ -45,6 +48,15 @@ impl Asked {
             dry_run,
             verbose: global.verbose,
             concurrency: global.concurrency.into(),
+            take_over: false,
+        }
+    }
+
+    /// The same with what is done about other operators.
+    pub fn with(self, others: cli::Others) -> Self {
+        Self {
+            take_over: others.take_over,
+            ..self
         }
     }
 }
@@ -100,9 +112,12 @@ pub enum Done {
 }
 
 /// Plans with `planner`, which looks anew each time it is called, and carries the plan out.
+///
+/// The deployment is claimed before the look that counts: where nobody is asked before the only one, else after the question.
 pub async fn carry_out(
     world: &World,
     asked: &Asked,
+    operation: &Operation,
     planner: impl AsyncFn() -> Result<Plan>,
 ) -> Result<Done> {
     let _lock = if asked.dry_run {
@@ -110,6 +125,11 @@ pub async fn carry_out(
     } else {
         Some(world.store.lock(&who())?)
     };
+    let line = operation.line();
+    let mut claimed = None;
+    if asked.yes && !asked.dry_run {
+        claimed = Some(claim::claim(world, asked, &line).await?);
+    }
     let mut plan = debts::added(world, planner().await?);
     loop {
         if plan.is_empty() {
@@ -129,15 +149,19 @@ pub async fn carry_out(
         }
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
+        claimed = Some(claim::claim(world, asked, &line).await?);
         let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
         }
         output::note("What is seen has changed since. The plan is now:");
         plan = again;
+        // Nobody waits for a claim while a question stands here.
+        drop(claimed.take());
     }
     let (id, journal) = world.store.begin(&plan, &who())?;
     let finished = execute(world, asked, id, plan, &journal, How::Start).await?;
+    drop(claimed);
     Ok(Done::Ran(Box::new(finished)))
 }
 
@@ -172,6 +196,7 @@ pub enum How {
 
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
+    let _claimed = claim::claim(world, asked, &record.plan.operation.line()).await?;
     let journal = world.store.append(&record.id)?;
     let entry = Entry::Resumed {
         who: who(),
@@ -306,9 +331,9 @@ fn promoting(plan: &Plan) -> Vec<NodeName> {
                 | Action::NoteAlone { .. }
                 | Action::EditInventory(_)
         );
-        let changes = step.action == Action::Promote
+        let changes = step.action.restores_primary()
             || matches!(step.action, Action::GiveUp { .. })
-            || step.undo == Undo::By(Action::Promote)
+            || matches!(&step.undo, Undo::By(undo) if undo.restores_primary())
             || plan.changes_roles();
         if server && changes && !nodes.contains(&step.node) {
             nodes.push(step.node.clone());

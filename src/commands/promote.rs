@@ -9,7 +9,7 @@ use crate::journal::Outcome;
 use crate::output::{self, proof};
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
-use crate::plan::{self, Accept, Action, Plan, Promote};
+use crate::plan::{self, Accept, Action, Operation, Plan, Promote};
 use crate::topology::{Link, sentinel};
 use crate::world::World;
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         operate::no_unfinished_promotion(world)?;
     }
     let way = Way {
-        asked: Asked::new(global, args.yes, args.dry_run),
+        asked: Asked::new(global, args.yes, args.dry_run).with(args.others),
         hooks: if args.no_hooks {
             Wanted::None
         } else {
@@ -91,7 +91,14 @@ async fn again_where_scripts_write(
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
         let planner = async || make_plan(world, operation, &way).await;
-        let finished = match operate::carry_out(world, &way.asked, planner).await? {
+        let finished = match operate::carry_out(
+            world,
+            &way.asked,
+            &Operation::Promote(operation.clone()),
+            planner,
+        )
+        .await?
+        {
             Done::Nothing { .. } => {
                 output::result(&format!(
                     "Nothing to do: {} is the primary, and everything that answers follows it.",
@@ -127,8 +134,8 @@ fn slipped_past(finished: &operate::Finished) -> bool {
     };
     let before = stage.steps.iter().take(at.step);
     let leaks = |s: &plan::Step| matches!(s.action, Action::RequireReplicas { .. });
-    let demoted = |s: &plan::Step| matches!(s.action, Action::Follow { .. });
-    let compares = |s: &plan::Step| matches!(s.action, Action::AwaitCaughtUp { .. });
+    let demoted = |s: &plan::Step| matches!(s.action, Action::Demote { .. });
+    let compares = |s: &plan::Step| matches!(s.action, Action::CompareOffsets { .. });
     before.clone().any(leaks)
         && before.clone().any(demoted)
         && stage.steps.get(at.step).is_some_and(compares)

@@ -7,7 +7,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::journal::Resync;
 use crate::output;
 use crate::plan::rejoin::Owed;
-use crate::plan::{self, Action, Plan, Rejoin};
+use crate::plan::{self, Action, Operation, Plan, Rejoin};
 use crate::topology::NodeName;
 use crate::world::World;
 use std::fmt::Write as _;
@@ -36,9 +36,16 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
         backup,
     };
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Rejoin(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } => {
             // It is only a note: where it cannot be written, `status` removes it.
             let _ = world.store.forget(std::slice::from_ref(&operation.node));

@@ -8,7 +8,7 @@ use crate::journal::{Debt, Outcome};
 use crate::output;
 use crate::output::members::{self, removed};
 use crate::plan::remove::{Around, Notes};
-use crate::plan::{self, Plan, Remove};
+use crate::plan::{self, Operation, Plan, Remove};
 use crate::topology::NodeName;
 use crate::world::World;
 
@@ -21,14 +21,21 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Remove) -> Res
     };
     super::setup::known(world, std::iter::once(&operation.node))?;
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     perform(world, &operation, asked, args.json).await
 }
 
 /// Plans, shows, asks, and does it.
 pub async fn perform(world: &World, operation: &Remove, asked: Asked, json: bool) -> Result<Exit> {
     let planner = async || make_plan(world, operation).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Remove(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };

@@ -11,7 +11,7 @@ use crate::output::{self, verdict};
 use crate::plan::hooks::Wanted;
 use crate::plan::repair::compare::{Comparison, compare};
 use crate::plan::repair::{self, Owns};
-use crate::plan::{Accept, Plan, Promote, Repair};
+use crate::plan::{Accept, Operation, Plan, Promote, Repair};
 use crate::topology::findings::findings;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
@@ -66,7 +66,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
         output::note(&format!("{}\n\n{text}\n", output::escape(&sentence)));
     }
     let chosen = chosen(&told, keep, args.yes)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     match found {
         Situation::Several(_) | Situation::Emptied { .. } => {
             let operation = Repair {
@@ -172,15 +172,18 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
 
 async fn perform(world: &World, operation: &Repair, asked: &Asked) -> Result<Exit> {
     let planner = async || make_plan(world, operation).await;
-    let finished = match operate::carry_out(world, asked, planner).await? {
-        Done::Nothing { .. } => {
-            let keep = output::escape(&operation.keep.0);
-            output::result(&format!("Nothing to do: {keep} is the only primary."));
-            return Ok(Exit::Done);
-        }
-        Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
-    };
+    let finished =
+        match operate::carry_out(world, asked, &Operation::Repair(operation.clone()), planner)
+            .await?
+        {
+            Done::Nothing { .. } => {
+                let keep = output::escape(&operation.keep.0);
+                output::result(&format!("Nothing to do: {keep} is the only primary."));
+                return Ok(Exit::Done);
+            }
+            Done::Shown => return Ok(Exit::Done),
+            Done::Ran(finished) => finished,
+        };
     report(world, operation, &finished);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)

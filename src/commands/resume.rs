@@ -30,7 +30,7 @@ pub async fn run(
     };
     output::note(&format!("{verb} {}", record.id));
     plan::hooks::name_commands(&mut record.plan, &world.inventory.hooks);
-    let asked = Asked::new(global, args.yes, false);
+    let asked = Asked::new(global, args.yes, false).with(args.others);
     if record.hook_left() && args.no_hooks {
         output::result("Nothing to do: only a hook is left.");
         return Ok(Exit::Done);

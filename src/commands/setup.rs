@@ -7,7 +7,7 @@ use crate::inventory::address::is_literal;
 use crate::journal::Outcome;
 use crate::output;
 use crate::plan::host::HostAction;
-use crate::plan::{self, Action, Plan, Setup};
+use crate::plan::{self, Action, Operation, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,28 +32,31 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
         });
     }
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
-        Done::Nothing { warned } => {
-            let name = &world.inventory.name;
-            if let Some(earlier) = world.store.unfinished() {
-                // What it set up holds; what it wanted to prove at its end was not proved.
-                output::note(&format!(
-                    "`{0}` was cut short; for its proof: replctl resume {0}",
-                    earlier.id
-                ));
+    let finished =
+        match operate::carry_out(world, &asked, &Operation::Setup(operation.clone()), planner)
+            .await?
+        {
+            Done::Nothing { warned } => {
+                let name = &world.inventory.name;
+                if let Some(earlier) = world.store.unfinished() {
+                    // What it set up holds; what it wanted to prove at its end was not proved.
+                    output::note(&format!(
+                        "`{0}` was cut short; for its proof: replctl resume {0}",
+                        earlier.id
+                    ));
+                }
+                output::result(&if warned {
+                    format!("Nothing to do for `{name}` but what the warnings say.")
+                } else {
+                    format!("Nothing to do: `{name}` is set up as its inventory says.")
+                });
+                return Ok(Exit::Done);
             }
-            output::result(&if warned {
-                format!("Nothing to do for `{name}` but what the warnings say.")
-            } else {
-                format!("Nothing to do: `{name}` is set up as its inventory says.")
-            });
-            return Ok(Exit::Done);
-        }
-        Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
-    };
+            Done::Shown => return Ok(Exit::Done),
+            Done::Ran(finished) => finished,
+        };
     if finished.outcome == Outcome::Completed {
         let after = world.observe_servers().await;
         output::result(&report(world, &finished, &after));

@@ -7,9 +7,10 @@ use crate::inventory::{Auth, Tls};
 use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
+use crate::topology::claims::Holder;
 use crate::topology::findings::{self, Context, Counted, Debt, Wanted};
 use crate::topology::situation::{Situation, situation};
-use crate::topology::{NodeName, Topology};
+use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     debts::close(world, &topology);
     let mut context = context(world);
     context.counted = counted(world, &topology).await;
+    context.under_way = under_way(world, &topology).await;
     let found = findings::findings(&topology, &context);
     let lags = if args.seconds {
         Some(world.lags(&topology).await)
@@ -50,6 +52,24 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     } else {
         Exit::Problems
     })
+}
+
+/// Operations of other operators, or of another terminal. Only servers that tell of a claim are asked whose it is.
+async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
+    let told = |node: &&Node| {
+        node.server()
+            .is_some_and(|s| s.claims.is_some_and(|n| n > 0))
+    };
+    let nodes: Vec<NodeName> = topology
+        .nodes
+        .iter()
+        .filter(told)
+        .map(|n| n.name.clone())
+        .collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    world.operations_of_others(&nodes).await
 }
 
 /// Of several primaries, what each has that another one has not: read from their streams, where that is done in time.
@@ -105,6 +125,7 @@ pub fn context(world: &World) -> Context {
         user: world.inventory.accounts.user.clone(),
         users: !world.inventory.accounts.is_plain(),
         unfinished: world.store.unfinished().map(|r| r.id),
+        under_way: Vec::new(),
         debts: debts.collect(),
         alone: alone.collect(),
         counted: BTreeMap::new(),

@@ -49,7 +49,7 @@ pub async fn run(
         story.line(),
         operation.line()
     )));
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     match &operation {
         Operation::Promote(back) => {
             let hooks = if args.no_hooks {

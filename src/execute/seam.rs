@@ -13,6 +13,11 @@ pub trait Act: Sync {
         node: &NodeName,
         action: &Action,
     ) -> impl Future<Output = Result<Seen, Failure>> + Send;
+
+    /// Why nothing more may be begun that can still be put back: another operator has taken over.
+    fn lost(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why an action failed, and what is known of its effect.

@@ -10,6 +10,7 @@ use crate::journal::{At, Outcome, Resync};
 use crate::plan::{Action, Plan, Promote, Step};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -90,9 +91,16 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     let promoted = passed
         .iter()
         .find(|p| p.step.node == operation.node && p.step.action.promotes());
+    // The promotion compares; where Sentinel promotes, and in journals of older versions, the step before it does.
+    let compares = |a: &Action| {
+        matches!(
+            a,
+            Action::AwaitCaughtUp { .. } | Action::CompareOffsets { .. } | Action::TakeOver { .. }
+        )
+    };
     let compared = passed
         .iter()
-        .rfind(|p| matches!(p.step.action, Action::AwaitCaughtUp { .. }));
+        .rfind(|p| compares(&p.step.action) && p.seen.wanted.is_some());
     let mut nodes: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
         let moved = matches!(
@@ -174,10 +182,13 @@ fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
         (proof.writes_stopped_ms, proof.old_offset, proof.new_offset)
     {
         rows.push(("writes were stopped for".to_owned(), None, duration(ms)));
-        let equal = if new >= old {
-            paint::out("equal: no acknowledged write is lost", Tone::Good)
-        } else {
-            paint::out("NOT equal", Tone::Bad)
+        let equal = match new.cmp(&old) {
+            Ordering::Equal => paint::out("equal: no acknowledged write is lost", Tone::Good),
+            Ordering::Less => paint::out("NOT equal: the new one has less", Tone::Bad),
+            Ordering::Greater => paint::out(
+                "NOT equal: the new one has bytes that the old one never sent",
+                Tone::Bad,
+            ),
         };
         rows.push((
             "offsets at the change".to_owned(),

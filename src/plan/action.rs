@@ -68,6 +68,42 @@ pub enum Action {
         /// The address this node uses for it.
         address: Address,
     },
+    /// See that every node still has the role that the plan was made from: nobody else has changed one.
+    CheckRoles {
+        /// Each node with its role.
+        roles: Vec<NodeRole>,
+    },
+    /// `REPLICAOF host port` on the primary, compared: it tells its last offset in the same transaction, and is put back
+    /// if it was no primary any more.
+    Demote {
+        /// The node that is to replace it.
+        upstream: NodeName,
+        /// The address this node uses for it.
+        address: Address,
+    },
+    /// See that this node has exactly the bytes that `with` had when it was demoted, and that no other node is a primary.
+    CompareOffsets {
+        /// The old primary.
+        with: NodeName,
+        /// The other nodes.
+        others: Vec<NodeName>,
+        /// Milliseconds to wait.
+        within_ms: u64,
+    },
+    /// `REPLICAOF NO ONE` after `from` was demoted, compared: this node ends as a replica at exactly the last offset of
+    /// `from`, or it is put back.
+    TakeOver {
+        /// The old primary.
+        from: NodeName,
+        /// Its first writes are held for at most so many milliseconds, until the comparison is done; `None`: the server
+        /// has no pause of writes.
+        hold_ms: Option<u64>,
+    },
+    /// `REPLICAOF NO ONE` on the old primary, unless another node is a primary by now: the undo of its demotion.
+    RestorePrimary {
+        /// The nodes that may not be primaries.
+        others: Vec<NodeName>,
+    },
     /// `REPLICAOF host port` to an address that no node of the deployment has: only as an undo.
     FollowAddress {
         /// As the node was told before.
@@ -192,13 +228,39 @@ pub enum Action {
     },
 }
 
+/// The role that a node had when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRole {
+    /// The node.
+    pub node: NodeName,
+    /// Its role.
+    pub was: Was,
+}
+
+/// What a node was when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Was {
+    /// A primary.
+    Primary,
+    /// A replica of this address.
+    ReplicaOf(Address),
+    /// It did not answer.
+    Silent,
+}
+
 impl Action {
     /// Whether it makes its node the primary, by itself or through Sentinel.
     pub fn promotes(&self) -> bool {
         matches!(
             self,
-            Self::Promote | Self::Sentinel(SentinelAction::FailOver { .. })
+            Self::Promote | Self::TakeOver { .. } | Self::Sentinel(SentinelAction::FailOver { .. })
         )
+    }
+
+    /// Whether it makes its node the primary again that it was before.
+    pub fn restores_primary(&self) -> bool {
+        matches!(self, Self::Promote | Self::RestorePrimary { .. })
     }
 
     /// Whether it changes anything on a host or a server; the others only wait or look, or are the operator's own affair.
@@ -207,6 +269,8 @@ impl Action {
             Self::Sentinel(action) => action.changes_something(),
             Self::AwaitNear { .. }
             | Self::AwaitCaughtUp { .. }
+            | Self::CheckRoles { .. }
+            | Self::CompareOffsets { .. }
             | Self::DrainOthers { .. }
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
@@ -224,6 +288,9 @@ impl Action {
             | Self::RequireReplicas { .. }
             | Self::Follow { .. }
             | Self::FollowAddress { .. }
+            | Self::Demote { .. }
+            | Self::TakeOver { .. }
+            | Self::RestorePrimary { .. }
             | Self::GiveUp { .. }
             | Self::Replay { .. }
             | Self::Promote
@@ -266,6 +333,22 @@ impl fmt::Display for Action {
                 write!(f, "replicate from {upstream} ({address})")
             }
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
+            Self::CheckRoles { .. } => f.write_str("see that nobody else has changed a role"),
+            Self::Demote { upstream, address } => {
+                write!(
+                    f,
+                    "replicate from {upstream} ({address}), and tell its last offset"
+                )
+            }
+            Self::CompareOffsets { with, .. } => {
+                write!(f, "see that it has exactly what {with} has")
+            }
+            Self::TakeOver { from, .. } => {
+                write!(f, "make it primary, if it is still where {from} ended")
+            }
+            Self::RestorePrimary { .. } => {
+                f.write_str("make it primary again, unless another node is one")
+            }
             Self::BackUp { folder, .. } => write!(f, "back up all it has into {folder}"),
             Self::BackUpFiles { folder, .. } => write!(f, "copy its data files into {folder}"),
             Self::GiveUp {

@@ -1,9 +1,9 @@
 //! Plans to let a replica stand alone: a writable primary of its own that is no part of the deployment any more. Pure.
 
 use super::gather::outlives;
-use super::preflight;
 use super::promote::{Root, persist, walk};
 use super::{Action, Detach, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use super::{preflight, roles};
 use crate::topology::lineage::never_synced;
 use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, sentinel, words};
 
@@ -48,7 +48,7 @@ pub fn plan(
         Stage {
             title: format!("detach {name}"),
             mode: Mode::Atomic,
-            steps: vec![remember, promote],
+            steps: vec![roles::check(node, topology), remember, promote],
         },
         persist(&[node]),
     ];
@@ -181,6 +181,7 @@ mod tests {
         assert_eq!(
             actions,
             [
+                "see that nobody else has changed a role",
                 "note that it stands alone",
                 "make it primary",
                 "write its role into its configuration file and read it back",

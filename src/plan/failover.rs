@@ -4,7 +4,8 @@
 //! can be reached, and the candidate must have no less data than any other replica that answers.
 
 use super::promote::{self, Access};
-use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo, preflight};
+use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
+use super::{preflight, roles};
 use crate::topology::{Link, Node, NodeName, State, Topology, TroubleKind};
 use std::collections::BTreeMap;
 
@@ -147,6 +148,8 @@ fn stages(
             ));
         }
     }
+    // The old primary may have come back while it was waited for what was in flight.
+    steps.push(roles::check(target, topology));
     steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
     stages.push(Stage {
         title: format!("fail over to {}", target.name),

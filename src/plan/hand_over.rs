@@ -1,7 +1,7 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
-use super::promote::{follow, follow_step, in_sync, loose, write_roles};
-use super::{Action, Mode, Stage, Step, Undo};
+use super::promote::{follow_step, in_sync, loose, write_roles};
+use super::{Action, Mode, Stage, Step, Undo, roles};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
@@ -13,6 +13,9 @@ pub(super) const DRAIN_MS: u64 = 2_000;
 pub(super) const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 pub(super) const VERIFY_MS: u64 = 500;
+/// How long the new primary holds its first writes at most, ms, until its offset was compared. It ends by itself; the
+/// comparison takes one round trip.
+const HOLD_MS: u64 = 1_000;
 /// How long replicas may take to come near before the fence, ms.
 pub(super) const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
@@ -44,17 +47,11 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
             .collect(),
     };
     let (fence, unfence) = fence(old);
-    let caught_up = |within_ms| {
-        Step::new(
-            &target.name,
-            Action::AwaitCaughtUp {
-                with: old.name.clone(),
-                within_ms,
-            },
-            Undo::Nothing,
-        )
-    };
-    let mut steps = vec![Step::new(&old.name, fence, Undo::By(unfence.clone()))];
+    // Right before the fence: the look is as old as the hooks and the waits before this stage were long.
+    let mut steps = vec![
+        roles::check(target, topology),
+        Step::new(&old.name, fence, Undo::By(unfence.clone())),
+    ];
     if !others.is_empty() {
         let replicas = others.iter().map(|n| n.name.clone()).collect();
         let drain = Action::DrainOthers {
@@ -65,14 +62,9 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
     }
     // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or not, and one sent between the two would
     // be cut off by the demotion and make the comparison wait for bytes that are worth nothing.
-    steps.push(caught_up(DRAIN_MS));
-    steps.push(Step::new(
-        &old.name,
-        follow(old, target),
-        Undo::By(Action::Promote),
-    ));
-    steps.push(caught_up(VERIFY_MS));
-    steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
+    steps.push(drain(target, old));
+    steps.extend(demote(target, old, topology));
+    steps.push(take_over(target, old));
     let hand_over = Stage {
         title: format!("hand over from {} to {}", old.name, target.name),
         mode: Mode::Atomic,
@@ -93,6 +85,44 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
         },
         in_sync(target, &moved),
     ]
+}
+
+/// The last wait before the demotion: the new primary has every byte that the old one has sent.
+pub(super) fn drain(target: &Node, old: &Node) -> Step {
+    let action = Action::AwaitCaughtUp {
+        with: old.name.clone(),
+        within_ms: DRAIN_MS,
+    };
+    Step::new(&target.name, action, Undo::Nothing)
+}
+
+/// The old primary becomes a replica first, and its last offset is compared.
+pub(super) fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
+    let demote = Action::Demote {
+        upstream: target.name.clone(),
+        address: target.source_for(old.server()),
+    };
+    let undo = Undo::By(Action::RestorePrimary {
+        others: roles::others(old, topology),
+    });
+    let compare = Action::CompareOffsets {
+        with: old.name.clone(),
+        others: roles::others(target, topology),
+        within_ms: VERIFY_MS,
+    };
+    [
+        Step::new(&old.name, demote, undo),
+        Step::new(&target.name, compare, Undo::Nothing),
+    ]
+}
+
+fn take_over(target: &Node, old: &Node) -> Step {
+    let pauses = target.server().is_some_and(|s| !lacks_pause_write(s));
+    let action = Action::TakeOver {
+        from: old.name.clone(),
+        hold_ms: pauses.then_some(HOLD_MS),
+    };
+    Step::new(&target.name, action, Undo::Impossible)
 }
 
 pub(super) fn near_bytes(old: &Node) -> u64 {

@@ -28,11 +28,12 @@ pub mod remove;
 pub mod repair;
 pub mod replay;
 pub mod reverse;
+mod roles;
 pub mod sentinel;
 pub mod setup;
 pub mod wire;
 
-pub use action::Action;
+pub use action::{Action, NodeRole, Was};
 pub use hand_over::FENCE_MS;
 pub use repair::Repair;
 pub use replay::Replay;

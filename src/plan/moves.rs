@@ -8,7 +8,7 @@ mod tests;
 
 use super::gather::outlives;
 use super::promote::{IN_SYNC_MS, Root, follow, follow_step, in_sync, persist, walk};
-use super::{Action, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
+use super::{Action, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo, roles};
 use crate::inventory::edit::Edit;
 use crate::topology::{Link, Node, Topology};
 
@@ -155,7 +155,11 @@ fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     let moved = Stage {
         title: format!("move {} under {}", node.name, under.name),
         mode: Mode::Atomic,
-        steps: vec![told, Step::new(&node.name, arrived, Undo::Nothing)],
+        steps: vec![
+            roles::check(node, topology),
+            told,
+            Step::new(&node.name, arrived, Undo::Nothing),
+        ],
     };
     vec![
         catch_up,

@@ -35,17 +35,27 @@ const KILL: Need = Need {
 };
 const KILL_CLIENTS: Need = need(&["CLIENT", "KILL", "ID", "1"], "+client|kill");
 const LIST: Need = need(&["CLIENT", "LIST"], "+client|list");
+const SEE_CLAIMS: Need = Need {
+    without: Some("another operator who works on it at the same time is not seen"),
+    ..need(&["CLIENT", "LIST"], "+client|list")
+};
+const CLAIM: Need = Need {
+    without: Some("this operation is not seen by other operators"),
+    ..need(&["CLIENT", "SETNAME", "replctl:x"], "+client|setname")
+};
 const ID: Need = Need {
     without: KILL.without,
     ..need(&["CLIENT", "ID"], "+client|id")
 };
+const MULTI: Need = need(&["MULTI"], "+multi");
+const EXEC: Need = need(&["EXEC"], "+exec");
 const REPLAY: [Need; 7] = [
     INFO,
     OF_REPLICAS[0],
     OF_REPLICAS[1],
     need(&["WATCH", "replctl:replay"], "+watch"),
-    need(&["MULTI"], "+multi"),
-    need(&["EXEC"], "+exec"),
+    MULTI,
+    EXEC,
     need(&["PUBLISH", "replctl:replay", "0"], "+publish"),
 ];
 const NUMSUB: Need = Need {
@@ -88,8 +98,16 @@ fn of_action(action: &Action) -> &'static [Need] {
         }
         Action::Follow { .. }
         | Action::FollowAddress { .. }
+        | Action::Demote { .. }
+        | Action::RestorePrimary { .. }
+        | Action::TakeOver { hold_ms: None, .. }
         | Action::GiveUp { .. }
-        | Action::Promote => &[INFO, REPLICAOF, ROLE, KILL, ID],
+        | Action::Promote => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID],
+        Action::TakeOver {
+            hold_ms: Some(_), ..
+        } => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID, PAUSE, UNPAUSE],
+        Action::CheckRoles { .. } => &[ROLE],
+        Action::CompareOffsets { .. } => &[INFO, ROLE],
         Action::Replay { .. } => &REPLAY,
         Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
         Action::PersistRole => &[INFO, REWRITE],
@@ -136,7 +154,13 @@ pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
         if !all.is_empty() {
             let of_node = needs.entry(step.node.clone()).or_default();
             of_node.extend(all);
-            of_node.extend([CONFIG_GET, NUMSUB]);
+            of_node.extend([CONFIG_GET, NUMSUB, SEE_CLAIMS, CLAIM]);
+        }
+    }
+    for of_node in needs.values_mut() {
+        // The same command, where it cannot be done without.
+        if of_node.contains(&LIST) {
+            of_node.remove(&SEE_CLAIMS);
         }
     }
     needs
@@ -158,7 +182,9 @@ pub fn logins(plan: &Plan) -> Vec<Login> {
     let mut all: Vec<Login> = Vec::new();
     for stage in &plan.stages {
         for step in &stage.steps {
-            let (Action::Follow { upstream, .. } | Action::GiveUp { upstream, .. }) = &step.action
+            let (Action::Follow { upstream, .. }
+            | Action::Demote { upstream, .. }
+            | Action::GiveUp { upstream, .. }) = &step.action
             else {
                 continue;
             };

@@ -62,12 +62,13 @@ fn the_hand_over_demotes_before_it_promotes() {
         [
             "slave1: wait until less than 256.0 KiB behind master",
             "slave2: wait until less than 256.0 KiB behind master",
+            "slave1: see that nobody else has changed a role",
             "master: pause writes (for at most 5000 ms)",
             "master: let slave2 catch up too",
             "slave1: wait until it has every byte of master",
-            "master: replicate from slave1 (10.0.0.1:6380)",
-            "slave1: wait until it has every byte of master",
-            "slave1: make it primary",
+            "master: replicate from slave1 (10.0.0.1:6380), and tell its last offset",
+            "slave1: see that it has exactly what master has",
+            "slave1: make it primary, if it is still where master ended",
             "master: resume writes",
             "slave2: replicate from slave1 (10.0.0.1:6380)",
             "slave1: write its role into its configuration file and read it back",
@@ -245,7 +246,7 @@ fn who_could_not_follow_because_of_tls_stands_against_it_and_can_be_accepted() {
     }
     let plan = run("slave1", &topology, &[]).unwrap();
     let told = actions(&plan);
-    let follow = "master: replicate from slave1 (10.0.0.1:6380)";
+    let follow = "master: replicate from slave1 (10.0.0.1:6380), and tell its last offset";
     assert!(told.iter().any(|a| a == follow), "{told:#?}");
     ports(server(&mut topology, 1), "0", "no");
     let text = reasons(run("slave1", &topology, &[]));

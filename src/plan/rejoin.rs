@@ -14,7 +14,7 @@ use super::gather::outlives;
 use super::hand_over::fence_for;
 use super::moves::{below, forecast, wait_for};
 use super::promote::{Root, follow, in_sync, persist, walk};
-use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, roles};
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Topology, words};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -123,7 +123,10 @@ fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage>
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
     let renewed = matches!(fence, Action::PauseWrites { .. });
-    let mut steps = vec![Step::new(name, fence, Undo::By(unfence.clone()))];
+    let mut steps = vec![
+        roles::check_pair(node, heir),
+        Step::new(name, fence, Undo::By(unfence.clone())),
+    ];
     if wrong_login(node, heir) {
         steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
     }

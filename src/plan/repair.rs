@@ -10,7 +10,8 @@ mod tests;
 use super::moves::{below, wait_for};
 use super::promote::{follow_step, in_sync, persist, write_roles};
 use super::rejoin::{self, Own};
-use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, gather};
+use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use super::{gather, roles};
 use crate::topology::sentinel::watched;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Role, State, Topology};
@@ -195,7 +196,10 @@ fn emptied(
                 primary.name
             ),
             mode: Mode::Atomic,
-            steps: vec![Step::new(name, Action::Promote, Undo::Impossible)],
+            steps: vec![
+                roles::check(keep, topology),
+                Step::new(name, Action::Promote, Undo::Impossible),
+            ],
         },
         Stage {
             title: format!("let the others follow {name}"),

@@ -147,7 +147,8 @@ impl Past {
     pub fn old_primary(&self, new: &NodeName) -> Option<NodeName> {
         let others = || self.plan.steps().filter(|s| s.node != *new);
         let demoted = |s: &&Step| {
-            matches!(s.action, Action::Follow { .. }) && s.undo == Undo::By(Action::Promote)
+            let follows = matches!(s.action, Action::Follow { .. } | Action::Demote { .. });
+            follows && matches!(&s.undo, Undo::By(undo) if undo.restores_primary())
         };
         let replaced = |s: &&Step| {
             matches!(

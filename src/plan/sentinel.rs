@@ -15,12 +15,10 @@ mod tests;
 pub use action::SentinelAction;
 
 use super::failover::{self, Lost};
-use super::hand_over::{
-    DRAIN_MS, DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, VERIFY_MS, fence, near_bytes,
-};
-use super::promote::{self, Case, find_case, follow, in_sync, loose, persist};
+use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
+use super::promote::{self, Case, find_case, in_sync, loose, persist};
 use super::{Accept, Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
-use super::{gather, preflight};
+use super::{Was, gather, preflight, roles};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
@@ -203,16 +201,14 @@ fn hand_over(
     let Some(way) = way.filter(|_| refusals.is_empty()) else {
         return Err(refusals);
     };
+    let moved = first
+        .as_ref()
+        .map(|_| Was::ReplicaOf(old.source_for(target.server())));
     plan.stages.extend(first.into_iter().flat_map(|f| f.stages));
     let others: Vec<&Node> = loose(target, Some(old), topology)
         .filter(|n| n.name != old.name)
         .collect();
     let (fence, unfence) = shorter(fence(old), watch);
-    let caught_up = |within_ms| {
-        let with = old.name.clone();
-        let action = Action::AwaitCaughtUp { with, within_ms };
-        Step::new(&target.name, action, Undo::Nothing)
-    };
     let mut steps = way.choose();
     let near = std::iter::once((target, false)).chain(others.iter().map(|n| (*n, true)));
     steps.extend(near.map(|(n, optional)| {
@@ -224,6 +220,12 @@ fn hand_over(
         };
         Step::new(&n.name, near, Undo::Nothing)
     }));
+    // The Sentinels took seconds to see the priority.
+    steps.push(roles::check_after(
+        target,
+        topology,
+        moved.map(|was| (&target.name, was)),
+    ));
     steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
     if !others.is_empty() {
         let drain = Action::DrainOthers {
@@ -232,14 +234,9 @@ fn hand_over(
         };
         steps.push(Step::new(&old.name, drain, Undo::Nothing));
     }
-    steps.push(caught_up(DRAIN_MS));
+    steps.push(drain(target, old));
     // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however long it takes and whoever dies.
-    steps.push(Step::new(
-        &old.name,
-        follow(old, target),
-        Undo::By(Action::Promote),
-    ));
-    steps.push(caught_up(VERIFY_MS));
+    steps.extend(demote(target, old, topology));
     steps.push(way.promote());
     plan.stages.push(Stage {
         title: format!(
@@ -301,6 +298,7 @@ fn fail_over(
         let check = Action::CheckMostAdvanced { others: names };
         steps.push(Step::new(&target.name, check, Undo::Nothing));
     }
+    steps.push(roles::check(target, topology));
     steps.push(way.promote());
     plan.stages.push(Stage {
         title: format!("fail over to {} through Sentinel", target.name),

@@ -36,9 +36,14 @@ impl Action {
             | Self::AwaitQuiet { .. }
             | Self::AwaitUnlisted { .. }
             | Self::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
-            Self::Follow { address, .. } | Self::FollowAddress { address } => {
-                vec![replicaof(address)]
+            Self::CheckRoles { .. } => vec!["ROLE".to_owned()],
+            Self::CompareOffsets { .. } => {
+                vec!["INFO replication".to_owned(), "ROLE".to_owned()]
             }
+            Self::Demote { address, .. }
+            | Self::Follow { address, .. }
+            | Self::FollowAddress { address } => changed(None, replicaof(address)),
+            Self::TakeOver { hold_ms, .. } => changed(*hold_ms, NO_ONE.to_owned()),
             Self::BackUp { .. } => [
                 "INFO replication",
                 "REPLCONF capa psync2",
@@ -69,7 +74,7 @@ impl Action {
                 replicaof(address),
                 "EXEC".to_owned(),
             ],
-            Self::Promote => vec!["REPLICAOF NO ONE".to_owned(), "ROLE".to_owned()],
+            Self::Promote | Self::RestorePrimary { .. } => changed(None, NO_ONE.to_owned()),
             Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
             Self::SetDirective { name, .. } if is_secret(name) => {
                 vec![format!("CONFIG SET {name} (secret)")]
@@ -110,6 +115,10 @@ impl Action {
         if let Self::Follow {
             upstream: to,
             address,
+        }
+        | Self::Demote {
+            upstream: to,
+            address,
         } = self
         {
             return Some(address).filter(|_| to == upstream);
@@ -129,6 +138,26 @@ impl Action {
     pub fn unfences(&self) -> bool {
         matches!(self, Self::ResumeWrites | Self::RequireReplicas { .. }) && !self.fences()
     }
+}
+
+const NO_ONE: &str = "REPLICAOF NO ONE";
+
+/// A role change in its transaction.
+fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {
+    let hold = hold_ms.map(|ms| format!("CLIENT PAUSE {ms} WRITE"));
+    let release = hold_ms.map(|_| "CLIENT UNPAUSE".to_owned());
+    let word = |text: &str| Some(text.to_owned());
+    let all = [
+        word("ROLE"),
+        word("MULTI"),
+        hold,
+        word("ROLE"),
+        Some(command),
+        word("ROLE"),
+        word("EXEC"),
+        release,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn replicaof(address: &Address) -> String {

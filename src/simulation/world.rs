@@ -7,8 +7,8 @@ pub use around::Called;
 
 use crate::execute::{Act, Failure};
 use crate::journal::{Entry, Journal, Progress, Seen};
-use crate::plan::Action;
 use crate::plan::sentinel::SentinelAction;
+use crate::plan::{Action, NodeRole, Was};
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -266,6 +266,34 @@ impl Inner {
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
                 self.sims[i].of = Some(address.clone());
             }
+            Action::CheckRoles { roles } => self.check_roles(roles)?,
+            Action::Demote { address, .. } => {
+                if self.sims[i].of.is_some() {
+                    return Err(Failure::none("it is no primary any more"));
+                }
+                self.sims[i].of = Some(address.clone());
+            }
+            Action::CompareOffsets { with, others, .. } => {
+                self.catch_up(i);
+                let with = self.index(with);
+                if !self.sims[with].up || self.sims[i].log != self.sims[with].log {
+                    return Err(Failure::none("not equal"));
+                }
+                self.none_is_primary(others)?;
+            }
+            Action::TakeOver { from, .. } => {
+                let from = self.index(from);
+                if self.sims[i].of.is_some() && self.sims[i].log != self.sims[from].log {
+                    return Err(Failure::none("not equal, put back"));
+                }
+                self.sims[i].of = None;
+            }
+            Action::RestorePrimary { others } => {
+                if self.sims[i].of.is_some() {
+                    self.none_is_primary(others)?;
+                }
+                self.sims[i].of = None;
+            }
             Action::BackUp { .. } | Action::GiveUp { .. } => {
                 super::rejoin::apply(self, i, action)?;
             }
@@ -310,6 +338,32 @@ impl Inner {
             other => return Err(Failure::none(format!("not simulated: {other}"))),
         }
         Ok(Seen::default())
+    }
+
+    fn check_roles(&self, roles: &[NodeRole]) -> Result<(), Failure> {
+        for role in roles {
+            let sim = &self.sims[self.index(&role.node)];
+            let same = match &role.was {
+                Was::Primary => sim.of.is_none(),
+                Was::ReplicaOf(address) => sim.of.as_ref() == Some(address),
+                Was::Silent => sim.of.is_some(),
+            };
+            if sim.up && !same {
+                return Err(Failure::none(format!("{} has another role", role.node)));
+            }
+        }
+        Ok(())
+    }
+
+    fn none_is_primary(&self, others: &[NodeName]) -> Result<(), Failure> {
+        let primary = |name: &&NodeName| {
+            let sim = &self.sims[self.index(name)];
+            sim.up && sim.of.is_none()
+        };
+        match others.iter().find(primary) {
+            Some(other) => Err(Failure::none(format!("{other} is a primary"))),
+            None => Ok(()),
+        }
     }
 
     fn alive(&mut self) -> bool {

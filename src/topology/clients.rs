@@ -121,7 +121,7 @@ impl Client {
             let (id, role) = rest.split_at_checked(8).unwrap_or_default();
             id.bytes().all(|b| b.is_ascii_hexdigit()) && matches!(role, "-cmd" | "-pubsub")
         });
-        sentinel || self.name == "replctl"
+        sentinel || super::claims::is_ours(&self.name)
     }
 }
 

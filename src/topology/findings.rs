@@ -14,6 +14,7 @@ mod settings;
 mod tls;
 
 use super::candidate::{best_primary, primaries};
+use super::claims::Holder;
 use super::{Address, Node, NodeName, Topology};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -72,6 +73,7 @@ pub enum Code {
     NeverLinked,
     NoPassword,
     NoPrimary,
+    OperationUnderWay,
     PersistedUnknown,
     PlainReplication,
     #[serde(rename = "priority-0")]
@@ -120,6 +122,8 @@ pub struct Context {
     pub users: bool,
     /// The id of an operation that stopped half-way.
     pub unfinished: Option<String>,
+    /// Operations that hold a claim on the servers, as these tell.
+    pub under_way: Vec<Holder>,
     /// Nodes that were not told of a new primary.
     pub debts: Vec<Debt>,
     /// Nodes that were detached on purpose, what they followed, and since when.

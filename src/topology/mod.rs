@@ -3,6 +3,7 @@
 
 mod alone;
 pub mod candidate;
+pub mod claims;
 pub mod clients;
 pub mod disk;
 pub mod endpoint;
@@ -179,6 +180,8 @@ pub struct Server {
     pub replication: Replication,
     /// Number of Sentinels that listen on this node; `None` where it could not be asked.
     pub sentinels: Option<u64>,
+    /// How many operations of replctl listen on it; `None` where that may not be asked.
+    pub claims: Option<u64>,
     /// What was read by `CONFIG GET`, without any secret; empty where CONFIG is forbidden.
     pub config: BTreeMap<String, String>,
     /// Whether `requirepass` is set; `None` where CONFIG is forbidden.

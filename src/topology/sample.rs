@@ -43,6 +43,7 @@ pub fn server() -> Server {
             priority: Some(100),
         },
         sentinels: Some(0),
+        claims: Some(0),
         config: BTreeMap::new(),
         has_password: Some(false),
         replica_auth: Some(super::ReplicaAuth::Unset),

@@ -42,6 +42,7 @@ fn server(run: &str, role: Role, offset: u64) -> Server {
             priority: None,
         },
         sentinels: Some(0),
+        claims: Some(0),
         config: BTreeMap::new(),
         has_password: Some(true),
         replica_auth: Some(ReplicaAuth::Right),

@@ -1,9 +1,9 @@
 //! The seam of the executor: each action of a plan, done in this world.
 
 use super::World;
-use super::doubt;
 use super::observe;
 use super::replication as r;
+use super::role_change;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
@@ -13,6 +13,11 @@ use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 impl Act for World {
     /// What is heard goes to the journal and to the terminal: no secret may be in it.
     async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        if action.changes_something()
+            && let Some(claim) = self.claim_state()
+        {
+            claim.settled().await;
+        }
         match self.perform(node, action).await {
             Ok(seen) => Ok(Seen {
                 text: self.secrets.hide(&seen.text),
@@ -23,6 +28,11 @@ impl Act for World {
                 ..failure
             }),
         }
+    }
+
+    fn lost(&self) -> Option<String> {
+        let holder = self.claim_state()?.lost()?;
+        Some(format!("another operator has taken over: {holder}"))
     }
 }
 
@@ -76,13 +86,31 @@ impl World {
                 r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                doubt::follow(&self.connections, node, address).await
+                let last = self.seen_last();
+                let was = last.as_ref().and_then(|t| t.get(node));
+                let is_replica = was.is_some_and(|n| n.upstream().is_some());
+                role_change::follow(&self.connections, node, address, is_replica).await
+            }
+            Action::CheckRoles { roles } => self.check_roles(roles).await,
+            Action::Demote { address, .. } => {
+                role_change::demote(&self.connections, node, address).await
+            }
+            Action::CompareOffsets {
+                with,
+                others,
+                within_ms,
+            } => self.compare_offsets(node, with, others, *within_ms).await,
+            Action::TakeOver { from, hold_ms } => {
+                role_change::take_over(&self.connections, node, from, *hold_ms).await
+            }
+            Action::RestorePrimary { others } => {
+                role_change::restore_primary(&self.connections, node, others).await
             }
             Action::BackUp { .. }
             | Action::BackUpFiles { .. }
             | Action::GiveUp { .. }
             | Action::Replay { .. } => self.rescue(node, action).await,
-            Action::Promote => doubt::promote(&self.connections, node).await,
+            Action::Promote => role_change::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
@@ -154,6 +182,29 @@ impl World {
             self.replay(node, of, source, *conflicts).await
         } else {
             Err(Failure::none(format!("no rescue: {action}")))
+        }
+    }
+
+    /// The comparison after a demotion; beside it, in the same time, no other node may have become a primary.
+    async fn compare_offsets(
+        &self,
+        node: &NodeName,
+        with: &NodeName,
+        others: &[NodeName],
+        within_ms: u64,
+    ) -> Result<Seen, Failure> {
+        let (mine, theirs) = (
+            self.connections.get(node).await?,
+            self.connections.get(with).await?,
+        );
+        let exactly = r::await_exactly(&mine, &theirs, with, within_ms);
+        let others = role_change::primary_among(&self.connections, others);
+        let (seen, other) = futures::future::join(exactly, others).await;
+        match other {
+            Some(other) => Err(Failure::none(format!(
+                "`{other}` is a primary now: somebody else has made it one"
+            ))),
+            None => seen,
         }
     }
 

@@ -21,6 +21,7 @@ pub struct Connections {
     open: Open,
     kept: Mutex<BTreeMap<NodeName, Arc<Conn>>>,
     before: Mutex<BTreeMap<NodeName, Before>>,
+    demoted: Mutex<BTreeMap<NodeName, u64>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -34,6 +35,7 @@ impl Connections {
             open,
             kept: Mutex::default(),
             before: Mutex::default(),
+            demoted: Mutex::default(),
         }
     }
 
@@ -93,6 +95,16 @@ impl Connections {
     /// Keeps what a node was before it was told to follow another.
     pub fn remember(&self, node: &NodeName, before: Before) {
         locked(&self.before).insert(node.clone(), before);
+    }
+
+    /// Keeps the offset at which an old primary ended, bytes.
+    pub fn demoted_at(&self, node: &NodeName, offset: u64) {
+        locked(&self.demoted).insert(node.clone(), offset);
+    }
+
+    /// Where it ended, if this run has demoted it.
+    pub fn demoted(&self, node: &NodeName) -> Option<u64> {
+        locked(&self.demoted).get(node).copied()
     }
 
     /// What it was.

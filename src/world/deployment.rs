@@ -53,6 +53,8 @@ pub struct World {
     pub(super) running: Mutex<super::hooks::Running>,
     /// Those who lift fences that do not end by themselves.
     pub(super) guards: tokio::sync::Mutex<BTreeMap<NodeName, super::guard::Guard>>,
+    /// The claim of the run that is under way.
+    pub(super) claim: Mutex<Option<Arc<super::claim::Shared>>>,
     concurrency: usize,
     host_look: Duration,
 }
@@ -122,6 +124,7 @@ impl World {
             turns: Turns::default(),
             running: Mutex::default(),
             guards: tokio::sync::Mutex::default(),
+            claim: Mutex::default(),
             concurrency: entry.concurrency,
             host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
         })
@@ -257,7 +260,7 @@ impl World {
         let settled = join_all(connections.iter().map(|(node, id)| async move {
             (
                 node,
-                super::doubt::settle(&self.connections, node, Some(*id)).await,
+                super::role_change::settle(&self.connections, node, Some(*id)).await,
             )
         }))
         .await;

@@ -77,6 +77,7 @@ pub fn parse(info_text: &str) -> Result<Server, ParseTrouble> {
         sync_partial_ok: fields.count("sync_partial_ok"),
         replication: fields.replication()?,
         sentinels: None,
+        claims: None,
         config: BTreeMap::new(),
         has_password: None,
         replica_auth: None,

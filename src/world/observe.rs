@@ -9,6 +9,7 @@ use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::tls;
 use super::trouble::{from_redis, no_answer, trouble};
 use crate::inventory::{Inventory, NodeSpec};
+use crate::topology::claims::CHANNEL;
 use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -102,6 +103,7 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
         .cmd("PUBSUB")
         .arg("NUMSUB")
         .arg(SENTINELS)
+        .arg(CHANNEL)
         .cmd("CONFIG")
         .arg("GET")
         .arg("masterauth");
@@ -111,7 +113,9 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
     }
     let mut replies = conn.exchange(&questions, REPLY).await?.into_iter();
     let mut server = read_info(replies.next().unwrap_or_default())?;
-    server.sentinels = replies.next().as_ref().and_then(second_number);
+    let listeners = replies.next();
+    server.sentinels = listeners.as_ref().and_then(second_number);
+    server.claims = listeners.as_ref().and_then(|reply| number_at(reply, 3));
     server.has_password = Some(conn.has_password());
     let masterauth = replies.next().unwrap_or_default();
     server.config = DIRECTIVES
@@ -184,6 +188,16 @@ fn second_text(reply: &Value) -> Option<String> {
     } else {
         None
     }
+}
+
+/// The number at that place of a list of names and numbers.
+fn number_at(reply: &Value, place: usize) -> Option<u64> {
+    if let Value::Array(parts) = reply
+        && let Value::Int(number) = parts.get(place)?
+    {
+        return u64::try_from(*number).ok();
+    }
+    None
 }
 
 /// The number of `[name, number]`.

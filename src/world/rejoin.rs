@@ -2,11 +2,11 @@
 //! where it had more than was known.
 
 use super::World;
-use super::doubt;
 use super::info;
 use super::replication::{Acted, ask, doubtful, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::role::{self, LiveRole};
+use super::role_change;
 use super::trouble::{from_redis, trouble};
 use super::watch_sync::Before;
 use crate::error::Error;
@@ -138,7 +138,7 @@ impl World {
         conn: &Conn,
         lost: Trouble,
     ) -> Acted {
-        let settled = doubt::settle(&self.connections, node, conn.client_id()).await;
+        let settled = role_change::settle(&self.connections, node, conn.client_id()).await;
         match settled {
             Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => Ok(seen(format!(
                 "follows {address}, although its answer was lost"

@@ -1,4 +1,4 @@
-//! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect before it says it is done. Role changes are in `doubt`.
+//! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect before it says it is done. Role changes are in `role_change`.
 //!
 //! Inside a fence the connections are open and logged in already, and replies are waited for at most [`FENCED`].
 
@@ -197,6 +197,22 @@ pub async fn await_caught_up(
             STEADY
         })
         .await;
+    }
+}
+
+/// The same after the demotion of `with`, which stands still then: not one byte less, and not one more.
+pub async fn await_exactly(
+    conn: &Conn,
+    with: &Conn,
+    with_name: &NodeName,
+    within_ms: u64,
+) -> Acted {
+    let seen = await_caught_up(conn, with, with_name, within_ms).await?;
+    match (seen.wanted, seen.offset) {
+        (Some(wanted), Some(offset)) if offset > wanted => Err(Failure::none(format!(
+            "it has bytes that `{with_name}` never sent: it is at offset {offset}, and `{with_name}` ended at {wanted}"
+        ))),
+        _ => Ok(seen),
     }
 }
 

@@ -10,6 +10,7 @@ use super::trouble::{
     trouble,
 };
 use crate::inventory::secrets::Secrets;
+use crate::topology::claims::worker;
 use crate::topology::{Address, Trouble, TroubleKind};
 use futures::stream::{FuturesUnordered, StreamExt};
 use redis::aio::MultiplexedConnection;
@@ -213,7 +214,8 @@ async fn first_words(
         push(&mut request, &login.words());
     }
     push(&mut request, &["PING"]);
-    push(&mut request, &["CLIENT", "SETNAME", "replctl"]);
+    let name = worker(super::claim::token());
+    push(&mut request, &["CLIENT", "SETNAME", &name]);
     push(&mut request, &["CLIENT", "ID"]);
     // A server that refuses us may have hung up already; what it said before is still to be read.
     let _ = stream.write_all(&request).await;

@@ -12,10 +12,19 @@ use crate::world::World;
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget) -> Result<Exit> {
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &args.what).await;
     let what = args.what.join(", ");
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Sentinels(Sentinels::Forget {
+            what: args.what.clone(),
+        }),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { .. } => {
             output::result(&format!(
                 "Nothing to do: no Sentinel that answers knows {}.",

@@ -17,10 +17,17 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove
     let settings = named(world)?;
     operate::no_unfinished_promotion(world)?;
     let operation = Sentinels::Remove { purge: args.purge };
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings, args.purge).await;
     let name = &world.inventory.name;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Sentinels(operation.clone()),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { warned } => {
             let but = if warned {
                 " but what the warnings say"

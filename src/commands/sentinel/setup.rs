@@ -9,7 +9,7 @@ use crate::output;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::plan::sentinel::SentinelAction;
 use crate::plan::setup::sentinels::{self, Around};
-use crate::plan::{Action, Plan};
+use crate::plan::{Action, Operation, Plan, Sentinels};
 use crate::topology::sentinel::{Member, Watch};
 use crate::topology::{NodeName, Topology, Trouble};
 use crate::world::{World, supply};
@@ -27,9 +27,16 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelSetup)
         .exit(Exit::Refused));
     }
     operate::no_unfinished_promotion(world)?;
-    let asked = Asked::new(global, args.yes, args.dry_run);
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings).await;
-    let finished = match operate::carry_out(world, &asked, planner).await? {
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Sentinels(Sentinels::Setup),
+        planner,
+    )
+    .await?
+    {
         Done::Nothing { warned } => {
             let but = if warned {
                 " but what the warnings say"

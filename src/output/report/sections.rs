@@ -9,6 +9,7 @@ use crate::output::screen::duration;
 use crate::plan::wire::Wire;
 use crate::plan::{Action, Step};
 use crate::topology::Link;
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 /// Each step with what was sent, what was heard, and how long it took.
@@ -189,9 +190,14 @@ pub fn proof(story: &Story) -> String {
         if again {
             continue;
         }
-        if let Action::AwaitCaughtUp { with, .. } = &step.action {
+        if let Action::AwaitCaughtUp { with, .. } | Action::CompareOffsets { with, .. } =
+            &step.action
+        {
             compared = offsets(step, seen, &with.0);
             continue;
+        }
+        if let Action::TakeOver { from, .. } = &step.action {
+            compared = offsets(step, seen, &from.0).or(compared);
         }
         if step.action.promotes() {
             lines.extend(compared.take());
@@ -206,10 +212,10 @@ pub fn proof(story: &Story) -> String {
 
 fn offsets(step: &Step, seen: &Seen, with: &str) -> Option<String> {
     let (wanted, offset) = (seen.wanted?, seen.offset?);
-    let verdict = if offset >= wanted {
-        "equal: no acknowledged write is lost"
-    } else {
-        "**not equal**"
+    let verdict = match offset.cmp(&wanted) {
+        Ordering::Equal => "equal: no acknowledged write is lost",
+        Ordering::Less => "**not equal**: the new one has less",
+        Ordering::Greater => "**not equal**: the new one has bytes that the old one never sent",
     };
     Some(format!(
         "- The offsets at the change: {wanted} on {}, {offset} on {}: {verdict}.",

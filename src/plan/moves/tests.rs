@@ -87,6 +87,7 @@ fn a_replica_goes_under_another_after_that_one_has_what_it_has() {
         actions(&plan),
         [
             "a: wait until it has every byte of c",
+            "c: see that nobody else has changed a role",
             "c: replicate from a (10.0.0.1:6380)",
             "c: wait until in sync with a",
             "c: write its role into its configuration file and read it back",

@@ -75,6 +75,7 @@ fn what_only_it_has_is_backed_up_behind_a_fence_before_it_follows() {
     assert_eq!(
         actions(&plan),
         [
+            "master: see that nobody else has changed a role",
             "master: pause writes (for at most 60000 ms)",
             "master: back up all it has into /b",
             "master: replicate from slave1 (10.0.0.1:6380), unless it has something that is not in the backup",
@@ -104,7 +105,7 @@ fn what_only_it_has_is_backed_up_behind_a_fence_before_it_follows() {
     };
     let plan = run(&none, &some(), &parted()).unwrap();
     assert_eq!(
-        actions(&plan)[1],
+        actions(&plan)[2],
         "master: replicate from slave1 (10.0.0.1:6380)"
     );
     assert!(plan.may_lose.unwrap().ends_with("(WITHOUT a backup)"));
@@ -119,7 +120,7 @@ fn where_nothing_is_its_own_nothing_is_backed_up() {
     for (own, when) in [(nothing, "something of its own"), (Own::Empty, "a key")] {
         let plan = run(&asked("master"), &own, &parted()).unwrap();
         assert_eq!(
-            actions(&plan)[1],
+            actions(&plan)[2],
             format!("master: replicate from slave1 (10.0.0.1:6380), unless it has {when} by then")
         );
         assert_eq!(plan.may_lose, None);
@@ -139,8 +140,9 @@ fn servers_without_a_pause_of_writes_and_a_wrong_login_are_seen_to() {
     }
     let plan = run(&asked("master"), &some(), &topology).unwrap();
     assert_eq!(
-        actions(&plan)[..3],
+        actions(&plan)[..4],
         [
+            "master: see that nobody else has changed a role",
             "master: set min-replicas-to-write 1000, min-replicas-max-lag 10",
             "master: set its masterauth to what the inventory says",
             "master: back up all it has into /b",
@@ -158,7 +160,7 @@ fn those_under_it_are_told_and_waited_for() {
     let mut topology = parted();
     topology.nodes[2] = node("slave2", 2, Some(address(0)));
     let plan = run(&asked("master"), &some(), &topology).unwrap();
-    assert_eq!(actions(&plan)[6], "slave2: wait until in sync with master");
+    assert_eq!(actions(&plan)[7], "slave2: wait until in sync with master");
     let told = "the data of `slave2` are replaced, too".to_owned();
     assert!(plan.warnings.contains(&told), "{:?}", plan.warnings);
 }

@@ -142,8 +142,9 @@ fn from_an_emptied_primary_the_fullest_is_taken_away_first_of_all() {
     );
     let plan = run("slave1", &owns, &topology).unwrap();
     let lines = lines(&plan);
-    assert_eq!(lines[0], "slave1: make it primary");
-    assert_eq!(lines[1], "slave2: replicate from slave1 (10.0.0.1:6380)");
+    assert_eq!(lines[0], "slave1: see that nobody else has changed a role");
+    assert_eq!(lines[1], "slave1: make it primary");
+    assert_eq!(lines[2], "slave2: replicate from slave1 (10.0.0.1:6380)");
     assert!(
         lines.contains(
             &"master: replicate from slave1 (10.0.0.1:6380), unless it has a key by then"

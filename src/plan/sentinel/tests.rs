@@ -73,11 +73,12 @@ fn the_old_primary_is_demoted_before_sentinel_is_asked() {
             "slave1: wait until 3 Sentinels see its priority 1 (up to 10 s)",
             "slave1: wait until less than 256.0 KiB behind master",
             "slave2: wait until less than 256.0 KiB behind master",
+            "slave1: see that nobody else has changed a role",
             "master: pause writes (for at most 1500 ms)",
             "master: let slave2 catch up too",
             "slave1: wait until it has every byte of master",
-            "master: replicate from slave1 (10.0.0.1:6380)",
-            "slave1: wait until it has every byte of master",
+            "master: replicate from slave1 (10.0.0.1:6380), and tell its last offset",
+            "slave1: see that it has exactly what master has",
             "slave1: let Sentinel make it primary (SENTINEL FAILOVER m at 10.0.1.0:26379)",
             "master: resume writes",
             "slave1: wait until every Sentinel takes it for the primary and has repointed the others",
@@ -161,9 +162,10 @@ fn a_replica_of_a_replica_is_moved_first() {
         .map(|s| format!("{}: {}", s.node, s.action))
         .collect();
     assert_eq!(
-        actions[..5],
+        actions[..6],
         [
             "master: wait until it has every byte of slave1",
+            "slave1: see that nobody else has changed a role",
             "slave1: replicate from master (10.0.0.1:6379)",
             "slave1: wait until in sync with master",
             "slave1: set replica-priority 1",

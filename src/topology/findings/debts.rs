@@ -1,6 +1,7 @@
 //! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
 
 use super::{Code, Debt, Finding, Look, Severity};
+use crate::topology::claims::Holder;
 use crate::topology::words::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
 
@@ -14,6 +15,7 @@ impl<'a> Look<'a> {
                     .with("operation", id.as_str()),
             );
         }
+        found.extend(self.context.under_way.iter().map(under_way));
         found.extend(
             self.topology
                 .nodes
@@ -136,5 +138,24 @@ impl<'a> Look<'a> {
             .maybe_hint(heir.map(|heir| format!("replctl promote {}", heir.name)))
             .with("follow", debt.address.to_string())
             .with("since", debt.since.to_string())
+    }
+}
+
+/// An operation that another process of replctl is doing, on whatever machine.
+fn under_way(holder: &Holder) -> Finding {
+    let nodes: Vec<&str> = holder.nodes.iter().map(|n| n.0.as_str()).collect();
+    let message = format!("{holder}, is under way (seen on {})", nodes.join(", "));
+    let severity = if holder.is_silent() {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let finding = Finding::of_all(Code::OperationUnderWay, severity, message)
+        .with("operation", holder.claim.operation.as_str())
+        .with("who", holder.claim.who.as_str());
+    if holder.is_silent() {
+        finding.hint("if that command is dead or frozen, run yours with --take-over")
+    } else {
+        finding
     }
 }

@@ -22,6 +22,7 @@ fn context() -> Context {
         user: None,
         users: false,
         password: true,
+        under_way: Vec::new(),
         unfinished: None,
         debts: Vec::new(),
         alone: Vec::new(),

@@ -132,7 +132,12 @@ async fn following_another_sent_to_a_frozen_server_is_settled_by_looking() {
     replicas.freeze();
     let names = replicas.names();
     let to = Address::new("127.0.0.1", replicas.other.port);
-    let acted = join_all(names.iter().map(|n| follow(&replicas.connections, n, &to))).await;
+    let acted = join_all(
+        names
+            .iter()
+            .map(|n| follow(&replicas.connections, n, &to, false)),
+    )
+    .await;
     let told = replicas.in_doubt(&ids, acted).await;
     for role in told {
         let LiveRole::Replica { upstream, .. } = role else {
@@ -190,7 +195,10 @@ async fn a_refused_role_change_certainly_had_no_effect() {
     );
     let to = Address::new("127.0.0.1", 1);
     assert_eq!(
-        follow(&connections, &node, &to).await.unwrap_err().effect,
+        follow(&connections, &node, &to, false)
+            .await
+            .unwrap_err()
+            .effect,
         Effect::None
     );
 }

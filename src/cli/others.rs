@@ -1,0 +1,11 @@
+//! What is done about another operator who works on the deployment at the same time.
+
+use clap::Args;
+
+/// Options of every command that changes something.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Others {
+    /// Take the deployment over from another operator's command that is dead or frozen: its connections to the servers are ended first
+    #[arg(long)]
+    pub take_over: bool,
+}

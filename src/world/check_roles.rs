@@ -1,0 +1,73 @@
+//! Looks whether every node still has the role that a plan was made from. It changes nothing.
+
+use super::World;
+use super::replication::{Acted, seen};
+use super::resp::REPLY;
+use super::role::LiveRole;
+use super::role_change::{in_words, role_of};
+use crate::execute::Failure;
+use crate::plan::{NodeRole, Was};
+use futures::StreamExt;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a node that was silent when the plan was made is given to show that it is back. It is asked beside the others; a dead one costs this time
+/// once in all.
+const BACK: Duration = Duration::from_millis(250);
+
+impl World {
+    /// Asks every node for its role.
+    ///
+    /// # Errors
+    /// The roles that are others now. Nothing was changed then.
+    pub(super) async fn check_roles(&self, roles: &[NodeRole]) -> Acted {
+        let looks = roles.to_vec().into_iter().map(|role| async move {
+            let within = if role.was == Was::Silent { BACK } else { REPLY };
+            let now = timeout(within, async {
+                let conn = self.connections.get(&role.node).await.ok()?;
+                role_of(&conn, within).await.ok()
+            });
+            let now = now.await.ok().flatten();
+            (role, now)
+        });
+        let looked: Vec<_> = futures::stream::iter(looks)
+            .buffered(self.concurrency())
+            .collect()
+            .await;
+        let changed: Vec<String> = looked
+            .iter()
+            .filter_map(|(role, now)| difference(role, now.as_ref()))
+            .collect();
+        if !changed.is_empty() {
+            return Err(Failure::none(format!(
+                "{}: somebody else has changed it since the plan was made",
+                changed.join("; ")
+            )));
+        }
+        let answered = looked.iter().filter(|(_, now)| now.is_some()).count();
+        let s = if answered == 1 {
+            " has its role"
+        } else {
+            "s have their roles"
+        };
+        Ok(seen(format!("{answered} node{s} still")))
+    }
+}
+
+/// What is different, in a phrase. A node that does not answer any more has changed no role; whoever needs it finds that out.
+fn difference(role: &NodeRole, now: Option<&LiveRole>) -> Option<String> {
+    let now = now?;
+    let same = match (&role.was, now) {
+        (Was::Primary, LiveRole::Primary { .. }) => true,
+        (Was::ReplicaOf(was), LiveRole::Replica { upstream, .. }) => was == upstream,
+        // Back as a replica it stands in nobody's way.
+        (Was::Silent, now) => !matches!(now, LiveRole::Primary { .. }),
+        (Was::Primary | Was::ReplicaOf(_), _) => false,
+    };
+    let was = match &role.was {
+        Was::Primary => "was a primary".to_owned(),
+        Was::ReplicaOf(address) => format!("was a replica of {address}"),
+        Was::Silent => "did not answer".to_owned(),
+    };
+    (!same).then(|| format!("`{}` {was} and is {} now", role.node, in_words(now)))
+}

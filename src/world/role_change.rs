@@ -1,0 +1,373 @@
+//! Role changes over RESP: set, then compared, in one transaction of the server; and what is done where their answer is lost. No doubt is settled by a
+//! guess: the connection the change was sent over is killed, so that it can no longer be run, and only then the server is asked what it is.
+
+mod transaction;
+
+use super::connections::Connections;
+use super::replication::{Acted, FENCED, bytes, doubtful, look, seen, upstream};
+use super::resp::{Conn, REPLY};
+use super::role::{self, LiveRole};
+use super::watch_sync;
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::topology::{Address, NodeName, Trouble, TroubleKind};
+use futures::future::join_all;
+use redis::cmd;
+use std::time::Duration;
+use transaction::{Changed, change};
+
+const NO_ONE: [&str; 2] = ["NO", "ONE"];
+
+/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection. `is_replica`: it was one when the plan was made; then one that is
+/// a primary by now is left alone, because what it has taken since would be gone.
+pub async fn follow(
+    connections: &Connections,
+    node: &NodeName,
+    address: &Address,
+    is_replica: bool,
+) -> Acted {
+    let conn = connections.get(node).await?;
+    // Known already where it was asked before the fence: inside it, this is a round trip in which writers wait.
+    if connections.before(node).is_none()
+        && let Ok(before) = look(&conn, FENCED).await
+    {
+        connections.remember(node, watch_sync::Before::of(&before));
+    }
+    if is_replica {
+        let now = role_of(&conn, FENCED).await;
+        match now.map_err(|t| Failure::none(t.detail))? {
+            LiveRole::Replica { .. } | LiveRole::Sentinel => {}
+            LiveRole::Primary { .. } => return Err(Failure::none(made_primary())),
+        }
+    }
+    let port = address.port.to_string();
+    let failed = match change(&conn, &[&address.host, &port], None).await {
+        Ok(Changed {
+            before: LiveRole::Primary { .. },
+            ..
+        }) if is_replica => return put_back(&conn, &NO_ONE, made_primary()).await,
+        Ok(Changed {
+            after: LiveRole::Replica { upstream, .. },
+            ..
+        }) if upstream == *address => return Ok(seen(format!("follows {address}"))),
+        Ok(changed) => {
+            let now = in_words(&changed.after);
+            return Err(Failure::unknown(format!(
+                "it was told to follow {address} and is {now}"
+            )));
+        }
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => t.detail,
+    };
+    match settle(connections, node, conn.client_id()).await {
+        Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => {
+            Ok(seen(format!("follows {address}")))
+        }
+        Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
+            Err(Failure::none(failed))
+        }
+        Err(why) => Err(Failure::unknown(format!(
+            "{failed}; and looking again: {why}"
+        ))),
+    }
+}
+
+/// The primary becomes a replica of `address`, and its last offset is kept for [`take_over`]. It is left as it is if it was no primary any more.
+pub async fn demote(connections: &Connections, node: &NodeName, address: &Address) -> Acted {
+    let conn = connections.get(node).await?;
+    let now = role_of(&conn, FENCED).await;
+    let now = now.map_err(|t| Failure::none(t.detail))?;
+    if !matches!(now, LiveRole::Primary { .. }) {
+        return Err(Failure::none(no_primary(&now)));
+    }
+    let port = address.port.to_string();
+    let done = match change(&conn, &[&address.host, &port], None).await {
+        Ok(Changed {
+            before: LiveRole::Primary { offset },
+            after: LiveRole::Replica { upstream, .. },
+        }) if upstream == *address => Some(offset),
+        Ok(Changed {
+            before: LiveRole::Replica { upstream, .. },
+            ..
+        }) => {
+            // Somebody was faster by less than a millisecond.
+            let words = [upstream.host.clone(), upstream.port.to_string()];
+            let words = [words[0].as_str(), words[1].as_str()];
+            let why = format!("it is a replica of {upstream} now: somebody else has changed it");
+            return put_back(&conn, &words, why).await;
+        }
+        Ok(changed) => {
+            let now = in_words(&changed.after);
+            return Err(Failure::unknown(format!(
+                "it was told to follow {address} and is {now}"
+            )));
+        }
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => match settle(connections, node, conn.client_id()).await {
+            Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => None,
+            Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
+                return Err(Failure::none(t.detail));
+            }
+            Err(why) => {
+                let why = format!("{}; and looking again: {why}", t.detail);
+                return Err(Failure::unknown(why));
+            }
+        },
+    };
+    let last = match done {
+        Some(offset) => offset,
+        None => stands_at(connections, node).await?,
+    };
+    connections.demoted_at(node, last);
+    Ok(Seen {
+        text: format!("follows {address}; it ended at offset {last}"),
+        offset: Some(last),
+        ..Seen::default()
+    })
+}
+
+/// A replica becomes the primary after `from` was demoted. It ends as a replica at exactly the last offset of `from`; else it is put back before it has
+/// taken a write.
+pub async fn take_over(
+    connections: &Connections,
+    node: &NodeName,
+    from: &NodeName,
+    hold_ms: Option<u64>,
+) -> Acted {
+    let conn = connections.get(node).await?;
+    // An earlier run demoted it and sent this, and what it came to was looked at before this run: there is only forward.
+    let Some(last) = connections.demoted(from) else {
+        return promote(connections, node).await;
+    };
+    let done = change(&conn, &NO_ONE, hold_ms).await;
+    let acted = match done {
+        Ok(changed) => compared(&conn, from, last, changed).await,
+        Err(t) if !doubtful(&t) => Err(Failure::none(t.detail)),
+        Err(t) => return in_doubt(connections, node, from, last, &conn, t).await,
+    };
+    if hold_ms.is_some() {
+        // It would end by itself; until then writers wait.
+        let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), FENCED).await;
+    }
+    acted
+}
+
+/// What a promotion came to, by the answers around it.
+async fn compared(conn: &Conn, from: &NodeName, last: u64, changed: Changed) -> Acted {
+    let LiveRole::Primary { offset } = changed.after else {
+        let now = in_words(&changed.after);
+        return Err(Failure::unknown(format!("it said yes and is {now}")));
+    };
+    let LiveRole::Replica { upstream, .. } = changed.before else {
+        return by_another(conn, from, last).await;
+    };
+    if offset == last {
+        return Ok(primary(offset, last));
+    }
+    let port = upstream.port.to_string();
+    put_back(conn, &[&upstream.host, &port], unequal(offset, last, from)).await
+}
+
+/// It was a primary already. Whoever made it one, it has every byte if it became one where the old primary ended.
+async fn by_another(conn: &Conn, from: &NodeName, last: u64) -> Acted {
+    let now = look(conn, FENCED).await;
+    let now = now.map_err(|t| Failure::none(t.detail))?;
+    match now.replication.second_offset {
+        Some(second) if second == last + 1 => Ok(primary(last, last)),
+        Some(_) | None => Err(Failure::none(format!(
+            "{}, at another offset than {last}, where `{from}` ended",
+            made_primary()
+        ))),
+    }
+}
+
+/// The answer to a promotion was lost. The offset at which it began as a primary tells whether it had everything.
+async fn in_doubt(
+    connections: &Connections,
+    node: &NodeName,
+    from: &NodeName,
+    last: u64,
+    conn: &Conn,
+    lost: Trouble,
+) -> Acted {
+    match settle(connections, node, conn.client_id()).await {
+        Ok(LiveRole::Primary { .. }) => {
+            let conn = connections.get(node).await?;
+            let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), FENCED).await;
+            let now = look(&conn, REPLY).await;
+            let begun = now.ok().and_then(|s| s.replication.second_offset);
+            match begun.map(|second| second.saturating_sub(1)) {
+                Some(offset) if offset == last => Ok(primary(offset, last)),
+                Some(offset) => Err(Failure::unknown(unequal(offset, last, from))),
+                None => Err(Failure::unknown(
+                    "it is a primary, and the offset at which it became one is not known",
+                )),
+            }
+        }
+        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(lost.detail)),
+        Err(why) => Err(Failure::unknown(format!(
+            "{}; and looking again: {why}. It may become primary when it answers again",
+            lost.detail
+        ))),
+    }
+}
+
+/// The old primary becomes the primary again, unless one of `others` is one by now. Nodes that do not answer were replicas right before the fence.
+pub async fn restore_primary(
+    connections: &Connections,
+    node: &NodeName,
+    others: &[NodeName],
+) -> Acted {
+    let conn = connections.get(node).await?;
+    if let Ok(LiveRole::Primary { .. }) = role_of(&conn, FENCED).await {
+        return Ok(seen("it is the primary still"));
+    }
+    if let Some(other) = primary_among(connections, others).await {
+        return Err(Failure::none(format!(
+            "`{other}` is a primary now, so this node is not made one beside it"
+        )));
+    }
+    promote(connections, node).await
+}
+
+/// The first of these nodes that is a primary now.
+pub async fn primary_among(connections: &Connections, nodes: &[NodeName]) -> Option<NodeName> {
+    let roles = join_all(nodes.to_vec().into_iter().map(|node| async move {
+        let role = tokio::time::timeout(FENCED, async {
+            let conn = connections.get(&node).await.ok()?;
+            role_of(&conn, FENCED).await.ok()
+        });
+        let role = role.await.ok().flatten();
+        (node, role)
+    }))
+    .await;
+    let mut primaries = roles
+        .into_iter()
+        .filter(|(_, role)| matches!(role, Some(LiveRole::Primary { .. })));
+    primaries.next().map(|(node, _)| node)
+}
+
+/// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so that what was sent over it can no longer
+/// be run, and only then the role is read over another.
+pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
+    let conn = connections.get(node).await?;
+    let failed = match change(&conn, &NO_ONE, None).await {
+        Ok(Changed {
+            after: LiveRole::Primary { offset },
+            ..
+        }) => return Ok(is_primary(offset)),
+        Ok(_) => "it said yes and is still a replica".to_owned(),
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => t.detail,
+    };
+    match settle(connections, node, conn.client_id()).await {
+        Ok(LiveRole::Primary { offset }) => Ok(is_primary(offset)),
+        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(failed)),
+        Err(why) => Err(Failure::unknown(format!(
+            "{failed}; and looking again: {why}. It may become primary when it answers again"
+        ))),
+    }
+}
+
+/// Takes a change back that met another role than it expected. "Put back" is said only where it was seen.
+async fn put_back(conn: &Conn, command: &[&str], why: String) -> Acted {
+    let back = change(conn, command, None).await;
+    let wanted_primary = command == NO_ONE;
+    match back {
+        Ok(changed) if matches!(changed.after, LiveRole::Primary { .. }) == wanted_primary => {
+            Err(Failure::none(format!("{why}; its role was put back")))
+        }
+        Ok(changed) => Err(Failure::unknown(format!(
+            "{why}; it could not be put back: it is {}",
+            in_words(&changed.after)
+        ))),
+        Err(trouble) => Err(Failure::unknown(format!(
+            "{why}; and putting it back failed: {}",
+            trouble.detail
+        ))),
+    }
+}
+
+/// Where a node that was demoted stands.
+async fn stands_at(connections: &Connections, node: &NodeName) -> Result<u64, Failure> {
+    let conn = connections.get(node).await?;
+    let now = look(&conn, FENCED).await;
+    let now = now.map_err(|t| Failure::none(format!("`{node}`: {}", t.detail)))?;
+    if upstream(&now).is_none() {
+        return Err(Failure::none(format!("`{node}` is a primary")));
+    }
+    Ok(bytes(&now).max(now.replication.offset))
+}
+
+fn made_primary() -> String {
+    "it is a primary now: somebody else has made it one".to_owned()
+}
+
+fn no_primary(now: &LiveRole) -> String {
+    format!(
+        "it is no primary any more, but {}: somebody else has changed it",
+        in_words(now)
+    )
+}
+
+fn unequal(offset: u64, last: u64, from: &NodeName) -> String {
+    if offset > last {
+        format!(
+            "it has bytes that `{from}` never sent: it is at offset {offset}, and `{from}` ended at {last}"
+        )
+    } else {
+        format!("it lacks bytes: it is at offset {offset}, and `{from}` ended at {last}")
+    }
+}
+
+/// `a replica of 10.0.0.1:6379`.
+pub(super) fn in_words(role: &LiveRole) -> String {
+    match role {
+        LiveRole::Primary { .. } => "a primary".to_owned(),
+        LiveRole::Replica { upstream, .. } => format!("a replica of {upstream}"),
+        LiveRole::Sentinel => "a Sentinel".to_owned(),
+    }
+}
+
+fn is_primary(offset: u64) -> Seen {
+    Seen {
+        text: "it is a primary".to_owned(),
+        offset: Some(offset),
+        ..Seen::default()
+    }
+}
+
+fn primary(offset: u64, last: u64) -> Seen {
+    Seen {
+        wanted: Some(last),
+        ..is_primary(offset)
+    }
+}
+
+/// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what the server is then.
+pub async fn settle(
+    connections: &Connections,
+    node: &NodeName,
+    client_id: Option<u64>,
+) -> Result<LiveRole, String> {
+    let fresh = connections.renew(node).await.map_err(|f| f.why)?;
+    let Some(id) = client_id else {
+        return Err("the connection's id is not known, so it cannot be killed".to_owned());
+    };
+    let mut kill = cmd("CLIENT");
+    kill.arg("KILL").arg("ID").arg(id);
+    fresh.call(&kill, REPLY).await.map_err(|t| t.detail)?;
+    role_of(&fresh, REPLY).await.map_err(|t| t.detail)
+}
+
+/// `ROLE`: the shortest answer to what a server is.
+pub(super) async fn role_of(conn: &Conn, within: Duration) -> Result<LiveRole, Trouble> {
+    let reply = conn.call(&cmd("ROLE"), within).await?;
+    role::parse(&reply).ok_or_else(|| Trouble {
+        kind: TroubleKind::NotRedis,
+        detail: "its answer to ROLE cannot be read".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

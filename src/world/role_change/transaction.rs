@@ -1,0 +1,83 @@
+//! A role change in a transaction of the server: what it was, the change, and what it is then, with nothing in between.
+
+use crate::topology::{Trouble, TroubleKind};
+use crate::world::replication::FENCED;
+use crate::world::resp::Conn;
+use crate::world::role::{self, LiveRole};
+use crate::world::trouble::{from_redis, trouble};
+use redis::{Pipeline, Value};
+
+/// The answers that stand around the change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::world) struct Changed {
+    /// What it was right before.
+    pub before: LiveRole,
+    /// What it is right after.
+    pub after: LiveRole,
+}
+
+/// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s. `hold_ms`: writes are paused first, for at most that time.
+///
+/// INFO has no place in it: servers before 6.2 then send the transaction's beginning to their replicas, and never its end.
+pub(in crate::world) async fn change(
+    conn: &Conn,
+    command: &[&str],
+    hold_ms: Option<u64>,
+) -> Result<Changed, Trouble> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("MULTI");
+    if let Some(ms) = hold_ms {
+        pipe.cmd("CLIENT").arg("PAUSE").arg(ms).arg("WRITE");
+    }
+    pipe.cmd("ROLE").cmd("REPLICAOF");
+    for word in command {
+        pipe.arg(*word);
+    }
+    pipe.cmd("ROLE").cmd("EXEC");
+    let answers = transaction(conn, &pipe).await?;
+    let mut answers = answers.into_iter();
+    if hold_ms.is_some() {
+        refused(answers.next())?;
+    }
+    let before = role_in(answers.next())?;
+    refused(answers.next())?;
+    let after = role_in(answers.next())?;
+    Ok(Changed { before, after })
+}
+
+/// The answers inside EXEC's array. A command that was not queued is the reason for the whole.
+async fn transaction(conn: &Conn, pipe: &Pipeline) -> Result<Vec<Value>, Trouble> {
+    let mut replies = conn.exchange(pipe, FENCED).await?;
+    let last = replies.pop();
+    for reply in replies {
+        if let Value::ServerError(error) = reply {
+            return Err(from_redis(&error.into()));
+        }
+    }
+    match last {
+        Some(Value::Array(answers)) => Ok(answers),
+        Some(Value::ServerError(error)) => Err(from_redis(&error.into())),
+        Some(_) | None => Err(unread("EXEC")),
+    }
+}
+
+fn refused(answer: Option<Value>) -> Result<(), Trouble> {
+    match answer {
+        Some(Value::ServerError(error)) => Err(from_redis(&error.into())),
+        Some(_) => Ok(()),
+        None => Err(unread("EXEC")),
+    }
+}
+
+fn role_in(answer: Option<Value>) -> Result<LiveRole, Trouble> {
+    answer
+        .as_ref()
+        .and_then(role::parse)
+        .ok_or_else(|| unread("ROLE"))
+}
+
+/// It did answer, so the words begin as a server's error does: there is a reply, but what it means is not known.
+fn unread(command: &str) -> Trouble {
+    let detail = format!("its answer to {command} cannot be read");
+    trouble(TroubleKind::NotRedis, detail)
+}
