@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote soak server-suite
+.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote soak races server-suite
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ bench-promote: server servers ## Measure promote against the server's own FAILOV
 soak: server servers ## A thousand changes of roles with faults at random steps (SEED, CASES, FIRST, JOBS)
 	REPLCTL_SOAK_CASES=$${CASES:-1000} REPLCTL_SOAK_SEED=$${SEED:-1} REPLCTL_SOAK_FIRST=$${FIRST:-0} REPLCTL_SOAK_JOBS=$${JOBS:-2} \
 		$(CARGO) test --test soak -- --nocapture
+
+races: server servers ## 400 races of two operators, and 50 of one with a person at redis-cli (SEED, CASES, FIRST, JOBS)
+	REPLCTL_RACES_CASES=$${CASES:-450} REPLCTL_RACES_SEED=$${SEED:-1} REPLCTL_RACES_FIRST=$${FIRST:-0} REPLCTL_RACES_JOBS=$${JOBS:-2} \
+		$(CARGO) test --test races -- --nocapture
 
 server-suite: server ## Run a part of the server's own test suite against the embedded server
 	server/suite.sh

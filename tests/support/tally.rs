@@ -23,6 +23,8 @@ pub struct Connection {
     pub style: Option<Style>,
     /// The number of each acknowledged write, and when it was acknowledged.
     pub acknowledged: Vec<(u64, Instant)>,
+    /// From which write on it wrote to which of the load's nodes.
+    pub turns: Vec<(u64, usize)>,
     /// The errors it saw, by their first word.
     pub errors: BTreeMap<String, u64>,
 }
@@ -117,6 +119,12 @@ impl Connection {
     /// The name of a write: its key.
     pub fn id(&self, n: u64) -> String {
         format!("w{}:{n}", self.number)
+    }
+
+    /// Which of the load's nodes acknowledged a write.
+    pub fn acknowledged_by(&self, n: u64) -> Option<usize> {
+        let turn = self.turns.iter().rfind(|(first, _)| *first <= n);
+        turn.map(|(_, node)| *node)
     }
 
     /// The keys that one acknowledged write set, each to its number.

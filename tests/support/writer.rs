@@ -149,6 +149,7 @@ fn write(
     };
     let (mut next, mut node) = (0, 0);
     while !stop.load(Ordering::Relaxed) {
+        this.turns.push((next, node));
         let ended = serve(
             load,
             load.nodes[node],
