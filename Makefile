@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote soak races server-suite
+.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-server: server ## Compare the embedded server's speed with the distributio
 
 bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
+
+bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family
+	$(CARGO) test --release --test claim_bench -- --nocapture
 
 soak: server servers ## A thousand changes of roles with faults at random steps (SEED, CASES, FIRST, JOBS)
 	REPLCTL_SOAK_CASES=$${CASES:-1000} REPLCTL_SOAK_SEED=$${SEED:-1} REPLCTL_SOAK_FIRST=$${FIRST:-0} REPLCTL_SOAK_JOBS=$${JOBS:-2} \

@@ -187,7 +187,7 @@ fn all_at_once(field: &Field, race: &Race, operators: &[Replctl<'_>]) -> Vec<Tur
 }
 
 fn turn(operator: &Replctl<'_>, deed: Deed, who: Who, at: Instant) -> Result<Turn, String> {
-    let words = deed.words();
+    let words = deed.words(operator);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let mut command = operator.command(&words);
     std::thread::sleep(at.saturating_duration_since(Instant::now()));

@@ -3,10 +3,11 @@
 use crate::field::{Field, name};
 use crate::support::await_that;
 use crate::support::program::Replctl;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a command that nobody disturbs may take.
-const ALONE: Duration = Duration::from_secs(60);
+const ALONE: Duration = Duration::from_mins(1);
 
 /// What one operator does. Nodes are numbers; n0 is the first primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +44,15 @@ pub enum Promise {
 }
 
 impl Deed {
-    /// What is typed.
-    pub fn words(self) -> Vec<String> {
+    /// What that operator types.
+    pub fn words(self, operator: &Replctl<'_>) -> Vec<String> {
         let line = match self {
             Self::Promote(node) => format!("promote {}", name(node)),
             Self::Move { node, under } => format!("move {} --under {}", name(node), name(under)),
             Self::Detach(node) => format!("detach {}", name(node)),
             Self::Rejoin { .. } => format!("rejoin {}", name(0)),
             Self::Repair { keep } => format!("repair --keep {}", name(keep)),
-            Self::Undo { .. } => "undo".to_owned(),
+            Self::Undo { .. } => format!("undo {}", newest(operator)),
             Self::Resume { .. } => "resume".to_owned(),
             Self::Rollback { .. } => "rollback".to_owned(),
         };
@@ -124,4 +125,14 @@ impl Deed {
             | Self::Repair { .. } => {}
         }
     }
+}
+
+/// The id of an operator's last operation.
+fn newest(operator: &Replctl<'_>) -> String {
+    let journal = operator.home().join("state/replctl/race/journal");
+    let files = std::fs::read_dir(journal).into_iter().flatten().flatten();
+    let newest = files.map(|e| e.path()).max();
+    let stem = newest.as_deref().and_then(Path::file_stem);
+    stem.map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }

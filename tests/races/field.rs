@@ -156,7 +156,7 @@ impl Field {
     /// # Panics
     /// When it does not answer: nothing here ends a server.
     pub fn role(&self, i: usize) -> Role {
-        let told = self.client(i).expect("a server").command(&["ROLE"]).items();
+        let told = self.servers[i].client().command(&["ROLE"]).items();
         if told[0].text() == "master" {
             return Role::Primary;
         }

@@ -37,7 +37,7 @@ const SHORT: i64 = 100;
 /// How long links take to come up after the last change.
 const LINKS: Duration = Duration::from_secs(10);
 /// How long a command may take that puts things in order.
-const ORDER: Duration = Duration::from_secs(60);
+const ORDER: Duration = Duration::from_mins(1);
 
 /// What kind of wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,7 +232,7 @@ impl Bench<'_> {
             for (turn, operator) in self.turns.iter().zip(self.operators) {
                 let words = match turn.ran.code {
                     Some(5) => vec!["resume".to_owned(), "--yes".to_owned()],
-                    Some(1 | 3) if turn.deed.is_of_two() => turn.deed.words(),
+                    Some(1 | 3) if turn.deed.is_of_two() => turn.deed.words(operator),
                     _ => continue,
                 };
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -249,7 +249,7 @@ impl Bench<'_> {
     /// All nodes but that one hold the same.
     fn alike(&self, primary: usize, alone: Option<usize>, judged: &mut Judged) {
         let holds = |i: usize| {
-            let mut client = self.field.client(i).expect("a server");
+            let mut client = self.field.servers[i].client();
             let ask = [&["DBSIZE"][..], &["DEBUG", "DIGEST"]];
             ask.map(|words| client.command(words).text())
         };
@@ -393,7 +393,7 @@ impl Bench<'_> {
     /// No primary holds its writes back.
     fn fences(&self, judged: &mut Judged) {
         for i in self.field.primaries() {
-            let mut client = self.field.client(i).expect("a server");
+            let mut client = self.field.servers[i].client();
             let begun = Instant::now();
             let written = client.try_command(&["SET", "after", "all"]);
             if written.as_ref().map_or(true, crate::support::Reply::failed) {

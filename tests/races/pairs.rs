@@ -95,7 +95,8 @@ impl Race {
             deeds.reverse();
         }
         self.deeds = deeds;
-        let apart = |dice: &mut Dice, from: i64, to: usize| from + dice.roll(to) as i64;
+        let apart =
+            |dice: &mut Dice, from: i64, to: usize| from + i64::try_from(dice.roll(to)).unwrap();
         self.offset = if dice.roll(2) == 0 {
             apart(dice, -100, 201)
         } else {
@@ -184,13 +185,17 @@ impl Race {
 
     /// The node that took over from n0 before the race, where two primaries are there when it begins.
     pub fn took_over(&self) -> Option<usize> {
-        let rejoins = self.deeds.iter().find_map(|d| match d {
-            Deed::Rejoin { new } => Some(*new),
-            _ => None,
+        let rejoins = self.deeds.iter().find_map(|d| {
+            if let Deed::Rejoin { new } = d {
+                return Some(*new);
+            }
+            None
         });
-        let keeps = self.deeds.iter().find_map(|d| match d {
-            Deed::Repair { keep } if *keep != 0 => Some(*keep),
-            _ => None,
+        let keeps = self.deeds.iter().find_map(|d| {
+            if let Deed::Repair { keep } = d {
+                return Some(*keep).filter(|keep| *keep != 0);
+            }
+            None
         });
         let repairs = self.deeds.iter().any(|d| d.is_of_two()).then_some(1);
         rejoins.or(keeps).or(repairs)

@@ -97,7 +97,7 @@ impl Told<'_> {
         if !self.turn.went_through() {
             return Vec::new();
         }
-        let said = self.turn.ran.stdout.lines().flat_map(said_by);
+        let said = self.turn.ran.stdout.lines().filter_map(said_by);
         let promised = self.turn.deed.promises();
         let all = said.chain(promised).filter(|p| !self.holds(*p));
         let mut wrong: Vec<String> = all
