@@ -22,6 +22,8 @@ pub struct Report {
     pub fault: String,
     /// The exit of what was ordered.
     pub exit: String,
+    /// The exit of the second operator, where there is one.
+    pub second: String,
     /// What brought the deployment back.
     pub way: String,
     pub acknowledged: usize,
@@ -88,8 +90,13 @@ impl Case {
             .collect();
         let order = Order::new(dice, &parents);
         let target = order.target();
-        let victim = [0, target, dice.roll(nodes)][dice.roll(3)];
-        let others: Vec<usize> = (0..=nodes).filter(|i| *i != victim).collect();
+        let mut victim = [0, target, dice.roll(nodes)][dice.roll(3)];
+        // A person touches replicas only.
+        if fault.is_by_hand() && victim == 0 {
+            victim = target;
+        }
+        let last = if fault.is_by_hand() { nodes - 1 } else { nodes };
+        let others: Vec<usize> = (0..=last).filter(|i| *i != victim).collect();
         Self {
             fault,
             victim,
@@ -113,6 +120,7 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     let wire = wire.filter(|_| case.fault.needs_wire());
     let mut crew = Crew::start(family, &case.parents, wire);
     let operator = crew.operator(&case.parents);
+    let elsewhere = crew.operator(&case.parents);
     let fault = case.fault;
     let mut report = Report {
         family: family.name.to_owned(),
@@ -124,18 +132,26 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     crew.whole(Duration::from_secs(20)).unwrap();
     case.order.prepare(&crew, &operator);
 
-    let writer = Writer::start(load(&crew, case.order, family));
+    let writer = Writer::start(load(&crew, &case, family));
     writer.await_more(100, Duration::from_secs(20));
     let begun = Instant::now();
-    let (ran, struck) = change(&mut crew, &operator, &case, &mut dice);
+    let ((ran, struck), second) = if case.fault.is_operator() {
+        let is_elsewhere = fault == Fault::OtherMachine;
+        let one = if is_elsewhere { &elsewhere } else { &operator };
+        beside_another(&crew, (&operator, one), &case, &mut dice)
+    } else {
+        (change(&mut crew, &operator, &case), None)
+    };
+    report.second = second.map_or_else(String::new, |ran| called(ran.code));
     let exit = ran.code;
-    report.exit = exit.map_or("killed".to_owned(), |code| code.to_string());
+    report.exit = called(exit);
     // Who comes back as a primary must find nobody who writes to it.
     let late = struck && fault.brings_back();
     if struck && !late {
         fault.heal(&mut crew, case.victim, case.other);
     }
-    if exit == Some(0) && !late {
+    let unknown = fault == Fault::PromotedByHand && case.victim == case.order.target();
+    if exit == Some(0) && !late && !unknown {
         writer.await_more(50, Duration::from_secs(20));
     }
     let ended = Instant::now();
@@ -145,10 +161,13 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     }
     report.acknowledged = tally.acknowledged();
     // Beside two primaries some clients write to the one that is to go.
-    if exit == Some(0) && !case.order.is_of_two() {
+    if exit == Some(0) && !case.order.is_of_two() && !unknown {
         report.window_ms = tally.longest_gap_between_ms(begun, ended);
     }
 
+    if fault == Fault::OtherMachine {
+        elsewhere.run_within(Duration::from_secs(90), &["resume", "--yes"]);
+    }
     let end = match settle(&crew, &operator, &case, &mut report, &mut dice) {
         Ok(primary) => after(
             &mut crew,
@@ -183,7 +202,12 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     report
 }
 
-fn load(crew: &Crew<'_>, order: Order, family: &Family) -> Load {
+fn called(exit: Option<i32>) -> String {
+    exit.map_or("killed".to_owned(), |code| code.to_string())
+}
+
+fn load(crew: &Crew<'_>, case: &Case, family: &Family) -> Load {
+    let order = case.order;
     let lua = if order.is_scripted(family) {
         Style::Lua
     } else {
@@ -199,6 +223,7 @@ fn load(crew: &Crew<'_>, order: Order, family: &Family) -> Load {
     let written = crew.servers.iter().enumerate();
     load.nodes = written
         .filter(|(i, _)| order.is_written_to(*i))
+        .filter(|(i, _)| case.fault != Fault::PromotedByHand || *i != case.victim)
         .map(|(_, server)| server.address())
         .collect();
     load.net = crew.wire.map_or(Net::Machine, Wire::net);
@@ -208,12 +233,7 @@ fn load(crew: &Crew<'_>, order: Order, family: &Family) -> Load {
 }
 
 /// What was ordered, with the fault in it. Gives what it said, and whether the fault came before its end.
-fn change(
-    crew: &mut Crew<'_>,
-    operator: &Replctl<'_>,
-    case: &Case,
-    dice: &mut Dice,
-) -> (Ran, bool) {
+fn change(crew: &mut Crew<'_>, operator: &Replctl<'_>, case: &Case) -> (Ran, bool) {
     let mut struck = false;
     let words = case.order.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -224,11 +244,7 @@ fn change(
     let journal = operator.home().join(".local/state/replctl/soak/journal");
     let before = newest(&journal);
     let mut running = crate::support::Running::start(&mut command);
-    if case.fault == Fault::SecondOperator {
-        std::thread::sleep(Duration::from_millis(dice.roll(300) as u64));
-        let other = name(dice.roll(crew.servers.len()));
-        operator.run(&["promote", &other, "--yes"]);
-    } else if !matches!(case.fault, Fault::Nothing | Fault::ReplctlDies) {
+    if !matches!(case.fault, Fault::Nothing | Fault::ReplctlDies) {
         let lines = || lines(newest(&journal).filter(|file| before.as_ref() != Some(file)));
         while !running.has_ended() && lines() < case.line {
             std::thread::sleep(Duration::from_micros(300));
@@ -240,6 +256,23 @@ fn change(
     }
     // A server takes up to a minute to see that a copy does not come on.
     (running.wait(Duration::from_mins(3)), struck)
+}
+
+/// What was ordered, and a promotion by somebody else at about the same time.
+fn beside_another(
+    crew: &Crew<'_>,
+    (operator, other): (&Replctl<'_>, &Replctl<'_>),
+    case: &Case,
+    dice: &mut Dice,
+) -> ((Ran, bool), Option<Ran>) {
+    let words = case.order.words();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let running = operator.start(&words);
+    let within = [40, 300][dice.roll(2)];
+    std::thread::sleep(Duration::from_millis(dice.roll(within) as u64));
+    let target = name(dice.roll(crew.servers.len()));
+    let second = other.run_within(Duration::from_mins(3), &["promote", &target, "--yes"]);
+    ((running.wait(Duration::from_mins(3)), false), Some(second))
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {

@@ -30,6 +30,12 @@ pub enum Fault {
     WrongPassword,
     /// Somebody else on the same machine wants another primary.
     SecondOperator,
+    /// Somebody on another machine, with a state folder of their own, wants another primary.
+    OtherMachine,
+    /// A person with redis-cli points a replica at another node.
+    PointedByHand,
+    /// A person with redis-cli makes a replica a primary, to which no client writes.
+    PromotedByHand,
     /// Two nodes, or a node and the operator with the clients, do not reach each other for a while.
     Cut,
     /// A node reaches nobody for a while.
@@ -44,7 +50,7 @@ pub enum Fault {
 
 impl Fault {
     /// All of them; a case takes one by its number.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::ReplctlDies,
         Self::Killed,
         Self::Frozen,
@@ -63,6 +69,10 @@ impl Fault {
         Self::PoweredOff,
         Self::Lossy,
         Self::DiskFull,
+        Self::OtherMachine,
+        Self::PointedByHand,
+        Self::OtherMachine,
+        Self::PromotedByHand,
     ];
 
     /// Whether it needs a network of its own.
@@ -84,7 +94,9 @@ impl Fault {
     /// Makes it happen to `victim`, and to `other` where there are two.
     pub fn strike(self, crew: &mut Crew<'_>, victim: usize, other: usize) {
         match self {
-            Self::Nothing | Self::ReplctlDies | Self::SecondOperator => {}
+            Self::Nothing | Self::ReplctlDies | Self::SecondOperator | Self::OtherMachine => {}
+            Self::PointedByHand => by_hand(crew, victim, Some(other)),
+            Self::PromotedByHand => by_hand(crew, victim, None),
             Self::Killed => crew.servers[victim].kill9(),
             Self::Restarted => crew.servers[victim].restart(),
             Self::Frozen => {
@@ -142,9 +154,35 @@ impl Fault {
             | Self::Restarted
             | Self::Frozen
             | Self::Slow
-            | Self::SecondOperator => {}
+            | Self::SecondOperator
+            | Self::OtherMachine
+            | Self::PointedByHand
+            | Self::PromotedByHand => {}
         }
     }
+
+    /// Whether it is a person with redis-cli.
+    pub fn is_by_hand(self) -> bool {
+        matches!(self, Self::PointedByHand | Self::PromotedByHand)
+    }
+
+    /// Whether a second replctl is started in the midst of the first.
+    pub fn is_operator(self) -> bool {
+        matches!(self, Self::SecondOperator | Self::OtherMachine)
+    }
+}
+
+/// A person who looks first: whoever makes a primary a replica loses writes by that alone.
+fn by_hand(crew: &Crew<'_>, victim: usize, under: Option<usize>) {
+    let replica = crew.look(victim).get("role").is_some_and(|r| r == "slave");
+    let Some(mut client) = crew.client(victim).filter(|_| replica) else {
+        return;
+    };
+    let words = match under.and_then(|i| crew.servers.get(i)) {
+        Some(server) => [server.ip().to_string(), server.port.to_string()],
+        None => ["NO".to_owned(), "ONE".to_owned()],
+    };
+    let _ = client.try_command(&["REPLICAOF", &words[0], &words[1]]);
 }
 
 fn kept(file: &Path) -> std::path::PathBuf {

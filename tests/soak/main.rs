@@ -79,6 +79,8 @@ fn summary(seed: u64, reports: &[Report]) -> String {
         ("by family", (|r| r.family.clone()) as fn(&Report) -> String),
         ("by order", |r| r.order.clone()),
         ("by fault", |r| r.fault.clone()),
+        ("by fault and exit", |r| format!("{} {}:", r.fault, r.exit)),
+        ("by the second operator's exit", second),
         ("by order and exit", |r| format!("{} {}:", r.order, r.exit)),
         ("by the way back", |r| format!("{}:", r.way)),
     ] {
@@ -86,8 +88,17 @@ fn summary(seed: u64, reports: &[Report]) -> String {
         for report in reports {
             *counts.entry(of(report)).or_default() += 1;
         }
+        counts.remove("");
         let counts: Vec<String> = counts.iter().map(|(k, n)| format!("{k} {n}")).collect();
         let _ = writeln!(text, "  {title}: {}", counts.join(", "));
     }
     text
+}
+
+/// What became of the second operator, where there was one.
+fn second(report: &Report) -> String {
+    if report.second.is_empty() {
+        return String::new();
+    }
+    format!("{} {}:", report.fault, report.second)
 }

@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Dice, Report};
 use crate::crew::{Crew, name};
+use crate::fault::Fault;
 use crate::order::Order;
 use crate::rescued::in_no_backup;
 use crate::support::Tally;
@@ -55,7 +56,9 @@ pub fn settle(
                     return Err(format!("primaries: {primaries:?}; {said}"));
                 };
                 let stays = name(stays);
-                let line = if let Order::Detach(node) = case.order {
+                let line = if let Order::Detach(node) = case.order
+                    && primaries.contains(&node)
+                {
                     "brought back".clone_into(&mut report.way);
                     let node = name(node);
                     format!("move {node} --under {stays} --discard-data {node} --yes")
@@ -81,7 +84,10 @@ pub fn settle(
 /// Of two primaries, the one that took the last writes: not one that was killed before its new role was in its file and came back as one, not one that
 /// was to go, and not one that stands alone.
 fn who_stays(case: &Case, primaries: &[usize]) -> Option<usize> {
+    // No client wrote to it.
+    let by_hand = |node: usize| case.fault == Fault::PromotedByHand && node == case.victim;
     let goes = |node: usize| match case.order {
+        _ if by_hand(node) => true,
         Order::Detach(alone) => node == alone,
         Order::Rejoin { .. } | Order::Repair { .. } => node == 0,
         Order::Promote(_) | Order::Move { .. } => case.fault.brings_back() && node == case.victim,
@@ -138,8 +144,10 @@ pub fn after(
         Duration::from_mins(1),
         &["promote", &name(primary), "--yes"],
     );
+    // What a person does by hand is in no file.
+    let not_written = report.fault == "Unwritable" || report.fault.ends_with("ByHand");
     for i in 0..crew.servers.len() {
-        if let Some(mut client) = crew.client(i).filter(|_| report.fault == "Unwritable") {
+        if let Some(mut client) = crew.client(i).filter(|_| not_written) {
             let _ = client.try_command(&["CONFIG", "REWRITE"]);
         }
     }
