@@ -181,6 +181,7 @@ pub struct Server {
     /// Number of Sentinels that listen on this node; `None` where it could not be asked.
     pub sentinels: Option<u64>,
     /// How many operations of replctl listen on it; `None` where that may not be asked.
+    #[serde(skip)]
     pub claims: Option<u64>,
     /// What was read by `CONFIG GET`, without any secret; empty where CONFIG is forbidden.
     pub config: BTreeMap<String, String>,

@@ -84,7 +84,7 @@ fn what_only_it_has_is_backed_up_behind_a_fence_before_it_follows() {
             "master: wait until in sync with slave1",
         ]
     );
-    assert_eq!(plan.stages[0].steps[2].undo, Undo::Impossible);
+    assert_eq!(plan.stages[0].steps[3].undo, Undo::Impossible);
     assert_eq!(
         plan.may_lose.as_deref(),
         Some("12 commands that only `master` has (backed up first)")
