@@ -38,10 +38,13 @@ fn died_inside(operator: &Replctl<'_>) -> bool {
         .collect();
     let stages = lines[0]["plan"]["stages"].as_array().unwrap();
     let of = |to_write: u64| {
-        let stage = stages
-            .iter()
-            .position(|s| s["steps"][0]["action"]["require-replicas"]["to_write"] == to_write);
-        serde_json::json!({ "stage": stage.unwrap(), "step": 0 })
+        let sets = |step: &Value| step["action"]["require-replicas"]["to_write"] == to_write;
+        let places = stages.iter().enumerate().flat_map(|(stage, s)| {
+            let steps = s["steps"].as_array().unwrap().iter().enumerate();
+            steps.map(move |(step, it)| (stage, step, it))
+        });
+        let (stage, step, _) = places.into_iter().find(|(_, _, it)| sets(it)).unwrap();
+        serde_json::json!({ "stage": stage, "step": step })
     };
     let says =
         |event: &str, at: &Value| lines.iter().any(|l| l["event"] == event && l["at"] == *at);

@@ -62,7 +62,9 @@ fn about_to_promote(operator: &Replctl<'_>) -> bool {
         return false;
     };
     let index = |key: &str| usize::try_from(last["at"][key].as_u64().unwrap()).unwrap();
-    plan["stages"][index("stage")]["steps"][index("step")]["action"] == "promote"
+    plan["stages"][index("stage")]["steps"][index("step")]["action"]
+        .get("take-over")
+        .is_some()
 }
 
 fn healthy(operator: &Replctl<'_>, trio: &Trio, primary: usize, after: &Ran) {

@@ -42,7 +42,7 @@ impl Action {
             }
             Self::Demote { address, .. }
             | Self::Follow { address, .. }
-            | Self::FollowAddress { address } => changed(None, replicaof(address)),
+            | Self::FollowAddress { address } => looked_at(changed(None, replicaof(address))),
             Self::TakeOver { hold_ms, .. } => changed(*hold_ms, NO_ONE.to_owned()),
             Self::BackUp { .. } => [
                 "INFO replication",
@@ -74,7 +74,8 @@ impl Action {
                 replicaof(address),
                 "EXEC".to_owned(),
             ],
-            Self::Promote | Self::RestorePrimary { .. } => changed(None, NO_ONE.to_owned()),
+            Self::Promote => changed(None, NO_ONE.to_owned()),
+            Self::RestorePrimary { .. } => looked_at(changed(None, NO_ONE.to_owned())),
             Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
             Self::SetDirective { name, .. } if is_secret(name) => {
                 vec![format!("CONFIG SET {name} (secret)")]
@@ -148,7 +149,6 @@ fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {
     let release = hold_ms.map(|_| "CLIENT UNPAUSE".to_owned());
     let word = |text: &str| Some(text.to_owned());
     let all = [
-        word("ROLE"),
         word("MULTI"),
         hold,
         word("ROLE"),
@@ -158,6 +158,11 @@ fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {
         release,
     ];
     all.into_iter().flatten().collect()
+}
+
+/// With the look before it.
+fn looked_at(change: Vec<String>) -> Vec<String> {
+    std::iter::once("ROLE".to_owned()).chain(change).collect()
 }
 
 fn replicaof(address: &Address) -> String {

@@ -219,18 +219,49 @@ fn of_dry_run(reply: &Value) -> Verdict {
 /// Queues commands in a transaction that is discarded: servers check permissions before they queue. Nothing is run, whatever becomes of the
 /// connection.
 async fn queue(conn: &Conn, needs: &[Need]) -> Result<Vec<Verdict>, Trouble> {
+    let (around, inside): (Vec<&Need>, Vec<&Need>) =
+        needs.iter().partition(|need| ends_a_transaction(need));
     let mut questions = redis::pipe();
+    // Before the transaction there is nothing that they could run.
+    for need in &around {
+        questions.cmd(need.words[0]);
+        questions.cmd("DISCARD");
+    }
     questions.cmd("MULTI");
-    for need in needs {
+    for need in &inside {
         questions.add_command(cmd(need.words[0]).arg(&need.words[1..]).to_owned());
     }
     questions.cmd("DISCARD");
     let replies = conn.exchange(&questions, REPLY).await?;
-    if replies.first() != Some(&Value::Okay) {
-        return Ok(vec![Verdict::Open; needs.len()]);
+    let begun = 2 * around.len();
+    let queues = replies.get(begun) == Some(&Value::Okay);
+    let verdict = |need: &Need| {
+        if let Some(n) = around.iter().position(|a| *a == need) {
+            return replies.get(2 * n).map_or(Verdict::Open, of_lone);
+        }
+        let n = inside.iter().position(|i| *i == need).filter(|_| queues);
+        let reply = n.and_then(|n| replies.get(begun + 1 + n));
+        reply.map_or(Verdict::Open, of_queue)
+    };
+    Ok(needs.iter().map(verdict).collect())
+}
+
+/// What begins or ends a transaction is never queued: EXEC would run what stands before it.
+fn ends_a_transaction(need: &Need) -> bool {
+    matches!(need.words, ["MULTI" | "EXEC"])
+}
+
+/// The answer to one of these outside a transaction: any but a refusal means that it may be run.
+fn of_lone(reply: &Value) -> Verdict {
+    if let Value::ServerError(error) = reply {
+        let verdict = of_queue(reply);
+        return if error.code() == "NOPERM" || verdict == Verdict::Gone {
+            verdict
+        } else {
+            Verdict::Allowed
+        };
     }
-    let verdict = |n: usize| replies.get(n + 1).map_or(Verdict::Open, of_queue);
-    Ok((0..needs.len()).map(verdict).collect())
+    Verdict::Allowed
 }
 
 fn of_queue(reply: &Value) -> Verdict {
