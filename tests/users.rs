@@ -33,7 +33,7 @@ fn deployment(family: &Family, rule: &[String]) -> Trio {
     let rule: Vec<&str> = rule
         .iter()
         .map(String::as_str)
-        .filter(|word| channels || !word.starts_with('&'))
+        .filter(|word| channels || !(word.starts_with('&') || *word == "resetchannels"))
         .collect();
     let user = format!("user replctl on >hush-replctl {}", rule.join(" "));
     let directives = [
@@ -134,7 +134,10 @@ fn whatever_is_missing_is_said_before_anything_is_changed() {
             let fewer: Vec<&str> = rule
                 .iter()
                 .map(String::as_str)
-                .filter(|r| *r != word && (!fence_by_settings || !r.starts_with('&')))
+                .filter(|r| {
+                    *r != word
+                        && (!fence_by_settings || !(r.starts_with('&') || *r == "resetchannels"))
+                })
                 .collect();
             let primary = &trio.servers[0];
             let set = [&["ACL", "SETUSER", "replctl", "-@all"][..], &fewer].concat();
@@ -157,7 +160,7 @@ fn whatever_is_missing_is_said_before_anything_is_changed() {
             let all: Vec<&str> = rule
                 .iter()
                 .map(String::as_str)
-                .filter(|r| !fence_by_settings || !r.starts_with('&'))
+                .filter(|r| !fence_by_settings || !(r.starts_with('&') || *r == "resetchannels"))
                 .collect();
             let set = [&["ACL", "SETUSER", "replctl"][..], &all].concat();
             assert_eq!(primary.client().command(&set).text(), "OK");

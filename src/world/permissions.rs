@@ -255,10 +255,13 @@ fn ends_a_transaction(need: &Need) -> bool {
 fn of_lone(reply: &Value) -> Verdict {
     if let Value::ServerError(error) = reply {
         let verdict = of_queue(reply);
-        return if error.code() == "NOPERM" || verdict == Verdict::Gone {
-            verdict
-        } else {
-            Verdict::Allowed
+        // 6.0 says it as the reason for a transaction that was discarded.
+        let forbidden =
+            error.code() == "NOPERM" || error.details().is_some_and(|d| d.contains("NOPERM"));
+        return match (forbidden, verdict) {
+            (true, _) => Verdict::Forbidden,
+            (false, Verdict::Gone) => Verdict::Gone,
+            (false, _) => Verdict::Allowed,
         };
     }
     Verdict::Allowed

@@ -3,7 +3,7 @@
 use super::Finished;
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
-use crate::journal::{At, NodeFailure, Outcome};
+use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
 use crate::plan::Action;
 use crate::plan::hooks::{self, Hook};
@@ -101,6 +101,29 @@ fn halted(failure: &NodeFailure, again: &str) -> Problem {
     .hint(again)
 }
 
+/// Whether a step that changes something was begun in the stage that was put back. Each undoing has seen its effect.
+fn began_to_change(finished: &Finished) -> bool {
+    let Outcome::RolledBack { at, why } = &finished.outcome else {
+        return true;
+    };
+    let stage = finished.plan.stages.get(at.stage);
+    let steps = stage.map_or(&[][..], |s| &s.steps);
+    let failed = if why == INTERRUPTED {
+        at.step
+    } else {
+        at.step + 1
+    };
+    let begun = steps
+        .iter()
+        .take(failed)
+        .any(|s| s.action.changes_something());
+    begun
+        || finished
+            .passed
+            .iter()
+            .any(|p| p.step.action.changes_something())
+}
+
 /// What was changed and stays changed, in one phrase.
 fn changed(finished: &Finished) -> String {
     let mut text = String::new();
@@ -129,7 +152,11 @@ fn changed(finished: &Finished) -> String {
     let text = if text.is_empty() && matches!(finished.outcome, Outcome::Stopped { .. }) {
         "what was done before, and was not put back, stays".to_owned()
     } else if text.is_empty() {
-        "nothing was changed, or all was put back".to_owned()
+        if began_to_change(finished) {
+            "all was put back".to_owned()
+        } else {
+            "nothing was changed".to_owned()
+        }
     } else {
         format!("what stays changed: {text}")
     };
