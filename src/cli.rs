@@ -25,7 +25,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
-pub use history::{History, Report, Undo};
+pub use history::{Abandon, History, Report, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
 pub use others::Others;
@@ -175,6 +175,13 @@ pub enum Command {
     /// on.
     #[command(after_help = example_help("rollback"))]
     Rollback(Resume),
+    /// Leave an operation that stopped half-way as it is
+    ///
+    /// For one that can be neither resumed nor put back, and for one of which it is not known what it did, because its journal cannot be read: such a one
+    /// stands against every change. Look at the nodes first. Nothing on them is changed by it: the operation is noted to be left as it is, and the next one is
+    /// planned from what is seen then.
+    #[command(after_help = example_help("abandon"))]
+    Abandon(Abandon),
     /// Take back an operation that is done, by another one of the ordinary kind
     ///
     /// A promotion is undone by promoting the primary before it, a move by moving the node back, a detachment by attaching the node again while it has no

@@ -12,6 +12,7 @@ use snapshot::Snapshot;
 use std::collections::BTreeSet;
 use std::io;
 
+pub mod reader;
 pub mod snapshot;
 pub mod steps;
 pub mod store;
@@ -39,6 +40,12 @@ pub enum Entry {
     Planned {
         /// Version of this format.
         format: u32,
+        /// Its place in the order of all operations on this deployment from this machine, whatever the clock says; journals had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u64>,
+        /// The operations that it left behind unfinished: they cannot be gone on with any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overtakes: Vec<String>,
         /// The deployment's name.
         deployment: String,
         /// Who ran it: user@host.
@@ -247,6 +254,25 @@ pub struct Progress {
     pub done: BTreeSet<At>,
     /// Connections over which promotions were sent.
     pub connections: Vec<(NodeName, u64)>,
+}
+
+impl Entry {
+    /// Whether it tells how something ended that was begun, failed or was put back. For such lines room is kept where a disk is full.
+    pub fn tells_an_end(&self) -> bool {
+        match self {
+            Self::Failed { .. }
+            | Self::Undone { .. }
+            | Self::UndoFailed { .. }
+            | Self::Ended { .. } => true,
+            Self::Planned { .. }
+            | Self::Observed { .. }
+            | Self::Connection { .. }
+            | Self::Started { .. }
+            | Self::Done { .. }
+            | Self::Resumed { .. }
+            | Self::Hook { .. } => false,
+        }
+    }
 }
 
 impl Progress {

@@ -80,6 +80,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("replctl resume", "go on with what is unfinished"),
             ("replctl resume --no-hooks", "and run none of its hooks"),
         ],
+        "abandon" => &[(
+            "replctl abandon 20251124T2217",
+            "one of `replctl history` that says unfinished",
+        )],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
         "server" => &[
             ("replctl server", "its version, sizes and checksums"),

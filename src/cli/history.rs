@@ -1,7 +1,7 @@
-//! The arguments of the commands that look back: `history`, `report`, `undo`.
+//! The arguments of the commands that look back: `history`, `report`, `undo`, `abandon`.
 
 use super::Others;
-use crate::commands::completions::{every_node, operations};
+use crate::commands::completions::{every_node, given_up, operations};
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
 use std::path::PathBuf;
@@ -29,6 +29,17 @@ pub struct Report {
     /// Write it to a new FILE that only you can read
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+}
+
+/// `abandon`.
+#[derive(Debug, Args)]
+pub struct Abandon {
+    /// The operation's id, or as much of it as no other has
+    #[arg(value_name = "ID", add = Candidates::new(given_up))]
+    pub id: String,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 /// `undo`.

@@ -35,7 +35,7 @@ pub async fn run(
     };
     let node = NodeName(args.name.clone());
     resolves(world, &node).await?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let address = world.inventory.get(&node).map(|spec| spec.address.clone());
     let operation = Add {
         address: address.unwrap_or_else(|| crate::topology::Address::new("", 0)),

@@ -4,6 +4,7 @@ use crate::cli::{self, Cli};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
+use crate::journal::story::Story;
 use crate::output;
 use crate::world::inventory;
 use clap::{Command, CommandFactory};
@@ -90,7 +91,7 @@ pub fn every_node() -> Vec<CompletionCandidate> {
 
 /// The operations in the journal, the newest first, by its id and as `last`.
 pub fn operations() -> Vec<CompletionCandidate> {
-    let store = inventory().and_then(|i| Store::existing(&i.name));
+    let store = inventory().and_then(|i| Store::existing(&i.name).ok()?);
     let ids = store.map(|s| s.ids()).unwrap_or_default();
     let last = ids.first().map(|_| super::report::LAST.to_owned());
     last.into_iter()
@@ -100,13 +101,22 @@ pub fn operations() -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// The operation that is unfinished.
+/// The operations that can be gone on with.
 pub fn unfinished() -> Vec<CompletionCandidate> {
-    let store = inventory().and_then(|i| Store::existing(&i.name));
-    let record = store.and_then(|s| s.unfinished());
-    record
-        .map(|r| CompletionCandidate::new(r.id))
-        .into_iter()
+    open_operations(|story| story.damage.is_none())
+}
+
+/// The operations that can be given up.
+pub fn given_up() -> Vec<CompletionCandidate> {
+    open_operations(|_| true)
+}
+
+fn open_operations(wanted: impl Fn(&Story) -> bool) -> Vec<CompletionCandidate> {
+    let store = inventory().and_then(|i| Store::existing(&i.name).ok()?);
+    let open = store.map(|s| s.open_operations(s.holder().as_deref()));
+    let open = open.unwrap_or_default().into_iter();
+    open.filter(wanted)
+        .map(|story| CompletionCandidate::new(story.id))
         .collect()
 }
 

@@ -17,7 +17,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     };
     let node = &operation.node;
     super::setup::known(world, std::iter::once(node))?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
         let topology = world.observe().await;

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 /// Runs the command.
 pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
     let inventory = inventory::load(global)?;
-    let store = Store::existing(&inventory.name);
+    let store = Store::existing(&inventory.name)?;
     let ids = store.as_ref().map(Store::ids).unwrap_or_default();
     let nodes: Vec<NodeName> = args.nodes.iter().map(|n| n.as_str().into()).collect();
     let limit = if args.limit == 0 {
@@ -26,11 +26,13 @@ pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
         .as_ref()
         .map_or((Vec::new(), 0), |store| read(store, &ids, &nodes, limit));
     let holder = store.as_ref().and_then(Store::holder);
+    let open = store.as_ref().map(|s| s.open_operations(holder.as_deref()));
+    let open: Vec<String> = open.into_iter().flatten().map(|story| story.id).collect();
     let shown = Shown {
         deployment: &inventory.name,
         stories: &stories,
         older,
-        newest: ids.first().map(String::as_str),
+        open: &open,
         holder: holder.as_deref(),
         now: Timestamp::now(),
         zone: TimeZone::system(),

@@ -98,7 +98,7 @@ async fn replay(
         .hint("look at the commands, and replay what is right: --output FILE, then: redis-cli --pipe < FILE.conflicts")
         .exit(Exit::Refused));
     }
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let source = match &args.backup {
         Some(folder) => Source::Backup {
             folder: std::path::absolute(folder)

@@ -1,5 +1,6 @@
 //! One file per family of subcommands: arguments → observe → plan → confirm → execute → report.
 
+mod abandon;
 mod add;
 mod clients;
 pub mod completions;
@@ -46,6 +47,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Man(args) => done(man::run(args)),
         Command::History(args) => done(history::run(&cli.global, args)),
         Command::Report(args) => done(report::run(&cli.global, args)),
+        Command::Abandon(args) => abandon::run(&cli.global, args),
         Command::Setup(_)
         | Command::Status(_)
         | Command::Endpoint(_)
@@ -115,7 +117,8 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         | Command::Completions(_)
         | Command::Man(_)
         | Command::History(_)
-        | Command::Report(_) => Ok(Exit::Done),
+        | Command::Report(_)
+        | Command::Abandon(_) => Ok(Exit::Done),
     };
     world.leave().await;
     result

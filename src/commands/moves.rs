@@ -30,7 +30,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
         update_inventory: args.update_inventory,
     };
     super::setup::known(world, [&operation.node, &operation.under].into_iter())?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let way = Way {
         asked,

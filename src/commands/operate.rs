@@ -1,9 +1,11 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
 mod claim;
+mod first;
 mod verdict;
 mod who;
 
+pub use first::{nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
 
@@ -14,7 +16,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;
 use crate::journal::snapshot::Snapshot;
 use crate::journal::store::{FileJournal, Record};
-use crate::journal::{At, Entry, Journal, Moment, Outcome, Progress};
+use crate::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, moved, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo};
@@ -38,6 +40,8 @@ pub struct Asked {
     pub concurrency: usize,
     /// End the connections of another operator's command first.
     pub take_over: bool,
+    /// Leave what is unfinished as it is.
+    pub abandon: bool,
 }
 
 impl Asked {
@@ -49,6 +53,7 @@ impl Asked {
             verbose: global.verbose,
             concurrency: global.concurrency.into(),
             take_over: false,
+            abandon: false,
         }
     }
 
@@ -123,7 +128,11 @@ pub async fn carry_out(
     let _lock = if asked.dry_run {
         None
     } else {
-        Some(world.store.lock(&who())?)
+        let lock = world.store.lock(&who())?;
+        if !asked.abandon {
+            first::still_nothing(world)?;
+        }
+        Some(lock)
     };
     let line = operation.line();
     let mut claimed = None;
@@ -159,29 +168,13 @@ pub async fn carry_out(
         // Nobody waits for a claim while a question stands here.
         drop(claimed.take());
     }
+    // First of all: a signal that comes once there is a journal must end in it.
+    let interrupt = Interrupt::listen()?;
     let (id, journal) = world.store.begin(&plan, &who())?;
-    let finished = execute(world, asked, id, plan, &journal, How::Start).await?;
+    let with = (&journal, &interrupt);
+    let finished = execute(world, asked, id, plan, with, How::Start).await?;
     drop(claimed);
     Ok(Done::Ran(Box::new(finished)))
-}
-
-/// A promotion that stopped half-way comes first: what it left looks like a legitimate topology, and may not be one. Half a setup is
-/// simply gone on with.
-pub fn no_unfinished_promotion(world: &World) -> Result<()> {
-    let unfinished = world.store.unfinished();
-    let Some(record) = unfinished.filter(|r| matches!(r.plan.operation, Operation::Promote(_)))
-    else {
-        return Ok(());
-    };
-    let id = &record.id;
-    let leave = "replctl promote NODE --abandon-unfinished";
-    Err(Problem::new(format!(
-        "`{id}` stopped half-way and comes first; nothing was touched"
-    ))
-    .hint(format!(
-        "replctl resume {id}, or: replctl rollback {id} (to leave it as it is: {leave})"
-    ))
-    .exit(Exit::Refused))
 }
 
 /// Where a run begins.
@@ -197,7 +190,8 @@ pub enum How {
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
     let _claimed = claim::claim(world, asked, &record.plan.operation.line()).await?;
-    let journal = world.store.append(&record.id)?;
+    let interrupt = Interrupt::listen()?;
+    let journal = world.store.go_on(&record.id, &record.plan)?;
     let entry = Entry::Resumed {
         who: who(),
         process: Some(std::process::id()),
@@ -212,7 +206,8 @@ pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -
     } else {
         How::Resume(record.progress)
     };
-    execute(world, asked, record.id, record.plan, &journal, how).await
+    let with = (&journal, &interrupt);
+    execute(world, asked, record.id, record.plan, with, how).await
 }
 
 async fn execute(
@@ -220,7 +215,7 @@ async fn execute(
     asked: &Asked,
     id: String,
     plan: Plan,
-    journal: &FileJournal,
+    (journal, interrupt): (&FileJournal, &Interrupt),
     how: How,
 ) -> Result<Finished> {
     let width = plan
@@ -239,6 +234,9 @@ async fn execute(
         journal
             .record(&Entry::Connection { node, client_id }, false)
             .map_err(|e| {
+                if matches!(how, How::Start) {
+                    first::never_begun(journal, "the journal cannot be written");
+                }
                 Problem::new("the journal cannot be written; nothing was touched")
                     .cause(e)
                     .exit(Exit::Failed)
@@ -247,7 +245,6 @@ async fn execute(
     for warning in world.guard_fences(&plan).await {
         output::note(&format!("warning: {}", output::escape(&warning)));
     }
-    let interrupt = Interrupt::listen()?;
     let run = Run {
         plan: &plan,
         act: world,
@@ -261,6 +258,9 @@ async fn execute(
         How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
     };
     let outcome = match how {
+        How::Start if interrupt.flag.load(Ordering::Relaxed) => {
+            Ok(first::never_begun(journal, INTERRUPTED))
+        }
         How::Start => {
             note(journal, Moment::Before, world.last_seen());
             Ok(run.start().await)
@@ -277,6 +277,7 @@ async fn execute(
         }
     };
     screen.finish();
+    verdict::told_nowhere(journal, &id, outcome.as_ref());
     forget_paid(world, &screen.passed());
     note(journal, Moment::After, world.glance().await);
     let outcome = outcome.map_err(|why| {

@@ -53,10 +53,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
     };
     super::setup::known(world, std::iter::once(&operation.node))?;
     if !args.abandon_unfinished {
-        operate::no_unfinished_promotion(world)?;
+        operate::nothing_comes_first(world)?;
     }
     let way = Way {
-        asked: Asked::new(global, args.yes, args.dry_run).with(args.others),
+        asked: Asked {
+            abandon: args.abandon_unfinished,
+            ..Asked::new(global, args.yes, args.dry_run).with(args.others)
+        },
         hooks: if args.no_hooks {
             Wanted::None
         } else {

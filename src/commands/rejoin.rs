@@ -35,7 +35,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
         under,
         backup,
     };
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation).await;
     let finished = match operate::carry_out(

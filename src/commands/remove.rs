@@ -20,7 +20,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Remove) -> Res
         leave_running: args.leave_running,
     };
     super::setup::known(world, std::iter::once(&operation.node))?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     perform(world, &operation, asked, args.json).await
 }

@@ -27,7 +27,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
         .map(|n| n.as_str().into())
         .collect();
     super::setup::known(world, keep.iter().chain(&discard))?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let seen = world.observe().await;
     debts::close(world, &seen);
     let topology = seen.without(&world.alone(&seen));

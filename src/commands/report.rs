@@ -15,7 +15,7 @@ pub const LAST: &str = "last";
 /// Runs the command.
 pub fn run(global: &cli::Global, args: &cli::Report) -> Result<()> {
     let inventory = inventory::load(global)?;
-    let journals = Store::existing(&inventory.name);
+    let journals = Store::existing(&inventory.name)?;
     let ids = journals.as_ref().map(Store::ids).unwrap_or_default();
     let id = find(&ids, &args.id, &inventory.name)?;
     let Some(journals) = journals else {
@@ -23,11 +23,12 @@ pub fn run(global: &cli::Global, args: &cli::Report) -> Result<()> {
     };
     let story = journals.story(id);
     let holder = journals.holder();
+    let open = journals.open_operations(holder.as_deref());
     let text = render(&Report {
         deployment: &inventory.name,
         story: &story,
         holder: holder.as_deref(),
-        newest: ids.first().is_some_and(|newest| newest == id),
+        open: open.iter().any(|story| story.id == *id),
         zone: TimeZone::system(),
     });
     let Some(file) = &args.output else {

@@ -98,14 +98,25 @@ pub async fn run(
 
 /// The operation that is meant. A hook that failed after a promotion is made up for only as long as nothing else was done since.
 fn find(world: &World, args: &cli::Resume, back: bool) -> Result<Option<Record>> {
+    operate::nothing_unknown(&world.store)?;
     let Some(id) = &args.id else {
         let left = || world.store.hook_left().filter(|_| !back);
         return Ok(world.store.unfinished().or_else(left));
     };
     let newest = world.store.hook_left().filter(|_| !back);
     let left = |record: &Record| newest.as_ref().is_some_and(|n| n.id == record.id);
+    let open = world.store.open_operations(None);
+    let is_open = open.iter().any(|story| story.id == *id);
     match world.store.record(id) {
-        Some(record) if record.unfinished() || left(&record) => Ok(Some(record)),
+        Some(record) if is_open || left(&record) => Ok(Some(record)),
+        Some(record) if record.unfinished() => {
+            let what = format!(
+                "`{id}` was left as it was, or other operations came after it; nothing was touched"
+            );
+            Err(Problem::new(what)
+                .hint("replctl status")
+                .exit(Exit::Refused))
+        }
         Some(_) => Ok(None),
         None => Err(Problem::new(format!("there is no operation `{id}`"))
             .hint("replctl status names the unfinished one")

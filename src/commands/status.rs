@@ -8,7 +8,7 @@ use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
 use crate::topology::claims::Holder;
-use crate::topology::findings::{self, Context, Counted, Debt, Wanted};
+use crate::topology::findings::{self, Context, Counted, Debt, Unfinished, Wanted};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
@@ -100,6 +100,18 @@ async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName
     join_all(looks).await.into_iter().flatten().collect()
 }
 
+/// What stopped half-way. What runs at this moment has not.
+fn unfinished(world: &World) -> Vec<Unfinished> {
+    let holder = world.store.holder();
+    let open = world.store.open_operations(holder.as_deref());
+    open.into_iter()
+        .map(|story| Unfinished {
+            id: output::escape(&story.id),
+            unknown: story.damage.as_deref().map(output::escape),
+        })
+        .collect()
+}
+
 /// What the inventory and the journal say of the deployment.
 pub fn context(world: &World) -> Context {
     let wanted = world.inventory.nodes.iter().map(|n| Wanted {
@@ -124,7 +136,7 @@ pub fn context(world: &World) -> Context {
         password: matches!(world.inventory.auth, Auth::Password(_)),
         user: world.inventory.accounts.user.clone(),
         users: !world.inventory.accounts.is_plain(),
-        unfinished: world.store.unfinished().map(|r| r.id),
+        unfinished: unfinished(world),
         under_way: Vec::new(),
         debts: debts.collect(),
         alone: alone.collect(),

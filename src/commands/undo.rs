@@ -31,7 +31,7 @@ pub async fn run(
         return Ok(Exit::Done);
     }
     let past = past(world, &ids, &story)?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let topology = world.observe_servers().await;
     if let Some(node) = stands_alone(world, &past, &topology) {
         let refusal = plan::detach::stands_alone(&node);
@@ -126,11 +126,12 @@ fn put_back(story: &Story) -> Option<String> {
 fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let id = output::escape(&story.id);
     let refused = |what: String, hint: String| Problem::new(what).hint(hint).exit(Exit::Refused);
+    let unread = || {
+        let what = format!("the journal of `{id}` cannot be read, so it cannot be undone");
+        refused(what, "replctl status".to_owned())
+    };
     let (Some(operation), Some(plan)) = (story.operation.clone(), story.plan.clone()) else {
-        return Err(refused(
-            format!("the journal of `{id}` cannot be read, so it cannot be undone"),
-            "see: replctl status".to_owned(),
-        ));
+        return Err(unread());
     };
     match story.stand(world.store.holder().as_deref()) {
         Stand::Running => {
@@ -139,14 +140,14 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
                 "wait for its end: replctl history".to_owned(),
             ));
         }
+        Stand::Unreadable => return Err(unread()),
         Stand::Halted | Stand::Stopped | Stand::CutShort => {
             return Err(refused(
                 format!("`{id}` was never finished, so there is nothing whole to undo"),
                 format!("replctl rollback {id}, or: replctl resume {id}"),
             ));
         }
-        Stand::Done | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed | Stand::Unreadable => {
-        }
+        Stand::Done | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => {}
     }
     let before = story.snapshot(Moment::Before);
     let nodes = before.iter().flat_map(|s| &s.nodes);
@@ -189,6 +190,9 @@ fn later(
     let newer = ids.iter().take_while(|other| *other != id);
     let mut stories = newer.map(|other| store.story(other));
     let found = stories.find(|story| {
+        if story.damage.is_some() {
+            return true; // whatever it did
+        }
         let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
         let undoable = matches!(
             story.operation,

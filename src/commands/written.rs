@@ -49,6 +49,7 @@ pub fn open(global: &Global, command: &Command) -> Result<Written> {
         | Command::Lost(_)
         | Command::History(_)
         | Command::Report(_)
+        | Command::Abandon(_)
         | Command::Rejoin(_)
         | Command::Repair(_)
         | Command::FenceGuard(_)
@@ -175,7 +176,7 @@ impl Disk {
     /// The way on with a node that is there.
     fn already_there(&self, node: &NodeSpec) -> Error {
         let name = &node.name;
-        let store = Store::existing(&self.now.name);
+        let store = Store::existing(&self.now.name).ok().flatten();
         let begun = store.and_then(|s| s.unfinished());
         let begun = begun.filter(|record| edits(&record.plan).any(|e| e.node == *name));
         let hint = begun.map_or_else(
@@ -198,7 +199,8 @@ impl Disk {
 
     /// `undo` of a removal: with the node that was removed, if it can be put there.
     fn with_removed(self, args: &cli::Undo) -> Written {
-        let removed = Store::existing(&self.now.name).and_then(|store| {
+        let store = Store::existing(&self.now.name).ok().flatten();
+        let removed = store.and_then(|store| {
             let ids = store.ids();
             let id = report::find(&ids, &args.id, &self.now.name).ok()?;
             let plan = store.story(id).plan?;
@@ -223,7 +225,7 @@ impl Disk {
 
     /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need it wherever they stopped.
     fn with_node_of(self, args: &cli::Resume) -> Result<Written> {
-        let store = Store::existing(&self.now.name);
+        let store = Store::existing(&self.now.name)?;
         let record = store.and_then(|store| match &args.id {
             Some(id) => store.record(id),
             None => store.unfinished(),

@@ -1,27 +1,31 @@
-//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder nobody else can read.
+//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder that is ours and that nobody else can write into.
 
+mod abandoned;
 mod alone;
 mod backups;
 mod file;
 mod lock;
 mod notes;
+mod order;
 mod record;
+mod room;
+mod trust;
 
 pub use file::FileJournal;
 pub use record::Record;
 
 use super::story::Story;
-use super::{Debt, Entry, Journal, Outcome};
-use crate::error::{Exit, Problem, Result};
+use super::{Debt, Entry, Outcome, reader};
+use crate::error::{Error, Exit, Problem, Result};
 use crate::plan::{Operation, Plan};
 use crate::topology::NodeName;
 use etcetera::{BaseStrategy, choose_base_strategy};
-use jiff::Timestamp;
-use record::read;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io;
+use jiff::{SignedDuration, Timestamp};
+use order::Listed;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The folder of one deployment on the operator's machine.
 #[derive(Debug, Clone)]
@@ -32,78 +36,167 @@ pub struct Store {
 
 /// How many operations are looked back at for what they left undone.
 const LOOKED_BACK: usize = 20;
+/// The longest journal that is read, bytes.
+const LONGEST: u64 = 1 << 30;
 
 impl Store {
     /// The folder of `deployment`, made if need be.
+    ///
+    /// # Errors
+    /// It cannot be made, or others can write what is in it.
     pub fn open(deployment: &str) -> Result<Self> {
-        let folder = folder(deployment).map_err(|e| {
+        let base = base().map_err(|e| {
             Problem::new("the home folder cannot be found")
                 .cause(e)
                 .exit(Exit::Failed)
         })?;
-        DirBuilder::new()
+        let this = Self::of(&base, deployment);
+        trust::check(&this.own())?;
+        let journals = this.folder.join("journal");
+        let made = DirBuilder::new()
             .recursive(true)
             .mode(0o700)
-            .create(folder.join("journal"))
-            .map_err(|e| {
-                Problem::new(format!(
-                    "{}: the journal folder cannot be made",
-                    folder.display()
-                ))
-                .cause(e)
-                .hint("set XDG_STATE_HOME to a folder you can write to")
-                .exit(Exit::Failed)
-            })?;
-        Ok(Self {
-            folder,
-            deployment: deployment.to_owned(),
-        })
+            .create(&journals);
+        made.map_err(|e| {
+            Problem::new(format!(
+                "{}: the journal folder cannot be made",
+                this.folder.display()
+            ))
+            .cause(e)
+            .hint("set XDG_STATE_HOME to a folder you can write to")
+            .exit(Exit::Failed)
+        })?;
+        readable(&journals)?;
+        Ok(this)
     }
 
-    /// The folder of `deployment`, if it is there: nothing is made, nothing is told.
-    pub fn existing(deployment: &str) -> Option<Self> {
-        let folder = folder(deployment).ok().filter(|f| f.is_dir())?;
-        Some(Self {
-            folder,
-            deployment: deployment.to_owned(),
-        })
+    /// The folder of `deployment`, if it is there: nothing is made.
+    ///
+    /// # Errors
+    /// Others can write what is in it.
+    pub fn existing(deployment: &str) -> Result<Option<Self>> {
+        let this = base().ok().map(|base| Self::of(&base, deployment));
+        let Some(this) = this.filter(|this| this.folder.is_dir()) else {
+            return Ok(None);
+        };
+        trust::check(&this.own())?;
+        let journals = this.folder.join("journal");
+        if journals.exists() {
+            readable(&journals)?;
+        }
+        Ok(Some(this))
     }
 
-    /// Starts the journal of a new operation: its plan is on disk when this returns.
+    fn of(base: &Path, deployment: &str) -> Self {
+        Self {
+            folder: base.join("replctl").join(deployment),
+            deployment: deployment.to_owned(),
+        }
+    }
+
+    /// The folders that replctl has made, from the top.
+    fn own(&self) -> [PathBuf; 3] {
+        let top = self.folder.parent().unwrap_or(&self.folder).to_owned();
+        [top, self.folder.clone(), self.folder.join("journal")]
+    }
+
+    /// Starts the journal of a new operation: its plan is on disk when this returns, and it says which unfinished operations it leaves behind.
     pub fn begin(&self, plan: &Plan, who: &str) -> Result<(String, FileJournal)> {
         let mut name = plan.operation.verb().to_owned();
         if let Some(node) = plan.operation.node() {
             name = format!("{name}-{node}");
         }
-        // In UTC and to the millisecond: the order of the names is the order of the operations.
-        let stamp = Timestamp::now().strftime("%Y%m%dT%H%M%S%.3fZ").to_string();
-        let id = format!("{stamp}-{name}");
-        let journal = self.append(&id)?;
+        // For people: the order of the operations is that of their sequence.
+        let mut now = Timestamp::now();
+        let id = loop {
+            let stamp = now.strftime("%Y%m%dT%H%M%S%.3fZ");
+            let id = format!("{stamp}-{name}");
+            if fs::symlink_metadata(self.file(&id)).is_err() {
+                break id;
+            }
+            now += SignedDuration::from_millis(1);
+        };
+        let listed = self.list();
+        self.tidy();
         let entry = Entry::Planned {
-            format: 1,
+            format: reader::FORMAT,
+            sequence: Some(order::next(&listed)),
+            overtakes: self
+                .open_of(&listed, None)
+                .into_iter()
+                .map(|s| s.id)
+                .collect(),
             deployment: self.deployment.clone(),
             who: who.to_owned(),
             process: Some(std::process::id()),
             plan: Box::new(plan.clone()),
         };
-        journal
-            .record(&entry, true)
+        let journal = self
+            .create(&id, plan, &entry)
             .map_err(|e| self.cannot_write(&id, &e))?;
+        journal.passed();
         Ok((id, journal))
     }
 
-    /// Goes on with a journal.
-    pub fn append(&self, id: &str) -> Result<FileJournal> {
+    /// Removes what runs left that died before their journal had its name. They had done nothing.
+    fn tidy(&self) {
+        let entries = fs::read_dir(self.folder.join("journal"));
+        for entry in entries.into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_some_and(|e| e == "new") {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// A journal gets its name when its first line is on disk: an empty one, or one without its plan, was not left by us.
+    fn create(&self, id: &str, plan: &Plan, first: &Entry) -> io::Result<FileJournal> {
+        let new = self.folder.join("journal").join(format!("{id}.new"));
         let file = OpenOptions::new()
             .append(true)
-            .create(true)
+            .create_new(true)
             .mode(0o600)
-            .open(self.file(id))
-            .map_err(|e| self.cannot_write(id, &e))?;
+            .open(&new)?;
+        let journal = FileJournal::of(file, plan);
+        let named = journal.write(first, true).and_then(|()| {
+            fs::rename(&new, self.file(id))?;
+            File::open(self.folder.join("journal"))?.sync_all()
+        });
+        if let Err(error) = named {
+            let _ = fs::remove_file(&new);
+            return Err(error);
+        }
+        Ok(journal)
+    }
+
+    /// Goes on with the journal of an operation.
+    pub fn go_on(&self, id: &str, plan: &Plan) -> Result<FileJournal> {
+        let file = self.end_of(id).map_err(|e| self.cannot_write(id, &e))?;
+        Ok(FileJournal::of(file, plan))
+    }
+
+    /// Adds to a journal, beside whoever writes it.
+    pub fn append(&self, id: &str) -> Result<FileJournal> {
+        let file = self.end_of(id).map_err(|e| self.cannot_write(id, &e))?;
         Ok(FileJournal::new(file))
     }
 
-    fn cannot_write(&self, id: &str, e: &io::Error) -> crate::error::Error {
+    /// A journal, to be appended to. Where its writer died in a line, the next one stands below that.
+    fn end_of(&self, id: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).append(true).open(self.file(id))?;
+        if file.metadata()?.len() > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(file)
+    }
+
+    fn cannot_write(&self, id: &str, e: &io::Error) -> Error {
         Problem::new(format!(
             "{}: the journal cannot be written; nothing was touched",
             self.file(id).display()
@@ -116,29 +209,54 @@ impl Store {
         self.folder.join("journal").join(format!("{id}.jsonl"))
     }
 
-    /// The newest operation, if it is unfinished. An older one has been overtaken by what came after it. A journal that cannot be read is passed over.
+    /// The file of an id, also where its name is no UTF-8.
+    fn path_of(&self, id: &str) -> PathBuf {
+        let path = self.file(id);
+        if fs::symlink_metadata(&path).is_ok() {
+            return path;
+        }
+        let found = self.list().into_iter().find(|one| one.id == id);
+        found.map_or(path, |one| one.path)
+    }
+
+    /// All journals, the newest first. That the folder can be read has been seen when it was opened.
+    fn list(&self) -> Vec<Listed> {
+        order::list(&self.folder.join("journal")).unwrap_or_default()
+    }
+
+    /// What is unfinished: stopped half-way, or not known because its journal cannot be read. The newest first. `holder`: whoever holds the lock, in the lock's
+    /// own words, if what runs at this moment is to be left out.
+    pub fn open_operations(&self, holder: Option<&str>) -> Vec<Story> {
+        self.open_of(&self.list(), holder)
+    }
+
+    fn open_of(&self, listed: &[Listed], holder: Option<&str>) -> Vec<Story> {
+        let abandoned = self.abandoned();
+        order::candidates(listed, Timestamp::now())
+            .into_iter()
+            .map(|one| self.read(&one.id, &one.path))
+            .filter(|story| story.is_open(holder) && !self.is_abandoned(&abandoned, &story.id))
+            .collect()
+    }
+
+    /// The newest operation that is unfinished and can be gone on with.
     pub fn unfinished(&self) -> Option<Record> {
-        self.newest().filter(Record::unfinished)
+        self.open_operations(None).into_iter().find_map(Record::of)
     }
 
     /// The newest operation, if all of it is done but a hook that failed after the promotion.
     pub fn hook_left(&self) -> Option<Record> {
-        self.newest().filter(Record::hook_left)
-    }
-
-    fn newest(&self) -> Option<Record> {
-        self.newest_first().find_map(|f| read(&f))
+        let listed = self.list();
+        let newest = listed.first()?;
+        Record::of(self.read(&newest.id, &newest.path)).filter(Record::hook_left)
     }
 
     /// The nodes whose role the newest operation that tried could not write into their files.
     pub fn unwritten(&self) -> Vec<NodeName> {
         let mut written: Vec<NodeName> = Vec::new();
         let mut unwritten: Vec<NodeName> = Vec::new();
-        for record in self
-            .newest_first()
-            .take(LOOKED_BACK)
-            .filter_map(|f| read(&f))
-        {
+        let stories = self.newest().into_iter();
+        for record in stories.filter_map(Record::of) {
             for (node, done) in record.roles_written() {
                 if !written.contains(&node) && !unwritten.contains(&node) {
                     if done { &mut written } else { &mut unwritten }.push(node);
@@ -148,12 +266,10 @@ impl Store {
         unwritten
     }
 
-    /// The node that the newest promotion or repair which reached its goal made primary.
+    /// The node that the newest promotion or repair which reached its goal made primary; `None` also where what a later operation did is not known.
     pub fn last_promoted(&self) -> Option<NodeName> {
-        let mut records = self
-            .newest_first()
-            .take(LOOKED_BACK)
-            .filter_map(|f| read(&f));
+        let stories = self.newest().into_iter();
+        let mut records = stories.map_while(Record::of);
         records.find_map(|record| {
             let reached = matches!(
                 record.outcome,
@@ -170,38 +286,77 @@ impl Store {
         })
     }
 
-    fn newest_first(&self) -> impl Iterator<Item = PathBuf> + use<> {
-        let entries = fs::read_dir(self.folder.join("journal")).ok();
-        let mut files: Vec<PathBuf> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|e| e.path())
-            .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        files.sort();
-        files.into_iter().rev()
+    /// The newest operations, as far as they are looked back at.
+    fn newest(&self) -> Vec<Story> {
+        let listed = self.list();
+        let newest = listed.iter().take(LOOKED_BACK);
+        newest.map(|one| self.read(&one.id, &one.path)).collect()
     }
 
     /// The ids of all operations, newest first.
     pub fn ids(&self) -> Vec<String> {
-        let name = |path: PathBuf| Some(path.file_stem()?.to_str()?.to_owned());
-        self.newest_first().filter_map(name).collect()
+        self.list().into_iter().map(|one| one.id).collect()
     }
 
-    /// What the journal of an operation tells. A journal that cannot be read tells nothing but its id.
+    /// What the journal of an operation tells.
     pub fn story(&self, id: &str) -> Story {
-        Story::read(id, &fs::read(self.file(id)).unwrap_or_default())
+        self.read(id, &self.path_of(id))
     }
 
-    /// The operation of that id.
+    fn read(&self, id: &str, path: &Path) -> Story {
+        let text = match text(path) {
+            Ok(text) => text,
+            Err(why) => {
+                let mut story = Story::new(id);
+                story.spoil(why);
+                return story;
+            }
+        };
+        let mut story = reader::read(id, &text);
+        if let Some(other) = &story.deployment
+            && *other != self.deployment
+        {
+            story.spoil(format!("it is of the deployment `{other}`"));
+        }
+        story
+    }
+
+    /// The operation of that id, if all of its journal can be read.
     pub fn record(&self, id: &str) -> Option<Record> {
-        read(&self.file(id)).filter(|r| r.id == id)
+        let known = self.list().into_iter().any(|one| one.id == id);
+        known.then(|| self.story(id)).and_then(Record::of)
     }
 }
 
-fn folder(deployment: &str) -> std::result::Result<PathBuf, etcetera::HomeDirError> {
+/// Whether the journals in a folder can be listed: one that cannot is not taken for one without any.
+fn readable(journals: &Path) -> Result<()> {
+    fs::read_dir(journals).map(drop).map_err(|e| {
+        Problem::new(format!("{} cannot be read", journals.display()))
+            .cause(e)
+            .hint(format!("chmod u+rwx {}", trust::quoted(journals)))
+            .exit(Exit::Failed)
+    })
+}
+
+/// The text of a journal, or why there is none that can be believed.
+fn text(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    let unread = |e: io::Error| format!("it cannot be read ({e})");
+    // What is no file, a pipe for one, is not opened.
+    let about = fs::symlink_metadata(path).map_err(unread)?;
+    if let Some(why) = trust::distrust(path, &about) {
+        return Err(why);
+    }
+    if about.len() > LONGEST {
+        return Err(format!("it is longer than {} MiB", LONGEST >> 20));
+    }
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(unread)?;
+    file.take(LONGEST).read_to_end(&mut text).map_err(unread)?;
+    Ok(text)
+}
+
+/// The folder that the state of programs is kept in.
+fn base() -> std::result::Result<PathBuf, etcetera::HomeDirError> {
     let strategy = choose_base_strategy()?;
-    let base = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-    Ok(base.join("replctl").join(deployment))
+    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()))
 }

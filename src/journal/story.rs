@@ -1,18 +1,21 @@
-//! An operation as its journal tells it to people: who ran it, when, and how each run ended. It reads old journals, and of those that a newer replctl
-//! wrote what it knows.
+//! An operation as its journal tells it: its plan, who ran it, when, how far it came and how each run ended. [`super::reader`] makes it.
 
-use super::{At, Entry, Line, Outcome, Progress};
+use super::{At, BY_HAND, Entry, INTERRUPTED, Line, Outcome, Progress, reader};
 use crate::inventory::hooks::HookPoint;
 use crate::plan::{Action, Operation, Plan, Step};
 use crate::topology::NodeName;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// One operation.
 #[derive(Debug, Clone)]
 pub struct Story {
     /// Its id.
     pub id: String,
+    /// Why not all of its journal could be read: what the operation did is then not known, whatever else is told here.
+    pub damage: Option<String>,
+    /// The deployment that it names.
+    pub deployment: Option<String>,
     /// When it began; `None` where neither the journal nor its name tells.
     pub begun: Option<Timestamp>,
     /// What was asked for; `None` where this replctl does not know such an operation.
@@ -62,7 +65,7 @@ pub enum Stand {
     Stopped,
     /// Whoever ran it died.
     CutShort,
-    /// Its journal cannot be read.
+    /// Not all of its journal can be read: what it did is not known.
     Unreadable,
 }
 
@@ -80,51 +83,48 @@ pub struct Trouble {
     pub why: Option<String>,
 }
 
-/// What is told of an operation whose plan is not understood.
-#[derive(Deserialize)]
-struct Head {
-    time: Timestamp,
-    #[serde(default)]
-    who: String,
-    #[serde(default)]
-    process: Option<u32>,
-    #[serde(default)]
-    plan: serde_json::Value,
-}
-
 impl Story {
-    /// Reads the text of a journal. A last line that is cut, and lines this replctl does not know, are left out.
-    pub fn read(id: &str, text: &[u8]) -> Self {
-        let mut this = Self {
+    /// One of which nothing has been read yet.
+    pub fn new(id: &str) -> Self {
+        Self {
             id: id.to_owned(),
+            damage: None,
+            deployment: None,
             begun: stamp(id),
             operation: None,
             plan: None,
             runs: Vec::new(),
             progress: Progress::default(),
             lines: Vec::new(),
-        };
-        for (number, line) in text.split(|b| *b == b'\n').enumerate() {
-            if let Ok(line) = serde_json::from_slice::<Line>(line) {
-                this.take(line);
-            } else if let Some(head) = (number == 0)
-                .then(|| serde_json::from_slice::<Head>(line).ok())
-                .flatten()
-            {
-                let operation = head.plan.get("operation").cloned().unwrap_or_default();
-                this.operation = serde_json::from_value(operation).ok();
-                this.begin(head.time, head.who, head.process);
-            }
         }
-        this
     }
 
-    fn take(&mut self, line: Line) {
+    /// Notes that something of its journal cannot be read. The first reason stays.
+    pub fn spoil(&mut self, why: String) {
+        self.damage.get_or_insert(why);
+    }
+
+    /// Takes what can be told of an operation whose first line is not understood.
+    pub(super) fn begin_unknown(&mut self, first: &[u8]) {
+        let Some(head) = reader::head(first) else {
+            return;
+        };
+        self.operation = serde_json::from_value(head.plan.operation).ok();
+        self.begin(head.time, head.who, head.process);
+    }
+
+    /// Takes in one line.
+    pub(super) fn take(&mut self, line: Line) {
         self.progress.take(&line.entry);
         match &line.entry {
             Entry::Planned {
-                who, process, plan, ..
+                deployment,
+                who,
+                process,
+                plan,
+                ..
             } => {
+                self.deployment = Some(deployment.clone());
                 self.operation = Some(plan.operation.clone());
                 self.plan = Some((**plan).clone());
                 self.begin(line.time, who.clone(), *process);
@@ -165,15 +165,39 @@ impl Story {
         });
     }
 
+    /// How its last run ended; `None`: it was killed, or it is running.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.runs.last()?.outcome.as_ref()
+    }
+
+    /// Whether it has to be gone on with, put back or given up before all is known to be well. `holder` as for [`Story::stand`].
+    pub fn is_open(&self, holder: Option<&str>) -> bool {
+        match self.stand(holder) {
+            Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => true,
+            Stand::Running
+            | Stand::Done
+            | Stand::Incomplete
+            | Stand::RolledBack
+            | Stand::Vetoed => false,
+        }
+    }
+
     /// How it stands. `holder`: whoever holds the lock now, in the lock's own words.
     pub fn stand(&self, holder: Option<&str>) -> Stand {
         let Some(run) = self.runs.last() else {
             return Stand::Unreadable;
         };
+        if self.damage.is_some() {
+            return if run.is(holder) {
+                Stand::Running
+            } else {
+                Stand::Unreadable
+            };
+        }
         match &run.outcome {
             Some(Outcome::Completed) => Stand::Done,
             Some(Outcome::Incomplete { .. }) => Stand::Incomplete,
-            Some(Outcome::RolledBack { at, .. }) if self.is_veto(*at) => Stand::Vetoed,
+            Some(Outcome::RolledBack { at, why }) if self.is_veto(*at, why) => Stand::Vetoed,
             Some(Outcome::RolledBack { .. }) => Stand::RolledBack,
             Some(Outcome::Halted { .. }) => Stand::Halted,
             Some(Outcome::Stopped { .. }) => Stand::Stopped,
@@ -182,9 +206,11 @@ impl Story {
         }
     }
 
-    fn is_veto(&self, at: At) -> bool {
+    fn is_veto(&self, at: At, why: &str) -> bool {
         let action = self.step(at).map(|s| &s.action);
-        matches!(action, Some(Action::Hook(hook)) if hook.point == HookPoint::BeforePromote)
+        let by_the_operator = [BY_HAND, INTERRUPTED].contains(&why);
+        !by_the_operator
+            && matches!(action, Some(Action::Hook(hook)) if hook.point == HookPoint::BeforePromote)
     }
 
     /// Who ran it last.
@@ -255,87 +281,11 @@ impl Run {
 }
 
 /// The time in the name of a journal.
-fn stamp(id: &str) -> Option<Timestamp> {
+pub(super) fn stamp(id: &str) -> Option<Timestamp> {
     let (stamp, _) = id.split_once('-')?;
     jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", stamp)
         .ok()?
         .to_zoned(jiff::tz::TimeZone::UTC)
         .ok()
         .map(|zoned| zoned.timestamp())
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    /// As the first replctl wrote it.
-    const OLD: &str = concat!(
-        r#"{"time":"2025-11-01T10:00:00Z","event":"planned","format":1,"deployment":"orders","who":"ann@ops","plan":{"operation":{"detach":{"node":"slave2"}},"#,
-        r#""stages":[{"title":"detach slave2","mode":"atomic","steps":[{"node":"slave2","action":"promote","undo":"impossible"}]}],"warnings":[],"may_lose":null}}"#,
-        "\n",
-        r#"{"time":"2025-11-01T10:00:01Z","event":"started","at":{"stage":0,"step":0}}"#,
-        "\n",
-    );
-    const ID: &str = "20251101T095959.500Z-detach-slave2";
-
-    #[test]
-    fn an_old_journal_that_was_cut_short_tells_its_step() {
-        let story = Story::read(ID, OLD.as_bytes());
-        assert_eq!(story.stand(None), Stand::CutShort);
-        assert_eq!(
-            story.stand(Some("ann@ops, process 7")),
-            Stand::CutShort,
-            "no process is known of it"
-        );
-        assert_eq!(
-            (story.who(), story.line().as_str()),
-            (Some("ann@ops"), "detach slave2")
-        );
-        assert_eq!(story.took().as_secs(), 1);
-        let [trouble] = &story.troubles()[..] else {
-            panic!("{:?}", story.troubles());
-        };
-        assert_eq!(trouble.action.as_deref(), Some("make it primary"));
-        assert_eq!(trouble.why, None);
-        assert!(story.touches(&"slave2".into()) && !story.touches(&"master".into()));
-    }
-
-    #[test]
-    fn each_time_it_is_taken_up_is_a_run() {
-        let text = format!(
-            "{OLD}{{\"time\":\"2025-11-01T10:00:\n{}\n{}\n",
-            r#"{"time":"2025-11-01T12:00:00Z","event":"resumed","who":"bob@ops","process":42}"#,
-            r#"{"time":"2025-11-01T12:00:02Z","event":"of-tomorrow","more":1}"#,
-        );
-        let story = Story::read(ID, text.as_bytes());
-        assert_eq!((story.runs.len(), story.who()), (2, Some("bob@ops")));
-        assert_eq!(story.stand(Some("bob@ops, process 42")), Stand::Running);
-        assert_eq!(story.stand(Some("bob@ops, process 43")), Stand::CutShort);
-        let ended =
-            r#"{"time":"2025-11-01T12:00:03Z","event":"ended","outcome":{"outcome":"completed"}}"#;
-        let story = Story::read(ID, format!("{text}{ended}\n").as_bytes());
-        assert_eq!(story.stand(None), Stand::Done);
-        assert!(story.troubles().is_empty());
-        // The two hours between the runs are not counted.
-        assert_eq!(story.took().as_secs(), 1 + 3);
-    }
-
-    #[test]
-    fn what_this_replctl_does_not_know_is_told_as_far_as_it_goes() {
-        let plan = r#"{"time":"2025-11-01T10:00:00Z","event":"planned","format":2,"deployment":"orders","who":"ann@ops","plan":{"operation":{"teleport":{"node":"slave2"}}}}"#;
-        let story = Story::read("20251101T100000.000Z-teleport-slave2", plan.as_bytes());
-        assert_eq!(story.line(), "teleport slave2");
-        assert_eq!(
-            (story.who(), story.stand(None)),
-            (Some("ann@ops"), Stand::CutShort)
-        );
-        let story = Story::read(ID, b"\xff\x00 not a journal");
-        assert_eq!(
-            (story.line().as_str(), story.stand(None)),
-            ("detach slave2", Stand::Unreadable)
-        );
-        assert_eq!(story.begun.unwrap().to_string(), "2025-11-01T09:59:59.5Z");
-        assert_eq!(Story::read("notes", b"").begun, None);
-    }
 }

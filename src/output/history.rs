@@ -21,8 +21,8 @@ pub struct Shown<'a> {
     pub stories: &'a [Story],
     /// How many older ones are left out.
     pub older: usize,
-    /// The id of the newest operation of all.
-    pub newest: Option<&'a str>,
+    /// The ids of those that are unfinished.
+    pub open: &'a [String],
     /// Whoever holds the lock now.
     pub holder: Option<&'a str>,
     /// The moment of this look.
@@ -55,30 +55,18 @@ struct Listed<'a> {
     /// Who ran it last.
     who: Option<&'a str>,
     outcome: Stand,
-    /// It can be gone on with.
+    /// It has to be gone on with, put back or given up.
     unfinished: bool,
+    /// Why not all of its journal can be read.
+    damage: Option<&'a str>,
     /// What it did not bring to an end.
     troubles: Vec<Trouble>,
     runs: &'a [Run],
 }
 
 impl Shown<'_> {
-    /// Whether that is the newest, and needs `resume` or `rollback`.
     fn unfinished(&self, story: &Story) -> bool {
-        self.newest == Some(story.id.as_str()) && can_go_on(story, self.holder)
-    }
-}
-
-/// Whether it can be gone on with, if nothing came after it.
-pub fn can_go_on(story: &Story, holder: Option<&str>) -> bool {
-    match story.stand(holder) {
-        Stand::Halted | Stand::Stopped | Stand::CutShort => story.plan.is_some(),
-        Stand::Running
-        | Stand::Done
-        | Stand::Incomplete
-        | Stand::RolledBack
-        | Stand::Vetoed
-        | Stand::Unreadable => false,
+        self.open.contains(&story.id)
     }
 }
 
@@ -94,6 +82,7 @@ pub fn json(shown: &Shown<'_>) -> String {
         who: story.who(),
         outcome: story.stand(shown.holder),
         unfinished: shown.unfinished(story),
+        damage: story.damage.as_deref(),
         troubles: story.troubles(),
         runs: &story.runs,
     });
@@ -133,10 +122,17 @@ pub fn text(shown: &Shown<'_>, options: Options) -> String {
     }
     for story in shown.stories.iter().filter(|s| shown.unfinished(s)) {
         let id = escape(&story.id);
-        let _ = writeln!(
-            out,
-            "\n`{id}` is unfinished.\n hint: replctl resume {id}, or: replctl rollback {id}"
-        );
+        let _ = match &story.damage {
+            None => writeln!(
+                out,
+                "\n`{id}` is unfinished.\n hint: replctl resume {id}, or: replctl rollback {id}"
+            ),
+            Some(why) => writeln!(
+                out,
+                "\n`{id}` is unfinished, and what it did is not known: {}.\n hint: replctl abandon {id}",
+                escape(why)
+            ),
+        };
     }
     out.truncate(out.trim_end().len());
     out
@@ -177,12 +173,8 @@ pub fn local(time: Timestamp, zone: &TimeZone) -> String {
 fn style(stand: Stand) -> Style {
     match stand {
         Stand::Done => Style::Good,
-        Stand::Running
-        | Stand::Incomplete
-        | Stand::RolledBack
-        | Stand::Vetoed
-        | Stand::Unreadable => Style::Unsure,
-        Stand::Halted | Stand::Stopped | Stand::CutShort => Style::Bad,
+        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => Style::Unsure,
+        Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => Style::Bad,
     }
 }
 
@@ -210,10 +202,14 @@ pub fn outcome(story: &Story, stand: Stand) -> String {
         Stand::Stopped => "stopped half-way at",
         Stand::CutShort if at.is_empty() => "cut short between two steps",
         Stand::CutShort => "cut short at",
-        Stand::Unreadable => "its journal cannot be read",
+        Stand::Unreadable => "not known",
     };
     match stand {
-        Stand::Done | Stand::Unreadable => phrase.to_owned(),
+        Stand::Unreadable => {
+            let why = story.damage.as_deref().unwrap_or("it has no beginning");
+            format!("not known: its journal cannot be read ({why})")
+        }
+        Stand::Done => phrase.to_owned(),
         _ if at.is_empty() => phrase.to_owned(),
         Stand::Running
         | Stand::Incomplete

@@ -24,8 +24,8 @@ pub struct Report<'a> {
     pub story: &'a Story,
     /// Whoever holds the lock now.
     pub holder: Option<&'a str>,
-    /// Whether no operation came after it.
-    pub newest: bool,
+    /// Whether it is unfinished.
+    pub open: bool,
     /// Where the reader is.
     pub zone: TimeZone,
 }
@@ -107,10 +107,25 @@ fn unfinished(report: &Report<'_>) -> String {
     if stand(report) == Stand::Running {
         return "\n**It is running.** This is what it has done so far.\n".to_owned();
     }
-    if !super::history::can_go_on(report.story, report.holder) {
+    if let Some(why) = &report.story.damage {
+        let mut out = format!(
+            "\n**What it did is not known**, because its journal cannot be read: {}. Below is what can be read of it.\n",
+            text(why)
+        );
+        if report.open {
+            let _ = writeln!(
+                out,
+                "It stands against every change. Look at the nodes by {}; to leave it as it is: {}.",
+                code("replctl status"),
+                code(&format!("replctl abandon {id}"))
+            );
+        }
+        return out;
+    }
+    if !report.story.is_open(report.holder) {
         return String::new();
     }
-    if report.newest {
+    if report.open {
         return format!(
             "\n**It is unfinished.** Go on with it by {}, or put back what can be put back by {}.\n",
             code(&format!("replctl resume {id}")),
@@ -118,7 +133,8 @@ fn unfinished(report: &Report<'_>) -> String {
         );
     }
     format!(
-        "\n**It was never finished**, and other operations came after it. What is now is shown by {}.\n",
+        "\n**It was never finished**: other operations came after it, or it was left as it was by {}. What is now is shown by {}.\n",
+        code("replctl abandon"),
         code("replctl status")
     )
 }

@@ -120,8 +120,8 @@ pub struct Context {
     pub user: Option<String>,
     /// The inventory names users of access lists: setup, which makes none, is no way on.
     pub users: bool,
-    /// The id of an operation that stopped half-way.
-    pub unfinished: Option<String>,
+    /// The operations that stopped half-way.
+    pub unfinished: Vec<Unfinished>,
     /// Operations that hold a claim on the servers, as these tell.
     pub under_way: Vec<Holder>,
     /// Nodes that were not told of a new primary.
@@ -130,6 +130,15 @@ pub struct Context {
     pub alone: Vec<Debt>,
     /// What only the first of two primaries has, and the second has not, where it was counted.
     pub counted: BTreeMap<(NodeName, NodeName), Counted>,
+}
+
+/// An operation that stopped half-way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its id.
+    pub id: String,
+    /// Why it is not known what it did, where that is so.
+    pub unknown: Option<String>,
 }
 
 /// What only one of two primaries has.

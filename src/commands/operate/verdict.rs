@@ -3,11 +3,31 @@
 use super::Finished;
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
+use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
 use crate::plan::Action;
 use crate::plan::hooks::{self, Hook};
 use std::fmt::Write as _;
+
+/// Says so where how a run ended could not be written into its journal: what that tells is then not what was.
+pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &String>) {
+    let Some(why) = journal.no_end() else {
+        return;
+    };
+    let next = match outcome {
+        Ok(Outcome::Stopped { .. } | Outcome::Halted { .. }) => "replctl resume",
+        Ok(Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. })
+        | Err(_) => "replctl abandon",
+    };
+    output::warning(
+        &Problem::new(format!(
+            "how `{id}` ended could not be written into its journal: for status and resume it is unfinished"
+        ))
+        .cause(why)
+        .hint(format!("make the journal writable again, and: {next} {id}")),
+    );
+}
 
 /// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.
 pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {

@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget) -> Result<Exit> {
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &args.what).await;
     let what = args.what.join(", ");

@@ -15,7 +15,7 @@ use crate::world::World;
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove) -> Result<Exit> {
     let settings = named(world)?;
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let operation = Sentinels::Remove { purge: args.purge };
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings, args.purge).await;

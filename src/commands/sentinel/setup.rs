@@ -26,7 +26,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelSetup)
         .hint("choose another one; letters and digits are as good, if there are enough of them")
         .exit(Exit::Refused));
     }
-    operate::no_unfinished_promotion(world)?;
+    operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings).await;
     let finished = match operate::carry_out(

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 impl Store {
     /// The debts.
@@ -46,15 +47,22 @@ impl Store {
     }
 
     pub(super) fn write_notes(&self, name: &str, notes: &[Debt]) -> io::Result<()> {
-        let temporary = self.folder.join(format!("{name}.new"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(notes)?)?;
-        file.sync_all()?;
-        fs::rename(temporary, self.folder.join(name))
+        replace(&self.folder.join(name), &serde_json::to_vec_pretty(notes)?)
     }
+}
+
+/// Replaces a small file as a whole.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let temporary = PathBuf::from(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(temporary, path)
 }

@@ -1,13 +1,11 @@
 //! One operation, as far as going on with it needs to know: its plan, how far it came, how its last run ended.
 
-use crate::journal::{At, Entry, Line, Outcome, Progress};
+use crate::journal::story::Story;
+use crate::journal::{At, Outcome, Progress};
 use crate::plan::{Action, Plan};
 use crate::topology::NodeName;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
 
-/// One operation as its journal tells it.
+/// One operation whose journal could be read wholly.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// Its id, the file's name.
@@ -21,6 +19,20 @@ pub struct Record {
 }
 
 impl Record {
+    /// What a story tells, if all of its journal could be read.
+    pub fn of(story: Story) -> Option<Self> {
+        if story.damage.is_some() {
+            return None;
+        }
+        let outcome = story.outcome().cloned();
+        Some(Self {
+            id: story.id,
+            plan: story.plan?,
+            progress: story.progress,
+            outcome,
+        })
+    }
+
     /// Whether it needs `resume` or `rollback`.
     pub fn unfinished(&self) -> bool {
         match &self.outcome {
@@ -58,38 +70,4 @@ impl Record {
         }
         nodes
     }
-}
-
-/// Reads a journal; `None` where it has no plan that can be read.
-pub(super) fn read(path: &Path) -> Option<Record> {
-    let id = path.file_stem()?.to_str()?.to_owned();
-    let mut plan = None;
-    let mut progress = Progress::default();
-    let mut outcome = None;
-    for line in BufReader::new(File::open(path).ok()?).lines() {
-        // The last line may be cut: whoever wrote it died there.
-        let Ok(Line { entry, .. }) = serde_json::from_str(&line.ok()?) else {
-            continue;
-        };
-        progress.take(&entry);
-        match entry {
-            Entry::Planned { plan: p, .. } => plan = Some(*p),
-            Entry::Ended { outcome: o } => outcome = Some(o),
-            Entry::Resumed { .. } => outcome = None,
-            Entry::Connection { .. }
-            | Entry::Observed { .. }
-            | Entry::Started { .. }
-            | Entry::Done { .. }
-            | Entry::Failed { .. }
-            | Entry::Undone { .. }
-            | Entry::UndoFailed { .. }
-            | Entry::Hook { .. } => {}
-        }
-    }
-    Some(Record {
-        id,
-        plan: plan?,
-        progress,
-        outcome,
-    })
 }

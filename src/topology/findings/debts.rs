@@ -1,17 +1,33 @@
 //! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
 
-use super::{Code, Debt, Finding, Look, Severity};
+use super::{Code, Debt, Finding, Look, Severity, Unfinished};
 use crate::topology::claims::Holder;
 use crate::topology::words::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
 
 impl<'a> Look<'a> {
     pub(super) fn operations(&self, found: &mut Vec<Finding>) {
-        if let Some(id) = &self.context.unfinished {
-            let message = format!("operation {id} stopped half-way");
+        for Unfinished { id, unknown } in &self.context.unfinished {
+            let alone = self.context.unfinished.len() == 1;
+            let (message, hint) = match unknown {
+                None if alone => (
+                    format!("operation {id} stopped half-way"),
+                    "replctl resume".to_owned(),
+                ),
+                None => (
+                    format!("operation {id} stopped half-way"),
+                    format!("replctl resume {id}"),
+                ),
+                Some(why) => (
+                    format!(
+                        "operation {id} is unfinished, and what it did is not known: its journal cannot be read ({why})"
+                    ),
+                    format!("replctl abandon {id}"),
+                ),
+            };
             found.push(
                 Finding::of_all(Code::UnfinishedOperation, Severity::Problem, message)
-                    .hint("replctl resume")
+                    .hint(hint)
                     .with("operation", id.as_str()),
             );
         }

@@ -22,8 +22,8 @@ fn context() -> Context {
         user: None,
         users: false,
         password: true,
+        unfinished: Vec::new(),
         under_way: Vec::new(),
-        unfinished: None,
         debts: Vec::new(),
         alone: Vec::new(),
         counted: BTreeMap::new(),
@@ -211,7 +211,16 @@ fn one_server_behind_two_names_is_not_two_primaries() {
 #[test]
 fn what_operations_left_behind_is_told_until_it_is_done() {
     let mut context = context();
-    context.unfinished = Some("20261123-063400-promote".into());
+    context.unfinished = vec![
+        Unfinished {
+            id: "20261123-063400-promote".into(),
+            unknown: None,
+        },
+        Unfinished {
+            id: "20261123-063500-move".into(),
+            unknown: Some("line 3 is not UTF-8".into()),
+        },
+    ];
     let debt = Debt {
         node: "master".into(),
         address: Address::new("192.168.0.130", 6379),
@@ -221,10 +230,15 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     let found = told(&typo(), &context);
     assert_eq!(
         found[0],
-        "unfinished-operation: operation 20261123-063400-promote stopped half-way | replctl resume"
+        "unfinished-operation: operation 20261123-063400-promote stopped half-way | replctl resume 20261123-063400-promote"
     );
     assert_eq!(
         found[1],
+        "unfinished-operation: operation 20261123-063500-move is unfinished, and what it did is not known: its journal cannot be read \
+         (line 3 is not UTF-8) | replctl abandon 20261123-063500-move"
+    );
+    assert_eq!(
+        found[2],
         "unfenced-old-primary: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and has not been told: no answer to the connection \
          attempt within 2 s; if it comes back it takes writes that are lost later | when its host answers again: replctl rejoin master"
     );
@@ -248,7 +262,7 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     );
     let mut back = typo();
     back.nodes[0] = primary("master", "192.168.0.120", 1270);
-    assert!(told(&back, &context)[1].contains(
+    assert!(told(&back, &context)[2].contains(
         "; `master` was replaced by `slave1` on 2026-11-23 06:34 UTC | replctl rejoin master"
     ));
     let mut settled = typo();

@@ -1,0 +1,59 @@
+//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed: only a note is written.
+
+use super::operate::who;
+use super::report;
+use crate::cli;
+use crate::error::{Exit, Problem, Result};
+use crate::journal::store::Store;
+use crate::output::{self, history};
+use crate::world::inventory;
+
+/// Runs the command.
+pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
+    let inventory = inventory::load(global)?;
+    let store = Store::open(&inventory.name)?;
+    // Whoever works on the deployment now would go on with it.
+    let _lock = store.lock(&who())?;
+    let ids = store.ids();
+    let id = report::find(&ids, &args.id, &inventory.name)?;
+    let open = store.open_operations(None);
+    let shown = output::escape(id);
+    let Some(story) = open.iter().find(|story| story.id == *id) else {
+        output::result(&format!("Nothing to do: `{shown}` is not unfinished."));
+        return Ok(Exit::Done);
+    };
+    let outcome = history::outcome(story, story.stand(None));
+    output::note(&format!("{shown}: {}", output::escape(&outcome)));
+    output::note(
+        "What it did to servers and hosts stays. It cannot be gone on with or put back any more.",
+    );
+    if !args.yes {
+        ask()?;
+    }
+    store.abandon(story, &who()).map_err(|error| {
+        Problem::new(format!(
+            "it cannot be noted that `{shown}` is left as it is"
+        ))
+        .cause(error)
+        .exit(Exit::Failed)
+    })?;
+    output::result(&format!(
+        "`{shown}` is left as it is. Look at the nodes: replctl status"
+    ));
+    Ok(Exit::Done)
+}
+
+fn ask() -> Result<()> {
+    if !output::can_ask() {
+        let what = "there is no terminal to confirm it on; nothing was touched";
+        return Err(Problem::new(what).hint("give --yes").exit(Exit::Refused));
+    }
+    let question = dialoguer::Confirm::new()
+        .with_prompt("Leave it as it is?")
+        .default(false);
+    match question.interact() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused)),
+        Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),
+    }
+}
