@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite
+.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,10 +27,13 @@ test: ## Every test
 	@$(CARGO) test --no-fail-fast -- --test-threads=$(TEST_THREADS); code=$$?; \
 	if [ -s "$(NOT_RUN)" ]; then echo; echo "WARNING: this was not tested:"; sort -u "$(NOT_RUN)"; fi; exit $$code
 
+test-all: ## Every test on every server family: also what is alike on several, and every pair of versions
+	REPLCTL_EVERY_FAMILY=1 $(MAKE) --no-print-directory test
+
 server: ## Build the server that replctl embeds (static Redis, into payload/)
 	server/build.sh
 
-servers: ## Fetch Redis 6.0, 6.2, 8.0 and Valkey 8.1, to test and measure against
+servers: ## Fetch Redis 6.0, 6.2, 8.0, 8.2 and Valkey 8.1, 9.1, to test and measure against
 	scripts/servers
 
 build: server ## Build replctl with that server inside

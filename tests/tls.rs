@@ -145,5 +145,5 @@ fn what_is_nowhere_else_is_listed_and_backed_up_over_tls() {
 
 /// Whether what is alike on all families is tested on each of them.
 fn every_family() -> bool {
-    std::env::var("REPLCTL_EVERY_FAMILY").is_ok()
+    support::server::all_of_them()
 }

@@ -20,9 +20,9 @@ pub struct Family {
     pub server: PathBuf,
 }
 
-/// The families that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except those that
+/// All servers that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except those that
 /// `REPLCTL_WITHOUT_SERVERS` (names with spaces between) says cannot be had.
-pub fn families() -> &'static [Family] {
+pub fn every_server() -> &'static [Family] {
     static FOUND: OnceLock<Vec<Family>> = OnceLock::new();
     FOUND.get_or_init(|| {
         let without = std::env::var("REPLCTL_WITHOUT_SERVERS").unwrap_or_default();
@@ -50,7 +50,9 @@ pub fn families() -> &'static [Family] {
             ("redis-6.0", cached("redis-6.0/redis-server"), fetched),
             ("redis-6.2", cached("redis-6.2/redis-server"), fetched),
             ("redis-8.0", cached("redis-8.0/redis-server"), fetched),
+            ("redis-8.2", cached("redis-8.2/redis-server"), fetched),
             ("valkey-8.1", cached("valkey-8.1/valkey-server"), fetched),
+            ("valkey-9.1", cached("valkey-9.1/valkey-server"), fetched),
         ];
         let mut found = Vec::new();
         for (name, server, reason) in wanted {
@@ -61,6 +63,20 @@ pub fn families() -> &'static [Family] {
             }
         }
         found
+    })
+}
+
+/// Whether everything is to be tested on every family, also what is alike on several: `make test-all`.
+pub fn all_of_them() -> bool {
+    std::env::var("REPLCTL_EVERY_FAMILY").is_ok_and(|v| !matches!(v.as_str(), "" | "0"))
+}
+
+/// The families that tests loop over: [`every_server`], but Redis 8.2, which behaves as 8.0 does, only where [`all_of_them`] holds.
+pub fn families() -> &'static [Family] {
+    static SOME: OnceLock<Vec<Family>> = OnceLock::new();
+    SOME.get_or_init(|| {
+        let wanted = |f: &&Family| f.name != "redis-8.2" || all_of_them();
+        every_server().iter().filter(wanted).cloned().collect()
     })
 }
 
