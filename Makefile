@@ -7,10 +7,10 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite
+.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite version-matrix
 
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## Three throwaway nodes on this machine: set up, looked at, failed over; they stay up
 	@demo/demo.sh up
@@ -47,6 +47,9 @@ lint: ## The form of the code
 	$(CARGO) clippy --all-targets -- -D warnings
 
 check: lint test ## lint and test
+
+version-matrix: servers ## Measure full copies between all pairs of server versions, and print the table of src/topology/versions
+	REPLCTL_EVERY_FAMILY=1 REPLCTL_VERSION_MATRIX=1 $(CARGO) test --test version_matrix -- --nocapture
 
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh

@@ -30,6 +30,9 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     let mut context = context(world);
     context.counted = counted(world, &topology).await;
     context.under_way = under_way(world, &topology).await;
+    if !args.no_ssh {
+        context.logs = world.logs_of_links(&topology).await;
+    }
     let found = findings::findings(&topology, &context);
     let lags = if args.seconds {
         Some(world.lags(&topology).await)
@@ -141,5 +144,6 @@ pub fn context(world: &World) -> Context {
         debts: debts.collect(),
         alone: alone.collect(),
         counted: BTreeMap::new(),
+        logs: BTreeMap::new(),
     }
 }

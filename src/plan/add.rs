@@ -8,8 +8,8 @@ mod tests;
 use super::facts::{HostFacts, Listener, Unseen};
 use super::host::{HostAction, PayloadInfo};
 use super::promote::{IN_SYNC_MS, Root, walk};
-use super::setup;
 use super::{Action, Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use super::{setup, versions};
 use crate::config::Paths;
 use crate::inventory::Inventory;
 use crate::inventory::edit::Edit;
@@ -37,7 +37,9 @@ pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refu
     if let (Some(primary), Some(upstream)) = (primary, runs_already(op, around)) {
         refusals.extend(follows_another(op, &upstream));
         return if refusals.is_empty() {
-            Ok(taken_in(op, edit, &primary.name, &upstream))
+            let mut plan = taken_in(op, edit, &primary.name, &upstream);
+            plan.warnings.extend(unsure_copies(op, &upstream, topology));
+            Ok(plan)
         } else {
             Err(refusals)
         };
@@ -161,6 +163,11 @@ fn taken_in(op: &Add, edit: &Edit, primary: &NodeName, upstream: &NodeName) -> P
         )],
         may_lose: None,
     }
+}
+
+/// It follows already; at its next full resync it needs what its version may not take.
+fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<String> {
+    versions::warning(topology.get(&op.node)?, topology.get(upstream)?)
 }
 
 fn write(edit: &Edit) -> Step {

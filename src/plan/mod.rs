@@ -31,6 +31,7 @@ pub mod reverse;
 mod roles;
 pub mod sentinel;
 pub mod setup;
+mod versions;
 pub mod wire;
 
 pub use action::{Action, NodeRole, Was};

@@ -3,11 +3,13 @@
 mod reach;
 
 use super::difference::Difference;
+use super::promote::loose;
 use super::{Accept, Promote, Refusal};
 use crate::topology::disk::refuses_writes;
 use crate::topology::tls::could_not_follow;
+use crate::topology::versions::{Said, said};
 use crate::topology::words;
-use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Topology, Version};
+use crate::topology::{Link, Node, ReplicaAuth, Server, Topology};
 
 type Refusals = Vec<Refusal>;
 
@@ -212,10 +214,20 @@ pub(super) fn drift(
     warnings: &mut Vec<String>,
 ) {
     let mut found = settings(target, new, primary, topology);
-    found.extend(versions(target, new, topology));
+    found.extend(versions(target, topology, warnings));
     found.extend(over_tls(target, topology));
     found.extend(reach::out_of_reach(target, new));
     found.extend(reach::evicts(target, new, primary));
+    weigh(operation, found, refusals, warnings);
+}
+
+/// What is accepted is only said.
+fn weigh(
+    operation: &Promote,
+    found: Vec<Found>,
+    refusals: &mut Refusals,
+    warnings: &mut Vec<String>,
+) {
     for (difference, what) in found {
         if operation.accepts(difference) {
             warnings.push(what);
@@ -303,24 +315,39 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     found
 }
 
-/// A replica must be able to read the new primary's full resync.
-fn versions(target: &Node, new: &Server, topology: &Topology) -> Vec<Found> {
-    let mine = rdb_version(new);
-    let older = topology
-        .nodes
-        .iter()
-        .filter(|n| n.name != target.name)
-        .filter_map(|n| Some((n, n.server()?)));
-    older
-        .filter(|(_, s)| rdb_version(s) < mine)
-        .map(|(n, s)| {
-            let what = format!(
-                "`{}` runs {}, older than `{}` with {}: it could follow only until its first full resync",
-                n.name, s.version, target.name, new.version
-            );
-            (Difference::VersionOrder, what)
-        })
-        .collect()
+/// Those that are to follow `target` must be able to load its full copies.
+fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<String>) -> Vec<Found> {
+    let old = topology.primaries().find(|n| n.name != target.name);
+    let followers = loose(target, old, topology).chain(old);
+    let mut found = Vec::new();
+    for node in followers {
+        match said(node, target) {
+            Some(Said::Never(text)) => {
+                let what = format!("{text}: it could follow only until its first full resync");
+                found.push((Difference::VersionOrder, what));
+            }
+            Some(Said::Perhaps(text)) => warnings.push(text),
+            None => {}
+        }
+    }
+    found
+}
+
+/// What hangs loose and is to follow `target`, which is the primary already.
+pub(super) fn attach(
+    operation: &Promote,
+    target: &Node,
+    topology: &Topology,
+    warnings: &mut Vec<String>,
+) -> Result<(), Refusals> {
+    let mut refusals = Vec::new();
+    let found = versions(target, topology, warnings);
+    weigh(operation, found, &mut refusals, warnings);
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
 }
 
 /// Those that replicate with or without TLS where the new primary offers the other.
@@ -342,22 +369,5 @@ pub(super) fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusa
             format!("`{}` could not follow `{}`: {why}", node.name, under.name),
             "give both the same `tls-replication` and ports, or say in the inventory where it is to connect to: `announce`",
         ));
-    }
-}
-
-/// The version of the dump format a server writes and reads up to (measured: a server refuses any newer one).
-pub fn rdb_version(server: &Server) -> u32 {
-    dump_version(server.product, server.version)
-}
-
-/// The same, of a server that does not run yet.
-pub fn dump_version(product: Product, version: Version) -> u32 {
-    let Version { major, minor, .. } = version;
-    match (product, major, minor) {
-        (Product::Redis, 0..=6, _) => 9,
-        (Product::Redis, 7, 0 | 1) => 10,
-        (Product::Redis, 7, 2 | 3) | (Product::Valkey, 0..=8, _) => 11,
-        (Product::Redis, _, _) => 12,
-        (Product::Valkey, _, _) => 80,
     }
 }

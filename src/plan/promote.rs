@@ -43,7 +43,10 @@ pub fn plan(
         may_lose: None,
     };
     match case {
-        Case::Already => plan.stages = gather::stages(target, topology),
+        Case::Already => {
+            preflight::attach(operation, target, topology, &mut plan.warnings)?;
+            plan.stages = gather::stages(target, topology);
+        }
         Case::HandOver { old } if lost_its_data(old, topology) => {
             return Err(vec![Refusal::new(
                 format!(

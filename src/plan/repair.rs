@@ -8,10 +8,10 @@ pub mod compare;
 mod tests;
 
 use super::moves::{below, wait_for};
-use super::promote::{follow_step, in_sync, persist, write_roles};
+use super::promote::{follow_step, in_sync, loose, persist, write_roles};
 use super::rejoin::{self, Own};
 use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
-use super::{gather, roles};
+use super::{gather, roles, versions};
 use crate::topology::sentinel::watched;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Role, State, Topology};
@@ -47,6 +47,8 @@ pub fn plan(operation: &Repair, owns: &Owns, topology: &Topology) -> Result<Plan
             let others = primaries.iter().filter(|n| n.name != keep.name);
             let others: Vec<&Node> = others.copied().collect();
             let moved = under(&others, keep, topology);
+            let along = moved.iter().copied().chain(loose(keep, None, topology));
+            take_copies(along, keep, &mut plan)?;
             let after = afterwards(topology, keep, &moved);
             returns(operation, &others, keep, owns, &after, &mut plan)?;
             plan.stages.extend(follow_along(keep, &moved, topology));
@@ -54,6 +56,7 @@ pub fn plan(operation: &Repair, owns: &Owns, topology: &Topology) -> Result<Plan
         }
         Situation::Emptied { primary, .. } => {
             let moved = under(&[primary], keep, topology);
+            take_copies(moved.iter().copied(), keep, &mut plan)?;
             emptied(keep, primary, &moved, topology, &mut plan)?;
             let after = afterwards(topology, keep, &moved);
             returns(operation, &[primary], keep, owns, &after, &mut plan)?;
@@ -117,6 +120,27 @@ fn returns(
         }
     }
     plan.may_lose = Some(losses.join(", and ")).filter(|l| !l.is_empty());
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
+}
+
+/// Those that are to follow `keep` without being asked one by one must be able to load its full copies.
+fn take_copies<'a>(
+    nodes: impl Iterator<Item = &'a Node>,
+    keep: &Node,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut asked: Vec<&NodeName> = Vec::new();
+    for node in nodes {
+        if !asked.contains(&&node.name) {
+            asked.push(&node.name);
+            versions::follows(node, keep, &mut refusals, &mut plan.warnings);
+        }
+    }
     if refusals.is_empty() {
         Ok(())
     } else {

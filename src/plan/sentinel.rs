@@ -51,6 +51,7 @@ pub fn plan(
     match case {
         Case::Already => {
             checks::agreed(target, watch)?;
+            preflight::attach(operation, target, topology, &mut plan.warnings)?;
             plan.warnings.extend(checks::left_first(target));
             plan.stages = gather::stages(target, topology);
         }

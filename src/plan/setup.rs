@@ -123,13 +123,15 @@ fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
             return Err(refusals);
         }
     };
-    refusals.extend(checks::version_refusals(look, &wiring));
+    let (refused, unsure) = checks::versions(look, &wiring);
+    refusals.extend(refused);
     refusals.extend(names::refusals(look, &wiring));
     if !refusals.is_empty() {
         return Err(refusals);
     }
     let mut warnings = checks::warnings(look);
     warnings.extend(names::warnings(look));
+    warnings.extend(unsure);
     warnings.extend(wiring.warnings.iter().cloned());
     let changes = settings::changes(look, &wiring);
     warnings.extend(changes.warnings);

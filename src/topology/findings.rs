@@ -130,6 +130,8 @@ pub struct Context {
     pub alone: Vec<Debt>,
     /// What only the first of two primaries has, and the second has not, where it was counted.
     pub counted: BTreeMap<(NodeName, NodeName), Counted>,
+    /// What the logs of both ends of a link that is down say, by replica, as sentences.
+    pub logs: BTreeMap<NodeName, Vec<String>>,
 }
 
 /// An operation that stopped half-way.

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
+pub mod log;
 mod meant;
 mod persisted;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod testing;
 pub mod tls;
 pub mod tree;
 mod trouble;
+pub mod versions;
 pub mod words;
 
 pub use disk::{Disk, Loading};
@@ -172,6 +174,9 @@ pub struct Server {
     pub maxmemory: Option<u64>,
     /// Keys by database number.
     pub keys: BTreeMap<u32, u64>,
+    /// Keys with fields that have a time to live of their own; `None` where it does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiring_fields: Option<u64>,
     /// Full resyncs it has served (`sync_full`).
     pub sync_full: Option<u64>,
     /// Partial resyncs it has served (`sync_partial_ok`).

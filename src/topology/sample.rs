@@ -29,6 +29,7 @@ pub fn server() -> Server {
         used_memory: Some(1_000_000),
         maxmemory: Some(0),
         keys: BTreeMap::new(),
+        expiring_fields: None,
         sync_full: Some(0),
         sync_partial_ok: Some(0),
         replication: Replication {

@@ -24,6 +24,7 @@ fn server(run: &str, role: Role, offset: u64) -> Server {
         used_memory: Some(1_569_640),
         maxmemory: Some(0),
         keys: BTreeMap::from([(0, 2001)]),
+        expiring_fields: None,
         sync_full: Some(2),
         sync_partial_ok: Some(0),
         replication: Replication {

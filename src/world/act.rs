@@ -255,6 +255,9 @@ impl World {
                         failure.why = format!("{}: {why}", failure.why);
                     }
                 }
+                for said in self.logs_of(node, with).await {
+                    failure.why = format!("{}; {said}", failure.why);
+                }
                 Err(failure)
             }
         }

@@ -73,6 +73,7 @@ pub fn parse(info_text: &str) -> Result<Server, ParseTrouble> {
         used_memory: fields.count("used_memory"),
         maxmemory: fields.count("maxmemory"),
         keys: fields.keys(),
+        expiring_fields: fields.expiring_fields(),
         sync_full: fields.count("sync_full"),
         sync_partial_ok: fields.count("sync_partial_ok"),
         replication: fields.replication()?,
@@ -195,6 +196,19 @@ impl<'a> Fields<'a> {
             Some((number, part(value, "keys")?.parse().ok()?))
         };
         self.lines.iter().filter_map(one).collect()
+    }
+
+    /// `db0:keys=1,expires=0,avg_ttl=0,subexpiry=1` of Redis 7.4 and newer, `keys_with_volatile_items=1` of Valkey 9.
+    fn expiring_fields(&self) -> Option<u64> {
+        let one = |(key, value): &(&str, &str)| -> Option<u64> {
+            numbered(key, "db")?;
+            let count = part(value, "subexpiry");
+            let count = count.or_else(|| part(value, "keys_with_volatile_items"));
+            count?.parse().ok()
+        };
+        let all: Vec<u64> = self.lines.iter().filter_map(one).collect();
+        let sum = all.iter().fold(0, |sum: u64, n| sum.saturating_add(*n));
+        Some(sum).filter(|_| !all.is_empty())
     }
 
     fn replication(&self) -> Result<Replication, ParseTrouble> {

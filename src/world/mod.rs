@@ -16,6 +16,7 @@ pub mod hooks;
 pub mod host;
 pub mod info;
 pub mod inventory;
+mod log;
 pub mod login;
 pub mod lost;
 mod names;

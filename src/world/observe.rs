@@ -22,7 +22,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 23] = [
+const DIRECTIVES: [&str; 24] = [
     "maxmemory",
     "maxmemory-policy",
     "databases",
@@ -46,6 +46,7 @@ const DIRECTIVES: [&str; 23] = [
     "port",
     "tls-port",
     "tls-replication",
+    "rdb-version-check",
 ];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
 const LOOK: Duration = Duration::from_secs(10);

@@ -88,7 +88,7 @@ pub async fn await_in_sync(
                 syncing = up.sync.is_some();
                 if syncs > MOST_SYNCS {
                     return Err(Failure::none(
-                        "its full resync fails and starts again, time after time; its log says why",
+                        "its full resync fails and starts again, time after time",
                     ));
                 }
                 // Before the first byte its upstream makes the dump, and nothing is seen to move; but the upstream sends a sign of life every

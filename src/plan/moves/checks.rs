@@ -1,9 +1,8 @@
 //! What stands against moving a node, all of it at once, each with its way on. Pure.
 
 use super::{one_stream, way_up};
-use crate::plan::preflight::{self, rdb_version};
 use crate::plan::promote::{Root, walk};
-use crate::plan::{Move, Refusal};
+use crate::plan::{Move, Refusal, preflight, versions};
 use crate::topology::candidate::same_process;
 use crate::topology::lineage::{Lineage, lineage, position};
 use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, sentinel, words};
@@ -35,15 +34,7 @@ pub(super) fn all(
     }
     beside_sentinels(node, under, topology, &mut out);
     if let (Some(mine), Some(theirs)) = (node.server(), under.server()) {
-        if rdb_version(mine) < rdb_version(theirs) {
-            out.push(Refusal::new(
-                format!(
-                    "`{}` with {} could not read what `{}` with {} sends: its data would be dropped and never come again",
-                    node.name, mine.version, under.name, theirs.version
-                ),
-                "use a server for it that is no older",
-            ));
-        }
+        versions::refused(node, under, &mut out);
         log_in(node, mine, under, theirs, &mut out);
         preflight::reaches(node, mine, under, &mut out);
     }

@@ -1,6 +1,7 @@
 //! What moving a node will cost, as far as it can be known before. Pure.
 
 use super::{below, one_stream};
+use crate::plan::versions;
 use crate::topology::lineage::{Lineage, lineage, position};
 use crate::topology::{Node, Server, Topology, words};
 
@@ -25,6 +26,7 @@ pub(in crate::plan) fn warnings(node: &Node, under: &Node, topology: &Topology) 
             "`{name}` is a primary: clients that write to it are refused from then on"
         ));
     }
+    out.extend(versions::warning(node, under));
     let full = no_partial(node, mine, under, theirs, topology);
     let at = position(&mine.replication);
     match (&full, theirs.replication.backlog) {

@@ -153,7 +153,7 @@ fn what_stands_against_it_comes_all_at_once() {
     for (reason, part) in reasons.iter().zip([
         "`a` is not in sync: its link to 10.0.0.1:6379 is down",
         "3 Sentinels watch, and put a replica of the replica `a` back under the primary | replctl move c --under master",
-        "`c` with 7.0.15 could not read what `a` with 8.0.0 sends",
+        "`c` (Redis 7.0.15) cannot load a full copy from `a` (Redis 8.0.0), so it would never get in sync",
         "`c` has no masterauth, so it could not replicate from `a` | let replctl set both on every node: replctl setup c a",
         "`c` would lose keys under `a`: far fewer are there; it holds 50, `a` 24 | if they may be replaced by those of `a`: replctl move c --under a --discard-data c",
     ]) {

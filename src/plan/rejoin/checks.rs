@@ -1,8 +1,7 @@
 //! Which node returns under which, and what stands against it, each with its way on. Pure.
 
 use super::{Owed, Rejoin};
-use crate::plan::Refusal;
-use crate::plan::preflight::{self, rdb_version};
+use crate::plan::{Refusal, preflight, versions};
 use crate::topology::candidate::{primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::{Node, NodeName, ReplicaAuth, Topology};
@@ -134,15 +133,7 @@ pub(super) fn running(
             ));
         }
     }
-    if rdb_version(mine) < rdb_version(theirs) {
-        out.push(Refusal::new(
-            format!(
-                "`{}` with {} could not read what `{}` with {} sends: its data would be dropped and never come again",
-                node.name, mine.version, heir.name, theirs.version
-            ),
-            "use a server for it that is no older",
-        ));
-    }
+    versions::refused(node, heir, &mut out);
     if theirs.has_password == Some(false)
         && matches!(
             mine.replica_auth,

@@ -149,7 +149,7 @@ fn servers_without_a_pause_of_writes_and_a_wrong_login_are_seen_to() {
         ]
     );
     up(&mut topology, 1).version = version(7, 0, 15);
-    assert!(reason(run(&asked("master"), &some(), &topology)).contains("could not read what"));
+    assert!(reason(run(&asked("master"), &some(), &topology)).contains("cannot load a full copy"));
     let mut topology = parted();
     up(&mut topology, 0).replica_auth = Some(ReplicaAuth::Right);
     assert!(reason(run(&asked("master"), &some(), &topology)).contains("no password"));

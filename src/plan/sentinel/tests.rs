@@ -192,7 +192,10 @@ fn a_replica_of_a_replica_is_moved_first() {
         server.version.major = 8;
     }
     let said = refused(&closed, Some(&watch));
-    assert!(said.contains("could not read what `master`"), "{said}");
+    assert!(
+        said.contains("cannot load a full copy from `master`"),
+        "{said}"
+    );
     assert!(!said.contains("dead"), "{said}");
 
     // Nothing can be moved under a primary that is dead.

@@ -10,10 +10,10 @@ use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
 use crate::inventory::NodeSpec;
-use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
-use crate::plan::preflight::{dump_version, rdb_version};
-use crate::topology::{Node, State, TroubleKind};
+use crate::plan::{Refusal, versions};
+use crate::topology::versions::{Said, between, program, said, sentence};
+use crate::topology::{Node, NodeName, State, TroubleKind};
 
 /// Room for the logs and the first snapshot beside the program, bytes.
 const ROOM: u64 = 64 << 20;
@@ -246,36 +246,40 @@ pub(super) fn to_start(
     out.extend(program::refusal(look, name, facts));
 }
 
-/// A replica must be able to read what its upstream sends.
-pub(super) fn version_refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal> {
-    let brought = |facts: Option<&HostFacts>| {
-        let payload = facts.and_then(|f| look.payload_for(&f.arch));
-        payload.filter(|_| look.brings_server())
-    };
-    wiring
-        .fresh()
-        .filter_map(|name| {
-            let above = look.topology.get(wiring.upstream.get(name)?)?.server()?;
-            let (dump, version) = if let Some(server) = look.topology.get(name)?.server() {
-                (rdb_version(server), server.version)
-            } else {
-                let payload = brought(look.facts(name))?;
-                (
-                    dump_version(payload.product, payload.version),
-                    payload.version,
-                )
-            };
-            (dump < rdb_version(above)).then(|| {
-                Refusal::new(
-                    format!(
-                        "`{name}` with {version} could not read what `{}` with {} sends",
-                        wiring.upstream[name], above.version
-                    ),
-                    "use a server for it that is no older",
-                )
-            })
-        })
-        .collect()
+/// A replica must be able to load the full copies of its upstream: what is refused, and what is only said.
+pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<String>) {
+    let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
+    for name in wiring.fresh() {
+        match copies(look, wiring, name) {
+            Some(Said::Never(what)) => refusals.push(Refusal::new(what, versions::SAME)),
+            Some(Said::Perhaps(what)) => warnings.push(what),
+            None => {}
+        }
+    }
+    (refusals, warnings)
+}
+
+/// What is to be said of one replica that this run makes.
+fn copies(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<Said> {
+    let below = look.topology.get(name)?;
+    let above = look.topology.get(wiring.upstream.get(name)?)?;
+    if below.server().is_some() {
+        return said(below, above);
+    }
+    let facts = look.facts(name).filter(|_| look.brings_server())?;
+    let payload = look.payload_for(&facts.arch)?;
+    let theirs = above.server()?;
+    let between = between(
+        (theirs.product, theirs.version),
+        (payload.product, payload.version),
+        false,
+    );
+    let called = |name: &NodeName, program: String| format!("`{name}` ({program})");
+    sentence(
+        &between,
+        &called(name, program(payload.product, payload.version)),
+        &called(&above.name, program(theirs.product, theirs.version)),
+    )
 }
 
 /// What does not stop anything, in inventory order.

@@ -2,8 +2,9 @@
 
 use super::names::{Name, misled};
 use crate::topology::tls::cannot_reach;
+use crate::topology::versions::{Said, said};
 use crate::topology::words::name;
-use crate::topology::{Link, Node, Product, ReplicaAuth, Server, Upstream, Version};
+use crate::topology::{Link, Node, ReplicaAuth, Server, Upstream};
 
 /// Why it is not.
 pub(super) enum Cause {
@@ -14,7 +15,7 @@ pub(super) enum Cause {
     AuthWrong,
     AuthUnwanted,
     ProtectedMode,
-    TooOld,
+    Version(String),
     Tls(String),
 }
 
@@ -22,7 +23,7 @@ pub(super) enum Cause {
 pub(super) fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
     let nothing_read = link.sync.and_then(|sync| sync.read).unwrap_or(0) == 0;
     match cause {
-        Some(Cause::TooOld) => true,
+        Some(Cause::Version(_)) => true,
         Some(
             Cause::AuthMissing
             | Cause::AuthWrong
@@ -45,14 +46,32 @@ impl Cause {
             Self::AuthWrong => "replica-auth-wrong",
             Self::AuthUnwanted => "replica-auth-unwanted",
             Self::ProtectedMode => "protected-mode",
-            Self::TooOld => "version-order",
+            Self::Version(_) => "version-order",
             Self::Tls(_) => "tls-mismatch",
         }
     }
 }
 
-/// The cause, as the rest of a sentence.
+/// The cause, as the rest of a sentence; `logs`: what the servers say of it themselves.
 pub(super) fn because(
+    cause: Option<&Cause>,
+    node: &Node,
+    upstream: &Node,
+    ends: (&Server, &Upstream),
+    logs: &[String],
+) -> String {
+    if logs.is_empty() {
+        return seen(cause, node, upstream, ends);
+    }
+    let told = logs.join("; ");
+    match cause {
+        // What can be guessed from here is nothing beside what they say.
+        None => format!("; {told}"),
+        Some(_) => format!("{}; {told}", seen(cause, node, upstream, ends)),
+    }
+}
+
+fn seen(
     cause: Option<&Cause>,
     node: &Node,
     upstream: &Node,
@@ -75,12 +94,11 @@ pub(super) fn because(
         Some(Cause::ProtectedMode) => {
             format!(": {up} is in protected mode and has no password")
         }
-        Some(Cause::TooOld) => format!(
-            ": {} cannot read what {} sends",
-            version(node),
-            version(upstream)
-        ),
+        Some(Cause::Version(why)) => format!(": {why}"),
         Some(Cause::Tls(why)) => format!(": {why}"),
+        None if let Some(Said::Perhaps(why)) = said(node, upstream) => {
+            format!(": {why}; the logs of both say whether that is the cause")
+        }
         None => {
             let refused = if server.over_tls() == Some(true) {
                 ", or not accept its certificate"
@@ -134,7 +152,10 @@ pub(super) fn why(
     if protected && locked == Some(false) && open_from_elsewhere {
         return Some(Cause::ProtectedMode);
     }
-    (!can_load(server, above)).then_some(Cause::TooOld)
+    match said(node, upstream) {
+        Some(Said::Never(why)) => Some(Cause::Version(why)),
+        Some(Said::Perhaps(_)) | None => None,
+    }
 }
 
 /// What to do about it.
@@ -149,7 +170,7 @@ pub(super) fn way_on(
             Some(format!("replctl setup {}", node.name))
         }
         Some(Cause::ProtectedMode) => Some(format!("replctl setup {}", upstream.name)),
-        Some(Cause::TooOld) => Some(format!(
+        Some(Cause::Version(_)) => Some(format!(
             "bring {} to the version of {}",
             name(&node.name),
             name(&upstream.name)
@@ -169,37 +190,6 @@ pub(super) fn way_on(
     }
 }
 
-fn version(node: &Node) -> String {
-    let server = node.server().map(|s| (s.product, s.version));
-    match server {
-        Some((Product::Redis, version)) => format!("{} (Redis {version})", name(&node.name)),
-        Some((Product::Valkey, version)) => format!("{} (Valkey {version})", name(&node.name)),
-        None => name(&node.name),
-    }
-}
-
 pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || host == "::1" || host.starts_with("127.")
-}
-
-/// Whether a full copy that `above` sends can be loaded by `below`; taken for possible where the format is not known.
-pub(super) fn can_load(below: &Server, above: &Server) -> bool {
-    match (
-        rdb_version(below.product, below.version),
-        rdb_version(above.product, above.version),
-    ) {
-        (Some(reads), Some(sends)) => sends <= reads,
-        _ => true,
-    }
-}
-
-/// The version of the dump format, as measured by full resyncs between 6.0, 6.2, 7.0, 8.0 and Valkey 8.1, and as their sources have it between.
-fn rdb_version(product: Product, version: Version) -> Option<u8> {
-    match (product, version.major, version.minor) {
-        (Product::Redis, 5 | 6, _) => Some(9),
-        (Product::Redis, 7, 0) => Some(10),
-        (Product::Redis, 7, 1..=3) | (Product::Valkey, 7 | 8, _) => Some(11),
-        (Product::Redis, 7, 4..) | (Product::Redis, 8, 0) => Some(12),
-        (Product::Redis | Product::Valkey, _, _) => None,
-    }
 }

@@ -5,6 +5,7 @@ use super::full_sync::full_sync;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::tree::ring;
+use crate::topology::versions::said;
 use crate::topology::words::{bytes, distance, duration, name};
 use crate::topology::{Address, Link, Node, Server, Upstream};
 use std::fmt::Write as _;
@@ -154,7 +155,12 @@ impl Look<'_> {
         (server, link): (&Server, &Upstream),
     ) {
         let cause = why(node, (server, link), upstream);
+        let logs = self.context.logs.get(&node.name);
+        let logs = logs.map_or(&[][..], Vec::as_slice);
+        // Where it depends on the data whether a copy can arrive, the logs tell that it did not.
+        let fails = !logs.is_empty() && said(node, upstream).is_some();
         if !hopeless(cause.as_ref(), link)
+            && !fails
             && let Some(finding) = full_sync(node, upstream, link)
         {
             found.push(finding);
@@ -162,7 +168,7 @@ impl Look<'_> {
         }
         let own = name(&node.name);
         let up = name(&upstream.name);
-        let because = because(cause.as_ref(), node, upstream, (server, link));
+        let because = because(cause.as_ref(), node, upstream, (server, link), logs);
         let severity = if matches!(cause, Some(Cause::UpstreamGone)) {
             Severity::Warning
         } else {

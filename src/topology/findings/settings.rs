@@ -1,9 +1,9 @@
 //! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
 
-use super::cause::can_load;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::disk::refuses_writes;
 use crate::topology::tree::ring;
+use crate::topology::versions::{Said, said};
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, PersistedRole, ReplicaAuth, Server};
 
@@ -168,20 +168,21 @@ impl Look<'_> {
         };
         let Some(above) = top.server() else { return };
         room(found, node, (server, above), top);
-        if !can_load(server, above) && node.upstream().is_some_and(|link| link.link == Link::Up) {
-            let message = format!(
-                "{own} ({}) cannot read a full copy from {} ({}): the next full resync empties it",
-                server.version,
-                name(&top.name),
-                above.version
-            );
-            found.push(Finding::about(
-                node,
-                Code::VersionOrder,
+        found.extend(self.next_copy(node));
+    }
+
+    /// Whether its next full resync can succeed.
+    fn next_copy(&self, node: &Node) -> Option<Finding> {
+        let linked = node.upstream().is_some_and(|link| link.link == Link::Up);
+        let above = self.topology.upstream_of(node).filter(|_| linked)?;
+        let (severity, message) = match said(node, above)? {
+            Said::Never(text) => (
                 Severity::Warning,
-                message,
-            ));
-        }
+                format!("{text}: its next full resync never ends"),
+            ),
+            Said::Perhaps(text) => (Severity::Note, text),
+        };
+        Some(Finding::about(node, Code::VersionOrder, severity, message))
     }
 
     /// The role at run time against the one in the file.

@@ -26,6 +26,7 @@ fn context() -> Context {
         under_way: Vec::new(),
         debts: Vec::new(),
         alone: Vec::new(),
+        logs: BTreeMap::new(),
         counted: BTreeMap::new(),
     }
 }

@@ -307,7 +307,9 @@ fn a_replica_older_than_its_primary_is_refused() {
     let all = refusals(&world);
     assert_eq!(all.len(), 2);
     assert!(
-        all[0].contains("`slave1` with 7.0.15 could not read what `master` with 7.2.4 sends"),
+        all[0].contains(
+            "`slave1` (Redis 7.0.15) cannot load a full copy from `master` (Redis 7.2.4)"
+        ),
         "{all:?}"
     );
 }

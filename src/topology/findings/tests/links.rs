@@ -71,7 +71,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
                     patch: 14,
                 }
             },
-            ": `slave1` (Redis 6.2.14) cannot read what `master` (Redis 7.0.15) sends | bring `slave1` to the version of `master`",
+            ": `slave1` (Redis 6.2.14) cannot load a full copy from `master` (Redis 7.0.15) | bring `slave1` to the version of `master`",
         ),
         (
             |t| {

@@ -35,7 +35,7 @@ fn what_a_replica_would_be_as_a_primary_is_told() {
                     patch: 16,
                 }
             },
-            "version-order: `slave1` (6.0.16) cannot read a full copy from `master` (7.0.15): the next full resync empties it",
+            "version-order: `slave1` (Redis 6.0.16) cannot load a full copy from `master` (Redis 7.0.15): its next full resync never ends",
         ),
     ];
     for (change, expected) in cases {
