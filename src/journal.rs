@@ -159,6 +159,9 @@ pub struct Seen {
     /// How the node got in sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resync: Option<Resync>,
+    /// From the beginning of the step until the last Sentinel named the new primary, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named_ms: Option<u64>,
     /// The clients of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Box<Census>>,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "sentinel/able.rs"]
+mod able;
 #[path = "sentinel/faults.rs"]
 mod faults;
 #[path = "sentinel/lab.rs"]
@@ -64,6 +66,19 @@ impl Watched {
             });
         }
         text.write(self.folder.path())
+    }
+
+    /// `[sentinel]` with the password of that variable, and each of them named.
+    fn named_with_password(&self, variable: &str) -> String {
+        let nodes: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|s| format!("{{ address = \"127.0.0.1:{}\", via = \"direct\" }}", s.port))
+            .collect();
+        format!(
+            "[sentinel]\npassword = {{ env = \"{variable}\" }}\nnodes = [{}]\n",
+            nodes.join(", ")
+        )
     }
 
     fn operator(&self) -> Replctl<'static> {
@@ -198,6 +213,9 @@ fn promoted(watched: &Watched, target: usize) -> f64 {
         "{ran}"
     );
     watched.assert_primary(target);
+    // Clients that ask Sentinels are out for longer than writes are stopped.
+    let (stopped, named) = (&json["writes_stopped_ms"], &json["sentinels_named_ms"]);
+    assert!(named.as_f64() > stopped.as_f64(), "{ran}");
     json["writes_stopped_ms"]
         .as_f64()
         .unwrap_or_else(|| panic!("{ran}"))
@@ -331,7 +349,7 @@ fn sentinels_with_a_password_of_their_own() {
         .says("it wants a password")
         .says("[sentinel]");
     assert_eq!(watched.info(0, "role"), "master");
-    watched.raw = "[sentinel]\npassword = { env = \"OF_SENTINEL\" }\n".to_owned();
+    watched.raw = watched.named_with_password("OF_SENTINEL");
     let operator = watched.operator().env("OF_SENTINEL", "s3ntinel");
     let ran = operator
         .run_within(

@@ -19,9 +19,12 @@ use std::time::Duration;
 /// How long counting what only one of several primaries has may take.
 const COUNTED: Duration = Duration::from_secs(4);
 
+/// How long the Sentinels may take to say what they see.
+const SENTINELS: Duration = Duration::from_secs(6);
+
 /// Runs the command.
 pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
-    let topology = if args.no_ssh {
+    let mut topology = if args.no_ssh {
         world.observe_servers().await
     } else {
         world.observe().await
@@ -33,7 +36,12 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     if !args.no_ssh {
         context.logs = world.logs_of_links(&topology).await;
     }
-    let found = findings::findings(&topology, &context);
+    let mut found = findings::findings(&topology, &context);
+    let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(&mut topology)).await;
+    if let Ok(Some(watch)) = watch {
+        found.extend(findings::sentinels::in_short(&topology, &watch));
+        found.sort_by_key(|finding| finding.severity);
+    }
     let lags = if args.seconds {
         Some(world.lags(&topology).await)
     } else {

@@ -7,12 +7,14 @@ use super::screen::{Passed, duration};
 use super::{escape, paint::out};
 use crate::inventory::Inventory;
 use crate::journal::{At, Outcome, Resync};
+use crate::plan::sentinel::SentinelAction;
 use crate::plan::{Action, Plan, Promote, Step};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// What a promotion can show for itself.
 #[derive(Debug, Clone, Serialize)]
@@ -27,6 +29,8 @@ pub struct Proof {
     pub outcome: Outcome,
     /// From the first byte of the fence to the proof of the promotion, ms; `None` for a failover.
     pub writes_stopped_ms: Option<f64>,
+    /// From the first byte of the fence until all Sentinels named the new primary, ms: clients that ask them where to write are out for that long.
+    pub sentinels_named_ms: Option<f64>,
     /// The old primary's last offset, bytes.
     pub old_offset: Option<u64>,
     /// The offset the new primary had before it was promoted, bytes.
@@ -101,6 +105,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     let compared = passed
         .iter()
         .rfind(|p| compares(&p.step.action) && p.seen.wanted.is_some());
+    let names = |a: &Action| matches!(a, Action::Sentinel(SentinelAction::AwaitAgreed { .. }));
     let mut nodes: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
         let moved = matches!(
@@ -141,6 +146,10 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         writes_stopped_ms: fence
             .zip(promoted)
             .map(|(f, p)| p.ended.duration_since(f.begun).as_secs_f64() * 1e3),
+        sentinels_named_ms: fence.zip(find(&names)).and_then(|(f, named)| {
+            let at = named.begun + Duration::from_millis(named.seen.named_ms?);
+            Some(at.duration_since(f.begun).as_secs_f64() * 1e3)
+        }),
         old_offset: compared.and_then(|p| p.seen.wanted),
         new_offset: compared.and_then(|p| p.seen.offset),
         nodes: moved.collect(),
@@ -181,7 +190,17 @@ fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
     if let (Some(ms), Some(old), Some(new)) =
         (proof.writes_stopped_ms, proof.old_offset, proof.new_offset)
     {
-        rows.push(("writes were stopped for".to_owned(), None, duration(ms)));
+        let named = proof.sentinels_named_ms;
+        let on_servers = named.map_or("", |_| " on the servers");
+        let stopped = format!("{}{on_servers}", duration(ms));
+        rows.push(("writes were stopped for".to_owned(), None, stopped));
+        if let Some(ms) = named {
+            let what = format!(
+                "{} after writes were stopped; until then clients that ask them may have been sent to the old one",
+                duration(ms)
+            );
+            rows.push(("all Sentinels name it".to_owned(), None, what));
+        }
         let equal = match new.cmp(&old) {
             Ordering::Equal => paint::out("equal: no acknowledged write is lost", Tone::Good),
             Ordering::Less => paint::out("NOT equal: the new one has less", Tone::Bad),

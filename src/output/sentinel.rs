@@ -149,11 +149,12 @@ fn state(sees: &Sees) -> Cell {
 }
 
 fn vote(sees: &Sees) -> Cell {
-    if sees.no_quorum.is_none() {
+    if sees.is_able() {
         return Cell::plain("can be agreed on");
     }
+    let text = if sees.tilt { "TILT" } else { "CANNOT" };
     Cell {
-        text: "CANNOT".to_owned(),
+        text: text.to_owned(),
         style: Style::Bad,
     }
 }

@@ -48,6 +48,7 @@ pub fn plan(
         may_lose: None,
     };
     plan.warnings.extend(checks::silent(watch));
+    plan.warnings.extend(checks::in_tilt(watch));
     match case {
         Case::Already => {
             checks::agreed(target, watch)?;
@@ -92,7 +93,7 @@ impl Way<'_> {
         steps.push(self.step(
             SentinelAction::AwaitPriority {
                 name: self.watch.name.clone(),
-                sentinels: self.watch.addresses(),
+                sentinels: self.watch.able().cloned().collect(),
                 replica: self.replica.clone(),
                 priority: FIRST,
                 within_ms: self.sees_within_ms,
@@ -108,6 +109,7 @@ impl Way<'_> {
             at: self.at.clone(),
             or: self.able.clone(),
             within_ms: PROMOTE_MS,
+            priority: (self.priority != FIRST).then_some(self.priority),
         };
         self.step(action, Undo::Impossible)
     }

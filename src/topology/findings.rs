@@ -88,6 +88,7 @@ pub enum Code {
     SentinelNoQuorum,
     SentinelNotAsked,
     SentinelSilent,
+    SentinelTilt,
     SentinelTwoNames,
     SentinelUnknownReplica,
     SentinelWatches,

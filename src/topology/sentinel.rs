@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 const LONGEST_HELLO: usize = 1024;
 
 /// Why one is not asked.
-pub const NOT_ASKED: &str = "not asked: its address is not in the inventory, and asking would give it the Sentinels' password";
+pub const NOT_ASKED: &str = "not asked: the inventory names no Sentinel at this address and port, and asking would give it the Sentinels' password";
 
 /// How many Sentinels watch the deployment, as its own servers count them; `None` where none does (or none of the servers can say).
 ///
@@ -121,6 +121,9 @@ pub struct Sees {
     pub peers: Vec<Peer>,
     /// Its answer to `SENTINEL CKQUORUM`: nothing where a failover can be agreed on and authorized, else its own words.
     pub no_quorum: Option<String>,
+    /// It is in TILT mode: it was frozen, or its clock has jumped, and for 30 s it does nothing; a failover that is asked for waits.
+    #[serde(default)]
+    pub tilt: bool,
 }
 
 /// A replica as a Sentinel knows it.
@@ -183,6 +186,11 @@ impl Sees {
         self.flags == ["master"]
     }
 
+    /// Whether it could take part in a failover now.
+    pub fn is_able(&self) -> bool {
+        !self.tilt && self.no_quorum.is_none()
+    }
+
     /// What it says of the primary besides that it is one.
     pub fn worries(&self) -> String {
         let other: Vec<&str> = self
@@ -213,7 +221,13 @@ impl Sees {
         if peers < others {
             return Some(format!("it hears from {peers} of {others} other Sentinels"));
         }
-        self.no_quorum.clone()
+        self.unable()
+    }
+
+    /// Why it could take part in no failover now.
+    fn unable(&self) -> Option<String> {
+        let tilt = || "it is in TILT mode and does nothing".to_owned();
+        self.no_quorum.clone().or_else(|| self.tilt.then(tilt))
     }
 
     /// What it still lacks after it has forgotten all: the primary, one of these replicas or Sentinels, or it knows still, or again, what is `gone`.
@@ -239,7 +253,7 @@ impl Sees {
         if let Some(at) = missing {
             return Some(format!("it does not hear from {at} yet"));
         }
-        self.no_quorum.clone()
+        self.unable()
     }
 
     /// Why it does not hear from the primary, as far as it can be told.

@@ -118,9 +118,7 @@ impl World {
             Action::AwaitQuiet { within_ms } => {
                 r::await_quiet(&*self.connections.get(node).await?, *within_ms).await
             }
-            Action::SetDirective { name, value } => {
-                r::set_directive(&*self.connections.get(node).await?, name, value).await
-            }
+            Action::SetDirective { name, value } => self.set_directive(node, name, value).await,
             Action::SetReplicaAuth => {
                 let conn = self.connections.get(node).await?;
                 r::set_replica_auth(&conn, &self.logins.replicas).await

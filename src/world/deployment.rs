@@ -19,7 +19,7 @@ use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -44,8 +44,8 @@ pub struct World {
     pub(super) last_seen: Mutex<Option<Topology>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
     pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
-    /// What the names of the inventory stand for, once that was needed.
-    pub(super) vouched: tokio::sync::OnceCell<BTreeSet<String>>,
+    /// Whether a host has said that a Sentinel listens there, by address.
+    pub(super) vouched: Mutex<BTreeMap<crate::topology::Address, bool>>,
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
@@ -116,7 +116,7 @@ impl World {
             secrets,
             last_seen: Mutex::default(),
             sentinel_conns: Mutex::default(),
-            vouched: tokio::sync::OnceCell::new(),
+            vouched: Mutex::default(),
             connections,
             ssh,
             keyring,

@@ -9,6 +9,7 @@ pub mod claim;
 mod clients;
 pub mod connections;
 mod deployment;
+mod directive;
 mod glance;
 pub mod guard;
 mod here;

@@ -1,6 +1,7 @@
 //! The Sentinels that watch the deployment: found through the nodes they watch, asked what they see. It decides nothing.
 
 mod act;
+mod failover;
 mod hello;
 mod members;
 mod reply;
@@ -75,6 +76,26 @@ impl World {
             other_names: names.into_iter().filter(|n| *n != name).collect(),
             name,
             counted: counted.unwrap_or(0),
+            views: each_once(views),
+            hosts: self.hosts_of_sentinels().await,
+        })
+    }
+
+    /// Those that the inventory names, without listening for others; all that watch where it names none.
+    pub async fn sentinels_in_short(&self, topology: &mut Topology) -> Option<Watch> {
+        let own = self.inventory.sentinels();
+        let name = self.inventory.sentinel.as_ref().map(|s| s.name.clone());
+        let Some(name) = name.filter(|_| !own.is_empty()) else {
+            watched(topology)?;
+            return self.sentinels(topology).await;
+        };
+        let known = own.iter().map(|s| s.address.clone()).collect();
+        let views = self.views(&name, known).await;
+        self.learn_names(topology, &views).await;
+        Some(Watch {
+            other_names: Vec::new(),
+            name,
+            counted: watched(topology).unwrap_or(0),
             views: each_once(views),
             hosts: self.hosts_of_sentinels().await,
         })
@@ -261,6 +282,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
         questions.cmd("SENTINEL").arg(question).arg(name);
     }
     questions.cmd("SENTINEL").arg("MYID");
+    questions.cmd("INFO").arg("sentinel");
     let replies = conn.exchange(&questions, REPLY).await?;
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     if let Value::ServerError(error) = reply(0) {
@@ -277,6 +299,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     sees.peers = reply::peers(reply(3));
     sees.no_quorum = reply::no_quorum(reply(4));
     sees.run_id = reply::my_id(reply(5));
+    sees.tilt = reply::tilt(reply(6));
     Ok(sees)
 }
 
@@ -289,12 +312,16 @@ async fn glance(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
         .arg("GET-MASTER-ADDR-BY-NAME")
         .arg(name);
     questions.cmd("SENTINEL").arg("REPLICAS").arg(name);
+    questions.cmd("SENTINEL").arg("CKQUORUM").arg(name);
+    questions.cmd("INFO").arg("sentinel");
     let replies = conn.exchange(&questions, REPLY).await?;
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     let mut sees = reply::primary(reply(0))
         .ok_or_else(|| trouble(TroubleKind::NotRedis, "its answer cannot be read"))?;
     sees.primary = reply::told(reply(1)).or(sees.primary);
     sees.replicas = reply::replicas(reply(2));
+    sees.no_quorum = reply::no_quorum(reply(3));
+    sees.tilt = reply::tilt(reply(4));
     Ok(sees)
 }
 

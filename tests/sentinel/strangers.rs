@@ -1,7 +1,10 @@
 //! The Sentinels' password goes to nobody whose address only a hello names.
 
 use super::Watched;
+use super::support::inventory::{InventoryText, NodeText};
+use super::support::program::Replctl;
 use super::support::server::Family;
+use super::support::sshd::Sshds;
 use super::support::{await_that, ports};
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
@@ -10,16 +13,17 @@ use std::time::Duration;
 
 const PASSWORD: &str = "s3ntinel";
 
-/// Listens on 127.0.0.2, where no node of the inventory is, and keeps what is said to it.
+/// Listens, and keeps what is said to it.
 struct Stranger {
     port: u16,
+    ip: &'static str,
     heard: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Stranger {
-    fn listen() -> Self {
+    fn listen(ip: &'static str) -> Self {
         let port = ports::free();
-        let listener = TcpListener::bind(("127.0.0.2", port)).unwrap();
+        let listener = TcpListener::bind((ip, port)).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&heard);
         // It ends with the test process.
@@ -29,7 +33,7 @@ impl Stranger {
                 std::thread::spawn(move || keep(stream, &all));
             }
         });
-        Self { port, heard }
+        Self { port, ip, heard }
     }
 
     /// Whether replctl has spoken to it: it says its name in its first words. Real Sentinels speak to it, too.
@@ -49,16 +53,65 @@ fn keep(mut stream: TcpStream, all: &Mutex<Vec<u8>>) {
     }
 }
 
+/// On 127.0.0.2 there is no node of the inventory.
 #[test]
 fn a_stranger_in_a_hello_gets_no_password() {
-    let Some(family) = Family::debian() else {
+    a_stranger_gets_no_password("127.0.0.2");
+}
+
+/// K8.4: on 127.0.0.1 are all the nodes, and the real Sentinels at other ports.
+#[test]
+fn a_stranger_on_a_nodes_own_host_gets_no_password_either() {
+    a_stranger_gets_no_password("127.0.0.1");
+}
+
+/// Their hosts vouch for Sentinels that the inventory does not name, and not for what else listens there.
+#[test]
+fn a_host_tells_its_sentinels_from_what_else_listens() {
+    let (Some(family), Some(sshds)) = (Family::debian(), Sshds::start(1)) else {
         return;
     };
     let mut watched = Watched::start(family, 10_000, Some(PASSWORD));
     watched.hurry();
-    let stranger = Stranger::listen();
+    let stranger = Stranger::listen("127.0.0.1");
+    announce(&watched, &stranger);
+    let key = sshds.key().to_str().unwrap().to_owned();
+    let known = sshds.known_hosts().to_str().unwrap().to_owned();
+    watched.raw = "[sentinel]\npassword = { env = \"OF_SENTINEL\" }\n".to_owned();
+    let mut text = InventoryText::new("orders")
+        .ssh("user", &sshds.user())
+        .ssh("identity_file", &key)
+        .ssh("known_hosts", &known)
+        .without_sudo()
+        .raw(&watched.raw);
+    for (name, server) in super::NAMES.iter().zip(&watched.servers) {
+        let node = NodeText::new(name, "127.0.0.1")
+            .port(server.port)
+            .ssh_port(sshds.hosts()[0].port);
+        text = text.node(node);
+    }
+    let folder = tempfile::TempDir::new().unwrap();
+    let operator = Replctl::new()
+        .inventory(&text.write(folder.path()))
+        .env("OF_SENTINEL", PASSWORD);
+    operator
+        .run(&["sentinel", "status"])
+        .code(4)
+        .says("3 of 4 Sentinels answer")
+        .says(&format!(
+            "the Sentinel 127.0.0.1:{} is not asked",
+            stranger.port
+        ));
+    operator.run(&["promote", "slave1", "--yes"]).ok();
+    watched.assert_primary(1);
+    assert!(!stranger.heard_replctl(), "the stranger was asked");
+}
+
+/// Lets all Sentinels believe that the stranger is one of them.
+fn announce(watched: &Watched, stranger: &Stranger) {
     let hello = format!(
-        "127.0.0.2,{},{},0,m,127.0.0.1,{},0",
+        "{},{},{},0,m,127.0.0.1,{},0",
+        stranger.ip,
         stranger.port,
         "ab".repeat(20),
         watched.servers[0].port
@@ -76,15 +129,25 @@ fn a_stranger_in_a_hello_gets_no_password() {
                 .all(|s| s.field("num-other-sentinels") == "3")
         },
     );
-    watched.raw = "[sentinel]\npassword = { env = \"OF_SENTINEL\" }\n".to_owned();
+}
+
+fn a_stranger_gets_no_password(ip: &'static str) {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let mut watched = Watched::start(family, 10_000, Some(PASSWORD));
+    watched.hurry();
+    let stranger = Stranger::listen(ip);
+    announce(&watched, &stranger);
+    watched.raw = watched.named_with_password("OF_SENTINEL");
     let operator = watched.operator().env("OF_SENTINEL", PASSWORD);
-    let at = format!("127.0.0.2:{}", stranger.port);
+    let at = format!("{ip}:{}", stranger.port);
     operator
         .run(&["sentinel", "status"])
         .code(4)
         .says("3 of 4 Sentinels answer")
         .says(&format!(
-            "the Sentinel {at} is not asked: its address is not in the inventory"
+            "the Sentinel {at} is not asked: the inventory names no Sentinel at this address and port"
         ))
         .says(&format!("name it in `nodes` under [sentinel]: \"{at}\""));
     operator

@@ -30,8 +30,11 @@ pub enum SentinelAction {
         at: Address,
         /// Those that are asked where it does not answer.
         or: Vec<Address>,
-        /// Milliseconds to wait.
+        /// Milliseconds to wait where nothing is seen of it; one that has begun is waited for as long as it may take.
         within_ms: u64,
+        /// What its priority was before it was made the first, and is again where another node was chosen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priority: Option<u32>,
     },
     /// Wait until each of them takes this node for the primary, and is done with its failover.
     AwaitAgreed {
@@ -170,13 +173,15 @@ impl fmt::Display for SentinelAction {
             Self::AwaitPriority {
                 sentinels,
                 priority,
+                within_ms,
                 ..
             } => write!(
                 f,
-                "wait until {} Sentinel{} see{} its priority {priority} (up to 10 s)",
+                "wait until {} Sentinel{} see{} its priority {priority} (up to {} s)",
                 sentinels.len(),
                 if sentinels.len() == 1 { "" } else { "s" },
                 if sentinels.len() == 1 { "s" } else { "" },
+                within_ms / 1000,
             ),
             Self::FailOver { name, at, .. } => {
                 write!(

@@ -152,7 +152,8 @@ pub(super) fn hand_over<'a>(
             ));
         }
     }
-    let at = watch.up().next()?.0.clone();
+    tilted(watch, refusals);
+    let at = watch.able().next()?.clone();
     rivals(target, topology, watch, refusals);
     let (found, within_ms) = match new {
         Some(new) => (Some(new), FOUND_MS),
@@ -161,6 +162,32 @@ pub(super) fn hand_over<'a>(
         None => (known(target, topology, watch, refusals), PRIORITY_MS),
     };
     way(target, watch, at, found, within_ms)
+}
+
+/// Those in TILT mode do nothing for 30 s, and a failover that is asked for waits in them with no primary meanwhile.
+fn tilted(watch: &Watch, refusals: &mut Refusals) {
+    let able = watch.able().count() as u64;
+    let needed = watch.needed();
+    if able >= needed {
+        return;
+    }
+    for (at, _) in watch.up().filter(|(_, sees)| sees.tilt) {
+        refusals.push(Refusal::new(
+            format!("the Sentinel {at} is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing; {able} Sentinel{} could fail over now, and {needed} are needed", if able == 1 { "" } else { "s" }),
+            "try again in 30 s; until then: replctl sentinel status",
+        ));
+    }
+}
+
+/// The others do without them.
+pub(super) fn in_tilt(watch: &Watch) -> Vec<String> {
+    let all = watch.up().filter(|(_, sees)| sees.tilt);
+    let told = all.map(|(at, _)| {
+        format!(
+            "the Sentinel {at} is in TILT mode, does nothing for 30 s, and is left to the others"
+        )
+    });
+    told.collect()
 }
 
 /// All that stands against telling Sentinel to replace a dead primary.
@@ -184,9 +211,11 @@ pub(super) fn fail_over<'a>(
             "the Sentinels replace a dead primary by themselves; look again: replctl status",
         ));
     }
-    let able = watch.up().find(|(_, sees)| sees.no_quorum.is_none());
+    tilted(watch, refusals);
+    let able = watch.up().find(|(_, sees)| sees.is_able());
     let Some((at, _)) = able else {
-        for (at, sees) in watch.up() {
+        let without = watch.up().filter(|(_, sees)| !sees.tilt);
+        for (at, sees) in without {
             let why = sees.no_quorum.as_deref().unwrap_or_default();
             refusals.push(Refusal::new(
                 format!("{lost} is lost, and the Sentinels cannot replace it: {at} says {why}"),
@@ -212,9 +241,7 @@ fn way<'a>(
     let priority = set
         .and_then(|v| v.parse().ok())
         .or(server.replication.priority);
-    let able = watch
-        .up()
-        .filter(|(a, sees)| **a != at && sees.no_quorum.is_none());
+    let able = watch.up().filter(|(a, sees)| **a != at && sees.is_able());
     Some(Way {
         target,
         watch,

@@ -32,6 +32,22 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     found
 }
 
+/// Those of them that `status` has room for: what keeps the Sentinels from a failover, and a primary that they take for another.
+pub fn in_short(topology: &Topology, watch: &Watch) -> Vec<Finding> {
+    let mut found = of_sentinels(topology, watch);
+    found.retain(|finding| {
+        matches!(
+            finding.code,
+            Code::SentinelTilt
+                | Code::SentinelNoQuorum
+                | Code::SentinelFailover
+                | Code::SentinelWrongPrimary
+                | Code::SentinelsDisagree
+        )
+    });
+    found
+}
+
 fn about(view: &View, code: Code, severity: Severity, what: &str) -> Finding {
     Finding::of_all(
         code,
@@ -76,6 +92,14 @@ fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) 
     } else if !sees.is_quiet() {
         let what = format!("says of the primary: {}", sees.worries());
         found.push(about(view, Code::SentinelWorried, Severity::Problem, &what));
+    }
+    if sees.tilt {
+        let what = "is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing, not even a failover that is asked for";
+        found.push(
+            about(view, Code::SentinelTilt, Severity::Problem, what).hint(
+                "look again in 30 s; if it does not end, see to the clock and the load of its host",
+            ),
+        );
     }
     if let Some(why) = &sees.no_quorum {
         let what = format!("could get no failover agreed on and authorized: {why}");
@@ -277,6 +301,11 @@ mod tests {
         assert!(
             said(|_, s| s.flags.push("failover_in_progress".to_owned()))
                 .contains("SentinelFailover")
+        );
+        let tilted = said(|i, s| s.tilt = i == 2);
+        assert!(
+            tilted.contains("SentinelTilt: the Sentinel 10.0.1.2:26379 is in TILT mode"),
+            "{tilted}"
         );
         assert!(said(|_, s| s.no_quorum = Some("NOQUORUM x".to_owned())).contains("NOQUORUM x"));
         assert!(said(|_, s| s.others = 1).contains("2 Sentinels cannot outvote"));

@@ -74,6 +74,19 @@ impl Watch {
         self.up().map(|(address, _)| address.clone()).collect()
     }
 
+    /// Those of them that could take part in a failover now.
+    pub fn able(&self) -> impl Iterator<Item = &Address> {
+        let able = self.up().filter(|(_, sees)| sees.is_able());
+        able.map(|(address, _)| address)
+    }
+
+    /// How many must be able for a failover: the quorum, and more than half of all that are known.
+    pub fn needed(&self) -> u64 {
+        let all = self.up().map(|(_, sees)| sees.others + 1).max();
+        let quorum = self.up().map(|(_, sees)| sees.quorum).max();
+        (all.unwrap_or(0) / 2 + 1).max(quorum.unwrap_or(0))
+    }
+
     /// Whether `at`, as a Sentinel says it, is where the inventory has one.
     pub fn is_at(&self, spec: &Address, at: &Address) -> bool {
         let stands_for = self.hosts.get(&spec.host);

@@ -1,26 +1,46 @@
 //! The steps of a plan that go through Sentinels. Each sees its effect before it says it is done.
 
-use super::{fail_over, glance};
+use super::glance;
 use crate::execute::Failure;
 use crate::journal::{Progress, Seen};
 use crate::plan::sentinel::SentinelAction;
 use crate::plan::{Action, Plan};
 use crate::topology::sentinel::Sees;
-use crate::topology::{Address, NodeName};
+use crate::topology::{Address, NodeName, Trouble};
 use crate::world::World;
-use crate::world::replication::{Acted, FENCED, doubtful, look, seen};
+use crate::world::replication::{Acted, look};
 use crate::world::resp::{Conn, REPLY};
-use crate::world::role::{self, LiveRole};
 use futures::future::join_all;
-use redis::cmd;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Pause between looks at a node that is about to be promoted.
-const QUICK: Duration = Duration::from_millis(2);
 /// Pause between looks at Sentinels.
 const CALM: Duration = Duration::from_millis(100);
 /// How long a failover of an earlier run is waited for before its operation is taken up.
 const SETTLE: Duration = Duration::from_secs(20);
+
+/// What a Sentinel that is waited for does not say yet.
+pub(super) struct Lack {
+    /// In words.
+    pub why: String,
+    /// It will not change: waiting is over.
+    pub lasts: bool,
+}
+
+impl From<String> for Lack {
+    fn from(why: String) -> Self {
+        Self { why, lasts: false }
+    }
+}
+
+/// Whether what one of them says is what is waited for.
+pub(super) type Content<'a> = dyn Fn(&Address, &Sees) -> Result<(), Lack> + Sync + 'a;
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 impl World {
     /// Does one step.
@@ -37,47 +57,28 @@ impl World {
                 priority,
                 within_ms,
             } => {
-                let known = self.seen_or_told(node).await?;
-                let is_it = |at: &Address| at == replica || known.answers_to(at);
-                let sees_it = |sees: &Sees| match sees.replicas.iter().find(|r| is_it(&r.address)) {
-                    _ if sees.says("failover_in_progress") => {
-                        Err("it has begun a failover".to_owned())
-                    }
-                    Some(known) if known.priority == *priority => Ok(()),
-                    Some(known) => Err(format!("it still sees priority {}", known.priority)),
-                    None => Err(format!("it does not know {replica}")),
-                };
-                self.await_all(sentinels, name, *within_ms, &sees_it)
-                    .await?;
-                Ok(seen(format!("all {} Sentinels see it", sentinels.len())))
+                let wanted = (replica, *priority);
+                self.await_priority(node, (name, sentinels), wanted, *within_ms)
+                    .await
             }
             SentinelAction::FailOver {
                 name,
                 at,
                 or,
                 within_ms,
-            } => self.fail_over(node, name, (at, or), *within_ms).await,
+                priority,
+            } => {
+                self.fail_over(node, name, (at, or), (*within_ms, *priority))
+                    .await
+            }
             SentinelAction::AwaitAgreed {
                 name,
                 sentinels,
                 primary,
                 within_ms,
             } => {
-                let known = self.seen_or_told(node).await?;
-                let is_it = |at: &Address| at == primary || known.answers_to(at);
-                let agrees = |sees: &Sees| match &sees.primary {
-                    Some(at) if !is_it(at) => Err(format!("it says that {at} is the primary")),
-                    _ if sees.is_quiet() => Ok(()),
-                    _ => Err(format!("it says {}", sees.worries())),
-                };
-                let waited = self.await_all(sentinels, name, *within_ms, &agrees).await;
-                // Sentinel has cut off the clients of every node it told a new role, us among them.
-                self.connections.forget();
-                waited?;
-                Ok(seen(format!(
-                    "all {} Sentinels say that {primary} is the primary",
-                    sentinels.len()
-                )))
+                self.await_agreed(node, (name, sentinels), primary, *within_ms)
+                    .await
             }
             SentinelAction::Monitor { .. }
             | SentinelAction::Unmonitor { .. }
@@ -93,30 +94,80 @@ impl World {
         }
     }
 
-    /// Asks every Sentinel again and again until each is content.
-    async fn await_all(
+    /// Waits until each of them takes the node for the primary and is at rest, and notes when the last one named it.
+    async fn await_agreed(
+        &self,
+        node: &NodeName,
+        (name, sentinels): (&str, &[Address]),
+        primary: &Address,
+        within_ms: u64,
+    ) -> Acted {
+        let known = self.seen_or_told(node).await?;
+        let begun = Instant::now();
+        let named: Mutex<BTreeMap<Address, Instant>> = Mutex::default();
+        let is_it = |at: &Address| at == primary || known.answers_to(at);
+        let agrees = |sentinel: &Address, sees: &Sees| match &sees.primary {
+            Some(at) if !is_it(at) => Err(format!("it says that {at} is the primary").into()),
+            told => {
+                if told.is_some() {
+                    let mut named = named.lock().unwrap_or_else(PoisonError::into_inner);
+                    named.entry(sentinel.clone()).or_insert_with(Instant::now);
+                }
+                if sees.is_quiet() {
+                    Ok(())
+                } else {
+                    Err(format!("it says {}", sees.worries()).into())
+                }
+            }
+        };
+        let waited = self.await_all(sentinels, name, within_ms, &agrees).await;
+        // Sentinel has cut off the clients of every node it told a new role, us among them.
+        self.connections.forget();
+        waited?;
+        let named = named.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let last = named
+            .values()
+            .max()
+            .filter(|_| named.len() == sentinels.len());
+        Ok(Seen {
+            text: format!(
+                "all {} Sentinels say that {primary} is the primary",
+                sentinels.len()
+            ),
+            named_ms: last.map(|at| ms(at.duration_since(begun))),
+            ..Seen::default()
+        })
+    }
+
+    /// Asks every Sentinel again and again until each is content, or one of them never will be.
+    pub(super) async fn await_all(
         &self,
         sentinels: &[Address],
         name: &str,
         within_ms: u64,
-        content: &(dyn Fn(&Sees) -> Result<(), String> + Sync),
+        content: &Content<'_>,
     ) -> Result<(), Failure> {
         let end = Instant::now() + Duration::from_millis(within_ms);
-        let late: Vec<String> = join_all(sentinels.iter().map(|at| async move {
+        let ended = &AtomicBool::new(false);
+        let late: Vec<Lack> = join_all(sentinels.iter().map(|at| async move {
             let mut conn = None;
             loop {
-                let why = match self.ask(&mut conn, at, name).await {
-                    Ok(sees) => match content(&sees) {
+                let lack = match self.ask(&mut conn, at, name).await {
+                    Ok(sees) => match content(at, &sees) {
                         Ok(()) => {
                             self.keep(at, conn);
                             return None;
                         }
-                        Err(why) => why,
+                        Err(lack) => lack,
                     },
-                    Err(why) => why,
+                    Err(trouble) => trouble.detail.into(),
                 };
-                if Instant::now() >= end {
-                    return Some(format!("the Sentinel {at}: {why}"));
+                let why = format!("the Sentinel {at}: {}", lack.why);
+                if lack.lasts {
+                    ended.store(true, Ordering::Relaxed);
+                }
+                if Instant::now() >= end || ended.load(Ordering::Relaxed) {
+                    return Some(Lack { why, ..lack });
                 }
                 tokio::time::sleep(CALM).await;
             }
@@ -125,9 +176,13 @@ impl World {
         .into_iter()
         .flatten()
         .collect();
+        if let Some(lasting) = late.iter().find(|lack| lack.lasts) {
+            return Err(Failure::none(lasting.why.clone()));
+        }
         if late.is_empty() {
             return Ok(());
         }
+        let late: Vec<String> = late.into_iter().map(|lack| lack.why).collect();
         Err(Failure::none(format!(
             "after {} s: {}",
             within_ms / 1000,
@@ -136,128 +191,30 @@ impl World {
     }
 
     /// A glance over a connection that is kept as long as it works.
-    async fn ask(&self, conn: &mut Option<Conn>, at: &Address, name: &str) -> Result<Sees, String> {
+    pub(super) async fn ask(
+        &self,
+        conn: &mut Option<Conn>,
+        at: &Address,
+        name: &str,
+    ) -> Result<Sees, Trouble> {
         let open = match conn.take() {
             Some(open) => open,
-            None => self.sentinel(at).await.map_err(|t| t.detail)?,
+            None => self.sentinel(at).await?,
         };
-        let sees = glance(&open, name).await.map_err(|t| t.detail)?;
+        let sees = glance(&open, name).await?;
         *conn = Some(open);
         Ok(sees)
     }
 
-    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the Sentinel has said yes, only what is seen counts.
-    async fn fail_over(
-        &self,
-        node: &NodeName,
-        name: &str,
-        (at, or): (&Address, &[Address]),
-        within_ms: u64,
-    ) -> Acted {
-        if self
-            .is_primary(node)
-            .await
-            .is_ok_and(|offset| offset.is_some())
-        {
-            return Ok(seen("it is a primary"));
-        }
-        let (at, conn) = self.listening(at, or).await?;
-        let begun = Instant::now();
-        if let Err(trouble) = conn.call(&fail_over(name), REPLY).await
-            && !doubtful(&trouble)
-        {
-            return Err(Failure::none(format!(
-                "the Sentinel {at} refuses: {}",
-                trouble.detail
-            )));
-        }
-        loop {
-            match self.is_primary(node).await {
-                Ok(Some(offset)) => {
-                    return Ok(Seen {
-                        text: format!(
-                            "it is a primary, {} ms after Sentinel was told",
-                            begun.elapsed().as_millis()
-                        ),
-                        offset: Some(offset),
-                        ..Seen::default()
-                    });
-                }
-                Ok(None) => {}
-                Err(_) => {
-                    // Sentinel cuts off all clients of the node it promotes.
-                    let _ = self.connections.renew(node).await;
-                }
-            }
-            if begun.elapsed() >= Duration::from_millis(within_ms) {
-                return Err(self.why_not(name, at, within_ms).await);
-            }
-            tokio::time::sleep(QUICK).await;
-        }
-    }
-
-    /// The first of these Sentinels that answers at once. The connections were made before the fence, where that could be.
-    async fn listening<'a>(
-        &self,
-        at: &'a Address,
-        or: &'a [Address],
-    ) -> Result<(&'a Address, Conn), Failure> {
-        let mut why = Vec::new();
-        for at in std::iter::once(at).chain(or) {
-            let kept = self.kept().remove(at);
-            let open = match kept {
-                Some(conn) => Ok(conn),
-                None => self.sentinel(at).await,
-            };
-            let heard = match open {
-                Ok(conn) => conn.call(&cmd("PING"), FENCED).await.map(|_| conn),
-                Err(trouble) => Err(trouble),
-            };
-            match heard {
-                Ok(conn) => return Ok((at, conn)),
-                Err(trouble) => why.push(format!("the Sentinel {at}: {}", trouble.detail)),
-            }
-        }
-        Err(Failure::none(why.join("; ")))
-    }
-
-    fn kept(&self) -> std::sync::MutexGuard<'_, std::collections::BTreeMap<Address, Conn>> {
+    /// The connections to Sentinels that are kept for the step that must not wait.
+    pub(super) fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Conn>> {
         let kept = self.sentinel_conns.lock();
-        kept.unwrap_or_else(std::sync::PoisonError::into_inner)
+        kept.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn keep(&self, at: &Address, conn: Option<Conn>) {
         if let Some(conn) = conn {
             self.kept().insert(at.clone(), conn);
-        }
-    }
-
-    async fn is_primary(&self, node: &NodeName) -> Result<Option<u64>, Failure> {
-        let conn = self.connections.get(node).await?;
-        let reply = conn.call(&cmd("ROLE"), FENCED).await;
-        let role = reply.map_err(|t| Failure::none(t.detail))?;
-        Ok(match role::parse(&role) {
-            Some(LiveRole::Primary { offset }) => Some(offset),
-            Some(LiveRole::Replica { .. } | LiveRole::Sentinel) | None => None,
-        })
-    }
-
-    /// What became of a failover that did not come about in time.
-    async fn why_not(&self, name: &str, at: &Address, within_ms: u64) -> Failure {
-        let late = format!(
-            "Sentinel did not make it primary within {} s",
-            within_ms / 1000
-        );
-        match self.ask(&mut None, at, name).await {
-            Ok(sees) if sees.says("failover_in_progress") => {
-                Failure::unknown(format!("{late}, and is still at it"))
-            }
-            Ok(sees) => Failure::none(format!(
-                "{late}, and has given up: it says that {} is the primary",
-                sees.primary
-                    .map_or_else(|| "nobody".to_owned(), |a| a.to_string())
-            )),
-            Err(why) => Failure::unknown(format!("{late}, and cannot be asked: {why}")),
         }
     }
 

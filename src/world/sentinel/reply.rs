@@ -83,6 +83,14 @@ pub fn no_quorum(reply: &Value) -> Option<String> {
     None
 }
 
+/// The answer to `INFO sentinel`: whether it is in TILT mode.
+pub fn tilt(reply: &Value) -> bool {
+    let text = redis::from_redis_value_ref::<Vec<u8>>(reply).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines()
+        .any(|line| line.trim_end() == "sentinel_tilt:1")
+}
+
 fn at(fields: &Fields) -> Option<Address> {
     address(fields.get("ip")?, fields.get("port")?)
 }
@@ -212,5 +220,13 @@ mod tests {
         assert_eq!(names(&all), Some(vec!["a".to_owned()]));
         assert_eq!(names(&Value::Okay), None);
         assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
+        let info = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        assert!(tilt(&info(
+            "# Sentinel\r\nsentinel_tilt:1\r\nsentinel_tilt_since_seconds:3\r\n"
+        )));
+        assert!(!tilt(&info(
+            "# Sentinel\r\nsentinel_tilt:0\r\nsentinel_tilt_since_seconds:-1\r\n"
+        )));
+        assert!(!tilt(&Value::Nil));
     }
 }

@@ -1,37 +1,80 @@
-//! Whom the Sentinels' password may be sent to. A hello, and what one Sentinel says of the others, is what anybody may have sent who has the password of a
-//! node: the addresses in it are asked with a password only where the inventory vouches for them.
+//! Who may be sent the Sentinels' password. A hello, and what one Sentinel says of the others, is what anybody may have sent who has the password of a
+//! node. So it goes to the addresses that the inventory names as Sentinels, and to a port of a node's own host where that host says, over SSH, that
+//! the process which listens there is a Sentinel of root's or of the server's own user.
 
 use crate::inventory::NodeSpec;
 use crate::inventory::address::comparable;
 use crate::topology::Address;
 use crate::world::World;
+use crate::world::deployment::short;
 use crate::world::observe::resolve;
-use futures::future::join_all;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long a host may take to say who listens.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Says `yes` where all that listens on port `$p` is a Sentinel of root's, or of the user whose server listens on port `$s`; else something else.
+const LISTENS: &str = r#"pids() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u; }
+of=0; for i in $(pids "$s"); do of="$of $(stat -c %u "/proc/$i")"; done
+all=$(pids "$p"); [ -n "$all" ] || exit 0
+for i in $all; do
+  tr '\0' ' ' <"/proc/$i/cmdline" | grep -qF '[sentinel]' || { echo no; exit 0; }
+  case " $of " in *" $(stat -c %u "/proc/$i") "*) ;; *) echo no; exit 0 ;; esac
+done
+echo yes"#;
+
+/// What the hosts said, by address.
+type Vouched = BTreeMap<Address, bool>;
 
 impl World {
-    /// Whether it may be asked: its host is one of the inventory's, by its name or by an address that name has. Without a password everybody may.
+    /// Whether it may be asked. Without a password everybody may.
     pub(super) async fn vouches_for(&self, address: &Address) -> bool {
-        if self.logins.sentinels.is_none() {
+        if self.logins.sentinels.is_none() || self.named(address).await.is_some() {
             return true;
         }
+        let before = self.vouched().get(address).copied();
+        if let Some(vouched) = before {
+            return vouched;
+        }
+        let vouched = self.host_vouches_for(address).await;
+        self.vouched().insert(address.clone(), vouched);
+        vouched
+    }
+
+    fn vouched(&self) -> MutexGuard<'_, Vouched> {
+        self.vouched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens there.
+    async fn host_vouches_for(&self, address: &Address) -> bool {
+        let Some(spec) = self.on_host_of(address).await else {
+            return false;
+        };
+        let look = async {
+            let host = self.host(&spec.name).await.ok()?;
+            let (port, server) = (address.port, spec.address.port);
+            let script = format!("p={port}; s={server}; {LISTENS}");
+            host.run(&script, short(host.can_root())).await.ok()
+        };
+        let said = timeout(LOOK, look).await.ok().flatten();
+        said.is_some_and(|output| output.stdout.trim_ascii() == b"yes")
+    }
+
+    /// A node on the same host, by its name or by an address that name has.
+    async fn on_host_of(&self, address: &Address) -> Option<&NodeSpec> {
         let host = comparable(&address.host);
-        let named = |spec: &NodeSpec| {
+        let named = |spec: &&NodeSpec| {
             comparable(&spec.address.host) == host || comparable(&spec.announced().host) == host
         };
-        let all = || {
-            self.inventory
-                .nodes
-                .iter()
-                .chain(self.inventory.sentinels())
-        };
-        if all().any(named) {
-            return true;
+        let nodes = &self.inventory.nodes;
+        if let Some(spec) = nodes.iter().find(named) {
+            return Some(spec);
         }
-        let resolved = self.vouched.get_or_init(|| async {
-            let found = join_all(all().map(resolve)).await;
-            found.into_iter().flatten().collect::<BTreeSet<String>>()
-        });
-        resolved.await.contains(&host)
+        let resolved = futures::future::join_all(nodes.iter().map(resolve)).await;
+        let found = resolved.iter().position(|ips| ips.contains(&host));
+        found.and_then(|i| nodes.get(i))
     }
 }

@@ -1,0 +1,304 @@
+//! `SENTINEL FAILOVER` and what has to be seen before it and after it. Others may ask for one at the same time: what became of theirs is told as it is.
+
+use super::act::Lack;
+use super::fail_over;
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::topology::sentinel::Sees;
+use crate::topology::{Address, Node, NodeName, TroubleKind};
+use crate::world::World;
+use crate::world::replication::{Acted, FENCED, doubtful, seen};
+use crate::world::resp::{Conn, REPLY};
+use crate::world::role::{self, LiveRole};
+use futures::future::join_all;
+use redis::cmd;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// Pause between looks at a node that is about to be promoted.
+const QUICK: Duration = Duration::from_millis(2);
+/// A failover that is under way has promoted by then (measured: 130 to 270 ms); from then on the Sentinels are asked what they do.
+const EXPECTED: Duration = Duration::from_millis(700);
+/// Pause between questions to the Sentinels then.
+const AGAIN: Duration = Duration::from_millis(250);
+/// How long one of them may take to answer then.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How long a Sentinel in TILT mode does nothing, with some room: one that was asked before begins after it.
+const TILT: Duration = Duration::from_secs(35);
+
+/// What the Sentinels do about a failover that was asked for and is not seen yet.
+enum Stands {
+    /// One of them is at it: it cannot be called back. For how long at most.
+    Underway(Duration),
+    /// Another node is the primary now, or may be.
+    Elsewhere(String),
+    /// None of them is at it, and all that are asked name the old primary, which is none any more.
+    Nothing,
+    /// It cannot be told.
+    Unclear(String),
+}
+
+impl World {
+    /// Waits until those that could fail over see the priority. Somebody else's failover meanwhile ends it, with what became of it.
+    pub(super) async fn await_priority(
+        &self,
+        node: &NodeName,
+        (name, sentinels): (&str, &[Address]),
+        (replica, priority): (&Address, u32),
+        within_ms: u64,
+    ) -> Acted {
+        let known = self.seen_or_told(node).await?;
+        let last = self.seen_last();
+        let primaries: Vec<&Node> = last.iter().flat_map(|t| t.primaries()).collect();
+        let called = |at: &Address| match last.as_ref().and_then(|t| t.at(at)) {
+            Some(node) => format!("`{}` ({at})", node.name),
+            None => at.to_string(),
+        };
+        let is_it = |at: &Address| at == replica || known.answers_to(at);
+        let was = |at: &Address| primaries.is_empty() || primaries.iter().any(|p| p.answers_to(at));
+        let sees_it = |_: &Address, sees: &Sees| {
+            let other = sees.primary.as_ref().filter(|at| is_it(at) || !was(at));
+            if sees.says("failover_in_progress") {
+                return Err("somebody else's failover is running".to_owned().into());
+            }
+            if let Some(at) = other {
+                let why = format!(
+                    "it says that {} is the primary now, by a failover that replctl has not asked for",
+                    called(at)
+                );
+                return Err(Lack { why, lasts: true });
+            }
+            if sees.tilt {
+                return Err("it is in TILT mode and does nothing for 30 s"
+                    .to_owned()
+                    .into());
+            }
+            if let Some(why) = &sees.no_quorum {
+                return Err(format!("it could get no failover agreed on: {why}").into());
+            }
+            match sees.replicas.iter().find(|r| is_it(&r.address)) {
+                Some(known) if known.priority == priority => Ok(()),
+                Some(known) => Err(format!("it still sees priority {}", known.priority).into()),
+                None => Err(format!("it does not know {replica}").into()),
+            }
+        };
+        let waited = self.await_all(sentinels, name, within_ms, &sees_it).await;
+        if waited.is_err() {
+            // A failover closes the connections of all whose role it changes.
+            self.connections.forget();
+        }
+        waited?;
+        let n = sentinels.len();
+        Ok(seen(format!("all {n} Sentinels see it")))
+    }
+
+    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the Sentinel has said yes, only what is seen counts. `priority`:
+    /// what the node's is again where another one was chosen.
+    pub(super) async fn fail_over(
+        &self,
+        node: &NodeName,
+        name: &str,
+        (at, or): (&Address, &[Address]),
+        (within_ms, priority): (u64, Option<u32>),
+    ) -> Acted {
+        if matches!(self.is_primary(node).await, Ok(Some(_))) {
+            return Ok(seen("it is a primary"));
+        }
+        let (asked, conn) = self.listening(at, or).await?;
+        let begun = Instant::now();
+        if let Err(trouble) = conn.call(&fail_over(name), REPLY).await
+            && !doubtful(&trouble)
+            // Somebody else has asked for one already: it is waited for as if it were ours.
+            && !trouble.detail.starts_with("INPROG")
+        {
+            return Err(Failure::none(format!(
+                "the Sentinel {asked} refuses: {}",
+                trouble.detail
+            )));
+        }
+        let all: Vec<&Address> = std::iter::once(at).chain(or).collect();
+        let patience = Duration::from_millis(within_ms);
+        let (mut waited_for, mut end, mut look) = (false, begun + patience, begun + EXPECTED);
+        let mut unclear = "no Sentinel has answered".to_owned();
+        loop {
+            match self.is_primary(node).await {
+                Ok(Some(offset)) => return Ok(promoted(begun, offset, waited_for)),
+                Ok(None) => {}
+                Err(_) => {
+                    // Sentinel cuts off all clients of the node it promotes.
+                    let _ = self.connections.renew(node).await;
+                }
+            }
+            if Instant::now() >= look {
+                match self.stands(node, name, asked, &all).await {
+                    // It may have become true between the two looks.
+                    _ if matches!(self.is_primary(node).await, Ok(Some(_))) => continue,
+                    Stands::Nothing if self.is_primary(node).await.is_ok() => {
+                        return Err(Failure::none(format!(
+                            "no Sentinel is failing over, {} ms after {asked} was told to, and `{node}` is still a replica",
+                            begun.elapsed().as_millis()
+                        )));
+                    }
+                    Stands::Nothing => {
+                        unclear =
+                            format!("no Sentinel is failing over, and `{node}` gives no answer");
+                    }
+                    Stands::Elsewhere(who) => {
+                        return Err(self.elsewhere(node, &who, priority).await);
+                    }
+                    Stands::Underway(most) => {
+                        end = end.max(begun + most);
+                        waited_for = true;
+                        unclear = "a failover has begun, cannot be called back, and is not done"
+                            .to_owned();
+                    }
+                    Stands::Unclear(why) => unclear = why,
+                }
+                look = Instant::now() + AGAIN;
+            }
+            if Instant::now() >= end {
+                return Err(Failure::unknown(format!(
+                    "Sentinel did not make it primary within {} s: {unclear}",
+                    begun.elapsed().as_secs()
+                )));
+            }
+            tokio::time::sleep(QUICK).await;
+        }
+    }
+
+    /// What all of them do just now, as far as they answer. `asked` is the one that was told to fail over.
+    async fn stands(
+        &self,
+        node: &NodeName,
+        name: &str,
+        asked: &Address,
+        all: &[&Address],
+    ) -> Stands {
+        let asks = all.iter().map(|at| async move {
+            let said = timeout(ANSWER, self.ask(&mut None, at, name)).await;
+            (*at, said)
+        });
+        let Ok(target) = self.seen_or_told(node).await else {
+            return Stands::Unclear("the node is not known".to_owned());
+        };
+        let (mut primaries, mut unclear, mut ended) = (Vec::new(), None, 0);
+        for (at, said) in join_all(asks).await {
+            match said {
+                Ok(Ok(sees)) => {
+                    let ours = sees.primary.as_ref().is_some_and(|p| target.answers_to(p));
+                    if sees.says("failover_in_progress") || ours {
+                        return Stands::Underway(longest(&sees));
+                    }
+                    primaries.extend(sees.primary);
+                }
+                // Its process has ended, and what it was told with it.
+                Ok(Err(trouble)) if trouble.kind == TroubleKind::Refused => ended += 1,
+                Ok(Err(trouble)) if at == asked => unclear = Some(trouble.detail),
+                Err(_) if at == asked => unclear = Some(format!("the Sentinel {at} says nothing")),
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
+        if let Some(why) = unclear {
+            return Stands::Unclear(why);
+        }
+        if primaries.is_empty() && ended < all.len() {
+            return Stands::Unclear("no Sentinel can be asked".to_owned());
+        }
+        primaries.sort_by_key(ToString::to_string);
+        primaries.dedup();
+        for at in &primaries {
+            let last = self.seen_last();
+            let Some(named) = last.as_ref().and_then(|t| t.at(at)) else {
+                return Stands::Unclear(format!(
+                    "they say that {at} is the primary, which is no node of the inventory"
+                ));
+            };
+            match self.is_primary(&named.name).await {
+                Ok(None) => {}
+                Ok(Some(_)) => return Stands::Elsewhere(format!("`{}` ({at})", named.name)),
+                Err(failure) => {
+                    return Stands::Unclear(format!("`{}`: {}", named.name, failure.why));
+                }
+            }
+        }
+        Stands::Nothing
+    }
+
+    /// Another node was made the primary: the old one must stay what it is, and the priority is put back here and now.
+    async fn elsewhere(&self, node: &NodeName, who: &str, priority: Option<u32>) -> Failure {
+        let why = format!(
+            "the Sentinels have made {who} the primary, not `{node}`: somebody else asked for a failover, or they began one themselves"
+        );
+        self.connections.forget();
+        let Some(priority) = priority else {
+            return Failure::unknown(why);
+        };
+        let set = self
+            .set_directive(node, "replica-priority", &priority.to_string())
+            .await;
+        Failure::unknown(match set {
+            Ok(_) => format!("{why}; the replica-priority of `{node}` is {priority} again"),
+            Err(failure) => format!(
+                "{why}; the replica-priority of `{node}` could not be set back to {priority}: {}",
+                failure.why
+            ),
+        })
+    }
+
+    /// The first of these Sentinels that answers at once. The connections were made before the fence, where that could be.
+    async fn listening<'a>(
+        &self,
+        at: &'a Address,
+        or: &'a [Address],
+    ) -> Result<(&'a Address, Conn), Failure> {
+        let mut why = Vec::new();
+        for at in std::iter::once(at).chain(or) {
+            let kept = self.kept().remove(at);
+            let open = match kept {
+                Some(conn) => Ok(conn),
+                None => self.sentinel(at).await,
+            };
+            let heard = match open {
+                Ok(conn) => conn.call(&cmd("PING"), FENCED).await.map(|_| conn),
+                Err(trouble) => Err(trouble),
+            };
+            match heard {
+                Ok(conn) => return Ok((at, conn)),
+                Err(trouble) => why.push(format!("the Sentinel {at}: {}", trouble.detail)),
+            }
+        }
+        Err(Failure::none(why.join("; ")))
+    }
+
+    /// The offset of a node that is a primary; nothing of a replica.
+    async fn is_primary(&self, node: &NodeName) -> Result<Option<u64>, Failure> {
+        let conn = self.connections.get(node).await?;
+        let reply = conn.call(&cmd("ROLE"), FENCED).await;
+        let role = reply.map_err(|t| Failure::none(t.detail))?;
+        Ok(match role::parse(&role) {
+            Some(LiveRole::Primary { offset }) => Some(offset),
+            Some(LiveRole::Replica { .. } | LiveRole::Sentinel) | None => None,
+        })
+    }
+}
+
+/// How long one that is at it may take by its own settings, and it may have to wait for the end of TILT mode first.
+fn longest(sees: &Sees) -> Duration {
+    Duration::from_millis(sees.failover_timeout_ms.saturating_add(1_000)) + TILT
+}
+
+fn promoted(begun: Instant, offset: u64, waited_for: bool) -> Seen {
+    let late = if waited_for {
+        ": the failover had begun, could not be called back, and was waited for"
+    } else {
+        ""
+    };
+    Seen {
+        text: format!(
+            "it is a primary, {} ms after Sentinel was told{late}",
+            begun.elapsed().as_millis()
+        ),
+        offset: Some(offset),
+        ..Seen::default()
+    }
+}
