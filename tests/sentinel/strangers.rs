@@ -88,7 +88,12 @@ fn a_host_tells_its_sentinels_from_what_else_listens() {
         let node = NodeText::new(name, "127.0.0.1")
             .port(server.port)
             .ssh_port(sshds.hosts()[0].port);
-        text = text.node(node);
+        let follows = *name != super::NAMES[0];
+        text = text.node(if follows {
+            node.replicaof(super::NAMES[0])
+        } else {
+            node
+        });
     }
     let folder = tempfile::TempDir::new().unwrap();
     let operator = Replctl::new()
