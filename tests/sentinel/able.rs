@@ -125,6 +125,18 @@ fn a_sentinel_that_dies_after_the_demotion_gives_the_primary_back_at_once() {
     panic!("it had promoted each time before it could be killed");
 }
 
+/// Waits until one of the Sentinels has begun a failover; which.
+fn begun(watched: &Watched) -> usize {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        let begun = |i: &usize| watched.sentinels[*i].field("flags").contains("failover");
+        if let Some(told) = (0..3).find(begun) {
+            return told;
+        }
+        assert!(Instant::now() < end, "no failover was begun");
+    }
+}
+
 /// Whether the old primary was made the primary again.
 fn killed_when_told(family: &Family) -> bool {
     let watched = Watched::start(family, 20_000, None);
@@ -135,14 +147,7 @@ fn killed_when_told(family: &Family) -> bool {
     });
     let operator = watched.operator();
     let running = operator.start(&["promote", "slave1", "--yes"]);
-    let end = Instant::now() + Duration::from_secs(30);
-    let told = loop {
-        let told = (0..3).find(|i| watched.sentinels[*i].field("flags").contains("failover"));
-        if let Some(told) = told {
-            break told;
-        }
-        assert!(Instant::now() < end, "no failover was begun");
-    };
+    let told = begun(&watched);
     watched.sentinels[told].kill9();
     let killed = Instant::now();
     let ran = running.wait(Duration::from_mins(1));
@@ -197,4 +202,73 @@ fn the_failover_of_somebody_else_is_told_as_it_was_and_the_priority_is_put_back(
         });
         watched.assert_primary(chosen[0]);
     });
+}
+
+/// K8.1: one that has begun, and is in TILT mode then, cannot be called back: it is waited for, and that is said.
+#[test]
+fn a_failover_that_has_begun_is_waited_for() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    for _ in 0..4 {
+        let watched = Watched::start(family, 60_000, None);
+        watched.hurry();
+        let writer = Writer::start(Load {
+            per_second: Some(300),
+            ..Load::plain(&watched.ports())
+        });
+        let operator = watched.operator();
+        let running = operator.start(&["promote", "slave1", "--yes", "--verbose"]);
+        let told = begun(&watched);
+        watched.sentinels[told].pause();
+        let promoted = watched.info(1, "role") == "master";
+        std::thread::sleep(Duration::from_secs(4));
+        watched.sentinels[told].resume();
+        let ran = running.wait(Duration::from_mins(2)).ok();
+        assert_eq!(primaries(&watched), [1], "{ran}");
+        let tally = writer.stop();
+        tally.nothing_lost(watched.servers[1].address());
+        if !promoted {
+            ran.says("could not be called back, and was waited for");
+            return;
+        }
+    }
+    panic!("it had promoted each time before it could be frozen");
+}
+
+/// K1.4: the Sentinel that was told freezes, and somebody asks another one, which takes another node.
+#[test]
+fn another_primary_than_the_one_asked_for_is_told_and_nothing_is_made_a_second_one() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    for _ in 0..4 {
+        let watched = Watched::start(family, 60_000, None);
+        watched.hurry();
+        let operator = watched.operator();
+        let running = operator.start(&["promote", "slave1", "--yes"]);
+        let told = begun(&watched);
+        watched.sentinels[told].pause();
+        if watched.info(1, "role") == "master" {
+            watched.sentinels[told].resume();
+            running.wait(Duration::from_mins(2)).ok();
+            continue;
+        }
+        let mut refused = watched.servers[1].client();
+        refused.command(&["CONFIG", "SET", "replica-priority", "0"]);
+        std::thread::sleep(Duration::from_millis(1_500));
+        let other = (told + 1) % 3;
+        let said = watched.sentinels[other].ask(&["SENTINEL", "FAILOVER", NAME]);
+        assert!(!said.failed(), "{said:?}");
+        let ran = running.wait(Duration::from_mins(2)).code(5);
+        let ran = ran
+            .says("the Sentinels have made `slave2`")
+            .says("not `slave1`: somebody else asked for a failover")
+            .says("the replica-priority of `slave1` is 100 again");
+        assert_eq!(primaries(&watched), [2], "{ran}");
+        assert_eq!(priorities(&watched), ["100", "100", "100"]);
+        watched.sentinels[told].resume();
+        return;
+    }
+    panic!("it had promoted each time before it could be frozen");
 }

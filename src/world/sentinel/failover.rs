@@ -198,28 +198,27 @@ impl World {
                 Ok(Err(_)) | Err(_) => {}
             }
         }
-        if let Some(why) = unclear {
-            return Stands::Unclear(why);
-        }
-        if primaries.is_empty() && ended < all.len() {
-            return Stands::Unclear("no Sentinel can be asked".to_owned());
-        }
         primaries.sort_by_key(ToString::to_string);
         primaries.dedup();
         for at in &primaries {
             let last = self.seen_last();
             let Some(named) = last.as_ref().and_then(|t| t.at(at)) else {
-                return Stands::Unclear(format!(
+                unclear = Some(format!(
                     "they say that {at} is the primary, which is no node of the inventory"
                 ));
+                continue;
             };
-            match self.is_primary(&named.name).await {
+            match self.is_primary_anew(&named.name).await {
                 Ok(None) => {}
                 Ok(Some(_)) => return Stands::Elsewhere(format!("`{}` ({at})", named.name)),
-                Err(failure) => {
-                    return Stands::Unclear(format!("`{}`: {}", named.name, failure.why));
-                }
+                Err(failure) => unclear = Some(format!("`{}`: {}", named.name, failure.why)),
             }
+        }
+        if let Some(why) = unclear {
+            return Stands::Unclear(why);
+        }
+        if primaries.is_empty() && ended < all.len() {
+            return Stands::Unclear("no Sentinel can be asked".to_owned());
         }
         Stands::Nothing
     }
@@ -268,6 +267,15 @@ impl World {
             }
         }
         Err(Failure::none(why.join("; ")))
+    }
+
+    /// The same, over a new connection where the old one has been closed: a failover closes those of all whose role it changes.
+    async fn is_primary_anew(&self, node: &NodeName) -> Result<Option<u64>, Failure> {
+        if let Ok(is) = self.is_primary(node).await {
+            return Ok(is);
+        }
+        self.connections.renew(node).await?;
+        self.is_primary(node).await
     }
 
     /// The offset of a node that is a primary; nothing of a replica.
