@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "journals/cases.rs"]
+mod cases;
 #[path = "journals/damaged.rs"]
 mod damaged;
 #[path = "journals/folder.rs"]
@@ -88,6 +90,6 @@ fn dies(operator: &Replctl<'_>, line: usize, arguments: &[&str]) {
 fn newest_name(folder: &Path) -> String {
     let entries = fs::read_dir(folder).unwrap();
     let names = entries.map(|e| e.unwrap().file_name().into_string().unwrap());
-    let newest = names.filter(|n| n.ends_with(".jsonl")).max().unwrap();
-    newest.trim_end_matches(".jsonl").to_owned()
+    let ids = names.filter_map(|n| Some(n.strip_suffix(".jsonl")?.to_owned()));
+    ids.max().unwrap()
 }

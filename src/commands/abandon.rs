@@ -18,11 +18,11 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     let id = report::find(&ids, &args.id, &inventory.name)?;
     let open = store.open_operations(None);
     let shown = output::escape(id);
-    let Some(story) = open.iter().find(|story| story.id == *id) else {
+    let Some(left) = open.iter().find(|story| story.id == *id) else {
         output::result(&format!("Nothing to do: `{shown}` is not unfinished."));
         return Ok(Exit::Done);
     };
-    let outcome = history::outcome(story, story.stand(None));
+    let outcome = history::outcome(left, left.stand(None));
     output::note(&format!("{shown}: {}", output::escape(&outcome)));
     output::note(
         "What it did to servers and hosts stays. It cannot be gone on with or put back any more.",
@@ -30,7 +30,7 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     if !args.yes {
         ask()?;
     }
-    store.abandon(story, &who()).map_err(|error| {
+    store.abandon(left, &who()).map_err(|error| {
         Problem::new(format!(
             "it cannot be noted that `{shown}` is left as it is"
         ))

@@ -29,6 +29,7 @@ use std::sync::atomic::Ordering;
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a word of the operator's
 pub struct Asked {
     /// Do not ask.
     pub yes: bool,

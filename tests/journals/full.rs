@@ -156,8 +156,8 @@ fn on_a_full_disk_nothing_is_begun() {
     let operator = &full.operator;
     operator.run(&["status", "--no-ssh"]).ok();
     let filled = full.state.join("filled");
-    let mut fill = fs::File::create(&filled).unwrap();
-    while fill.write_all(&[0; 4096]).is_ok() {}
+    let mut greedy = fs::File::create(&filled).unwrap();
+    while greedy.write_all(&[0; 4096]).is_ok() {}
     operator
         .run(&["promote", "slave1", "--yes"])
         .code(1)
@@ -171,7 +171,7 @@ fn on_a_full_disk_nothing_is_begun() {
             .is_empty()
     );
     operator.run(&["status", "--no-ssh"]).ok();
-    drop(fill);
+    drop(greedy);
     fs::remove_file(&filled).unwrap();
     operator.run(&["promote", "slave1", "--yes"]).ok();
     full.trio.assert_primary(1);

@@ -34,13 +34,12 @@ fn a_signal_right_after_the_beginning_is_in_the_journal() {
         assert!(matches!(ran.code, Some(0 | 130)), "round {round}: {ran}");
         assert!(unfinished(&operator).is_empty(), "round {round}: {ran}");
         let newest = &history(&operator)["operations"][0];
-        match ran.code {
-            Some(0) => assert_eq!(newest["outcome"], "done"),
-            _ => {
-                assert_eq!(newest["outcome"], "rolled-back", "{newest}");
-                interrupted += 1;
-                before += u32::from(newest["troubles"][0]["stage"] == 0);
-            }
+        if ran.code == Some(0) {
+            assert_eq!(newest["outcome"], "done");
+        } else {
+            assert_eq!(newest["outcome"], "rolled-back", "{newest}");
+            interrupted += 1;
+            before += u32::from(newest["troubles"][0]["stage"] == 0);
         }
         operator
             .run(&["resume"])
