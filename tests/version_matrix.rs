@@ -3,6 +3,8 @@
 //! `make version-matrix` measures and prints the table and the servers' own words. `make test-all` measures within each series, too, and every
 //! program of a series.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
 #[path = "version_matrix/pair.rs"]
 mod pair;
 mod support;

@@ -96,7 +96,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         .iter()
         .find(|p| p.step.node == operation.node && p.step.action.promotes());
     // The promotion compares; where Sentinel promotes, and in journals of older versions, the step before it does.
-    let compares = |a: &Action| {
+    let sets_side_by_side = |a: &Action| {
         matches!(
             a,
             Action::AwaitCaughtUp { .. } | Action::CompareOffsets { .. } | Action::TakeOver { .. }
@@ -104,7 +104,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     };
     let compared = passed
         .iter()
-        .rfind(|p| compares(&p.step.action) && p.seen.wanted.is_some());
+        .rfind(|p| sets_side_by_side(&p.step.action) && p.seen.wanted.is_some());
     let names = |a: &Action| matches!(a, Action::Sentinel(SentinelAction::AwaitAgreed { .. }));
     let mut nodes: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
