@@ -94,8 +94,7 @@ fn seen(
         Some(Cause::ProtectedMode) => {
             format!(": {up} is in protected mode and has no password")
         }
-        Some(Cause::Version(why)) => format!(": {why}"),
-        Some(Cause::Tls(why)) => format!(": {why}"),
+        Some(Cause::Version(why) | Cause::Tls(why)) => format!(": {why}"),
         None if let Some(Said::Perhaps(why)) = said(node, upstream) => {
             format!(": {why}; the logs of both say whether that is the cause")
         }
