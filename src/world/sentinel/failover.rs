@@ -5,7 +5,7 @@ use super::fail_over;
 use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::topology::sentinel::Sees;
-use crate::topology::{Address, Node, NodeName, TroubleKind};
+use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
 use crate::world::World;
 use crate::world::replication::{Acted, FENCED, doubtful, seen};
 use crate::world::resp::{Conn, REPLY};
@@ -49,7 +49,7 @@ impl World {
     ) -> Acted {
         let known = self.seen_or_told(node).await?;
         let last = self.seen_last();
-        let primaries: Vec<&Node> = last.iter().flat_map(|t| t.primaries()).collect();
+        let primaries: Vec<&Node> = last.iter().flat_map(Topology::primaries).collect();
         let called = |at: &Address| match last.as_ref().and_then(|t| t.at(at)) {
             Some(node) => format!("`{}` ({at})", node.name),
             None => at.to_string(),
@@ -118,6 +118,18 @@ impl World {
         }
         let all: Vec<&Address> = std::iter::once(at).chain(or).collect();
         let patience = Duration::from_millis(within_ms);
+        self.watch_failover(node, (name, asked, &all), (begun, patience), priority)
+            .await
+    }
+
+    /// Looks at the node, and where it is late at the Sentinels, until it is the primary or will not be.
+    async fn watch_failover(
+        &self,
+        node: &NodeName,
+        (name, asked, all): (&str, &Address, &[&Address]),
+        (begun, patience): (Instant, Duration),
+        priority: Option<u32>,
+    ) -> Acted {
         let (mut waited_for, mut end, mut look) = (false, begun + patience, begun + EXPECTED);
         let mut unclear = "no Sentinel has answered".to_owned();
         loop {
@@ -130,7 +142,7 @@ impl World {
                 }
             }
             if Instant::now() >= look {
-                match self.stands(node, name, asked, &all).await {
+                match self.stands(node, name, asked, all).await {
                     // It may have become true between the two looks.
                     _ if matches!(self.is_primary(node).await, Ok(Some(_))) => continue,
                     Stands::Nothing if self.is_primary(node).await.is_ok() => {
@@ -149,8 +161,8 @@ impl World {
                     Stands::Underway(most) => {
                         end = end.max(begun + most);
                         waited_for = true;
-                        unclear = "a failover has begun, cannot be called back, and is not done"
-                            .to_owned();
+                        "a failover has begun, cannot be called back, and is not done"
+                            .clone_into(&mut unclear);
                     }
                     Stands::Unclear(why) => unclear = why,
                 }
