@@ -1,5 +1,6 @@
 //! `add`: a new node, written into the inventory and set up; all of it, or nothing.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::written;
 use crate::cli;
@@ -105,7 +106,10 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> 
         hosts: &hosts,
         payload: &payload,
     };
-    plan::add::plan(operation, edit, &around).map_err(output::plan::refused)
+    // What it says of the new node itself comes first.
+    let plan = plan::add::plan(operation, edit, &around).map_err(output::plan::refused)?;
+    one_address(world, &topology)?;
+    Ok(plan)
 }
 
 /// Prints what has come, and how it was proved.

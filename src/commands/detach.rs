@@ -1,5 +1,6 @@
 //! `detach`: a replica that is to stand alone.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done};
 use super::permitted::permitted;
 use crate::cli;
@@ -21,6 +22,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
         let topology = world.observe().await;
+        one_address(world, &topology)?;
         let alone = world.alone(&topology);
         let plan = plan::detach::plan(&operation, &topology, &alone);
         permitted(world, plan.map_err(output::plan::refused)?).await

@@ -14,6 +14,11 @@ pub async fn run(world: &World, args: &cli::Endpoint) -> Result<Exit> {
     let topology = seen.without(&world.alone(&seen));
     let found = findings(&topology, &context(world));
     let primary = find(&topology, &found).map_err(unknown)?;
+    // The looks at the others may have taken seconds; what is printed holds at this moment.
+    if let Err(seen) = world.still_primary(&primary.name).await {
+        let hint = "replctl status".to_owned();
+        return Err(unknown(vec![Doubt { seen, hint }]));
+    }
     let spec = world.inventory.get(&primary.name);
     let tls = spec.and_then(|spec| spec.tls.as_ref());
     let endpoint = endpoint::Endpoint {

@@ -1,6 +1,7 @@
 //! `lost`: the commands that only an old primary has. Without `--replay` it changes nothing.
 
 use super::new_file;
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use crate::cli;
@@ -139,6 +140,7 @@ async fn replay(
 
 async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {
     let topology = world.observe_servers().await;
+    one_address(world, &topology)?;
     let plan = plan::replay::plan(operation, counts, &topology);
     permitted(world, plan.map_err(output::plan::refused)?).await
 }

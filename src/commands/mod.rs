@@ -17,6 +17,7 @@ mod lost;
 mod man;
 mod moves;
 mod new_file;
+mod one_address;
 mod operate;
 mod permitted;
 mod promote;

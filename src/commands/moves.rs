@@ -1,5 +1,6 @@
 //! `move`: another upstream for a replica, seen to be in sync.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use super::written;
@@ -80,6 +81,7 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
 
 async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Result<Plan> {
     let topology = world.observe().await;
+    one_address(world, &topology)?;
     if world.alone(&topology).contains(&operation.under) {
         let refusal = plan::detach::stands_alone(&operation.under);
         return Err(output::plan::refused(vec![refusal]));

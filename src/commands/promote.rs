@@ -1,6 +1,7 @@
 //! `promote`: another primary, with its proof.
 
 use super::hooks;
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done};
 use super::permitted::permitted;
 use crate::cli;
@@ -181,6 +182,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
 
 async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<Plan> {
     let topology = world.observe().await;
+    one_address(world, &topology)?;
     let alone = world.alone(&topology);
     if alone.contains(&operation.node) {
         let refusal = plan::detach::stands_alone(&operation.node);
@@ -196,6 +198,7 @@ async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<
         plan::promote::plan(operation, &topology, &access)
     };
     let mut plan = plan.map_err(output::plan::refused)?;
+    plan::strangers::warn(&mut plan, &operation.node, &topology);
     plan::clients::add(&mut plan, operation, &topology, way.kick);
     plan::hooks::add(
         &mut plan,

@@ -1,5 +1,6 @@
 //! `rejoin`: an old primary returns under the present one, with what only it has backed up.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use crate::cli;
@@ -85,6 +86,7 @@ pub fn stamped(world: &World, given: Option<&Path>, node: Option<&NodeName>) -> 
 
 async fn make_plan(world: &World, operation: &Rejoin) -> Result<Plan> {
     let topology = world.observe().await;
+    one_address(world, &topology)?;
     let mut alone = world.alone(&topology);
     alone.retain(|n| *n != operation.node);
     let topology = topology.without(&alone);

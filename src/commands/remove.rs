@@ -1,5 +1,6 @@
 //! `remove`: a node that leaves for good.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::written;
 use crate::cli;
@@ -55,6 +56,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
         std::slice::from_ref(node)
     };
     let (mut topology, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    one_address(world, &topology)?;
     let alone = world.alone(&topology);
     let mut deployment = topology.without(&alone);
     let watch = world.sentinels(&mut deployment).await;

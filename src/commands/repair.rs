@@ -1,5 +1,6 @@
 //! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes it right.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
 use super::permitted::permitted;
 use super::promote::{self, Way};
@@ -191,6 +192,7 @@ async fn perform(world: &World, operation: &Repair, asked: &Asked) -> Result<Exi
 
 async fn make_plan(world: &World, operation: &Repair) -> Result<Plan> {
     let seen = world.observe().await;
+    one_address(world, &seen)?;
     let topology = seen.without(&world.alone(&seen));
     let found = situation(&topology);
     let owns = owns(world, &found, &topology).await;

@@ -1,5 +1,6 @@
 //! `setup`: bare hosts to a running, verified deployment.
 
+use super::one_address::one_address;
 use super::operate::{self, Asked, Done};
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
@@ -82,6 +83,7 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         world.ask_hosts(names(world, &nodes)),
     );
     let (mut topology, hosts, there) = futures::future::join3(looks.0, looks.1, looks.2).await;
+    one_address(world, &topology)?;
     for node in &mut topology.nodes {
         if let Some(told) = there.get(&node.name) {
             node.names_there.extend(told.clone());

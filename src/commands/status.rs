@@ -130,6 +130,8 @@ pub fn context(world: &World) -> Context {
         follows: n.replicaof.clone(),
         priority: n.priority,
         tls: n.tls.as_ref().map(Tls::redis_cli),
+        ssh: n.ssh.command(&n.address.host),
+        ssh_root: n.ssh.as_root(&n.address.host),
     });
     let debts = world.store.debts().into_iter().map(|d| Debt {
         node: d.node,

@@ -66,6 +66,45 @@ pub fn of_node(node: &Section, problems: &mut Problems) -> SshSettings {
         .unwrap_or_default()
 }
 
+impl SshSettings {
+    /// The beginning of a command that reaches the host as replctl does: `ssh -p 2222 deploy@bastion`. `address` is the node's own. What is not set
+    /// here is left to `~/.ssh/config`, as replctl does it, so the host's name there is kept.
+    pub fn command(&self, address: &str) -> String {
+        let quoted = |text: &str| {
+            shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
+        };
+        let mut words = vec!["ssh".to_owned()];
+        if let Some(port) = self.port {
+            words.push(format!("-p {port}"));
+        }
+        for file in &self.identity_files {
+            words.push(format!("-i {}", quoted(&file.to_string_lossy())));
+        }
+        if let Some(file) = &self.known_hosts {
+            let option = format!("UserKnownHostsFile={}", file.to_string_lossy());
+            words.push(format!("-o {}", quoted(&option)));
+        }
+        let host = self.host.as_deref().unwrap_or(address);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        words.push(match &self.user {
+            Some(user) => quoted(&format!("{user}@{host}")),
+            None => quoted(host),
+        });
+        words.join(" ")
+    }
+
+    /// The same for a command that needs root: by sudo where the inventory names another user than root. Without a user it is not known who one is there.
+    pub fn as_root(&self, address: &str) -> String {
+        let command = self.command(address);
+        let other = self.user.as_deref().is_some_and(|user| user != "root");
+        if other && self.sudo != Some(false) || self.sudo == Some(true) {
+            format!("{} sudo", command.replacen("ssh", "ssh -t", 1))
+        } else {
+            command
+        }
+    }
+}
+
 /// What `over` says, and what `under` says where `over` says nothing.
 pub fn overlay(over: SshSettings, under: &SshSettings) -> SshSettings {
     SshSettings {
@@ -166,4 +205,37 @@ fn user(found: &Found<&str>, called: &str, problems: &mut Problems) -> Option<St
         return None;
     }
     Some(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_reaches_the_host_as_replctl_does() {
+        let bare = SshSettings::default();
+        assert_eq!(bare.command("10.0.0.1"), "ssh 10.0.0.1");
+        assert_eq!(bare.command("[2001:db8::7]"), "ssh 2001:db8::7");
+        let full = SshSettings {
+            host: Some("bastion".into()),
+            user: Some("deploy".into()),
+            port: Some(2222),
+            identity_files: vec!["~/.ssh/a key".into()],
+            known_hosts: Some("/etc/known".into()),
+            sudo: Some(true),
+        };
+        assert_eq!(
+            full.command("10.0.0.1"),
+            "ssh -p 2222 -i '~/.ssh/a key' -o 'UserKnownHostsFile=/etc/known' deploy@bastion"
+        );
+        let user = |user: &str, sudo| SshSettings {
+            user: Some(user.into()),
+            sudo,
+            ..SshSettings::default()
+        };
+        assert_eq!(bare.as_root("db1"), "ssh db1");
+        assert_eq!(user("root", None).as_root("db1"), "ssh root@db1");
+        assert_eq!(user("ops", None).as_root("db1"), "ssh -t ops@db1 sudo");
+        assert_eq!(user("ops", Some(false)).as_root("db1"), "ssh ops@db1");
+    }
 }

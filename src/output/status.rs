@@ -94,7 +94,7 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, options: Options) -> Vec<Cell> {
     let server = node.server();
     let mut cells = vec![
         Cell { text: name, style },
-        Cell::plain(escape(&node.announced.to_string())),
+        Cell::plain(address(node)),
         role(node),
         node.upstream()
             .map_or_else(dash, |link| self::link(server, link)),
@@ -107,6 +107,15 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, options: Options) -> Vec<Cell> {
         cells.insert(5, shown(lags.get(&node.name).map(lag)));
     }
     cells
+}
+
+/// Where it is reached, and that it was seen over SSH where it was.
+fn address(node: &Node) -> String {
+    let through = match &node.sight.through {
+        Some(_) => " via ssh",
+        None => "",
+    };
+    escape(&format!("{}{through}", node.announced))
 }
 
 /// `*` as expected, `!` something is said of it below, `?` it could not be looked at.

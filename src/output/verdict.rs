@@ -9,7 +9,7 @@ use crate::topology::{Node, NodeName, Topology};
 pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> String {
     let topology = &deployment_of(topology, findings);
     let state = match primaries(topology)[..] {
-        [] => format!("NO PRIMARY - {}", no_primary(findings)),
+        [] => no_primary(findings),
         [primary] if emptied(findings) => format!(
             "primary {} HAS LOST ITS DATA, and its replicas still have theirs{}",
             place(primary),
@@ -57,13 +57,18 @@ fn place(node: &Node) -> String {
     format!("{} ({})", node.name, node.announced)
 }
 
+/// That there is none, or that it cannot be looked at.
 fn no_primary(findings: &[Finding]) -> String {
     let said = findings
         .iter()
         .find(|finding| finding.code == Code::NoPrimary)
         .map(|finding| finding.message.as_str());
-    let said = said.and_then(|message| message.strip_prefix("there is no primary: "));
-    said.unwrap_or("no node takes writes").to_owned()
+    let unseen = said.and_then(|message| message.strip_prefix("no primary can be looked at: "));
+    if let Some(unseen) = unseen {
+        return format!("NO PRIMARY SEEN - {unseen}");
+    }
+    let none = said.and_then(|message| message.strip_prefix("there is no primary: "));
+    format!("NO PRIMARY - {}", none.unwrap_or("no node takes writes"))
 }
 
 fn replicas(topology: &Topology, primary: &Node) -> String {

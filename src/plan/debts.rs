@@ -1,6 +1,5 @@
 //! Old primaries that were never told that they were replaced: noted with whatever is changed next, and told as soon as their hosts can be worked on. Pure.
 
-use super::failover::alive;
 use super::{Action, Mode, Operation, Plan, Stage, Step, Undo};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology};
@@ -62,7 +61,7 @@ fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Ste
         return Vec::new();
     };
     // One that lives and only does not let us in is not ours to judge.
-    if alive(trouble.kind) {
+    if trouble.kind.is_alive() {
         return Vec::new();
     }
     let noted = known.noted.contains(&node.name);

@@ -6,7 +6,7 @@
 use super::promote::{self, Access};
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{preflight, roles};
-use crate::topology::{Link, Node, NodeName, State, Topology, TroubleKind};
+use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
 
 mod compared;
@@ -227,7 +227,7 @@ fn death(
         return;
     };
     if let State::Down(trouble) = &old.state
-        && alive(trouble.kind)
+        && trouble.kind.is_alive()
     {
         refusals.push(Refusal::new(
             format!(
@@ -257,35 +257,6 @@ fn death(
         warnings.push(meaning);
     } else {
         refusals.push(Refusal::new(meaning, go_on));
-    }
-}
-
-/// The server process lives, by the way it failed to serve us.
-pub(super) fn alive(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls => true,
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::Frozen
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::NotRedis
-        | TroubleKind::Ssh
-        | TroubleKind::Other => false,
     }
 }
 

@@ -31,6 +31,7 @@ pub mod reverse;
 mod roles;
 pub mod sentinel;
 pub mod setup;
+pub mod strangers;
 mod versions;
 pub mod wire;
 

@@ -85,7 +85,7 @@ pub(super) fn readiness(
             format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
             "wait until it is done: replctl status",
         ));
-    } else if primary.is_some() && upstream.link == Link::Down {
+    } else if primary.is_some() && upstream.link == Link::Down && new.loading.is_none() {
         let since = upstream
             .down_since_seconds
             .map_or_else(String::new, |s| format!(" since {s} s"));

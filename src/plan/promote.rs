@@ -56,6 +56,15 @@ pub fn plan(
                 format!("replctl repair --keep {}", target.name),
             )]);
         }
+        Case::HandOver { old } if loads(old) => {
+            return Err(vec![Refusal::new(
+                format!(
+                    "`{}`, the primary, is still loading its data: there is nothing to hand over yet",
+                    old.name
+                ),
+                "wait until it is done: replctl status",
+            )]);
+        }
         Case::HandOver { old } => {
             preflight::hand_over(operation, target, old, topology, &mut plan.warnings)?;
             plan.stages = hand_over::stages(target, old, topology);
@@ -66,6 +75,10 @@ pub fn plan(
     }
     plan.stages.retain(|s| !s.steps.is_empty());
     Ok(plan)
+}
+
+fn loads(node: &Node) -> bool {
+    node.server().is_some_and(|s| s.loading.is_some())
 }
 
 /// It came back with nothing, and the others have not taken that over yet.

@@ -3,6 +3,7 @@
 //! Live roles win: the inventory is the first wish only. What already holds is left out, so that a second run has nothing to do.
 
 pub(super) mod checks;
+mod headless;
 mod hosts;
 mod names;
 mod roles;

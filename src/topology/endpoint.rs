@@ -4,6 +4,7 @@
 
 use super::candidate::primaries;
 use super::findings::{Code, Finding};
+use super::one_address::{With, clashes};
 use super::words::name;
 use super::{Link, Node, Topology};
 
@@ -33,6 +34,7 @@ pub fn endpoint<'a>(topology: &'a Topology, findings: &[Finding]) -> Result<&'a 
         })
         .collect();
     doubts.extend(follower_of_another(topology, primary));
+    doubts.extend(address_of_another(topology, primary));
     if doubts.is_empty() {
         Ok(primary)
     } else {
@@ -69,6 +71,36 @@ fn stands_against(code: Code) -> bool {
         code,
         Code::ClusterMode | Code::Loading | Code::FailoverRunning | Code::UnfencedOldPrimary
     )
+}
+
+/// Who is sent to where the primary is announced may come to another server.
+fn address_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
+    if primary.announced == primary.address {
+        return None;
+    }
+    let clashes = clashes(topology);
+    let clash = clashes.iter().find(|clash| {
+        let with = match &clash.with {
+            With::Node(other, _) | With::Process(other) => other.name == primary.name,
+            With::Stranger => false,
+        };
+        (clash.node.name == primary.name || with) && clash.address == primary.announced
+    })?;
+    let other = match &clash.with {
+        With::Stranger => "a server that is no node of the inventory".to_owned(),
+        With::Node(other, _) | With::Process(other) if other.name == primary.name => {
+            name(&clash.node.name)
+        }
+        With::Node(other, _) | With::Process(other) => name(&other.name),
+    };
+    Some(Doubt {
+        seen: format!(
+            "{} is the primary and is announced at {}, which is an address of {other} too",
+            name(&primary.name),
+            clash.address
+        ),
+        hint: "replctl status".to_owned(),
+    })
 }
 
 /// A replica whose link is up and whose history is another: it hears from a primary that does not answer here, so there may be two.

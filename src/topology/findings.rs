@@ -2,9 +2,11 @@
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
 
+mod addresses;
 mod cause;
 mod debts;
 mod emptied;
+mod fed;
 mod full_sync;
 mod links;
 mod names;
@@ -12,6 +14,7 @@ mod roles;
 pub mod sentinels;
 mod settings;
 mod tls;
+mod unreachable;
 
 use super::candidate::{best_primary, primaries};
 use super::claims::Holder;
@@ -54,6 +57,7 @@ pub enum Severity {
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each says itself; the sentences are in the modules below
 pub enum Code {
+    AddressClash,
     AnnouncedElsewhere,
     AnotherHistory,
     Behind,
@@ -61,6 +65,7 @@ pub enum Code {
     ClusterMode,
     DiskFails,
     EmptiedPrimary,
+    FedStranger,
     Diverged,
     FailoverRunning,
     FewerDatabases,
@@ -95,6 +100,7 @@ pub enum Code {
     SentinelWorried,
     SentinelWrongPrimary,
     SentinelsDisagree,
+    SeenThroughHost,
     SeveralPrimaries,
     StandsAlone,
     TlsReplication,
@@ -102,6 +108,7 @@ pub enum Code {
     UnfencedOldPrimary,
     UnfinishedOperation,
     UnpersistedRole,
+    UntestedVersion,
     Unreachable,
     UpstreamUnknown,
     VersionOrder,
@@ -164,6 +171,10 @@ pub struct Wanted {
     pub priority: Option<u32>,
     /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
     pub tls: Option<String>,
+    /// The beginning of a command that reaches its host: `ssh -p 2222 deploy@db1`.
+    pub ssh: String,
+    /// The same for a command that needs root there.
+    pub ssh_root: String,
 }
 
 /// A node that still has to be told to follow another.
@@ -185,11 +196,14 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     let look = Look { topology, context };
     let mut found = Vec::new();
     look.alone(&alone, &mut found);
+    look.addresses(&mut found);
     look.operations(&mut found);
+    look.loading(&mut found);
     look.emptied(&mut found);
     look.roles(&mut found);
     look.unreachable(&mut found);
     look.links(&mut found);
+    look.fed(&mut found);
     look.settings(&mut found);
     look.tls(&mut found);
     if context.users {
@@ -198,6 +212,14 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
         }
     }
     found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+/// What stands against every change: two nodes, or a node and a stranger, that have one address, and two names of one server.
+pub fn address_clashes(topology: &Topology, context: &Context) -> Vec<Finding> {
+    let look = Look { topology, context };
+    let mut found = Vec::new();
+    look.addresses(&mut found);
     found
 }
 
@@ -244,6 +266,18 @@ impl<'a> Look<'a> {
             "redis-cli{tls}{user}{ask} -h {} -p {}",
             node.address.host, node.address.port
         )
+    }
+
+    /// The beginning of a command that reaches the host of a node.
+    fn ssh(&self, node: &Node) -> String {
+        let known = self.wanted(node).map(|wanted| wanted.ssh.clone());
+        known.unwrap_or_else(|| format!("ssh {}", node.address.host))
+    }
+
+    /// The same for a command that needs root there.
+    fn ssh_root(&self, node: &Node) -> String {
+        let known = self.wanted(node).map(|wanted| wanted.ssh_root.clone());
+        known.unwrap_or_else(|| self.ssh(node))
     }
 
     /// The way on where setup is none.

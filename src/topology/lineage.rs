@@ -3,7 +3,7 @@
 //! Offsets of different histories are never compared. A primary without replicas forgets its history after `repl-backlog-ttl`; then nothing can be known.
 
 use super::words::duration;
-use super::{Replication, Role, Server};
+use super::{Link, Replication, Role, Server};
 use serde::{Deserialize, Serialize};
 
 /// What happens to a node's data if it follows another.
@@ -140,9 +140,14 @@ pub fn position(replication: &Replication) -> u64 {
     }
 }
 
-/// Whether a node never had any data of a primary: it cannot be compared, and must not be promoted.
+/// Whether a node never had any data of a primary since it was started: it cannot be compared, and must not be promoted. One whose link was up
+/// once has it, also where its primary had written nothing since its own start: then both are at 0 (measured on 6.0 to 8.0 and Valkey 8.1).
 pub fn never_synced(replication: &Replication) -> bool {
-    matches!(replication.role, Role::Replica(_)) && position(replication) <= 1
+    let Role::Replica(up) = &replication.role else {
+        return false;
+    };
+    let linked = up.link == Link::Up || up.down_since_seconds.is_some();
+    !linked && position(replication) <= 1
 }
 
 /// Whether the backlog still holds everything after `at`.

@@ -76,12 +76,14 @@ impl Node {
 }
 
 impl Topology {
-    /// The node that `address` means. What is written so in the inventory comes before what only resolves to it.
+    /// The node that `address` means. The address of the inventory comes before what a server says of itself, and what is written so before what
+    /// only resolves to it.
     pub fn at(&self, address: &Address) -> Option<&Node> {
-        let mut nodes = self.nodes.iter();
-        nodes
-            .find(|n| n.is_called(address))
-            .or_else(|| self.nodes.iter().find(|n| n.stands_behind(address)))
+        let nodes = || self.nodes.iter();
+        nodes()
+            .find(|n| same(&n.address, address))
+            .or_else(|| nodes().find(|n| n.is_called(address)))
+            .or_else(|| nodes().find(|n| n.stands_behind(address)))
     }
 
     /// The node that `address` means on the host of `node`: its own loopback is the host itself.
@@ -185,6 +187,19 @@ mod tests {
         let topology = Topology { nodes: vec![a] };
         assert_eq!(name(topology.at(&at("db.example.org", 7001))), "a");
         assert_eq!(name(topology.at(&at("10.0.0.1", 6379))), "a");
+    }
+
+    #[test]
+    fn whoever_announces_the_address_of_another_is_not_taken_for_it() {
+        let mut a = replica("a", "10.0.0.1", "10.0.0.2", 1);
+        let own = ("replica-announce-ip".to_owned(), "10.0.0.2".to_owned());
+        a.up().config.extend([own]);
+        a.announced = at("10.0.0.2", 6379);
+        let topology = Topology {
+            nodes: vec![a, primary("b", "10.0.0.2", 1)],
+        };
+        assert_eq!(name(topology.at(&at("10.0.0.2", 6379))), "b");
+        assert_eq!(name(topology.upstream_of(&topology.nodes[0])), "b");
     }
 
     #[test]

@@ -7,15 +7,18 @@ pub mod claims;
 pub mod clients;
 pub mod disk;
 pub mod endpoint;
+pub mod fed;
 pub mod findings;
 pub mod lag;
 pub mod lineage;
 pub mod log;
 mod meant;
+pub mod one_address;
 mod persisted;
 #[cfg(test)]
 pub mod sample;
 pub mod sentinel;
+mod sight;
 pub mod situation;
 #[cfg(test)]
 pub mod testing;
@@ -28,6 +31,7 @@ pub mod words;
 pub use disk::{Disk, Loading};
 pub use meant::same_host;
 pub use persisted::PersistedRole;
+pub use sight::{Elsewhere, Sight, Tunnel};
 pub use trouble::{Trouble, TroubleKind};
 
 use serde::{Deserialize, Serialize};
@@ -105,6 +109,9 @@ pub struct Node {
     /// What its own host takes names of other nodes for, where it was asked; nothing for those it does not know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names_there: BTreeMap<String, Vec<String>>,
+    /// How it was looked at, and who was met where it is announced.
+    #[serde(default, skip_serializing_if = "Sight::is_plain")]
+    pub sight: Sight,
     /// What was seen.
     pub state: State,
     /// What the node's configuration file says it will be after a restart; `None` where the file was not looked at.

@@ -80,6 +80,7 @@ pub fn node(name: &str, i: usize, of: Option<Address>) -> Node {
         resolved: Vec::new(),
         reached: Vec::new(),
         names_there: BTreeMap::new(),
+        sight: crate::topology::Sight::default(),
         state: State::Up(Box::new(server)),
         persisted: None,
     }

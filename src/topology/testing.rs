@@ -60,6 +60,7 @@ fn node(name: &str, host: &str, state: State) -> Node {
         resolved: Vec::new(),
         reached: Vec::new(),
         names_there: BTreeMap::new(),
+        sight: crate::topology::Sight::default(),
         state,
         persisted: None,
     }

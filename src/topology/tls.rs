@@ -58,6 +58,19 @@ impl Node {
         (known.contains(&ports.plain) || known.contains(&ports.tls)).then_some(ports)
     }
 
+    /// The port it listens on beside that of its address, with TLS where that has none or the other way round. Only where the port of its address is
+    /// one of its own: behind a port forward the other one is not reached there.
+    pub(super) fn other_port(&self) -> Option<u16> {
+        let own = self.server()?.ports()?;
+        let at = self.address.port;
+        let other = match (own.plain == at, own.tls == at) {
+            (true, false) => own.tls,
+            (false, true) => own.plain,
+            (true, true) | (false, false) => 0,
+        };
+        (other != 0).then_some(other)
+    }
+
     /// Whether that is one of the ports it listens on.
     pub(super) fn listens_on(&self, port: u16) -> bool {
         let own = self.ports();

@@ -29,7 +29,7 @@ pub enum TroubleKind {
     PasswordMissing,
     /// The server refused the password.
     PasswordRefused,
-    /// The user lacks a permission replctl needs.
+    /// The user lacks a permission replctl needs, or the server has no command INFO: it is renamed there.
     Forbidden,
     /// The server is in protected mode and refuses other hosts.
     ProtectedMode,
@@ -61,4 +61,35 @@ pub enum TroubleKind {
     Ssh,
     /// Anything else.
     Other,
+}
+
+impl TroubleKind {
+    /// Whether the server lives, by the way it failed to serve us.
+    pub fn is_alive(self) -> bool {
+        match self {
+            Self::PasswordMissing
+            | Self::PasswordRefused
+            | Self::Forbidden
+            | Self::ProtectedMode
+            | Self::TooManyClients
+            | Self::Busy
+            | Self::NoTls
+            | Self::WantsTls
+            | Self::CertificateUntrusted
+            | Self::CertificateExpired
+            | Self::CertificateNotYetValid
+            | Self::CertificateName
+            | Self::ClientCertificateMissing
+            | Self::ClientCertificateRefused
+            | Self::Tls => true,
+            Self::Refused
+            | Self::NoAnswer
+            | Self::Frozen
+            | Self::NoRoute
+            | Self::NameUnknown
+            | Self::NotRedis
+            | Self::Ssh
+            | Self::Other => false,
+        }
+    }
 }

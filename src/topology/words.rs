@@ -1,6 +1,6 @@
 //! Small pieces of sentences: quoted names, lists of them, sizes. Pure.
 
-use super::{Node, NodeName};
+use super::{Address, Node, NodeName};
 
 /// How many names a sentence lists before it says how many others there are.
 const MOST_NAMES: usize = 5;
@@ -22,6 +22,21 @@ pub fn list<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> String {
         Some(last) if names.is_empty() => last,
         Some(last) => format!("{} and {last}", names.join(", ")),
         None => "no node".to_owned(),
+    }
+}
+
+/// Some addresses, and how many others there are: as [`list`], without quotes.
+pub fn addresses(all: &[Address]) -> String {
+    let mut texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    if texts.len() > MOST_NAMES + 1 {
+        let others = texts.len() - MOST_NAMES;
+        texts.truncate(MOST_NAMES);
+        texts.push(format!("{others} others"));
+    }
+    match texts.pop() {
+        Some(last) if texts.is_empty() => last,
+        Some(last) => format!("{} and {last}", texts.join(", ")),
+        None => "no address".to_owned(),
     }
 }
 

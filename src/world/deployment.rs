@@ -6,6 +6,7 @@ use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
 use super::persisted;
+use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
 use super::trouble::trouble;
@@ -48,6 +49,7 @@ pub struct World {
     pub(super) vouched: Mutex<BTreeMap<crate::topology::Address, bool>>,
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) tunnels: Tunnels,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
@@ -87,10 +89,12 @@ impl World {
         let ssh = Ssh::new(options);
         let secrets = Secrets::of(&inventory, logins.passwords());
         let inventory = Arc::new(inventory);
+        let tunnels = Tunnels::default();
         let way = Arc::new(Way {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
             keyring: keyring.clone(),
+            tunnels: tunnels.clone(),
         });
         let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
@@ -120,6 +124,7 @@ impl World {
             connections,
             ssh,
             keyring,
+            tunnels,
             screen: Mutex::default(),
             turns: Turns::default(),
             running: Mutex::default(),
@@ -299,6 +304,7 @@ impl World {
             inventory: self.inventory.clone(),
             ssh: self.ssh.clone(),
             keyring: self.keyring.clone(),
+            tunnels: self.tunnels.clone(),
         }
     }
 

@@ -6,11 +6,13 @@ use super::bounded::Stream;
 use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
-use super::tls;
-use super::trouble::{from_redis, no_answer, trouble};
+use super::trouble::{from_redis, no_answer, no_info, trouble};
+use super::{sight, tls};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::claims::CHANNEL;
-use crate::topology::{Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind};
+use crate::topology::{
+    Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind, Tunnel,
+};
 use futures::StreamExt;
 use futures::future::join_all;
 use redis::Value;
@@ -63,6 +65,11 @@ pub trait Reach: Sync {
         &self,
         node: &NodeSpec,
     ) -> impl Future<Output = Result<Box<dyn Stream>, Trouble>> + Send;
+
+    /// The host through which it was reached last, if it was.
+    fn through(&self, _node: &NodeName) -> Option<Tunnel> {
+        None
+    }
 }
 
 /// TCP from this machine.
@@ -151,7 +158,12 @@ pub async fn replication(
 
 fn read_info(reply: Value) -> Result<Server, Trouble> {
     if let Value::ServerError(error) = reply {
-        return Err(from_redis(&error.into()));
+        let trouble = from_redis(&error.into());
+        return Err(if trouble.detail.contains("unknown command") {
+            no_info(&trouble.detail)
+        } else {
+            trouble
+        });
     }
     let text = text(&reply)
         .ok_or_else(|| trouble(TroubleKind::NotRedis, "its answer to INFO is no text"))?;
@@ -252,6 +264,8 @@ async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
         }
         node.announced = own;
     }
+    node.sight.through = node.server().and_then(|_| reach.through(&spec.name));
+    node.sight.elsewhere = sight::elsewhere(&node, spec, logins.own.as_ref()).await;
     node
 }
 
@@ -271,6 +285,7 @@ pub async fn unseen(spec: &NodeSpec) -> Node {
         resolved,
         reached,
         names_there: BTreeMap::new(),
+        sight: crate::topology::Sight::default(),
         state: State::Down(trouble(TroubleKind::Other, "it was not looked at")),
         persisted: None,
     }

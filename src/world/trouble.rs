@@ -113,6 +113,14 @@ pub fn hung_up() -> Trouble {
     )
 }
 
+/// It has no command INFO, and said so.
+pub fn no_info(said: &str) -> Trouble {
+    trouble(
+        TroubleKind::Forbidden,
+        format!("its command INFO is renamed or switched off, so it cannot be looked at: {said}"),
+    )
+}
+
 /// Something answered that no Redis-family server says.
 pub fn not_redis(answer: &[u8]) -> Trouble {
     let tls = matches!(answer, [0x15 | 0x16, 3, ..]);

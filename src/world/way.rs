@@ -3,11 +3,12 @@
 use super::bounded::Stream;
 use super::observe::Reach;
 use super::resp::tcp;
+use super::sight::Tunnels;
 use super::ssh::{Host, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
 use super::trouble::trouble;
 use crate::inventory::{Inventory, NodeSpec, Via, address};
-use crate::topology::{Trouble, TroubleKind};
+use crate::topology::{NodeName, Trouble, TroubleKind, Tunnel};
 use std::sync::Arc;
 
 /// The ways to servers: direct, or through their hosts.
@@ -15,11 +16,16 @@ pub(super) struct Way {
     pub(super) inventory: Arc<Inventory>,
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
+    pub(super) tunnels: Tunnels,
 }
 
 impl Reach for Way {
     async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         self.keyring.open(node, || Box::pin(self.bare(node))).await
+    }
+
+    fn through(&self, node: &NodeName) -> Option<Tunnel> {
+        self.tunnels.of(node)
     }
 }
 
@@ -28,10 +34,13 @@ impl Way {
     async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         match node.via {
             Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
-            Via::Ssh => self.tunnel(node).await,
-            Via::Auto if its_own_loopback(node) => self.tunnel(node).await,
+            Via::Ssh => self.tunnel(node, None).await,
+            Via::Auto if its_own_loopback(node) => self.tunnel(node, None).await,
             Via::Auto => match tcp(&node.address).await {
-                Ok(stream) => Ok(Box::new(stream)),
+                Ok(stream) => {
+                    self.tunnels.direct(&node.name);
+                    Ok(Box::new(stream))
+                }
                 // Only what a network between us and the host can cause is worth another way, and a name that only the host knows.
                 Err(direct)
                     if matches!(
@@ -39,14 +48,19 @@ impl Way {
                         TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
                     ) =>
                 {
-                    self.tunnel(node).await.map_err(|_| direct)
+                    self.tunnel(node, Some(&direct)).await.map_err(|_| direct)
                 }
                 Err(direct) => Err(direct),
             },
         }
     }
 
-    async fn tunnel(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+    /// `because`: why it is not reached from here.
+    async fn tunnel(
+        &self,
+        node: &NodeSpec,
+        because: Option<&Trouble>,
+    ) -> Result<Box<dyn Stream>, Trouble> {
         let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
         let host = host_of(&self.ssh, node).await.map_err(failed)?;
         let stream = host
@@ -60,6 +74,7 @@ impl Way {
                 };
                 trouble(kind, e.brief())
             })?;
+        self.tunnels.through(node, because);
         Ok(Box::new(stream))
     }
 }

@@ -1,5 +1,6 @@
 //! `sentinel forget`: what left for good, forgotten by those that watch.
 
+use super::super::one_address::one_address;
 use crate::cli;
 use crate::commands::operate::{self, Asked, Done};
 use crate::error::{Exit, Result};
@@ -51,6 +52,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget
 
 async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {
     let mut topology = world.observe_servers().await;
+    one_address(world, &topology)?;
     let watch = world.sentinels(&mut topology).await;
     forget::plan(what, &world.inventory, &topology, watch.as_ref()).map_err(output::plan::refused)
 }

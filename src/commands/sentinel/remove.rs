@@ -62,5 +62,6 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove
 
 async fn make_plan(world: &World, settings: &SentinelSettings, purge: bool) -> Result<Plan> {
     let seen = Seen::look(world, settings).await;
+    seen.one_address(world)?;
     remove::plan(&world.inventory, settings, &seen.around(), purge).map_err(output::plan::refused)
 }

@@ -1,5 +1,6 @@
 //! `sentinel setup`: the Sentinels that the inventory names, running and watching.
 
+use super::super::one_address::one_address;
 use crate::cli;
 use crate::commands::operate::{self, Asked, Done, Finished};
 use crate::error::{Exit, Problem, Result};
@@ -84,6 +85,7 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let seen = Seen::look(world, settings).await;
+    seen.one_address(world)?;
     let around = Around {
         payload: &payload,
         ..seen.around()
@@ -134,6 +136,11 @@ impl Seen {
             members,
             hosts,
         }
+    }
+
+    /// Each node has an address of its own.
+    pub fn one_address(&self, world: &World) -> Result<()> {
+        one_address(world, &self.topology)
     }
 
     /// As the planners take it; nothing that could be brought to a host is in it.

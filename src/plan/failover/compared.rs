@@ -5,7 +5,7 @@ use crate::plan::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
 use crate::topology::words;
-use crate::topology::{Link, Node, Server, Topology};
+use crate::topology::{Node, Server, Topology};
 use std::fmt::Write as _;
 
 /// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
@@ -17,10 +17,7 @@ pub fn never_synced(
     refusals: &mut Vec<Refusal>,
     warnings: &mut Vec<String>,
 ) {
-    let Some(upstream) = target.upstream() else {
-        return;
-    };
-    if upstream.link == Link::Up || upstream.offset > 1 || new.replication.offset > 1 {
+    if !lineage::never_synced(&new.replication) {
         return;
     }
     let name = &target.name;

@@ -65,10 +65,10 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
 
 /// Its host cannot be looked at.
 pub(super) fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
-    let host = node.ssh.host.as_ref().unwrap_or(&node.address.host);
+    let ssh = node.ssh.command(&node.address.host);
     Refusal::new(
         format!("cannot look at the host of `{}`: {why}", node.name),
-        hint.map_or_else(|| format!("try: ssh {host}"), str::to_owned),
+        hint.map_or_else(|| format!("try: {ssh}"), str::to_owned),
     )
 }
 

@@ -1,6 +1,7 @@
 //! Who is the primary, and who is to follow whom. What runs decides; where nothing runs, what the files say; where there are none, the inventory.
 
 use super::Look;
+use super::headless::headless;
 use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
@@ -220,25 +221,6 @@ fn two_primaries(nodes: &[&Node]) -> Refusal {
         format!(
             "name the one whose data may go, for example: replctl setup --discard-data {example}"
         ),
-    )
-}
-
-fn headless(look: &Look<'_>) -> Refusal {
-    let replicas: Vec<&Node> = look
-        .topology
-        .nodes
-        .iter()
-        .filter(|n| n.upstream().is_some())
-        .collect();
-    let names: Vec<String> = replicas.iter().map(|n| format!("`{}`", n.name)).collect();
-    let best = replicas
-        .iter()
-        .max_by_key(|n| n.upstream().map_or(0, |u| u.offset))
-        .map(|n| n.name.0.as_str())
-        .unwrap_or_default();
-    Refusal::new(
-        format!("no primary runs, and {} wait for one", names.join(" and ")),
-        format!("start the primary's server, or: replctl promote {best}"),
     )
 }
 

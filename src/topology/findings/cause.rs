@@ -1,5 +1,6 @@
 //! Why a link is not up, as far as it can be seen from here. Pure.
 
+use super::Look;
 use super::names::{Name, misled};
 use crate::topology::tls::cannot_reach;
 use crate::topology::versions::{Said, said};
@@ -9,6 +10,7 @@ use crate::topology::{Link, Node, ReplicaAuth, Server, Upstream};
 /// Why it is not.
 pub(super) enum Cause {
     UpstreamGone,
+    UpstreamLoads,
     Name(Name),
     UpstreamUnlinked,
     AuthMissing,
@@ -31,7 +33,10 @@ pub(super) fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
             | Cause::ProtectedMode
             | Cause::Tls(_),
         ) => nothing_read,
-        Some(Cause::UpstreamGone | Cause::Name(_) | Cause::UpstreamUnlinked) | None => false,
+        Some(
+            Cause::UpstreamGone | Cause::UpstreamLoads | Cause::Name(_) | Cause::UpstreamUnlinked,
+        )
+        | None => false,
     }
 }
 
@@ -40,6 +45,7 @@ impl Cause {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::UpstreamGone => "upstream-unreachable",
+            Self::UpstreamLoads => "upstream-loading",
             Self::Name(name) => name.code(),
             Self::UpstreamUnlinked => "upstream-link-down",
             Self::AuthMissing => "replica-auth-missing",
@@ -80,6 +86,7 @@ fn seen(
     let (own, up) = (name(&node.name), name(&upstream.name));
     match cause {
         Some(Cause::UpstreamGone) => format!(": {up} does not answer"),
+        Some(Cause::UpstreamLoads) => format!(": {up} is loading its data"),
         Some(Cause::Name(name)) => format!(": {}", name.why(node, link)),
         Some(Cause::UpstreamUnlinked) => format!(": {up} has no link to its own upstream"),
         Some(Cause::AuthMissing) => {
@@ -121,6 +128,9 @@ pub(super) fn why(
     let Some(above) = upstream.server() else {
         return Some(Cause::UpstreamGone);
     };
+    if above.loading.is_some() {
+        return Some(Cause::UpstreamLoads);
+    }
     if let Some(name) = misled(node, upstream) {
         return Some(Cause::Name(name));
     }
@@ -158,34 +168,34 @@ pub(super) fn why(
 }
 
 /// What to do about it.
-pub(super) fn way_on(
-    cause: Option<&Cause>,
-    node: &Node,
-    upstream: &Node,
-    server: &Server,
-) -> Option<String> {
+pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<String> {
     match cause {
-        Some(Cause::AuthMissing | Cause::AuthWrong | Cause::AuthUnwanted) => {
+        Cause::AuthMissing | Cause::AuthWrong | Cause::AuthUnwanted => {
             Some(format!("replctl setup {}", node.name))
         }
-        Some(Cause::ProtectedMode) => Some(format!("replctl setup {}", upstream.name)),
-        Some(Cause::Version(_)) => Some(format!(
+        Cause::ProtectedMode => Some(format!("replctl setup {}", upstream.name)),
+        Cause::Version(_) => Some(format!(
             "bring {} to the version of {}",
             name(&node.name),
             name(&upstream.name)
         )),
-        Some(Cause::Name(_)) => Some(super::names::way_on(upstream)),
-        // Its hint needs more than is known here.
-        Some(Cause::UpstreamGone | Cause::UpstreamUnlinked | Cause::Tls(_)) => None,
-        // The server tells the reason nowhere but in its log.
-        None => {
-            let log = server
-                .config
-                .get("logfile")
-                .filter(|log| log.starts_with('/'))?;
-            let log = shlex::try_quote(log).ok()?;
-            Some(format!("ssh {} tail -n 20 {log}", node.address.host))
+        Cause::Name(_) => Some(super::names::way_on(upstream)),
+        // Its hint needs more than is known here, or nothing but patience.
+        Cause::UpstreamGone | Cause::UpstreamLoads | Cause::UpstreamUnlinked | Cause::Tls(_) => {
+            None
         }
+    }
+}
+
+impl Look<'_> {
+    /// The server tells the reason nowhere but in its log.
+    pub(super) fn log(&self, node: &Node, server: &Server) -> Option<String> {
+        let log = server
+            .config
+            .get("logfile")
+            .filter(|log| log.starts_with('/'))?;
+        let log = shlex::try_quote(log).ok()?;
+        Some(format!("{} tail -n 20 {log}", self.ssh_root(node)))
     }
 }
 

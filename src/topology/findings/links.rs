@@ -154,6 +154,10 @@ impl Look<'_> {
         upstream: &Node,
         (server, link): (&Server, &Upstream),
     ) {
+        if server.loading.is_some() && link.sync.is_none() {
+            // It asks for no link before that is done, which is told already.
+            return;
+        }
         let cause = why(node, (server, link), upstream);
         let logs = self.context.logs.get(&node.name);
         let logs = logs.map_or(&[][..], Vec::as_slice);
@@ -169,7 +173,7 @@ impl Look<'_> {
         let own = name(&node.name);
         let up = name(&upstream.name);
         let because = because(cause.as_ref(), node, upstream, (server, link), logs);
-        let severity = if matches!(cause, Some(Cause::UpstreamGone)) {
+        let severity = if matches!(cause, Some(Cause::UpstreamGone | Cause::UpstreamLoads)) {
             Severity::Warning
         } else {
             Severity::Problem
@@ -183,7 +187,8 @@ impl Look<'_> {
         let mut finding = Finding::about(node, code, severity, message)
             .maybe_hint(match &cause {
                 Some(Cause::Tls(_)) => Some(self.same_everywhere(node, server, upstream)),
-                other => way_on(other.as_ref(), node, upstream, server),
+                None => self.log(node, server),
+                Some(other) => way_on(other, node, upstream),
             })
             .with("upstream", upstream.name.0.as_str())
             .with("down_since_seconds", link.down_since_seconds);

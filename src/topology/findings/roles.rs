@@ -1,11 +1,11 @@
 //! Who is primary, who is there at all, who follows in circles.
 
 use super::{Code, Counted, Finding, Look, Severity};
-use crate::topology::candidate::{best_primary, best_replica, primaries, same_process};
+use crate::topology::candidate::{best_primary, best_replica, primaries};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::tree::ring;
 use crate::topology::words::{bytes, list, name, plural};
-use crate::topology::{Link, Node, State, Trouble, TroubleKind, sentinel};
+use crate::topology::{Node, State, Trouble, TroubleKind, sentinel};
 use std::fmt::Write as _;
 
 /// What only the old one has, with its commands where they were counted.
@@ -33,61 +33,99 @@ impl Look<'_> {
             [_] => {}
             _ => found.push(self.several(&primaries)),
         }
-        self.one_server(found);
         self.loops(found);
     }
 
     fn no_primary(&self) -> Finding {
-        let (up, gone): (Vec<&Node>, Vec<&Node>) = self
-            .topology
-            .nodes
-            .iter()
-            .partition(|node| node.server().is_some());
-        let best = best_replica(self.topology);
-        let message = match (up.len(), gone.len()) {
-            (0, 1) => format!(
-                "there is no primary: {} does not answer",
-                list(gone.iter().copied())
-            ),
-            (0, _) => "there is no primary: no node answers".to_owned(),
-            (1, 0) => format!(
-                "there is no primary: {} is a replica",
-                list(up.iter().copied())
-            ),
-            (_, 0) => format!(
-                "there is no primary: {} are all replicas",
-                list(up.iter().copied())
-            ),
-            (_, _) => {
-                let are = if up.len() == 1 {
-                    "is a replica"
-                } else {
-                    "are replicas"
-                };
-                let verb = if gone.len() == 1 { "does" } else { "do" };
-                format!(
-                    "there is no primary: {} {are}, {} {verb} not answer",
-                    list(up.iter().copied()),
-                    list(gone.iter().copied())
-                )
+        let nodes = || self.topology.nodes.iter();
+        let up: Vec<&Node> = nodes().filter(|node| node.server().is_some()).collect();
+        let (closed, gone): (Vec<&Node>, Vec<&Node>) = nodes()
+            .filter(|node| node.server().is_none())
+            .partition(|node| lives(node).is_some());
+        if let Some(finding) = self.unseen_primary(&up, &closed) {
+            return finding;
+        }
+        let verb = |nodes: &[&Node], one: &str, many: &str| {
+            let verb = if nodes.len() == 1 { one } else { many };
+            (!nodes.is_empty()).then(|| format!("{} {verb}", list(nodes.iter().copied())))
+        };
+        let seen = match (up.len(), gone.len(), closed.len()) {
+            (0, 2.., 0) => "no node answers".to_owned(),
+            (2.., 0, 0) => format!("{} are all replicas", list(up.iter().copied())),
+            (_, _, _) => {
+                let parts = [
+                    verb(&up, "is a replica", "are replicas"),
+                    verb(&gone, "does not answer", "do not answer"),
+                    verb(&closed, "cannot be looked at", "cannot be looked at"),
+                ];
+                let parts: Vec<String> = parts.into_iter().flatten().collect();
+                parts.join(", ")
             }
         };
+        let message = format!("there is no primary: {seen}");
         let finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
-        if self
-            .topology
-            .nodes
-            .iter()
-            .any(|n| !ring(n, self.topology).is_empty())
-        {
+        if nodes().any(|n| !ring(n, self.topology).is_empty()) {
             // One of them may have been the primary and come back without knowing it, with more than the others.
             return finding.hint("replctl repair");
         }
-        match best {
+        match best_replica(self.topology) {
             Some(best) => finding
                 .hint(format!("replctl promote {}", best.name))
                 .with("best", best.name.0.as_str()),
-            None => finding,
+            None => finding.maybe_hint(self.start_all()),
         }
+    }
+
+    /// A node that lives and cannot be looked at, where the replicas follow it or nothing else is to be seen: nobody may take its place.
+    fn unseen_primary(&self, up: &[&Node], closed: &[&Node]) -> Option<Finding> {
+        let followers = |node: &Node| -> Vec<&Node> {
+            let above = |n: &Node| self.topology.upstream_of(n).map(|up| &up.name);
+            let under = up.iter().filter(|n| above(n) == Some(&node.name));
+            under.copied().collect()
+        };
+        let followed = closed.iter().find(|node| !followers(node).is_empty());
+        let node = followed.or(closed.first().filter(|_| up.is_empty()))?;
+        let trouble = lives(node)?;
+        let message = if followed.is_some() {
+            let followers = followers(node);
+            let verb = if followers.len() == 1 {
+                "follows"
+            } else {
+                "follow"
+            };
+            format!(
+                "no primary can be looked at: {}, which {} {verb}, lives: {}",
+                name(&node.name),
+                list(followers),
+                trouble.detail
+            )
+        } else {
+            let others = closed.len() - 1;
+            let too = match others {
+                0 => String::new(),
+                1 => "; nor can 1 other that lives".to_owned(),
+                _ => format!("; nor can {others} others that live"),
+            };
+            format!(
+                "no primary can be looked at: {} lives: {}{too}",
+                name(&node.name),
+                trouble.detail
+            )
+        };
+        Some(
+            Finding::of_all(Code::NoPrimary, Severity::Problem, message)
+                .maybe_hint(self.way_to(node, trouble))
+                .with("unseen", node.name.0.as_str())
+                .with("kind", serde_json::json!(trouble.kind)),
+        )
+    }
+
+    /// Where nothing runs on any host, setup starts what was set up, and sets up what was not.
+    fn start_all(&self) -> Option<String> {
+        let refused =
+            |node: &Node| matches!(&node.state, State::Down(t) if t.kind == TroubleKind::Refused);
+        let all = self.topology.nodes.iter().all(refused);
+        (all && !self.context.users).then(|| "replctl setup".to_owned())
     }
 
     fn several(&self, primaries: &[&Node]) -> Finding {
@@ -151,32 +189,6 @@ impl Look<'_> {
             .with("relations", relations)
     }
 
-    /// Two names of the inventory that lead to one process.
-    fn one_server(&self, found: &mut Vec<Finding>) {
-        for (index, node) in self.topology.nodes.iter().enumerate() {
-            let earlier = self.topology.nodes[..index]
-                .iter()
-                .find(|other| same_process(node, other));
-            if let Some(other) = earlier {
-                let message = format!(
-                    "{} ({}) and {} ({}) are one and the same server",
-                    name(&other.name),
-                    other.address,
-                    name(&node.name),
-                    node.address
-                );
-                found.push(
-                    Finding::about(node, Code::TwoNamesOneServer, Severity::Problem, message)
-                        .hint(format!(
-                            "correct `address` or `port` of {} in the inventory",
-                            name(&node.name)
-                        ))
-                        .with("same_as", other.name.0.as_str()),
-                );
-            }
-        }
-    }
-
     fn loops(&self, found: &mut Vec<Finding>) {
         let mut told: Vec<&Node> = Vec::new();
         for node in &self.topology.nodes {
@@ -210,134 +222,12 @@ impl Look<'_> {
             );
         }
     }
-
-    pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {
-        for node in &self.topology.nodes {
-            if let State::Down(trouble) = &node.state
-                && self.debt_of(node).is_none()
-            {
-                found.push(self.gone(node, trouble));
-            }
-        }
-    }
-
-    fn gone(&self, node: &Node, trouble: &Trouble) -> Finding {
-        let mut message = format!(
-            "{} ({}) cannot be observed: {}",
-            name(&node.name),
-            node.address,
-            trouble.detail
-        );
-        let hears = |other: &&Node| {
-            other.upstream().is_some_and(|up| up.link == Link::Up)
-                && self
-                    .topology
-                    .upstream_of(other)
-                    .is_some_and(|up| up.name == node.name)
-        };
-        let hearing: Vec<&Node> = self.topology.nodes.iter().filter(hears).collect();
-        if !hearing.is_empty() {
-            let seconds = hearing
-                .iter()
-                .filter_map(|n| n.upstream()?.last_io_seconds)
-                .min();
-            let _ = write!(
-                message,
-                "; the link of {} to it is up",
-                list(hearing.iter().copied())
-            );
-            if let Some(seconds) = seconds {
-                let _ = write!(message, ", last heard from {seconds} s ago");
-            }
-        }
-        if let Some(host) = super::names::searching(node) {
-            let _ = write!(
-                message,
-                "; it may be busy looking up `{host}`, which it is to replicate from and its host does not know"
-            );
-        }
-        Finding::about(node, Code::Unreachable, Severity::Problem, message)
-            .maybe_hint(self.way_to(node, trouble.kind))
-            .with("kind", serde_json::json!(trouble.kind))
-            .with("detail", trouble.detail.as_str())
-    }
-
-    fn way_to(&self, node: &Node, kind: TroubleKind) -> Option<String> {
-        let own = name(&node.name);
-        match kind {
-            // Without a primary the first thing is to have one; starting the old one is for afterwards.
-            TroubleKind::Refused => self
-                .primary()
-                .map(|_| format!("replctl setup {}", node.name)),
-            TroubleKind::PasswordMissing => {
-                Some("give `password` under `[deployment]` in the inventory".into())
-            }
-            TroubleKind::PasswordRefused => Some(match &self.context.user {
-                Some(user) => format!(
-                    "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {own}"
-                ),
-                None => format!("compare the inventory's password with `requirepass` of {own}"),
-            }),
-            TroubleKind::ProtectedMode => Some(format!(
-                "give {own} a password: replctl setup {}",
-                node.name
-            )),
-            TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
-                "check `address` and `port` of {own} in the inventory"
-            )),
-            TroubleKind::NoTls => Some(format!(
-                "give the port of its `tls-port` as `port` of {own} in the inventory, or `tls = false` where it has none"
-            )),
-            TroubleKind::WantsTls => Some(
-                "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers".into(),
-            ),
-            TroubleKind::CertificateUntrusted => Some(format!(
-                "name who issued it as `ca` under `[tls]`; what {own} shows: {}",
-                shown(node, "-issuer -subject")
-            )),
-            TroubleKind::CertificateExpired => Some(format!(
-                "put a new certificate where {own} has its old one, and let it read it: {} config set tls-cert-file FILE",
-                self.cli(node)
-            )),
-            TroubleKind::CertificateNotYetValid => Some(format!(
-                "compare the clock of this machine with the certificate: date -u; {}",
-                shown(node, "-dates")
-            )),
-            TroubleKind::CertificateName => Some(format!(
-                "give {own} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory"
-            )),
-            TroubleKind::ClientCertificateMissing => {
-                Some("give `cert` and `key` under `[tls]` in the inventory".into())
-            }
-            TroubleKind::ClientCertificateRefused => Some(format!(
-                "`cert` under `[tls]` must be issued by whom `tls-ca-cert-file` of {own} names, and be valid now"
-            )),
-            TroubleKind::Tls => Some(shown(node, "-text")),
-            TroubleKind::Busy => Some(format!("{} script kill", self.cli(node))),
-            TroubleKind::TooManyClients => Some(format!(
-                "raise `maxclients` of {own}, or close clients that leak connections"
-            )),
-            TroubleKind::Forbidden => {
-                let user = self.context.user.as_deref().unwrap_or("default");
-                let (at, user) = (&node.address, shlex::try_quote(user).unwrap_or_default());
-                Some(format!(
-                    "redis-cli -h {} -p {} ACL SETUSER {user} '+info'",
-                    at.host, at.port
-                ))
-            }
-            TroubleKind::NoAnswer
-            | TroubleKind::Frozen
-            | TroubleKind::NoRoute
-            | TroubleKind::Ssh
-            | TroubleKind::Other => None,
-        }
-    }
 }
 
-/// The command that shows a node's certificate.
-fn shown(node: &Node, what: &str) -> String {
-    format!(
-        "openssl s_client -connect {} </dev/null 2>/dev/null | openssl x509 -noout {what}",
-        node.address
-    )
+/// Why a node that lives cannot be looked at; `None`: it answers, or may be dead.
+fn lives(node: &Node) -> Option<&Trouble> {
+    match &node.state {
+        State::Down(trouble) if trouble.kind.is_alive() => Some(trouble),
+        State::Down(_) | State::Up(_) => None,
+    }
 }

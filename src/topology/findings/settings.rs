@@ -5,7 +5,10 @@ use crate::topology::disk::refuses_writes;
 use crate::topology::tree::ring;
 use crate::topology::versions::{Said, said};
 use crate::topology::words::{bytes, list, name};
-use crate::topology::{Link, Node, PersistedRole, ReplicaAuth, Server};
+use crate::topology::{Link, Node, PersistedRole, Product, ReplicaAuth, Server};
+
+/// The oldest major version of Redis that the tests run with.
+const OLDEST: u16 = 6;
 
 impl Look<'_> {
     pub(super) fn settings(&self, found: &mut Vec<Finding>) {
@@ -13,13 +16,18 @@ impl Look<'_> {
             let Some(server) = node.server() else {
                 continue;
             };
+            self.looked_at(found, node, server);
             self.state(found, node, server);
             self.passwords(found, node, server);
             if node.upstream().is_some() {
                 self.replica(found, node, server);
             }
             found.extend(self.persisted(node));
-            found.extend(super::names::announced(node));
+            // Where it announces the address of another, that is a problem of its own.
+            let clash = |f: &Finding| f.code == Code::AddressClash && f.concerns(&node.name);
+            if !found.iter().any(clash) {
+                found.extend(super::names::announced(node));
+            }
         }
         found.extend(self.unknown());
         found.extend(self.sentinels());
@@ -61,18 +69,63 @@ impl Look<'_> {
         Some(Finding::of_all(Code::PersistedUnknown, Severity::Note, message).with("nodes", names))
     }
 
-    fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
-        let own = name(&node.name);
-        if let Some(loading) = server.loading {
+    /// What a node that loads its data cannot do yet explains all else that is to be seen of it.
+    pub(super) fn loading(&self, found: &mut Vec<Finding>) {
+        for node in &self.topology.nodes {
+            let Some(loading) = node.server().and_then(|server| server.loading) else {
+                continue;
+            };
+            let own = name(&node.name);
             let so_far = loading
                 .percent
                 .map_or_else(String::new, |percent| format!(": {percent} %"));
-            let message = format!("{own} is loading its data{so_far}");
+            let (severity, until) = if node.is_primary() {
+                (
+                    Severity::Problem,
+                    "; it takes no writes and feeds no replica until that is done",
+                )
+            } else {
+                (Severity::Warning, "")
+            };
+            let message = format!("{own} is loading its data{so_far}{until}");
             found.push(
-                Finding::about(node, Code::Loading, Severity::Warning, message)
+                Finding::about(node, Code::Loading, severity, message)
                     .with("percent", loading.percent),
             );
         }
+    }
+
+    /// How it was looked at, and whether it is older than what replctl was ever tried with.
+    fn looked_at(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        let through = node.sight.through.as_ref();
+        if let Some((through, because)) = through.and_then(|t| Some((t, t.because.as_ref()?))) {
+            let message = format!(
+                "{own} ({}) does not answer here: {because}; it was seen through its host `{}`, over SSH",
+                node.address, through.host
+            );
+            found.push(
+                Finding::about(node, Code::SeenThroughHost, Severity::Note, message)
+                    .with("host", through.host.as_str()),
+            );
+        }
+        let oldest = server.product == Product::Redis && server.version.major < OLDEST;
+        if oldest && server.version.major > 0 {
+            let message = format!(
+                "{own} runs Redis {}, and replctl is not tested with servers before {OLDEST}.0",
+                server.version
+            );
+            found.push(Finding::about(
+                node,
+                Code::UntestedVersion,
+                Severity::Note,
+                message,
+            ));
+        }
+    }
+
+    fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
         if let Some(why) = refuses_writes(server) {
             let (severity, message) = if node.is_primary() {
                 (

@@ -11,6 +11,8 @@ fn context() -> Context {
         follows: follows.map(NodeName::from),
         priority: None,
         tls: None,
+        ssh: "ssh host".into(),
+        ssh_root: "ssh host".into(),
     };
     Context {
         deployment: "orders".into(),
@@ -204,7 +206,7 @@ fn one_server_behind_two_names_is_not_two_primaries() {
         found,
         [
             "two-names-one-server: `master` (192.168.0.120:6379) and `slave1` (192.168.0.130:6379) are one and the same server \
-          | correct `address` or `port` of `slave1` in the inventory"
+          | correct `address` or `port` of `slave1` in the inventory, or take `slave1` out"
         ]
     );
 }

@@ -97,7 +97,10 @@ impl Context {
                 SshErrorKind::Config,
                 format!("{} is reached through too many hosts", target.shown()),
             )
-            .hint(format!("ssh -G {} | grep -i proxyjump", target.host)));
+            .hint(format!(
+                "{} | grep -i proxyjump",
+                target.command.replacen("ssh", "ssh -G", 1)
+            )));
         }
         let hop = settings::resolve_jump(&self.options, target, last, before)?;
         let conn = self.connect_at(&hop, depth + 1)?;
@@ -255,7 +258,7 @@ fn no_connection(target: &Target, error: Option<io::Error>, time: Duration) -> S
         (
             SshErrorKind::Io,
             format!("cannot connect to {place}"),
-            format!("ssh -v -p {} {}", target.port, target.host),
+            format!("{} -v", target.command),
         )
     };
     SshError::new(kind, what).cause(error).hint(hint)

@@ -41,6 +41,8 @@ pub(super) struct Request<'a> {
     pub progress: &'a dyn Fn(u64),
     /// The host, for messages.
     pub shown: &'a str,
+    /// The beginning of a command that reaches it by OpenSSH, for hints.
+    pub ssh: &'a str,
     /// It is what stops another command.
     pub last_resort: bool,
 }

@@ -8,7 +8,7 @@ use super::script::Way;
 
 impl Running<'_> {
     pub fn explain(&self, halt: &Halt) -> SshError {
-        let shown = self.request.shown;
+        let (shown, ssh) = (self.request.shown, self.request.ssh);
         let said = last_lines(&self.preface, 3);
         match halt {
             Halt::WrongPassword => no_sudo_password(shown, true),
@@ -22,7 +22,7 @@ impl Running<'_> {
             )
             .cause(said)
             .hint(format!(
-                "ssh {shown} true: does its login shell, or sudo, wait for something?"
+                "{ssh} true: does its login shell, or sudo, wait for something?"
             )),
             Halt::Late => {
                 let failure = match self.request.limit {
@@ -63,15 +63,20 @@ impl Running<'_> {
 
     /// The shell or sudo ended before the command began.
     pub fn never_started(&self, status: i32) -> SshError {
-        let shown = self.request.shown;
+        let (shown, ssh) = (self.request.shown, self.request.ssh);
         let mut said = self.preface.clone();
         said.extend_from_slice(self.noise.as_deref().unwrap_or_default());
         let words = last_lines(&said, 3);
         let has = |text: &str| words.contains(text);
         if self.request.way == Way::Direct {
-            return SshError::new(SshErrorKind::Command, format!("{shown} let us in but runs no command (status {status})"))
-                .cause(words)
-                .hint(format!("ssh {shown} /bin/sh -c true: the login shell must be a shell, without a forced command"));
+            return SshError::new(
+                SshErrorKind::Command,
+                format!("{shown} let us in but runs no command (status {status})"),
+            )
+            .cause(words)
+            .hint(format!(
+                "{ssh} /bin/sh -c true: the login shell must be a shell, without a forced command"
+            ));
         }
         if self.answered
             && (has("incorrect password")
@@ -94,6 +99,6 @@ impl Running<'_> {
         if has("not found") || has("No such file") {
             return failure.hint("install sudo there, or log in as root (`[ssh] user = \"root\"`)");
         }
-        failure.hint(format!("allow it there (`usermod -aG sudo …`), or log in as root; `ssh {shown} sudo -l` shows what is allowed"))
+        failure.hint(format!("allow it there (`usermod -aG sudo …`), or log in as root; `{ssh} sudo -l` shows what is allowed"))
     }
 }

@@ -43,6 +43,8 @@ pub struct Target {
     pub jumps: Vec<Jump>,
     /// `SshSettings::sudo`.
     pub sudo: Option<bool>,
+    /// The beginning of a command that reaches it by OpenSSH, for hints: see [`SshSettings::command`].
+    pub command: String,
 }
 
 /// One host to go through.
@@ -112,6 +114,7 @@ pub fn resolve(
         target.global_known_hosts.clear();
     }
     target.sudo = settings.sudo;
+    target.command = settings.command(address);
     Ok(target)
 }
 

@@ -291,8 +291,9 @@ fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError 
     )
     .cause(why)
     .hint(format!(
-        "ssh {shown} ls -ld {0}; ssh {shown} df -h {0}",
-        quote(folder)
+        "{1} ls -ld {0}; {1} df -h {0}",
+        quote(folder),
+        worker.ssh()
     ));
     let look = format!(
         "ls -ld {0} >&2 && df -Pk {0} | tail -n 1",

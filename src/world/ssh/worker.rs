@@ -119,6 +119,11 @@ impl Worker {
         self.target.shown()
     }
 
+    /// The beginning of a command that reaches it by OpenSSH, for hints.
+    pub fn ssh(&self) -> &str {
+        &self.target.command
+    }
+
     pub fn is_root(&self) -> bool {
         self.login.is_some_and(|l| l.uid == 0)
     }
@@ -292,7 +297,7 @@ impl Worker {
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time begins after it.
         self.conn()?;
         let channel = self.channel(&Until::new(limit, order.cancel))?;
-        let shown = self.shown();
+        let (shown, target) = (self.shown(), self.target.clone());
         let request = Request {
             command: order.command,
             way,
@@ -302,6 +307,7 @@ impl Worker {
             cancel: order.cancel,
             progress: order.progress,
             shown: &shown,
+            ssh: &target.command,
             last_resort: false,
         };
         exec::run(self.conn()?, channel, &request)

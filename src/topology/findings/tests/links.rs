@@ -78,7 +78,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
                 let log = "/var/log/it's/redis.log".into();
                 t.nodes[1].up().config.insert("logfile".into(), log);
             },
-            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh 192.168.0.130 tail -n 20 \"/var/log/it's/redis.log\"",
+            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh host tail -n 20 \"/var/log/it's/redis.log\"",
         ),
         (
             |_| (),

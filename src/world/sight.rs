@@ -1,0 +1,139 @@
+//! How nodes were looked at: through which host, and who answers where they are announced. And a last look at one that is to be named.
+//!
+//! An address that only a server names gets no password from us: whoever listens there would have it.
+
+use super::World;
+use super::login::Login;
+use super::observe::{self, ips};
+use super::resp::{Conn, REPLY, tcp};
+use super::role::{self, LiveRole};
+use crate::inventory::NodeSpec;
+use crate::topology::{
+    Address, Elsewhere, Node, NodeName, Role, Trouble, TroubleKind, Tunnel, same_host,
+};
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long finding out who answers at an announced address may take. From here it need not be reachable at all, and nobody waits long for that.
+const MEET: Duration = Duration::from_millis(500);
+
+/// The nodes that were reached through their hosts, as it was when each was reached last.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tunnels(Arc<Mutex<BTreeMap<NodeName, Tunnel>>>);
+
+impl Tunnels {
+    /// It was reached through its host; `because`: what kept us from reaching it from here.
+    pub fn through(&self, spec: &NodeSpec, because: Option<&Trouble>) {
+        let host = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
+        let tunnel = Tunnel {
+            host: host.clone(),
+            because: because.map(|trouble| trouble.detail.clone()),
+        };
+        self.known().insert(spec.name.clone(), tunnel);
+    }
+
+    /// It was reached from here.
+    pub fn direct(&self, node: &NodeName) {
+        self.known().remove(node);
+    }
+
+    /// How it was reached last.
+    pub fn of(&self, node: &NodeName) -> Option<Tunnel> {
+        self.known().get(node).cloned()
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<NodeName, Tunnel>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is at the addresses where a node is announced and that are not its own in the inventory. Over TLS nobody is asked: the certificate says
+/// who is there.
+pub(super) async fn elsewhere(
+    node: &Node,
+    spec: &NodeSpec,
+    login: Option<&Login>,
+) -> Vec<Elsewhere> {
+    let same = |a: &Address, b: &Address| a.port == b.port && same_host(&a.host, &b.host);
+    let mut announced: Vec<Address> = Vec::new();
+    for address in node
+        .own_announcement()
+        .into_iter()
+        .chain([node.announced.clone()])
+    {
+        if !same(&address, &node.address) && !announced.iter().any(|known| same(known, &address)) {
+            announced.push(address);
+        }
+    }
+    // Through its host we are in another network than here, where the same address may be somebody else's.
+    let asked = spec.tls.is_none() && node.server().is_some() && node.sight.through.is_none();
+    let looks = announced.into_iter().map(|address| async move {
+        let vouched = spec.announce.as_ref() == Some(&address);
+        let meet = async {
+            let answers = match asked {
+                true => timeout(MEET, run_id(&address, login.filter(|_| vouched))).await,
+                false => Ok(None),
+            };
+            answers.ok().flatten()
+        };
+        let (ips, answers) = futures::future::join(ips(&address.host), meet).await;
+        Elsewhere {
+            address,
+            ips,
+            answers,
+        }
+    });
+    join_all(looks).await
+}
+
+/// `run_id` of the server that answers there, if it tells.
+async fn run_id(address: &Address, login: Option<&Login>) -> Option<String> {
+    let conn = Conn::open(tcp(address).await.ok()?, login).await.ok()?;
+    let reply = conn.call(redis::cmd("INFO").arg("server"), REPLY).await;
+    let text = redis::from_redis_value::<Vec<u8>>(reply.ok()?).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let id = text.lines().find_map(|line| line.strip_prefix("run_id:"))?;
+    let id = id.trim();
+    (!id.is_empty()).then(|| id.chars().take(64).collect())
+}
+
+impl World {
+    /// Whether a node is a primary now, by its own ROLE over a new connection.
+    ///
+    /// # Errors
+    /// What was seen instead, in one sentence.
+    pub async fn still_primary(&self, node: &NodeName) -> Result<(), String> {
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(format!("the inventory has no node `{node}`"));
+        };
+        let look = async {
+            let conn = observe::connect(&self.way(), spec, self.logins.own.as_ref()).await?;
+            let reply = match conn.call(&redis::cmd("ROLE"), REPLY).await {
+                Ok(reply) => reply,
+                Err(refused) if refused.kind == TroubleKind::Frozen => return Err(refused),
+                // Where it may not be asked, INFO says the same.
+                Err(_) => {
+                    let now = observe::replication(&conn, REPLY).await?;
+                    return Ok(now.role == Role::Primary);
+                }
+            };
+            Ok(matches!(
+                role::parse(&reply),
+                Some(LiveRole::Primary { .. })
+            ))
+        };
+        match look.await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(format!(
+                "`{node}` was the primary a moment ago and is none now"
+            )),
+            Err(trouble) => Err(format!(
+                "`{node}` was the primary a moment ago and cannot be asked any more: {}",
+                trouble.detail
+            )),
+        }
+    }
+}
