@@ -48,8 +48,7 @@ pub enum With<'a> {
 /// All of them. Two names of one process are told elsewhere, see [`same_server`].
 pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
     let nodes = &topology.nodes;
-    let met = nodes.iter().filter_map(|node| met_there(node, topology));
-    let mut found: Vec<Clash<'_>> = met.collect();
+    let mut found: Vec<Clash<'_>> = Vec::new();
     let mut told: BTreeSet<(usize, usize)> = BTreeSet::new();
     let held = held(topology);
     for claimed in index(&held).values() {
@@ -63,11 +62,7 @@ pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
             }
             let place = |node: &Node| nodes.iter().position(|n| n.name == node.name);
             let (a, b) = (place(node).unwrap_or(0), place(other).unwrap_or(0));
-            let met = |clash: &Clash<'_>| {
-                let with = matches!(&clash.with, With::Process(of) if of.name == other.name);
-                with && clash.node.name == node.name
-            };
-            if told.insert((a.min(b), a.max(b))) && !found.iter().any(met) {
+            if told.insert((a.min(b), a.max(b))) {
                 found.push(Clash {
                     node,
                     claim: held.claim,
@@ -75,6 +70,13 @@ pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
                     with: With::Node(other, first.claim),
                 });
             }
+        }
+    }
+    for met in nodes.iter().filter_map(|node| met_there(node, topology)) {
+        let known =
+            |clash: &Clash<'_>| clash.node.name == met.node.name && clash.address == met.address;
+        if !found.iter().any(known) {
+            found.push(met);
         }
     }
     found
