@@ -3,7 +3,8 @@
 use super::debts;
 use crate::cli;
 use crate::error::{Exit, Result};
-use crate::inventory::{Auth, Tls};
+use crate::inventory::secrets::is_secret;
+use crate::inventory::{Auth, NodeSpec, Tls};
 use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
@@ -123,6 +124,16 @@ fn unfinished(world: &World) -> Vec<Unfinished> {
         .collect()
 }
 
+/// What the inventory sets on a node, secrets left out.
+fn wished(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
+    let plain = node.config.iter().filter(|(name, _)| !is_secret(name));
+    let mut wished: BTreeMap<_, _> = plain.map(|(n, args)| (n.clone(), args.clone())).collect();
+    if let Some(priority) = node.priority {
+        wished.insert("replica-priority".to_owned(), vec![priority.to_string()]);
+    }
+    wished
+}
+
 /// What the inventory and the journal say of the deployment.
 pub fn context(world: &World) -> Context {
     let wanted = world.inventory.nodes.iter().map(|n| Wanted {
@@ -130,6 +141,7 @@ pub fn context(world: &World) -> Context {
         follows: n.replicaof.clone(),
         priority: n.priority,
         tls: n.tls.as_ref().map(Tls::redis_cli),
+        directives: wished(n),
         ssh: n.ssh.command(&n.address.host),
         ssh_root: n.ssh.as_root(&n.address.host),
     });

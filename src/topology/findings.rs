@@ -5,6 +5,7 @@
 mod addresses;
 mod cause;
 mod debts;
+mod drift;
 mod emptied;
 mod fed;
 mod full_sync;
@@ -64,6 +65,7 @@ pub enum Code {
     CertificateExpires,
     ClusterMode,
     DiskFails,
+    Drift,
     EmptiedPrimary,
     FedStranger,
     Diverged,
@@ -171,6 +173,8 @@ pub struct Wanted {
     pub priority: Option<u32>,
     /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
     pub tls: Option<String>,
+    /// What the inventory sets there, secrets left out: arguments by directive.
+    pub directives: BTreeMap<String, Vec<String>>,
     /// The beginning of a command that reaches its host: `ssh -p 2222 deploy@db1`.
     pub ssh: String,
     /// The same for a command that needs root there.

@@ -195,7 +195,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 /// The second element of `[name, value]`.
-fn second_text(reply: &Value) -> Option<String> {
+pub(super) fn second_text(reply: &Value) -> Option<String> {
     if let Value::Array(parts) = reply {
         text(parts.get(1)?)
     } else {
@@ -249,7 +249,9 @@ pub async fn topology(
 async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
     let look = async {
         let conn = connect(reach, spec, logins.own.as_ref()).await?;
-        server(&conn, &logins.replicas).await
+        let mut server = server(&conn, &logins.replicas).await?;
+        sight::wished(&conn, spec, &mut server).await;
+        Ok(server)
     };
     let (seen, mut node) = futures::future::join(look, unseen(spec)).await;
     node.state = match seen {

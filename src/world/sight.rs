@@ -4,12 +4,13 @@
 
 use super::World;
 use super::login::Login;
-use super::observe::{self, ips};
+use super::observe::{self, ips, second_text};
 use super::resp::{Conn, REPLY, tcp};
 use super::role::{self, LiveRole};
 use crate::inventory::NodeSpec;
+use crate::inventory::secrets::is_secret;
 use crate::topology::{
-    Address, Elsewhere, Node, NodeName, Role, Trouble, TroubleKind, Tunnel, same_host,
+    Address, Elsewhere, Node, NodeName, Role, Server, Trouble, TroubleKind, Tunnel, same_host,
 };
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -73,10 +74,10 @@ pub(super) async fn elsewhere(
     let looks = announced.into_iter().map(|address| async move {
         let vouched = spec.announce.as_ref() == Some(&address);
         let meet = async {
-            let answers = match asked {
-                true => timeout(MEET, run_id(&address, login.filter(|_| vouched))).await,
-                false => Ok(None),
-            };
+            if !asked {
+                return None;
+            }
+            let answers = timeout(MEET, run_id(&address, login.filter(|_| vouched))).await;
             answers.ok().flatten()
         };
         let (ips, answers) = futures::future::join(ips(&address.host), meet).await;
@@ -87,6 +88,30 @@ pub(super) async fn elsewhere(
         }
     });
     join_all(looks).await
+}
+
+/// Reads what the inventory sets for a node, beyond what is read of every node. Secrets are not asked for; what a server does not tell stays unknown.
+pub(super) async fn wished(conn: &Conn, spec: &NodeSpec, server: &mut Server) {
+    if server.config.is_empty() {
+        return; // it may not be asked
+    }
+    let known = |name: &&String| !is_secret(name) && !server.config.contains_key(*name);
+    let names: Vec<&String> = spec.config.keys().filter(known).collect();
+    if names.is_empty() {
+        return;
+    }
+    let mut questions = redis::pipe();
+    for name in &names {
+        questions.cmd("CONFIG").arg("GET").arg(name);
+    }
+    let Ok(replies) = conn.exchange(&questions, REPLY).await else {
+        return;
+    };
+    let told = names
+        .into_iter()
+        .zip(&replies)
+        .filter_map(|(name, reply)| Some((name.clone(), second_text(reply)?)));
+    server.config.extend(told);
 }
 
 /// `run_id` of the server that answers there, if it tells.

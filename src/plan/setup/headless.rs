@@ -59,7 +59,8 @@ fn start(look: &Look<'_>, name: &NodeName) -> String {
             );
             // Once for the shell here, once for that of the host.
             let quoted = |text: &str| {
-                shlex::try_quote(text).map_or_else(|_| "''".to_owned(), |text| text.into_owned())
+                shlex::try_quote(text)
+                    .map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
             };
             let there = quoted(&quoted(&line));
             format!("start the server of `{name}`: {ssh} sh -c {there}")

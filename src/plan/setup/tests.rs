@@ -7,6 +7,7 @@
 )]
 
 mod begin;
+mod headless;
 mod single;
 mod stage;
 mod tls;

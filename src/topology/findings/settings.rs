@@ -16,13 +16,14 @@ impl Look<'_> {
             let Some(server) = node.server() else {
                 continue;
             };
-            self.looked_at(found, node, server);
+            looked_at(found, node, server);
             self.state(found, node, server);
             self.passwords(found, node, server);
             if node.upstream().is_some() {
                 self.replica(found, node, server);
             }
             found.extend(self.persisted(node));
+            found.extend(self.drift(node, server));
             // Where it announces the address of another, that is a problem of its own.
             let clash = |f: &Finding| f.code == Code::AddressClash && f.concerns(&node.name);
             if !found.iter().any(clash) {
@@ -92,35 +93,6 @@ impl Look<'_> {
                 Finding::about(node, Code::Loading, severity, message)
                     .with("percent", loading.percent),
             );
-        }
-    }
-
-    /// How it was looked at, and whether it is older than what replctl was ever tried with.
-    fn looked_at(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
-        let own = name(&node.name);
-        let through = node.sight.through.as_ref();
-        if let Some((through, because)) = through.and_then(|t| Some((t, t.because.as_ref()?))) {
-            let message = format!(
-                "{own} ({}) does not answer here: {because}; it was seen through its host `{}`, over SSH",
-                node.address, through.host
-            );
-            found.push(
-                Finding::about(node, Code::SeenThroughHost, Severity::Note, message)
-                    .with("host", through.host.as_str()),
-            );
-        }
-        let oldest = server.product == Product::Redis && server.version.major < OLDEST;
-        if oldest && server.version.major > 0 {
-            let message = format!(
-                "{own} runs Redis {}, and replctl is not tested with servers before {OLDEST}.0",
-                server.version
-            );
-            found.push(Finding::about(
-                node,
-                Code::UntestedVersion,
-                Severity::Note,
-                message,
-            ));
         }
     }
 
@@ -313,6 +285,35 @@ impl Look<'_> {
         Some(
             Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
         )
+    }
+}
+
+/// How it was looked at, and whether it is older than what replctl was ever tried with.
+fn looked_at(found: &mut Vec<Finding>, node: &Node, server: &Server) {
+    let own = name(&node.name);
+    let through = node.sight.through.as_ref();
+    if let Some((through, because)) = through.and_then(|t| Some((t, t.because.as_ref()?))) {
+        let message = format!(
+            "{own} ({}) does not answer here: {because}; it was seen through its host `{}`, over SSH",
+            node.address, through.host
+        );
+        found.push(
+            Finding::about(node, Code::SeenThroughHost, Severity::Note, message)
+                .with("host", through.host.as_str()),
+        );
+    }
+    let oldest = server.product == Product::Redis && server.version.major < OLDEST;
+    if oldest && server.version.major > 0 {
+        let message = format!(
+            "{own} runs Redis {}, and replctl is not tested with servers before {OLDEST}.0",
+            server.version
+        );
+        found.push(Finding::about(
+            node,
+            Code::UntestedVersion,
+            Severity::Note,
+            message,
+        ));
     }
 }
 

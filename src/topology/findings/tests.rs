@@ -5,12 +5,13 @@ use crate::topology::{
     Link, Loading, PersistedRole, ReplicaAuth, ReplicaLine, SyncProgress, TroubleKind, Version,
 };
 
-fn context() -> Context {
+pub(super) fn context() -> Context {
     let wanted = |name: &str, follows: Option<&str>| Wanted {
         name: name.into(),
         follows: follows.map(NodeName::from),
         priority: None,
         tls: None,
+        directives: BTreeMap::new(),
         ssh: "ssh host".into(),
         ssh_root: "ssh host".into(),
     };
@@ -34,7 +35,7 @@ fn context() -> Context {
 }
 
 /// `code: message | hint`, one per finding.
-fn told(topology: &Topology, context: &Context) -> Vec<String> {
+pub(super) fn told(topology: &Topology, context: &Context) -> Vec<String> {
     findings(topology, context)
         .iter()
         .map(|f| {

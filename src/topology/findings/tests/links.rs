@@ -39,7 +39,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
             .unwrap()
     };
     let begin = "never-linked: the link of `slave1` to `master` has never been up";
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         (
             |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset),
             ": `master` wants a password and `slave1` has no `masterauth` | replctl setup slave1",
@@ -79,6 +79,10 @@ fn each_reason_for_a_link_that_is_down_is_told() {
                 t.nodes[1].up().config.insert("logfile".into(), log);
             },
             ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh host tail -n 20 \"/var/log/it's/redis.log\"",
+        ),
+        (
+            |t| t.nodes[0].up().loading = Some(Loading { percent: None }),
+            ": `master` is loading its data",
         ),
         (
             |_| (),

@@ -137,3 +137,112 @@ fn states_and_passwords_are_told() {
         assert_eq!(after(change), [expected]);
     }
 }
+
+#[test]
+fn how_a_node_was_looked_at_and_what_it_is_older_than_is_a_note() {
+    let mut topology = healthy();
+    topology.nodes[1].sight.through = Some(crate::topology::Tunnel {
+        host: "bastion".into(),
+        because: Some("no answer to the connection attempt within 2 s".into()),
+    });
+    topology.nodes[2].up().version = Version {
+        major: 5,
+        minor: 0,
+        patch: 14,
+    };
+    let found = findings(&topology, &context());
+    let notes = found.iter().filter(|f| f.severity == Severity::Note);
+    let notes: Vec<&str> = notes.map(|f| f.message.as_str()).collect();
+    assert_eq!(
+        notes,
+        [
+            "`slave1` (192.168.0.130:6379) does not answer here: no answer to the connection attempt within 2 s; it was seen through its host `bastion`, over SSH",
+            "`slave2` runs Redis 5.0.14, and replctl is not tested with servers before 6.0"
+        ]
+    );
+    // Where the inventory wants that way, there is nothing to say.
+    topology.nodes[1].sight.through = Some(crate::topology::Tunnel {
+        host: "bastion".into(),
+        because: None,
+    });
+    let found = findings(&topology, &context());
+    assert!(found.iter().all(|f| f.code != Code::SeenThroughHost));
+}
+
+#[test]
+fn what_is_not_set_up_and_does_not_run_leads_to_setup() {
+    let refused = |name: &str, host: &str| {
+        let mut node = down(name, host, TroubleKind::Refused, "connection refused");
+        let why = "/db/redis/6379/conf/redis.cnf is not there";
+        node.persisted = Some(PersistedRole::Unknown(why.into()));
+        node
+    };
+    let mut topology = healthy();
+    topology.nodes[1] = refused("slave1", "192.168.0.130");
+    assert_eq!(
+        told(&topology, &context()),
+        [
+            "unreachable: `slave1` (192.168.0.130:6379) cannot be observed: connection refused; replctl has not set it up: /db/redis/6379/conf/redis.cnf is not there | replctl setup slave1"
+        ]
+    );
+    topology.nodes[0] = refused("master", "192.168.0.120");
+    topology.nodes[2] = refused("slave2", "192.168.0.140");
+    let said = told(&topology, &context());
+    assert_eq!(
+        said[0],
+        "no-primary: there is no primary: no node answers | replctl setup"
+    );
+    let mut users = context();
+    users.users = true;
+    assert!(
+        !told(&topology, &users)[0].contains("setup"),
+        "setup makes no users"
+    );
+    topology.nodes[2] = down(
+        "slave2",
+        "192.168.0.140",
+        TroubleKind::NoAnswer,
+        "no answer",
+    );
+    assert!(!told(&topology, &context())[0].contains("setup"));
+}
+
+#[test]
+fn who_lives_and_cannot_be_looked_at_is_not_replaced() {
+    let mut topology = healthy();
+    let busy = "a script keeps it from answering: BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Busy, busy);
+    let said = told(&topology, &context());
+    assert_eq!(
+        said[0],
+        format!(
+            "no-primary: no primary can be looked at: `master`, which `slave1` and `slave2` follow, lives: {busy} | redis-cli --askpass -h 192.168.0.120 -p 6379 function kill"
+        )
+    );
+    // A module's command cannot be ended.
+    let module = "a script keeps it from answering: BUSY Redis is busy running a module command.";
+    topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Busy, module);
+    assert!(!told(&topology, &context())[0].contains("kill"));
+    // Nobody follows it: it is not known to be the primary, and is said beside the others.
+    let mut topology = healthy();
+    topology.nodes[0] = down("master", "192.168.0.120", TroubleKind::Refused, "refused");
+    topology.nodes[2] = down("slave2", "192.168.0.140", TroubleKind::Busy, busy);
+    assert_eq!(
+        told(&topology, &context())[0],
+        "no-primary: there is no primary: `slave1` is a replica, `master` does not answer, `slave2` cannot be looked at | replctl promote slave1"
+    );
+    // None of several that live.
+    for node in &mut topology.nodes {
+        let (name, host) = (node.name.0.clone(), node.address.host.clone());
+        *node = down(
+            &name,
+            &host,
+            TroubleKind::PasswordMissing,
+            "it wants a password",
+        );
+    }
+    assert_eq!(
+        told(&topology, &context())[0],
+        "no-primary: no primary can be looked at: `master` lives: it wants a password; nor can 2 others that live | give `password` under `[deployment]` in the inventory"
+    );
+}
