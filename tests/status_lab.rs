@@ -78,7 +78,9 @@ fn cut_between_nodes(deployed: &Deployed<'_>) {
         .status("link between two nodes cut", 4)
         .says("the link of `slave1` to `master` has been down for")
         .says("`slave1` may not reach 192.168.0.120:6379 from its host")
-        .says("hint: ssh 192.168.0.130 tail -n 20");
+        .says("root@192.168.0.130 tail -n 20");
+    // Pasted, it reaches the host by the inventory's key and user, and shows the reason.
+    deployed.paste("link-down").ok().says("MASTER");
     deployed.lab.heal_between("slave1", "master");
     deployed.await_healthy();
 }

@@ -8,6 +8,12 @@ use core::net::IpAddr;
 
 /// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
+    // Most comparisons are of two IPv4 addresses, which have one spelling each; a name of digits and dots only has one, too, but for a last dot.
+    let digits =
+        |host: &str| host.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !host.ends_with('.');
+    if one == other || digits(one) && digits(other) {
+        return one == other;
+    }
     let plain = |host: &str| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let ip = |host: &str| host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
     match (ip(one), ip(other)) {
@@ -62,7 +68,7 @@ impl Node {
         };
         address.port == self.announced.port && among(&self.reached)
             || address.port == self.address.port && among(&self.resolved)
-            || self.listens_on(address.port) && itself()
+            || itself() && self.listens_on(address.port)
     }
 
     /// Whether it runs on the same host as another, as far as their addresses tell.

@@ -154,6 +154,11 @@ impl<'a> Deployed<'a> {
                 command.args(arguments).env("REDISCLI_AUTH", PASSWORD);
                 super::process::run(&mut command, Duration::from_secs(10))
             }
+            "ssh" => {
+                let mut command = self.lab.operator("/usr/bin/ssh".as_ref());
+                command.args(&words[1..]);
+                super::process::run(&mut command, Duration::from_secs(10))
+            }
             other => panic!("what is {other}? {hint}"),
         }
     }
