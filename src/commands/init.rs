@@ -79,7 +79,7 @@ pub fn run(args: &cli::Init) -> Result<()> {
         let password = secret::generate()?;
         write_both(&args.output, &text, &secret_file, &password)?;
     } else {
-        create(&args.output, 0o666, text.as_bytes())
+        create(&args.output, INVENTORY_MODE, text.as_bytes())
             .map_err(|error| cannot_write(&args.output, &error))?;
     }
     output::result(&report(
@@ -227,6 +227,9 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
     }
 }
 
+/// Whoever writes the inventory chooses the hosts and the hooks of the next run: no umask makes it anybody's to write.
+const INVENTORY_MODE: u32 = 0o644;
+
 fn write_both(
     inventory: &Path,
     text: &str,
@@ -236,7 +239,7 @@ fn write_both(
     let line = Zeroizing::new(format!("{}\n", password.expose_secret()));
     create(secret_file, 0o600, line.as_bytes())
         .map_err(|error| cannot_write(secret_file, &error))?;
-    create(inventory, 0o666, text.as_bytes()).map_err(|error| {
+    create(inventory, INVENTORY_MODE, text.as_bytes()).map_err(|error| {
         // Ours, and of no use without the inventory.
         let _ = std::fs::remove_file(secret_file);
         cannot_write(inventory, &error)

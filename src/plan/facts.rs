@@ -4,6 +4,7 @@ use crate::config::directives::Directive;
 use crate::config::server::Stamp;
 use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Why a host could not be looked at.
@@ -129,7 +130,7 @@ pub struct ConfigFile {
 }
 
 /// Mode and owner of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ownership {
     /// The permission bits.
     pub mode: u32,

@@ -3,6 +3,7 @@
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
+use crate::plan::facts::Ownership;
 use crate::topology::words::bytes as size;
 use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
@@ -125,6 +126,14 @@ pub enum HostAction {
     RestoreConfig {
         /// The file.
         path: String,
+        /// Its permission bits before.
+        #[serde(default)]
+        mode: Option<u32>,
+    },
+    /// Give files and directories the owners and modes back that they had before this run.
+    OwnAgain {
+        /// Path, and what it had; parents first.
+        all: Vec<(String, Ownership)>,
     },
     /// Give a configuration file back to its owner alone.
     ProtectConfig {
@@ -343,7 +352,11 @@ impl fmt::Display for HostAction {
                 write!(f, "bring {} for {owner} alone", braced(&paths))
             }
             Self::WriteConfig { path, .. } => write!(f, "write {path}"),
-            Self::RestoreConfig { path } => write!(f, "put back the earlier {path}"),
+            Self::RestoreConfig { path, .. } => write!(f, "put back the earlier {path}"),
+            Self::OwnAgain { all } => {
+                let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
+                write!(f, "give {} its earlier owner and mode back", braced(&paths))
+            }
             Self::ProtectConfig { path, owner } => {
                 write!(f, "make {path} readable by {owner} alone")
             }

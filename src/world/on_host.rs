@@ -104,6 +104,7 @@ fn is_shared(action: &HostAction) -> bool {
         | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
+        | HostAction::OwnAgain { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
@@ -164,7 +165,7 @@ impl World {
             };
             self.setup_step(shell, node, step).await
         } else if let Action::FenceFile { address } = action {
-            host::fence(shell, &launch.config, address).await
+            host::fence(shell, &launch.config, &launch.user, address).await
         } else if *action == Action::StartServer {
             host::start(shell, &launch).await
         } else {

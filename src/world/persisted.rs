@@ -1,7 +1,10 @@
-//! What a node's configuration file says of its role, read over SSH; and a role written into it by the server, with the file's mode kept.
+//! What a node's configuration file says of its role, read over SSH; and a role written into it by the server, with the file kept as it was.
+//!
+//! The path that a running server tells may be a lie: whatever is done there is done as that server's own user.
 
 use super::World;
 use super::deployment::short;
+use super::host::role;
 use super::replication::{Acted, ask, look, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::ssh::Host;
@@ -9,69 +12,37 @@ use crate::config::Paths;
 use crate::execute::Failure;
 use crate::inventory::NodeSpec;
 use crate::journal::Effect;
-use crate::topology::{Address, NodeName, PersistedRole};
+use crate::topology::{Address, NodeName, PersistedRole, ReplicaAuth};
 use redis::cmd;
 use shlex::try_quote;
 use std::fmt::Write as _;
 
-/// Role lines of a file and of what it includes; `missing` where there is none. One line each, so that a hostile file stays small.
-const ROLE_LINES: &str = r#"if [ -r "$f" ]; then echo found; grep -hiE '^[[:space:]]*(replicaof|slaveof|include)[[:space:]]' "$f" | head -n 20; else [ -e "$f" ] && echo unreadable || echo missing; fi"#;
-
 /// With less room than this a disk is full, kB: the new file and its directory's block.
 const FULL_KB: u64 = 64;
 
+/// The file that the server of `spec` reads when it starts, as far as the inventory says.
+fn config_path(world: &World, spec: &NodeSpec) -> String {
+    Paths::new(&world.inventory.server.directory, spec.address.port).config()
+}
+
+/// The file that a running server names: it can name any.
+fn told_path(info: &str) -> Option<String> {
+    let line = info.lines().find_map(|l| l.strip_prefix("config_file:"))?;
+    Some(line.trim().to_owned()).filter(|path| !path.is_empty())
+}
+
 /// The role in the file of `spec`'s server.
 pub async fn of(world: &World, spec: &NodeSpec) -> PersistedRole {
-    let path = Paths::new(&world.inventory.server.directory, spec.address.port).config();
-    match read(world, &spec.name, &path).await {
-        Ok(role) => role,
-        Err(why) => PersistedRole::Unknown(why),
-    }
+    let path = config_path(world, spec);
+    let user = &world.inventory.server.user;
+    let read = async {
+        let host = world.host(&spec.name).await.map_err(|e| e.brief())?;
+        role::read(host.as_ref(), &path, user).await
+    };
+    read.await.unwrap_or_else(PersistedRole::Unknown)
 }
 
-async fn read(world: &World, node: &NodeName, path: &str) -> Result<PersistedRole, String> {
-    let host = world.host(node).await.map_err(|e| e.brief())?;
-    let file = try_quote(path).map_err(|e| e.to_string())?;
-    let output = host
-        .run(&format!("f={file}; {ROLE_LINES}"), short(host.can_root()))
-        .await
-        .map_err(|e| e.brief())?;
-    role(&String::from_utf8_lossy(&output.stdout), path)
-}
-
-/// Reads what the script printed. Pure.
-fn role(text: &str, path: &str) -> Result<PersistedRole, String> {
-    let mut lines = text.lines();
-    match lines.next() {
-        Some("found") => {}
-        Some("missing") => return Err(format!("{path} is not there")),
-        Some("unreadable") => return Err(format!("{path} cannot be read by the SSH user")),
-        _ => return Err("the host gave no answer that can be read".to_owned()),
-    }
-    let mut role = PersistedRole::Primary;
-    for line in lines {
-        let words: Vec<String> = line
-            .split_whitespace()
-            .map(|w| w.trim_matches('"').to_ascii_lowercase())
-            .collect();
-        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["replicaof" | "slaveof", "no", "one"] => role = PersistedRole::Primary,
-            ["replicaof" | "slaveof", host, port] => match port.parse() {
-                Ok(port) => role = PersistedRole::ReplicaOf(Address::new(host, port)),
-                Err(_) => return Err(format!("{path} has a replicaof line with a bad port")),
-            },
-            ["include", ..] => {
-                return Err(format!(
-                    "{path} includes other files, which are not looked at"
-                ));
-            }
-            _ => return Err(format!("{path} has a replicaof line that cannot be read")),
-        }
-    }
-    Ok(role)
-}
-
-/// `CONFIG REWRITE`, then the file's mode and owner as they were, then the role read back from it.
+/// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role is read back from it.
 pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let conn = world.connections.get(node).await?;
     let server = look(&conn, REPLY)
@@ -83,63 +54,78 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let info =
         String::from_utf8_lossy(&redis::from_redis_value::<Vec<u8>>(info).unwrap_or_default())
             .into_owned();
-    let path = info
-        .lines()
-        .find_map(|l| l.strip_prefix("config_file:"))
-        .unwrap_or_default()
-        .trim()
-        .to_owned();
-    if path.is_empty() {
+    let Some(path) = told_path(&info) else {
         return Err(Failure::none(
             "the server runs without a configuration file, so its role ends with its process",
         ));
-    }
-    let host = match world.host(node).await {
-        Ok(host) => host,
-        Err(error) => {
-            rewrite(&conn, &path, wanted.as_ref()).await?;
-            return Ok(seen(format!(
-                "written to {path}; not read back: {}",
-                error.brief()
-            )));
-        }
     };
-    let file = try_quote(&path)
-        .map_err(|e| Failure::none(e.to_string()))?
-        .into_owned();
-    let ssh = |e: super::ssh::SshError| Failure::none(e.brief());
-    let root = host.can_root();
-    let before = host
-        .run(&format!("stat -c '%a %u:%g' {file}"), short(root))
-        .await
-        .map_err(ssh)?;
+    let secret = server.has_password != Some(false)
+        || matches!(
+            server.replica_auth,
+            Some(ReplicaAuth::Right | ReplicaAuth::Wrong)
+        );
+    let port = world.inventory.get(node).map_or(0, |n| n.address.port);
+    let host = world.host(node).await.map_err(|e| e.brief());
+    let before = match &host {
+        Ok(host) => role::before(host.as_ref(), &path, port).await,
+        Err(why) => Err(why.clone()),
+    };
     if let Err(failure) = rewrite(&conn, &path, wanted.as_ref()).await {
-        return Err(with_the_disks_reason(failure, &host, &file).await);
+        return Err(match &host {
+            Ok(host) => with_the_disks_reason(failure, host, &path).await,
+            Err(_) => failure,
+        });
     }
-    let mut script = format!("f={file}; ");
-    if let Some((mode, owner)) = mode_and_owner(&String::from_utf8_lossy(&before.stdout)) {
-        // The rewritten file is a new one, and readable by everyone unless the server's umask says otherwise; passwords stand in it.
+    let after = match (&host, &before) {
+        (Ok(host), Ok(before)) => role::after(host.as_ref(), &path, port, before).await,
+        (Ok(_), Err(why)) | (Err(why), _) => Err(why.clone()),
+    };
+    match after {
+        Ok(after) => compared(after, &path, wanted.as_ref()),
+        Err(why) => Ok(seen(unseen(&path, &why, secret))),
+    }
+}
+
+/// What is said of a role that was written where nobody could look.
+fn unseen(path: &str, why: &str, secret: bool) -> String {
+    let mut said = format!("written to {path}; not read back: {why}");
+    if secret {
         let _ = write!(
-            script,
-            "chmod {mode} \"$f\"; [ \"$(id -u)\" != 0 ] || chown {owner} \"$f\"; "
+            said,
+            "; who may read the file now is not known: CONFIG REWRITE makes it anew, on most servers for everybody to read, and passwords stand in it. On its host: ls -l {path}; chmod o= {path}"
         );
     }
-    script.push_str(ROLE_LINES);
-    let after = host.run(&script, short(root)).await.map_err(ssh)?;
-    let role = role(&String::from_utf8_lossy(&after.stdout), &path).map_err(Failure::none)?;
-    let same = match (&role, &wanted) {
+    said
+}
+
+/// The role that was read back, against the one that the server has.
+fn compared(after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
+    let notes = after.notes;
+    let noted = |text: String| {
+        let mut all = vec![text];
+        all.extend(notes.iter().cloned());
+        all.join("; ")
+    };
+    let role = after.role.map_err(|why| Failure::none(noted(why)))?;
+    let same = match (&role, wanted) {
         (PersistedRole::Primary, None) => true,
         (PersistedRole::ReplicaOf(file), Some(live)) => {
             file.port == live.port && file.host.eq_ignore_ascii_case(&live.host)
         }
-        _ => false,
+        (
+            PersistedRole::Primary
+            | PersistedRole::ReplicaOf(_)
+            | PersistedRole::Unknown(_)
+            | PersistedRole::Unwritten,
+            _,
+        ) => false,
     };
     if same {
-        Ok(seen(format!("read back from {path}")))
+        Ok(seen(noted(format!("read back from {path}"))))
     } else {
-        Err(Failure::none(format!(
+        Err(Failure::none(noted(format!(
             "{path} does not have its role after CONFIG REWRITE; a replicaof line may stand in an included file"
-        )))
+        ))))
     }
 }
 
@@ -169,7 +155,10 @@ async fn rewrite(conn: &Conn, path: &str, upstream: Option<&Address>) -> Result<
 }
 
 /// Servers say `Invalid argument` and the like of a file they could not write for want of room.
-async fn with_the_disks_reason(mut failure: Failure, host: &Host, file: &str) -> Failure {
+async fn with_the_disks_reason(mut failure: Failure, host: &Host, path: &str) -> Failure {
+    let Ok(file) = try_quote(path) else {
+        return failure;
+    };
     let line = format!(r#"df -Pk "$(dirname {file})" | awk 'END {{ print $(NF-2) }}'"#);
     let free = host.run(&line, short(host.can_root())).await;
     let free = free.ok().and_then(|out| {
@@ -182,50 +171,45 @@ async fn with_the_disks_reason(mut failure: Failure, host: &Host, file: &str) ->
     failure
 }
 
-/// `640 101:102`, with a mode that nobody else can read; anything else is left alone.
-fn mode_and_owner(text: &str) -> Option<(String, String)> {
-    let (mode, owner) = text.trim().split_once(' ')?;
-    let mode = u32::from_str_radix(mode, 8).ok()? & 0o770;
-    let numbers = |s: &str| {
-        s.split_once(':')
-            .is_some_and(|(u, g)| u.parse::<u32>().is_ok() && g.parse::<u32>().is_ok())
-    };
-    numbers(owner).then(|| (format!("{mode:o}"), owner.to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_last_role_line_counts() {
-        let read = |text: &str| role(text, "/x").ok();
-        assert_eq!(read("found\n"), Some(PersistedRole::Primary));
+    fn what_cannot_be_seen_is_said() {
+        let said = unseen("/x", "no SSH", true);
+        assert!(said.starts_with("written to /x; not read back: no SSH"));
+        assert!(said.contains("is not known") && said.contains("chmod o= /x"));
         assert_eq!(
-            read("found\nreplicaof 10.0.0.1 6379\nslaveof \"10.0.0.2\" 6380\n"),
-            Some(PersistedRole::ReplicaOf(Address::new("10.0.0.2", 6380)))
+            unseen("/x", "no SSH", false),
+            "written to /x; not read back: no SSH"
         );
-        assert_eq!(
-            read("found\nreplicaof no one\n"),
-            Some(PersistedRole::Primary)
-        );
-        assert_eq!(read("missing\n"), None);
-        assert_eq!(read("found\ninclude /etc/x\n"), None);
-        assert_eq!(read("found\nreplicaof a 99999\n"), None);
-        assert_eq!(read(""), None);
     }
 
     #[test]
-    fn a_mode_is_never_widened() {
-        assert_eq!(
-            mode_and_owner("644 101:102\n"),
-            Some(("640".to_owned(), "101:102".to_owned()))
-        );
-        assert_eq!(
-            mode_and_owner("600 0:0"),
-            Some(("600".to_owned(), "0:0".to_owned()))
-        );
-        assert_eq!(mode_and_owner("600 $(x):0"), None);
-        assert_eq!(mode_and_owner("; rm 0:0"), None);
+    fn a_role_is_the_one_of_the_server_or_a_failure() {
+        let at = Address::new("10.0.0.1", 1);
+        let after = |role| role::After {
+            role,
+            notes: vec!["a note".to_owned()],
+        };
+        let said = |role, wanted| compared(after(role), "/x", wanted);
+        let good = said(Ok(PersistedRole::ReplicaOf(at.clone())), Some(&at)).unwrap();
+        assert_eq!(good.text, "read back from /x; a note");
+        assert!(said(Ok(PersistedRole::Primary), None).is_ok());
+        for (role, wanted) in [
+            (Ok(PersistedRole::Primary), Some(&at)),
+            (Ok(PersistedRole::ReplicaOf(at.clone())), None),
+            (Err("no answer".to_owned()), None),
+        ] {
+            let why = said(role, wanted).unwrap_err().why;
+            assert!(why.ends_with("; a note"), "{why}");
+        }
+    }
+
+    #[test]
+    fn an_empty_path_is_none() {
+        assert_eq!(told_path("a:b\r\nconfig_file:\r\n"), None);
+        assert_eq!(told_path("config_file:/x\r\n"), Some("/x".to_owned()));
     }
 }

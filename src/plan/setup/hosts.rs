@@ -7,7 +7,7 @@ use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
 use crate::inventory::address::is_literal;
 use crate::inventory::{NodeSpec, ServerSource, built_as};
-use crate::plan::facts::{ConfigFile, HostFacts};
+use crate::plan::facts::{ConfigFile, HostFacts, Ownership};
 use crate::plan::host::{HostAction, Launch};
 use crate::plan::{Action, Step, Undo};
 use crate::topology::{Address, NodeName, PersistedRole};
@@ -161,31 +161,39 @@ impl Host<'_> {
         let mut private = vec![self.paths.data()];
         private.extend(self.paths.below());
         let have = &self.facts.directories;
-        let missing: Vec<String> = shared
+        let owner = self.owner();
+        let is_missing = |d: &String| !have.contains_key(d);
+        let missing = |all: &[String]| -> Vec<String> {
+            all.iter().filter(|d| is_missing(d)).cloned().collect()
+        };
+        let (new_shared, new_private) = (missing(&shared), missing(&private));
+        let made: Vec<String> = new_shared
             .iter()
-            .chain(&private)
-            .filter(|d| !have.contains_key(*d))
+            .chain(&new_private)
+            .rev()
             .cloned()
             .collect();
-        let wrong = private.iter().any(|d| {
-            have.get(d)
-                .is_some_and(|o| Some(o.uid) != self.facts.owner_uid || o.mode & 0o700 != 0o700)
-        });
-        if missing.is_empty() && !wrong {
-            return;
+        let wrong: Vec<(String, Ownership)> = private
+            .iter()
+            .filter_map(|d| Some((d.clone(), *have.get(d)?)))
+            .filter(|(_, o)| Some(o.uid) != self.facts.owner_uid || o.mode & 0o700 != 0o700)
+            .collect();
+        if !wrong.is_empty() {
+            let make = Do::MakeDirectories {
+                shared: Vec::new(),
+                private: wrong.iter().map(|(d, _)| d.clone()).collect(),
+                owner: owner.clone(),
+            };
+            self.add(make, Some(Do::OwnAgain { all: wrong }));
         }
-        let undo = (!missing.is_empty()).then(|| Do::RemoveDirectories {
-            paths: missing.into_iter().rev().collect(),
-        });
-        let owner = self.owner();
-        self.add(
-            Do::MakeDirectories {
-                shared,
-                private,
+        if !made.is_empty() {
+            let make = Do::MakeDirectories {
+                shared: new_shared,
+                private: new_private,
                 owner,
-            },
-            undo,
-        );
+            };
+            self.add(make, Some(Do::RemoveDirectories { paths: made }));
+        }
     }
 
     /// The program, and the link to it.
@@ -271,7 +279,10 @@ impl Host<'_> {
         let path = self.paths.config();
         let undo = match &self.facts.config {
             Some(file) if self.is_as_wanted(file, &wanted, upstream.as_ref()) => return,
-            Some(_) => Do::RestoreConfig { path: path.clone() },
+            Some(file) => Do::RestoreConfig {
+                path: path.clone(),
+                mode: Some(file.ownership.mode),
+            },
             None => Do::RemoveConfig { path: path.clone() },
         };
         let owner = self.owner();
@@ -312,10 +323,14 @@ impl Host<'_> {
 
     /// Closes a file that others can read.
     pub fn protect(&mut self) {
-        if self.facts.config.as_ref().is_some_and(|c| self.is_open(c)) {
+        let open = self.facts.config.as_ref().filter(|c| self.is_open(c));
+        if let Some(file) = open {
             let path = self.paths.config();
             let owner = self.owner();
-            self.add(Do::ProtectConfig { path, owner }, None);
+            let undo = Do::OwnAgain {
+                all: vec![(path.clone(), file.ownership)],
+            };
+            self.add(Do::ProtectConfig { path, owner }, Some(undo));
         }
     }
 

@@ -73,6 +73,7 @@ pub async fn act(
         | HostAction::RemoveFiles { .. }
         | HostAction::RestoreConfig { .. }
         | HostAction::ProtectConfig { .. }
+        | HostAction::OwnAgain { .. }
         | HostAction::StampConfig { .. }
         | HostAction::WriteUnit { .. }
         | HostAction::RemoveUnit { .. }
@@ -98,23 +99,24 @@ async fn write(
         HostAction::WriteConfig { path, text, owner } => {
             files::config(shell, path, text, owner, secrets).await
         }
-        HostAction::RemoveTree { path, .. } => quick(shell, NO_TREE, &[path]).await.map(drop),
-        HostAction::RemoveConfig { path } => quick(shell, r#"rm -f "$1""#, &[path]).await.map(drop),
+        HostAction::RemoveTree { path, .. } => {
+            let text = format!("{}{NO_TREE}", super::owner::OWNER);
+            quick(shell, &text, &[path]).await.map(drop)
+        }
+        HostAction::RemoveConfig { path } => files::remove(shell, path, false).await,
         HostAction::RemoveFiles { paths } => {
-            // A server that died while it wrote its file anew left a part of it beside it.
-            const REMOVE: &str =
-                r#"for f; do rm -f "$f" "$f".replctl-* "$f"-*.tmp || exit 1; done"#;
-            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-            quick(shell, REMOVE, &paths).await.map(drop)
+            for path in paths {
+                files::remove(shell, path, true).await?;
+            }
+            Ok(())
         }
-        HostAction::RestoreConfig { path } => {
-            const BACK: &str =
-                r#"if [ -f "$1.replctl-before" ]; then mv -f "$1.replctl-before" "$1"; fi"#;
-            quick(shell, BACK, &[path]).await.map(drop)
-        }
-        HostAction::ProtectConfig { path, owner } => {
-            const PROTECT: &str = r#"chown "$2" "$1" && chmod 600 "$1""#;
-            quick(shell, PROTECT, &[path, owner]).await.map(drop)
+        HostAction::RestoreConfig { path, mode } => files::restore(shell, path, *mode).await,
+        HostAction::ProtectConfig { path, owner } => files::protect(shell, path, owner).await,
+        HostAction::OwnAgain { all } => {
+            for (path, was) in all.iter().rev() {
+                files::own_again(shell, path, *was).await?;
+            }
+            Ok(())
         }
         HostAction::StampConfig { path, stamp, owner } => {
             files::stamp(shell, path, stamp, owner).await

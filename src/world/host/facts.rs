@@ -95,7 +95,7 @@ impl Said {
 }
 
 /// Bytes become text with U+0041 … as they are; what is no UTF-8 is replaced.
-fn unhex(hex: &str) -> Option<String> {
+pub(super) fn unhex(hex: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&unhex_bytes(hex)?).into_owned())
 }
 

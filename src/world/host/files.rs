@@ -1,13 +1,38 @@
 //! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or not at all.
 
+use super::owner::{OWNER, on_file};
 use super::{Shell, script};
 use crate::config::block;
 use crate::config::directives::quote;
 use crate::config::sentinel::OWN_PASSWORD;
 use crate::config::server::{PASSWORD, Stamp};
+use crate::plan::facts::Ownership;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Whoever acts must be root or the owner-to-be of what is written: a file of somebody else's would not be read by the server.
+const OURS: &str = r#"me=$(id -u)
+if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
+  no "$folder is user $me's, not $3's: $p is not written there; remedy: chown $3 $folder"
+fi
+"#;
+
+/// Standard input becomes a new file for its owner `$3` alone.
+const PUT: &str = r#"if [ -e "$p" ] || [ -L "$p" ]; then plain "$p"; fi
+fresh
+cat >"$new" || exit 1
+[ "$me" != 0 ] || chown "$3" "$new" || exit 1
+chmod 600 "$new" || exit 1
+"#;
+
+/// An earlier file of other content stays beside the new one, the very file, but for nobody else to read.
+const KEEP: &str = r#"if [ -f "$p" ] && ! cmp -s "$p" "$new"; then
+  rm -f "$p.replctl-before"
+  ln "$p" "$p.replctl-before" 2>/dev/null || mv "$p" "$p.replctl-before" || exit 1
+  if [ "$me" = 0 ] || [ "$(stat -c %u "$p.replctl-before")" = "$me" ]; then chmod go= "$p.replctl-before" || exit 1; fi
+fi
+"#;
 
 /// For commands that only touch files.
 const QUICK: Duration = Duration::from_secs(30);
@@ -19,23 +44,19 @@ pub(super) async fn quick(shell: &impl Shell, text: &str, args: &[&str]) -> Resu
     script(shell, text, args, Vec::new(), QUICK).await
 }
 
-/// Makes directories: `shared` for all to enter, `private` for their owner.
+/// Makes directories: `shared` for all to enter, `private` for their owner. Root makes those whose folder is root's alone; below one of the
+/// owner's, the owner makes them.
 pub(super) async fn directories(
     shell: &impl Shell,
     shared: &[String],
     private: &[String],
     owner: &str,
 ) -> Result<(), String> {
-    const MAKE: &str = r#"owner=$1 n=$2; shift 2; umask 022
-while [ $# -gt 0 ]; do
-  mkdir -p "$1" || exit 1
-  if [ "$n" -gt 0 ]; then n=$((n - 1)); else chown "$owner" "$1" && chmod 750 "$1" || exit 1; fi
-  shift
-done"#;
+    let make = format!("{OWNER}{}", include_str!("scripts/folders.sh"));
     let count = shared.len().to_string();
     let mut args = vec![owner, &count];
     args.extend(shared.iter().chain(private).map(String::as_str));
-    quick(shell, MAKE, &args).await.map(drop)
+    quick(shell, &make, &args).await.map(drop)
 }
 
 /// Removes directories where they are empty; children first.
@@ -84,14 +105,11 @@ pub(super) async fn config(
     owner: &str,
     secrets: Secrets<'_>,
 ) -> Result<(), String> {
-    const MOVE: &str = r#"chown "$2" "$1.replctl-new" && chmod 600 "$1.replctl-new" || exit 1
-if [ -f "$1" ] && ! cmp -s "$1" "$1.replctl-new"; then
-  (umask 077; cp -p "$1" "$1.replctl-before") && chmod 600 "$1.replctl-before" || exit 1
-fi
-mv -f "$1.replctl-new" "$1""#;
     let text = secrets.put_into(text)?;
-    upload(shell, &format!("{path}.replctl-new"), text, 0o600).await?;
-    quick(shell, MOVE, &[path, owner]).await.map(drop)
+    let write = format!("{OURS}{PUT}{KEEP}settle");
+    on_file(shell, &write, path, owner, &[owner], text.into_bytes())
+        .await
+        .map(drop)
 }
 
 /// Puts a file of certificates, or a key, where the server finds it: nobody else can read it at any moment.
@@ -101,13 +119,73 @@ pub(super) async fn certificates(
     bytes: Vec<u8>,
     owner: &str,
 ) -> Result<(), String> {
-    const MOVE: &str = r#"chown "$2" "$1.replctl-new" && chmod 600 "$1.replctl-new" && mv -f "$1.replctl-new" "$1""#;
-    let beside = format!("{path}.replctl-new");
-    let none = Box::new(|_| {});
-    shell
-        .upload(Arc::new(bytes), &beside, 0o600, shell.can_root(), none)
-        .await?;
-    quick(shell, MOVE, &[path, owner]).await.map(drop)
+    let write = format!("{OURS}{PUT}settle");
+    on_file(shell, &write, path, owner, &[owner], bytes)
+        .await
+        .map(drop)
+}
+
+/// Puts the earlier file back, as it was.
+pub(super) async fn restore(
+    shell: &impl Shell,
+    path: &str,
+    mode: Option<u32>,
+) -> Result<(), String> {
+    const BACK: &str = r#"if [ -f "$p.replctl-before" ]; then
+  mv -f "$p.replctl-before" "$p" || exit 1
+  [ -z "$3" ] || chmod "$3" "$p"
+fi"#;
+    let mode = mode.map_or_else(String::new, |m| format!("{m:o}"));
+    on_file(shell, BACK, path, "", &[&mode], Vec::new())
+        .await
+        .map(drop)
+}
+
+/// Makes a file its owner's alone. One that belongs to somebody else becomes a new file; the other one is kept beside it.
+pub(super) async fn protect(shell: &impl Shell, path: &str, owner: &str) -> Result<(), String> {
+    const PROTECT: &str = r#"plain "$p"
+if [ "$me" = 0 ]; then chown "$3" "$p" && chmod 600 "$p"
+elif [ "$(stat -c %u "$p")" = "$me" ]; then chmod 600 "$p"
+else
+  fresh
+  cat "$p" >"$new" && mv -f "$p" "$p.replctl-other" && settle
+fi"#;
+    on_file(
+        shell,
+        &format!("{OURS}{PROTECT}"),
+        path,
+        owner,
+        &[owner],
+        Vec::new(),
+    )
+    .await
+    .map(drop)
+}
+
+/// Gives a file or a directory the mode and the owner back that it had before [`protect`] or [`directories`].
+pub(super) async fn own_again(
+    shell: &impl Shell,
+    path: &str,
+    was: Ownership,
+) -> Result<(), String> {
+    let text = format!("{OWNER}{}", include_str!("scripts/own.sh"));
+    let (uid, mode) = (was.uid.to_string(), format!("{:o}", was.mode));
+    quick(shell, &text, &[path, &uid, &mode]).await.map(drop)
+}
+
+/// Removes files of a node, with what was left beside them.
+pub(super) async fn remove(
+    shell: &impl Shell,
+    path: &str,
+    with_leftovers: bool,
+) -> Result<(), String> {
+    const REMOVE: &str = r#"rm -f "$p" || exit 1
+# A server that died while it wrote its file anew left a part of it beside it.
+[ -z "$3" ] || rm -f "$p".replctl-* "$p"-*.tmp"#;
+    let all = if with_leftovers { "all" } else { "" };
+    on_file(shell, REMOVE, path, "", &[all], Vec::new())
+        .await
+        .map(drop)
 }
 
 /// Puts a new stamp into a configuration file, which the server may rewrite at any time: only the one line is changed.
@@ -117,32 +195,39 @@ pub(super) async fn stamp(
     stamp: &Stamp,
     owner: &str,
 ) -> Result<(), String> {
-    const STAMP: &str = r#"umask 077
-sed -e '1,/^# replctl [0-9a-f]* [0-9a-f]*$/{s/^# replctl [0-9a-f]* [0-9a-f]*$/'"$2"'/;}' "$1" >"$1.replctl-new" || exit 1
-grep -qx "$2" "$1.replctl-new" || { echo "the file has no line of replctl's" >&2; exit 1; }
-chown "$3" "$1.replctl-new" && mv -f "$1.replctl-new" "$1""#;
-    quick(shell, STAMP, &[path, &stamp.to_string(), owner])
+    const STAMP: &str = r#"plain "$p"; fresh
+sed -e '1,/^# replctl [0-9a-f]* [0-9a-f]*$/{s/^# replctl [0-9a-f]* [0-9a-f]*$/'"$3"'/;}' "$p" >"$new" || exit 1
+grep -qx "$3" "$new" || no "the file has no line of replctl's"
+like_before; settle"#;
+    let args = [stamp.to_string()];
+    on_file(shell, STAMP, path, owner, &[&args[0]], Vec::new())
         .await
         .map(drop)
 }
 
 /// Writes a unit and has it started at boot.
 pub(super) async fn unit(shell: &impl Shell, name: &str, text: &str) -> Result<(), String> {
-    const MOVE: &str = r#"u=/etc/systemd/system/$1
-chmod 644 "$u.replctl-new" && mv -f "$u.replctl-new" "$u" || exit 1
+    const LINKED: &str = r#"u=/etc/systemd/system/$1
+if [ -L "$u" ]; then echo "$u is a link to $(readlink "$u"): the unit is masked, or somebody else's" >&2; exit 1; fi"#;
+    const ENABLE: &str = r#"u=/etc/systemd/system/$1
 if command -v restorecon >/dev/null 2>&1; then restorecon "$u" 2>/dev/null; fi
 systemctl daemon-reload && systemctl enable "$1" 2>&1"#;
-    let path = format!("/etc/systemd/system/{name}.replctl-new");
-    upload(shell, &path, text.to_owned(), 0o644).await?;
-    script(shell, MOVE, &[name], Vec::new(), RELOAD)
+    quick(shell, LINKED, &[name]).await?;
+    let path = format!("/etc/systemd/system/{name}");
+    let data = Arc::new(text.as_bytes().to_vec());
+    shell
+        .upload(data, &path, 0o644, shell.can_root(), Box::new(|_| {}))
+        .await?;
+    script(shell, ENABLE, &[name], Vec::new(), RELOAD)
         .await
         .map(drop)
 }
 
 /// Removes a unit.
 pub(super) async fn remove_unit(shell: &impl Shell, name: &str) -> Result<(), String> {
-    const REMOVE: &str = r#"[ -f "/etc/systemd/system/$1" ] || exit 0
-systemctl disable "$1" 2>&1; rm -f "/etc/systemd/system/$1" && systemctl daemon-reload"#;
+    const REMOVE: &str = r#"u=/etc/systemd/system/$1
+[ -f "$u" ] && [ ! -L "$u" ] || exit 0
+systemctl disable "$1" 2>&1; rm -f "$u" && systemctl daemon-reload"#;
     script(shell, REMOVE, &[name], Vec::new(), RELOAD)
         .await
         .map(drop)
@@ -155,11 +240,16 @@ pub(super) async fn edit_block(
     owner: &str,
     lines: Option<&[String]>,
 ) -> Result<(), String> {
-    // A container's /etc/hosts is a mount: it cannot be replaced, only written.
-    const MOVE: &str = r#"n=$1.replctl-new
-if [ -f "$1" ]; then cp -p "$1" "$1.replctl-old" && cat "$n" >"$1.replctl-old" && mv -f "$1.replctl-old" "$n" || exit 1; fi
-mv -f "$n" "$1" 2>/dev/null || { cat "$n" >"$1" && rm -f "$n"; }"#;
-    let old = quick(shell, r#"if [ -f "$1" ]; then cat "$1"; fi"#, &[path]).await?;
+    const READ: &str = r#"if [ -f "$p" ]; then cat "$p"; fi"#;
+    const WRITE: &str = r#"fresh
+cat >"$new" || exit 1
+if [ -f "$p" ]; then
+  [ "$(id -u)" != 0 ] || chown "$(stat -c %u:%g "$p")" "$new" || exit 1
+  chmod "$(stat -c %a "$p")" "$new" || exit 1
+else chmod 644 "$new"; fi
+# A container's /etc/hosts is a mount: it cannot be replaced, only written.
+mv -f "$new" "$p" 2>/dev/null || cat "$new" >"$p""#;
+    let old = on_file(shell, READ, path, "", &[], Vec::new()).await?;
     let new = match lines {
         Some(lines) => block::put(&old, owner, lines),
         None => block::remove(&old, owner),
@@ -167,8 +257,9 @@ mv -f "$n" "$1" 2>/dev/null || { cat "$n" >"$1" && rm -f "$n"; }"#;
     if new == old {
         return Ok(());
     }
-    upload(shell, &format!("{path}.replctl-new"), new, 0o644).await?;
-    quick(shell, MOVE, &[path]).await.map(drop)
+    on_file(shell, WRITE, path, "", &[], new.into_bytes())
+        .await
+        .map(drop)
 }
 
 /// Sets the host's name.
@@ -176,11 +267,4 @@ pub(super) async fn host_name(shell: &impl Shell, name: &str) -> Result<(), Stri
     const SET: &str = r#"if [ -d /run/systemd/system ] && command -v hostnamectl >/dev/null 2>&1; then hostnamectl set-hostname "$1"
 else hostname "$1" && printf '%s\n' "$1" >/etc/hostname; fi"#;
     quick(shell, SET, &[name]).await.map(drop)
-}
-
-async fn upload(shell: &impl Shell, path: &str, text: String, mode: u32) -> Result<(), String> {
-    let data = Arc::new(text.into_bytes());
-    shell
-        .upload(data, path, mode, shell.can_root(), Box::new(|_| {}))
-        .await
 }

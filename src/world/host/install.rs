@@ -1,6 +1,7 @@
 //! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by side.
 
 use super::files::quick;
+use super::owner::roots_alone;
 use super::{Progress, Shell, script};
 use crate::plan::host::PayloadInfo;
 use crate::world::supply::whole;
@@ -37,6 +38,7 @@ pub(super) async fn put(
     into: &str,
     progress: &(dyn Fn() -> Progress + Sync),
 ) -> Result<String, String> {
+    roots_alone(shell, into).await?;
     let mut args = vec![into.to_owned()];
     for (name, data) in &files {
         let sha256 = hex_sha256(data);
@@ -74,6 +76,7 @@ done
 
 /// Removes the stable link, unless other nodes start by it.
 pub(super) async fn unlink(shell: &impl Shell, link: &str, node: &str) -> Result<(), String> {
+    roots_alone(shell, folder_of(link)).await?;
     let text = format!(r#"own=$2; {UNLESS_SHARED}if [ -L "$1" ]; then rm -f "$1"; fi"#);
     quick(shell, &text, &[link, node]).await.map(drop)
 }
@@ -89,6 +92,7 @@ pub(super) async fn remove(
 # The second: what is left of an upload that was cut off.
 for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f" "$1/.$f".*; done
 if [ -d "$1" ]; then rmdir "$1"; fi"#;
+    roots_alone(shell, folder_of(path)).await?;
     let text = format!("own=$3; {UNLESS_SHARED}{REMOVE}");
     quick(shell, &text, &[path, unless, node]).await.map(drop)
 }
@@ -98,6 +102,7 @@ pub(super) async fn link(shell: &impl Shell, link: &str, target: &str) -> Result
     const LINK: &str = r#"rm -f "$1.replctl-new"; ln -sn "$2" "$1.replctl-new" || exit 1
 # `mv -T` is not everywhere; without it a link to a directory would be moved into that directory.
 mv -fT "$1.replctl-new" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.replctl-new"; }"#;
+    roots_alone(shell, folder_of(link)).await?;
     quick(shell, LINK, &[link, target]).await.map(drop)
 }
 
@@ -107,6 +112,7 @@ pub(super) async fn package(
     name: Option<&str>,
     into: &str,
 ) -> Result<String, String> {
+    roots_alone(shell, into).await?;
     let args = [into, name.unwrap_or_default()];
     let said = script(shell, PACKAGE, &args, Vec::new(), INSTALL).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
@@ -123,6 +129,7 @@ pub(super) async fn build(
     progress: Progress,
 ) -> Result<String, String> {
     whole(&tarball, file, sha256)?;
+    roots_alone(shell, into).await?;
     let ending = [".tar", ".tar.xz", ".txz", ".tar.bz2"]
         .into_iter()
         .find(|e| file.ends_with(e))
@@ -136,6 +143,13 @@ pub(super) async fn build(
     let args = [there.as_str(), sha256, directory, into];
     let said = script(shell, BUILD, &args, Vec::new(), MAKE).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
+}
+
+fn folder_of(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some((folder, _)) if !folder.is_empty() => folder,
+        Some(_) | None => "/",
+    }
 }
 
 pub(in crate::world) fn hex_sha256(data: &[u8]) -> String {

@@ -51,6 +51,13 @@ async fn run(
     args: &[&str],
     limit: Duration,
 ) -> Result<String, String> {
-    let said = script(shell, &format!("{LIB}{text}"), args, Vec::new(), limit).await?;
+    let said = script(
+        shell,
+        &format!("{LIB}{}{text}", super::owner::OWNER),
+        args,
+        Vec::new(),
+        limit,
+    )
+    .await?;
     Ok(said.trim().to_owned())
 }

@@ -8,6 +8,8 @@ mod fence;
 mod files;
 mod install;
 mod launch;
+pub(in crate::world) mod owner;
+pub(in crate::world) mod role;
 
 pub use act::{Supplies, act};
 pub use facts::facts;

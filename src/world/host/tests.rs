@@ -237,7 +237,10 @@ async fn an_earlier_file_comes_back() {
     bench.act(&shell, &write).await.unwrap();
     bench.act(&shell, &write).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "port 2\n");
-    let back = HostAction::RestoreConfig { path: path.clone() };
+    let back = HostAction::RestoreConfig {
+        path: path.clone(),
+        mode: None,
+    };
     bench.act(&shell, &back).await.unwrap();
     bench.act(&shell, &back).await.unwrap();
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "port 1\n");

@@ -1,7 +1,14 @@
 # Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
 unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8
-size=0; if [ -f "$log" ]; then size=$(wc -c <"$log"); fi
-told() { if [ -f "$log" ]; then tail -c "+$((size + 1))" "$log" | tail -n 12; fi; }
+# The log lies in the user's folder: only that user reads it, whatever it leads to.
+as_user() {
+  if [ "$(id -u)" != 0 ]; then act "$@"; return; fi
+  uid=$(id -u "$user" 2>/dev/null) || { echo "there is no user $user"; return 1; }
+  account "$uid"; act "$@"
+}
+size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$log" 2>/dev/null | tr -dc 0-9; }
+size=$(size); size=${size:-0}
+told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
 ours() { p=$(listener "$port"); [ -n "$p" ] && [ "$(readlink "/proc/$p/cwd")" = "$(cd "$data" && pwd -P)" ]; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
@@ -29,14 +36,6 @@ fi
 # Nobody else may read the password, in the file that CONFIG REWRITE makes anew either.
 umask 077
 cd / || exit 1
-as_user() {
-  if [ "$(id -u)" != 0 ] || [ "$user" = root ]; then "$@"
-  elif has setpriv && setpriv --help 2>&1 | grep -q -- --reuid; then setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- "$@"
-  elif has runuser; then runuser -u "$user" -- "$@"
-  elif has su; then su -s /bin/sh "$user" -c 'exec "$0" "$@"' "$@"
-  elif has start-stop-daemon; then x=$1; shift; start-stop-daemon -S -c "$user" -p "$data/pid/none" -x "$x" -- "$@"
-  else echo "no setpriv, runuser, su or start-stop-daemon to become $user with"; return 1; fi
-}
 said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 i=0
 while [ $i -lt 150 ]; do

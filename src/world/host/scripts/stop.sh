@@ -3,7 +3,13 @@
 unit=$1 port=$2 wait=$3 data=$4 pidfile=$5
 pid=$(listener "$port")
 if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user" >&2; exit 1; fi
-if [ -z "$pid" ] && [ -r "$pidfile" ]; then pid=$(head -n 1 "$pidfile" | tr -dc 0-9); if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi; fi
+# Whose file it is may only have a process of his own ended by it.
+if [ -z "$pid" ] && [ -r "$pidfile" ] && [ -f "$pidfile" ] && [ ! -L "$pidfile" ]; then
+  pid=$(head -n 1 "$pidfile" | tr -dc 0-9 | head -c 9); look "$pidfile"
+  its=$(awk '$1 == "Uid:" { print $2 }' "/proc/$pid/status" 2>/dev/null)
+  if [ "$owner" != 0 ] && [ -n "$its" ] && [ "$its" != "$owner" ]; then pid=; fi
+fi
+if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi
 if [ -n "$pid" ]; then
   name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) known=no
   case "$name $(readlink "/proc/$pid/exe" 2>/dev/null)" in *redis* | *valkey*) known=yes ;; esac

@@ -1,7 +1,7 @@
 # Removes the directory of a node with all that is in it. $1 the directory: DIRECTORY/PORT, as replctl makes it
-LC_ALL=C; export LC_ALL
 case ${1##*/} in '' | *[!0-9]*) echo "$1 is no directory of a node" >&2; exit 1 ;; esac
 [ -d "$1" ] || exit 0
+if is_root; then walk "${1%/*}"; [ "$who" = 0 ] || no "$why is not root's alone"; fi
 here=$(cd "$1" && pwd -P) || exit 1
 # A server that works there would go on without its files, and write some of them anew.
 for p in /proc/[0-9]*; do
@@ -9,8 +9,11 @@ for p in /proc/[0-9]*; do
     echo "process ${p##*/} works in $1: $(tr '\0' ' ' <"$p/cmdline" | head -c 200)" >&2; exit 1
   fi
 done
-# Whoever made it a link, or mounted a file system there, keeps the empty place.
-for f in "$here"/* "$here"/.[!.]* "$here"/..?*; do
-  if [ -e "$f" ] || [ -L "$f" ]; then rm -rf "$f" || exit 1; fi
-done
+# Whoever owns it removes what is in it: he could lead root elsewhere meanwhile. Whoever made it a link, or mounted a file system there,
+# keeps the empty place.
+EMPTY='cd -P "$1" || exit 1
+[ "$(pwd -P)" = "$1" ] || exit 1
+for f in ./* ./.[!.]* ./..?*; do if [ -e "$f" ] || [ -L "$f" ]; then rm -rf "$f" || exit 1; fi; done'
+if is_root; then walk "$here/."; uid=$who; [ "$uid" != others ] || no "others than root may write in $why"; account "$uid"; fi
+act sh -c "$EMPTY" sh "$here" || exit 1
 if [ -L "$1" ]; then rm -f "$1"; else rmdir "$1" 2>/dev/null || [ -z "$(ls -A "$1")" ]; fi

@@ -1,0 +1,82 @@
+//! Files of a host are touched by who may: root only where root alone can change what their path means, else the user whose folder it is, or
+//! the user who runs the server. Nobody's planted link, and no path that a server tells, is then followed with more rights than that user has.
+
+use super::{Shell, script};
+use std::time::Duration;
+
+/// Who acts: `walk`, `choose`, `act`.
+pub(super) const OWNER: &str = include_str!("scripts/owner.sh");
+const LIB: &str = include_str!("scripts/lib.sh");
+const OUTER: &str = include_str!("scripts/outer.sh");
+const RUNNING: &str = include_str!("scripts/running.sh");
+const INNER: &str = include_str!("scripts/inner.sh");
+
+/// For commands that only touch files.
+const QUICK: Duration = Duration::from_secs(30);
+
+/// Runs `inner` on `path` as whoever may act there; `user` is the name of the server's user, or empty. In it `$p` is the file, `$2` the number
+/// of the server's user, and `args` begin at `$3`. A secret goes by `stdin` only.
+pub(super) async fn on_file(
+    shell: &impl Shell,
+    inner: &str,
+    path: &str,
+    user: &str,
+    args: &[&str],
+    stdin: Vec<u8>,
+) -> Result<String, String> {
+    let inner = without_comments(&[INNER, inner]);
+    let mut all = vec![inner.as_str(), path, user];
+    all.extend(args);
+    script(
+        shell,
+        &without_comments(&[OWNER, OUTER]),
+        &all,
+        stdin,
+        QUICK,
+    )
+    .await
+}
+
+/// Runs `inner` on `path` as the user who runs the server that listens on `port`. The path may be what the server said.
+pub(in crate::world) async fn as_server(
+    shell: &impl Shell,
+    inner: &str,
+    path: &str,
+    port: u16,
+    args: &[&str],
+) -> Result<String, String> {
+    let inner = without_comments(&[INNER, inner]);
+    let port = port.to_string();
+    let mut all = vec![inner.as_str(), path, &port];
+    all.extend(args);
+    let outer = without_comments(&[LIB, OWNER, RUNNING]);
+    script(shell, &outer, &all, Vec::new(), QUICK).await
+}
+
+/// Fails unless nobody but root can change what `path` means: root is about to put programs there, or to start one from there. A login
+/// that is not root does what it may.
+pub(super) async fn roots_alone(shell: &impl Shell, path: &str) -> Result<(), String> {
+    const ALONE: &str = r#"is_root || exit 0
+walk "$1"
+[ "$who" = 0 ] || no "$why is not root's alone: root starts no program from there; remedy: chown root $why && chmod go-w $why""#;
+    script(
+        shell,
+        &without_comments(&[OWNER, ALONE]),
+        &[path],
+        Vec::new(),
+        QUICK,
+    )
+    .await
+    .map(drop)
+}
+
+/// A command line must not be long.
+fn without_comments(parts: &[&str]) -> String {
+    let lines = parts.iter().flat_map(|part| part.lines());
+    let mut out = String::new();
+    for line in lines.filter(|l| !l.trim_start().starts_with('#')) {
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,202 @@
+//! The role in a server's own file: what it says, and what becomes of the file when the server writes it anew.
+
+use super::owner::{as_server, on_file};
+use super::{Shell, last_lines};
+use crate::topology::{Address, PersistedRole};
+
+const ROLES: &str = include_str!("scripts/roles.sh");
+const STATE: &str = include_str!("scripts/state.sh");
+const NARROW: &str = include_str!("scripts/narrow.sh");
+
+/// The role in the file at `path`, which `user`'s server reads at its start. The error is one phrase.
+pub async fn read(shell: &impl Shell, path: &str, user: &str) -> Result<PersistedRole, String> {
+    let inner = format!("f=$p\n{ROLES}");
+    let said = on_file(shell, &inner, path, user, &[], Vec::new()).await;
+    role(&said.map_err(|why| last_lines(&why, 2))?, path)
+}
+
+/// A file before its server makes it anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Before {
+    /// `KIND MODE UID GID INODE ACL`.
+    fields: [String; 6],
+    /// The text of the link, where it is one, and the file in the end.
+    link: String,
+    target: String,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct After {
+    /// Its role, or why it cannot be known.
+    pub role: Result<PersistedRole, String>,
+    /// What the operator has to know of the file.
+    pub notes: Vec<String>,
+}
+
+/// Looks at the file that the server on `port` names, as the server's own user, right before `CONFIG REWRITE`.
+pub async fn before(shell: &impl Shell, path: &str, port: u16) -> Result<Before, String> {
+    let said = as_server(shell, STATE, path, port, &[]).await?;
+    state(&said).ok_or_else(|| "its host gave no answer that can be read".to_owned())
+}
+
+/// Makes the file that `CONFIG REWRITE` has made as narrow as it was, a link again, and reads its role.
+pub async fn after(
+    shell: &impl Shell,
+    path: &str,
+    port: u16,
+    before: &Before,
+) -> Result<After, String> {
+    let mut args: Vec<&str> = before.fields.iter().map(String::as_str).collect();
+    args.extend([before.link.as_str(), &before.target]);
+    let inner = format!("{NARROW}{ROLES}");
+    let said = as_server(shell, &inner, path, port, &args).await?;
+    let (first, roles) = said.split_once('\n').unwrap_or((&said, ""));
+    Ok(After {
+        role: role(roles, path),
+        notes: notes(first, path, before),
+    })
+}
+
+/// Reads what `state.sh` said. Pure.
+fn state(text: &str) -> Option<Before> {
+    let mut lines = text.lines();
+    let fields: Vec<String> = lines
+        .next()?
+        .split_whitespace()
+        .map(str::to_owned)
+        .collect();
+    let fields: [String; 6] = fields.try_into().ok()?;
+    let digits = |s: &String| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let kind = matches!(fields[0].as_str(), "file" | "link");
+    if !kind || !fields[1..].iter().all(digits) {
+        return None;
+    }
+    Some(Before {
+        link: super::facts::unhex(lines.next()?)?,
+        target: super::facts::unhex(lines.next()?)?,
+        fields,
+    })
+}
+
+/// What is to be said of a file that is not as it was. Pure.
+fn notes(line: &str, path: &str, before: &Before) -> Vec<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [mode, uid, gid, what] = words[..] else {
+        return vec![format!("who may read {path} now is not known")];
+    };
+    let [_, was, owner, group, ..] = &before.fields;
+    let octal = |text: &str| u32::from_str_radix(text, 8).ok();
+    let mut notes = Vec::new();
+    match (octal(mode), octal(was)) {
+        (Some(now), Some(then)) if now & !then & 0o377 == 0 => {}
+        (Some(_), Some(_)) => notes.push(format!(
+            "more users can read {path} than before (mode {mode}, was {was}), and only its owner or root can change that: chmod {was} {path}"
+        )),
+        _ => notes.push(format!("who may read {path} now is not known")),
+    }
+    if uid != owner {
+        notes.push(format!(
+            "{path} belongs to user {uid} now, who runs the server, and no longer to user {owner}: CONFIG REWRITE makes it anew"
+        ));
+    } else if gid != group {
+        notes.push(format!(
+            "{path} belongs to group {gid} now, and no longer to group {group}"
+        ));
+    }
+    if what == "unlinked" {
+        notes.push(format!(
+            "{path} was a link to {} and is a file of its own now: CONFIG REWRITE replaces a link, and the server's user may not write where it led",
+            before.link
+        ));
+    }
+    notes
+}
+
+/// Reads what `roles.sh` printed. Pure.
+fn role(text: &str, path: &str) -> Result<PersistedRole, String> {
+    let mut lines = text.lines();
+    match lines.next() {
+        Some("found") => {}
+        Some("missing") => return Err(format!("{path} is not there")),
+        Some("odd") => return Err(format!("{path} is no regular file")),
+        Some("unreadable") => {
+            return Err(format!("{path} cannot be read by the user who acts there"));
+        }
+        _ => return Err("the host gave no answer that can be read".to_owned()),
+    }
+    let mut role = PersistedRole::Primary;
+    for line in lines {
+        let words: Vec<String> = line
+            .split_whitespace()
+            .map(|w| w.trim_matches('"').to_ascii_lowercase())
+            .collect();
+        match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["replicaof" | "slaveof", "no", "one"] => role = PersistedRole::Primary,
+            ["replicaof" | "slaveof", host, port] => match port.parse() {
+                Ok(port) => role = PersistedRole::ReplicaOf(Address::new(host, port)),
+                Err(_) => return Err(format!("{path} has a replicaof line with a bad port")),
+            },
+            ["include", ..] => {
+                return Err(format!(
+                    "{path} includes other files, which are not looked at"
+                ));
+            }
+            _ => return Err(format!("{path} has a replicaof line that cannot be read")),
+        }
+    }
+    Ok(role)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_role_line_counts() {
+        let read = |text: &str| role(text, "/x").ok();
+        assert_eq!(read("found\n"), Some(PersistedRole::Primary));
+        assert_eq!(
+            read("found\nreplicaof 10.0.0.1 6379\nslaveof \"10.0.0.2\" 6380\n"),
+            Some(PersistedRole::ReplicaOf(Address::new("10.0.0.2", 6380)))
+        );
+        assert_eq!(
+            read("found\nreplicaof no one\n"),
+            Some(PersistedRole::Primary)
+        );
+        for text in ["missing\n", "odd\n", "unreadable\n", ""] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read("found\ninclude /etc/x\n"), None);
+        assert_eq!(read("found\nreplicaof a 99999\n"), None);
+    }
+
+    #[test]
+    fn what_a_host_says_of_a_file_is_numbers_or_nothing() {
+        let good = state("file 640 101 102 77 0\n\n2f78\n").unwrap();
+        assert_eq!(good.target, "/x");
+        for bad in [
+            "",
+            "file 640 101 102 77\n\n2f78\n",
+            "file 640 $(x) 102 77 0\n\n2f78\n",
+            "odd 640 101 102 77 0\n\n2f78\n",
+            "file 640 101 102 77 0\n",
+            "file 640 101 102 77 0\nzz\n2f78\n",
+        ] {
+            assert_eq!(state(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_became_of_a_file_is_said() {
+        let was = state("link 640 0 102 77 0\n746f\n2f78\n").unwrap();
+        let said = |line: &str| notes(line, "/x", &was).join("; ");
+        assert_eq!(said("640 0 102 link"), "");
+        assert_eq!(said("600 0 102 new"), "");
+        assert!(said("644 0 102 new").contains("(mode 644, was 640)"));
+        assert!(said("640 101 102 new").contains("belongs to user 101 now"));
+        assert!(said("640 0 1 new").contains("belongs to group 1 now"));
+        assert!(said("640 0 102 unlinked").contains("was a link to to"));
+        assert!(said("").contains("is not known"));
+    }
+}

@@ -1,0 +1,31 @@
+# Makes folders. $1 their owner  $2 how many of the following are everybody's to enter; the rest are the owner's alone
+user=$1 n=$2; shift 2
+mine=$(id -u "$user" 2>/dev/null) || mine=$user
+# As root, or as a login that is not: $1 a folder whose place is that user's.
+make() { [ -d "$1" ] || (umask "$2"; mkdir "$1"); }
+for d; do
+  if ! is_root; then
+    if [ "$n" -gt 0 ]; then (umask 022; mkdir -p "$d") || exit 1
+    else [ -d "$d" ] || mkdir -p "$d" || exit 1; chown "$user" "$d" && chmod 750 "$d" || exit 1; fi
+  elif [ "$n" -gt 0 ]; then
+    walk "$d"
+    [ "$who" = 0 ] || no "$why is not root's alone: root does not start programs from there; remedy: chown root $why && chmod go-w $why"
+    (umask 022; mkdir -p "$real") || exit 1
+  else
+    walk "${d%/*}"
+    if [ "$who" = 0 ]; then
+      parent=$real
+      # A link that root made leads to where there was room.
+      walk "$d"
+      case $kind in missing | folder) here=$real ;; *) here=$parent/${d##*/} ;; esac
+      [ ! -L "$here" ] || no "$here is a link that is not root's"
+      make "$here" 077 || exit 1
+      chown "$user" "$here" && chmod 750 "$here" || exit 1
+    else
+      [ "$who" = "$mine" ] || no "$why is not $user's: nothing is made there; remedy: chown $user $why"
+      uid=$who; account "$uid"
+      act sh -c 'umask 077; [ -d "$1" ] || mkdir "$1" && chmod 750 "$1"' sh "$real/${d##*/}" || exit 1
+    fi
+  fi
+  n=$((n - 1))
+done

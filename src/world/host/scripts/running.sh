@@ -1,0 +1,25 @@
+# Does $1 on file $2, which the server on port $3 calls its own, as the user who runs that server: what it says of its file can be a lie, and
+# then it is a lie about its own rights only. A further root is taken for granted nowhere: a server of root's has its path walked.
+inner=$1 path=$2 port=$3; shift 3
+pid=$(listener "$port")
+if [ -n "$pid" ]; then
+  uid=$(awk '$1 == "Uid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
+  account "$uid"
+  gid=$(awk '$1 == "Gid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
+  groups=$(sed -n 's/^Groups:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
+  # A process that is gone gives its number to another.
+  [ -n "$uid" ] && [ -n "$gid" ] && [ "$(listener "$port")" = "$pid" ] || no "the process on port $port is another one by now"
+fi
+real=$path service=$uid
+if is_root; then
+  [ -n "$pid" ] || no "no process is seen to listen on port $port of its host: it may run in a container"
+  [ "/proc/$pid/root/" -ef / ] || no "the server on port $port has a root folder of its own, as in a container"
+  if [ "$uid" = 0 ]; then
+    case $(readlink "/proc/$pid/exe") in *redis* | *valkey*) ;; *) no "port $port is held by $(readlink "/proc/$pid/exe"), which is no server of the Redis family" ;; esac
+    choose "$path" ''; service=0
+  elif [ -e "/proc/$pid/root$path" ] && ! [ "/proc/$pid/root$path" -ef "$path" ]; then
+    no "the server on port $port sees another file at $path than its host does"
+  fi
+else uid=$(id -u) gid=$(id -g)
+fi
+act sh -c "$inner" replctl "$real" "$service" "$@"
