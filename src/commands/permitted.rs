@@ -16,5 +16,6 @@ pub async fn permitted(world: &World, mut plan: Plan) -> Result<Plan> {
         .map_err(output::plan::refused)?;
     let there = world.ask_hosts(names::needed(&plan)).await;
     names::check(&mut plan, &there).map_err(output::plan::refused)?;
+    world.warn_of_files(&mut plan).await;
     Ok(plan)
 }

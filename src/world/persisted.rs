@@ -12,7 +12,9 @@ use crate::config::Paths;
 use crate::execute::Failure;
 use crate::inventory::NodeSpec;
 use crate::journal::Effect;
-use crate::topology::{Address, NodeName, PersistedRole, ReplicaAuth};
+use crate::plan::{Action, Plan};
+use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server};
+use futures::StreamExt;
 use redis::cmd;
 use shlex::try_quote;
 use std::fmt::Write as _;
@@ -59,11 +61,7 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
             "the server runs without a configuration file, so its role ends with its process",
         ));
     };
-    let secret = server.has_password != Some(false)
-        || matches!(
-            server.replica_auth,
-            Some(ReplicaAuth::Right | ReplicaAuth::Wrong)
-        );
+    let secret = has_secret(&server);
     let port = world.inventory.get(node).map_or(0, |n| n.address.port);
     let host = world.host(node).await.map_err(|e| e.brief());
     let before = match &host {
@@ -84,6 +82,67 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
         Ok(after) => compared(after, &path, wanted.as_ref()),
         Err(why) => Ok(seen(unseen(&path, &why, secret))),
     }
+}
+
+impl World {
+    /// Says in the plan what becomes of the files that it has servers write, where they do not stay as they are.
+    pub async fn warn_of_files(&self, plan: &mut Plan) {
+        let Some(seen) = self.seen_last() else {
+            return;
+        };
+        let mut nodes: Vec<NodeName> = plan
+            .steps()
+            .filter(|s| s.action == Action::PersistRole)
+            .map(|s| s.node.clone())
+            .collect();
+        nodes.sort();
+        nodes.dedup();
+        let looks = nodes.iter().map(|node| {
+            let server = seen.get(node).and_then(Node::server);
+            async move {
+                let path = server?.config_file.as_ref()?;
+                let look = tokio::time::timeout(self.host_look(), self.foretold(node, path));
+                let found = look.await.unwrap_or_else(|_| Err("no answer".to_owned()));
+                Some((node, path, has_secret(server?), found))
+            }
+        });
+        let looked: Vec<_> = futures::stream::iter(looks)
+            .buffered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let mut unseen = Vec::new();
+        for (node, path, secret, found) in looked {
+            match found {
+                Ok(notes) => plan
+                    .warnings
+                    .extend(notes.into_iter().map(|note| format!("`{node}`: {note}"))),
+                Err(_) if secret => unseen.push(format!("{path} of `{node}`")),
+                Err(_) => {}
+            }
+        }
+        if !unseen.is_empty() {
+            plan.warnings.push(format!(
+                "replctl cannot see who may read {}: CONFIG REWRITE makes such a file anew, on most servers for everybody of its host to read, and passwords stand in it",
+                unseen.join(", ")
+            ));
+        }
+    }
+
+    async fn foretold(&self, node: &NodeName, path: &str) -> Result<Vec<String>, String> {
+        let host = self.host(node).await.map_err(|e| e.brief())?;
+        let port = self.inventory.get(node).map_or(0, |n| n.address.port);
+        role::forecast(host.as_ref(), path, port).await
+    }
+}
+
+/// Whether passwords may stand in a server's file.
+fn has_secret(server: &Server) -> bool {
+    server.has_password != Some(false)
+        || matches!(
+            server.replica_auth,
+            Some(ReplicaAuth::Right | ReplicaAuth::Wrong)
+        )
 }
 
 /// What is said of a role that was written where nobody could look.

@@ -6,6 +6,7 @@ use crate::topology::{Address, PersistedRole};
 
 const ROLES: &str = include_str!("scripts/roles.sh");
 const STATE: &str = include_str!("scripts/state.sh");
+const FORECAST: &str = include_str!("scripts/forecast.sh");
 const NARROW: &str = include_str!("scripts/narrow.sh");
 
 /// The role in the file at `path`, which `user`'s server reads at its start. The error is one phrase.
@@ -56,6 +57,36 @@ pub async fn after(
         role: role(roles, path),
         notes: notes(first, path, before),
     })
+}
+
+/// What `CONFIG REWRITE` will make of the file that the server on `port` names, where that is more than new content. It changes nothing.
+pub async fn forecast(shell: &impl Shell, path: &str, port: u16) -> Result<Vec<String>, String> {
+    let said = as_server(shell, FORECAST, path, port, &[]).await?;
+    foretold(&said, path).ok_or_else(|| "its host gave no answer that can be read".to_owned())
+}
+
+/// Reads what `forecast.sh` said. Pure.
+fn foretold(text: &str, path: &str) -> Option<Vec<String>> {
+    let mut lines = text.lines();
+    let words: Vec<&str> = lines.next()?.split_whitespace().collect();
+    let [kind, uid, _, me] = words[..] else {
+        return None;
+    };
+    let link = super::facts::unhex(lines.next()?)?;
+    let target = super::facts::unhex(lines.next()?)?;
+    let mut out = Vec::new();
+    if kind == "lost" {
+        out.push(format!(
+            "{path} is a link to {link}: CONFIG REWRITE replaces it with a file of its own, and the server's user may not write beside {target}, so it cannot become a link again and {target} keeps the old role"
+        ));
+    }
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    if digits(uid) && digits(me) && uid != me {
+        out.push(format!(
+            "{path} belongs to user {uid}: CONFIG REWRITE makes it anew, and then it belongs to user {me}, who runs the server"
+        ));
+    }
+    Some(out)
 }
 
 /// Reads what `state.sh` said. Pure.
@@ -184,6 +215,24 @@ mod tests {
             "file 640 101 102 77 0\nzz\n2f78\n",
         ] {
             assert_eq!(state(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_will_become_of_a_file_is_said() {
+        let said = |text: &str| foretold(text, "/x").map(|all| all.join("; "));
+        assert_eq!(said("file 7 8 7\n\n2f78\n").unwrap(), "");
+        assert_eq!(said("link 7 8 7\n746f\n2f79\n").unwrap(), "");
+        let lost = said("lost 0 8 7\n746f\n2f79\n").unwrap();
+        assert!(lost.contains("/x is a link to to:") && lost.contains("/y keeps the old role"));
+        assert!(lost.contains("/x belongs to user 0"));
+        for bad in [
+            "",
+            "file 7 8\n\n2f78\n",
+            "file 7 8 7\n",
+            "file 7 8 7\nz\n2f78",
+        ] {
+            assert_eq!(said(bad), None, "{bad}");
         }
     }
 
