@@ -33,6 +33,13 @@ Restart=no
 TimeoutStartSec=infinity
 TimeoutStopSec=10min
 LimitNOFILE=65536
+# A core file would hold all data and the password.
+LimitCORE=0
+# Whoever takes the server over gains no further rights, and writes nothing of the system's. It may write its own files: CONFIG REWRITE
+# makes its configuration anew. Not PrivateTmp: sockets in /tmp are for others. A host that cannot do this starts it without.
+NoNewPrivileges=yes
+ProtectSystem=full
+ReadWritePaths={data}
 
 [Install]
 WantedBy=multi-user.target
@@ -42,6 +49,7 @@ WantedBy=multi-user.target
         user = inventory.server.user,
         program = escape(&paths.program()),
         config = escape(&paths.config()),
+        data = quoted(&format!("-{}", paths.data())),
     )
 }
 
@@ -67,6 +75,8 @@ ExecStart={program} {config} --sentinel
 Restart=on-failure
 RestartSec=1
 LimitNOFILE=65536
+# A core file would hold the passwords. Nothing else is taken away: its notification scripts are run from here, as whoever they need to be.
+LimitCORE=0
 
 [Install]
 WantedBy=multi-user.target
@@ -114,6 +124,19 @@ fn escape(word: &str) -> String {
         format!("\"{word}\"")
     } else {
         word
+    }
+}
+
+/// A path for a unit's list of paths, where `$` means itself.
+fn quoted(path: &str) -> String {
+    let path = path
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('%', "%%");
+    if path.contains(char::is_whitespace) {
+        format!("\"{path}\"")
+    } else {
+        path
     }
 }
 

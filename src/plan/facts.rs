@@ -54,6 +54,8 @@ pub struct HostFacts {
     pub listener: Listener,
     /// The directories can be made or written.
     pub writable: bool,
+    /// Where replctl is root: what of the way to the server programs others than root could change.
+    pub not_alone: Option<String>,
     /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
     pub servers: BTreeMap<String, String>,
     /// Where the stable link points.

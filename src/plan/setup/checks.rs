@@ -94,9 +94,25 @@ fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
     }
 }
 
+/// Root starts programs from there, and other users' servers with them.
+fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    if let Some(place) = &facts.not_alone {
+        out.push(Refusal::new(
+            format!(
+                "others than root may change {place} on the host of `{}`, and root would start programs from there",
+                node.name
+            ),
+            format!(
+                "on that host: chown -h root {place} && chmod go-w {place}; or give another `directory` in `[server]`"
+            ),
+        ));
+    }
+}
+
 /// What is needed of any host.
 pub(super) fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &node.name;
+    alone(node, facts, out);
     if !facts.missing.is_empty() {
         out.push(Refusal::new(
             format!("the host of `{name}` has no {}", facts.missing.join(", ")),

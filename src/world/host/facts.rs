@@ -39,7 +39,8 @@ pub async fn facts(
         &paths.config(),
     ];
     let before = now();
-    let output = script(shell, SCRIPT, &args, Vec::new(), LIMIT).await?;
+    let text = format!("{}{SCRIPT}", super::owner::OWNER);
+    let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
     read(&output, &paths, before..=now())
 }
 
@@ -142,6 +143,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
         listener: listener(&said, paths),
         writable: said.one("writable") == Some("1"),
+        not_alone: said.one("not_alone").map(str::to_owned),
         servers: said
             .all("server")
             .iter()

@@ -133,7 +133,7 @@ pub(super) async fn restore(
 ) -> Result<(), String> {
     const BACK: &str = r#"if [ -f "$p.replctl-before" ]; then
   mv -f "$p.replctl-before" "$p" || exit 1
-  [ -z "$3" ] || chmod "$3" "$p"
+  [ -z "$3" ] || [ "$(stat -c %a "$p")" = "$3" ] || chmod "$3" "$p"
 fi"#;
     let mode = mode.map_or_else(String::new, |m| format!("{m:o}"));
     on_file(shell, BACK, path, "", &[&mode], Vec::new())

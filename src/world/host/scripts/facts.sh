@@ -20,6 +20,9 @@ for t in bzip2 cc gzip make tar xz; do
   command -v $t >/dev/null 2>&1 || p no_build $t
 done
 
+# What of the way to the programs others than root could change.
+if is_root; then p not_alone "$( (walk "$d/server" && [ "$who" != 0 ] && printf %s "$why") 2>/dev/null)"; fi
+
 w=1
 for x in "$d/$port/conf" "$d/server"; do
   n=$(near "$x"); if [ ! -d "$n" ] || [ ! -w "$n" ]; then w=0; fi

@@ -6,7 +6,7 @@ use crate::inventory::{
 };
 use crate::plan::facts::HostFacts;
 use crate::plan::host::{HostAction, PayloadInfo};
-use crate::plan::{Action, Plan, Setup, Undo, setup};
+use crate::plan::{Action, Plan, Refusal, Setup, Undo, setup};
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
 use crate::world::host::{Progress, Ran, Secrets, Shell, Supplies, act, facts};
@@ -282,6 +282,17 @@ impl Bench {
 
     /// The plan for this host; the server's own side is taken as read.
     pub async fn plan(&self, shell: &Local, up: bool) -> Plan {
+        self.try_to_plan(shell, up).await.unwrap()
+    }
+
+    /// Why there is no plan for this host.
+    pub async fn refused(&self, shell: &Local) -> String {
+        let refusals = self.try_to_plan(shell, false).await.unwrap_err();
+        let all: Vec<String> = refusals.into_iter().map(|r| r.why).collect();
+        all.join("\n")
+    }
+
+    async fn try_to_plan(&self, shell: &Local, up: bool) -> Result<Plan, Vec<Refusal>> {
         let node = &self.inventory.nodes[0];
         let state = if up {
             sample::node("master", 0, None).state
@@ -303,7 +314,7 @@ impl Bench {
             discard_data: Vec::new(),
         };
         let payload = std::slice::from_ref(&self.payload);
-        setup::plan(&op, &self.inventory, &topology, &hosts, payload).unwrap()
+        setup::plan(&op, &self.inventory, &topology, &hosts, payload)
     }
 
     pub fn supplies(password: Option<&SecretString>) -> Supplies<'_> {

@@ -1,0 +1,408 @@
+//! Files that others own, or have planted: who writes them, and what is left. Users are `redis` (the server's) and `nobody` (somebody else).
+
+use super::local::{Bench, Local};
+use super::*;
+use crate::config::server::PASSWORD;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn sh(line: &str) -> String {
+    let out = Command::new("sh").args(["-ec", line]).output().unwrap();
+    assert!(out.status.success(), "{line}: {out:?}");
+    String::from_utf8(out.stdout).unwrap()
+}
+
+/// A place that everybody can reach.
+fn place(bench: &Bench) -> PathBuf {
+    Bench::chmod(&bench.root(), 0o755);
+    let place = PathBuf::from(bench.root()).join("place");
+    fs::create_dir(&place).unwrap();
+    place
+}
+
+/// Mode, owner and group as `ls` has them.
+fn owned(path: &Path) -> String {
+    let meta = fs::symlink_metadata(path).unwrap();
+    let line = format!(
+        "getent passwd {} | cut -d: -f1; getent group {} | cut -d: -f1",
+        meta.uid(),
+        meta.gid()
+    );
+    format!(
+        "{:o} {}",
+        meta.mode() & 0o7777,
+        sh(&line).trim().replace('\n', ":")
+    )
+}
+
+fn listing(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn as_redis(test: &str, path: &Path) -> bool {
+    let line = format!(
+        "setpriv --reuid redis --regid redis --init-groups test {test} {} && echo yes || true",
+        path.display()
+    );
+    sh(&line) == "yes\n"
+}
+
+/// The fence in a stopped server's file: owner, group and mode stay, or it is not written at all and nothing is left of the try.
+#[tokio::test]
+async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
+    let to = Address::new("10.0.0.1", 6379);
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let place = place(&bench);
+        let file = place.join("redis.conf");
+        let folders = [
+            "root:root 755",
+            "redis:redis 750",
+            "redis:redis 2770",
+            "nobody:nogroup 755",
+            "root:redis 775",
+            "root:root 1777",
+        ];
+        let files = [
+            "redis:redis 600",
+            "redis:redis 640",
+            "root:redis 640",
+            "root:root 644",
+            "redis:adm 640",
+            "nobody:redis 640",
+            "redis:redis 770",
+        ];
+        let mut done = 0;
+        for folder in folders {
+            for of in files {
+                let what = format!("{shell:?}: {of} in {folder}");
+                let text = "port 1\nreplicaof 1.2.3.4 5\nrequirepass secret\n";
+                fs::write(&file, text).unwrap();
+                let (owner, mode) = of.split_once(' ').unwrap();
+                let (folder_owner, folder_mode) = folder.split_once(' ').unwrap();
+                sh(&format!(
+                    "chown {owner} {0}; chmod {mode} {0}; chown {folder_owner} {1}; chmod {folder_mode} {1}",
+                    file.display(),
+                    place.display()
+                ));
+                let (before, readable) = (owned(&file), as_redis("-r", &file));
+                let fenced = fence(&shell, &file.display().to_string(), "redis", &to).await;
+                assert_eq!(listing(&place), ["redis.conf"], "{what}: {fenced:?}");
+                let now = fs::read_to_string(&file).unwrap();
+                if let Err(why) = &fenced {
+                    assert_eq!((now.as_str(), owned(&file)), (text, before), "{what}");
+                    assert!(!why.is_empty(), "{what}");
+                    continue;
+                }
+                done += 1;
+                assert_eq!(
+                    now, "port 1\nrequirepass secret\nreplicaof 10.0.0.1 6379\n",
+                    "{what}"
+                );
+                assert_eq!(as_redis("-r", &file), readable, "{what}: {}", owned(&file));
+                let mode =
+                    |text: &str| u32::from_str_radix(text.split(' ').next().unwrap(), 8).unwrap();
+                assert_eq!(
+                    mode(&owned(&file)) & !(mode(&before) & 0o666 | 0o400),
+                    0,
+                    "{what}: {}",
+                    owned(&file)
+                );
+                let roots = folder == "root:root 755";
+                if roots {
+                    let (_, owners) = before.split_once(' ').unwrap();
+                    assert!(owned(&file).ends_with(owners), "{what}: {}", owned(&file));
+                }
+            }
+        }
+        // All in root's folder, what is redis's own in redis's; refused is what the server could no longer read.
+        assert!((20..42).contains(&done), "{shell:?}: {done}");
+    }
+}
+
+/// K2.4: whatever is planted under the names of replctl's files, or in the place of folders, root writes through none of it.
+#[tokio::test]
+async fn what_the_servers_user_planted_leads_root_nowhere() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::with_password(&shell, "secret");
+        let place = place(&bench);
+        let bait = PathBuf::from(bench.root()).join("bait");
+        let untouched = |what: &str| {
+            assert_eq!(fs::read_to_string(&bait).unwrap(), "mine\n", "{what}");
+            assert_eq!(owned(&bait), "600 root:root", "{what}");
+        };
+        fs::write(&bait, "mine\n").unwrap();
+        Bench::chmod(&bait.display().to_string(), 0o600);
+        let file = place.join("redis.cnf");
+        let path = file.display().to_string();
+        let plant = || {
+            for name in [
+                "redis.cnf.replctl-new",
+                "redis.cnf.replctl-before",
+                "redis.cnf",
+            ] {
+                let _ = fs::remove_file(place.join(name));
+                symlink(&bait, place.join(name)).unwrap();
+            }
+            sh(&format!("chown -hR redis:redis {}", place.display()));
+        };
+        let owner = "redis".to_owned();
+        let stamp = Stamp {
+            settable: "0".repeat(32),
+            fixed: "0".repeat(32),
+        };
+        let write = HostAction::WriteConfig {
+            path: path.clone(),
+            text: format!("port 1\nrequirepass {PASSWORD}\n"),
+            owner: owner.clone(),
+        };
+        let actions = [
+            write.clone(),
+            HostAction::ProtectConfig {
+                path: path.clone(),
+                owner: owner.clone(),
+            },
+            HostAction::StampConfig {
+                path: path.clone(),
+                stamp,
+                owner,
+            },
+            HostAction::RestoreConfig {
+                path: path.clone(),
+                mode: Some(0o666),
+            },
+            HostAction::RemoveConfig { path: path.clone() },
+            HostAction::RemoveFiles {
+                paths: vec![path.clone()],
+            },
+        ];
+        for action in &actions {
+            plant();
+            let _ = bench.act(&shell, action).await;
+            untouched(&format!("{shell:?}: {action}"));
+        }
+        plant();
+        let _ = fence(&shell, &path, "redis", &Address::new("1.2.3.4", 5)).await;
+        untouched("fence");
+        assert!(role::read(&shell, &path, "redis").await.is_err());
+        // A hard link of root's file, in redis's folder: it is not its only name.
+        plant();
+        fs::remove_file(&file).unwrap();
+        fs::hard_link(&bait, &file).unwrap();
+        assert!(bench.act(&shell, &write).await.is_err());
+        untouched("hard link");
+        // Nothing with the password stays of what failed.
+        let left = sh(&format!("grep -rls secret {} || true", bench.root()));
+        assert_eq!(left, "", "{shell:?}");
+        // An honest file beside those links is written.
+        plant();
+        fs::remove_file(&file).unwrap();
+        bench.act(&shell, &write).await.unwrap();
+        assert_eq!(owned(&file), "600 redis:redis", "{shell:?}");
+        untouched("an honest file");
+    }
+}
+
+/// K2.7: a write that fails leaves nothing, and undone is what was: the very file, its owner and its mode.
+#[tokio::test]
+async fn what_failed_or_is_undone_leaves_file_owner_and_mode_as_they_were() {
+    for shell in [Local::root(), Local::busybox()] {
+        for (folder, of) in [
+            ("redis:redis 750", "redis:redis 640"),
+            ("redis:redis 750", "root:redis 644"),
+            ("root:root 755", "nobody:redis 664"),
+        ] {
+            let bench = Bench::with_password(&shell, "secret");
+            let place = place(&bench);
+            let file = place.join("redis.cnf");
+            let path = file.display().to_string();
+            fs::write(&file, "port 1\n").unwrap();
+            let (owner, mode) = of.split_once(' ').unwrap();
+            let (folder_owner, folder_mode) = folder.split_once(' ').unwrap();
+            sh(&format!(
+                "chown {owner} {path}; chmod {mode} {path}; chown {folder_owner} {0}; chmod {folder_mode} {0}",
+                place.display()
+            ));
+            let (before, inode) = (owned(&file), fs::metadata(&file).unwrap().ino());
+            let was = crate::plan::facts::Ownership {
+                mode: u32::from_str_radix(mode, 8).unwrap(),
+                uid: fs::metadata(&file).unwrap().uid(),
+            };
+            let owner = "redis".to_owned();
+            for (action, undo) in [
+                (
+                    HostAction::WriteConfig {
+                        path: path.clone(),
+                        text: format!("requirepass {PASSWORD}\n"),
+                        owner: owner.clone(),
+                    },
+                    HostAction::RestoreConfig {
+                        path: path.clone(),
+                        mode: Some(was.mode),
+                    },
+                ),
+                (
+                    HostAction::ProtectConfig {
+                        path: path.clone(),
+                        owner,
+                    },
+                    HostAction::OwnAgain {
+                        all: vec![(path.clone(), was)],
+                    },
+                ),
+            ] {
+                let what = format!("{shell:?}: {action} on {of} in {folder}");
+                bench
+                    .act(&shell, &action)
+                    .await
+                    .unwrap_or_else(|e| panic!("{what}: {e}"));
+                bench
+                    .act(&shell, &action)
+                    .await
+                    .unwrap_or_else(|e| panic!("{what}: {e}"));
+                assert!(
+                    owned(&file).starts_with("600 redis:"),
+                    "{what}: {}",
+                    owned(&file)
+                );
+                for _ in 0..2 {
+                    bench
+                        .act(&shell, &undo)
+                        .await
+                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                }
+                assert_eq!(owned(&file), before, "{what}");
+                assert_eq!(fs::metadata(&file).unwrap().ino(), inode, "{what}");
+                assert_eq!(fs::read_to_string(&file).unwrap(), "port 1\n", "{what}");
+                assert_eq!(listing(&place), ["redis.cnf"], "{what}");
+            }
+        }
+    }
+}
+
+/// A full disk: what was begun of the new file is taken away.
+#[tokio::test]
+async fn a_full_disk_leaves_no_part_of_a_file_with_a_password() {
+    let shell = Local::root();
+    let bench = Bench::with_password(&shell, "secret");
+    let place = place(&bench);
+    let mount = format!("mount -t tmpfs -o size=64k,mode=750 t {}", place.display());
+    if !Command::new("sh")
+        .args(["-c", &mount])
+        .output()
+        .unwrap()
+        .status
+        .success()
+    {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "nothing can be mounted here"
+        );
+        return;
+    }
+    sh(&format!(
+        "chown redis:redis {0}; echo port 1 >{0}/redis.cnf; chown redis:redis {0}/redis.cnf; head -c 40000 /dev/zero >{0}/fill",
+        place.display()
+    ));
+    let text = format!("requirepass {PASSWORD}\n{}", "# filler\n".repeat(8_000));
+    let path = place.join("redis.cnf").display().to_string();
+    let write = HostAction::WriteConfig {
+        path: path.clone(),
+        text,
+        owner: "redis".into(),
+    };
+    let failed = bench.act(&shell, &write).await;
+    let (left, still) = (listing(&place), fs::read_to_string(&path).unwrap());
+    sh(&format!("umount {}", place.display()));
+    assert!(failed.is_err());
+    assert_eq!(left, ["fill", "redis.cnf"]);
+    assert_eq!(still, "port 1\n");
+}
+
+/// K2.5: root makes no folder and starts no program where others could change what is there.
+#[tokio::test]
+async fn a_directory_that_is_not_roots_alone_is_refused_by_name() {
+    for shell in [Local::root(), Local::busybox()] {
+        for how in [
+            "chmod 777 D",
+            "chown redis D",
+            "chown root:redis D; chmod 775 D",
+            "mv D D2; ln -s D2 D; chown -h redis D",
+        ] {
+            let mut bench = Bench::new(&shell);
+            let place = place(&bench);
+            bench.inventory.server.directory = place.display().to_string();
+            sh(&how.replace('D', &place.display().to_string()));
+            let why = bench.refused(&shell).await;
+            assert!(
+                why.contains(&format!("may change {}", place.display())),
+                "{shell:?} {how}: {why}"
+            );
+            for action in [
+                HostAction::LinkServer {
+                    link: format!("{}/server/current", place.display()),
+                    target: "x".into(),
+                },
+                HostAction::MakeDirectories {
+                    shared: vec![format!("{}/server", place.display())],
+                    private: Vec::new(),
+                    owner: "redis".into(),
+                },
+            ] {
+                let why = bench.act(&shell, &action).await.unwrap_err();
+                assert!(
+                    why.contains("is not root's alone"),
+                    "{shell:?} {how}: {why}"
+                );
+            }
+            assert_eq!(listing(&place), [""; 0], "{shell:?} {how}");
+        }
+        // A link of root's to where there is room is as good as a folder.
+        let mut bench = Bench::new(&shell);
+        let place = place(&bench);
+        let link = PathBuf::from(bench.root()).join("link");
+        symlink(&place, &link).unwrap();
+        bench.inventory.server.directory = link.display().to_string();
+        let plan = bench.plan(&shell, false).await;
+        bench.carry_out(&shell, &plan).await;
+        assert_eq!(bench.cli(&["PING"]), "PONG");
+    }
+}
+
+/// A folder of a node's that its user made a link: nothing is made or given away where it leads.
+#[tokio::test]
+async fn folders_are_not_made_through_links_of_their_user() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let place = place(&bench);
+        let bait = PathBuf::from(bench.root()).join("bait");
+        fs::create_dir(&bait).unwrap();
+        Bench::chmod(&bait.display().to_string(), 0o700);
+        let own = place.join("6379");
+        fs::create_dir(&own).unwrap();
+        symlink(&bait, own.join("conf")).unwrap();
+        sh(&format!("chown -hR redis:redis {}", own.display()));
+        let make = HostAction::MakeDirectories {
+            shared: vec![place.display().to_string()],
+            private: vec![
+                own.display().to_string(),
+                own.join("conf").display().to_string(),
+                own.join("logs").display().to_string(),
+            ],
+            owner: "redis".into(),
+        };
+        assert!(bench.act(&shell, &make).await.is_err(), "{shell:?}");
+        assert_eq!(owned(&bait), "700 root:root", "{shell:?}");
+        fs::remove_file(own.join("conf")).unwrap();
+        bench.act(&shell, &make).await.unwrap();
+        assert_eq!(owned(&own.join("logs")), "750 redis:redis", "{shell:?}");
+        assert_eq!(owned(&own.join("conf")), "750 redis:redis", "{shell:?}");
+    }
+}
