@@ -1,13 +1,14 @@
 //! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts it back, limited to what this run makes.
 
 mod certificates;
+mod directories;
 
 use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
 use crate::inventory::address::is_literal;
 use crate::inventory::{NodeSpec, ServerSource, built_as};
-use crate::plan::facts::{ConfigFile, HostFacts, Ownership};
+use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::host::{HostAction, Launch};
 use crate::plan::{Action, Step, Undo};
 use crate::topology::{Address, NodeName, PersistedRole};
@@ -153,46 +154,6 @@ impl Host<'_> {
                 unless: self.paths.data(),
             };
             self.add(Do::MakeUser { user }, Some(undo));
-        }
-    }
-
-    fn directories(&mut self) {
-        let shared = vec![self.paths.root().to_owned(), self.paths.servers()];
-        let mut private = vec![self.paths.data()];
-        private.extend(self.paths.below());
-        let have = &self.facts.directories;
-        let owner = self.owner();
-        let is_missing = |d: &String| !have.contains_key(d);
-        let missing = |all: &[String]| -> Vec<String> {
-            all.iter().filter(|d| is_missing(d)).cloned().collect()
-        };
-        let (new_shared, new_private) = (missing(&shared), missing(&private));
-        let made: Vec<String> = new_shared
-            .iter()
-            .chain(&new_private)
-            .rev()
-            .cloned()
-            .collect();
-        let wrong: Vec<(String, Ownership)> = private
-            .iter()
-            .filter_map(|d| Some((d.clone(), *have.get(d)?)))
-            .filter(|(_, o)| Some(o.uid) != self.facts.owner_uid || o.mode & 0o700 != 0o700)
-            .collect();
-        if !wrong.is_empty() {
-            let make = Do::MakeDirectories {
-                shared: Vec::new(),
-                private: wrong.iter().map(|(d, _)| d.clone()).collect(),
-                owner: owner.clone(),
-            };
-            self.add(make, Some(Do::OwnAgain { all: wrong }));
-        }
-        if !made.is_empty() {
-            let make = Do::MakeDirectories {
-                shared: new_shared,
-                private: new_private,
-                owner,
-            };
-            self.add(make, Some(Do::RemoveDirectories { paths: made }));
         }
     }
 

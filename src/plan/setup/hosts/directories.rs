@@ -1,0 +1,47 @@
+//! The steps that make a node's directories, and give those that are not as they should be to their owner.
+
+use super::{Do, Host};
+use crate::plan::facts::Ownership;
+
+impl Host<'_> {
+    /// What is missing is made; what is there belongs to the server's user.
+    pub(super) fn directories(&mut self) {
+        let shared = vec![self.paths.root().to_owned(), self.paths.servers()];
+        let mut private = vec![self.paths.data()];
+        private.extend(self.paths.below());
+        let have = &self.facts.directories;
+        let owner = self.owner();
+        let is_missing = |d: &String| !have.contains_key(d);
+        let missing = |all: &[String]| -> Vec<String> {
+            all.iter().filter(|d| is_missing(d)).cloned().collect()
+        };
+        let (new_shared, new_private) = (missing(&shared), missing(&private));
+        let made: Vec<String> = new_shared
+            .iter()
+            .chain(&new_private)
+            .rev()
+            .cloned()
+            .collect();
+        let wrong: Vec<(String, Ownership)> = private
+            .iter()
+            .filter_map(|d| Some((d.clone(), *have.get(d)?)))
+            .filter(|(_, o)| Some(o.uid) != self.facts.owner_uid || o.mode & 0o700 != 0o700)
+            .collect();
+        if !wrong.is_empty() {
+            let make = Do::MakeDirectories {
+                shared: Vec::new(),
+                private: wrong.iter().map(|(d, _)| d.clone()).collect(),
+                owner: owner.clone(),
+            };
+            self.add(make, Some(Do::OwnAgain { all: wrong }));
+        }
+        if !made.is_empty() {
+            let make = Do::MakeDirectories {
+                shared: new_shared,
+                private: new_private,
+                owner,
+            };
+            self.add(make, Some(Do::RemoveDirectories { paths: made }));
+        }
+    }
+}
