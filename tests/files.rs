@@ -5,6 +5,8 @@
 
 #[path = "files/hostile.rs"]
 mod hostile;
+#[path = "files/operations.rs"]
+mod operations;
 #[path = "files/site.rs"]
 mod site;
 mod support;
@@ -12,6 +14,8 @@ mod support;
 use site::{Case, Link, Site, sh, tree};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use support::server::{Family, families};
 use support::{Sshds, figure, not_run};
 
@@ -247,4 +251,65 @@ fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
         node.restart();
     }
     assert_eq!(site.nodes[1].role(), "master");
+}
+
+/// K2.6: the server makes its file for everybody to read; with SSH that lasts shorter than a round trip to a host far away.
+#[test]
+fn with_ssh_a_widened_file_is_open_for_milliseconds_only() {
+    let Some(debian) = Family::debian().filter(|_| able()) else {
+        return;
+    };
+    let Some(sshds) = Sshds::start(1) else { return };
+    let case = Case {
+        owner: "redis:redis",
+        mode: 0o600,
+        link: Link::No,
+        folder: ("redis:redis", 0o755),
+    };
+    let site = Site::start(Some(&sshds), debian, [case, case]);
+    let file = site.nodes[1].config();
+    let end = AtomicBool::new(false);
+    let (mut open, mut seen) = (Duration::ZERO, false);
+    std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let (mut open, mut since) = (Duration::ZERO, None);
+            while !end.load(Ordering::Relaxed) {
+                let wide = file.metadata().is_ok_and(|m| m.mode() & 0o077 != 0);
+                match (wide, since) {
+                    (true, None) => since = Some(Instant::now()),
+                    (false, Some(began)) => {
+                        open = open.max(Instant::elapsed(&began));
+                        since = None;
+                    }
+                    (true, Some(_)) | (false, None) => {}
+                }
+            }
+            assert!(since.is_none(), "it is open still");
+            open
+        });
+        site.operator.run(&["promote", "b", "--yes"]).ok();
+        end.store(true, Ordering::Relaxed);
+        open = watching.join().unwrap();
+        seen = open > Duration::ZERO;
+    });
+    figure(&format!(
+        "files: open for others for {open:?} after CONFIG REWRITE (seen: {seen})"
+    ));
+    assert!(open < Duration::from_millis(500), "{open:?}");
+}
+
+/// K2.8: whatever the umask, nobody else writes the inventory, and nobody else reads the password.
+#[test]
+fn no_umask_lets_others_write_the_inventory() {
+    for (umask, wanted) in [("000", [0o644, 0o600]), ("077", [0o600, 0o600])] {
+        let folder = tempfile::tempdir().unwrap();
+        sh(&format!(
+            "cd {}; umask {umask}; {} init master=192.168.0.120 slave1=192.168.0.130 --name orders",
+            folder.path().display(),
+            support::Replctl::binary().display()
+        ));
+        let mode = |name: &str| folder.path().join(name).metadata().unwrap().mode() & 0o777;
+        let modes = ["inventory.toml", "orders.password"].map(mode);
+        assert_eq!(modes, wanted, "umask {umask}");
+    }
 }

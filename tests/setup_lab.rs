@@ -66,6 +66,20 @@ fn systemd_hosts_from_bare_and_over_reboots() {
             "systemctl is-active replctl-6379 && systemctl is-enabled replctl-6379",
         )
         .ok();
+        // What the kernel says of the process, not the unit of itself.
+        let line = "p=$(cat /db/redis/6379/pid/redis_6379.pid); grep NoNewPrivs /proc/$p/status; grep 'core file' /proc/$p/limits; grep -c ' /etc ro' /proc/$p/mounts";
+        let said = lab.inside(host, line).ok().stdout;
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words[..2], ["NoNewPrivs:", "1"], "{said}");
+        assert_eq!(words[2..7], ["Max", "core", "file", "size", "0"], "{said}");
+        assert_eq!(words.last(), Some(&"1"), "{said}");
+        assert_eq!(
+            bench
+                .client(NAMES.iter().position(|n| *n == host).unwrap())
+                .command(&["CONFIG", "REWRITE"])
+                .text(),
+            "OK"
+        );
         files_are_closed(&bench, host);
     }
     assert_eq!(bench.client(0).command(&["SET", "kept", "1"]).text(), "OK");

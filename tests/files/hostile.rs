@@ -89,11 +89,13 @@ fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
     };
     let etc = tree(Path::new("/etc"));
     for user in ["redis", "root"] {
-        for file in ["/etc/passwd", "/etc/shadow", "lnk"] {
+        for file in ["/etc/passwd", "/etc/shadow", "lnk", "bait"] {
             let (liar, mut site) = (
                 ports::free(),
                 Site::start(Some(&sshds), debian, [CASE, CASE]),
             );
+            let bait = site.root.path().join("x");
+            sh(&format!("echo a >{0}; chmod 646 {0}", bait.display()));
             let (real, node) = (site.nodes[1].port, &site.nodes[1]);
             let own = node.config().display().to_string();
             let lie = if file == "lnk" {
@@ -102,6 +104,8 @@ fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
                     node.own.display()
                 ));
                 format!("{}/store/l", node.own.display())
+            } else if file == "bait" {
+                bait.display().to_string()
             } else {
                 file.to_owned()
             };
@@ -142,6 +146,8 @@ fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
             assert!(!said.contains(PASSWORD), "{ran}");
             site.nodes[1].stop();
             assert_eq!(tree(Path::new("/etc")), etc, "{user} {file}: {ran}");
+            let said = sh(&format!("stat -c '%a %U %G' {0}; cat {0}", bait.display()));
+            assert_eq!(said, "646 root root\na\n", "{user} {file}: {ran}");
         }
     }
 }

@@ -8,9 +8,9 @@ use crate::output::escape;
 use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, words};
 use crate::world::World;
+use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
 use crate::world::ssh::{Host, Run};
-use shlex::try_quote;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ const ONE: Duration = Duration::from_mins(10);
 /// Files that a data directory may hold.
 const MOST: usize = 1000;
 
-/// Size, hash and path of each file that a server loads, below the data directory `$d`.
-const LIST: &str = r#"cd "$d" || exit 1
+/// Size, hash and path of each file that a server loads, below the data directory. Whoever owns it reads it: he could lead root elsewhere.
+const LIST: &str = r#"cd "$p" || exit 1
 find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -name 'temp-*' | while read -r f; do
   h=$(sha256sum <"$f") || exit 1
   echo "$(wc -c <"$f") ${h%% *} ${f#./}"
@@ -94,7 +94,8 @@ impl World {
         data: &str,
         folder: &mut Folder,
     ) -> Result<(), Failure> {
-        let files = list(host, data).await?;
+        let user = &self.inventory.server.user;
+        let files = list(host, data, user).await?;
         let all: u64 = files.iter().map(|f| f.bytes).sum();
         let mut come = 0;
         for file in &files {
@@ -103,7 +104,7 @@ impl World {
             let mut sink = folder.begin(&name);
             let mut at = 0;
             while at < file.bytes {
-                let piece = piece(host, &format!("{data}/{}", file.path), at).await?;
+                let piece = piece(host, &format!("{data}/{}", file.path), user, at).await?;
                 if piece.is_empty() {
                     return Err(Failure::none(format!("{} became shorter", file.path)));
                 }
@@ -130,8 +131,8 @@ impl World {
     }
 }
 
-async fn list(host: &Host, data: &str) -> Result<Vec<Told>, Failure> {
-    let text = run(host, &format!("d={}; {LIST}", quoted(data)?)).await?;
+async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<Told>, Failure> {
+    let text = run(host, line(LIST, data, user, &[])).await?;
     let text = String::from_utf8_lossy(&text).into_owned();
     let files: Vec<Told> = text
         .lines()
@@ -157,23 +158,20 @@ async fn list(host: &Host, data: &str) -> Result<Vec<Told>, Failure> {
     Ok(files)
 }
 
-async fn piece(host: &Host, path: &str, at: u64) -> Result<Vec<u8>, Failure> {
-    let skip = at / PIECE;
-    let line = format!(
-        "dd if={} bs={PIECE} skip={skip} count=1 2>/dev/null",
-        quoted(path)?
-    );
-    run(host, &line).await
+async fn piece(host: &Host, path: &str, user: &str, at: u64) -> Result<Vec<u8>, Failure> {
+    const PART: &str = r#"plain "$p"; dd if="$p" bs="$3" skip="$4" count=1 2>/dev/null"#;
+    let (size, skip) = (PIECE.to_string(), (at / PIECE).to_string());
+    run(host, line(PART, path, user, &[&size, &skip])).await
 }
 
-async fn run(host: &Host, line: &str) -> Result<Vec<u8>, Failure> {
+async fn run(host: &Host, (line, stdin): (String, Vec<u8>)) -> Result<Vec<u8>, Failure> {
     let how = Run {
-        stdin: Vec::new(),
+        stdin,
         root: host.can_root(),
         timeout: ONE,
     };
     let out = host
-        .run(line, how)
+        .run(&line, how)
         .await
         .map_err(|e| Failure::none(e.brief()))?;
     match out.failure() {
@@ -181,10 +179,4 @@ async fn run(host: &Host, line: &str) -> Result<Vec<u8>, Failure> {
         None if out.dropped > 0 => Err(Failure::none("its answer is too long")),
         None => Ok(out.stdout),
     }
-}
-
-fn quoted(text: &str) -> Result<String, Failure> {
-    try_quote(text)
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|e| Failure::none(e.to_string()))
 }

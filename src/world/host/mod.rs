@@ -62,6 +62,21 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
+/// The longest script that goes by the command line, bytes: dropbear takes 9,000 with all the quoting, and ends the connection at more.
+const BY_COMMAND_LINE: usize = 2_000;
+
+/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there
+/// before what the script itself reads.
+pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) -> (String, Vec<u8>) {
+    if script.len() <= BY_COMMAND_LINE {
+        return (command_line(script, args), stdin);
+    }
+    // Byte by byte, so that nothing is taken of what follows.
+    let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, script.len());
+    let input = [script.as_bytes(), &stdin].concat();
+    (command_line(&read, args), input)
+}
+
 /// A shell command line that runs `script` with these arguments, whatever they contain.
 fn command_line(script: &str, args: &[&str]) -> String {
     let mut out = format!("sh -c {} replctl", single_quoted(script));
@@ -84,14 +99,8 @@ async fn script(
     stdin: Vec<u8>,
     timeout: Duration,
 ) -> Result<String, String> {
-    let ran = shell
-        .run(
-            &command_line(script, args),
-            stdin,
-            shell.can_root(),
-            timeout,
-        )
-        .await?;
+    let (line, stdin) = prepared(script, args, stdin);
+    let ran = shell.run(&line, stdin, shell.can_root(), timeout).await?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));

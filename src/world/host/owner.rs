@@ -1,7 +1,7 @@
 //! Files of a host are touched by who may: root only where root alone can change what their path means, else the user whose folder it is, or
 //! the user who runs the server. Nobody's planted link, and no path that a server tells, is then followed with more rights than that user has.
 
-use super::{Shell, script};
+use super::{Shell, prepared, script, single_quoted};
 use std::time::Duration;
 
 /// Who acts: `walk`, `choose`, `act`.
@@ -24,17 +24,21 @@ pub(super) async fn on_file(
     args: &[&str],
     stdin: Vec<u8>,
 ) -> Result<String, String> {
-    let inner = without_comments(&[INNER, inner]);
-    let mut all = vec![inner.as_str(), path, user];
+    let mut all = vec![path, user];
     all.extend(args);
-    script(
-        shell,
-        &without_comments(&[OWNER, OUTER]),
-        &all,
-        stdin,
-        QUICK,
-    )
-    .await
+    script(shell, &both(&[OWNER, OUTER], inner), &all, stdin, QUICK).await
+}
+
+/// The command line and the standard input of [`on_file`], for who wants its output as bytes.
+pub(in crate::world) fn line(
+    inner: &str,
+    path: &str,
+    user: &str,
+    args: &[&str],
+) -> (String, Vec<u8>) {
+    let mut all = vec![path, user];
+    all.extend(args);
+    prepared(&both(&[OWNER, OUTER], inner), &all, Vec::new())
 }
 
 /// Runs `inner` on `path` as the user who runs the server that listens on `port`. The path may be what the server said.
@@ -45,12 +49,11 @@ pub(in crate::world) async fn as_server(
     port: u16,
     args: &[&str],
 ) -> Result<String, String> {
-    let inner = without_comments(&[INNER, inner]);
     let port = port.to_string();
-    let mut all = vec![inner.as_str(), path, &port];
+    let mut all = vec![path, &port];
     all.extend(args);
-    let outer = without_comments(&[LIB, OWNER, RUNNING]);
-    script(shell, &outer, &all, Vec::new(), QUICK).await
+    let text = both(&[LIB, OWNER, RUNNING], inner);
+    script(shell, &text, &all, Vec::new(), QUICK).await
 }
 
 /// Fails unless nobody but root can change what `path` means: root is about to put programs there, or to start one from there. A login
@@ -70,7 +73,13 @@ walk "$1"
     .map(drop)
 }
 
-/// A command line must not be long.
+/// What chooses who acts, and what that user does: `$inner`.
+fn both(outer: &[&str], inner: &str) -> String {
+    let inner = single_quoted(&without_comments(&[INNER, inner]));
+    format!("inner={inner}\n{}", without_comments(outer))
+}
+
+/// Nobody reads them there.
 fn without_comments(parts: &[&str]) -> String {
     let lines = parts.iter().flat_map(|part| part.lines());
     let mut out = String::new();

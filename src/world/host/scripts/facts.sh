@@ -12,7 +12,7 @@ p arch "$(uname -m)"; p kernel "$(uname -r)"; p host "$(uname -n)"
 p uid "$(id -u)"; p login "$(id -un)"; p epoch "$(date +%s)"
 if [ -d /run/systemd/system ] && command -v systemctl >/dev/null 2>&1; then p systemd 1; fi
 if u=$(id -u "$user" 2>/dev/null); then p user_uid "$u"; fi
-for t in awk chmod chown head ln mkdir mv rm sha256sum sleep tail; do
+for t in awk chmod chown dd head ln mkdir mktemp mv rm sha256sum sleep stat tail; do
   command -v $t >/dev/null 2>&1 || p missing $t
 done
 # To build a server with.
@@ -45,11 +45,18 @@ for m in apt-get dnf yum apk zypper; do
   if command -v $m >/dev/null 2>&1; then p manager $m; break; fi
 done
 
+# What lies in the folder of the server's user is read as that user: it could be a link to what only root may read.
+reader() { "$@"; }
+if is_root && (walk "$c") >/dev/null 2>&1; then
+  walk "$c"
+  if [ "$who" = others ]; then who=$(id -u "$user" 2>/dev/null); fi
+  if [ -n "$who" ] && [ "$who" != 0 ]; then uid=$who; account "$uid"; reader() { act "$@"; }; fi
+fi
 if [ -f "$c" ]; then
   p config_owner "$(ls -ldn "$c" | awk '{ print $1, $3 }')"
-  if [ -r "$c" ]; then
+  if reader test -r "$c"; then
     # Passwords never leave the host.
-    printf 'config='; grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"']?[[:space:]]+[\"']?(auth|sentinel)-pass)[\"']?[[:space:]]" <"$c" | head -c 262144 | hex; echo
+    printf 'config='; reader cat "$c" | grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"']?[[:space:]]+[\"']?(auth|sentinel)-pass)[\"']?[[:space:]]" | head -c 262144 | hex; echo
   fi
 fi
 for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do
@@ -57,9 +64,12 @@ for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/p
 done
 for x in tls.crt tls.key tls-ca.crt; do
   x=$d/$port/conf/$x
-  if [ -f "$x" ]; then p certificate "$(ls -ldn "$x" | awk '{ print $1, $3 }') $(sha256sum <"$x" 2>/dev/null | cut -d' ' -f1) $x"; fi
+  if [ -f "$x" ]; then p certificate "$(ls -ldn "$x" | awk '{ print $1, $3 }') $(reader cat "$x" 2>/dev/null | sha256sum | cut -d' ' -f1) $x"; fi
 done
-f dump "$d/$port/$dump" 4096
+if [ -f "$d/$port/$dump" ]; then
+  # One that cannot be read may hold keys.
+  printf 'dump='; if reader test -r "$d/$port/$dump"; then reader cat "$d/$port/$dump" | head -c 4096 | hex; else printf 3f; fi; echo
+fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null | head -n 1)"
   p used_kb "$(du -sk "$d/$port/." 2>/dev/null | awk '{ print $1 }')"

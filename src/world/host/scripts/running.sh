@@ -1,6 +1,6 @@
-# Does $1 on file $2, which the server on port $3 calls its own, as the user who runs that server: what it says of its file can be a lie, and
+# Does $inner on file $1, which the server on port $2 calls its own, as the user who runs that server: what it says of its file can be a lie, and
 # then it is a lie about its own rights only. A further root is taken for granted nowhere: a server of root's has its path walked.
-inner=$1 path=$2 port=$3; shift 3
+path=$1 port=$2; shift 2
 pid=$(listener "$port")
 if [ -n "$pid" ]; then
   uid=$(awk '$1 == "Uid:" { print $5 }' "/proc/$pid/status" 2>/dev/null)
