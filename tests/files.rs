@@ -255,7 +255,7 @@ fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
 
 /// K2.6: the server makes its file for everybody to read; with SSH that lasts shorter than a round trip to a host far away.
 #[test]
-fn with_ssh_a_widened_file_is_open_for_milliseconds_only() {
+fn with_ssh_a_widened_file_is_narrow_again_at_once() {
     let Some(debian) = Family::debian().filter(|_| able()) else {
         return;
     };

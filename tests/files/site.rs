@@ -258,7 +258,11 @@ impl Site {
             let info = replica.client().info("replication");
             info.get("master_port") == Some(&primary.port.to_string())
                 && info.get("master_link_status").is_some_and(|s| s == "up")
-                && primary.client().info("replication")["connected_slaves"] == "1"
+                && primary
+                    .client()
+                    .info("replication")
+                    .get("slave0")
+                    .is_some_and(|s| s.contains("state=online"))
         });
     }
 }
