@@ -67,7 +67,7 @@ fn systemd_hosts_from_bare_and_over_reboots() {
         )
         .ok();
         // What the kernel says of the process, not the unit of itself.
-        let line = "p=$(cat /db/redis/6379/pid/redis_6379.pid); grep NoNewPrivs /proc/$p/status; grep 'core file' /proc/$p/limits; grep -c ' /etc ro' /proc/$p/mounts";
+        let line = "p=$(cat /db/redis/6379/pid/redis_6379.pid); grep NoNewPrivs /proc/$p/status; grep 'core file' /proc/$p/limits; grep -cE ' /etc [^ ]+ ro' /proc/$p/mounts";
         let said = lab.inside(host, line).ok().stdout;
         let words: Vec<&str> = said.split_whitespace().collect();
         assert_eq!(words[..2], ["NoNewPrivs:", "1"], "{said}");

@@ -73,7 +73,7 @@ act() {
     setpriv --reuid "$uid" --regid "$gid" "$list" --no-new-privs -- "$@"
   elif [ -z "$name" ]; then no "user $uid has no entry in /etc/passwd on this host"
   elif has runuser; then runuser -u "$name" -- "$@"
-  elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' "$@"
+  elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
   else no "there is no setpriv, runuser or su to become $name with"; fi
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
