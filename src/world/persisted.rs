@@ -114,9 +114,9 @@ impl World {
         let mut unseen = Vec::new();
         for (node, path, secret, found) in looked {
             match found {
-                Ok(notes) => plan
+                Ok(told) => plan
                     .warnings
-                    .extend(notes.into_iter().map(|note| format!("`{node}`: {note}"))),
+                    .extend(told.into_iter().map(|note| format!("`{node}`: {note}"))),
                 Err(_) if secret => unseen.push(format!("{path} of `{node}`")),
                 Err(_) => {}
             }
@@ -160,12 +160,12 @@ fn unseen(path: &str, why: &str, secret: bool) -> String {
 /// The role that was read back, against the one that the server has.
 fn compared(after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
     let notes = after.notes;
-    let noted = |text: String| {
+    let with_notes = |text: String| {
         let mut all = vec![text];
         all.extend(notes.iter().cloned());
         all.join("; ")
     };
-    let role = after.role.map_err(|why| Failure::none(noted(why)))?;
+    let role = after.role.map_err(|why| Failure::none(with_notes(why)))?;
     let same = match (&role, wanted) {
         (PersistedRole::Primary, None) => true,
         (PersistedRole::ReplicaOf(file), Some(live)) => {
@@ -180,9 +180,9 @@ fn compared(after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
         ) => false,
     };
     if same {
-        Ok(seen(noted(format!("read back from {path}"))))
+        Ok(seen(with_notes(format!("read back from {path}"))))
     } else {
-        Err(Failure::none(noted(format!(
+        Err(Failure::none(with_notes(format!(
             "{path} does not have its role after CONFIG REWRITE; a replicaof line may stand in an included file"
         ))))
     }

@@ -113,12 +113,12 @@ fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
             let lie = format!("{}{lie}", "/".repeat(own.len() - lie.len()));
             let program = site.root.path().join("liar.pl");
             std::fs::write(&program, LIAR).unwrap();
-            let line = format!(
+            let start = format!(
                 "exec setpriv --reuid {user} --regid {user} --init-groups perl {} {liar} {real} {own} {lie}",
                 program.display()
             );
             let log = site.root.path().join("liar.log");
-            let _liar = Leased::start(Path::new("/bin/sh"), &["-c", &line], &log);
+            let _liar = Leased::start(Path::new("/bin/sh"), &["-c", &start], &log);
             await_that("the liar to listen", Duration::from_secs(5), || {
                 std::net::TcpStream::connect(("127.0.0.1", liar)).is_ok()
             });

@@ -35,10 +35,10 @@ fn hold(site: &mut Site, what: &str, wanted: [&str; 2]) {
         assert_eq!(mode & !case.mode, 0, "{what}: {mode:o}");
         site.nodes[n].restart();
     }
-    for n in 0..2 {
+    for (n, wanted) in wanted.into_iter().enumerate() {
         assert_eq!(
             role(site, n),
-            wanted[n],
+            wanted,
             "{what}, restarted: {}",
             site.nodes[n].name
         );

@@ -7,6 +7,7 @@
 )]
 
 mod files;
+mod folders;
 mod local;
 mod tarball;
 

@@ -16,7 +16,7 @@ impl Host<'_> {
             all.iter().filter(|d| is_missing(d)).cloned().collect()
         };
         let (new_shared, new_private) = (missing(&shared), missing(&private));
-        let made: Vec<String> = new_shared
+        let created: Vec<String> = new_shared
             .iter()
             .chain(&new_private)
             .rev()
@@ -35,13 +35,13 @@ impl Host<'_> {
             };
             self.add(make, Some(Do::OwnAgain { all: wrong }));
         }
-        if !made.is_empty() {
+        if !created.is_empty() {
             let make = Do::MakeDirectories {
                 shared: new_shared,
                 private: new_private,
                 owner,
             };
-            self.add(make, Some(Do::RemoveDirectories { paths: made }));
+            self.add(make, Some(Do::RemoveDirectories { paths: created }));
         }
     }
 }

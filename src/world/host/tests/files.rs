@@ -8,14 +8,14 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn sh(line: &str) -> String {
+pub(super) fn sh(line: &str) -> String {
     let out = Command::new("sh").args(["-ec", line]).output().unwrap();
     assert!(out.status.success(), "{line}: {out:?}");
     String::from_utf8(out.stdout).unwrap()
 }
 
 /// A place that everybody can reach.
-fn place(bench: &Bench) -> PathBuf {
+pub(super) fn place(bench: &Bench) -> PathBuf {
     Bench::chmod(&bench.root(), 0o755);
     let place = PathBuf::from(bench.root()).join("place");
     fs::create_dir(&place).unwrap();
@@ -23,7 +23,7 @@ fn place(bench: &Bench) -> PathBuf {
 }
 
 /// Mode, owner and group as `ls` has them.
-fn owned(path: &Path) -> String {
+pub(super) fn owned(path: &Path) -> String {
     let meta = fs::symlink_metadata(path).unwrap();
     let line = format!(
         "getent passwd {} | cut -d: -f1; getent group {} | cut -d: -f1",
@@ -37,7 +37,7 @@ fn owned(path: &Path) -> String {
     )
 }
 
-fn listing(folder: &Path) -> Vec<String> {
+pub(super) fn listing(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|e| e.unwrap().file_name().into_string().unwrap())
@@ -324,85 +324,4 @@ async fn a_full_disk_leaves_no_part_of_a_file_with_a_password() {
     assert!(failed.is_err());
     assert_eq!(left, ["fill", "redis.cnf"]);
     assert_eq!(still, "port 1\n");
-}
-
-/// K2.5: root makes no folder and starts no program where others could change what is there.
-#[tokio::test]
-async fn a_directory_that_is_not_roots_alone_is_refused_by_name() {
-    for shell in [Local::root(), Local::busybox()] {
-        for how in [
-            "chmod 777 D",
-            "chown redis D",
-            "chown root:redis D; chmod 775 D",
-            "mv D D2; ln -s D2 D; chown -h redis D",
-        ] {
-            let mut bench = Bench::new(&shell);
-            let place = place(&bench);
-            bench.inventory.server.directory = place.display().to_string();
-            sh(&how.replace('D', &place.display().to_string()));
-            let why = bench.refused(&shell).await;
-            assert!(
-                why.contains(&format!("may change {}", place.display())),
-                "{shell:?} {how}: {why}"
-            );
-            for action in [
-                HostAction::LinkServer {
-                    link: format!("{}/server/current", place.display()),
-                    target: "x".into(),
-                },
-                HostAction::MakeDirectories {
-                    shared: vec![format!("{}/server", place.display())],
-                    private: Vec::new(),
-                    owner: "redis".into(),
-                },
-            ] {
-                let why = bench.act(&shell, &action).await.unwrap_err();
-                assert!(
-                    why.contains("is not root's alone"),
-                    "{shell:?} {how}: {why}"
-                );
-            }
-            assert_eq!(listing(&place), [""; 0], "{shell:?} {how}");
-        }
-        // A link of root's to where there is room is as good as a folder.
-        let mut bench = Bench::new(&shell);
-        let place = place(&bench);
-        let link = PathBuf::from(bench.root()).join("link");
-        symlink(&place, &link).unwrap();
-        bench.inventory.server.directory = link.display().to_string();
-        let plan = bench.plan(&shell, false).await;
-        bench.carry_out(&shell, &plan).await;
-        assert_eq!(bench.cli(&["PING"]), "PONG");
-    }
-}
-
-/// A folder of a node's that its user made a link: nothing is made or given away where it leads.
-#[tokio::test]
-async fn folders_are_not_made_through_links_of_their_user() {
-    for shell in [Local::root(), Local::busybox()] {
-        let bench = Bench::new(&shell);
-        let place = place(&bench);
-        let bait = PathBuf::from(bench.root()).join("bait");
-        fs::create_dir(&bait).unwrap();
-        Bench::chmod(&bait.display().to_string(), 0o700);
-        let own = place.join("6379");
-        fs::create_dir(&own).unwrap();
-        symlink(&bait, own.join("conf")).unwrap();
-        sh(&format!("chown -hR redis:redis {}", own.display()));
-        let make = HostAction::MakeDirectories {
-            shared: vec![place.display().to_string()],
-            private: vec![
-                own.display().to_string(),
-                own.join("conf").display().to_string(),
-                own.join("logs").display().to_string(),
-            ],
-            owner: "redis".into(),
-        };
-        assert!(bench.act(&shell, &make).await.is_err(), "{shell:?}");
-        assert_eq!(owned(&bait), "700 root:root", "{shell:?}");
-        fs::remove_file(own.join("conf")).unwrap();
-        bench.act(&shell, &make).await.unwrap();
-        assert_eq!(owned(&own.join("logs")), "750 redis:redis", "{shell:?}");
-        assert_eq!(owned(&own.join("conf")), "750 redis:redis", "{shell:?}");
-    }
 }

@@ -86,7 +86,6 @@ impl Local {
         }
     }
 
-    /// All command lines so far.
     pub fn commands(&self) -> String {
         self.commands.lock().unwrap().clone()
     }
@@ -285,14 +284,7 @@ impl Bench {
         self.try_to_plan(shell, up).await.unwrap()
     }
 
-    /// Why there is no plan for this host.
-    pub async fn refused(&self, shell: &Local) -> String {
-        let refusals = self.try_to_plan(shell, false).await.unwrap_err();
-        let all: Vec<String> = refusals.into_iter().map(|r| r.why).collect();
-        all.join("\n")
-    }
-
-    async fn try_to_plan(&self, shell: &Local, up: bool) -> Result<Plan, Vec<Refusal>> {
+    pub async fn try_to_plan(&self, shell: &Local, up: bool) -> Result<Plan, Vec<Refusal>> {
         let node = &self.inventory.nodes[0];
         let state = if up {
             sample::node("master", 0, None).state
