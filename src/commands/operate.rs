@@ -19,8 +19,8 @@ use crate::journal::store::{FileJournal, Record};
 use crate::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, moved, plan as plan_text};
-use crate::plan::{Action, Operation, Plan, Undo};
-use crate::topology::NodeName;
+use crate::plan::{Action, Operation, Plan, Undo, roles};
+use crate::topology::{NodeName, Topology};
 use crate::world::World;
 use crate::world::hooks::Running;
 use std::collections::BTreeSet;
@@ -229,6 +229,7 @@ async fn execute(
     world.runs(Running {
         id: id.clone(),
         may_lose: plan.may_lose.clone(),
+        replicas: roles::replicas(&plan),
     });
     for (node, client_id) in world.connect(&promoting(&plan)).await {
         // Without this line a doubt about a promotion could not be settled by a later run.
@@ -268,6 +269,7 @@ async fn execute(
         }
         How::Resume(progress) => {
             let now = world.observe().await;
+            not_superseded(&id, &plan, &progress, &now)?;
             note(journal, Moment::Before, world.last_seen());
             Ok(run.resume(&progress, &now).await)
         }
@@ -295,6 +297,25 @@ async fn execute(
         plan,
         interrupted,
     })
+}
+
+/// A promotion is not gone on with where another primary was made since: what it would say at its end is not so any more.
+fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) -> Result<()> {
+    let Operation::Promote(_) = plan.operation else {
+        return Ok(());
+    };
+    let began = |stage, step| progress.started.contains(&At { stage, step });
+    let Some((made, primary)) = roles::superseded(plan, &began, now) else {
+        return Ok(());
+    };
+    let (made, primary) = (output::escape(&made.0), output::escape(&primary.0));
+    Err(Problem::new(format!(
+        "`{id}` made `{made}` the primary, and `{primary}` is the primary now; nothing was touched"
+    ))
+    .hint(format!(
+        "to leave it as it is: replctl promote {primary} --abandon-unfinished"
+    ))
+    .exit(Exit::Refused))
 }
 
 /// Notes what the deployment is, for whoever reads the journal. Nothing depends on it: where it cannot be written, it is missing.

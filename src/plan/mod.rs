@@ -28,7 +28,7 @@ pub mod remove;
 pub mod repair;
 pub mod replay;
 pub mod reverse;
-mod roles;
+pub mod roles;
 pub mod sentinel;
 pub mod setup;
 pub mod strangers;

@@ -1,6 +1,6 @@
 //! The step that sees that nobody else has changed a role since the plan was made. Pure.
 
-use super::{Action, NodeRole, Step, Undo, Was};
+use super::{Action, NodeRole, Plan, Step, Undo, Was};
 use crate::topology::{Node, NodeName, Topology};
 
 /// The step, on `node`, for every node of the deployment.
@@ -57,4 +57,94 @@ fn role(node: &Node) -> Was {
 pub(super) fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
     let others = topology.nodes.iter().filter(|n| n.name != node.name);
     others.map(|n| n.name.clone()).collect()
+}
+
+/// The nodes that a plan took for replicas and that it never makes primaries. Whichever of them is a primary later was made
+/// one by somebody else, however long ago the plan was made: what it has taken since must not be replaced.
+pub fn replicas(plan: &Plan) -> Vec<NodeName> {
+    let mut found: Vec<NodeName> = Vec::new();
+    for step in plan.steps() {
+        if let Action::CheckRoles { roles } = &step.action {
+            let replicas = roles.iter().filter(|r| matches!(r.was, Was::ReplicaOf(_)));
+            found.extend(replicas.map(|r| r.node.clone()));
+        }
+        // Only a replica is put back by following somebody.
+        if matches!(step.undo, Undo::By(Action::FollowAddress { .. })) {
+            found.push(step.node.clone());
+        }
+    }
+    let makes = |name: &NodeName| {
+        let mut steps = plan.steps();
+        steps.any(|s| s.node == *name && s.action.promotes())
+    };
+    found.retain(|name| !makes(name));
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The node that is the primary instead, where a plan has made another one primary (`began` tells which steps were begun) and
+/// somebody else has changed that since: going on would give the others a node to follow that is no primary any more.
+pub fn superseded(
+    plan: &Plan,
+    began: &dyn Fn(usize, usize) -> bool,
+    now: &Topology,
+) -> Option<(NodeName, NodeName)> {
+    let stages = plan.stages.iter().enumerate();
+    let steps = stages.flat_map(|(i, stage)| {
+        let steps = stage.steps.iter().enumerate();
+        steps.map(move |(j, step)| (i, j, step))
+    });
+    let mut promoted = steps.filter(|(i, j, step)| step.action.promotes() && began(*i, *j));
+    let (_, _, step) = promoted.next_back()?;
+    now.get(&step.node)?.upstream()?;
+    let other = now.primaries().next()?;
+    Some((step.node.clone(), other.name.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Promote, promote};
+    use crate::topology::sample;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn those_that_only_ever_follow_are_replicas_of_the_plan() {
+        let node = |i: usize, of: Option<usize>| {
+            sample::node(&format!("n{i}"), i, of.map(sample::address))
+        };
+        let topology = Topology {
+            nodes: vec![node(0, None), node(1, Some(0)), node(2, Some(0))],
+        };
+        let replicas = |to: &str, topology: &Topology| {
+            let operation = Promote {
+                node: to.into(),
+                accept: Vec::new(),
+            };
+            replicas(&promote::plan(&operation, topology, &BTreeMap::new()).unwrap())
+        };
+        assert_eq!(replicas("n1", &topology), ["n2".into()]);
+        // Where nothing but the others' links is to be done nobody's role is looked at again; their undo says what they were.
+        let mut astray = topology.clone();
+        astray.nodes[2] = node(2, Some(7));
+        assert_eq!(replicas("n0", &astray), ["n2".into()]);
+
+        let operation = Promote {
+            node: "n1".into(),
+            accept: Vec::new(),
+        };
+        let plan = promote::plan(&operation, &topology, &BTreeMap::new()).unwrap();
+        let mut now = topology.clone();
+        (now.nodes[0], now.nodes[1]) = (node(0, Some(2)), node(1, Some(2)));
+        now.nodes[2] = node(2, None);
+        let found = superseded(&plan, &|_, _| true, &now);
+        assert_eq!(found, Some(("n1".into(), "n2".into())));
+        assert_eq!(superseded(&plan, &|stage, _| stage == 0, &now), None);
+        // Half-way nobody is a primary; afterwards it is.
+        now.nodes[2] = node(2, Some(0));
+        assert_eq!(superseded(&plan, &|_, _| true, &now), None);
+        (now.nodes[0], now.nodes[1]) = (node(0, Some(1)), node(1, None));
+        assert_eq!(superseded(&plan, &|_, _| true, &now), None);
+    }
 }

@@ -5,6 +5,7 @@ mod detach;
 mod hooks;
 mod members;
 mod moves;
+mod others;
 mod rejoin;
 mod sentinel;
 mod sentinel_setup;

@@ -29,7 +29,7 @@ pub(super) fn apply(inner: &mut Inner, i: usize, action: &Action) -> Result<(), 
 }
 
 /// n0 took over from n1; the others follow one of the two, in every way.
-fn split(n: usize) -> Vec<Topology> {
+pub(super) fn split(n: usize) -> Vec<Topology> {
     let ways = 1usize << (n - 2);
     let of = |way: usize, i: usize| sample::address(way >> (i - 2) & 1);
     let nodes =
@@ -41,7 +41,7 @@ fn split(n: usize) -> Vec<Topology> {
         .collect()
 }
 
-fn world(topology: &Topology) -> World {
+pub(super) fn world(topology: &Topology) -> World {
     let world = World::new(topology);
     let mut inner = world.0.lock().unwrap();
     inner.parted = true;

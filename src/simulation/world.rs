@@ -62,6 +62,14 @@ pub struct Inner {
     pub backed_up: BTreeSet<u32>,
     /// The primary at the beginning, whose replicas Sentinel knows.
     pub first: Option<Address>,
+    /// What somebody else does in the midst of it.
+    pub by_hand: Option<super::others::ByHand>,
+    /// The writes that somebody else gave up by that.
+    pub given_up: BTreeSet<u32>,
+    /// Whether each node was a replica when it was last looked at.
+    pub seen_replica: Vec<bool>,
+    /// The nodes that the plan which is run took for replicas.
+    pub planned: Vec<NodeName>,
 }
 
 pub struct World(pub Mutex<Inner>);
@@ -92,6 +100,14 @@ impl World {
             parted: false,
             backed_up: BTreeSet::new(),
             first: None,
+            by_hand: None,
+            given_up: BTreeSet::new(),
+            planned: Vec::new(),
+            seen_replica: topology
+                .nodes
+                .iter()
+                .map(|n| n.upstream().is_some())
+                .collect(),
             hooks: Vec::new(),
         };
         Self(Mutex::new(inner))
@@ -99,7 +115,8 @@ impl World {
 
     /// What an observer sees.
     pub fn observe(&self) -> Topology {
-        let inner = self.0.lock().unwrap();
+        let mut inner = self.0.lock().unwrap();
+        inner.seen_replica = inner.sims.iter().map(|s| s.up && s.of.is_some()).collect();
         let nodes = inner.sims.iter().enumerate().map(|(i, sim)| {
             if !sim.up {
                 return sample::down(&sim.name.0, i);
@@ -264,6 +281,11 @@ impl Inner {
                 }
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
+                // What it has taken since somebody else made it a primary would be gone.
+                let was_replica = self.seen_replica[i] || self.planned.contains(node);
+                if was_replica && self.sims[i].of.is_none() {
+                    return Err(Failure::none("it is a primary now"));
+                }
                 self.sims[i].of = Some(address.clone());
             }
             Action::CheckRoles { roles } => self.check_roles(roles)?,
@@ -385,6 +407,9 @@ impl Act for World {
             return Err(Failure::unknown("dead"));
         }
         inner.traffic();
+        inner.intrude();
+        let before = inner.reigning();
+        let call = inner.calls;
         let injected = inner
             .fail_at
             .and_then(|(at, how)| (at == inner.calls).then_some(how));
@@ -402,7 +427,8 @@ impl Act for World {
             .iter()
             .filter(|s| s.up && s.of.is_none() && !s.fenced && !inner.alone.contains(&s.name))
             .count();
-        if writable > 1 && !inner.parted {
+        inner.weigh(&before, call, node, action);
+        if writable > 1 && !inner.parted && inner.by_hand.is_none() {
             let text = format!("{writable} writable primaries after `{node}`: {action}");
             inner.violations.push(text);
         }

@@ -86,9 +86,7 @@ impl World {
                 r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
             }
             Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                let last = self.seen_last();
-                let was = last.as_ref().and_then(|t| t.get(node));
-                let is_replica = was.is_some_and(|n| n.upstream().is_some());
+                let is_replica = self.took_for_replica(node);
                 role_change::follow(&self.connections, node, address, is_replica).await
             }
             Action::CheckRoles { roles } => self.check_roles(roles).await,

@@ -10,6 +10,7 @@ use crate::inventory::{Inventory, SecretSource};
 use crate::journal::{Entry, Journal, Outcome, Seen};
 use crate::output::{escape, screen::duration};
 use crate::plan::hooks::Hook;
+use crate::topology::NodeName;
 use child::{End, Ran};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -19,19 +20,31 @@ use tokio::process::Command;
 /// How many of the last lines of a hook are shown where it fails.
 const SHOWN: usize = 5;
 
-/// The operation that is being run, for hooks.
+/// The operation that is being run, for hooks and for changes of roles.
 #[derive(Debug, Clone, Default)]
 pub struct Running {
     /// Its id in the journal.
     pub id: String,
     /// What may be lost.
     pub may_lose: Option<String>,
+    /// The nodes that its plan took for replicas and never makes primaries.
+    pub replicas: Vec<NodeName>,
 }
 
 impl World {
     /// Says which operation is run from now on.
     pub fn runs(&self, running: Running) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    /// Whether the operation that is run took a node for a replica, when it was planned or when it was looked at last.
+    pub(super) fn took_for_replica(&self, node: &NodeName) -> bool {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let planned = running.replicas.contains(node);
+        drop(running);
+        let last = self.seen_last();
+        let was = last.as_ref().and_then(|t| t.get(node));
+        planned || was.is_some_and(|n| n.upstream().is_some())
     }
 
     /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`: how that went, where it has ended.

@@ -12,6 +12,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod after_death;
 mod case;
 mod deed;
 mod dice;
