@@ -177,7 +177,7 @@ fn all_at_once(field: &Field, race: &Race, operators: &[Replctl<'_>]) -> Vec<Tur
             scope.spawn(move || turn(operator, *deed, who, at))
         });
         let turns: Vec<_> = turns.collect();
-        scope.spawn(|| Stroke::all(&race.strokes, field, at[0]));
+        scope.spawn(|| Stroke::all(&race.strokes, race.aimed, field, at[0]));
         let ended = turns.into_iter().map(|t| t.join().unwrap());
         ended.collect::<Vec<_>>()
     })

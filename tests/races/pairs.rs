@@ -3,6 +3,7 @@
 use crate::deed::Deed;
 use crate::dice::Dice;
 use crate::person::Stroke;
+use std::time::Duration;
 
 /// One case in the making.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Race {
     pub offset: i64,
     /// What a person does by hand.
     pub strokes: Vec<Stroke>,
+    /// The person begins as soon as the operator has changed a role.
+    pub aimed: bool,
 }
 
 /// The pairs. What matters most stands here more than once.
@@ -59,6 +62,7 @@ impl Race {
             hooked: [false; 2],
             offset: 0,
             strokes: Vec::new(),
+            aimed: false,
         };
         if number % 9 == 8 {
             race.against_a_person(dice);
@@ -134,6 +138,11 @@ impl Race {
             .collect();
         strokes.sort_by_key(|s| s.after);
         self.strokes = strokes;
+        self.aimed = dice.roll(3) == 0;
+        if self.aimed {
+            // The first at once, wherever it is.
+            self.strokes[0].after = Duration::ZERO;
+        }
     }
 
     fn deed(&self, dice: &mut Dice, verb: &str) -> Deed {
