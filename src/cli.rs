@@ -4,6 +4,7 @@ pub mod after;
 mod clients;
 mod endpoint;
 pub mod examples;
+mod hidden;
 mod history;
 mod ignore;
 mod lost;
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
+pub use hidden::{FenceGuard, Man};
 pub use history::{Abandon, History, Report, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
@@ -384,23 +386,4 @@ pub enum Shell {
     Elvish,
     /// `PowerShell`
     Powershell,
-}
-
-/// `fence-guard`.
-#[derive(Debug, Args)]
-pub struct FenceGuard {
-    /// The node
-    pub node: String,
-    /// `min-replicas-to-write` before the fence
-    pub to_write: u64,
-    /// `min-replicas-max-lag` before the fence, seconds
-    pub max_lag: u64,
-}
-
-/// `man`.
-#[derive(Debug, Args)]
-pub struct Man {
-    /// The folder
-    #[arg(value_name = "DIR")]
-    pub directory: PathBuf,
 }

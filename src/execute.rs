@@ -2,6 +2,7 @@
 //!
 //! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
+mod past_return;
 mod seam;
 
 pub use seam::{Act, Failure, Watch};
@@ -9,10 +10,10 @@ pub use seam::{Act, Failure, Watch};
 use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
-use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
-use crate::topology::situation::forgot;
-use crate::topology::{Node, NodeName, Topology};
+use crate::plan::{Action, Mode, Plan, Stage, Undo};
+use crate::topology::{NodeName, Topology};
 use futures::StreamExt;
+use past_return::past_return;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -372,31 +373,4 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         }
         Ok(())
     }
-}
-
-/// Whether a stage has passed a step that cannot be undone.
-fn past_return(stage: &Stage, index: usize, progress: &Progress, now: &Topology) -> bool {
-    stage.steps.iter().enumerate().any(|(i, step)| {
-        let at = At {
-            stage: index,
-            step: i,
-        };
-        step.undo == Undo::Impossible
-            && (progress.done.contains(&at) || progress.started.contains(&at) && holds(step, now))
-    })
-}
-
-/// Whether the effect of an irreversible step can be seen now.
-fn holds(step: &Step, now: &Topology) -> bool {
-    let node = now.get(&step.node);
-    if step.action.promotes() {
-        // Killed before its role was in its file it comes back as a replica, with what it acknowledged meanwhile on its disk only: putting the old primary
-        // back would overwrite that.
-        return node.is_some_and(|n| n.is_primary() || forgot(n, now));
-    }
-    if let Action::Replay { .. } = step.action {
-        return true; // some of it may be done, and is not put back
-    }
-    // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
-    !node.is_some_and(Node::is_primary)
 }

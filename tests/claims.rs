@@ -1,5 +1,7 @@
 //! Operators on different machines: each has a state folder of its own, and they see each other on the servers only.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use std::path::Path;
@@ -31,7 +33,7 @@ fn names(trio: &Trio, i: usize) -> Vec<String> {
         let list = trio.servers[i]
             .client()
             .command(&["CLIENT", "LIST", "TYPE", kind]);
-        let list = list.text().to_owned();
+        let list = list.text();
         let fields = list.lines().flat_map(|line| line.split(' '));
         names.extend(
             fields

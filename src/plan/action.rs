@@ -4,6 +4,7 @@ use super::hooks::Hook;
 use super::host::HostAction;
 use super::rejoin::Covered;
 use super::replay::Source;
+use super::roles::NodeRole;
 use super::sentinel::SentinelAction;
 use crate::inventory::edit::Edit;
 use crate::inventory::secrets::is_secret;
@@ -226,27 +227,6 @@ pub enum Action {
         /// The replicas.
         replicas: Vec<NodeName>,
     },
-}
-
-/// The role that a node had when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeRole {
-    /// The node.
-    pub node: NodeName,
-    /// Its role.
-    pub was: Was,
-}
-
-/// What a node was when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Was {
-    /// A primary.
-    Primary,
-    /// A replica of this address.
-    ReplicaOf(Address),
-    /// It did not answer.
-    Silent,
 }
 
 impl Action {

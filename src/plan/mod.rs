@@ -35,10 +35,11 @@ pub mod strangers;
 mod versions;
 pub mod wire;
 
-pub use action::{Action, NodeRole, Was};
+pub use action::Action;
 pub use hand_over::FENCE_MS;
 pub use repair::Repair;
 pub use replay::Replay;
+pub use roles::{NodeRole, Was};
 
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};

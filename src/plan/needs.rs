@@ -107,11 +107,10 @@ fn of_action(action: &Action) -> &'static [Need] {
             hold_ms: Some(_), ..
         } => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID, PAUSE, UNPAUSE],
         Action::CheckRoles { .. } => &[ROLE],
-        Action::CompareOffsets { .. } => &[INFO, ROLE],
         Action::Replay { .. } => &REPLAY,
         Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
         Action::PersistRole => &[INFO, REWRITE],
-        Action::Sentinel(_) => &[INFO, ROLE],
+        Action::CompareOffsets { .. } | Action::Sentinel(_) => &[INFO, ROLE],
         Action::AwaitNear { .. }
         | Action::AwaitCaughtUp { .. }
         | Action::DrainOthers { .. }

@@ -1,7 +1,29 @@
 //! The step that sees that nobody else has changed a role since the plan was made. Pure.
 
-use super::{Action, NodeRole, Plan, Step, Undo, Was};
-use crate::topology::{Node, NodeName, Topology};
+use super::{Action, Plan, Step, Undo};
+use crate::topology::{Address, Node, NodeName, Topology};
+use serde::{Deserialize, Serialize};
+
+/// The role that a node had when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRole {
+    /// The node.
+    pub node: NodeName,
+    /// Its role.
+    pub was: Was,
+}
+
+/// What a node was when a plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Was {
+    /// A primary.
+    Primary,
+    /// A replica of this address.
+    ReplicaOf(Address),
+    /// It did not answer.
+    Silent,
+}
 
 /// The step, on `node`, for every node of the deployment.
 ///
@@ -15,11 +37,11 @@ pub(super) fn check(node: &Node, topology: &Topology) -> Step {
 pub(super) fn check_after(
     node: &Node,
     topology: &Topology,
-    moved: Option<(&NodeName, Was)>,
+    moved: Option<(&NodeName, &Was)>,
 ) -> Step {
     let roles = topology.nodes.iter().map(|n| {
         let was = match &moved {
-            Some((name, was)) if **name == n.name => was.clone(),
+            Some((name, was)) if *name == &n.name => (*was).clone(),
             Some(_) | None => role(n),
         };
         NodeRole {
@@ -103,6 +125,7 @@ pub fn superseded(
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::plan::{Promote, promote};

@@ -227,7 +227,7 @@ fn hand_over(
     steps.push(roles::check_after(
         target,
         topology,
-        moved.map(|was| (&target.name, was)),
+        moved.as_ref().map(|was| (&target.name, was)),
     ));
     steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
     if !others.is_empty() {

@@ -1,14 +1,18 @@
 //! A world in memory that behaves as measured servers do where it matters: replicas lag until they are waited for, clients write to
 //! every primary that is not fenced, a fence outlives nobody, and an answer may be lost before or after its effect.
 
+mod afterwards;
 mod around;
+mod nobody;
+mod roles;
 
 pub use around::Called;
+pub use nobody::Nobody;
 
 use crate::execute::{Act, Failure};
 use crate::journal::{Entry, Journal, Progress, Seen};
+use crate::plan::Action;
 use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, NodeRole, Was};
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -146,48 +150,6 @@ impl World {
             nodes: nodes.collect(),
         }
     }
-
-    /// The process dies: fences run out, clients go on.
-    pub fn crash(&self) {
-        let mut inner = self.0.lock().unwrap();
-        inner.life = None;
-        for sim in &mut inner.sims {
-            sim.fenced = false;
-        }
-        inner.traffic();
-    }
-
-    /// Forgets the injected failure, as a later run meets a healed world.
-    pub fn heal(&self) {
-        let mut inner = self.0.lock().unwrap();
-        inner.fail_at = None;
-        inner.life = None;
-    }
-
-    /// Acknowledged writes that `node` does not have.
-    pub fn lost(&self, node: &NodeName) -> usize {
-        let inner = self.0.lock().unwrap();
-        let Some(sim) = inner.sims.iter().find(|s| s.name == *node) else {
-            return usize::MAX;
-        };
-        inner.acked.iter().filter(|w| !sim.log.contains(w)).count()
-    }
-
-    pub fn shape(&self) -> Vec<(bool, Option<Address>)> {
-        self.0
-            .lock()
-            .unwrap()
-            .sims
-            .iter()
-            .map(|s| (s.up, s.of.clone()))
-            .collect()
-    }
-
-    /// What the files say, for comparing too.
-    pub fn persisted(&self) -> Vec<Option<Address>> {
-        let inner = self.0.lock().unwrap();
-        inner.sims.iter().map(|s| s.persisted_of.clone()).collect()
-    }
 }
 
 impl Inner {
@@ -196,7 +158,7 @@ impl Inner {
         self.sims.iter().find(|s| s.address == *of && s.up)
     }
 
-    fn index(&self, name: &NodeName) -> usize {
+    pub(super) fn index(&self, name: &NodeName) -> usize {
         self.sims.iter().position(|s| s.name == *name).unwrap()
     }
 
@@ -236,6 +198,7 @@ impl Inner {
         }
     }
 
+    #[allow(clippy::too_many_lines)] // an arm for each action
     fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         let i = self.index(node);
         let away = matches!(
@@ -362,32 +325,6 @@ impl Inner {
         Ok(Seen::default())
     }
 
-    fn check_roles(&self, roles: &[NodeRole]) -> Result<(), Failure> {
-        for role in roles {
-            let sim = &self.sims[self.index(&role.node)];
-            let same = match &role.was {
-                Was::Primary => sim.of.is_none(),
-                Was::ReplicaOf(address) => sim.of.as_ref() == Some(address),
-                Was::Silent => sim.of.is_some(),
-            };
-            if sim.up && !same {
-                return Err(Failure::none(format!("{} has another role", role.node)));
-            }
-        }
-        Ok(())
-    }
-
-    fn none_is_primary(&self, others: &[NodeName]) -> Result<(), Failure> {
-        let primary = |name: &&NodeName| {
-            let sim = &self.sims[self.index(name)];
-            sim.up && sim.of.is_none()
-        };
-        match others.iter().find(primary) {
-            Some(other) => Err(Failure::none(format!("{other} is a primary"))),
-            None => Ok(()),
-        }
-    }
-
     fn alive(&mut self) -> bool {
         match &mut self.life {
             None => true,
@@ -446,15 +383,4 @@ impl Journal for World {
         inner.progress.take(entry);
         Ok(())
     }
-}
-
-/// Nobody looks on.
-pub struct Nobody;
-
-impl crate::execute::Watch for Nobody {
-    fn stage(&self, _: &crate::plan::Stage) {}
-    fn begun(&self, _: &crate::plan::Step) {}
-    fn done(&self, _: &crate::plan::Step, _: &Seen, _: f64) {}
-    fn failed(&self, _: &crate::plan::Step, _: &str) {}
-    fn undoing(&self, _: &crate::plan::Step) {}
 }

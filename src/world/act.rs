@@ -44,14 +44,9 @@ impl World {
             }
             Action::ResumeWrites => r::resume_writes(&*self.connections.get(node).await?).await,
             Action::RequireReplicas { to_write, max_lag } => {
-                let conn = self.connections.get(node).await?;
-                if action.fences() {
-                    self.fence_stands(node).await;
-                    return r::require_replicas(&conn, *to_write, *max_lag).await;
-                }
-                let lifted = r::require_replicas(&conn, *to_write, *max_lag).await?;
-                self.fence_gone(node).await;
-                Ok(lifted)
+                let raised = action.fences();
+                self.require_replicas(node, *to_write, *max_lag, raised)
+                    .await
             }
             Action::AwaitNear {
                 with,
@@ -85,30 +80,18 @@ impl World {
                 }
                 r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
             }
-            Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                let is_replica = self.took_for_replica(node);
-                role_change::follow(&self.connections, node, address, is_replica).await
-            }
-            Action::CheckRoles { roles } => self.check_roles(roles).await,
-            Action::Demote { address, .. } => {
-                role_change::demote(&self.connections, node, address).await
-            }
-            Action::CompareOffsets {
-                with,
-                others,
-                within_ms,
-            } => self.compare_offsets(node, with, others, *within_ms).await,
-            Action::TakeOver { from, hold_ms } => {
-                role_change::take_over(&self.connections, node, from, *hold_ms).await
-            }
-            Action::RestorePrimary { others } => {
-                role_change::restore_primary(&self.connections, node, others).await
-            }
+            Action::Follow { .. }
+            | Action::FollowAddress { .. }
+            | Action::CheckRoles { .. }
+            | Action::Demote { .. }
+            | Action::CompareOffsets { .. }
+            | Action::TakeOver { .. }
+            | Action::RestorePrimary { .. }
+            | Action::Promote => self.change_role(node, action).await,
             Action::BackUp { .. }
             | Action::BackUpFiles { .. }
             | Action::GiveUp { .. }
             | Action::Replay { .. } => self.rescue(node, action).await,
-            Action::Promote => role_change::promote(&self.connections, node).await,
             Action::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
@@ -149,6 +132,52 @@ impl World {
             | Action::StartServer
             | Action::FenceFile { .. }
             | Action::Host(_) => self.act_on_host(node, action).await,
+        }
+    }
+
+    /// The fence of servers before 6.2, or its end.
+    async fn require_replicas(
+        &self,
+        node: &NodeName,
+        to_write: u64,
+        max_lag: u64,
+        raised: bool,
+    ) -> Result<Seen, Failure> {
+        let conn = self.connections.get(node).await?;
+        if raised {
+            self.fence_stands(node).await;
+            return r::require_replicas(&conn, to_write, max_lag).await;
+        }
+        let lifted = r::require_replicas(&conn, to_write, max_lag).await?;
+        self.fence_gone(node).await;
+        Ok(lifted)
+    }
+
+    /// Role changes, and the looks that belong to them.
+    async fn change_role(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let connections = &self.connections;
+        if let Action::Follow { address, .. } | Action::FollowAddress { address } = action {
+            let is_replica = self.took_for_replica(node);
+            role_change::follow(connections, node, address, is_replica).await
+        } else if let Action::CheckRoles { roles } = action {
+            self.check_roles(roles).await
+        } else if let Action::Demote { address, .. } = action {
+            role_change::demote(connections, node, address).await
+        } else if let Action::CompareOffsets {
+            with,
+            others,
+            within_ms,
+        } = action
+        {
+            self.compare_offsets(node, with, others, *within_ms).await
+        } else if let Action::TakeOver { from, hold_ms } = action {
+            role_change::take_over(connections, node, from, *hold_ms).await
+        } else if let Action::RestorePrimary { others } = action {
+            role_change::restore_primary(connections, node, others).await
+        } else if *action == Action::Promote {
+            role_change::promote(connections, node).await
+        } else {
+            Err(Failure::none(format!("no change of a role: {action}")))
         }
     }
 

@@ -21,7 +21,7 @@ impl World {
     /// # Errors
     /// The roles that are others now. Nothing was changed then.
     pub(super) async fn check_roles(&self, roles: &[NodeRole]) -> Acted {
-        let looks = roles.to_vec().into_iter().map(|role| async move {
+        let looks = roles.iter().cloned().map(|role| async move {
             let within = if role.was == Was::Silent { BACK } else { REPLY };
             let now = timeout(within, async {
                 let conn = self.connections.get(&role.node).await.ok()?;

@@ -43,11 +43,11 @@ const RENEWED: Duration = Duration::from_secs(3);
 pub fn token() -> &'static str {
     static TOKEN: OnceLock<String> = OnceLock::new();
     TOKEN.get_or_init(|| {
-        let mut bytes = [0; 6];
+        let mut bytes = [0; 8];
         if openssl::rand::rand_bytes(&mut bytes).is_err() {
             bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
         }
-        bytes.iter().map(|b| format!("{b:02x}")).collect()
+        u64::from_be_bytes(bytes).to_string()
     })
 }
 

@@ -231,6 +231,7 @@ async fn with_the_disks_reason(mut failure: Failure, host: &Host, path: &str) ->
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

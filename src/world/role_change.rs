@@ -188,7 +188,7 @@ async fn in_doubt(
     from: &NodeName,
     last: u64,
     conn: &Conn,
-    lost: Trouble,
+    trouble: Trouble,
 ) -> Acted {
     match settle(connections, node, conn.client_id()).await {
         Ok(LiveRole::Primary { .. }) => {
@@ -204,10 +204,10 @@ async fn in_doubt(
                 )),
             }
         }
-        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(lost.detail)),
+        Ok(LiveRole::Replica { .. } | LiveRole::Sentinel) => Err(Failure::none(trouble.detail)),
         Err(why) => Err(Failure::unknown(format!(
             "{}; and looking again: {why}. It may become primary when it answers again",
-            lost.detail
+            trouble.detail
         ))),
     }
 }
@@ -232,7 +232,7 @@ pub async fn restore_primary(
 
 /// The first of these nodes that is a primary now.
 pub async fn primary_among(connections: &Connections, nodes: &[NodeName]) -> Option<NodeName> {
-    let roles = join_all(nodes.to_vec().into_iter().map(|node| async move {
+    let roles = join_all(nodes.iter().cloned().map(|node| async move {
         let role = tokio::time::timeout(FENCED, async {
             let conn = connections.get(&node).await.ok()?;
             role_of(&conn, FENCED).await.ok()

@@ -120,7 +120,7 @@ fn notes(line: &str, path: &str, before: &Before) -> Vec<String> {
     let octal = |text: &str| u32::from_str_radix(text, 8).ok();
     let mut notes = Vec::new();
     match (octal(mode), octal(was)) {
-        (Some(now), Some(then)) if now & !then & 0o377 == 0 => {}
+        (Some(now), Some(then)) if (now & !then).trailing_zeros() >= 8 => {}
         (Some(_), Some(_)) => notes.push(format!(
             "more users can read {path} than before (mode {mode}, was {was}), and only its owner or root can change that: chmod {was} {path}"
         )),
@@ -180,6 +180,7 @@ fn role(text: &str, path: &str) -> Result<PersistedRole, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

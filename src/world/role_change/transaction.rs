@@ -39,9 +39,9 @@ pub(in crate::world) async fn change(
     if hold_ms.is_some() {
         refused(answers.next())?;
     }
-    let before = role_in(answers.next())?;
+    let before = role_in(answers.next().as_ref())?;
     refused(answers.next())?;
-    let after = role_in(answers.next())?;
+    let after = role_in(answers.next().as_ref())?;
     Ok(Changed { before, after })
 }
 
@@ -69,11 +69,8 @@ fn refused(answer: Option<Value>) -> Result<(), Trouble> {
     }
 }
 
-fn role_in(answer: Option<Value>) -> Result<LiveRole, Trouble> {
-    answer
-        .as_ref()
-        .and_then(role::parse)
-        .ok_or_else(|| unread("ROLE"))
+fn role_in(answer: Option<&Value>) -> Result<LiveRole, Trouble> {
+    answer.and_then(role::parse).ok_or_else(|| unread("ROLE"))
 }
 
 /// It did answer, so the words begin as a server's error does: there is a reply, but what it means is not known.

@@ -59,8 +59,8 @@ fn the_stopped_primary_is_started_as_it_was_made_to_be() {
     let rest = told
         .strip_prefix(&begin)
         .unwrap_or_else(|| panic!("{told}"));
-    let word = shlex::split(rest.split("; or: ").next().unwrap()).unwrap();
-    let there = shlex::split(&word[0]).unwrap();
+    let split = shlex::split(rest.split("; or: ").next().unwrap()).unwrap();
+    let there = shlex::split(&split[0]).unwrap();
     assert!(there[0].starts_with("setsid runuser -u redis -- /db/redis/server/current/redis-server /db/redis/6379/conf/redis.cnf "), "{there:?}");
     // Nothing is known of its host.
     world.hosts.remove(&NodeName::from(NAMES[0]));
