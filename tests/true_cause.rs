@@ -333,7 +333,11 @@ fn a_primary_that_dies_in_its_first_seconds_is_replaced() {
             replica.follow(&trio.servers[0]);
         }
         let info = trio.servers[1].client().info("replication");
-        assert_eq!(info["slave_repl_offset"], "0", "{}: too slow", family.name);
+        // Valkey 9.1 sends a PING as soon as a replica is there.
+        if family.name != "valkey-9.1" {
+            let offset = info["slave_repl_offset"].as_str();
+            assert_eq!(offset, "0", "{}: too slow", family.name);
+        }
         trio.servers[0].kill9();
         for server in &trio.servers[1..] {
             await_that("the links to be down", Duration::from_secs(5), || {

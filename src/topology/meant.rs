@@ -8,11 +8,8 @@ use core::net::IpAddr;
 
 /// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
-    // Most comparisons are of two IPv4 addresses, which have one spelling each; a name of digits and dots only has one, too, but for a last dot.
-    let digits =
-        |host: &str| host.bytes().all(|b| b.is_ascii_digit() || b == b'.') && !host.ends_with('.');
-    if one == other || digits(one) && digits(other) {
-        return one == other;
+    if one == other {
+        return true;
     }
     let plain = |host: &str| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     let ip = |host: &str| host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical());
@@ -85,17 +82,26 @@ impl Topology {
     /// The node that `address` means. The address of the inventory comes before what a server says of itself, and what is written so before what
     /// only resolves to it.
     pub fn at(&self, address: &Address) -> Option<&Node> {
-        let nodes = || self.nodes.iter();
-        nodes()
+        self.written(address)
+            .or_else(|| self.nodes.iter().find(|n| n.stands_behind(address)))
+    }
+
+    /// The node of which that is written, in the inventory or by its server.
+    fn written(&self, address: &Address) -> Option<&Node> {
+        let mut nodes = self.nodes.iter();
+        nodes
             .find(|n| same(&n.address, address))
-            .or_else(|| nodes().find(|n| n.is_called(address)))
-            .or_else(|| nodes().find(|n| n.stands_behind(address)))
+            .or_else(|| self.nodes.iter().find(|n| n.is_called(address)))
     }
 
     /// The node that `address` means on the host of `node`: its own loopback is the host itself.
     pub fn meant_by(&self, node: &Node, address: &Address) -> Option<&Node> {
+        // What is written so needs no search through all that stands for several: most replicas are told an address as the inventory has it.
+        if let Some(written) = self.written(address) {
+            return Some(written);
+        }
         let behind = || self.nodes.iter().filter(|n| n.answers_to(address));
-        if behind().nth(1).is_some() && !behind().any(|n| n.is_called(address)) {
+        if behind().nth(1).is_some() {
             // A name that stands for several: the one of them that serves it says so.
             let serves = |n: &&Node| {
                 let lines = n.server().map(|s| &s.replication.replicas);
