@@ -70,7 +70,7 @@ fn the_old_primary_is_demoted_before_sentinel_is_asked() {
         actions,
         [
             "slave1: set replica-priority 1",
-            "slave1: wait until 3 Sentinels see its priority 1 (up to 10 s)",
+            "slave1: wait until 3 Sentinels see its priority 1 (up to 15 s)",
             "slave1: wait until less than 256.0 KiB behind master",
             "slave2: wait until less than 256.0 KiB behind master",
             "slave1: see that nobody else has changed a role",
@@ -169,7 +169,7 @@ fn a_replica_of_a_replica_is_moved_first() {
             "slave1: replicate from master (10.0.0.1:6379)",
             "slave1: wait until in sync with master",
             "slave1: set replica-priority 1",
-            "slave1: wait until 3 Sentinels see its priority 1 (up to 10 s)",
+            "slave1: wait until 3 Sentinels see its priority 1 (up to 30 s)",
         ]
     );
     assert!(plan.warnings[0].contains("it is moved under `master` first"));

@@ -5,7 +5,7 @@ use super::full_sync::full_sync;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::tree::ring;
-use crate::topology::versions::said;
+use crate::topology::versions::{Said, said};
 use crate::topology::words::{bytes, distance, duration, name};
 use crate::topology::{Address, Link, Node, Server, Upstream};
 use std::fmt::Write as _;
@@ -124,6 +124,7 @@ impl Look<'_> {
                     .with("silent_seconds", seconds),
             );
         }
+        found.extend(next_copy(node, upstream));
         let top = self.topology.top_of(node).and_then(Node::server);
         let room = top
             .and_then(|top| top.replication.backlog)
@@ -202,6 +203,18 @@ impl Look<'_> {
     fn wants_cascade(&self, node: &Node, upstream: &Node) -> bool {
         self.wanted(node).and_then(|wanted| wanted.follows.as_ref()) == Some(&upstream.name)
     }
+}
+
+/// Whether its next full resync can succeed.
+fn next_copy(node: &Node, upstream: &Node) -> Option<Finding> {
+    let (severity, message) = match said(node, upstream)? {
+        Said::Never(text) => (
+            Severity::Warning,
+            format!("{text}: its next full resync never ends"),
+        ),
+        Said::Perhaps(text) => (Severity::Note, text),
+    };
+    Some(Finding::about(node, Code::VersionOrder, severity, message))
 }
 
 /// "has been down for 348 s", "has never been up".

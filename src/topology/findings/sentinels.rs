@@ -328,7 +328,7 @@ mod tests {
         let said = &found[0].message;
         assert_eq!(found[0].code, Code::SentinelNotAsked);
         assert!(
-            said.contains("10.0.1.2:26379 is not asked: its address"),
+            said.contains("10.0.1.2:26379 is not asked: the inventory names no Sentinel"),
             "{said}"
         );
         let mut silent = watch(&topology, |_, _| {});

@@ -3,7 +3,6 @@
 use super::{Code, Finding, Look, Severity};
 use crate::topology::disk::refuses_writes;
 use crate::topology::tree::ring;
-use crate::topology::versions::{Said, said};
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, PersistedRole, Product, ReplicaAuth, Server};
 
@@ -193,21 +192,6 @@ impl Look<'_> {
         };
         let Some(above) = top.server() else { return };
         room(found, node, (server, above), top);
-        found.extend(self.next_copy(node));
-    }
-
-    /// Whether its next full resync can succeed.
-    fn next_copy(&self, node: &Node) -> Option<Finding> {
-        let linked = node.upstream().is_some_and(|link| link.link == Link::Up);
-        let above = self.topology.upstream_of(node).filter(|_| linked)?;
-        let (severity, message) = match said(node, above)? {
-            Said::Never(text) => (
-                Severity::Warning,
-                format!("{text}: its next full resync never ends"),
-            ),
-            Said::Perhaps(text) => (Severity::Note, text),
-        };
-        Some(Finding::about(node, Code::VersionOrder, severity, message))
     }
 
     /// The role at run time against the one in the file.

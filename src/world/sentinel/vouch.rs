@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long a host may take to say who listens.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// Says `yes` where all that listens on port `$p` is a Sentinel of root's, or of the user whose server listens on port `$s`; else something else.
 const LISTENS: &str = r#"pids() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u; }
