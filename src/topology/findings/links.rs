@@ -124,7 +124,6 @@ impl Look<'_> {
                     .with("silent_seconds", seconds),
             );
         }
-        found.extend(next_copy(node, upstream));
         let top = self.topology.top_of(node).and_then(Node::server);
         let room = top
             .and_then(|top| top.replication.backlog)
@@ -140,6 +139,7 @@ impl Look<'_> {
                     .with("bytes", missing),
             );
         }
+        found.extend(next_copy(node, upstream));
     }
 
     /// A replica under a good replica is left there by a promotion, so it is moved by itself.
