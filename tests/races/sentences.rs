@@ -4,7 +4,7 @@
 //! last change of it excuses the run.
 
 use crate::case::Turn;
-use crate::deed::Promise;
+use crate::deed::{Deed, Promise};
 use crate::field::{Field, Role, name};
 use crate::record::{Event, Record};
 
@@ -69,7 +69,13 @@ impl Told<'_> {
         let mut errors = self.turn.ran.stderr.lines();
         let put_back = errors.any(|l| l.starts_with("error") && l.contains("put back"));
         let stays = self.turn.said().contains("what stays changed");
-        if self.turn.went_through() || stays || !(put_back || self.turn.ran.code == Some(1)) {
+        // Those put back what an earlier run had changed.
+        let takes_up = matches!(self.turn.deed, Deed::Resume { .. } | Deed::Rollback { .. });
+        if self.turn.went_through()
+            || takes_up
+            || stays
+            || !(put_back || self.turn.ran.code == Some(1))
+        {
             return Vec::new();
         }
         let nodes = 0..self.field.servers.len();
@@ -118,7 +124,8 @@ impl Told<'_> {
             }
             Promise::Alone(node) => {
                 let port = self.field.servers[node].port;
-                let followed = roles.contains(&Role::Of(port));
+                let mut others = (0..roles.len()).filter(|i| roles[*i] == Role::Of(port));
+                let followed = others.any(|i| !self.is_excused(i));
                 (node, roles[node] == Role::Primary && !followed)
             }
         };

@@ -137,7 +137,14 @@ fn began_to_change(finished: &Finished) -> bool {
         .iter()
         .take(failed)
         .any(|s| s.action.changes_something());
+    // What an earlier run had done is put back by the one that takes it up.
+    let earlier = |at: &At| {
+        let stage = finished.plan.stages.get(at.stage);
+        let step = stage.and_then(|s| s.steps.get(at.step));
+        step.is_some_and(|s| s.action.changes_something())
+    };
     begun
+        || finished.before.iter().any(earlier)
         || finished
             .passed
             .iter()
