@@ -20,14 +20,14 @@ pub use moves::{Detach, Move};
 pub use rejoin::Rejoin;
 pub use repair::Repair;
 
-use crate::commands::completions::{every_node, promotable, unfinished};
+use crate::commands::completions::{every_node, promotable};
 use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use hidden::{FenceGuard, Man};
-pub use history::{Abandon, History, Report, Undo};
+pub use history::{Abandon, History, Report, Resume, Undo};
 pub use ignore::Ignore;
 pub use lost::Lost;
 pub use others::Others;
@@ -327,23 +327,6 @@ pub struct Promote {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
-}
-
-/// `resume` and `rollback`.
-#[derive(Debug, Args)]
-pub struct Resume {
-    /// The operation's id [default: the one that is unfinished]
-    #[arg(value_name = "ID", add = Candidates::new(unfinished))]
-    pub id: Option<String>,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// What is done about another operator.
-    #[command(flatten)]
-    pub others: Others,
-    /// Run none of its hooks any more
-    #[arg(long)]
-    pub no_hooks: bool,
 }
 
 /// `server`.

@@ -1,7 +1,7 @@
-//! The arguments of the commands that look back: `history`, `report`, `undo`, `abandon`.
+//! The arguments of the commands that look back, and of those that go on from there: `history`, `report`, `undo`, `resume`, `rollback`, `abandon`.
 
 use super::Others;
-use crate::commands::completions::{every_node, given_up, operations};
+use crate::commands::completions::{every_node, given_up, operations, unfinished};
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
 use std::path::PathBuf;
@@ -29,6 +29,23 @@ pub struct Report {
     /// Write it to a new FILE that only you can read
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+}
+
+/// `resume` and `rollback`.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The operation's id [default: the one that is unfinished]
+    #[arg(value_name = "ID", add = Candidates::new(unfinished))]
+    pub id: Option<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
+    /// Run none of its hooks any more
+    #[arg(long)]
+    pub no_hooks: bool,
 }
 
 /// `abandon`.
