@@ -23,14 +23,13 @@ use crate::deed::Deed;
 use crate::field::{Field, Role, name};
 use crate::pairs::Race;
 use crate::person::Stroke;
-use crate::record::{Event, Record, Who, then};
+use crate::record::{Event, Record, Who};
 use crate::sentences::Told;
 use crate::support::Tally;
 use crate::support::program::Replctl;
 use crate::support::rescued::in_no_backup;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A look at all nodes and what follows from it, at most, on a busy machine, ms.
