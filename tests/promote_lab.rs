@@ -66,7 +66,7 @@ fn dies_after(deployed: &Deployed<'_>, lines: u32) {
 }
 
 /// Past the point of no return, and before the others were repointed.
-const PROMOTED: u32 = 24;
+const PROMOTED: u32 = 26;
 
 fn interrupted_and_resumed(deployed: &Deployed<'_>) {
     // The old primary is a replica already, and nobody is promoted yet: no writes anywhere, until it is resumed.
