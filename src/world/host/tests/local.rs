@@ -216,6 +216,7 @@ impl Bench {
             priority: None,
             ssh: SshSettings::default(),
             via: Via::Auto,
+            service: crate::inventory::ServiceSettings::default(),
             tls: None,
             config: BTreeMap::new(),
         };
