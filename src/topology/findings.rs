@@ -297,7 +297,8 @@ impl<'a> Look<'a> {
             return;
         }
         if let (None, Some(unit)) = (node.server(), unit) {
-            finding.hint = Some(format!("on its host: systemctl start {unit}"));
+            let ssh = self.ssh_root(node);
+            finding.hint = Some(format!("{ssh} systemctl start {unit}"));
             return;
         }
         finding.hint = node.server().map(|_| {

@@ -147,7 +147,7 @@ fn no_hint_leads_to_a_second_unit() {
     let hint = found.iter().find(|f| f.code == Code::Unreachable).unwrap();
     assert_eq!(
         hint.hint.as_deref(),
-        Some("on its host: systemctl start redis-server.service")
+        Some("ssh 192.168.0.140 systemctl start redis-server.service")
     );
     of(&mut topology.nodes[2]).managed = true;
     let found = findings(&topology, &Context::default());
