@@ -184,9 +184,10 @@ impl<'a> Look<'a> {
     fn reboot(&self) -> Option<Finding> {
         let watched = sentinel::watched(self.topology).is_some();
         let (message, nodes) = match reboot(self.topology) {
-            Reboot::AsNow | Reboot::Unknown(_) => return None,
             // A role that is not kept is told of the node itself.
-            Reboot::Another(_) | Reboot::Astray(_) => return None,
+            Reboot::AsNow | Reboot::Unknown(_) | Reboot::Another(_) | Reboot::Astray(_) => {
+                return None;
+            }
             Reboot::Nothing => {
                 let all: Vec<&Node> = self.topology.nodes.iter().collect();
                 let text = "when the hosts start again, nothing starts the servers: they were started by hand, or their units are not enabled";

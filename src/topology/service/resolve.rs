@@ -15,17 +15,14 @@ pub fn resolve(answer: &Answer, subject: &Subject) -> Result<Service, Ask> {
     if subject.running && elsewhere(answer, subject) {
         return Ok(contained(answer, subject));
     }
-    let (unit, command) = match unit(answer, subject) {
-        Ok(found) => found,
-        Err(ask) => return Err(ask),
-    };
+    let (unit, command) = unit(answer, subject)?;
     let starter = starter(answer, subject, unit);
     let process = answer.process.as_ref().filter(|_| subject.running);
-    let started = process.and_then(|seen| command::of(&words(seen)));
+    let runs_with = process.and_then(|seen| command::of(&words(seen)));
     let file = file(
         subject,
         command.as_ref(),
-        started.as_ref(),
+        runs_with.as_ref(),
         answer,
         &starter,
     );
@@ -125,13 +122,13 @@ fn unit<'a>(
         let fits = match (&subject.config_file, subject.running) {
             (Some(named), true) => *named == file,
             (None, true) => false,
-            (_, false) => match port(&answer.files, &file) {
-                Some(port) => port == Some(subject.port),
-                None => {
+            (_, false) => {
+                let Some(port) = port(&answer.files, &file) else {
                     ask.files.insert(file);
                     continue;
-                }
-            },
+                };
+                port == Some(subject.port)
+            }
         };
         if fits {
             found.push((unit, command));
@@ -256,7 +253,7 @@ fn starter(answer: &Answer, subject: &Subject, unit: Option<&Properties>) -> Sta
 fn file(
     subject: &Subject,
     command: Option<&Command>,
-    started: Option<&Command>,
+    runs_with: Option<&Command>,
     answer: &Answer,
     starter: &Starter,
 ) -> Option<String> {
@@ -274,7 +271,7 @@ fn file(
         read.is_some_and(|read| *read != super::chain::Read::Missing)
     };
     absolute(subject.wanted_file.clone())
-        .or_else(|| absolute(started.and_then(|c| c.file.clone())))
+        .or_else(|| absolute(runs_with.and_then(|c| c.file.clone())))
         .or_else(|| match starter {
             Starter::Script(_) | Starter::Nothing | Starter::Unit(_) => {
                 Some(subject.own_file.clone()).filter(read)
