@@ -70,7 +70,13 @@ fn the_smallest_user_looks_and_promotes_on_every_family() {
         for target in [1, 2, 0] {
             writer.await_more(100, Duration::from_secs(20));
             let ran = operator.run(&["promote", NAMES[target], "--yes"]).ok();
-            assert!(!ran.stderr.contains("warning"), "{}: {ran}", family.name);
+            // What its files come to cannot be seen without SSH, and is warned of.
+            let lacks = ["may not run", "does not let", "cannot be known"];
+            assert!(
+                !lacks.iter().any(|text| ran.stderr.contains(text)),
+                "{}: {ran}",
+                family.name
+            );
             let said = format!("{}{}", ran.stdout, ran.stderr);
             assert!(!said.contains("hush"), "{ran}");
             trio.assert_primary(target);
@@ -189,7 +195,8 @@ fn what_can_be_done_without_can_be_accepted() {
     operator
         .run(&go)
         .says("does not let `replctl` run CONFIG REWRITE")
-        .code(5);
+        .says("role NOT written: a restart may undo it")
+        .ok();
     trio.assert_primary(1);
 }
 

@@ -313,7 +313,8 @@ impl Bench<'_> {
     fn losses(&self, judged: &mut Judged, beside_a_person: bool) {
         let primaries = self.field.primaries();
         let all: Vec<usize> = (0..self.field.servers.len()).collect();
-        let asked = if primaries.is_empty() {
+        let stopped = beside_a_person && self.turns.iter().any(|t| t.ran.code == Some(5));
+        let asked = if primaries.is_empty() || stopped {
             &all
         } else {
             &primaries

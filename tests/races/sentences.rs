@@ -95,7 +95,9 @@ impl Told<'_> {
             }
             role = event.to;
         }
-        before != after
+        // Somebody else may have put it back first; then it is so, too.
+        let now = self.record.roles_at(self.turn.ended)[node];
+        before != after && before != Some(now)
     }
 
     /// Who is said to be what, by sentences on stdout and by the exit code 0.

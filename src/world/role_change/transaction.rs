@@ -34,11 +34,34 @@ pub(in crate::world) async fn change(
         pipe.arg(*word);
     }
     pipe.cmd("ROLE").cmd("EXEC");
-    let answers = transaction(conn, &pipe).await?;
+    let answers = match transaction(conn, &pipe).await {
+        Err(refused) if out_of_memory(&refused) => return in_one_go(conn, command).await,
+        answers => answers?,
+    };
     let mut answers = answers.into_iter();
     if hold_ms.is_some() {
         refused(answers.next())?;
     }
+    let before = role_in(answers.next().as_ref())?;
+    refused(answers.next())?;
+    let after = role_in(answers.next().as_ref())?;
+    Ok(Changed { before, after })
+}
+
+/// Servers before 6.2 take nothing into a transaction while they have more data than `maxmemory` allows. Nothing was run then.
+fn out_of_memory(refused: &Trouble) -> bool {
+    refused.detail.contains("OOM command not allowed")
+}
+
+/// The same without a transaction. A server runs what it reads in one go from one connection without anything in between, if it is as short as this.
+async fn in_one_go(conn: &Conn, command: &[&str]) -> Result<Changed, Trouble> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("ROLE").cmd("REPLICAOF");
+    for word in command {
+        pipe.arg(*word);
+    }
+    pipe.cmd("ROLE");
+    let mut answers = conn.exchange(&pipe, FENCED).await?.into_iter();
     let before = role_in(answers.next().as_ref())?;
     refused(answers.next())?;
     let after = role_in(answers.next().as_ref())?;
