@@ -291,7 +291,6 @@ impl Reader<'_> {
             priority: None,
             ssh: self.ssh.clone(),
             via: Via::Auto,
-            service: crate::inventory::ServiceSettings::default(),
             config: BTreeMap::new(),
         }
     }

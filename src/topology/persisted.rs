@@ -3,17 +3,16 @@
 use super::Address;
 use serde::{Deserialize, Serialize};
 
-/// The role that a node's next start gives it: by its command line, its configuration file and what
-/// that includes.
+/// The role a node's configuration file gives it at its next start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PersistedRole {
-    /// Nothing says otherwise.
+    /// No `replicaof` line.
     Primary,
-    /// The last `replicaof` that it reads.
+    /// The last `replicaof` line.
     ReplicaOf(Address),
-    /// It could not be seen; the reason.
+    /// The file could not be read; the reason.
     Unknown(String),
-    /// It could not be seen, and an earlier operation could not write the role.
+    /// The file could not be read, and an earlier operation could not write the role into it.
     Unwritten,
 }

@@ -35,7 +35,6 @@ pub mod role;
 mod role_change;
 pub mod secret;
 mod sentinel;
-mod service;
 mod sight;
 pub mod ssh;
 pub mod supply;

@@ -290,7 +290,6 @@ pub async fn unseen(spec: &NodeSpec) -> Node {
         sight: crate::topology::Sight::default(),
         state: State::Down(trouble(TroubleKind::Other, "it was not looked at")),
         persisted: None,
-        service: None,
     }
 }
 

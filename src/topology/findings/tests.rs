@@ -60,7 +60,6 @@ fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
     told(&topology, &context())
 }
 
-mod forecast;
 mod links;
 mod settings;
 mod tls;

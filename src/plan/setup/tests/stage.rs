@@ -43,7 +43,6 @@ pub fn inventory() -> Inventory {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Auto,
-        service: crate::inventory::ServiceSettings::default(),
         tls: None,
         config: BTreeMap::new(),
     });
