@@ -96,7 +96,8 @@ fn role_in(answer: Option<&Value>) -> Result<LiveRole, Trouble> {
     answer.and_then(role::parse).ok_or_else(|| unread("ROLE"))
 }
 
-/// It did answer, so the words begin as a server's error does: there is a reply, but what it means is not known.
+/// There is a reply, and what it means is not known. It may have been run, so the words do not
+/// begin as a server's error does: whoever meets this looks what the server is.
 fn unread(command: &str) -> Trouble {
     let detail = format!("its answer to {command} cannot be read");
     trouble(TroubleKind::NotRedis, detail)
