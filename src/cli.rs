@@ -28,7 +28,7 @@ pub use clients::Clients;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use hidden::{FenceGuard, Man};
 pub use history::{Abandon, History, Report, Resume, Undo};
-pub use ignore::Ignore;
+pub use ignore::{Ignore, IgnoreRole};
 pub use lost::Lost;
 pub use others::Others;
 pub use sentinel::{
@@ -309,7 +309,7 @@ pub struct Promote {
     /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
     #[arg(long)]
     pub accept_split_brain: bool,
-    /// Go on although something differs between the node and the primary, or a permission is missing that can be done without (repeatable)
+    /// Go on although something differs between the node and the primary, a permission is missing that can be done without, or a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
     /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)

@@ -162,6 +162,9 @@ pub struct Seen {
     /// From the beginning of the step until the last Sentinel named the new primary, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_ms: Option<u64>,
+    /// A role that was written was read back as the next start reads it; `false`: written, and what a restart reads was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_back: Option<bool>,
     /// The clients of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Box<Census>>,

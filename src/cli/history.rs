@@ -1,6 +1,6 @@
 //! The arguments of the commands that look back, and of those that go on from there: `history`, `report`, `undo`, `resume`, `rollback`, `abandon`.
 
-use super::Others;
+use super::{IgnoreRole, Others};
 use crate::commands::completions::{every_node, given_up, operations, unfinished};
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -78,6 +78,9 @@ pub struct Undo {
     /// Run none of the hooks that the inventory names
     #[arg(long)]
     pub no_hooks: bool,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
     /// Print JSON, as the command that undoes it does
     #[arg(long)]
     pub json: bool,

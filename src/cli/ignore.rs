@@ -1,13 +1,14 @@
-//! What `promote --ignore` may name.
+//! What `--ignore` may name, of `promote` and of the other commands that write roles.
 
 use crate::plan::Accept;
 use crate::plan::difference::Difference;
+use crate::plan::forecast::Unkept;
 use clap::ValueEnum;
 
 /// What `--ignore` may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Ignore {
-    /// All of the following but permissions
+    /// All of the following up to eviction-policy
     Drift,
     /// The node is marked never to be promoted
     #[value(name = "priority-0")]
@@ -32,8 +33,52 @@ pub enum Ignore {
     OutOfReach,
     /// It drops keys where memory runs short, and the primary keeps them
     EvictionPolicy,
-    /// Commands that replctl's user may not run and that can be done without, such as CONFIG REWRITE
+    /// Commands that replctl's user may not run and that can be done without, such as CONFIG
+    /// REWRITE
     Permissions,
+    /// A node runs without a configuration file: its new role ends with its process
+    NoConfigFile,
+    /// The former role of a node stands on its command line, or in the command of its unit: a
+    /// restart gives it again
+    RoleOnCommandLine,
+    /// The former role of a node stands in a file that its configuration file includes: a restart
+    /// gives it again
+    RoleInInclude,
+    /// A node's configuration file cannot be replaced by its server: a restart gives the former
+    /// role again
+    ReadOnlyConfig,
+    /// A node was started with another configuration file than the one that its unit names
+    OtherConfigFile,
+}
+
+/// What `--ignore` of the other commands may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IgnoreRole {
+    /// A node runs without a configuration file: its new role ends with its process
+    NoConfigFile,
+    /// The former role of a node stands on its command line, or in the command of its unit: a
+    /// restart gives it again
+    RoleOnCommandLine,
+    /// The former role of a node stands in a file that its configuration file includes: a restart
+    /// gives it again
+    RoleInInclude,
+    /// A node's configuration file cannot be replaced by its server: a restart gives the former
+    /// role again
+    ReadOnlyConfig,
+    /// A node was started with another configuration file than the one that its unit names
+    OtherConfigFile,
+}
+
+impl From<IgnoreRole> for Unkept {
+    fn from(ignore: IgnoreRole) -> Self {
+        match ignore {
+            IgnoreRole::NoConfigFile => Self::NoConfigFile,
+            IgnoreRole::RoleOnCommandLine => Self::RoleOnCommandLine,
+            IgnoreRole::RoleInInclude => Self::RoleInInclude,
+            IgnoreRole::ReadOnlyConfig => Self::ReadOnlyConfig,
+            IgnoreRole::OtherConfigFile => Self::OtherConfigFile,
+        }
+    }
 }
 
 impl From<Ignore> for Accept {
@@ -41,6 +86,11 @@ impl From<Ignore> for Accept {
         let difference = match ignore {
             Ignore::Drift => return Self::Drift,
             Ignore::Permissions => return Self::Permissions,
+            Ignore::NoConfigFile => return Self::Unkept(Unkept::NoConfigFile),
+            Ignore::RoleOnCommandLine => return Self::Unkept(Unkept::RoleOnCommandLine),
+            Ignore::RoleInInclude => return Self::Unkept(Unkept::RoleInInclude),
+            Ignore::ReadOnlyConfig => return Self::Unkept(Unkept::ReadOnlyConfig),
+            Ignore::OtherConfigFile => return Self::Unkept(Unkept::OtherConfigFile),
             Ignore::Priority0 => Difference::Priority0,
             Ignore::RefusesWrites => Difference::RefusesWrites,
             Ignore::MemoryLimit => Difference::MemoryLimit,
@@ -67,6 +117,11 @@ mod tests {
             let typed = ignore.to_possible_value();
             let typed = typed.map(|v| format!("--ignore {}", v.get_name()));
             assert_eq!(typed.as_deref(), Some(Accept::from(*ignore).option()));
+        }
+        for ignore in IgnoreRole::value_variants() {
+            let typed = ignore.to_possible_value();
+            let typed = typed.map(|v| format!("--ignore {}", v.get_name()));
+            assert_eq!(typed.as_deref(), Some(Unkept::from(*ignore).option()));
         }
     }
 }

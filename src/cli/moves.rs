@@ -1,6 +1,6 @@
 //! The arguments of `move` and `detach`.
 
-use super::Others;
+use super::{IgnoreRole, Others};
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -30,6 +30,9 @@ pub struct Move {
     /// Let the inventory say so, too: its `replicaof` of the node
     #[arg(long)]
     pub update_inventory: bool,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -50,6 +53,9 @@ pub struct Detach {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

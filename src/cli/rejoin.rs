@@ -1,6 +1,6 @@
 //! `rejoin`: its arguments.
 
-use super::Others;
+use super::{IgnoreRole, Others};
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -27,6 +27,9 @@ pub struct Rejoin {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
     /// Make no backup: what only this node has is gone for good
     #[arg(long, value_name = "NODE", conflicts_with = "backup_dir", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,

@@ -1,6 +1,6 @@
 //! `repair`: its arguments.
 
-use super::Others;
+use super::{IgnoreRole, Others};
 use crate::commands::completions::every_node;
 use clap::Args;
 use clap_complete::ArgValueCandidates as Candidates;
@@ -34,6 +34,9 @@ pub struct Repair {
     /// Where the old primary cannot be stopped: accept that it may come back and take writes that are lost later
     #[arg(long)]
     pub accept_split_brain: bool,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
     /// Print what was compared as JSON
     #[arg(long, requires = "dry_run")]
     pub json: bool,

@@ -8,6 +8,7 @@ use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output::moved::detached;
 use crate::output::{self, json};
+use crate::plan::forecast::Unkept;
 use crate::plan::{self, Detach, Operation};
 use crate::world::World;
 
@@ -19,13 +20,14 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     let node = &operation.node;
     super::setup::known(world, std::iter::once(node))?;
     operate::nothing_comes_first(world)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
         let topology = world.observe().await;
         one_address(world, &topology)?;
         let alone = world.alone(&topology);
         let plan = plan::detach::plan(&operation, &topology, &alone);
-        permitted(world, plan.map_err(output::plan::refused)?).await
+        permitted(world, plan.map_err(output::plan::refused)?, &accepted).await
     };
     let finished = match operate::carry_out(
         world,
@@ -49,8 +51,14 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     if args.json {
         output::result(&json::document(&detached(node, Some(finished.moved()))));
     } else if finished.outcome == Outcome::Completed {
+        let told = detached(node, Some(finished.moved()));
+        let file = if told.persisted {
+            "its file says so, "
+        } else {
+            ""
+        };
         output::result(&format!(
-            "{node} stands alone: it is a primary of its own, its file says so, and promote and setup leave it as it is.\n\
+            "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
              To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
         ));
     }

@@ -142,7 +142,7 @@ async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<
     let topology = world.observe_servers().await;
     one_address(world, &topology)?;
     let plan = plan::replay::plan(operation, counts, &topology);
-    permitted(world, plan.map_err(output::plan::refused)?).await
+    permitted(world, plan.map_err(output::plan::refused)?, &[]).await
 }
 
 fn nothing(operation: &Replay, counts: Counts) -> String {

@@ -10,6 +10,7 @@ use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
 use crate::output;
 use crate::output::moved::{self, Moved, Wished};
+use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
 use crate::plan::{self, Move, Operation, Plan};
 use crate::world::{World, inventory};
@@ -32,10 +33,12 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
     };
     super::setup::known(world, [&operation.node, &operation.under].into_iter())?;
     operate::nothing_comes_first(world)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let way = Way {
         asked,
         undoes: None,
+        accepted: &accepted,
         json: args.json,
     };
     perform(world, &operation, way).await
@@ -48,13 +51,15 @@ pub struct Way<'a> {
     pub asked: Asked,
     /// The operation that is undone by it.
     pub undoes: Option<&'a Past>,
+    /// Why roles may be lost at a restart.
+    pub accepted: &'a [Unkept],
     /// Print JSON.
     pub json: bool,
 }
 
 /// Plans, shows, asks, and does it.
 pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Exit> {
-    let planner = async || make_plan(world, operation, way.undoes).await;
+    let planner = async || make_plan(world, operation, way).await;
     let finished = match operate::carry_out(
         world,
         &way.asked,
@@ -79,7 +84,7 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
         .map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan> {
     let topology = world.observe().await;
     one_address(world, &topology)?;
     if world.alone(&topology).contains(&operation.under) {
@@ -87,14 +92,14 @@ async fn make_plan(world: &World, operation: &Move, undoes: Option<&Past>) -> Re
         return Err(output::plan::refused(vec![refusal]));
     }
     let mut plan = plan::moves::plan(operation, &topology).map_err(output::plan::refused)?;
-    super::undo::still(undoes, &mut plan, &topology)?;
+    super::undo::still(way.undoes, &mut plan, &topology)?;
     if operation.update_inventory {
         let edit = repointed(world, operation)?;
         if let Some(edit) = edit {
             plan::moves::written_down(&mut plan, &edit);
         }
     }
-    permitted(world, plan).await
+    permitted(world, plan, way.accepted).await
 }
 
 /// The change to the inventory that says so; nothing where it does already.

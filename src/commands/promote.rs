@@ -208,5 +208,14 @@ async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<
         way.hooks,
     );
     super::undo::still(way.undoes, &mut plan, &topology)?;
-    permitted(world, plan).await
+    let accepted = operation.accept.iter().filter_map(|accept| match accept {
+        Accept::Unkept(unkept) => Some(*unkept),
+        Accept::DataLoss
+        | Accept::SplitBrain
+        | Accept::Drift
+        | Accept::Difference(_)
+        | Accept::Permissions
+        | Accept::WithoutSentinel => None,
+    });
+    permitted(world, plan, &accepted.collect::<Vec<_>>()).await
 }

@@ -7,6 +7,7 @@ use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::Resync;
 use crate::output;
+use crate::plan::forecast::Unkept;
 use crate::plan::rejoin::Owed;
 use crate::plan::{self, Action, Operation, Plan, Rejoin};
 use crate::topology::NodeName;
@@ -37,8 +38,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
         backup,
     };
     operate::nothing_comes_first(world)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    let planner = async || make_plan(world, &operation).await;
+    let planner = async || make_plan(world, &operation, &accepted).await;
     let finished = match operate::carry_out(
         world,
         &asked,
@@ -84,7 +86,7 @@ pub fn stamped(world: &World, given: Option<&Path>, node: Option<&NodeName>) -> 
     })
 }
 
-async fn make_plan(world: &World, operation: &Rejoin) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Result<Plan> {
     let topology = world.observe().await;
     one_address(world, &topology)?;
     let mut alone = world.alone(&topology);
@@ -99,7 +101,7 @@ async fn make_plan(world: &World, operation: &Rejoin) -> Result<Plan> {
     let pair = plan::rejoin::pair(operation, &topology, &owed).map_err(output::plan::refused)?;
     let own = world.own(pair.0, pair.1).await;
     let plan = plan::rejoin::plan(operation, pair, &own, &topology);
-    permitted(world, plan.map_err(output::plan::refused)?).await
+    permitted(world, plan.map_err(output::plan::refused)?, accepted).await
 }
 
 /// Prints where the node is now, where its backup is, and how it got there, as its steps have seen it.

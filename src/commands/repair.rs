@@ -9,6 +9,7 @@ use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::output::table::Options;
 use crate::output::{self, verdict};
+use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::repair::compare::{Comparison, compare};
 use crate::plan::repair::{self, Owns};
@@ -67,6 +68,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
         output::note(&format!("{}\n\n{text}\n", output::escape(&sentence)));
     }
     let chosen = chosen(&told, keep, args.yes)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     match found {
         Situation::Several(_) | Situation::Emptied { .. } => {
@@ -75,7 +77,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
                 backup: rejoin::stamped(world, args.backup_dir.as_deref(), None)?,
                 discard_data: discard,
             };
-            perform(world, &operation, &asked).await
+            perform(world, &operation, &asked, &accepted).await
         }
         Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
             let accept = [
@@ -88,6 +90,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
                     .into_iter()
                     .filter(|(a, _)| *a)
                     .map(|(_, w)| w)
+                    .chain(accepted.into_iter().map(Accept::Unkept))
                     .collect(),
             };
             let way = Way {
@@ -171,8 +174,13 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
     join_all(looks).await.into_iter().collect()
 }
 
-async fn perform(world: &World, operation: &Repair, asked: &Asked) -> Result<Exit> {
-    let planner = async || make_plan(world, operation).await;
+async fn perform(
+    world: &World,
+    operation: &Repair,
+    asked: &Asked,
+    accepted: &[Unkept],
+) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, accepted).await;
     let finished =
         match operate::carry_out(world, asked, &Operation::Repair(operation.clone()), planner)
             .await?
@@ -190,14 +198,14 @@ async fn perform(world: &World, operation: &Repair, asked: &Asked) -> Result<Exi
         .map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Repair) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
     let seen = world.observe().await;
     one_address(world, &seen)?;
     let topology = seen.without(&world.alone(&seen));
     let found = situation(&topology);
     let owns = owns(world, &found, &topology).await;
     let plan = repair::plan(operation, &owns, &topology);
-    permitted(world, plan.map_err(output::plan::refused)?).await
+    permitted(world, plan.map_err(output::plan::refused)?, accepted).await
 }
 
 /// Prints which is the primary now, and what became of the others, as the steps have seen it.

@@ -10,9 +10,10 @@ use crate::journal::Moment;
 use crate::journal::store::Store;
 use crate::journal::story::{Stand, Story};
 use crate::output;
+use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
-use crate::plan::{self, Operation, Plan};
+use crate::plan::{self, Accept, Operation, Plan};
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
 
@@ -49,6 +50,7 @@ pub async fn run(
         story.line(),
         operation.line()
     )));
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     match &operation {
         Operation::Promote(back) => {
@@ -64,12 +66,15 @@ pub async fn run(
                 undoes: Some(&past),
                 json: args.json,
             };
-            promote::perform(world, back, way).await
+            let mut back = back.clone();
+            back.accept.extend(accepted.into_iter().map(Accept::Unkept));
+            promote::perform(world, &back, way).await
         }
         Operation::Move(back) => {
             let way = moves::Way {
                 asked,
                 undoes: Some(&past),
+                accepted: &accepted,
                 json: args.json,
             };
             moves::perform(world, back, way).await

@@ -14,6 +14,7 @@ pub mod secrets;
 mod section;
 mod sentinel;
 mod server;
+mod service;
 mod source;
 mod ssh;
 pub mod template;
@@ -22,6 +23,7 @@ mod tests;
 pub mod tls;
 
 pub use accounts::Accounts;
+pub use service::ServiceSettings;
 pub use source::built_as;
 pub use tls::Tls;
 
@@ -164,6 +166,8 @@ pub struct NodeSpec {
     pub via: Via,
     /// How it is spoken to over TLS; `None`: without.
     pub tls: Option<Tls>,
+    /// `managed`, `unit`, `config_file`: how its server is run.
+    pub service: ServiceSettings,
     /// Directives of the server's own configuration: `[server.config]` overlaid by `[node.config]`.
     /// A directive that may stand more than once has several values.
     pub config: BTreeMap<String, Vec<String>>,

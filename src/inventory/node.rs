@@ -5,14 +5,14 @@ use super::place::Problems;
 use super::section::{Found, Section};
 use super::server::{self, Directives};
 use super::tls::{self, Tls, Wish};
-use super::{NodeSpec, SshSettings, Via, ssh};
+use super::{NodeSpec, ServiceSettings, SshSettings, Via, service, ssh};
 use crate::topology::{Address, NodeName};
 use toml::de::DeTable;
 
 /// The servers' own default port.
 pub const PORT: u16 = 6379;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "name",
     "address",
     "port",
@@ -27,6 +27,9 @@ const KEYS: [&str; 14] = [
     "ssh",
     "tls",
     "slave",
+    "managed",
+    "unit",
+    "config_file",
 ];
 
 /// A node as it stands in the file; `None` is missing or wrong (and then told).
@@ -48,6 +51,7 @@ pub struct RawNode {
     via: Via,
     ssh: SshSettings,
     tls: Wish,
+    service: ServiceSettings,
     config: Directives,
 }
 
@@ -105,6 +109,7 @@ pub fn read<'a>(
         via: via(&section, problems),
         ssh: ssh::of_node(&section, problems),
         tls: tls::wish(&section, problems),
+        service: service::read(&section, problems),
         config: server::directives(&section, problems, &format!("in the `config` of {called}")),
         called,
     }
@@ -135,6 +140,7 @@ impl RawNode {
             priority: self.priority,
             ssh: ssh::overlay(self.ssh, settings),
             via: self.via,
+            service: self.service,
             config: merged,
         })
     }

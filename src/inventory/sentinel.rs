@@ -291,6 +291,7 @@ impl Reader<'_> {
             priority: None,
             ssh: self.ssh.clone(),
             via: Via::Auto,
+            service: crate::inventory::ServiceSettings::default(),
             config: BTreeMap::new(),
         }
     }

@@ -297,3 +297,39 @@ fn a_byte_order_mark_and_crlf_are_no_trouble() {
     );
     assert_eq!(inventory.nodes[0].line, (5, 11));
 }
+
+#[test]
+fn how_a_server_of_others_is_run() {
+    let said = |lines: &str| one("auth = \"none\"", lines).nodes.remove(0).service;
+    let all = said(
+        "managed = false\nunit = \"redis-server@a.service\"\nconfig_file = \"/etc/redis/redis.conf\"",
+    );
+    assert_eq!(all.managed, Some(false));
+    assert_eq!(all.unit.as_deref(), Some("redis-server@a.service"));
+    assert_eq!(all.config_file.as_deref(), Some("/etc/redis/redis.conf"));
+    assert_eq!(said(""), ServiceSettings::default());
+    let wrong = |lines: &str| {
+        let text = format!(
+            "[deployment]\nname = \"x\"\nauth = \"none\"\n[[node]]\nname = \"a\"\naddress = \"127.0.0.1\"\n{lines}\n"
+        );
+        let problems = parse(Path::new("inventory.toml"), &text).unwrap_err();
+        let texts: Vec<String> = problems.iter().map(crate::error::Problem::text).collect();
+        texts.join("\n")
+    };
+    for unit in [
+        "redis-server",
+        "-x.service",
+        "a b.service",
+        "x@.service",
+        ".service",
+        "../x.service",
+    ] {
+        let told = wrong(&format!("unit = \"{unit}\""));
+        assert!(told.contains("is no systemd service"), "{unit}: {told}");
+    }
+    for file in ["redis.conf", "/etc/", "/etc/../x", "/a\\nb"] {
+        let told = wrong(&format!("config_file = \"{file}\""));
+        assert!(told.contains("`config_file` of node `a`"), "{file}: {told}");
+    }
+    assert!(wrong("managed = \"no\"").contains("`true` or `false`"));
+}

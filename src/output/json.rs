@@ -5,6 +5,8 @@ use super::verdict::{deployment_of, verdict};
 use crate::topology::candidate::primaries;
 use crate::topology::findings::{Finding, healthy};
 use crate::topology::lag::Lag;
+use crate::topology::reboot::reboot;
+use crate::topology::service::{Service, Starter};
 use crate::topology::{Node, NodeName};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -19,6 +21,22 @@ struct Status<'a> {
     primary: Option<&'a NodeName>,
     nodes: Vec<NodeStatus<'a>>,
     findings: &'a [Finding],
+    /// What becomes of the roles when all hosts start again; not there where no host was looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after_reboot: Option<&'static str>,
+}
+
+/// What the next start of a server is.
+#[derive(Serialize)]
+struct Start<'a> {
+    /// `unit`, `script`, `container`, `hand`, `unknown`.
+    by: &'static str,
+    unit: Option<&'a str>,
+    config_file: Option<&'a str>,
+    at_boot: Option<bool>,
+    managed: bool,
+    process: Option<u32>,
+    uid: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -31,6 +49,8 @@ struct NodeStatus<'a> {
     in_sync: Option<bool>,
     behind_bytes: Option<u64>,
     lag: Option<Lag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<Start<'a>>,
 }
 
 /// The JSON text, without a newline at its end.
@@ -52,6 +72,12 @@ pub fn render(seen: &Seen<'_>) -> String {
             .map(|node| of_node(seen, node))
             .collect(),
         findings: seen.findings,
+        after_reboot: seen
+            .topology
+            .nodes
+            .iter()
+            .any(|n| n.service.is_some())
+            .then(|| reboot(&deployment).code()),
     };
     // These types have string keys and no fallible values: there is nothing that can fail.
     serde_json::to_string_pretty(&status).map_or_else(
@@ -92,6 +118,25 @@ fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
         in_sync: seen.topology.in_sync(node),
         behind_bytes: seen.topology.behind(node),
         lag: seen.lags.and_then(|lags| lags.get(&node.name)).copied(),
+        start: node.service.as_deref().map(start),
+    }
+}
+
+fn start(service: &Service) -> Start<'_> {
+    Start {
+        by: match service.starter {
+            Starter::Unit(_) => "unit",
+            Starter::Script(_) => "script",
+            Starter::Container(_) => "container",
+            Starter::Nothing => "hand",
+            Starter::Unknown(_) => "unknown",
+        },
+        unit: service.unit().map(|unit| unit.name.as_str()),
+        config_file: service.file.as_deref(),
+        at_boot: service.starts_at_boot(),
+        managed: service.managed,
+        process: service.process.as_ref().map(|p| p.pid),
+        uid: service.process.as_ref().map(|p| p.uid),
     }
 }
 

@@ -53,7 +53,7 @@ pub struct Arrived<'a> {
     pub resync: Option<Resync>,
     /// Its offset then, bytes.
     pub offset: Option<u64>,
-    /// Its role was written into its file.
+    /// Its role was written into its file, and read back as the next start reads it.
     pub persisted: bool,
 }
 
@@ -66,7 +66,7 @@ pub struct Detached<'a> {
     pub node: &'a NodeName,
     /// It stands alone.
     pub alone: bool,
-    /// Its role was written into its file.
+    /// Its role was written into its file, and read back as the next start reads it.
     pub persisted: bool,
     /// How it ended; null where there was nothing to do.
     pub outcome: Option<&'a Outcome>,
@@ -138,7 +138,7 @@ pub fn moved<'a>(
             in_sync: seen.is_some(),
             resync: seen.and_then(|p| p.seen.resync),
             offset: seen.and_then(|p| p.seen.offset),
-            persisted: persisted.is_some(),
+            persisted: persisted.is_some_and(|p| p.seen.read_back == Some(true)),
         }
     };
     Moved {
@@ -167,7 +167,10 @@ pub fn detached<'a>(node: &'a NodeName, run: Option<Run<'a>>) -> Detached<'a> {
         id: run.map(|r| r.id),
         node,
         alone: did(&Action::promotes) || run.is_some_and(|r| !r.plan.changes_roles()),
-        persisted: did(&|a| *a == Action::PersistRole),
+        persisted: run.is_none_or(|r| {
+            let wrote = r.passed(node, |a| *a == Action::PersistRole);
+            wrote.is_some_and(|p| p.seen.read_back == Some(true))
+        }),
         outcome: run.map(|r| r.outcome),
     }
 }

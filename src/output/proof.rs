@@ -54,10 +54,24 @@ pub struct Moved {
     pub in_sync: bool,
     /// How it got there.
     pub resync: Option<Resync>,
-    /// Its role was read back from its file.
+    /// Its role was read back from what its next start reads.
     pub persisted: bool,
+    /// What became of its role in its file.
+    pub role_in_file: RoleInFile,
     /// Its file was written while it was stopped, so that it returns as a replica.
     pub fenced: bool,
+}
+
+/// What became of the role of a node in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoleInFile {
+    /// It was written, and read back as the next start reads it.
+    ReadBack,
+    /// It was written; what a restart reads was not seen.
+    Written,
+    /// It was not written.
+    No,
 }
 
 /// A run of a promotion that has ended.
@@ -84,6 +98,17 @@ impl Run<'_> {
             stage.and_then(|s| s.steps.get(at.step)).is_some_and(is)
         };
         self.passed.iter().any(|p| is(&p.step)) || self.before.iter().any(earlier)
+    }
+
+    fn role_in_file(&self, node: &NodeName) -> RoleInFile {
+        let wrote = |p: &&Passed| p.step.node == *node && p.step.action == Action::PersistRole;
+        match self.passed.iter().rfind(wrote).map(|p| p.seen.read_back) {
+            Some(Some(true)) => RoleInFile::ReadBack,
+            Some(Some(false) | None) => RoleInFile::Written,
+            // What an earlier run of this plan had seen is in its journal only.
+            None if self.did(node, &|a| *a == Action::PersistRole) => RoleInFile::Written,
+            None => RoleInFile::No,
+        }
     }
 }
 
@@ -112,7 +137,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
             step.action,
             Action::AwaitInSync { .. } | Action::FenceFile { .. } | Action::PersistRole
         );
-        if moved && !nodes.contains(&step.node) {
+        if (moved || step.action.promotes()) && !nodes.contains(&step.node) {
             nodes.push(step.node.clone());
         }
     }
@@ -126,7 +151,8 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         Moved {
             in_sync: run.did(&node, &synced),
             resync: seen.and_then(|p| p.seen.resync),
-            persisted: run.did(&node, &|a| *a == Action::PersistRole),
+            persisted: run.role_in_file(&node) == RoleInFile::ReadBack,
+            role_in_file: run.role_in_file(&node),
             fenced: run.did(&node, &|a| matches!(a, Action::FenceFile { .. })),
             node,
         }
@@ -226,10 +252,10 @@ fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
 }
 
 fn moved(node: &Moved, primary: &NodeName) -> String {
-    let persisted = if node.persisted {
-        "role written to its file"
-    } else {
-        "role NOT in its file: a restart undoes it"
+    let persisted = match node.role_in_file {
+        RoleInFile::ReadBack => "role written to its file",
+        RoleInFile::Written => "role written, what a restart reads was not seen",
+        RoleInFile::No => "role NOT written: a restart may undo it",
     };
     if node.node == *primary {
         return format!("primary, {persisted}");

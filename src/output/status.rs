@@ -3,8 +3,9 @@
 use super::escape;
 use super::table::{self, Cell, Column, Options, Style, paint, wrap};
 use super::verdict::verdict;
-use crate::topology::findings::{Finding, Severity};
+use crate::topology::findings::{Code, Finding, Severity};
 use crate::topology::lag::{Lag, Lags};
+use crate::topology::reboot::{Reboot, reboot};
 use crate::topology::tree::{Place, tree};
 use crate::topology::words::{bytes, duration};
 use crate::topology::{
@@ -31,9 +32,23 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
     let mut out = paint(&wrap(&sentence, 2, options), worst(seen.findings), options);
     out.push_str("\n\n");
     out.push_str(&nodes(seen, options));
+    if reboot(seen.topology) == Reboot::AsNow && keeps(seen.findings) {
+        out.push_str(&paint(SAME, Style::Quiet, options));
+        out.push('\n');
+    }
     out.push_str(&findings(seen.findings, options));
     out.truncate(out.trim_end().len());
     out
+}
+
+/// Where nothing is to be said of restarts.
+const SAME: &str = "restarted, each node by itself or all hosts at once, they have these roles";
+
+/// Whether no node has another role after its own restart.
+fn keeps(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .all(|finding| finding.code != Code::UnpersistedRole)
 }
 
 fn worst(findings: &[Finding]) -> Style {

@@ -169,6 +169,7 @@ impl Accept {
             Self::SplitBrain => "--accept-split-brain",
             Self::Drift => "--ignore drift",
             Self::Difference(difference) => difference.option(),
+            Self::Unkept(unkept) => unkept.option(),
             Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
         }

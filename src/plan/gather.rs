@@ -52,6 +52,15 @@ pub(super) fn outlives(node: &Node, topology: &Topology) -> bool {
     let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
         return true;
     };
+    // What it is started with besides may not be known, and its file be.
+    let in_file = node.service.as_ref().and_then(|service| {
+        let now = node.upstream().map(|up| &up.address);
+        service.role_in_file().filter(|_| !service.hides_role(now))
+    });
+    let persisted = match (persisted, &in_file) {
+        (PersistedRole::Unknown(_), Some(role)) => role,
+        (persisted, _) => persisted,
+    };
     match (persisted, node.upstream()) {
         (PersistedRole::Unknown(_), _) | (PersistedRole::Primary, None) => true,
         (PersistedRole::Primary, Some(_))

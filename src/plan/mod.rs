@@ -11,6 +11,7 @@ pub mod detach;
 pub mod difference;
 pub mod facts;
 pub mod failover;
+pub mod forecast;
 mod gather;
 pub mod hand_over;
 pub mod hooks;
@@ -180,6 +181,8 @@ pub enum Accept {
     Drift,
     /// `--ignore NAME`: one such difference.
     Difference(difference::Difference),
+    /// `--ignore NAME`: one reason for which a role does not outlive a restart.
+    Unkept(forecast::Unkept),
     /// `--ignore permissions`: commands that the user may not run and that can be done without.
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and are gone for good.

@@ -246,7 +246,7 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();
-    let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
+    let (mut refusals, mut warnings, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
     for (node, lacks) in lacks {
         let user = &lacks.user;
         let all = || lacks.forbidden.iter().chain(&lacks.gone);
@@ -267,6 +267,9 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
                     need.name()
                 )
             }));
+            if all().any(|need| *need == REWRITE) {
+                unwritten.push(node.clone());
+            }
         } else {
             refusals.extend(forbidden(node, lacks, &otherwise));
             refusals.extend(gone(node, lacks, &otherwise));
@@ -279,6 +282,7 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         }
     }
     plan.warnings.extend(warnings);
+    super::forecast::untried(plan, &unwritten);
     if refusals.is_empty() {
         Ok(())
     } else {

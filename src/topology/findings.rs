@@ -8,6 +8,7 @@ mod debts;
 mod drift;
 mod emptied;
 mod fed;
+mod forecast;
 mod full_sync;
 mod links;
 mod names;
@@ -87,7 +88,9 @@ pub enum Code {
     Priority0,
     ReplicaAuthMissing,
     ReplicaAuthWrong,
+    RebootForecast,
     ReplicaOfReplica,
+    RoleNotKept,
     SentinelFailover,
     SentinelFew,
     SentinelForeignReplica,
@@ -210,10 +213,8 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     look.fed(&mut found);
     look.settings(&mut found);
     look.tls(&mut found);
-    if context.users {
-        for finding in &mut found {
-            look.not_by_setup(finding);
-        }
+    for finding in &mut found {
+        look.not_by_setup(finding);
     }
     found.sort_by_key(|finding| finding.severity);
     found
@@ -284,13 +285,22 @@ impl<'a> Look<'a> {
         known.unwrap_or_else(|| self.ssh(node))
     }
 
-    /// The way on where setup is none.
+    /// The way on where setup is none: it makes no users, and it leaves alone what others have made.
     fn not_by_setup(&self, finding: &mut Finding) {
         let by_setup = |hint: &String| hint.contains("replctl setup");
         let node = finding.node.as_ref().and_then(|n| self.topology.get(n));
         let (true, Some(node)) = (finding.hint.as_ref().is_some_and(by_setup), node) else {
             return;
         };
+        let unit = node.foreign_unit();
+        if !self.context.users && unit.is_none() {
+            return;
+        }
+        if let (None, Some(unit)) = (node.server(), unit) {
+            let ssh = self.ssh_root(node);
+            finding.hint = Some(format!("{ssh} systemctl start {unit}"));
+            return;
+        }
         finding.hint = node.server().map(|_| {
             format!(
                 "as the inventory says, CONFIG SET masteruser and masterauth, or ACL SETUSER, and then CONFIG REWRITE: {}",

@@ -15,9 +15,11 @@ pub mod log;
 mod meant;
 pub mod one_address;
 mod persisted;
+pub mod reboot;
 #[cfg(test)]
 pub mod sample;
 pub mod sentinel;
+pub mod service;
 mod sight;
 pub mod situation;
 #[cfg(test)]
@@ -116,6 +118,9 @@ pub struct Node {
     pub state: State,
     /// What the node's configuration file says it will be after a restart; `None` where the file was not looked at.
     pub persisted: Option<PersistedRole>,
+    /// How its server is run; `None` where its host was not looked at.
+    #[serde(skip)]
+    pub service: Option<Box<service::Service>>,
 }
 
 /// What was seen of a node.
@@ -166,6 +171,9 @@ pub struct Server {
     pub run_id: String,
     /// Its configuration file, if it was started with one.
     pub config_file: Option<String>,
+    /// Its process, by the number it has for itself.
+    #[serde(skip)]
+    pub process_id: Option<u32>,
     /// Seconds since it started.
     pub uptime_seconds: Option<u64>,
     /// `cluster_enabled`.
@@ -322,6 +330,12 @@ impl Node {
             State::Up(server) => Some(server),
             State::Down(_) => None,
         }
+    }
+
+    /// The unit that starts it, where somebody else than replctl made that.
+    pub fn foreign_unit(&self) -> Option<&str> {
+        let service = self.service.as_ref().filter(|s| !s.managed)?;
+        service.unit().map(|unit| unit.name.as_str())
     }
 
     /// Whether it answered and is a primary.

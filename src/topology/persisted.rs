@@ -3,16 +3,17 @@
 use super::Address;
 use serde::{Deserialize, Serialize};
 
-/// The role a node's configuration file gives it at its next start.
+/// The role that a node's next start gives it: by its command line, its configuration file and what
+/// that includes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PersistedRole {
-    /// No `replicaof` line.
+    /// Nothing says otherwise.
     Primary,
-    /// The last `replicaof` line.
+    /// The last `replicaof` that it reads.
     ReplicaOf(Address),
-    /// The file could not be read; the reason.
+    /// It could not be seen; the reason.
     Unknown(String),
-    /// The file could not be read, and an earlier operation could not write the role into it.
+    /// It could not be seen, and an earlier operation could not write the role.
     Unwritten,
 }

@@ -22,6 +22,7 @@ pub fn server() -> Server {
         version: version(7, 0, 15),
         run_id: String::new(),
         config_file: None,
+        process_id: None,
         uptime_seconds: Some(60),
         cluster_enabled: false,
         loading: None,
@@ -83,6 +84,7 @@ pub fn node(name: &str, i: usize, of: Option<Address>) -> Node {
         sight: crate::topology::Sight::default(),
         state: State::Up(Box::new(server)),
         persisted: None,
+        service: None,
     }
 }
 

@@ -17,6 +17,7 @@ fn server(run: &str, role: Role, offset: u64) -> Server {
         },
         run_id: format!("run of {run}"),
         config_file: Some("/db/redis/6379/conf/redis.cnf".into()),
+        process_id: None,
         uptime_seconds: Some(3600),
         cluster_enabled: false,
         loading: None,
@@ -63,6 +64,7 @@ fn node(name: &str, host: &str, state: State) -> Node {
         sight: crate::topology::Sight::default(),
         state,
         persisted: None,
+        service: None,
     }
 }
 

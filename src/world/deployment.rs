@@ -5,7 +5,6 @@ use super::connections::Connections;
 use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
-use super::persisted;
 use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
@@ -17,7 +16,7 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
-use crate::topology::{Node, NodeName, PersistedRole, State, Topology, Trouble, TroubleKind};
+use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -135,13 +134,11 @@ impl World {
         })
     }
 
-    /// Looks at every node's server, and over SSH at what its file says of its role.
+    /// Looks at every node's server, and over SSH at how it is run and what its next start reads.
     pub async fn observe(&self) -> Topology {
-        let (mut topology, files) =
-            futures::future::join(self.observe_servers(), self.persisted()).await;
-        for node in &mut topology.nodes {
-            node.persisted = files.get(&node.name).cloned();
-        }
+        let (mut topology, hosts) =
+            futures::future::join(self.observe_servers(), self.hosts()).await;
+        self.look_at_services(&mut topology, &hosts).await;
         self.look_names_up(&mut topology).await;
         let mut last = self
             .last_seen
@@ -192,24 +189,6 @@ impl World {
             self.concurrency,
         )
         .await
-    }
-
-    async fn persisted(&self) -> BTreeMap<NodeName, PersistedRole> {
-        let unwritten = self.store.unwritten();
-        let looks = self.inventory.nodes.iter().map(|spec| async {
-            let look = tokio::time::timeout(self.host_look, persisted::of(self, spec)).await;
-            let mut role = look.unwrap_or_else(|_| {
-                PersistedRole::Unknown("its host does not answer over SSH".to_owned())
-            });
-            if matches!(role, PersistedRole::Unknown(_)) && unwritten.contains(&spec.name) {
-                role = PersistedRole::Unwritten;
-            }
-            (spec.name.clone(), role)
-        });
-        futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency)
-            .collect()
-            .await
     }
 
     /// Whether the hosts of the nodes that do not answer can be worked on.

@@ -66,6 +66,7 @@ pub fn parse(info_text: &str) -> Result<Server, ParseTrouble> {
         version,
         run_id: fields.word("run_id").unwrap_or_default(),
         config_file: fields.text("config_file", MAX_PATH),
+        process_id: fields.count("process_id").and_then(|n| n.try_into().ok()),
         uptime_seconds: fields.count("uptime_in_seconds"),
         cluster_enabled: fields.flag("cluster_enabled") == Some(true),
         loading: fields.loading(),

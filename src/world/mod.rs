@@ -35,6 +35,7 @@ pub mod role;
 mod role_change;
 pub mod secret;
 mod sentinel;
+mod service;
 mod sight;
 pub mod ssh;
 pub mod supply;

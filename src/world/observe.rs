@@ -290,6 +290,7 @@ pub async fn unseen(spec: &NodeSpec) -> Node {
         sight: crate::topology::Sight::default(),
         state: State::Down(trouble(TroubleKind::Other, "it was not looked at")),
         persisted: None,
+        service: None,
     }
 }
 

@@ -165,10 +165,21 @@ impl World {
             };
             self.setup_step(shell, node, step).await
         } else if let Action::FenceFile { address } = action {
-            host::fence(shell, &launch.config, &launch.user, address).await
+            let service = self.service(node, None).await;
+            let user = service.unit().and_then(|unit| unit.user.as_deref());
+            match &service.file {
+                Some(file) => host::fence(shell, file, user.unwrap_or(&launch.user), address).await,
+                None => Err("where its configuration file is, is not known".to_owned()),
+            }
         } else if *action == Action::StartServer {
             host::start(shell, &launch).await
         } else {
+            let unit = self.service(node, None).await;
+            let unit = unit.unit().map(|unit| unit.name.clone());
+            let launch = Launch {
+                unit: unit.unwrap_or_else(|| launch.unit.clone()),
+                ..launch
+            };
             host::stop(shell, &launch, STOP).await
         };
         // What a command over SSH has done when its answer is lost is not known.

@@ -5,14 +5,14 @@
 use super::World;
 use super::deployment::short;
 use super::host::role;
-use super::replication::{Acted, ask, look, seen, upstream};
-use super::resp::{Conn, REPLY};
+use super::info;
+use super::replication::{Acted, ask, seen, upstream};
+use super::resp::Conn;
 use super::ssh::Host;
-use crate::config::Paths;
 use crate::execute::Failure;
-use crate::inventory::NodeSpec;
-use crate::journal::Effect;
+use crate::journal::{Effect, Seen};
 use crate::plan::{Action, Plan};
+use crate::topology::service::{Keep, Service};
 use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server};
 use futures::StreamExt;
 use redis::cmd;
@@ -22,41 +22,12 @@ use std::fmt::Write as _;
 /// With less room than this a disk is full, kB: the new file and its directory's block.
 const FULL_KB: u64 = 64;
 
-/// The file that the server of `spec` reads when it starts, as far as the inventory says.
-fn config_path(world: &World, spec: &NodeSpec) -> String {
-    Paths::new(&world.inventory.server.directory, spec.address.port).config()
-}
-
-/// The file that a running server names: it can name any.
-fn told_path(info: &str) -> Option<String> {
-    let line = info.lines().find_map(|l| l.strip_prefix("config_file:"))?;
-    Some(line.trim().to_owned()).filter(|path| !path.is_empty())
-}
-
-/// The role in the file of `spec`'s server.
-pub async fn of(world: &World, spec: &NodeSpec) -> PersistedRole {
-    let path = config_path(world, spec);
-    let user = &world.inventory.server.user;
-    let read = async {
-        let host = world.host(&spec.name).await.map_err(|e| e.brief())?;
-        role::read(host.as_ref(), &path, user).await
-    };
-    read.await.unwrap_or_else(PersistedRole::Unknown)
-}
-
 /// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role is read back from it.
 pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let conn = world.connections.get(node).await?;
-    let server = look(&conn, REPLY)
-        .await
-        .map_err(|t| Failure::none(t.detail))?;
+    let server = whole(&conn).await?;
     let wanted = upstream(&server).map(|u| u.address.clone());
-    let config = cmd("INFO").arg("server").to_owned();
-    let info = ask(&conn, &config).await?;
-    let info =
-        String::from_utf8_lossy(&redis::from_redis_value::<Vec<u8>>(info).unwrap_or_default())
-            .into_owned();
-    let Some(path) = told_path(&info) else {
+    let Some(path) = server.config_file.clone() else {
         return Err(Failure::none(
             "the server runs without a configuration file, so its role ends with its process",
         ));
@@ -79,9 +50,22 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
         (Ok(_), Err(why)) | (Err(why), _) => Err(why.clone()),
     };
     match after {
-        Ok(after) => compared(after, &path, wanted.as_ref()),
-        Err(why) => Ok(seen(unseen(&path, &why, secret))),
+        Ok(after) => {
+            let service = world.service(node, Some(&server)).await;
+            compared(&service, after, &path, wanted.as_ref())
+        }
+        Err(why) => Ok(Seen {
+            read_back: Some(false),
+            ..seen(unseen(&path, &why, secret))
+        }),
     }
+}
+
+/// What the server says of itself.
+async fn whole(conn: &Conn) -> Result<Server, Failure> {
+    let reply = ask(conn, &cmd("INFO")).await?;
+    let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+    info::parse(&String::from_utf8_lossy(&text)).map_err(|e| Failure::none(e.to_string()))
 }
 
 impl World {
@@ -157,16 +141,16 @@ fn unseen(path: &str, why: &str, secret: bool) -> String {
     said
 }
 
-/// The role that was read back, against the one that the server has.
-fn compared(after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
+/// What the next start reads, against the role that the server has. That a restart's role was not
+/// seen is no failure; that it is another one is.
+fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
     let notes = after.notes;
     let with_notes = |text: String| {
         let mut all = vec![text];
         all.extend(notes.iter().cloned());
         all.join("; ")
     };
-    let role = after.role.map_err(|why| Failure::none(with_notes(why)))?;
-    let same = match (&role, wanted) {
+    let same = |role: &PersistedRole| match (role, wanted) {
         (PersistedRole::Primary, None) => true,
         (PersistedRole::ReplicaOf(file), Some(live)) => {
             file.port == live.port && file.host.eq_ignore_ascii_case(&live.host)
@@ -179,12 +163,34 @@ fn compared(after: role::After, path: &str, wanted: Option<&Address>) -> Acted {
             _,
         ) => false,
     };
-    if same {
-        Ok(seen(with_notes(format!("read back from {path}"))))
-    } else {
-        Err(Failure::none(with_notes(format!(
-            "{path} does not have its role after CONFIG REWRITE; a replicaof line may stand in an included file"
-        ))))
+    match service.next_role() {
+        role if same(&role) => Ok(Seen {
+            read_back: Some(true),
+            ..seen(with_notes(format!("read back from {path}")))
+        }),
+        PersistedRole::Unknown(why) => {
+            let read = match &after.role {
+                Ok(role) if same(role) => "written to",
+                Ok(_) | Err(_) => "CONFIG REWRITE has written",
+            };
+            Ok(Seen {
+                read_back: Some(false),
+                ..seen(with_notes(format!(
+                    "{read} {path}; what a restart reads is not known: {why}"
+                )))
+            })
+        }
+        PersistedRole::Primary | PersistedRole::ReplicaOf(_) | PersistedRole::Unwritten => {
+            let why = match service.keeps(wanted, wanted, |a, b| a == b) {
+                Keep::No(obstacle) => obstacle.why(service),
+                Keep::Yes | Keep::Unknown(_) => {
+                    format!("{path} does not have its role after CONFIG REWRITE")
+                }
+            };
+            Err(Failure::none(with_notes(format!(
+                "a restart gives it another role: {why}"
+            ))))
+        }
     }
 }
 
@@ -234,6 +240,7 @@ async fn with_the_disks_reason(mut failure: Failure, host: &Host, path: &str) ->
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::topology::service::{Arguments, Chain, Starter, Writable};
 
     #[test]
     fn what_cannot_be_seen_is_said() {
@@ -249,27 +256,35 @@ mod tests {
     #[test]
     fn a_role_is_the_one_of_the_server_or_a_failure() {
         let at = Address::new("10.0.0.1", 1);
-        let after = |role| role::After {
-            role,
+        let service = |role: Option<&Address>| Service {
+            starter: Starter::Nothing,
+            process: None,
+            file: Some("/x".to_owned()),
+            written: Some("/x".to_owned()),
+            arguments: Arguments::Shown(Vec::new()),
+            settings: Ok(Chain::of_file("/x", role)),
+            writable: Writable::Yes,
+            managed: false,
+        };
+        let after = || role::After {
+            role: Ok(PersistedRole::Primary),
             notes: vec!["a note".to_owned()],
         };
-        let said = |role, wanted| compared(after(role), "/x", wanted);
-        let good = said(Ok(PersistedRole::ReplicaOf(at.clone())), Some(&at)).unwrap();
+        let said = |read, wanted| compared(&service(read), after(), "/x", wanted);
+        let good = said(Some(&at), Some(&at)).unwrap();
         assert_eq!(good.text, "read back from /x; a note");
-        assert!(said(Ok(PersistedRole::Primary), None).is_ok());
-        for (role, wanted) in [
-            (Ok(PersistedRole::Primary), Some(&at)),
-            (Ok(PersistedRole::ReplicaOf(at.clone())), None),
-            (Err("no answer".to_owned()), None),
-        ] {
-            let why = said(role, wanted).unwrap_err().why;
+        assert_eq!(good.read_back, Some(true));
+        assert!(said(None, None).is_ok());
+        for (read, wanted) in [(None, Some(&at)), (Some(&at), None)] {
+            let why = said(read, wanted).unwrap_err().why;
             assert!(why.ends_with("; a note"), "{why}");
         }
-    }
-
-    #[test]
-    fn an_empty_path_is_none() {
-        assert_eq!(told_path("a:b\r\nconfig_file:\r\n"), None);
-        assert_eq!(told_path("config_file:/x\r\n"), Some("/x".to_owned()));
+        let unknown = Service::unseen(Some("/x".to_owned()), "no answer");
+        let seen = compared(&unknown, after(), "/x", None).unwrap();
+        assert_eq!(seen.read_back, Some(false));
+        assert_eq!(
+            seen.text,
+            "written to /x; what a restart reads is not known: no answer; a note"
+        );
     }
 }

@@ -17,6 +17,7 @@ fn node(host: &str) -> NodeSpec {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Auto,
+        service: crate::inventory::ServiceSettings::default(),
         tls: None,
         config: [].into(),
     }

@@ -16,6 +16,12 @@ pub(super) fn plan(
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
     let name = &node.name;
+    if let Some(unit) = node.foreign_unit() {
+        return Err(vec![Refusal::new(
+            format!("`{name}` does not run, and is started by {unit}, which replctl has not made"),
+            format!("on its host: systemctl start {unit}; then: replctl rejoin {name}"),
+        )]);
+    }
     let disk = disk(node, own)?;
     let address = heir.source_for(node.server());
     let mut first = Vec::new();

@@ -2,9 +2,8 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::topology::disk::refuses_writes;
-use crate::topology::tree::ring;
 use crate::topology::words::{bytes, list, name};
-use crate::topology::{Link, Node, PersistedRole, Product, ReplicaAuth, Server};
+use crate::topology::{Link, Node, Product, ReplicaAuth, Server};
 
 /// The oldest major version of Redis that the tests run with.
 const OLDEST: u16 = 6;
@@ -21,7 +20,7 @@ impl Look<'_> {
             if node.upstream().is_some() {
                 self.replica(found, node, server);
             }
-            found.extend(self.persisted(node));
+            found.extend(self.next_start(node));
             found.extend(self.drift(node, server));
             // Where it announces the address of another, that is a problem of its own.
             let clash = |f: &Finding| f.code == Code::AddressClash && f.concerns(&node.name);
@@ -29,44 +28,8 @@ impl Look<'_> {
                 found.extend(super::names::announced(node));
             }
         }
-        found.extend(self.unknown());
+        self.forecast(found);
         found.extend(self.sentinels());
-    }
-
-    /// Nodes whose files cannot be read: as a rule all of them, for one reason, which is worth one line.
-    fn unknown(&self) -> Option<Finding> {
-        let mut reasons = Vec::new();
-        let unknown: Vec<&Node> = self
-            .topology
-            .nodes
-            .iter()
-            .filter(|n| match &n.persisted {
-                Some(PersistedRole::Unknown(why)) if n.server().is_some() => {
-                    reasons.push(why);
-                    true
-                }
-                _ => false,
-            })
-            .collect();
-        let why = reasons.first()?;
-        if let [node] = unknown[..] {
-            let own = name(&node.name);
-            let message =
-                format!("the role in the configuration file of {own} is not known: {why}");
-            return Some(Finding::about(
-                node,
-                Code::PersistedUnknown,
-                Severity::Note,
-                message,
-            ));
-        }
-        let message = format!(
-            "the roles in the configuration files of {} are not known; of {}: {why}",
-            list(unknown.iter().copied()),
-            name(&unknown[0].name),
-        );
-        let names: Vec<&str> = unknown.iter().map(|n| n.name.0.as_str()).collect();
-        Some(Finding::of_all(Code::PersistedUnknown, Severity::Note, message).with("nodes", names))
     }
 
     /// What a node that loads its data cannot do yet explains all else that is to be seen of it.
@@ -192,61 +155,6 @@ impl Look<'_> {
         };
         let Some(above) = top.server() else { return };
         room(found, node, (server, above), top);
-    }
-
-    /// The role at run time against the one in the file.
-    fn persisted(&self, node: &Node) -> Option<Finding> {
-        let own = name(&node.name);
-        let named = |address: &crate::topology::Address| {
-            self.topology
-                .meant_by(node, address)
-                .map_or_else(|| address.to_string(), |at| name(&at.name))
-        };
-        let message = match (node.persisted.as_ref()?, node.upstream()) {
-            // Said once for all such nodes.
-            (PersistedRole::Unknown(_), _) => return None,
-            // What is said of these is repaired by the same hand, which writes the file too.
-            (_, None) if self.primary().is_none() => return None,
-            (_, Some(_))
-                if self.topology.upstream_of(node).is_none()
-                    || !ring(node, self.topology).is_empty() =>
-            {
-                return None;
-            }
-            (PersistedRole::Primary, None) => return None,
-            (PersistedRole::Unwritten, _) => format!(
-                "the role of {own} could not be written into its configuration file: restarted, it has its former one"
-            ),
-            (PersistedRole::Primary, Some(link)) => {
-                format!(
-                    "{own} follows {}, but not in its configuration file: restarted, it is a primary",
-                    named(&link.address)
-                )
-            }
-            (PersistedRole::ReplicaOf(address), None) => {
-                format!(
-                    "{own} is primary, but not in its configuration file: restarted, it follows {}",
-                    named(address)
-                )
-            }
-            (PersistedRole::ReplicaOf(address), Some(link)) => {
-                let at = |address| self.topology.meant_by(node, address).map(|n| &n.name);
-                if *address == link.address
-                    || (at(address).is_some() && at(address) == at(&link.address))
-                {
-                    return None;
-                }
-                format!(
-                    "{own} follows {}, but its configuration file says {}: restarted, it follows that",
-                    named(&link.address),
-                    named(address)
-                )
-            }
-        };
-        Some(
-            Finding::about(node, Code::UnpersistedRole, Severity::Warning, message)
-                .maybe_hint(self.put_right()),
-        )
     }
 
     fn sentinels(&self) -> Option<Finding> {

@@ -60,6 +60,7 @@ fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
     told(&topology, &context())
 }
 
+mod forecast;
 mod links;
 mod settings;
 mod tls;

@@ -1,20 +1,13 @@
 //! The role in a server's own file: what it says, and what becomes of the file when the server writes it anew.
 
-use super::owner::{as_server, on_file};
-use super::{Shell, last_lines};
+use super::Shell;
+use super::owner::as_server;
 use crate::topology::{Address, PersistedRole};
 
 const ROLES: &str = include_str!("scripts/roles.sh");
 const STATE: &str = include_str!("scripts/state.sh");
 const FORECAST: &str = include_str!("scripts/forecast.sh");
 const NARROW: &str = include_str!("scripts/narrow.sh");
-
-/// The role in the file at `path`, which `user`'s server reads at its start. The error is one phrase.
-pub async fn read(shell: &impl Shell, path: &str, user: &str) -> Result<PersistedRole, String> {
-    let inner = format!("f=$p\n{ROLES}");
-    let said = on_file(shell, &inner, path, user, &[], Vec::new()).await;
-    role(&said.map_err(|why| last_lines(&why, 2))?, path)
-}
 
 /// A file before its server makes it anew.
 #[derive(Debug, Clone, PartialEq, Eq)]

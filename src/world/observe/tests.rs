@@ -18,6 +18,7 @@ fn spec(name: &str, host: &str, port: u16) -> NodeSpec {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Direct,
+        service: crate::inventory::ServiceSettings::default(),
         tls: None,
         config: BTreeMap::new(),
     }

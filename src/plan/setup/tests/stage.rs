@@ -43,6 +43,7 @@ pub fn inventory() -> Inventory {
         priority: None,
         ssh: SshSettings::default(),
         via: Via::Auto,
+        service: crate::inventory::ServiceSettings::default(),
         tls: None,
         config: BTreeMap::new(),
     });

@@ -64,7 +64,7 @@ fn roles_that_a_restart_would_change_are_told() {
     let cases: [Case; 4] = [
         (
             |t| t.nodes[1].persisted = Some(PersistedRole::Primary),
-            "unpersisted-role: `slave1` follows `master`, but not in its configuration file: restarted, it is a primary | replctl promote master",
+            "unpersisted-role: `slave1` follows `master`, but not by its configuration file: restarted, it is a primary | replctl promote master",
         ),
         (
             |t| {
@@ -73,15 +73,15 @@ fn roles_that_a_restart_would_change_are_told() {
                     6379,
                 )));
             },
-            "unpersisted-role: `master` is primary, but not in its configuration file: restarted, it follows `slave1` | replctl promote master",
+            "unpersisted-role: `master` is primary, but not by its configuration file: restarted, it follows `slave1`, which follows it: there is no primary then | replctl promote master",
         ),
         (
             |t| t.nodes[1].persisted = Some(PersistedRole::ReplicaOf(Address::new("10.0.0.1", 1))),
-            "unpersisted-role: `slave1` follows `master`, but its configuration file says 10.0.0.1:1: restarted, it follows that | replctl promote master",
+            "unpersisted-role: `slave1` follows `master`, but by its configuration file it follows 10.0.0.1:1: restarted, it does | replctl promote master",
         ),
         (
             |t| t.nodes[1].persisted = Some(PersistedRole::Unknown("permission denied".into())),
-            "persisted-unknown: the role in the configuration file of `slave1` is not known: permission denied",
+            "persisted-unknown: the role of `slave1` after a restart is not known: permission denied",
         ),
     ];
     for (change, expected) in cases {
@@ -95,7 +95,7 @@ fn roles_that_a_restart_would_change_are_told() {
     assert_eq!(
         both,
         [
-            "persisted-unknown: the roles in the configuration files of `master` and `slave1` are not known; of `master`: permission denied"
+            "persisted-unknown: the roles of `master` and `slave1` after a restart are not known; of `master`: permission denied"
         ]
     );
     let same_by_other_name = after(|t| {

@@ -16,7 +16,7 @@ listener() {
     /^\/proc\// { split($0, b, "/"); pid = b[3] }
     ($NF in want) { print pid; exit }'
 }
-# Whether systemd runs here and has unit $1 from us.
-has_unit() { [ -d /run/systemd/system ] && has systemctl && [ -f "/etc/systemd/system/$1" ]; }
+# Whether systemd runs here and has unit $1, from us or from others.
+has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }
 # Whether process $1 is there and no zombie.
 alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }

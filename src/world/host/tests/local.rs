@@ -1,9 +1,8 @@
 //! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary directory.
 
 use crate::config::Paths;
-use crate::inventory::{
-    Auth, Inventory, NodeSpec, SecretSource, ServerSettings, ServerSource, SshSettings, Via,
-};
+use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource};
+use crate::inventory::{ServerSettings, ServerSource, SshSettings, Via};
 use crate::plan::facts::HostFacts;
 use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::{Action, Plan, Refusal, Setup, Undo, setup};
@@ -216,6 +215,7 @@ impl Bench {
             priority: None,
             ssh: SshSettings::default(),
             via: Via::Auto,
+            service: crate::inventory::ServiceSettings::default(),
             tls: None,
             config: BTreeMap::new(),
         };

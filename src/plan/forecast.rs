@@ -1,0 +1,216 @@
+//! Which roles of a plan will not outlive a restart, said before the question: each is refused, or
+//! accepted by a word of its own. Pure.
+
+use super::{Action, Mode, Operation, Plan, Refusal, Step};
+use crate::topology::service::{Keep, Obstacle};
+use crate::topology::{Address, Node, NodeName, Topology, words};
+use serde::{Deserialize, Serialize};
+
+/// Why a role is not kept, as `--ignore` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unkept {
+    /// The server runs without a configuration file.
+    NoConfigFile,
+    /// The role stands on the server's command line.
+    RoleOnCommandLine,
+    /// The role stands in an included file.
+    RoleInInclude,
+    /// The configuration file cannot be replaced by the server's user.
+    ReadOnlyConfig,
+    /// The next start reads another file.
+    OtherConfigFile,
+}
+
+impl Unkept {
+    /// That of an obstacle.
+    fn of(obstacle: &Obstacle) -> Self {
+        match obstacle {
+            Obstacle::NoFile => Self::NoConfigFile,
+            Obstacle::CommandLine(_) => Self::RoleOnCommandLine,
+            Obstacle::Include(_) => Self::RoleInInclude,
+            Obstacle::ReadOnly { .. } => Self::ReadOnlyConfig,
+            Obstacle::OtherFile { .. } => Self::OtherConfigFile,
+        }
+    }
+
+    /// The option that accepts it.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::NoConfigFile => "--ignore no-config-file",
+            Self::RoleOnCommandLine => "--ignore role-on-command-line",
+            Self::RoleInInclude => "--ignore role-in-include",
+            Self::ReadOnlyConfig => "--ignore read-only-config",
+            Self::OtherConfigFile => "--ignore other-config-file",
+        }
+    }
+}
+
+/// Looks at every role that the plan writes. What is accepted is warned of, and not tried.
+///
+/// # Errors
+/// Every role that will not be kept and was not accepted.
+pub fn check(
+    plan: &mut Plan,
+    topology: &Topology,
+    accepted: &[Unkept],
+) -> Result<(), Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut spared: Vec<NodeName> = Vec::new();
+    let mut unknown: Vec<(&Node, String)> = Vec::new();
+    for name in written(plan) {
+        let Some(node) = topology.get(&name) else {
+            continue;
+        };
+        let Some(service) = &node.service else {
+            continue;
+        };
+        let same = |a: &Address, b: &Address| {
+            let at = |address| topology.meant_by(node, address).map(|n| &n.name);
+            a == b || (at(a).is_some() && at(a) == at(b))
+        };
+        let role = future(plan, node);
+        let now = node.upstream().map(|up| &up.address);
+        match service.keeps(role.as_ref(), now, same) {
+            Keep::Yes => {}
+            Keep::Unknown(why) => unknown.push((node, why)),
+            Keep::No(obstacle) => {
+                let kind = Unkept::of(&obstacle);
+                let why = format!(
+                    "`{name}` will not keep its role after a restart: {}",
+                    obstacle.why(service)
+                );
+                if accepted.contains(&kind) {
+                    plan.warnings.push(why);
+                    spared.push(name);
+                } else {
+                    let hint = format!(
+                        "{}; or accept it: {}",
+                        obstacle.remedy(service),
+                        accepting(plan, accepted, kind)
+                    );
+                    refusals.push(Refusal::new(why, hint));
+                }
+            }
+        }
+    }
+    fences(plan, topology);
+    plan.warnings.extend(not_known(&unknown));
+    untried(plan, &spared);
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
+}
+
+/// Takes the writing of roles that was accepted to come to nothing out of the plan: it would fail.
+pub(super) fn untried(plan: &mut Plan, nodes: &[NodeName]) {
+    for stage in &mut plan.stages {
+        let tried = |s: &Step| s.action == Action::PersistRole && nodes.contains(&s.node);
+        stage.steps.retain(|step| !tried(step));
+    }
+    plan.stages.retain(|stage| !stage.steps.is_empty());
+}
+
+/// The nodes whose roles are written, in the order of the plan.
+fn written(plan: &Plan) -> Vec<NodeName> {
+    let mut nodes: Vec<NodeName> = Vec::new();
+    for step in plan.steps().filter(|s| s.action == Action::PersistRole) {
+        if !nodes.contains(&step.node) {
+            nodes.push(step.node.clone());
+        }
+    }
+    nodes
+}
+
+/// The role that a node has when the plan is through.
+fn future(plan: &Plan, node: &Node) -> Option<Address> {
+    let mut role = node.upstream().map(|up| up.address.clone());
+    let to_the_goal = plan.stages.iter().filter(|s| s.mode != Mode::OnFailure);
+    for step in to_the_goal.flat_map(|s| &s.steps) {
+        if step.action.promotes() {
+            if step.node == node.name {
+                role = None;
+            } else if let (Action::Sentinel(_), Some(old)) = (&step.action, node.upstream()) {
+                // Sentinel repoints those that follow the old primary; to where exactly matters
+                // only where something else stands against it.
+                role = Some(old.address.clone());
+            }
+        } else if step.node == node.name
+            && let Some(address) = follows(&step.action)
+        {
+            role = Some(address.clone());
+        }
+    }
+    role
+}
+
+fn follows(action: &Action) -> Option<&Address> {
+    if let Action::Follow { address, .. }
+    | Action::FollowAddress { address }
+    | Action::GiveUp { address, .. } = action
+    {
+        Some(address)
+    } else {
+        None
+    }
+}
+
+/// The command that accepts it, beside what was accepted already.
+fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
+    let mut line = format!("replctl {}", plan.operation.line());
+    // A promotion has what it accepts in its own line.
+    if !matches!(plan.operation, Operation::Promote(_)) {
+        for earlier in accepted {
+            line.push(' ');
+            line.push_str(earlier.option());
+        }
+    }
+    line.push(' ');
+    line.push_str(kind.option());
+    line
+}
+
+/// As a rule it is all of them for one reason, which is worth one line.
+fn not_known(unknown: &[(&Node, String)]) -> Option<String> {
+    let (first, why) = unknown.first()?;
+    let all = words::list(unknown.iter().map(|(node, _)| *node));
+    Some(if unknown.len() == 1 {
+        format!("whether {all} keeps its role after a restart is not known: {why}")
+    } else {
+        format!(
+            "whether {all} keep their roles after a restart is not known; of {}: {why}",
+            words::name(&first.name)
+        )
+    })
+}
+
+/// The file of a stopped server has to be known to be written.
+fn fences(plan: &mut Plan, topology: &Topology) {
+    let mut lost: Vec<NodeName> = Vec::new();
+    for step in plan.steps() {
+        let Action::FenceFile { .. } = step.action else {
+            continue;
+        };
+        let service = topology.get(&step.node).and_then(|n| n.service.as_ref());
+        if service.is_some_and(|s| s.file.is_none()) {
+            lost.push(step.node.clone());
+        }
+    }
+    for node in &lost {
+        plan.warnings.push(format!(
+            "`{node}` may come back as a primary: where its configuration file is, is not known (the inventory can say it: `config_file` of the node)"
+        ));
+    }
+    for stage in &mut plan.stages {
+        let fences = |action: &Action| matches!(action, Action::FenceFile { .. });
+        stage
+            .steps
+            .retain(|step| !(fences(&step.action) && lost.contains(&step.node)));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

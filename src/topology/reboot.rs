@@ -1,0 +1,134 @@
+//! What becomes of a deployment when all its hosts start again: which servers start, and with which
+//! roles. Pure.
+
+use super::{Node, PersistedRole, Topology};
+
+/// The outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reboot<'a> {
+    /// The roles that are held now.
+    AsNow,
+    /// Not known, because of this node.
+    Unknown(&'a Node),
+    /// No server is started by anything.
+    Nothing,
+    /// These are started as primaries, and there is more than one.
+    Primaries(Vec<&'a Node>),
+    /// None of those that are started is a primary. These follow each other in a circle.
+    NoPrimary(Vec<&'a Node>),
+    /// Another node is the primary.
+    Another(&'a Node),
+    /// There is one primary, and this node follows one that is not started, or that is no node.
+    Astray(&'a Node),
+    /// The primary is started; these are not.
+    Missing(Vec<&'a Node>),
+}
+
+impl Reboot<'_> {
+    /// Its name for programs; stable.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::AsNow => "as-now",
+            Self::Unknown(_) => "unknown",
+            Self::Nothing => "nothing-starts",
+            Self::Primaries(_) => "several-primaries",
+            Self::NoPrimary(_) => "no-primary",
+            Self::Another(_) => "another-primary",
+            Self::Astray(_) => "some-astray",
+            Self::Missing(_) => "some-missing",
+        }
+    }
+}
+
+/// The forecast.
+pub fn reboot(topology: &Topology) -> Reboot<'_> {
+    let all: Vec<&Node> = topology.nodes.iter().collect();
+    let starts = |node: &Node| node.service.as_ref().and_then(|s| s.starts_at_boot());
+    let missing: Vec<&Node> = all
+        .iter()
+        .copied()
+        .filter(|n| starts(n) == Some(false))
+        .collect();
+    if !all.is_empty() && missing.len() == all.len() {
+        return Reboot::Nothing;
+    }
+    let started: Vec<&Node> = all
+        .iter()
+        .copied()
+        .filter(|n| starts(n) == Some(true))
+        .collect();
+    let primaries: Vec<&Node> = started
+        .iter()
+        .copied()
+        .filter(|n| n.persisted == Some(PersistedRole::Primary))
+        .collect();
+    if primaries.len() > 1 {
+        return Reboot::Primaries(primaries);
+    }
+    let open = |node: &&&Node| {
+        starts(node).is_none() || starts(node) == Some(true) && upstream(node, topology).is_none()
+    };
+    if let Some(node) = all.iter().find(open) {
+        return Reboot::Unknown(node);
+    }
+    // A replica of the present primary that its own start makes follow another is told of itself.
+    let Some(primary) = primaries.first() else {
+        return Reboot::NoPrimary(circle(&started, topology));
+    };
+    let replicas = started.iter().filter(|n| n.name != primary.name);
+    let astray = |n: &&&Node| !leads_to(n, primary, topology);
+    if let Some(node) = replicas.clone().find(astray) {
+        return Reboot::Astray(node);
+    }
+    if !primary.is_primary() && topology.primaries().count() > 0 {
+        return Reboot::Another(primary);
+    }
+    if missing.is_empty() {
+        Reboot::AsNow
+    } else {
+        Reboot::Missing(missing)
+    }
+}
+
+/// The upstream of a node after its start: outer `None` where that is not known, inner `None` for
+/// nobody of the deployment.
+#[allow(clippy::option_option)]
+fn upstream<'a>(node: &Node, topology: &'a Topology) -> Option<Option<&'a Node>> {
+    match node.persisted.as_ref()? {
+        PersistedRole::Primary => Some(None),
+        PersistedRole::ReplicaOf(address) => Some(topology.meant_by(node, address)),
+        PersistedRole::Unknown(_) | PersistedRole::Unwritten => None,
+    }
+}
+
+/// Whether the way up from `node` ends at `primary`.
+fn leads_to(node: &Node, primary: &Node, topology: &Topology) -> bool {
+    let mut at = node;
+    for _ in &topology.nodes {
+        match upstream(at, topology) {
+            Some(Some(next)) if next.name == primary.name => return true,
+            Some(Some(next)) => at = next,
+            Some(None) | None => return false,
+        }
+    }
+    false
+}
+
+/// Those that are started and follow each other in a circle.
+fn circle<'a>(started: &[&'a Node], topology: &'a Topology) -> Vec<&'a Node> {
+    for first in started {
+        let mut ring = vec![*first];
+        let mut at = *first;
+        while ring.len() <= started.len() {
+            let Some(Some(next)) = upstream(at, topology) else {
+                break;
+            };
+            if next.name == first.name {
+                return ring;
+            }
+            ring.push(next);
+            at = next;
+        }
+    }
+    Vec::new()
+}

@@ -1,0 +1,188 @@
+//! A server as it is really run: its process, what starts it, the files that its next start reads.
+//! Pure: data, and what follows from them.
+//!
+//! All of it was said by hosts and servers. It decides what is told and planned, never which file
+//! is opened with more rights than its owner has.
+
+pub mod answer;
+pub mod chain;
+mod command;
+mod keep;
+mod process;
+pub mod resolve;
+mod words;
+
+pub use chain::Chain;
+pub use keep::{Keep, Obstacle};
+
+use super::{Address, PersistedRole};
+
+/// How one node's server is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// What starts it.
+    pub starter: Starter,
+    /// Its process, where it was seen.
+    pub process: Option<Process>,
+    /// The configuration file that the next start reads; `None`: none.
+    pub file: Option<String>,
+    /// The file that CONFIG REWRITE writes: the one that the running server names.
+    pub written: Option<String>,
+    /// What it is started with besides the file.
+    pub arguments: Arguments,
+    /// The roles in the file, in what it includes and in the arguments; the reason where they are
+    /// not known.
+    pub settings: Result<Chain, String>,
+    /// Whether the server's user may replace the file.
+    pub writable: Writable,
+    /// Made by replctl: its unit, or its stamp in the file.
+    pub managed: bool,
+}
+
+/// A server's process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its id on its host.
+    pub pid: u32,
+    /// Numeric id of its user.
+    pub uid: u32,
+    /// Numeric id of its group.
+    pub gid: u32,
+    /// Numeric ids of its other groups.
+    pub groups: Vec<u32>,
+    /// The program's file, as far as it could be seen.
+    pub program: Option<String>,
+}
+
+/// What starts a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Starter {
+    /// A systemd unit.
+    Unit(Box<Unit>),
+    /// A start script of root's, such as `/etc/rc.local`.
+    Script(String),
+    /// A container, by what its cgroup or the listener on its port says.
+    Container(String),
+    /// Nothing: it was started by hand.
+    Nothing,
+    /// Not known: the reason.
+    Unknown(String),
+}
+
+/// A systemd unit that starts a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// `redis-server.service`.
+    pub name: String,
+    /// `User=`; `None`: root.
+    pub user: Option<String>,
+    /// Its file.
+    pub fragment: Option<String>,
+    /// Files that add to it.
+    pub drop_ins: Vec<String>,
+    /// `ExecStart=`, as systemd lists it.
+    pub exec_start: String,
+    /// Started at boot; `None`: not known.
+    pub enabled: Option<bool>,
+    /// Its settings that keep it from writing, `NAME=VALUE`.
+    pub confined: Vec<String>,
+}
+
+/// What a server is started with besides its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arguments {
+    /// These.
+    Shown(Vec<String>),
+    /// More than the file, which the process does not show any more; their length in bytes.
+    Hidden(u64),
+    /// Not known: the reason.
+    Unknown(String),
+}
+
+/// Whether a server's user may put a new file in the place of its configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Writable {
+    /// It may.
+    Yes,
+    /// It may not: the reason, one phrase.
+    No(String),
+    /// Not known.
+    Unknown,
+}
+
+impl Service {
+    /// Nothing but what the server says of itself: no host could be looked at.
+    pub fn unseen(written: Option<String>, why: impl Into<String>) -> Self {
+        let why = why.into();
+        Self {
+            starter: Starter::Unknown(why.clone()),
+            process: None,
+            file: written.clone(),
+            written,
+            arguments: Arguments::Unknown(why.clone()),
+            settings: Err(why),
+            writable: Writable::Unknown,
+            managed: false,
+        }
+    }
+
+    /// The role that the next start gives it.
+    pub fn next_role(&self) -> PersistedRole {
+        let chain = match &self.settings {
+            Ok(chain) => chain,
+            Err(why) => return PersistedRole::Unknown(why.clone()),
+        };
+        match &self.arguments {
+            Arguments::Shown(_) => chain.role(),
+            Arguments::Hidden(_) => PersistedRole::Unknown(
+                "it was started by hand with arguments that it does not show, and a role may stand there"
+                    .to_owned(),
+            ),
+            Arguments::Unknown(why) => PersistedRole::Unknown(why.clone()),
+        }
+    }
+
+    /// The role in its file and what that includes, whatever else it is started with; `None`: not
+    /// known.
+    pub fn role_in_file(&self) -> Option<PersistedRole> {
+        let chain = self.settings.as_ref().ok()?;
+        self.file.as_ref()?;
+        Some(chain::role_of(chain.last_in_file()))
+    }
+
+    /// Whether it is started when its host starts; `None`: not known.
+    pub fn starts_at_boot(&self) -> Option<bool> {
+        match &self.starter {
+            Starter::Unit(unit) => unit.enabled,
+            Starter::Script(_) => Some(true),
+            Starter::Nothing => Some(false),
+            Starter::Container(_) | Starter::Unknown(_) => None,
+        }
+    }
+
+    /// The unit, if one starts it.
+    pub fn unit(&self) -> Option<&Unit> {
+        match &self.starter {
+            Starter::Unit(unit) => Some(unit),
+            Starter::Script(_) | Starter::Container(_) | Starter::Nothing | Starter::Unknown(_) => {
+                None
+            }
+        }
+    }
+
+    /// Whether the role it has now can only come from arguments that are hidden: its file gives
+    /// another one.
+    pub fn hides_role(&self, now: Option<&Address>) -> bool {
+        let Arguments::Hidden(bytes) = self.arguments else {
+            return false;
+        };
+        // ` --replicaof HOST PORT`
+        let needed = now.map(|at| at.host.len() + at.port.to_string().len() + 14);
+        let room = needed.is_some_and(|n| bytes >= n as u64);
+        room && self.role_in_file().is_some_and(|role| match (role, now) {
+            (PersistedRole::ReplicaOf(file), Some(now)) => file != *now,
+            (PersistedRole::Primary, Some(_)) => true,
+            _ => false,
+        })
+    }
+}

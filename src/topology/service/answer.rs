@@ -1,0 +1,75 @@
+//! What a host said of how a server is run. Pure data; nothing in it is trusted.
+
+use super::Writable;
+use super::chain::Files;
+use std::collections::BTreeMap;
+
+/// One look at a host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Something listens on the node's port there.
+    pub listening: bool,
+    /// The process behind the port, as far as it was seen.
+    pub process: Option<Seen>,
+    /// systemd is there.
+    pub systemd: bool,
+    /// The unit whose cgroup the process is in.
+    pub in_unit: Option<String>,
+    /// Units that may be the server's: what `systemctl show` says of each.
+    pub units: Vec<BTreeMap<String, String>>,
+    /// The lines of `/etc/rc.local` that start servers.
+    pub rc_local: Option<String>,
+    /// Who reads files there: user, group, other groups.
+    pub reader: Option<(u32, u32, Vec<u32>)>,
+    /// What was read.
+    pub files: Files,
+    /// Whether the server's user may replace the file that CONFIG REWRITE writes.
+    pub writable: Option<Writable>,
+    /// A folder that the server's own view of the disk does not let it write in.
+    pub confined: Option<String>,
+}
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Its id.
+    pub pid: u32,
+    /// Its program.
+    pub exe: Option<String>,
+    /// `/proc/PID/cmdline` as it is.
+    pub cmdline: Vec<u8>,
+    /// Bytes of its arguments when it was started, with a NUL each.
+    pub argument_bytes: Option<u64>,
+    /// User, group, other groups.
+    pub ids: (u32, u32, Vec<u32>),
+    /// It is in a namespace of its own, as in a container.
+    pub nested: bool,
+}
+
+/// What is asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subject {
+    /// The port that the node is reached at.
+    pub port: u16,
+    /// The server answers.
+    pub running: bool,
+    /// The port it says it listens on.
+    pub own_port: Option<u16>,
+    /// Its process, by the number it has for itself.
+    pub process: Option<u32>,
+    /// The configuration file it names.
+    pub config_file: Option<String>,
+    /// Whether it expands patterns in includes; where that is not known, whether it does is not
+    /// decided by it.
+    pub patterns: bool,
+    /// `unit` of the inventory.
+    pub unit: Option<String>,
+    /// `config_file` of the inventory.
+    pub wanted_file: Option<String>,
+    /// `managed` of the inventory.
+    pub managed: Option<bool>,
+    /// The unit that replctl makes.
+    pub own_unit: String,
+    /// The file that replctl makes.
+    pub own_file: String,
+}

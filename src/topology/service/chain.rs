@@ -1,0 +1,278 @@
+//! The lines that give a server its role, followed as the server follows them: in order, each
+//! include where it stands, arguments last. Pure.
+//!
+//! Measured on Redis 6.0, 6.2, 7.0, 8.0 and Valkey 8.1: the last `replicaof` or `slaveof` counts
+//! wherever it stands; an include is read at its
+//! place, a relative one from the folder that `dir` has set before it; patterns are expanded from
+//! Redis 7.0 on, and before that are names of files.
+
+use crate::config::directives::{Directive, parse};
+use crate::topology::{Address, PersistedRole};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Files that are read for one server, at most.
+const FILES: usize = 64;
+/// Includes inside includes, at most: a file that includes itself has no end.
+const DEPTH: usize = 8;
+
+/// What gives a server its role at its next start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chain {
+    /// In its configuration file, in order.
+    pub file: Vec<Entry>,
+    /// In its arguments, which are read after the file.
+    pub arguments: Vec<Entry>,
+}
+
+/// A line that has to do with the role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// It gives the role.
+    Role(Line),
+    /// It includes a file, with these in it.
+    Include(Vec<Entry>),
+}
+
+/// A line that gives the role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// The upstream; `None`: none, a primary.
+    pub follows: Option<Address>,
+    /// The file; `None`: the command line.
+    pub file: Option<String>,
+}
+
+/// What was read of a host's files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Files {
+    /// By absolute path.
+    pub read: BTreeMap<String, Read>,
+    /// The files that a pattern stands for, by absolute pattern, in the order of the host's own
+    /// expansion.
+    pub matching: BTreeMap<String, Vec<String>>,
+}
+
+/// What came of reading one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// Its lines that matter here.
+    Lines(String),
+    /// It is not there.
+    Missing,
+    /// It was not read: the reason, one phrase.
+    Refused(String),
+}
+
+/// What is still to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ask {
+    /// Absolute paths.
+    pub files: BTreeSet<String>,
+    /// Absolute patterns.
+    pub patterns: BTreeSet<String>,
+}
+
+/// How a start reads its configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The file.
+    pub file: Option<&'a str>,
+    /// The arguments behind it.
+    pub arguments: &'a [String],
+    /// The folder it is started in; `None`: not known.
+    pub folder: Option<&'a str>,
+    /// It expands patterns.
+    pub patterns: bool,
+}
+
+impl Chain {
+    /// A file with that role alone.
+    #[cfg(test)]
+    pub fn of_file(path: &str, role: Option<&Address>) -> Self {
+        let line = role.map(|role| {
+            Entry::Role(Line {
+                follows: Some(role.clone()),
+                file: Some(path.to_owned()),
+            })
+        });
+        Self {
+            file: line.into_iter().collect(),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// The line that decides.
+    pub fn last(&self) -> Option<&Line> {
+        last(&self.arguments).or_else(|| last(&self.file))
+    }
+
+    /// The line that decides in the file and in what it includes.
+    pub fn last_in_file(&self) -> Option<&Line> {
+        last(&self.file)
+    }
+
+    /// The role.
+    pub fn role(&self) -> PersistedRole {
+        role_of(self.last())
+    }
+}
+
+/// The role that a line gives; without one a server is a primary.
+pub(super) fn role_of(line: Option<&Line>) -> PersistedRole {
+    match line.and_then(|l| l.follows.clone()) {
+        Some(address) => PersistedRole::ReplicaOf(address),
+        None => PersistedRole::Primary,
+    }
+}
+
+/// The last line that gives a role.
+pub(super) fn last(entries: &[Entry]) -> Option<&Line> {
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Role(line) => Some(line),
+        Entry::Include(inner) => last(inner),
+    })
+}
+
+/// Follows what a start reads, as far as it was read: the chain, or what else to read.
+///
+/// # Errors
+/// Why it cannot be known, one phrase.
+pub fn follow(start: &Start<'_>, files: &Files) -> Result<Result<Chain, Ask>, String> {
+    let mut walk = Walk {
+        files,
+        patterns: start.patterns,
+        folder: start.folder.map(str::to_owned),
+        ask: Ask::default(),
+        left: FILES,
+    };
+    let mut chain = Chain::default();
+    if let Some(file) = start.file {
+        chain.file = walk.file(file, 0)?;
+    }
+    // What stands behind an include that was not read may be read from another folder.
+    if walk.ask == Ask::default() {
+        let lines = super::command::directives(start.arguments)?;
+        chain.arguments = walk.lines(&lines, None, 0)?;
+    }
+    Ok(if walk.ask == Ask::default() {
+        Ok(chain)
+    } else {
+        Err(walk.ask)
+    })
+}
+
+struct Walk<'a> {
+    files: &'a Files,
+    patterns: bool,
+    folder: Option<String>,
+    ask: Ask,
+    left: usize,
+}
+
+impl Walk<'_> {
+    fn file(&mut self, path: &str, depth: usize) -> Result<Vec<Entry>, String> {
+        if depth > DEPTH {
+            return Err(format!("{path} is included more than {DEPTH} files deep"));
+        }
+        self.left = self
+            .left
+            .checked_sub(1)
+            .ok_or_else(|| format!("its configuration is more than {FILES} files"))?;
+        match self.files.read.get(path) {
+            None => {
+                self.ask.files.insert(path.to_owned());
+                Ok(Vec::new())
+            }
+            Some(Read::Missing) => Err(format!("{path} is not there")),
+            Some(Read::Refused(why)) => Err(format!("{path} {why}")),
+            Some(Read::Lines(text)) => self.lines(&parse(text), Some(path), depth),
+        }
+    }
+
+    fn lines(
+        &mut self,
+        lines: &[Directive],
+        path: Option<&str>,
+        depth: usize,
+    ) -> Result<Vec<Entry>, String> {
+        let at = path.unwrap_or("its command line");
+        let mut out = Vec::new();
+        for line in lines {
+            // Nothing can be said of what comes after an include that was not read yet.
+            if self.ask != Ask::default() {
+                break;
+            }
+            match (line.name.as_str(), line.args.as_slice()) {
+                ("replicaof" | "slaveof", args) => {
+                    let follows = follows(args)
+                        .ok_or_else(|| format!("{at} has a replicaof line that cannot be read"))?;
+                    out.push(Entry::Role(Line {
+                        follows,
+                        file: path.map(str::to_owned),
+                    }));
+                }
+                ("dir", [folder]) => self.folder = self.absolute(folder),
+                ("include", [named]) => {
+                    let target = self.absolute(named).ok_or_else(|| {
+                        format!("{at} includes `{named}`, and from which folder is not known")
+                    })?;
+                    out.push(Entry::Include(self.include(&target, depth)?));
+                }
+                ("include", _) => return Err(format!("{at} has an include that cannot be read")),
+                (_, _) => {}
+            }
+        }
+        Ok(out)
+    }
+
+    fn include(&mut self, target: &str, depth: usize) -> Result<Vec<Entry>, String> {
+        if !(self.patterns && is_pattern(target)) {
+            return self.file(target, depth + 1);
+        }
+        let Some(matching) = self.files.matching.get(target) else {
+            self.ask.patterns.insert(target.to_owned());
+            return Ok(Vec::new());
+        };
+        let mut out = Vec::new();
+        for path in matching.clone() {
+            out.extend(self.file(&path, depth + 1)?);
+        }
+        Ok(out)
+    }
+
+    fn absolute(&self, path: &str) -> Option<String> {
+        if path.starts_with('/') {
+            return Some(path.to_owned());
+        }
+        let folder = self.folder.as_deref()?.trim_end_matches('/');
+        let path = path.trim_start_matches("./");
+        Some(match path {
+            "" | "." => format!("{folder}/"),
+            path => format!("{folder}/{path}"),
+        })
+    }
+}
+
+/// Whether the server takes it for a pattern.
+fn is_pattern(path: &str) -> bool {
+    path.contains(['*', '?']) || (path.contains('[') && path.contains(']'))
+}
+
+/// `HOST PORT`, or `no one`; newer servers take both as one argument, too.
+#[allow(clippy::option_option)]
+fn follows(args: &[String]) -> Option<Option<Address>> {
+    let words: Vec<&str> = match args {
+        [one] => one.split_whitespace().collect(),
+        several => several.iter().map(String::as_str).collect(),
+    };
+    match words[..] {
+        [no, one] if no.eq_ignore_ascii_case("no") && one.eq_ignore_ascii_case("one") => Some(None),
+        [host, port] => Some(Some(Address::new(host, port.parse().ok()?))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
