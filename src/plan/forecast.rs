@@ -2,7 +2,7 @@
 //! accepted by a word of its own. Pure.
 
 use super::{Action, Mode, Operation, Plan, Refusal, Step};
-use crate::topology::service::{Keep, Obstacle};
+use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology, words};
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,18 @@ pub fn check(
         let Some(service) = &node.service else {
             continue;
         };
+        // One that is stopped is started from this file, and writes its role into it then.
+        let started = Service {
+            written: service.file.clone(),
+            ..(**service).clone()
+        };
+        let runs = node.server().is_some();
+        let service: &Service = if runs { service } else { &started };
+        if !runs && service.file.is_none() {
+            let why = "where its configuration file is, is not known".to_owned();
+            unknown.push((node, why));
+            continue;
+        }
         let same = |a: &Address, b: &Address| {
             let at = |address| topology.meant_by(node, address).map(|n| &n.name);
             a == b || (at(a).is_some() && at(a) == at(b))
