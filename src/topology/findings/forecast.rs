@@ -173,7 +173,7 @@ impl<'a> Look<'a> {
     /// What keeps the other role from being kept, where the present one is.
     fn would_not_keep<'n>(&self, node: &'n Node) -> Option<(Obstacle, &'n Service)> {
         let now = node.upstream().map(|up| &up.address);
-        if self.next_start(node).is_some() {
+        if node.service.is_none() || self.next_start(node).is_some() {
             return None;
         }
         let nobody = Address::new("0.0.0.0", 1);
