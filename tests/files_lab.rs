@@ -132,8 +132,10 @@ fn lay_out(bench: &Bench, case: &Case) {
     bench.in_sync(0, &[1, 2]);
 }
 
-/// Plants links in the folder of the server's file, and takes them away again, as the server's user.
-const HOSTILE: &str = "cd $(dirname FILE) && exec setpriv --reuid redis --regid redis --init-groups sh -c 'echo $$ >/var/lib/redis/hostile; while :; do \
+/// Plants links in the folder of the server's file, and takes them away again, as the server's user, until it is told that it is enough: `ln`
+/// makes a link by another name first, which stays if it is killed.
+const HOSTILE: &str = "cd $(dirname FILE) && rm -f /var/lib/redis/enough && exec setpriv --reuid redis --regid redis --init-groups sh -c 'echo $$ >/var/lib/redis/hostile; \
+    while [ ! -e /var/lib/redis/enough ]; do \
     for x in new before other; do ln -sfn /etc/shadow FILE.replctl-$x; done; ln -sfn /etc/passwd FILE.l; rm -f FILE.l; sleep 0.01; done'";
 
 fn goes_through(bench: &mut Bench, case: &Case) {
@@ -152,14 +154,18 @@ fn goes_through(bench: &mut Bench, case: &Case) {
         .lab
         .start_inside("slave1", &HOSTILE.replace("FILE", case.files.0));
     let ran = bench.run(&["promote", "slave1", "--yes"]);
+    bench
+        .lab
+        .inside(
+            "slave1",
+            &format!(
+                "p=$(cat /var/lib/redis/hostile) && touch /var/lib/redis/enough && for n in $(seq 100); do [ -d /proc/$p ] || break; sleep 0.1; done; \
+                 [ ! -d /proc/$p ] && rm -f {0}.replctl-* {0}.l",
+                case.files.0
+            ),
+        )
+        .ok();
     drop(hostile);
-    bench.lab.inside(
-        "slave1",
-        &format!(
-            "kill $(cat /var/lib/redis/hostile); sleep 0.3; rm -f {0}.replctl-* {0}.l",
-            case.files.0
-        ),
-    );
     let ran = ran.ok();
     bench.in_sync(1, &[0, 2]);
     for (n, host) in NAMES.iter().enumerate() {
