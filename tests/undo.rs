@@ -243,9 +243,10 @@ fn a_move_and_a_detachment_go_back_to_where_they_came_from() {
         let ran = operator.run(&["detach", "slave2", "--yes", "--json"]).ok();
         let json: Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
+        // Without SSH nobody has read what a restart reads.
         assert_eq!(
             (&json["alone"], &json["persisted"]),
-            (&true.into(), &true.into()),
+            (&true.into(), &false.into()),
             "{json:#}"
         );
         assert_eq!(follows(&deployment, 2), None);

@@ -69,6 +69,11 @@ if [ -z "$uid" ]; then
   uid=$(id -u "${user:-root}" 2>/dev/null); gid=$(id -g "${user:-root}" 2>/dev/null); more=$(id -G "${user:-root}" 2>/dev/null | tr ' ' ',')
 fi
 p reader "$uid $gid $more"
+# Whether the server's user may write something, only that user knows, and root in its name.
+me=$(id -u)
+if [ "$me" != 0 ] && [ "$me" != "$uid" ]; then
+  for x; do shift; case $x in w:*) ;; *) set -- "$@" "$x" ;; esac; done
+fi
 IFS='
 '
 for c in $asked; do set -- "$@" "$c"; done
