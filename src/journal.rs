@@ -168,6 +168,9 @@ pub struct Seen {
     /// The clients of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<Box<Census>>,
+    /// What of it the operator has to know in any case; it stands in [`Self::text`] as well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// How a replica got in sync with a new upstream.

@@ -80,6 +80,7 @@ fn cases() -> Vec<Case> {
                             mode: *mode,
                             link,
                             folder,
+                            include: (n + f + l) % 2 == 1,
                         });
                     }
                 }
@@ -141,6 +142,18 @@ fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
             "{:o} {what}",
             meta.mode()
         );
+        if case.include
+            && std::fs::read_to_string(&config)
+                .unwrap()
+                .contains(site::PASSWORD)
+        {
+            assert_eq!(meta.mode() & 0o7, 0, "{:o} {what}", meta.mode());
+            assert!(
+                ran.stdout.contains("in a file which it includes")
+                    || ran.stderr.contains("in a file which it includes"),
+                "{what}"
+            );
+        }
         let now = access(&config);
         assert!(now.contains(&("redis", 'r')), "{what}");
         assert!(
@@ -228,6 +241,7 @@ fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
         mode: 0o600,
         link: Link::No,
         folder: ("redis:redis", 0o750),
+        include: false,
     };
     let mut site = Site::start(None, debian, [case, case]);
     let words = "who may read";
@@ -265,6 +279,7 @@ fn with_ssh_a_widened_file_is_narrow_again_at_once() {
         mode: 0o600,
         link: Link::No,
         folder: ("redis:redis", 0o755),
+        include: false,
     };
     let site = Site::start(Some(&sshds), debian, [case, case]);
     let file = site.nodes[1].config();

@@ -16,7 +16,83 @@ use support::server::Family;
 fn some() -> Vec<&'static Family> {
     let wanted = ["debian", "redis-6.0", "valkey-8.1"];
     let all = support::server::families().iter();
-    all.filter(|f| wanted.contains(&f.name)).collect()
+    all.filter(|f| wanted.contains(&f.name) || support::server::all_of_them())
+        .collect()
+}
+
+/// How the second server is started, and why its role stays or not.
+const STARTS: [&str; 5] = ["file", "argument", "include", "no file", "include first"];
+
+/// What `status` says of the next start, against a real restart of all servers at once: before and after a promotion.
+#[test]
+fn the_forecast_is_what_a_restart_of_all_gives() {
+    support::server::each_family(|index, family| {
+        for (way, how) in STARTS.into_iter().enumerate() {
+            // Two or so of them here, each on some families; all on all of them in `make test-all`.
+            if (way + index) % 3 != 0 && !support::server::all_of_them() {
+                continue;
+            }
+            let Some(mut bench) = Bench::new(family) else {
+                return;
+            };
+            bench.start(0, "", &[]);
+            let port = bench.port(0).to_string();
+            let line = format!("replicaof 127.0.0.1 {port}\n");
+            match how {
+                "file" => bench.start(1, &line, &[]),
+                "argument" => bench.start(1, "", &["--replicaof", "127.0.0.1", &port]),
+                "no file" => {
+                    bench.start_without_file(1);
+                    bench.follow(1, 0);
+                }
+                _ => {
+                    let extra = bench.file(1, "extra.conf", &line);
+                    let after = if how == "include" {
+                        ""
+                    } else {
+                        "replicaof no one\n"
+                    };
+                    bench.start(1, &format!("include {extra}\n{after}"), &[]);
+                    if !after.is_empty() {
+                        bench.follow(1, 0);
+                    }
+                }
+            }
+            bench.linked(1);
+            for step in ["as it was made", "after a promotion"] {
+                if step == "after a promotion" {
+                    let mut words = vec!["promote", "b", "--yes"];
+                    for accepted in ["no-config-file", "role-on-command-line", "role-in-include"] {
+                        words.extend(["--ignore", accepted]);
+                    }
+                    bench.run(&words).ok();
+                }
+                let foretold = bench.foretold();
+                for n in [0, 1] {
+                    bench.restart(n);
+                }
+                for (n, role) in foretold.into_iter().enumerate() {
+                    let what = format!("{}, {how}, {step}: server {n}", family.name);
+                    // Arguments that a process does not show may hold a role: "not known" is true then, too.
+                    let unseen = role.is_none() && ["argument", "no file"].contains(&how);
+                    assert!(
+                        unseen || role.as_ref() == Some(&bench.next_role(n)),
+                        "{what}: {role:?}, and it is {}",
+                        bench.next_role(n)
+                    );
+                }
+                // Afterwards they may follow each other, as it was foretold.
+                if step == "as it was made" {
+                    bench.follow(1, 0);
+                }
+            }
+        }
+    });
+    support::figure(&format!(
+        "forecast of {} ways to start a server, checked by restarts of all, over {} families",
+        STARTS.len(),
+        support::server::families().len()
+    ));
 }
 
 #[test]

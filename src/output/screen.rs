@@ -159,6 +159,10 @@ impl Watch for Screen {
         let mut more = format!("  {}", duration(took_ms));
         if self.verbose && !seen.text.is_empty() {
             more = format!("{more}: {}", escape(&seen.text));
+        } else {
+            for note in &seen.notes {
+                more = format!("{more}\n      {}", escape(note));
+            }
         }
         let line = self.line("✓", Tone::Good, step, &more);
         self.say(&mut inner, line);

@@ -166,6 +166,7 @@ fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&A
     match service.next_role() {
         role if same(&role) => Ok(Seen {
             read_back: Some(true),
+            notes: notes.clone(),
             ..seen(with_notes(format!("read back from {path}")))
         }),
         PersistedRole::Unknown(why) => {
@@ -175,6 +176,7 @@ fn compared(service: &Service, after: role::After, path: &str, wanted: Option<&A
             };
             Ok(Seen {
                 read_back: Some(false),
+                notes: notes.clone(),
                 ..seen(with_notes(format!(
                     "{read} {path}; what a restart reads is not known: {why}"
                 )))
@@ -274,6 +276,7 @@ mod tests {
         let good = said(Some(&at), Some(&at)).unwrap();
         assert_eq!(good.text, "read back from /x; a note");
         assert_eq!(good.read_back, Some(true));
+        assert_eq!(good.notes, ["a note"]);
         assert!(said(None, None).is_ok());
         for (read, wanted) in [(None, Some(&at)), (Some(&at), None)] {
             let why = said(read, wanted).unwrap_err().why;

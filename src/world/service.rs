@@ -8,6 +8,7 @@ mod said;
 
 use super::World;
 use super::deployment::short;
+use super::host::owner::OWNER;
 use super::ssh::Host;
 use crate::config::Paths;
 use crate::inventory::NodeSpec;
@@ -164,7 +165,7 @@ fn first(subject: &Subject, user: &str) -> Result<String, String> {
         READ,
     ];
     words.extend(items.iter().map(String::as_str));
-    script(&format!("{AS}{FACTS}"), &words)
+    script(&format!("{OWNER}{AS}{FACTS}"), &words)
 }
 
 /// Reads what is still open.
@@ -180,7 +181,7 @@ async fn more(host: &Host, ask: &Ask, answer: &mut Answer) -> Result<(), String>
     let (uid, gid, groups) = (uid.to_string(), gid.to_string(), groups.join(","));
     let mut words = vec![uid.as_str(), &gid, &groups, "sh", "-c", READ, "replctl"];
     words.extend(items.iter().map(String::as_str));
-    let text = run(host, &script(&format!("{AS}as \"$@\"\n"), &words)?).await?;
+    let text = run(host, &script(&format!("{OWNER}{AS}as \"$@\"\n"), &words)?).await?;
     let before = answer.files.clone();
     said::read_files(&text, answer);
     if answer.files == before {

@@ -12,6 +12,7 @@ const CASE: Case = Case {
     mode: 0o640,
     link: Link::No,
     folder: ("redis:redis", 0o750),
+    include: false,
 };
 
 /// Runs sh as the server's user until it is dropped.

@@ -11,12 +11,14 @@ const ROOTS: Case = Case {
     mode: 0o644,
     link: Link::No,
     folder: ("redis:redis", 0o750),
+    include: false,
 };
 const LINKED: Case = Case {
     owner: "redis:adm",
     mode: 0o640,
     link: Link::Elsewhere,
     folder: ("root:redis", 0o770),
+    include: false,
 };
 
 /// `master`, or which one it follows.

@@ -35,6 +35,8 @@ pub struct Case {
     pub mode: u32,
     pub link: Link,
     pub folder: (&'static str, u32),
+    /// Its file includes another one.
+    pub include: bool,
 }
 
 /// One server.
@@ -101,8 +103,22 @@ impl Node {
         sh(&format!(
             "umask 022; mkdir -p {own}/conf {own}/store {own}/roots {own}/data; chown redis:redis {own}/store {own}/data"
         ));
+        // Passwords stand in the file itself, or in one that it includes, which is nobody's to change.
+        let secrets = format!("requirepass {PASSWORD}\nmasterauth {PASSWORD}\n");
+        let included = case.include.then(|| this.own.join("data/secrets.conf"));
+        let secrets = match &included {
+            Some(file) => {
+                std::fs::write(file, secrets).unwrap();
+                sh(&format!(
+                    "chown redis:redis {0}; chmod 400 {0}",
+                    file.display()
+                ));
+                format!("include {}\n", file.display())
+            }
+            None => secrets,
+        };
         let text = format!(
-            "# by hand\nport {port}\nbind 127.0.0.1\ndir {own}/data\nsave \"\"\nrepl-diskless-sync-delay 0\nrequirepass {PASSWORD}\nmasterauth {PASSWORD}\n"
+            "# by hand\nport {port}\nbind 127.0.0.1\ndir {own}/data\nsave \"\"\nrepl-diskless-sync-delay 0\n{secrets}"
         );
         std::fs::write(&file, text).unwrap();
         let to = match case.link {

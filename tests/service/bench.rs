@@ -157,10 +157,31 @@ impl Bench {
         self.client(n).info("replication")["role"].clone()
     }
 
+    /// `master`, or the port that it follows.
+    pub fn next_role(&self, n: usize) -> String {
+        let info = self.client(n).info("replication");
+        info.get("master_port")
+            .cloned()
+            .unwrap_or_else(|| "master".to_owned())
+    }
+
+    /// What `status --json` says of each server's next start, in the words of [`Self::next_role`]; `None`: not known.
+    pub fn foretold(&self) -> Vec<Option<String>> {
+        let told = self.run(&["status", "--json"]);
+        let json: serde_json::Value =
+            serde_json::from_str(&told.stdout).unwrap_or_else(|e| panic!("{e}: {told}"));
+        let nodes = json["nodes"].as_array().unwrap();
+        let role = |node: &serde_json::Value| match &node["persisted"] {
+            serde_json::Value::String(word) if word == "primary" => Some("master".to_owned()),
+            other => other["replica-of"]["port"].as_u64().map(|p| p.to_string()),
+        };
+        nodes.iter().map(role).collect()
+    }
+
     pub fn follow(&self, n: usize, primary: usize) {
         let port = self.ports[primary].to_string();
         let said = self.client(n).command(&["REPLICAOF", "127.0.0.1", &port]);
-        assert_eq!(said.text(), "OK");
+        assert!(said.text().starts_with("OK"), "{}", said.text());
         self.linked(n);
     }
 

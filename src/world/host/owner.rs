@@ -5,7 +5,7 @@ use super::{Shell, prepared, script, single_quoted};
 use std::time::Duration;
 
 /// Who acts: `walk`, `choose`, `act`.
-pub(super) const OWNER: &str = include_str!("scripts/owner.sh");
+pub(in crate::world) const OWNER: &str = include_str!("scripts/owner.sh");
 const LIB: &str = include_str!("scripts/lib.sh");
 const OUTER: &str = include_str!("scripts/outer.sh");
 const RUNNING: &str = include_str!("scripts/running.sh");

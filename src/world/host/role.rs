@@ -12,8 +12,8 @@ const NARROW: &str = include_str!("scripts/narrow.sh");
 /// A file before its server makes it anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Before {
-    /// `KIND MODE UID GID INODE ACL`.
-    fields: [String; 6],
+    /// `KIND MODE UID GID INODE ACL SECRETS`.
+    fields: [String; 7],
     /// The text of the link, where it is one, and the file in the end.
     link: String,
     target: String,
@@ -90,7 +90,7 @@ fn state(text: &str) -> Option<Before> {
         .split_whitespace()
         .map(str::to_owned)
         .collect();
-    let fields: [String; 6] = fields.try_into().ok()?;
+    let fields: [String; 7] = fields.try_into().ok()?;
     let digits = |s: &String| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let kind = matches!(fields[0].as_str(), "file" | "link");
     if !kind || !fields[1..].iter().all(digits) {
@@ -106,7 +106,7 @@ fn state(text: &str) -> Option<Before> {
 /// What is to be said of a file that is not as it was. Pure.
 fn notes(line: &str, path: &str, before: &Before) -> Vec<String> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let [mode, uid, gid, what] = words[..] else {
+    let [mode, uid, gid, what, copied] = words[..] else {
         return vec![format!("who may read {path} now is not known")];
     };
     let [_, was, owner, group, ..] = &before.fields;
@@ -126,6 +126,16 @@ fn notes(line: &str, path: &str, before: &Before) -> Vec<String> {
     } else if gid != group {
         notes.push(format!(
             "{path} belongs to group {gid} now, and no longer to group {group}"
+        ));
+    }
+    if copied == "1" {
+        let readers = if octal(mode).is_some_and(|mode| mode & 0o4 == 0) {
+            format!("only its owner and its group may read it now (mode {mode})")
+        } else {
+            format!("everybody of its host can read it (mode {mode}): chmod o= {path}")
+        };
+        notes.push(format!(
+            "CONFIG REWRITE has written passwords into {path} that stood only in a file which it includes: {readers}"
         ));
     }
     if what == "unlinked" {
@@ -198,15 +208,15 @@ mod tests {
 
     #[test]
     fn what_a_host_says_of_a_file_is_numbers_or_nothing() {
-        let good = state("file 640 101 102 77 0\n\n2f78\n").unwrap();
+        let good = state("file 640 101 102 77 0 1\n\n2f78\n").unwrap();
         assert_eq!(good.target, "/x");
         for bad in [
             "",
-            "file 640 101 102 77\n\n2f78\n",
-            "file 640 $(x) 102 77 0\n\n2f78\n",
-            "odd 640 101 102 77 0\n\n2f78\n",
-            "file 640 101 102 77 0\n",
-            "file 640 101 102 77 0\nzz\n2f78\n",
+            "file 640 101 102 77 0 1\n\n2f78\n",
+            "file 640 $(x) 102 77 0 1\n\n2f78\n",
+            "odd 640 101 102 77 0 1\n\n2f78\n",
+            "file 640 101 102 77 0 1\n",
+            "file 640 101 102 77 0 1\nzz\n2f78\n",
         ] {
             assert_eq!(state(bad), None, "{bad}");
         }
@@ -232,14 +242,17 @@ mod tests {
 
     #[test]
     fn what_became_of_a_file_is_said() {
-        let was = state("link 640 0 102 77 0\n746f\n2f78\n").unwrap();
+        let was = state("link 640 0 102 77 0 0\n746f\n2f78\n").unwrap();
         let said = |line: &str| notes(line, "/x", &was).join("; ");
-        assert_eq!(said("640 0 102 link"), "");
-        assert_eq!(said("600 0 102 new"), "");
-        assert!(said("644 0 102 new").contains("(mode 644, was 640)"));
-        assert!(said("640 101 102 new").contains("belongs to user 101 now"));
-        assert!(said("640 0 1 new").contains("belongs to group 1 now"));
-        assert!(said("640 0 102 unlinked").contains("was a link to to"));
+        assert_eq!(said("640 0 102 link 0"), "");
+        assert_eq!(said("600 0 102 new 0"), "");
+        assert!(said("644 0 102 new 0").contains("(mode 644, was 640)"));
+        assert!(said("640 101 102 new 0").contains("belongs to user 101 now"));
+        assert!(said("640 0 1 new 0").contains("belongs to group 1 now"));
+        assert!(said("640 0 102 unlinked 0").contains("was a link to to"));
+        assert!(said("640 0 102 new 1").contains("into /x that stood only in a file"));
+        assert!(said("640 0 102 new 1").ends_with("read it now (mode 640)"));
+        assert!(said("644 0 102 new 1").ends_with("(mode 644): chmod o= /x"));
         assert!(said("").contains("is not known"));
     }
 }

@@ -18,6 +18,8 @@ plain() {
 # A new file beside $p, in $new, for its owner alone.
 fresh() { new=$(mktemp "$folder/.replctl-XXXXXXXX") || no "no new file can be made in $folder by $(id -un 2>/dev/null || id -u)"; }
 has_acl() { case $(ls -ld "$1") in ??????????+*) return 0 ;; *) return 1 ;; esac; }
+# Whether passwords stand in $1 itself.
+has_secrets() { grep -qaiE '^[[:space:]]*"?((requirepass|masterauth|primaryauth|tls-(client-)?key-file-pass)"?[[:space:]]|user"?[[:space:]].*[#>])' "$1" 2>/dev/null; }
 octal() { printf %o "$(($1))"; }
 # Gives $new the owner, the group and at most the mode of $p. What cannot be so must not shut the server's user out.
 like_before() {

@@ -1,26 +1,32 @@
-# After CONFIG REWRITE: makes file $1 as narrow as it was, and a link again. $3 … as state.sh said: kind, mode, uid, gid, inode, acl, link, target.
-# Says `MODE UID GID WHAT`, where WHAT is `same`, `new`, `link` (again) or `unlinked`; then its role lines.
-f=$1 kind=$3 was=$4 group=$6 inode=$7 acl=$8; shift 8; to=$1 target=$2
+# After CONFIG REWRITE: makes file $1 as narrow as it was, and a link again. $3 … as state.sh said: kind, mode, uid, gid, inode, acl, secrets,
+# link, target.
+# Says `MODE UID GID WHAT COPIED`, where WHAT is `same`, `new`, `link` (again) or `unlinked`, and COPIED 1 where passwords stand
+# in it that stood in none of its own lines before; then its role lines.
+f=$1 kind=$3 was=$4 group=$6 inode=$7 acl=$8 secrets=$9; shift 9; to=$1 target=$2 copied=0
 [ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
 # What the link led to gets the new text, and the link its place back. In a subshell: where it cannot be, the file stays as the server made it.
 back() (
   trap '[ -z "$new" ] || rm -f "$new"' EXIT
   p=$target folder=${target%/*}; folder=${folder:-/}
   [ "$(stat -c %h "$p")" = 1 ] && [ -f "$p" ] && [ ! -L "$p" ] || exit 1
-  fresh && cat "$f" >"$new" && like_before && settle || exit 1
+  fresh && cat "$f" >"$new" && like_before || exit 1
+  if [ $copied = 1 ]; then chmod o= "$new" || exit 1; fi
+  settle || exit 1
   new=$(mktemp -u "${f%/*}/.replctl-XXXXXXXX") && ln -s "$to" "$new" && mv -f "$new" "$f" || exit 1
   new=
 )
 what=same
 if [ "$(stat -c %i "$f")" != "$inode" ] && [ ! -L "$f" ]; then
-  what=new
+  what=new most=0666
+  # CONFIG REWRITE writes what an included file says into this one: passwords as well, which everybody of the host would read here.
+  if [ "$secrets" = 0 ] && has_secrets "$f"; then copied=1 most=0660; fi
   set -- $(stat -c '%a %g' "$f")
   # Never more than before, never to be executed; its owner is the server's user, who could read it before.
-  all=$((0$was & 0$1 & 0666 | 0400)) tight=$((0$was & 0$1 & 0666 | 0400))
+  all=$((0$was & 0$1 & most | 0400)) tight=$((0$was & 0$1 & most | 0400))
   # Another group gets what everybody had.
   if [ "$2" != "$group" ] || [ "$acl" = 1 ]; then tight=$((all & (0707 | (all & 07) << 3))); fi
   chmod "$(octal $tight)" "$f" 2>/dev/null
   if [ $tight != $all ] && [ "$acl" = 0 ] && chgrp "$group" "$f" 2>/dev/null; then chmod "$(octal $all)" "$f"; fi
   if [ "$kind" = link ]; then if back 2>/dev/null; then what=link; else what=unlinked; fi; fi
 fi
-echo "$(stat -L -c '%a %u %g' "$f") $what"
+echo "$(stat -L -c '%a %u %g' "$f") $what $copied"

@@ -1,4 +1,4 @@
-# Says what file $1 is before its server makes it anew, and narrows the new one at once: `KIND MODE UID GID INODE ACL`, then the text of the
+# Says what file $1 is before its server makes it anew, and narrows the new one at once: `KIND MODE UID GID INODE ACL SECRETS`, then the text of the
 # link and what it leads to, in hex. Modes and owners are those of what is read in the end.
 f=$1
 [ -f "$f" ] || no "$f is not to be seen by $(id -un 2>/dev/null || id -u)"
@@ -6,18 +6,20 @@ hex() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; echo; }
 inode=$(stat -c %i "$f") kind=file to= p=$f
 if [ -L "$f" ]; then kind=link to=$(readlink "$f"); p=$(readlink -f "$f") || exit 1; fi
 acl=0; if has_acl "$p"; then acl=1; fi
+secrets=0; if has_secrets "$p"; then secrets=1; fi
 set -- $(stat -c '%a %u %g' "$p")
 # The server writes it with passwords, as wide as its umask: for some milliseconds, not until replctl has heard of it.
 (
   n=0
   while [ $n -lt 300 ]; do
     if [ "$(stat -c %i "$f" 2>/dev/null)" != "$inode" ]; then
-      now=$(stat -c %a "$f" 2>/dev/null) && [ ! -L "$f" ] && chmod "$(octal "0$1 & 0$now & 0666 | 0400")" "$f"
+      now=$(stat -c %a "$f" 2>/dev/null) && [ ! -L "$f" ] && most=0666 &&
+        if [ $secrets = 0 ] && has_secrets "$f"; then most=0660; fi && chmod "$(octal "0$1 & 0$now & $most | 0400")" "$f"
       break
     fi
     sleep 0.01 || break
     n=$((n + 1))
   done
 ) </dev/null >/dev/null 2>&1 &
-echo "$kind $1 $2 $3 $inode $acl"
+echo "$kind $1 $2 $3 $inode $acl $secrets"
 hex "$to"; hex "$p"
