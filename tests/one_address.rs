@@ -81,6 +81,7 @@ fn refused(trio: &Trio, says: &str) {
     }
 }
 
+/// K4.1.
 #[test]
 fn a_replica_that_announces_the_port_of_its_primary_changes_nothing() {
     each_family(|_, family| {

@@ -95,6 +95,7 @@ fn the_forecast_is_what_a_restart_of_all_gives() {
     ));
 }
 
+/// K3.1.
 #[test]
 fn a_role_on_the_command_line_is_told_before_and_comes_back() {
     // The others run under a loader, and show their arguments.
@@ -160,6 +161,7 @@ fn a_server_that_shows_no_arguments_and_had_none_is_believed() {
     }
 }
 
+/// K3.2.
 #[test]
 fn an_include_that_gives_a_role_wins_over_a_primary() {
     for family in some() {
@@ -184,6 +186,7 @@ fn an_include_that_gives_a_role_wins_over_a_primary() {
     }
 }
 
+/// K3.3.
 #[test]
 fn an_include_without_a_role_stands_in_no_way() {
     for family in some() {
@@ -237,6 +240,7 @@ fn includes_are_followed_as_the_server_follows_them() {
         .says("deep.conf, which it includes");
 }
 
+/// K3.4.
 #[test]
 fn without_a_file_a_role_ends_with_its_process() {
     for family in some() {
@@ -263,6 +267,7 @@ fn without_a_file_a_role_ends_with_its_process() {
     }
 }
 
+/// K3.4.
 #[test]
 fn a_folder_that_the_server_may_not_write_in_is_told_before() {
     let Some(family) = Family::debian() else {
@@ -295,6 +300,7 @@ fn a_folder_that_the_server_may_not_write_in_is_told_before() {
         .says("lets only the owner of a file replace it");
 }
 
+/// K3.6.
 #[test]
 fn config_that_was_renamed_is_told_as_that_and_accepted_as_that() {
     for family in some() {

@@ -114,6 +114,7 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// K3.4, K3.5.
 #[test]
 fn the_package_keeps_the_roles_that_it_is_said_to_keep() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
@@ -159,6 +160,7 @@ fn the_package_keeps_the_roles_that_it_is_said_to_keep() {
     bench.assert_foreign();
 }
 
+/// K3.1.
 #[test]
 fn a_role_in_the_command_of_a_unit_is_told_before() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
@@ -199,6 +201,7 @@ fn a_role_in_the_command_of_a_unit_is_told_before() {
     bench.assert_foreign();
 }
 
+/// K3.5.
 #[test]
 fn a_dead_primary_of_the_package_is_fenced_in_its_own_file() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {

@@ -59,7 +59,7 @@ fn copies(server: &LocalServer) -> u64 {
     server.client().info("stats")["sync_full"].parse().unwrap()
 }
 
-/// K11: a Valkey 9.1 can never load what Redis 8.0 sends.
+/// K11: K11: a Valkey 9.1 can never load what Redis 8.0 sends.
 #[test]
 fn a_pair_that_can_never_get_in_sync_is_refused_and_nothing_is_tried() {
     let (Some(redis), Some(valkey)) = (family("redis-8.0"), family("valkey-9.1")) else {
@@ -92,7 +92,7 @@ fn a_pair_that_can_never_get_in_sync_is_refused_and_nothing_is_tried() {
     assert_eq!(alone.client().command(&["GET", "own"]).text(), "1");
 }
 
-/// K11: what works with the data there is, is done, and what it depends on is said before.
+/// K11: K11: what works with the data there is, is done, and what it depends on is said before.
 #[test]
 fn a_newer_valkey_feeds_older_ones_as_long_as_the_data_allows() {
     let Some(newest) = family("valkey-9.1") else {
@@ -143,7 +143,7 @@ fn hold_a_field_ttl(client: &mut RawRedis) {
     assert!(!set.failed(), "{set:?}");
 }
 
-/// K11: the reason stands in the primary's log, and only there.
+/// K11: K11: the reason stands in the primary's log, and only there.
 #[test]
 fn a_copy_that_never_ends_is_told_with_the_lines_of_both_logs() {
     let (Some(newest), Some(older), Some(sshds)) =

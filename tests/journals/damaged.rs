@@ -63,7 +63,7 @@ fn told(operator: &Replctl<'_>, id: &str, verdict: Verdict) {
     }
 }
 
-/// Every case alone; then it is left as it is, and stands against nothing any more.
+/// K7.1: Every case alone; then it is left as it is, and stands against nothing any more.
 #[test]
 fn what_cannot_be_read_is_unfinished_and_unknown() {
     let Some(family) = Family::debian() else {
@@ -150,6 +150,7 @@ fn refuse(operator: &Replctl<'_>, id: &str, commands: &[&[&str]]) {
     assert_eq!(state(), before, "no journal was touched");
 }
 
+/// K7.1.
 #[test]
 fn it_stands_against_every_change() {
     let Some(family) = Family::debian() else {

@@ -44,6 +44,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
 }
 
+/// K7.6.
 #[test]
 fn one_that_others_can_write_is_refused_with_the_command_that_repairs_it() {
     let Some(family) = Family::debian() else {
@@ -135,7 +136,7 @@ impl Drop for Memory {
     }
 }
 
-/// Locks are looked for by device and inode: one on another device with the same inode is another one.
+/// K7.5: Locks are looked for by device and inode: one on another device with the same inode is another one.
 #[test]
 fn a_lock_on_another_device_is_not_taken_for_this_one() {
     let there = tempfile::TempDir::new().unwrap();

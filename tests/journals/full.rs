@@ -74,7 +74,7 @@ impl Full {
     }
 }
 
-/// The disk is full at every place of a promotion. Whatever is said of it is what its journal says, and `resume` does nothing that was put back.
+/// K7.3: The disk is full at every place of a promotion. Whatever is said of it is what its journal says, and `resume` does nothing that was put back.
 #[test]
 fn what_is_put_back_on_a_full_disk_is_known_to_be() {
     let Some(family) = Family::debian() else {

@@ -12,6 +12,7 @@ fn future() -> (String, Vec<u8>) {
     (DONE.replace("2025", "2099"), text.into_bytes())
 }
 
+/// K7.2.
 #[test]
 fn one_that_is_dated_in_the_future_hides_none() {
     let Some(family) = Family::debian() else {
@@ -53,6 +54,7 @@ fn one_that_is_dated_in_the_future_hides_none() {
     deployment.assert_primary(1);
 }
 
+/// K7.2.
 #[test]
 fn a_clock_that_is_put_back_hides_none() {
     let Some(family) = Family::debian() else {

@@ -7,7 +7,7 @@ use crate::{history, journals, unfinished};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// The signal comes as soon as there is something in the folder of the journals, and at moments around that.
+/// K7.4: The signal comes as soon as there is something in the folder of the journals, and at moments around that.
 #[test]
 fn a_signal_right_after_the_beginning_is_in_the_journal() {
     const ROUNDS: u32 = 40;
