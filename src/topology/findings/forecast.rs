@@ -183,6 +183,7 @@ impl<'a> Look<'a> {
 
     fn reboot(&self) -> Option<Finding> {
         let watched = sentinel::watched(self.topology).is_some();
+        let mut severity = Severity::Warning;
         let (message, nodes) = match reboot(self.topology) {
             // A role that is not kept is told of the node itself.
             Reboot::AsNow | Reboot::Unknown(_) | Reboot::Another(_) | Reboot::Astray(_) => {
@@ -214,6 +215,12 @@ impl<'a> Look<'a> {
                 let why = if gone.is_empty() {
                     String::new()
                 } else {
+                    // Who starts servers by hand does so after a reboot, too.
+                    let by_hand =
+                        |n: &&Node| n.service.as_ref().is_some_and(|s| s.unit().is_none());
+                    if gone.iter().any(by_hand) {
+                        severity = Severity::Note;
+                    }
                     format!(": nothing starts {}", list(gone.iter().copied()))
                 };
                 (
@@ -229,7 +236,7 @@ impl<'a> Look<'a> {
                 ring,
             ),
         };
-        let (mut message, mut severity) = (message, Severity::Warning);
+        let mut message = message;
         if watched {
             severity = Severity::Note;
             let _ = write!(

@@ -75,6 +75,9 @@ fn what_a_reboot_of_all_comes_to() {
         told(&gone),
         warned("when all hosts start again, there is no primary: nothing starts `master`")
     );
+    let mut by_hand = gone.clone();
+    of(&mut by_hand.nodes[0]).starter = Starter::Nothing;
+    assert_eq!(told(&by_hand)[0].0, Severity::Note);
     let one = started([None, MASTER, MASTER], [true, true, false]);
     assert_eq!(
         told(&one),
