@@ -136,9 +136,10 @@ pub async fn carry_out(
         Some(lock)
     };
     let line = operation.line();
+    let hosts = claim::hosts_of(world, operation);
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
-        claimed = Some(claim::claim(world, asked, &line).await?);
+        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
     }
     let mut plan = debts::added(world, planner().await?);
     loop {
@@ -159,7 +160,7 @@ pub async fn carry_out(
         }
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
-        claimed = Some(claim::claim(world, asked, &line).await?);
+        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
         let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
@@ -190,7 +191,9 @@ pub enum How {
 
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
-    let _claimed = claim::claim(world, asked, &record.plan.operation.line()).await?;
+    let hosts = claim::hosts_in(&record.plan);
+    let line = record.plan.operation.line();
+    let _claimed = claim::claim(world, asked, &line, &hosts).await?;
     let interrupt = Interrupt::listen()?;
     let journal = world.store.go_on(&record.id, &record.plan)?;
     let entry = Entry::Resumed {
