@@ -81,6 +81,8 @@ pub struct Finished {
     pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
+    /// What the nodes were when it had ended; `None`: not seen.
+    pub after: Option<Snapshot>,
 }
 
 impl Finished {
@@ -285,7 +287,8 @@ async fn execute(
     screen.finish();
     verdict::told_nowhere(journal, &id, outcome.as_ref());
     forget_paid(world, &screen.passed());
-    note(journal, Moment::After, world.glance().await);
+    let after = world.glance().await;
+    note(journal, Moment::After, after.clone());
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
@@ -299,6 +302,7 @@ async fn execute(
         before,
         plan,
         interrupted,
+        after,
     })
 }
 

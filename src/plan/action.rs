@@ -81,6 +81,9 @@ pub enum Action {
         upstream: NodeName,
         /// The address this node uses for it.
         address: Address,
+        /// The other nodes, none of which may be a primary.
+        #[serde(default)]
+        others: Vec<NodeName>,
     },
     /// See that this node has exactly the bytes that `with` had when it was demoted, and that no other node is a primary.
     CompareOffsets {
@@ -314,7 +317,9 @@ impl fmt::Display for Action {
             }
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::CheckRoles { .. } => f.write_str("see that nobody else has changed a role"),
-            Self::Demote { upstream, address } => {
+            Self::Demote {
+                upstream, address, ..
+            } => {
                 write!(
                     f,
                     "replicate from {upstream} ({address}), and tell its last offset"

@@ -6,7 +6,9 @@ use crate::inventory::hooks::HookPoint;
 use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
-use crate::plan::Action;
+use crate::journal::snapshot::NodeThen;
+use crate::plan::{Action, roles};
+use crate::topology::NodeName;
 use crate::plan::hooks::{self, Hook};
 use std::fmt::Write as _;
 
@@ -60,12 +62,40 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             problems: failed.iter().map(|f| halted(f, again)).collect(),
             exit: Exit::Stopped,
         },
-        Outcome::Stopped { why, .. } => Problem::new(format!("it stopped half-way; {changed}"))
-            .cause(output::escape(why))
-            .hint(hint_resume)
-            .exit(Exit::Stopped),
+        Outcome::Stopped { why, .. } => {
+            let problem = Problem::new(format!("it stopped half-way; {changed}"));
+            let problem = problem.cause(output::escape(why));
+            match made_by_another(finished) {
+                None => problem.hint(hint_resume).exit(Exit::Stopped),
+                Some(other) => by_another(problem, other, &finished.id),
+            }
+        }
     };
     Some(error)
+}
+
+/// A node that the plan took for a replica, and never makes a primary, and that is a primary now.
+fn made_by_another(finished: &Finished) -> Option<&NodeName> {
+    let replicas = roles::replicas(&finished.plan);
+    let primary = |node: &&NodeThen| {
+        let server = node.server.as_ref();
+        server.is_some_and(|s| s.upstream.is_none()) && replicas.contains(&node.name)
+    };
+    let nodes = &finished.after.as_ref()?.nodes;
+    nodes.iter().find(primary).map(|node| &node.name)
+}
+
+/// Neither going on nor putting back can end it: a person decides whose data are kept.
+fn by_another(problem: Problem, other: &NodeName, id: &str) -> Error {
+    let other = output::escape(&other.0);
+    problem
+        .cause(format!(
+            "`{other}` is a primary now: somebody else has made it one"
+        ))
+        .hint(format!(
+            "leave it as it is, compare the nodes and choose: replctl abandon {id} --yes && replctl repair --dry-run"
+        ))
+        .exit(Exit::Stopped)
 }
 
 /// The hook that is that step.

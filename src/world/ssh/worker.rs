@@ -274,6 +274,20 @@ impl Worker {
     /// # Errors
     /// As connecting; `NoSudo`, `SudoPasswordWrong`, `Timeout`, `Command`, `Io`.
     pub fn run(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
+        let result = self.run_as(order);
+        // Where the session broke because another operator ended it, that is the reason to tell.
+        match result {
+            Err(error) if self.holding.is_some() && error.kind == SshErrorKind::Io => {
+                match self.conn() {
+                    Err(taken) if taken.kind == SshErrorKind::Taken => Err(taken),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    fn run_as(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
         let login = self.greet(order.cancel)?;
         if !order.root || login.uid == 0 {
             return self.attempt(order, Way::Direct, None);
