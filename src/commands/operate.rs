@@ -5,7 +5,7 @@ mod first;
 mod verdict;
 mod who;
 
-pub use first::{nothing_comes_first, nothing_unknown};
+pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
 
@@ -81,6 +81,8 @@ pub struct Finished {
     pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
+    /// An earlier attempt of the same command had changed something, and was put back.
+    pub put_back_before: bool,
     /// What the nodes were when it had ended; `None`: not seen.
     pub after: Option<Snapshot>,
 }
@@ -128,6 +130,7 @@ pub async fn carry_out(
     operation: &Operation,
     planner: impl AsyncFn() -> Result<Plan>,
 ) -> Result<Done> {
+    first::notes_known(&world.store)?;
     let _lock = if asked.dry_run {
         None
     } else {
@@ -302,6 +305,7 @@ async fn execute(
         before,
         plan,
         interrupted,
+        put_back_before: false,
         after,
     })
 }

@@ -112,10 +112,15 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
         "what it said is in the journal of {}; without the hooks: {again} --no-hooks",
         finished.id
     );
-    Problem::new("the hook before_promote forbids it; nothing was changed")
+    let (changed, exit) = if finished.put_back_before {
+        ("what an earlier attempt had changed was put back", Exit::Failed)
+    } else {
+        ("nothing was changed", Exit::Refused)
+    };
+    Problem::new(format!("the hook before_promote forbids it; {changed}"))
         .cause(why)
         .hint(hint)
-        .exit(Exit::Refused)
+        .exit(exit)
 }
 
 fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
@@ -174,6 +179,7 @@ fn began_to_change(finished: &Finished) -> bool {
         step.is_some_and(|s| s.action.changes_something())
     };
     begun
+        || finished.put_back_before
         || finished.before.iter().any(earlier)
         || finished
             .passed

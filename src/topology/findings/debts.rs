@@ -1,9 +1,24 @@
 //! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
 
-use super::{Code, Debt, Finding, Look, Severity, Unfinished};
+use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
 use crate::topology::words::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
+
+/// A file beside the journals that cannot be read. Changes are refused as long as it is there.
+fn unread(note: &Unread) -> Finding {
+    let message = format!(
+        "{} cannot be read ({}), so it is not known {}",
+        note.path, note.why, note.unknown
+    );
+    let hint = format!(
+        "repair it, or put it aside, and what it said is forgotten: {}",
+        note.aside
+    );
+    Finding::of_all(Code::NoteUnread, Severity::Problem, message)
+        .hint(hint)
+        .with("file", note.path.as_str())
+}
 
 impl<'a> Look<'a> {
     pub(super) fn operations(&self, found: &mut Vec<Finding>) {
@@ -31,6 +46,7 @@ impl<'a> Look<'a> {
                     .with("operation", id.as_str()),
             );
         }
+        found.extend(self.context.unread.iter().map(unread));
         found.extend(self.context.under_way.iter().map(under_way));
         found.extend(
             self.topology

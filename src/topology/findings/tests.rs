@@ -26,6 +26,7 @@ pub(super) fn context() -> Context {
         users: false,
         password: true,
         unfinished: Vec::new(),
+        unread: Vec::new(),
         under_way: Vec::new(),
         debts: Vec::new(),
         alone: Vec::new(),
