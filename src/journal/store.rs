@@ -237,9 +237,7 @@ impl Store {
         order::candidates(listed, Timestamp::now())
             .into_iter()
             .map(|one| self.read(&one.id, &one.path))
-            .filter(|story| {
-                story.is_open(holder) && self.given_up(&abandoned, &story.id).is_none()
-            })
+            .filter(|story| story.is_open(holder) && self.given_up(&abandoned, &story.id).is_none())
             .collect()
     }
 

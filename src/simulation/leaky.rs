@@ -72,5 +72,8 @@ fn what_a_script_writes_past_the_fence_is_never_lost() {
         }
     }
     println!("{runs} runs, {chains} from chains, {put_back} put back");
-    assert!(runs > 1_000 && chains > 20 && put_back > 50, "{runs}, {chains}, {put_back}");
+    assert!(
+        runs > 1_000 && chains > 20 && put_back > 50,
+        "{runs}, {chains}, {put_back}"
+    );
 }

@@ -128,10 +128,15 @@ mod tests {
         let Said::Taken(claim, 12) = taken else {
             panic!("it is taken")
         };
-        assert_eq!((claim.operation.as_str(), claim.token.as_str()), ("setup", "7"));
+        assert_eq!(
+            (claim.operation.as_str(), claim.token.as_str()),
+            ("setup", "7")
+        );
         // A holder whose name cannot be read counts, too; what is no answer holds nothing.
         assert!(matches!(read("taken 0 replctl:"), Said::Taken(..)));
-        assert!(matches!(read("none there is no place"), Said::Open(why) if why == "there is no place"));
+        assert!(
+            matches!(read("none there is no place"), Said::Open(why) if why == "there is no place")
+        );
         for odd in ["", "taken", "taken x", "held by me", "taken 1 somebody"] {
             assert!(matches!(read(odd), Said::Open(_)), "{odd}");
         }

@@ -56,7 +56,11 @@ fn of_two_who_begin_at_once_one_sets_up_and_the_other_changes_nothing() {
         let waited = |it: &Ran| it.code == Some(0) && it.stdout.contains("Nothing to do");
         let told = it.code == Some(3) && it.stderr.contains(REFUSED);
         assert!(told || waited(it), "{}", tell());
-        assert!(it.stderr.contains("`setup` by ") || waited(it), "{}", tell());
+        assert!(
+            it.stderr.contains("`setup` by ") || waited(it),
+            "{}",
+            tell()
+        );
         refused += usize::from(told);
         bench.in_sync(0);
         bench.strip();

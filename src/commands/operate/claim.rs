@@ -114,9 +114,7 @@ pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
 
 /// The same for a plan that is taken up again.
 pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
-    let on_host = plan
-        .steps()
-        .filter(|s| matches!(s.action, Action::Host(_)));
+    let on_host = plan.steps().filter(|s| matches!(s.action, Action::Host(_)));
     let mut nodes: Vec<NodeName> = on_host.map(|s| s.node.clone()).collect();
     nodes.sort();
     nodes.dedup();

@@ -43,7 +43,11 @@ impl Store {
         let alone = self.read_notes::<Debt>(super::alone::FILE).err();
         let given_up = self.read_notes::<super::abandoned::Abandoned>(super::abandoned::FILE);
         let all = [
-            (DEBTS, debts, "which old primaries were not told of the new one"),
+            (
+                DEBTS,
+                debts,
+                "which old primaries were not told of the new one",
+            ),
             (
                 super::alone::FILE,
                 alone,
@@ -256,7 +260,9 @@ mod tests {
         assert_eq!(store.unread().len(), 1, "it is a link");
         // Put aside by the command that is told, there is none.
         let aside = store.unread()[0].aside.clone();
-        let ran = std::process::Command::new("sh").args(["-c", &aside]).status();
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &aside])
+            .status();
         assert!(ran.unwrap().success() && store.unread().is_empty());
     }
 }

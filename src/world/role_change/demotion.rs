@@ -91,7 +91,9 @@ pub(in crate::world) async fn to_replica(
         Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
             Err(Failure::none(lost))
         }
-        Err(why) => Err(Failure::unknown(format!("{lost}; and looking again: {why}"))),
+        Err(why) => Err(Failure::unknown(format!(
+            "{lost}; and looking again: {why}"
+        ))),
     }
 }
 

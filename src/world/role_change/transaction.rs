@@ -56,11 +56,7 @@ fn out_of_memory(refused: &Trouble) -> bool {
 }
 
 /// The same without a transaction. A server runs what it reads in one go from one connection without anything in between, if it is as short as this.
-async fn in_one_go(
-    conn: &Conn,
-    command: &[&str],
-    within: Duration,
-) -> Result<Changed, Trouble> {
+async fn in_one_go(conn: &Conn, command: &[&str], within: Duration) -> Result<Changed, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("ROLE").cmd("REPLICAOF");
     for word in command {
