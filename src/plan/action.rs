@@ -298,12 +298,10 @@ impl fmt::Display for Action {
         match self {
             Self::PauseWrites { ms } => write!(f, "pause writes (for at most {ms} ms)"),
             Self::ResumeWrites => f.write_str("resume writes"),
-            Self::RequireReplicas { to_write, max_lag } => {
-                write!(
-                    f,
-                    "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}"
-                )
-            }
+            Self::RequireReplicas { to_write, max_lag } => write!(
+                f,
+                "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}"
+            ),
             Self::AwaitNear { with, bytes, .. } => {
                 write!(f, "wait until less than {} behind {with}", size(*bytes))
             }
@@ -319,12 +317,10 @@ impl fmt::Display for Action {
             Self::CheckRoles { .. } => f.write_str("see that nobody else has changed a role"),
             Self::Demote {
                 upstream, address, ..
-            } => {
-                write!(
-                    f,
-                    "replicate from {upstream} ({address}), and tell its last offset"
-                )
-            }
+            } => write!(
+                f,
+                "replicate from {upstream} ({address}), and tell its last offset"
+            ),
             Self::CompareOffsets { with, .. } => {
                 write!(f, "see that it has exactly what {with} has")
             }

@@ -15,8 +15,10 @@ fn note(operator: &Replctl<'_>, file: &str) -> PathBuf {
         .join(file)
 }
 
-/// Each way to damage a note that was whole.
-fn damages() -> Vec<(&'static str, fn(&Path))> {
+/// A way to damage a note that was whole.
+type Damage = (&'static str, fn(&Path));
+
+fn damages() -> Vec<Damage> {
     vec![
         ("cut", |path| {
             let text = fs::read(path).unwrap();
@@ -26,7 +28,7 @@ fn damages() -> Vec<(&'static str, fn(&Path))> {
         ("zeros", |path| fs::write(path, [0; 200]).unwrap()),
         ("not UTF-8", |path| fs::write(path, b"[\"\xff\"]").unwrap()),
         ("of another form", |path| {
-            fs::write(path, "{\"a\": 1}").unwrap()
+            fs::write(path, "{\"a\": 1}").unwrap();
         }),
         ("open to others", |path| {
             fs::set_permissions(path, fs::Permissions::from_mode(0o666)).unwrap();

@@ -303,7 +303,7 @@ mod tests {
             change: Change::HandOver,
             old: None,
             new: Party {
-                node: "a".into(),
+                name: Some("a".into()),
                 address: Address::new("10.0.0.1", 6379),
             },
         };
