@@ -128,9 +128,10 @@ async fn again_where_scripts_write(
 
 /// What stands against another attempt: an earlier one has changed something, and that was put back.
 fn not_untouched(error: Error) -> Error {
-    let exit = match error.exit {
-        Exit::Refused => Exit::Failed,
-        other => other,
+    let exit = if error.exit == Exit::Refused {
+        Exit::Failed
+    } else {
+        error.exit
     };
     output::note("An earlier attempt was put back, and another one is not possible:");
     Error { exit, ..error }

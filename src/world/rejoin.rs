@@ -23,9 +23,9 @@ use std::path::Path;
 const PING: u64 = 14;
 
 impl World {
-    /// What only `node` has, and `heir` has not.
-    pub async fn own(&self, node: &Node, heir: &Node) -> Own {
-        let (Some(was), Some(is)) = (node.server(), heir.server()) else {
+    /// What only `node` has, and `successor` has not.
+    pub async fn own(&self, node: &Node, successor: &Node) -> Own {
+        let (Some(was), Some(is)) = (node.server(), successor.server()) else {
             return Own::Silent(self.disk(&node.name).await);
         };
         let (mine, theirs) = (&was.replication, &is.replication);
@@ -33,7 +33,7 @@ impl World {
             replid: mine.replid.clone(),
             up_to,
         };
-        match self.lost(node, heir).await {
+        match self.lost(node, successor).await {
             Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
             Ok(Some(found)) if found.lost.commands() == 0 => nothing(found.to),
             Ok(Some(found)) => {

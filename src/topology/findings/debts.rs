@@ -95,7 +95,7 @@ impl<'a> Look<'a> {
     }
 
     /// Of several primaries the one that took over from another of them.
-    pub(super) fn heir(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
+    pub(super) fn successor(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
         let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
         let mut others = primaries.iter().filter(|node| node.name != debt.node);
         others.find(|node| node.answers_to(&debt.address)).copied()
@@ -103,8 +103,11 @@ impl<'a> Look<'a> {
 
     /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
     pub(super) fn replaced(&self, debt: &Debt) -> String {
-        let heir = self.topology.at(&debt.address);
-        let whom = heir.map_or_else(|| debt.address.to_string(), |heir| name(&heir.name));
+        let successor = self.topology.at(&debt.address);
+        let whom = successor.map_or_else(
+            || debt.address.to_string(),
+            |successor| name(&successor.name),
+        );
         let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
         format!("{} was replaced by {whom} on {since}", name(&debt.node))
     }
@@ -165,9 +168,9 @@ impl<'a> Look<'a> {
     }
 
     fn unpaid(&self, node: &Node, debt: &Debt, message: String) -> Finding {
-        let heir = self.topology.at(&debt.address);
+        let successor = self.topology.at(&debt.address);
         Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
-            .maybe_hint(heir.map(|heir| format!("replctl promote {}", heir.name)))
+            .maybe_hint(successor.map(|successor| format!("replctl promote {}", successor.name)))
             .with("follow", debt.address.to_string())
             .with("since", debt.since.to_string())
     }
