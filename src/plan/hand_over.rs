@@ -23,8 +23,9 @@ pub(super) const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
-/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts write: what one writes at the last moment is seen on the one
-/// link between the two, where the old primary is made a replica of a node that it still feeds by others, it could be replaced by a full copy from there.
+/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts write. The demotion of such a primary ends its own links, so a
+/// replica straight under it stands still while the two are compared. One further down is still fed by the node between them, and the old primary may begin
+/// to copy it before what a script wrote has arrived there.
 ///
 /// # Errors
 /// What stands against the move.
