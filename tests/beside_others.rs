@@ -102,18 +102,16 @@ fn what_was_put_back_once_is_not_called_untouched_afterwards() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let ran = running.wait(Duration::from_secs(5));
-        let refused = ran.stderr.contains("`setup` by ann@ops@b");
-        if claim.is_some() && refused {
+        drop(claim);
+        if ran.stderr.contains("An earlier attempt was put back") {
             seen = true;
+            assert!(ran.stderr.contains("`setup` by ann@ops@b"), "{ran}");
             assert_eq!(ran.code, Some(1), "{ran}");
-            assert!(
-                ran.stderr.contains("An earlier attempt was put back"),
-                "{ran}"
-            );
             break;
         }
-        drop(claim);
-        assert_eq!(ran.code, Some(0), "{ran}");
+        // It was done; or scripts slipped past all six times; or the other one came when the second attempt had begun.
+        let back = ran.code == Some(1) && ran.stderr.contains("all was put back");
+        assert!(ran.code == Some(0) || back, "{ran}");
     }
     let primary = (0..3).find(|i| trio.role(*i) == "master").unwrap();
     writer.stop().nothing_lost(trio.servers[primary].address());
