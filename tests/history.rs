@@ -110,6 +110,36 @@ fn each_operation_is_listed_with_its_end_newest_first() {
 }
 
 #[test]
+fn who_has_left_an_operation_as_it_is_is_told_with_the_time() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let deployment = Trio::start(family, &[BACKLOG]);
+    let operator = deployment.operator();
+    dies(&operator, 7, &["promote", "slave1", "--yes"]);
+    let listed = || json(&operator, &[])["operations"][0].clone();
+    assert_eq!(listed()["left_as_it_is"], Value::Null);
+    let id = listed()["id"].as_str().unwrap().to_owned();
+    let before = operator.run(&["history"]).ok();
+    assert!(!before.stdout.contains("left as it is"), "{before}");
+    let begun = std::time::SystemTime::now();
+    operator.run(&["abandon", &id, "--yes"]).ok();
+    let seen = operator.run(&["history"]).ok();
+    let row = seen.stdout.lines().find(|l| l.contains(&id)).unwrap();
+    let (_, left) = row.split_once("left as it is by ").unwrap();
+    assert!(left.contains('@') && left.contains(" on 20"), "{row}");
+    assert!(left.contains("cut short"), "{row}");
+    let listed = listed();
+    assert_eq!(listed["unfinished"], false);
+    let left = &listed["left_as_it_is"];
+    assert_eq!(left["who"], listed["who"]);
+    let since: jiff::Timestamp = left["since"].as_str().unwrap().parse().unwrap();
+    let took = begun.elapsed().unwrap().as_secs();
+    let ago = jiff::Timestamp::now().duration_since(since).as_secs();
+    assert!(ago >= 0 && ago.unsigned_abs() <= took + 1, "{ago}");
+}
+
+#[test]
 fn an_operation_that_runs_is_told_from_one_that_was_cut_short() {
     let Some(family) = Family::debian() else {
         return;

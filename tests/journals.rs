@@ -11,6 +11,8 @@ mod damaged;
 mod folder;
 #[path = "journals/full.rs"]
 mod full;
+#[path = "journals/notes.rs"]
+mod notes;
 #[path = "journals/order.rs"]
 mod order;
 #[path = "journals/signals.rs"]

@@ -9,6 +9,8 @@ mod bench;
 mod faults;
 #[path = "setup_lab/logins.rs"]
 mod logins;
+#[path = "setup_lab/others.rs"]
+mod others;
 mod support;
 
 use bench::{Bench, NAMES, hosts};

@@ -7,6 +7,8 @@
 mod bench;
 #[path = "setup_sshd/failed.rs"]
 mod failed;
+#[path = "setup_sshd/others.rs"]
+mod others;
 #[path = "setup_sshd/refused.rs"]
 mod refused;
 mod support;

@@ -137,6 +137,10 @@ pub const FILES: Section = Section {
             "held while an operation changes something",
         ),
         (
+            "/run/replctl.lock",
+            "on a host that is set up: kept open by the operation that works there; in the home folder of a login that cannot become root: .replctl.lock",
+        ),
+        (
             "~/.ssh/config, ~/.ssh/known_hosts",
             "as ssh reads them; a key that is accepted is added to known_hosts",
         ),

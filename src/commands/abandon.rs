@@ -1,10 +1,10 @@
 //! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed: only a note is written.
 
-use super::operate::who;
+use super::operate::{self, who};
 use super::report;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::store::Store;
+use crate::journal::store::{ABANDONED, Store};
 use crate::output::{self, history};
 use crate::world::inventory;
 
@@ -22,6 +22,10 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         output::result(&format!("Nothing to do: `{shown}` is not unfinished."));
         return Ok(Exit::Done);
     };
+    let unread = store.unread();
+    if let Some(note) = unread.iter().find(|note| note.path.ends_with(ABANDONED)) {
+        return Err(operate::not_known(note).exit(Exit::Refused));
+    }
     let outcome = history::outcome(left, left.stand(None));
     output::note(&format!("{shown}: {}", output::escape(&outcome)));
     output::note(

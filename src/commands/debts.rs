@@ -36,9 +36,10 @@ fn deployment(world: &World) -> Option<Topology> {
 pub fn close(world: &World, topology: &Topology) {
     let debts = world.store.debts();
     let turned = |node: &Node| {
-        let heir = debts.iter().find(|d| d.node == node.name);
-        let heir = heir.and_then(|d| topology.at(&d.address));
-        heir.and_then(|heir| topology.top_of(heir))
+        let successor = debts.iter().find(|d| d.node == node.name);
+        let successor = successor.and_then(|d| topology.at(&d.address));
+        successor
+            .and_then(|successor| topology.top_of(successor))
             .is_some_and(|top| top.name == node.name && top.is_primary())
     };
     let paid: Vec<NodeName> = topology

@@ -28,11 +28,18 @@ pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
     let holder = store.as_ref().and_then(Store::holder);
     let open = store.as_ref().map(|s| s.open_operations(holder.as_deref()));
     let open: Vec<String> = open.into_iter().flatten().map(|story| story.id).collect();
+    let noted = store.as_ref().map(Store::abandoned).unwrap_or_default();
+    let left = stories.iter().filter_map(|story| {
+        let note = store.as_ref()?.given_up(&noted, &story.id)?;
+        Some((story.id.as_str(), note))
+    });
+    let left = left.collect();
     let shown = Shown {
         deployment: &inventory.name,
         stories: &stories,
         older,
         open: &open,
+        left,
         holder: holder.as_deref(),
         now: Timestamp::now(),
         zone: TimeZone::system(),

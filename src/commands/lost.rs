@@ -60,7 +60,7 @@ async fn find(
 ) -> Result<(NodeName, Option<Found>)> {
     let topology = world.observe_servers().await;
     if let Some(folder) = &args.backup {
-        let new = heir(&topology, name, than)?;
+        let new = successor(&topology, name, than)?;
         let found = world.lost_in_backup(folder, name, new).await?;
         return Ok((new.name.clone(), found));
     }
@@ -70,7 +70,11 @@ async fn find(
 }
 
 /// Whom a backup is compared with: the one named, or the primary.
-fn heir<'a>(topology: &'a Topology, old: &NodeName, than: Option<&NodeName>) -> Result<&'a Node> {
+fn successor<'a>(
+    topology: &'a Topology,
+    old: &NodeName,
+    than: Option<&NodeName>,
+) -> Result<&'a Node> {
     if let Some(than) = than {
         return answering(topology, than);
     }

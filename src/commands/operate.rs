@@ -5,7 +5,7 @@ mod first;
 mod verdict;
 mod who;
 
-pub use first::{nothing_comes_first, nothing_unknown};
+pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
 
@@ -81,6 +81,10 @@ pub struct Finished {
     pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
+    /// An earlier attempt of the same command had changed something, and was put back.
+    pub put_back_before: bool,
+    /// What the nodes were when it had ended; `None`: not seen.
+    pub after: Option<Snapshot>,
 }
 
 impl Finished {
@@ -126,6 +130,7 @@ pub async fn carry_out(
     operation: &Operation,
     planner: impl AsyncFn() -> Result<Plan>,
 ) -> Result<Done> {
+    first::notes_known(&world.store)?;
     let _lock = if asked.dry_run {
         None
     } else {
@@ -136,9 +141,10 @@ pub async fn carry_out(
         Some(lock)
     };
     let line = operation.line();
+    let hosts = claim::hosts_of(world, operation);
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
-        claimed = Some(claim::claim(world, asked, &line).await?);
+        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
     }
     let mut plan = debts::added(world, planner().await?);
     loop {
@@ -159,7 +165,7 @@ pub async fn carry_out(
         }
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
-        claimed = Some(claim::claim(world, asked, &line).await?);
+        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
         let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
@@ -190,7 +196,9 @@ pub enum How {
 
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
-    let _claimed = claim::claim(world, asked, &record.plan.operation.line()).await?;
+    let hosts = claim::hosts_in(&record.plan);
+    let line = record.plan.operation.line();
+    let _claimed = claim::claim(world, asked, &line, &hosts).await?;
     let interrupt = Interrupt::listen()?;
     let journal = world.store.go_on(&record.id, &record.plan)?;
     let entry = Entry::Resumed {
@@ -282,7 +290,8 @@ async fn execute(
     screen.finish();
     verdict::told_nowhere(journal, &id, outcome.as_ref());
     forget_paid(world, &screen.passed());
-    note(journal, Moment::After, world.glance().await);
+    let after = world.glance().await;
+    note(journal, Moment::After, after.clone());
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
@@ -296,6 +305,8 @@ async fn execute(
         before,
         plan,
         interrupted,
+        put_back_before: false,
+        after,
     })
 }
 

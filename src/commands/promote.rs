@@ -5,7 +5,7 @@ use super::one_address::one_address;
 use super::operate::{self, Asked, Done};
 use super::permitted::permitted;
 use crate::cli;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::journal::Outcome;
 use crate::output::{self, proof};
 use crate::plan::hooks::Wanted;
@@ -90,29 +90,27 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
 /// all is put back: nothing is lost, and it is worth another try.
 async fn again_where_scripts_write(
     world: &World,
-    operation: &Promote,
+    promote: &Promote,
     mut way: Way<'_>,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
-        let planner = async || make_plan(world, operation, &way).await;
-        let finished = match operate::carry_out(
-            world,
-            &way.asked,
-            &Operation::Promote(operation.clone()),
-            planner,
-        )
-        .await?
-        {
+        let planner = async || make_plan(world, promote, &way).await;
+        let operation = Operation::Promote(promote.clone());
+        let done = operate::carry_out(world, &way.asked, &operation, planner).await;
+        let earlier = attempt > 2;
+        let done = done.map_err(|error| if earlier { not_untouched(error) } else { error });
+        let mut finished = match done? {
             Done::Nothing { .. } => {
                 output::result(&format!(
                     "Nothing to do: {} is the primary, and everything that answers follows it.",
-                    output::escape(&operation.node.0)
+                    output::escape(&promote.node.0)
                 ));
                 return Ok(None);
             }
             Done::Shown => return Ok(None),
             Done::Ran(finished) => finished,
         };
+        finished.put_back_before = earlier;
         if attempt > ATTEMPTS || finished.interrupted || !slipped_past(&finished) {
             return Ok(Some(finished));
         }
@@ -123,9 +121,20 @@ async fn again_where_scripts_write(
         if way.hooks == Wanted::All {
             way.hooks = Wanted::Again;
         }
-        await_link(world, operation).await;
+        await_link(world, promote).await;
     }
     Ok(None)
+}
+
+/// What stands against another attempt: an earlier one has changed something, and that was put back.
+fn not_untouched(error: Error) -> Error {
+    let exit = if error.exit == Exit::Refused {
+        Exit::Failed
+    } else {
+        error.exit
+    };
+    output::note("An earlier attempt was put back, and another one is not possible:");
+    Error { exit, ..error }
 }
 
 /// Whether it was put back because of a write that came between the last wait and the demotion, on a server that cannot stop scripts.

@@ -167,9 +167,9 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
             Vec::new()
         }
     };
-    let looks = pairs.into_iter().map(|(node, heir)| async move {
-        let pair = (node.name.clone(), heir.name.clone());
-        (pair, world.own(node, heir).await)
+    let looks = pairs.into_iter().map(|(node, successor)| async move {
+        let pair = (node.name.clone(), successor.name.clone());
+        (pair, world.own(node, successor).await)
     });
     join_all(looks).await.into_iter().collect()
 }

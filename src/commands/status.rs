@@ -9,7 +9,7 @@ use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
 use crate::topology::claims::Holder;
-use crate::topology::findings::{self, Context, Counted, Debt, Unfinished, Wanted};
+use crate::topology::findings::{self, Context, Counted, Debt, Unfinished, Unread, Wanted};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
@@ -124,6 +124,18 @@ fn unfinished(world: &World) -> Vec<Unfinished> {
         .collect()
 }
 
+/// Notes of earlier operations that cannot be read.
+fn unread(world: &World) -> Vec<Unread> {
+    let unread = world.store.unread().into_iter();
+    let told = unread.map(|note| Unread {
+        path: note.path.display().to_string(),
+        why: note.why,
+        unknown: note.unknown.to_owned(),
+        aside: note.aside,
+    });
+    told.collect()
+}
+
 /// What the inventory sets on a node, secrets left out.
 fn wished(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
     let plain = node.config.iter().filter(|(name, _)| !is_secret(name));
@@ -162,6 +174,7 @@ pub fn context(world: &World) -> Context {
         user: world.inventory.accounts.user.clone(),
         users: !world.inventory.accounts.is_plain(),
         unfinished: unfinished(world),
+        unread: unread(world),
         under_way: Vec::new(),
         debts: debts.collect(),
         alone: alone.collect(),

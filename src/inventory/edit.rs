@@ -100,7 +100,7 @@ pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
     Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
 }
 
-/// Takes a node out. Those that are to follow it are to follow `heir`; if it is one of them itself, it is to follow nobody.
+/// Takes a node out. Those that are to follow it are to follow `successor`; if it is one of them itself, it is to follow nobody.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -108,7 +108,7 @@ pub fn remove(
     file: &str,
     text: &str,
     node: &NodeName,
-    heir: Option<&NodeName>,
+    successor: Option<&NodeName>,
 ) -> Result<Edit, String> {
     let layout = Layout::of(text)?;
     let table = layout.table(&node.0).ok_or("it has no such table")?;
@@ -126,16 +126,16 @@ pub fn remove(
         let Some(key) = other.replicaof.as_ref().filter(|key| key.is == node.0) else {
             continue;
         };
-        let heir = heir
+        let successor = successor
             .ok_or_else(|| format!("others are to follow `{node}`, and nobody takes its place"))?;
-        if other.name.as_deref() == Some(&heir.0) {
+        if other.name.as_deref() == Some(&successor.0) {
             let line = layout.line_of(key);
             let line = line.ok_or_else(|| {
-                format!("`replicaof` of `{heir}` does not stand on a line of its own")
+                format!("`replicaof` of `{successor}` does not stand on a line of its own")
             })?;
             changes.push(change(text, line, String::new()));
         } else {
-            changes.push(change(text, key.value.clone(), quoted(&heir.0)));
+            changes.push(change(text, key.value.clone(), quoted(&successor.0)));
         }
     }
     changes.sort_by_key(|c| c.at);

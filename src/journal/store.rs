@@ -11,7 +11,9 @@ mod record;
 mod room;
 mod trust;
 
+pub use abandoned::{Abandoned, FILE as ABANDONED};
 pub use file::FileJournal;
+pub use notes::Unread;
 pub use record::Record;
 
 use super::story::Story;
@@ -235,7 +237,7 @@ impl Store {
         order::candidates(listed, Timestamp::now())
             .into_iter()
             .map(|one| self.read(&one.id, &one.path))
-            .filter(|story| story.is_open(holder) && !self.is_abandoned(&abandoned, &story.id))
+            .filter(|story| story.is_open(holder) && self.given_up(&abandoned, &story.id).is_none())
             .collect()
     }
 

@@ -3,6 +3,7 @@
 use super::escape;
 use super::screen::duration;
 use super::table::{self, Cell, Column, Options, Style};
+use crate::journal::store::Abandoned;
 use crate::journal::story::{Run, Stand, Story, Trouble};
 use crate::journal::{BY_HAND, INTERRUPTED};
 use crate::plan::Operation;
@@ -10,6 +11,7 @@ use crate::topology::words;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// All that is shown.
@@ -23,6 +25,8 @@ pub struct Shown<'a> {
     pub older: usize,
     /// The ids of those that are unfinished.
     pub open: &'a [String],
+    /// Those that were left as they are, by whom and since when.
+    pub left: BTreeMap<&'a str, &'a Abandoned>,
     /// Whoever holds the lock now.
     pub holder: Option<&'a str>,
     /// The moment of this look.
@@ -57,11 +61,19 @@ struct Listed<'a> {
     outcome: Stand,
     /// It has to be gone on with, put back or given up.
     unfinished: bool,
+    /// Who has left it as it is (`replctl abandon`), and since when; null where nobody has.
+    left_as_it_is: Option<Left<'a>>,
     /// Why not all of its journal can be read.
     damage: Option<&'a str>,
     /// What it did not bring to an end.
     troubles: Vec<Trouble>,
     runs: &'a [Run],
+}
+
+#[derive(Serialize)]
+struct Left<'a> {
+    who: &'a str,
+    since: Timestamp,
 }
 
 impl Shown<'_> {
@@ -82,6 +94,10 @@ pub fn json(shown: &Shown<'_>) -> String {
         who: story.who(),
         outcome: story.stand(shown.holder),
         unfinished: shown.unfinished(story),
+        left_as_it_is: shown.left.get(story.id.as_str()).map(|left| Left {
+            who: &left.who,
+            since: left.since,
+        }),
         damage: story.damage.as_deref(),
         troubles: story.troubles(),
         runs: &story.runs,
@@ -144,6 +160,11 @@ fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
         let seconds = shown.now.duration_since(begun).as_secs();
         words::duration(u64::try_from(seconds).unwrap_or(0))
     });
+    let mut outcome = outcome(story, stand);
+    if let Some(left) = shown.left.get(story.id.as_str()) {
+        let since = local(left.since, &shown.zone);
+        outcome = format!("left as it is by {} on {since}: {outcome}", left.who);
+    }
     let took = (stand != Stand::Unreadable).then(|| duration(story.took().as_secs_f64() * 1e3));
     let dash = || "-".to_owned();
     vec![
@@ -158,7 +179,7 @@ fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
         Cell::plain(story.who().map_or_else(dash, escape)),
         Cell::plain(escape(&story.line())),
         Cell {
-            text: escape(&outcome(story, stand)),
+            text: escape(&outcome),
             style: style(stand),
         },
     ]

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn conflicts_are_listed_however_late_they_come() {
-        let (node, heir) = ("old".into(), "new".into());
+        let (node, successor) = ("old".into(), "new".into());
         let told = |conflict: &dyn Fn(usize) -> Option<Conflict>| {
             let list = (0..100).map(|n| Listed {
                 db: Some(0),
@@ -202,7 +202,7 @@ mod tests {
             });
             text(&Report {
                 node: &node,
-                than: &heir,
+                than: &successor,
                 from: 1,
                 to: 100,
                 commands: 100,

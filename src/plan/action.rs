@@ -81,6 +81,9 @@ pub enum Action {
         upstream: NodeName,
         /// The address this node uses for it.
         address: Address,
+        /// The other nodes, none of which may be a primary.
+        #[serde(default)]
+        others: Vec<NodeName>,
     },
     /// See that this node has exactly the bytes that `with` had when it was demoted, and that no other node is a primary.
     CompareOffsets {
@@ -295,12 +298,10 @@ impl fmt::Display for Action {
         match self {
             Self::PauseWrites { ms } => write!(f, "pause writes (for at most {ms} ms)"),
             Self::ResumeWrites => f.write_str("resume writes"),
-            Self::RequireReplicas { to_write, max_lag } => {
-                write!(
-                    f,
-                    "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}"
-                )
-            }
+            Self::RequireReplicas { to_write, max_lag } => write!(
+                f,
+                "set min-replicas-to-write {to_write}, min-replicas-max-lag {max_lag}"
+            ),
             Self::AwaitNear { with, bytes, .. } => {
                 write!(f, "wait until less than {} behind {with}", size(*bytes))
             }
@@ -314,12 +315,12 @@ impl fmt::Display for Action {
             }
             Self::FollowAddress { address } => write!(f, "replicate from {address}"),
             Self::CheckRoles { .. } => f.write_str("see that nobody else has changed a role"),
-            Self::Demote { upstream, address } => {
-                write!(
-                    f,
-                    "replicate from {upstream} ({address}), and tell its last offset"
-                )
-            }
+            Self::Demote {
+                upstream, address, ..
+            } => write!(
+                f,
+                "replicate from {upstream} ({address}), and tell its last offset"
+            ),
             Self::CompareOffsets { with, .. } => {
                 write!(f, "see that it has exactly what {with} has")
             }

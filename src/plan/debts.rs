@@ -17,16 +17,17 @@ pub struct Known {
 
 /// Adds what is to be done about silent old primaries. A plan that deals with such a node itself is left as it is.
 pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
-    let Some(heir) = heir(plan, topology) else {
+    let Some(successor) = successor(plan, topology) else {
         return;
     };
-    let untouched =
-        |node: &&Node| node.name != heir.name && plan.steps().all(|step| step.node != node.name);
+    let untouched = |node: &&Node| {
+        node.name != successor.name && plan.steps().all(|step| step.node != node.name)
+    };
     let steps: Vec<Step> = topology
         .nodes
         .iter()
         .filter(untouched)
-        .flat_map(|node| owed(node, heir, topology, known))
+        .flat_map(|node| owed(node, successor, topology, known))
         .collect();
     if !steps.is_empty() {
         plan.stages.push(Stage {
@@ -38,7 +39,7 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
 }
 
 /// Whom everybody is to follow after the plan.
-fn heir<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
+fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
     match &plan.operation {
         Operation::Promote(promote) => topology.get(&promote.node),
         Operation::Repair(repair) => topology.get(&repair.keep),
@@ -56,7 +57,7 @@ fn heir<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
     }
 }
 
-fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Step> {
+fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Vec<Step> {
     let State::Down(trouble) = &node.state else {
         return Vec::new();
     };
@@ -65,7 +66,7 @@ fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Ste
         return Vec::new();
     }
     let noted = known.noted.contains(&node.name);
-    let address = heir.source_for(node.server());
+    let address = successor.source_for(node.server());
     let fence = Action::FenceFile {
         address: address.clone(),
     };
@@ -74,7 +75,7 @@ fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Ste
         Some(PersistedRole::ReplicaOf(_)) => return Vec::new(),
         Some(PersistedRole::Primary) => actions.push(fence),
         Some(PersistedRole::Unknown(_) | PersistedRole::Unwritten) | None => {
-            if !was_primary(node, heir, topology, known) {
+            if !was_primary(node, successor, topology, known) {
                 return Vec::new();
             }
         }
@@ -86,9 +87,12 @@ fn owed(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> Vec<Ste
     actions.into_iter().map(step).collect()
 }
 
-/// Whether a silent node whose file cannot be read is known to have been the primary before `heir`.
-fn was_primary(node: &Node, heir: &Node, topology: &Topology, known: &Known) -> bool {
-    let Some(before) = heir.server().and_then(|s| s.replication.replid2.as_ref()) else {
+/// Whether a silent node whose file cannot be read is known to have been the primary before `successor`.
+fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> bool {
+    let Some(before) = successor
+        .server()
+        .and_then(|s| s.replication.replid2.as_ref())
+    else {
         return false;
     };
     if known.last.as_ref() == Some(&node.name) {

@@ -1,7 +1,7 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
 use super::promote::{follow_step, in_sync, loose, write_roles};
-use super::{Action, Mode, Stage, Step, Undo, roles};
+use super::{Action, Mode, Move, Refusal, Stage, Step, Undo, Was, moves, roles};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
@@ -23,8 +23,43 @@ pub(super) const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
-/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any measured run.
-pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stage> {
+/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts write. The demotion of such a primary ends its own links, so a
+/// replica straight under it stands still while the two are compared. One further down is still fed by the node between them, and the old primary may begin
+/// to copy it before what a script wrote has arrived there.
+///
+/// # Errors
+/// What stands against the move.
+pub(super) fn straight_first(
+    target: &Node,
+    old: &Node,
+    topology: &Topology,
+    warnings: &mut Vec<String>,
+) -> Result<Option<Vec<Stage>>, Vec<Refusal>> {
+    let above = topology.upstream_of(target);
+    let above = above.filter(|above| above.name != old.name);
+    let (Some(above), true) = (above, old.server().is_some_and(lacks_pause_write)) else {
+        return Ok(None);
+    };
+    let operation = Move {
+        node: target.name.clone(),
+        under: old.name.clone(),
+        discard_data: false,
+        update_inventory: false,
+    };
+    let (stages, costs) = moves::straight(&operation, target, old, topology)?;
+    warnings.push(format!(
+        "`{}` replicates from the replica `{}`, and scripts can write past the fence of `{2}` (Redis before 6.2): it is moved under `{2}` first, and stays there if the promotion fails",
+        target.name, above.name, old.name
+    ));
+    warnings.extend(costs);
+    Ok(Some(stages))
+}
+
+/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any measured run. `moved`: an earlier stage has brought `target`
+/// straight under `old`.
+pub(super) fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
+    let moved = moved.then(|| Was::ReplicaOf(old.source_for(target.server())));
+    let moved = moved.as_ref().map(|was| (&target.name, was));
     let others: Vec<&Node> = loose(target, Some(old), topology)
         .filter(|n| n.name != old.name)
         .collect();
@@ -51,7 +86,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
     let (fence, unfence) = fence(old);
     // Right before the fence: the look is as old as the hooks and the waits before this stage were long.
     let mut steps = vec![
-        roles::check(target, topology),
+        roles::check_after(target, topology, moved),
         Step::new(&old.name, fence, Undo::By(unfence.clone())),
     ];
     if !others.is_empty() {
@@ -75,8 +110,8 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
 
     let mut repoint = vec![Step::new(&old.name, unfence, Undo::Nothing)];
     repoint.extend(others.iter().map(|n| follow_step(n, target)));
-    let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
-    repoint.extend(write_roles(target, &moved));
+    let repointed: Vec<&Node> = std::iter::once(old).chain(others).collect();
+    repoint.extend(write_roles(target, &repointed));
     vec![
         near,
         hand_over,
@@ -85,7 +120,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology) -> Vec<Stag
             mode: Mode::KeepGoing,
             steps: repoint,
         },
-        in_sync(target, &moved),
+        in_sync(target, &repointed),
     ]
 }
 
@@ -103,6 +138,7 @@ pub(super) fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2
     let demote = Action::Demote {
         upstream: target.name.clone(),
         address: target.source_for(old.server()),
+        others: roles::others(old, topology),
     };
     let undo = Undo::By(Action::RestorePrimary {
         others: roles::others(old, topology),

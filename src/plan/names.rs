@@ -11,7 +11,9 @@ pub type There = BTreeMap<NodeName, BTreeMap<String, Vec<String>>>;
 /// Whom a step tells its node to follow, by which address.
 fn followed(step: &Step) -> Option<(&NodeName, &Address)> {
     if let Action::Follow { upstream, address }
-    | Action::Demote { upstream, address }
+    | Action::Demote {
+        upstream, address, ..
+    }
     | Action::GiveUp {
         upstream, address, ..
     } = &step.action

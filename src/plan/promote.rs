@@ -67,7 +67,11 @@ pub fn plan(
         }
         Case::HandOver { old } => {
             preflight::hand_over(operation, target, old, topology, &mut plan.warnings)?;
-            plan.stages = hand_over::stages(target, old, topology);
+            let first = hand_over::straight_first(target, old, topology, &mut plan.warnings)?;
+            let moved = first.is_some();
+            plan.stages = first.unwrap_or_default();
+            let stages = hand_over::stages(target, old, topology, moved);
+            plan.stages.extend(stages);
         }
         Case::FailOver { lost } => {
             failover::plan(operation, target, &lost, topology, access, &mut plan)?;

@@ -58,7 +58,7 @@ pub type Owed = (NodeName, Address);
 /// Plans `operation` for the two nodes that [`pair`] has found. `own`: what only the first has.
 pub fn plan(
     operation: &Rejoin,
-    (node, heir): (&Node, &Node),
+    (node, successor): (&Node, &Node),
     own: &Own,
     topology: &Topology,
 ) -> Result<Plan, Vec<Refusal>> {
@@ -69,12 +69,12 @@ pub fn plan(
         may_lose: None,
     };
     if node.upstream().is_some() {
-        plan.stages = what_is_left(node, heir, topology)?;
+        plan.stages = what_is_left(node, successor, topology)?;
     } else if node.is_primary() {
-        plan = returns(operation, (node, heir), own, topology)?;
+        plan = returns(operation, (node, successor), own, topology)?;
         plan.stages.push(wait_for(below(node, topology), topology));
     } else {
-        stopped::plan(operation, node, heir, own, &mut plan)?;
+        stopped::plan(operation, node, successor, own, &mut plan)?;
     }
     plan.stages.retain(|s| !s.steps.is_empty());
     Ok(plan)
@@ -83,32 +83,36 @@ pub fn plan(
 /// The same for one that runs as a primary, but for the nodes under it.
 pub(super) fn returns(
     operation: &Rejoin,
-    (node, heir): (&Node, &Node),
+    (node, successor): (&Node, &Node),
     own: &Own,
     topology: &Topology,
 ) -> Result<Plan, Vec<Refusal>> {
-    checks::running(operation, node, heir, topology)?;
+    checks::running(operation, node, successor, topology)?;
     Ok(Plan {
         operation: Operation::Rejoin(operation.clone()),
-        stages: stages(operation, node, heir, own),
-        warnings: warnings(operation, node, heir, own, topology),
+        stages: stages(operation, node, successor, own),
+        warnings: warnings(operation, node, successor, own, topology),
         may_lose: own.loss(node, operation.backup.as_deref()),
     })
 }
 
 /// It is a replica already: what was not seen or not written down.
-fn what_is_left(node: &Node, heir: &Node, topology: &Topology) -> Result<Vec<Stage>, Vec<Refusal>> {
+fn what_is_left(
+    node: &Node,
+    successor: &Node,
+    topology: &Topology,
+) -> Result<Vec<Stage>, Vec<Refusal>> {
     let above = topology.upstream_of(node);
-    let leads = matches!(walk(node, topology), Root::Primary(root) if root.name == heir.name);
+    let leads = matches!(walk(node, topology), Root::Primary(root) if root.name == successor.name);
     let Some(above) = above.filter(|_| leads) else {
         let follows = node.upstream().map(|up| up.address.to_string());
-        let (node, heir) = (&node.name, &heir.name);
+        let (node, successor) = (&node.name, &successor.name);
         return Err(vec![Refusal::new(
             format!(
-                "`{node}` is no primary but a replica of {}, which does not lead to `{heir}`",
+                "`{node}` is no primary but a replica of {}, which does not lead to `{successor}`",
                 follows.unwrap_or_default()
             ),
-            format!("replctl move {node} --under {heir}"),
+            format!("replctl move {node} --under {successor}"),
         )]);
     };
     let unlinked = node.upstream().is_some_and(|up| up.link == Link::Down);
@@ -119,22 +123,22 @@ fn what_is_left(node: &Node, heir: &Node, topology: &Topology) -> Result<Vec<Sta
     Ok(vec![persist(&written), in_sync(above, &waits)])
 }
 
-fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage> {
+fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> Vec<Stage> {
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
     let renewed = matches!(fence, Action::PauseWrites { .. });
     let mut steps = vec![
-        roles::check_pair(node, heir),
+        roles::check_pair(node, successor),
         Step::new(name, fence, Undo::By(unfence.clone())),
     ];
-    if wrong_login(node, heir) {
+    if wrong_login(node, successor) {
         steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
     }
     let covered = match (own.covered(), &operation.backup) {
         (Some(covered), _) => Some(covered),
         (None, Some(folder)) => {
             let back_up = Action::BackUp {
-                primary: heir.name.clone(),
+                primary: successor.name.clone(),
                 folder: folder.clone(),
                 fence_ms: renewed.then_some(FENCE_MS),
             };
@@ -146,10 +150,10 @@ fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage>
         (None, None) => None,
     };
     let give_up = covered.map_or_else(
-        || follow(node, heir),
+        || follow(node, successor),
         |covered| Action::GiveUp {
-            upstream: heir.name.clone(),
-            address: heir.source_for(node.server()),
+            upstream: successor.name.clone(),
+            address: successor.source_for(node.server()),
             covered,
         },
     );
@@ -157,7 +161,7 @@ fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage>
     steps.push(Step::new(name, give_up, Undo::Impossible));
     vec![
         Stage {
-            title: format!("bring {name} back under {}", heir.name),
+            title: format!("bring {name} back under {}", successor.name),
             mode: Mode::Atomic,
             steps,
         },
@@ -167,13 +171,13 @@ fn stages(operation: &Rejoin, node: &Node, heir: &Node, own: &Own) -> Vec<Stage>
             steps: vec![Step::new(name, unfence, Undo::Nothing)],
         },
         persist(&[node]),
-        in_sync(heir, &[node]),
+        in_sync(successor, &[node]),
     ]
 }
 
 /// Whether it could not log in at the primary as it is now.
-fn wrong_login(node: &Node, heir: &Node) -> bool {
-    let wants = heir.server().and_then(|s| s.has_password);
+fn wrong_login(node: &Node, successor: &Node) -> bool {
+    let wants = successor.server().and_then(|s| s.has_password);
     let has = node.server().and_then(|s| s.replica_auth);
     wants == Some(true) && matches!(has, Some(ReplicaAuth::Unset | ReplicaAuth::Wrong))
 }
@@ -181,12 +185,12 @@ fn wrong_login(node: &Node, heir: &Node) -> bool {
 fn warnings(
     operation: &Rejoin,
     node: &Node,
-    heir: &Node,
+    successor: &Node,
     own: &Own,
     topology: &Topology,
 ) -> Vec<String> {
     let name = &node.name;
-    let mut out = vec![own.told(node, heir)];
+    let mut out = vec![own.told(node, successor)];
     match (own.covered(), &operation.backup) {
         (Some(_), _) => out.push("nothing is discarded, and no backup is needed".to_owned()),
         (None, Some(folder)) => out.push(format!(
@@ -194,7 +198,7 @@ fn warnings(
         )),
         (None, None) => {}
     }
-    out.extend(forecast::warnings(node, heir, topology));
+    out.extend(forecast::warnings(node, successor, topology));
     let below = below(node, topology);
     if !below.is_empty() {
         out.push(format!(

@@ -98,8 +98,8 @@ fn edited(around: &Around<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, 
             "write each node there as a table of its own that begins with `[[node]]`, and run this again",
         )
     };
-    let heir = spec.replicaof.as_ref().unwrap_or(&primary.name);
-    let edit = edit::remove(&path, around.text, &spec.name, Some(heir)).map_err(by_hand)?;
+    let successor = spec.replicaof.as_ref().unwrap_or(&primary.name);
+    let edit = edit::remove(&path, around.text, &spec.name, Some(successor)).map_err(by_hand)?;
     let read = |text: &str| {
         parse(Path::new(&path), text).map_err(|problems| {
             let first = problems.into_iter().next().map(|p| p.what);

@@ -98,7 +98,7 @@ fn returns(
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
     let (mut refusals, mut losses) = (Vec::new(), Vec::new());
-    let heir = topology.get(&keep.name).unwrap_or(keep);
+    let successor = topology.get(&keep.name).unwrap_or(keep);
     for node in others {
         let folder = format!("{}-{}", operation.backup, node.name);
         let discarded = operation.discard_data.contains(&node.name);
@@ -110,7 +110,7 @@ fn returns(
         let unknown = || Own::Unknown("it was not looked at".to_owned());
         let pair = (node.name.clone(), keep.name.clone());
         let own = owns.get(&pair).cloned().unwrap_or_else(unknown);
-        match rejoin::returns(&rejoin, (node, heir), &own, topology) {
+        match rejoin::returns(&rejoin, (node, successor), &own, topology) {
             Ok(part) => {
                 plan.stages.extend(part.stages);
                 plan.warnings.extend(part.warnings);

@@ -120,6 +120,7 @@ impl Action {
         | Self::Demote {
             upstream: to,
             address,
+            ..
         } = self
         {
             return Some(address).filter(|_| to == upstream);

@@ -3,6 +3,7 @@
 mod clients;
 mod detach;
 mod hooks;
+mod leaky;
 mod members;
 mod moves;
 mod others;

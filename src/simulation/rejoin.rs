@@ -80,15 +80,15 @@ fn reached(operation: &Rejoin, world: &World, how: &str) {
 fn nothing_gone(world: &World, how: &str) {
     let inner = world.0.lock().unwrap();
     let of = |i: usize| inner.sims.iter().find(|s| s.name == name(i)).unwrap();
-    let (heir, old) = (of(0), of(1));
-    assert_eq!(old.of.as_ref(), Some(&heir.address), "{how}");
+    let (successor, old) = (of(0), of(1));
+    assert_eq!(old.of.as_ref(), Some(&successor.address), "{how}");
     assert_eq!(old.persisted_of, old.of, "{how}");
     assert!(inner.sims.iter().all(|s| !s.fenced), "{how}");
     assert!(inner.violations.is_empty(), "{how}: {:?}", inner.violations);
     let gone: Vec<&u32> = inner
         .acked
         .iter()
-        .filter(|w| !heir.log.contains(w) && !inner.backed_up.contains(w))
+        .filter(|w| !successor.log.contains(w) && !inner.backed_up.contains(w))
         .collect();
     assert!(gone.is_empty(), "{how}: {gone:?} are nowhere");
 }

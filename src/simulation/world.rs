@@ -74,6 +74,8 @@ pub struct Inner {
     pub seen_replica: Vec<bool>,
     /// The nodes that the plan which is run took for replicas.
     pub planned: Vec<NodeName>,
+    /// Right before that call a script writes past every fence, as on servers before 6.2.
+    pub script_at: Option<usize>,
 }
 
 pub struct World(pub Mutex<Inner>);
@@ -107,6 +109,7 @@ impl World {
             by_hand: None,
             given_up: BTreeSet::new(),
             planned: Vec::new(),
+            script_at: None,
             seen_replica: topology
                 .nodes
                 .iter()
@@ -164,8 +167,10 @@ impl Inner {
 
     /// One write to every primary that takes writes. Replicas get nothing by themselves: the worst case.
     pub fn traffic(&mut self) {
+        let script = self.script_at == Some(self.calls);
         for i in 0..self.sims.len() {
-            if self.sims[i].up && self.sims[i].of.is_none() && !self.sims[i].fenced {
+            let fenced = self.sims[i].fenced && !script;
+            if self.sims[i].up && self.sims[i].of.is_none() && !fenced {
                 let write = self.next;
                 self.next += 1;
                 self.sims[i].log.push(write);
@@ -252,16 +257,20 @@ impl Inner {
                 self.sims[i].of = Some(address.clone());
             }
             Action::CheckRoles { roles } => self.check_roles(roles)?,
-            Action::Demote { address, .. } => {
+            Action::Demote {
+                address, others, ..
+            } => {
                 if self.sims[i].of.is_some() {
                     return Err(Failure::none("it is no primary any more"));
                 }
+                self.none_is_primary(others)?;
                 self.sims[i].of = Some(address.clone());
             }
             Action::CompareOffsets { with, others, .. } => {
                 self.catch_up(i);
                 let with = self.index(with);
                 if !self.sims[with].up || self.sims[i].log != self.sims[with].log {
+                    self.copied_back(i, with);
                     return Err(Failure::none("not equal"));
                 }
                 self.none_is_primary(others)?;

@@ -73,6 +73,10 @@ pub struct Census {
     pub count: usize,
     /// How many of them were seen to write.
     pub writers: usize,
+    /// They were only counted, because listing them would have blocked the server: no writer, group or number of a connection is known, and the count has
+    /// every connection, replctl's own too.
+    #[serde(default)]
+    pub only_counted: bool,
     /// The largest groups first.
     pub groups: Vec<Group>,
     /// The server's numbers for the connections.
@@ -219,9 +223,35 @@ impl fmt::Display for Census {
     }
 }
 
+/// Up to so many clients are listed where nobody has asked for the list: that takes a server 0.6 to 1.0 ms in the median (measured on Redis 6.0, 6.2, 7.0 and
+/// 8.2 and on Valkey 8.1), in which it answers nobody.
+pub const LISTED: u64 = 1_000;
+/// How long one client of a list takes a server at most, µs (measured: 84 ms for 19,000 on Valkey 8.1, 23 ms on Redis 7.0).
+const EACH_US: f64 = 4.4;
+
 impl Census {
+    /// Clients that were only counted.
+    pub fn counted(connections: u64) -> Self {
+        Self {
+            count: usize::try_from(connections).unwrap_or(usize::MAX),
+            only_counted: true,
+            ..Self::default()
+        }
+    }
+
+    /// Why they were not listed.
+    #[allow(clippy::cast_precision_loss)] // a rough number of milliseconds
+    pub fn too_many(&self) -> String {
+        let ms = (self.count as f64 * EACH_US / 1e3).ceil();
+        format!("too many to list without blocking the server for up to {ms} ms")
+    }
+
     /// `no clients`, `1 client`, `12 clients, 3 of them seen to write`.
     pub fn in_words(&self) -> String {
+        if self.only_counted {
+            let count = plural(self.count, "connection");
+            return format!("{count}, {}", self.too_many());
+        }
         let count = plural(self.count, "client");
         match self.writers {
             0 => count,
@@ -286,6 +316,16 @@ id=none addr=1
         let census = census(&parse("id=1 addr=a:1 flags=N cmd=eval"), &known());
         assert_eq!(census.groups[0].writes, Writes::Possible);
         assert_eq!(census.in_words(), "1 client");
+    }
+
+    #[test]
+    fn those_that_were_only_counted_are_told_so() {
+        let census = Census::counted(19_000);
+        assert_eq!(
+            census.in_words(),
+            "19000 connections, too many to list without blocking the server for up to 84 ms"
+        );
+        assert!(census.ids.is_empty() && census.groups.is_empty());
     }
 
     #[test]

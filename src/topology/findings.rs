@@ -81,6 +81,7 @@ pub enum Code {
     NeverLinked,
     NoPassword,
     NoPrimary,
+    NoteUnread,
     OperationUnderWay,
     PersistedUnknown,
     PlainReplication,
@@ -135,6 +136,8 @@ pub struct Context {
     pub users: bool,
     /// The operations that stopped half-way.
     pub unfinished: Vec<Unfinished>,
+    /// Files of what earlier operations left that cannot be read.
+    pub unread: Vec<Unread>,
     /// Operations that hold a claim on the servers, as these tell.
     pub under_way: Vec<Holder>,
     /// Nodes that were not told of a new primary.
@@ -154,6 +157,19 @@ pub struct Unfinished {
     pub id: String,
     /// Why it is not known what it did, where that is so.
     pub unknown: Option<String>,
+}
+
+/// A file beside the journals that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub why: String,
+    /// What is not known because of it.
+    pub unknown: String,
+    /// The command that puts it aside.
+    pub aside: String,
 }
 
 /// What only one of two primaries has.

@@ -161,8 +161,11 @@ impl World {
             role_change::follow(connections, node, address, is_replica).await
         } else if let Action::CheckRoles { roles } = action {
             self.check_roles(roles).await
-        } else if let Action::Demote { address, .. } = action {
-            role_change::demote(connections, node, address).await
+        } else if let Action::Demote {
+            address, others, ..
+        } = action
+        {
+            role_change::demote(connections, node, address, others).await
         } else if let Action::CompareOffsets {
             with,
             others,
@@ -223,7 +226,7 @@ impl World {
             self.connections.get(with).await?,
         );
         let exactly = r::await_exactly(&mine, &theirs, with, within_ms);
-        let others = role_change::primary_among(&self.connections, others);
+        let others = role_change::primary_of(&self.connections, others, r::FENCED);
         let (seen, other) = futures::future::join(exactly, others).await;
         match other {
             Some(other) => Err(Failure::none(format!(

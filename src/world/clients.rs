@@ -3,9 +3,10 @@
 use super::World;
 use super::replication::seen;
 use super::resp::{Conn, REPLY};
+use super::trouble::trouble;
 use crate::execute::Failure;
 use crate::journal::Seen;
-use crate::topology::clients::{Census, Client, Writes, census, parse};
+use crate::topology::clients::{Census, Client, LISTED, Writes, census, parse};
 use crate::topology::words::plural;
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use futures::StreamExt;
@@ -40,11 +41,19 @@ impl World {
         listed(&conn).await.map_err(|t| t.detail)
     }
 
-    /// Counts a node's clients. Not to know them keeps nothing from being done.
+    /// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing from being done.
     pub(super) async fn count_clients(&self, node: &NodeName) -> Seen {
-        match self.clients_of(node).await {
+        match self.few_clients_of(node).await {
             Ok(census) => kept(census.in_words(), census),
             Err(why) => seen(format!("not known: {why}")),
+        }
+    }
+
+    async fn few_clients_of(&self, node: &NodeName) -> Result<Census, String> {
+        let conn = self.connections.get(node).await.map_err(|f| f.why)?;
+        match connected(&conn).await.map_err(|t| t.detail)? {
+            many if many > LISTED => Ok(Census::counted(many)),
+            _ => listed(&conn).await.map_err(|t| t.detail),
         }
     }
 
@@ -121,6 +130,19 @@ fn is_silent(kind: TroubleKind) -> bool {
         | TroubleKind::Tls
         | TroubleKind::Other => false,
     }
+}
+
+/// How many clients a server has, replctl's and the Sentinels' connections too. It costs the server nothing.
+pub(super) async fn connected(conn: &Conn) -> Result<u64, Trouble> {
+    let reply = conn.call(cmd("INFO").arg("clients"), REPLY).await?;
+    let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut lines = text.lines();
+    let count = lines.find_map(|line| line.strip_prefix("connected_clients:"));
+    count.and_then(|n| n.trim().parse().ok()).ok_or_else(|| {
+        let detail = "it does not say how many clients it has";
+        trouble(TroubleKind::NotRedis, detail)
+    })
 }
 
 /// A server's clients, replctl's and the Sentinels' connections left out.

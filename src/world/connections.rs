@@ -48,6 +48,11 @@ impl Connections {
         }
     }
 
+    /// The connection to a node, if there is one.
+    pub fn kept(&self, node: &NodeName) -> Option<Arc<Conn>> {
+        locked(&self.kept).get(node).cloned()
+    }
+
     /// A connection of its own, for what must not meet anything else.
     pub async fn fresh(&self, node: &NodeName) -> Result<Conn, Failure> {
         let conn = (self.open)(node.clone()).await;

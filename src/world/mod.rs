@@ -15,6 +15,7 @@ pub mod guard;
 mod here;
 pub mod hooks;
 pub mod host;
+pub mod host_lock;
 pub mod info;
 pub mod inventory;
 mod log;

@@ -3,11 +3,10 @@
 
 use super::World;
 use super::info;
-use super::replication::{Acted, ask, doubtful, seen, upstream};
+use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
-use super::role::{self, LiveRole};
 use super::role_change;
-use super::trouble::{from_redis, trouble};
+use super::trouble::trouble;
 use super::watch_sync::Before;
 use crate::error::Error;
 use crate::execute::Failure;
@@ -17,16 +16,16 @@ use crate::plan::rejoin::{Covered, Disk, Own};
 use crate::rescue::split::{Counts, touched};
 use crate::topology::lineage::{fork, position};
 use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, words};
-use redis::{Value, cmd};
+use redis::cmd;
 use std::path::Path;
 
 /// A keep-alive that a server sends its replicas every ten seconds, bytes. No write is as short.
 const PING: u64 = 14;
 
 impl World {
-    /// What only `node` has, and `heir` has not.
-    pub async fn own(&self, node: &Node, heir: &Node) -> Own {
-        let (Some(was), Some(is)) = (node.server(), heir.server()) else {
+    /// What only `node` has, and `successor` has not.
+    pub async fn own(&self, node: &Node, successor: &Node) -> Own {
+        let (Some(was), Some(is)) = (node.server(), successor.server()) else {
             return Own::Silent(self.disk(&node.name).await);
         };
         let (mine, theirs) = (&was.replication, &is.replication);
@@ -34,7 +33,7 @@ impl World {
             replid: mine.replid.clone(),
             up_to,
         };
-        match self.lost(node, heir).await {
+        match self.lost(node, successor).await {
             Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
             Ok(Some(found)) if found.lost.commands() == 0 => nothing(found.to),
             Ok(Some(found)) => {
@@ -89,10 +88,11 @@ impl World {
             let stop = writers(node, &before);
             return Err(Failure::none(format!("{why}; {stop}")));
         }
-        let last = match demote(&conn, address).await {
-            Ok(offset) => offset,
-            Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
-            Err(t) => return self.in_doubt(node, address, &conn, t).await,
+        let done = role_change::to_replica(&self.connections, node, &conn, address, REPLY).await?;
+        let Some(last) = done else {
+            return Ok(seen(format!(
+                "follows {address}, although its answer was lost"
+            )));
         };
         let Some(why) = limit.passed_by(last, &before) else {
             return Ok(seen(format!(
@@ -127,27 +127,6 @@ impl World {
         let same = now.replication.replid == *replid && at > *offset;
         if same && self.no_commands(node, offset + 1, at).await {
             limit.offset = Some(at);
-        }
-    }
-
-    /// No answer: what became of it is looked up over another connection, after the first can do no more.
-    async fn in_doubt(
-        &self,
-        node: &NodeName,
-        address: &Address,
-        conn: &Conn,
-        lost: Trouble,
-    ) -> Acted {
-        let settled = role_change::settle(&self.connections, node, conn.client_id()).await;
-        match settled {
-            Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => Ok(seen(format!(
-                "follows {address}, although its answer was lost"
-            ))),
-            Ok(_) => Err(Failure::none(lost.detail)),
-            Err(why) => Err(Failure::unknown(format!(
-                "{}; and looking again: {why}",
-                lost.detail
-            ))),
         }
     }
 }
@@ -224,38 +203,6 @@ async fn whole(conn: &Conn) -> Result<Server, Trouble> {
     let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();
     info::parse(&String::from_utf8_lossy(&text))
         .map_err(|e| trouble(TroubleKind::NotRedis, e.to_string()))
-}
-
-/// Tells its offset, and becomes a replica: one transaction. (`INFO` has no place in it: servers before 6.2 then send the transaction's beginning
-/// to their replicas, and never its end.)
-async fn demote(conn: &Conn, address: &Address) -> Result<u64, Trouble> {
-    let mut pipe = redis::pipe();
-    pipe.cmd("MULTI")
-        .cmd("ROLE")
-        .cmd("REPLICAOF")
-        .arg(&address.host)
-        .arg(address.port)
-        .cmd("EXEC");
-    let mut replies = conn.exchange(&pipe, REPLY).await?;
-    let refused = |error: redis::ServerError| from_redis(&error.into());
-    let unread = || {
-        let detail = "ERR its answer to EXEC cannot be read";
-        trouble(TroubleKind::NotRedis, detail)
-    };
-    let both = match replies.pop() {
-        Some(Value::Array(both)) => both,
-        Some(Value::ServerError(error)) => return Err(refused(error)),
-        _ => return Err(unread()),
-    };
-    let mut both = both.into_iter();
-    let told = both.next().and_then(|v| role::parse(&v));
-    if let Some(Value::ServerError(error)) = both.next() {
-        return Err(refused(error));
-    }
-    match told {
-        Some(LiveRole::Primary { offset }) => Ok(offset),
-        Some(LiveRole::Replica { .. } | LiveRole::Sentinel) | None => Err(unread()),
-    }
 }
 
 /// An error in one line.

@@ -1,10 +1,14 @@
 //! Role changes over RESP: set, then compared, in one transaction of the server; and what is done where their answer is lost. No doubt is settled by a
 //! guess: the connection the change was sent over is killed, so that it can no longer be run, and only then the server is asked what it is.
 
+mod demotion;
 mod transaction;
 
+pub use demotion::demote;
+pub(super) use demotion::to_replica;
+
 use super::connections::Connections;
-use super::replication::{Acted, FENCED, bytes, doubtful, look, seen, upstream};
+use super::replication::{Acted, FENCED, doubtful, look, seen};
 use super::resp::{Conn, REPLY};
 use super::role::{self, LiveRole};
 use super::watch_sync;
@@ -13,6 +17,7 @@ use crate::journal::Seen;
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use futures::future::join_all;
 use redis::cmd;
+use std::sync::Arc;
 use std::time::Duration;
 use transaction::{Changed, change};
 
@@ -41,7 +46,7 @@ pub async fn follow(
         }
     }
     let port = address.port.to_string();
-    let failed = match change(&conn, &[&address.host, &port], None).await {
+    let failed = match change(&conn, &[&address.host, &port], None, FENCED).await {
         Ok(Changed {
             before: LiveRole::Primary { .. },
             ..
@@ -72,60 +77,6 @@ pub async fn follow(
     }
 }
 
-/// The primary becomes a replica of `address`, and its last offset is kept for [`take_over`]. It is left as it is if it was no primary any more.
-pub async fn demote(connections: &Connections, node: &NodeName, address: &Address) -> Acted {
-    let conn = connections.get(node).await?;
-    let now = role_of(&conn, FENCED).await;
-    let now = now.map_err(|t| Failure::none(t.detail))?;
-    if !matches!(now, LiveRole::Primary { .. }) {
-        return Err(Failure::none(no_primary(&now)));
-    }
-    let port = address.port.to_string();
-    let done = match change(&conn, &[&address.host, &port], None).await {
-        Ok(Changed {
-            before: LiveRole::Primary { offset },
-            after: LiveRole::Replica { upstream, .. },
-        }) if upstream == *address => Some(offset),
-        Ok(Changed {
-            before: LiveRole::Replica { upstream, .. },
-            ..
-        }) => {
-            // Somebody was faster by less than a millisecond.
-            let words = [upstream.host.clone(), upstream.port.to_string()];
-            let words = [words[0].as_str(), words[1].as_str()];
-            let why = format!("it is a replica of {upstream} now: somebody else has changed it");
-            return put_back(&conn, &words, why).await;
-        }
-        Ok(changed) => {
-            let now = in_words(&changed.after);
-            return Err(Failure::unknown(format!(
-                "it was told to follow {address} and is {now}"
-            )));
-        }
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
-        Err(t) => match settle(connections, node, conn.client_id()).await {
-            Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => None,
-            Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
-                return Err(Failure::none(t.detail));
-            }
-            Err(why) => {
-                let why = format!("{}; and looking again: {why}", t.detail);
-                return Err(Failure::unknown(why));
-            }
-        },
-    };
-    let last = match done {
-        Some(offset) => offset,
-        None => stands_at(connections, node).await?,
-    };
-    connections.demoted_at(node, last);
-    Ok(Seen {
-        text: format!("follows {address}; it ended at offset {last}"),
-        offset: Some(last),
-        ..Seen::default()
-    })
-}
-
 /// A replica becomes the primary after `from` was demoted. It ends as a replica at exactly the last offset of `from`; else it is put back before it has
 /// taken a write.
 pub async fn take_over(
@@ -139,7 +90,7 @@ pub async fn take_over(
     let Some(last) = connections.demoted(from) else {
         return promote(connections, node).await;
     };
-    let done = change(&conn, &NO_ONE, hold_ms).await;
+    let done = change(&conn, &NO_ONE, hold_ms, FENCED).await;
     let acted = match done {
         Ok(changed) => compared(&conn, from, last, changed).await,
         Err(t) if !doubtful(&t) => Err(Failure::none(t.detail)),
@@ -232,26 +183,44 @@ pub async fn restore_primary(
 
 /// The first of these nodes that is a primary now.
 pub async fn primary_among(connections: &Connections, nodes: &[NodeName]) -> Option<NodeName> {
-    let roles = join_all(nodes.iter().cloned().map(|node| async move {
-        let role = tokio::time::timeout(FENCED, async {
-            let conn = connections.get(&node).await.ok()?;
-            role_of(&conn, FENCED).await.ok()
-        });
-        let role = role.await.ok().flatten();
-        (node, role)
-    }))
-    .await;
-    let mut primaries = roles
-        .into_iter()
-        .filter(|(_, role)| matches!(role, Some(LiveRole::Primary { .. })));
-    primaries.next().map(|(node, _)| node)
+    let looks = nodes.iter().map(|node| {
+        let conn = async move { connections.get(node).await.ok() };
+        is_primary_now(node, conn, FENCED)
+    });
+    join_all(looks).await.into_iter().flatten().next()
+}
+
+/// The same inside a fence: nobody is connected to anew, because a node that is gone would cost time in which writers wait.
+pub async fn primary_of(
+    connections: &Connections,
+    nodes: &[NodeName],
+    within: Duration,
+) -> Option<NodeName> {
+    let looks = nodes.iter().map(|node| {
+        let conn = std::future::ready(connections.kept(node));
+        is_primary_now(node, conn, within)
+    });
+    join_all(looks).await.into_iter().flatten().next()
+}
+
+async fn is_primary_now(
+    node: &NodeName,
+    conn: impl Future<Output = Option<Arc<Conn>>>,
+    within: Duration,
+) -> Option<NodeName> {
+    let role = tokio::time::timeout(within, async {
+        let conn = conn.await?;
+        role_of(&conn, within).await.ok()
+    });
+    let role = role.await.ok().flatten();
+    matches!(role, Some(LiveRole::Primary { .. })).then(|| node.clone())
 }
 
 /// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so that what was sent over it can no longer
 /// be run, and only then the role is read over another.
 pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     let conn = connections.get(node).await?;
-    let failed = match change(&conn, &NO_ONE, None).await {
+    let failed = match change(&conn, &NO_ONE, None, FENCED).await {
         Ok(Changed {
             after: LiveRole::Primary { offset },
             ..
@@ -271,7 +240,7 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
 
 /// Takes a change back that met another role than it expected. "Put back" is said only where it was seen.
 async fn put_back(conn: &Conn, command: &[&str], why: String) -> Acted {
-    let back = change(conn, command, None).await;
+    let back = change(conn, command, None, FENCED).await;
     let wanted_primary = command == NO_ONE;
     match back {
         Ok(changed) if matches!(changed.after, LiveRole::Primary { .. }) == wanted_primary => {
@@ -288,26 +257,8 @@ async fn put_back(conn: &Conn, command: &[&str], why: String) -> Acted {
     }
 }
 
-/// Where a node that was demoted stands.
-async fn stands_at(connections: &Connections, node: &NodeName) -> Result<u64, Failure> {
-    let conn = connections.get(node).await?;
-    let now = look(&conn, FENCED).await;
-    let now = now.map_err(|t| Failure::none(format!("`{node}`: {}", t.detail)))?;
-    if upstream(&now).is_none() {
-        return Err(Failure::none(format!("`{node}` is a primary")));
-    }
-    Ok(bytes(&now).max(now.replication.offset))
-}
-
 fn made_primary() -> String {
     "it is a primary now: somebody else has made it one".to_owned()
-}
-
-fn no_primary(now: &LiveRole) -> String {
-    format!(
-        "it is no primary any more, but {}: somebody else has changed it",
-        in_words(now)
-    )
 }
 
 fn unequal(offset: u64, last: u64, from: &NodeName) -> String {

@@ -119,7 +119,7 @@ fn nodes_are_moved_and_let_go_as_sentinels_allow() {
         assert_eq!(watched.info(1, "role"), "master", "{:?}", begun.elapsed());
         std::thread::sleep(Duration::from_millis(500));
     }
-    // It is no heir of the primary, although its dump has that one's history.
+    // It is not to take over from the primary, although its dump has that one's history.
     operator
         .run(&["status", "--no-ssh"])
         .code(4)

@@ -17,9 +17,9 @@ pub enum Order {
     /// A replica that stands alone.
     Detach(usize),
     /// The old primary, which was replaced while it was frozen, returns under that node.
-    Rejoin { heir: usize },
+    Rejoin { successor: usize },
     /// The same by comparing the two.
-    Repair { heir: usize },
+    Repair { successor: usize },
 }
 
 impl Order {
@@ -34,8 +34,8 @@ impl Order {
                 under: places[dice.roll(places.len())],
             },
             2 if leaf => Self::Detach(target),
-            3 => Self::Rejoin { heir: target },
-            4 => Self::Repair { heir: target },
+            3 => Self::Rejoin { successor: target },
+            4 => Self::Repair { successor: target },
             _ => Self::Promote(target),
         }
     }
@@ -44,7 +44,7 @@ impl Order {
     pub fn target(self) -> usize {
         match self {
             Self::Promote(node) | Self::Move { node, .. } | Self::Detach(node) => node,
-            Self::Rejoin { heir } | Self::Repair { heir } => heir,
+            Self::Rejoin { successor } | Self::Repair { successor } => successor,
         }
     }
 
@@ -55,7 +55,7 @@ impl Order {
             Self::Move { node, under } => format!("move {} --under {}", name(node), name(under)),
             Self::Detach(node) => format!("detach {}", name(node)),
             Self::Rejoin { .. } => format!("rejoin {}", name(0)),
-            Self::Repair { heir } => format!("repair --keep {}", name(heir)),
+            Self::Repair { successor } => format!("repair --keep {}", name(successor)),
         };
         let words = format!("{line} --yes");
         words.split(' ').map(str::to_owned).collect()
@@ -103,8 +103,8 @@ impl Order {
             return;
         }
         crew.servers[0].pause();
-        let heir = name(self.target());
-        let words = ["promote", &heir, "--yes", "--accept-split-brain"];
+        let successor = name(self.target());
+        let words = ["promote", &successor, "--yes", "--accept-split-brain"];
         operator
             .run(&[&words[..], &["--allow-data-loss"]].concat())
             .ok();

@@ -1,11 +1,15 @@
-//! The claim that keeps operators on other machines away: tried again for a while, because two that begin at the same moment both step back.
+//! The claim that keeps operators on other machines away: on the servers, and on the hosts that are worked on, which may have no server yet. It is tried again
+//! for a while, because two that begin at the same moment both step back.
 
 use super::{Asked, who};
 use crate::error::{Exit, Problem, Result};
 use crate::output;
-use crate::topology::claims::Holder;
+use crate::plan::{Action, Operation, Plan, Sentinels};
+use crate::topology::NodeName;
+use crate::topology::claims::{Claim, Holder};
 use crate::world::World;
-use crate::world::claim::{Attempt, Claimed, random_between};
+use crate::world::claim::{Attempt, Claimed, random_between, token};
+use crate::world::host_lock::{Locked, Locks};
 use std::time::{Duration, Instant};
 
 /// How long a claim is tried for. A hand-over takes less; who works for longer is named at once, then.
@@ -13,14 +17,25 @@ const PATIENCE: Duration = Duration::from_secs(6);
 /// Between two attempts, ms: at random, so that two who meet do not meet again and again.
 const BETWEEN_MS: (u64, u64) = (200, 1_000);
 
-/// Claims the deployment for `operation`, or says who holds it. Nothing was touched then.
-pub async fn claim(world: &World, asked: &Asked, operation: &str) -> Result<Claimed> {
+/// A claim that is held, on servers and hosts. It ends with this value.
+pub struct Held {
+    _servers: Claimed,
+    _hosts: Locks,
+}
+
+/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing was touched then.
+pub async fn claim(
+    world: &World,
+    asked: &Asked,
+    operation: &str,
+    hosts: &[NodeName],
+) -> Result<Held> {
     let begun = Instant::now();
     let mut told = false;
     loop {
-        let holders = match world.claim(operation, &who(), asked.take_over).await {
-            Attempt::Held(claimed) => return Ok(claimed),
-            Attempt::Taken(holders) => holders,
+        let holders = match attempt(world, asked, operation, hosts).await {
+            Ok(held) => return Ok(held),
+            Err(holders) => holders,
         };
         if begun.elapsed() >= PATIENCE || holders.iter().any(Holder::is_silent) {
             return Err(refused(&holders, operation));
@@ -33,6 +48,77 @@ pub async fn claim(world: &World, asked: &Asked, operation: &str) -> Result<Clai
         let (least, most) = BETWEEN_MS;
         tokio::time::sleep(Duration::from_millis(random_between(least, most))).await;
     }
+}
+
+async fn attempt(
+    world: &World,
+    asked: &Asked,
+    operation: &str,
+    hosts: &[NodeName],
+) -> std::result::Result<Held, Vec<Holder>> {
+    let servers = match world.claim(operation, &who(), asked.take_over).await {
+        Attempt::Held(claimed) => claimed,
+        Attempt::Taken(holders) => return Err(holders),
+    };
+    let claim = Claim {
+        operation: operation.to_owned(),
+        who: who(),
+        token: token().to_owned(),
+    };
+    let Locked {
+        locks,
+        holders,
+        open,
+    } = world.lock_hosts(hosts, &claim, asked.take_over).await;
+    if !holders.is_empty() {
+        locks.release().await;
+        return Err(holders);
+    }
+    for (node, why) in open {
+        let (node, why) = (output::escape(&node.0), output::escape(&why));
+        output::note(&format!(
+            "warning: the host of `{node}` cannot be held, so another operator who sets it up at the same time is not seen: {why}"
+        ));
+    }
+    Ok(Held {
+        _servers: servers,
+        _hosts: locks,
+    })
+}
+
+/// The nodes whose hosts an operation works on beside their servers.
+pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
+    match operation {
+        Operation::Setup(setup) if setup.nodes.is_empty() => {
+            let nodes = world.inventory.nodes.iter();
+            nodes.map(|n| n.name.clone()).collect()
+        }
+        Operation::Setup(setup) => setup.nodes.clone(),
+        Operation::Add(add) => vec![add.node.clone()],
+        Operation::Remove(remove) if remove.leave_running => Vec::new(),
+        Operation::Remove(remove) => vec![remove.node.clone()],
+        Operation::Sentinels(Sentinels::Setup | Sentinels::Remove { .. }) => {
+            let settings = world.inventory.sentinel.iter();
+            let nodes = settings.flat_map(|s| s.nodes.iter());
+            nodes.map(|n| n.name.clone()).collect()
+        }
+        Operation::Sentinels(Sentinels::Forget { .. })
+        | Operation::Promote(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_) => Vec::new(),
+    }
+}
+
+/// The same for a plan that is taken up again.
+pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
+    let on_host = plan.steps().filter(|s| matches!(s.action, Action::Host(_)));
+    let mut nodes: Vec<NodeName> = on_host.map(|s| s.node.clone()).collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes
 }
 
 fn refused(holders: &[Holder], operation: &str) -> crate::error::Error {

@@ -1,7 +1,7 @@
 //! What comes before every change: an operation that stopped half-way and changed roles, and one of which nobody knows what it did.
 
 use crate::error::{Error, Exit, Problem, Result};
-use crate::journal::store::{FileJournal, Store};
+use crate::journal::store::{FileJournal, Store, Unread};
 use crate::journal::story::Story;
 use crate::journal::{At, Entry, Journal, Outcome};
 use crate::output;
@@ -26,6 +26,26 @@ pub fn still_nothing(world: &World) -> Result<()> {
 pub fn nothing_unknown(store: &Store) -> Result<()> {
     let open = store.open_operations(None);
     refused(open.iter().filter_map(unknown).collect())
+}
+
+/// Refused while a note of what earlier operations left cannot be read: a node that stands alone on purpose would be taken for a second primary.
+pub fn notes_known(store: &Store) -> Result<()> {
+    let problems = store.unread().iter().map(not_known).collect();
+    refused(problems)
+}
+
+/// A note that cannot be read, and the way on.
+pub fn not_known(note: &Unread) -> Problem {
+    let path = output::escape(&note.path.display().to_string());
+    Problem::new(format!(
+        "{path} cannot be read, so it is not known {}; nothing was touched",
+        note.unknown
+    ))
+    .cause(output::escape(&note.why))
+    .hint(output::escape(&format!(
+        "repair it, or put it aside, and what it said is forgotten: {}",
+        note.aside
+    )))
 }
 
 fn free(store: &Store, holder: Option<&str>) -> Result<()> {

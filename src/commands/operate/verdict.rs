@@ -3,11 +3,13 @@
 use super::Finished;
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
+use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
-use crate::plan::Action;
 use crate::plan::hooks::{self, Hook};
+use crate::plan::{Action, roles};
+use crate::topology::NodeName;
 use std::fmt::Write as _;
 
 /// Says so where how a run ended could not be written into its journal: what that tells is then not what was.
@@ -60,12 +62,40 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             problems: failed.iter().map(|f| halted(f, again)).collect(),
             exit: Exit::Stopped,
         },
-        Outcome::Stopped { why, .. } => Problem::new(format!("it stopped half-way; {changed}"))
-            .cause(output::escape(why))
-            .hint(hint_resume)
-            .exit(Exit::Stopped),
+        Outcome::Stopped { why, .. } => {
+            let problem = Problem::new(format!("it stopped half-way; {changed}"));
+            let problem = problem.cause(output::escape(why));
+            match made_by_another(finished) {
+                None => problem.hint(hint_resume).exit(Exit::Stopped),
+                Some(other) => by_another(problem, other, &finished.id),
+            }
+        }
     };
     Some(error)
+}
+
+/// A node that the plan took for a replica, and never makes a primary, and that is a primary now.
+fn made_by_another(finished: &Finished) -> Option<&NodeName> {
+    let replicas = roles::replicas(&finished.plan);
+    let primary = |node: &&NodeThen| {
+        let server = node.server.as_ref();
+        server.is_some_and(|s| s.upstream.is_none()) && replicas.contains(&node.name)
+    };
+    let nodes = &finished.after.as_ref()?.nodes;
+    nodes.iter().find(primary).map(|node| &node.name)
+}
+
+/// Neither going on nor putting back can end it: a person decides whose data are kept.
+fn by_another(problem: Problem, other: &NodeName, id: &str) -> Error {
+    let other = output::escape(&other.0);
+    problem
+        .cause(format!(
+            "`{other}` is a primary now: somebody else has made it one"
+        ))
+        .hint(format!(
+            "leave it as it is, compare the nodes and choose: replctl abandon {id} --yes && replctl repair --dry-run"
+        ))
+        .exit(Exit::Stopped)
 }
 
 /// The hook that is that step.
@@ -82,10 +112,18 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
         "what it said is in the journal of {}; without the hooks: {again} --no-hooks",
         finished.id
     );
-    Problem::new("the hook before_promote forbids it; nothing was changed")
+    let (changed, exit) = if finished.put_back_before {
+        (
+            "what an earlier attempt had changed was put back",
+            Exit::Failed,
+        )
+    } else {
+        ("nothing was changed", Exit::Refused)
+    };
+    Problem::new(format!("the hook before_promote forbids it; {changed}"))
         .cause(why)
         .hint(hint)
-        .exit(Exit::Refused)
+        .exit(exit)
 }
 
 fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
@@ -144,6 +182,7 @@ fn began_to_change(finished: &Finished) -> bool {
         step.is_some_and(|s| s.action.changes_something())
     };
     begun
+        || finished.put_back_before
         || finished.before.iter().any(earlier)
         || finished
             .passed
@@ -192,5 +231,91 @@ fn changed(finished: &Finished) -> String {
         text + "; the hook before_promote had run"
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::hooks::{Change, Party};
+    use crate::plan::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
+    use crate::topology::Address;
+    use std::collections::BTreeSet;
+
+    /// A promotion that was put back before its first change.
+    fn put_back(action: Action) -> Finished {
+        let operation = Operation::Promote(Promote {
+            node: "a".into(),
+            accept: Vec::new(),
+        });
+        let stage = Stage {
+            title: String::new(),
+            mode: Mode::Gate,
+            steps: vec![Step::new(&"a".into(), action, Undo::Nothing)],
+        };
+        Finished {
+            id: "id".to_owned(),
+            plan: Plan {
+                operation,
+                stages: vec![stage],
+                warnings: Vec::new(),
+                may_lose: None,
+            },
+            outcome: Outcome::RolledBack {
+                at: At { stage: 0, step: 0 },
+                why: "it failed".to_owned(),
+            },
+            passed: Vec::new(),
+            before: BTreeSet::new(),
+            interrupted: false,
+            put_back_before: false,
+            after: None,
+        }
+    }
+
+    #[test]
+    fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
+        let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
+        let told = |finished: &Finished| {
+            let error = verdict(finished, "again").unwrap();
+            (error.exit, error.problems[0].what.clone())
+        };
+        let (exit, what) = told(&finished);
+        assert_eq!(
+            (exit, what.as_str()),
+            (Exit::Failed, "it failed; nothing was changed")
+        );
+        finished.put_back_before = true;
+        let (exit, what) = told(&finished);
+        assert_eq!(
+            (exit, what.as_str()),
+            (Exit::Failed, "it failed; all was put back")
+        );
+    }
+
+    #[test]
+    fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
+        let hook = Hook {
+            point: HookPoint::BeforePromote,
+            command: String::new(),
+            within_ms: 1,
+            change: Change::HandOver,
+            old: None,
+            new: Party {
+                name: Some("a".into()),
+                address: Address::new("10.0.0.1", 6379),
+            },
+        };
+        let mut finished = put_back(Action::Hook(Box::new(hook)));
+        let told = |finished: &Finished| {
+            let error = verdict(finished, "again").unwrap();
+            (error.exit, error.problems[0].what.clone())
+        };
+        assert_eq!(told(&finished).0, Exit::Refused);
+        finished.put_back_before = true;
+        let (exit, what) = told(&finished);
+        assert_eq!(exit, Exit::Failed);
+        assert!(what.ends_with("was put back"), "{what}");
     }
 }

@@ -1,13 +1,14 @@
 //! The note of operations that stopped half-way and that the operator has given up: they stay as they are, and stand against nothing any more.
 
-use super::{Store, notes};
+use super::Store;
 use crate::journal::story::Story;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
 
-const FILE: &str = "abandoned.json";
+/// The note's name.
+pub const FILE: &str = "abandoned.json";
 
 /// One operation that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,29 +26,29 @@ pub struct Abandoned {
 impl Store {
     /// The operations that were given up. Where the note cannot be read, none: they stand again.
     pub fn abandoned(&self) -> Vec<Abandoned> {
-        let text = fs::read(self.folder.join(FILE)).unwrap_or_default();
-        serde_json::from_slice(&text).unwrap_or_default()
+        self.read_notes(FILE).unwrap_or_default()
     }
 
     /// Gives an operation up.
     pub fn abandon(&self, story: &Story, who: &str) -> io::Result<()> {
-        let mut all = self.abandoned();
-        all.retain(|one| one.id != story.id);
-        all.push(Abandoned {
-            id: story.id.clone(),
-            bytes: self.length(&story.id)?,
-            who: who.to_owned(),
-            since: Timestamp::now(),
-        });
-        notes::replace(&self.folder.join(FILE), &serde_json::to_vec_pretty(&all)?)
+        let bytes = self.length(&story.id)?;
+        self.change_notes(FILE, |all: &mut Vec<Abandoned>| {
+            all.retain(|one| one.id != story.id);
+            all.push(Abandoned {
+                id: story.id.clone(),
+                bytes,
+                who: who.to_owned(),
+                since: Timestamp::now(),
+            });
+        })
     }
 
-    /// Whether that operation was given up as its journal is now.
-    pub(super) fn is_abandoned(&self, noted: &[Abandoned], id: &str) -> bool {
+    /// The note of that operation, if it was given up as its journal is now.
+    pub fn given_up<'a>(&self, noted: &'a [Abandoned], id: &str) -> Option<&'a Abandoned> {
         let length = self.length(id).ok();
         noted
             .iter()
-            .any(|one| one.id == id && Some(one.bytes) == length)
+            .find(|one| one.id == id && Some(one.bytes) == length)
     }
 
     fn length(&self, id: &str) -> io::Result<u64> {

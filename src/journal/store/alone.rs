@@ -5,37 +5,34 @@ use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
 use std::io;
 
-const FILE: &str = "alone.json";
+pub(super) const FILE: &str = "alone.json";
 
 impl Store {
-    /// The nodes that were detached, from where, and since when.
+    /// The nodes that were detached, from where, and since when. None where the note cannot be read: [`Store::unread`] tells.
     pub fn alone(&self) -> Vec<Debt> {
-        self.read_notes(FILE)
+        self.read_notes(FILE).unwrap_or_default()
     }
 
     /// Notes that a node was detached from `address`; an earlier note is kept.
     pub fn note_alone(&self, node: &NodeName, address: &Address) -> io::Result<()> {
-        let mut alone = self.alone();
-        if alone.iter().any(|d| d.node == *node) {
-            return Ok(());
-        }
-        alone.push(Debt {
-            node: node.clone(),
-            address: address.clone(),
-            since: Timestamp::now(),
-        });
-        self.write_notes(FILE, &alone)
+        self.change_notes(FILE, |alone: &mut Vec<Debt>| {
+            if !alone.iter().any(|d| d.node == *node) {
+                alone.push(Debt {
+                    node: node.clone(),
+                    address: address.clone(),
+                    since: Timestamp::now(),
+                });
+            }
+        })
     }
 
     /// Forgets the notes of nodes that belong to the deployment again.
     pub fn forget_alone(&self, back: &[NodeName]) -> io::Result<()> {
-        let mut alone = self.alone();
-        let before = alone.len();
-        alone.retain(|d| !back.contains(&d.node));
-        if alone.len() == before {
-            Ok(())
-        } else {
-            self.write_notes(FILE, &alone)
+        if !self.alone().iter().any(|d| back.contains(&d.node)) {
+            return Ok(());
         }
+        self.change_notes(FILE, |alone: &mut Vec<Debt>| {
+            alone.retain(|d| !back.contains(&d.node));
+        })
     }
 }

@@ -6,6 +6,7 @@ use crate::journal::Seen;
 use crate::plan::Action;
 use crate::topology::NodeName;
 use crate::topology::clients::Census;
+use crate::topology::words::plural;
 use serde::Serialize;
 
 /// Who used the old primary, and who is still there.
@@ -49,7 +50,9 @@ pub fn clients(run: Run<'_>) -> Option<Clients> {
         .find_map(|p| unknown(&p.seen));
     let before = before.and_then(|p| census(&p.seen));
     let after = after.and_then(|p| census(&p.seen));
-    let still = before.as_ref().zip(after.as_ref()).map(|(before, after)| {
+    let listed = |census: &Option<Census>| census.clone().filter(|c| !c.only_counted);
+    let both = listed(&before).zip(listed(&after));
+    let still = both.map(|(before, after)| {
         let both = after.ids.iter().filter(|id| before.ids.contains(id));
         both.count()
     });
@@ -85,6 +88,7 @@ impl Clients {
 
     fn before_and_after(&self) -> String {
         let before = self.before.as_ref().map(|c| match c.writers {
+            0 if c.only_counted => format!("{} before", plural(c.count, "connection")),
             0 => format!("{} before", c.count),
             writers => format!("{} before ({writers} seen to write)", c.count),
         });
@@ -92,6 +96,10 @@ impl Clients {
             return before.unwrap_or_default();
         };
         let now = match (self.still, after.count) {
+            (_, count) if after.only_counted => {
+                let list = format!("list them with: replctl clients {}", self.node);
+                format!("{count} now, {}; {list}", after.too_many())
+            }
             (_, 0) => "none is left".to_owned(),
             (Some(still), count) if still == count => {
                 format!("{still} of them still there: {after}")

@@ -21,26 +21,26 @@ pub fn pair<'a>(
         .filter(|p| p.name != *name && !same_process(p, node))
         .collect();
     if let Some(under) = &operation.under {
-        let heir = known(under, topology)?;
+        let successor = known(under, topology)?;
         return if others.iter().any(|p| p.name == *under) {
-            Ok((node, heir))
+            Ok((node, successor))
         } else {
             let why = format!("`{under}` is no other primary that answers");
             Err(vec![Refusal::new(why, LOOK)])
         };
     }
     let told = owed.iter().find(|(of, _)| of == name);
-    let heir = match others[..] {
+    let successor = match others[..] {
         [one] => one,
         [] => return Err(vec![nobody(node)]),
         ref several => {
-            let heir = told.and_then(|(_, at)| several.iter().find(|p| p.answers_to(at)));
-            *heir.ok_or_else(|| vec![which(name, several)])?
+            let successor = told.and_then(|(_, at)| several.iter().find(|p| p.answers_to(at)));
+            *successor.ok_or_else(|| vec![which(name, several)])?
         }
     };
-    match the_other_way(node, heir, owed) {
+    match the_other_way(node, successor, owed) {
         Some(refusal) => Err(vec![refusal]),
-        None => Ok((node, heir)),
+        None => Ok((node, successor)),
     }
 }
 
@@ -82,9 +82,9 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
 }
 
 /// The node that is to return is the one that took over, or the other holds nothing: only by its name.
-fn the_other_way(node: &Node, heir: &Node, owed: &[Owed]) -> Option<Refusal> {
-    let (name, other) = (&node.name, &heir.name);
-    let (mine, theirs) = (node.server()?, heir.server()?);
+fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal> {
+    let (name, other) = (&node.name, &successor.name);
+    let (mine, theirs) = (node.server()?, successor.server()?);
     let from_it = mine.replication.replid2.as_ref() == Some(&theirs.replication.replid);
     let noted = owed
         .iter()
@@ -113,18 +113,18 @@ fn the_other_way(node: &Node, heir: &Node, owed: &[Owed]) -> Option<Refusal> {
     })
 }
 
-/// Everything that stands against bringing a primary that runs back under `heir`.
+/// Everything that stands against bringing a primary that runs back under `successor`.
 pub(super) fn running(
     operation: &Rejoin,
     node: &Node,
-    heir: &Node,
+    successor: &Node,
     topology: &Topology,
 ) -> Result<(), Vec<Refusal>> {
     let mut out = Vec::new();
-    let (Some(mine), Some(theirs)) = (node.server(), heir.server()) else {
+    let (Some(mine), Some(theirs)) = (node.server(), successor.server()) else {
         return Ok(());
     };
-    for (other, server) in [(node, mine), (heir, theirs)] {
+    for (other, server) in [(node, mine), (successor, theirs)] {
         preflight::watched(other, server, &mut out);
         if server.loading.is_some() {
             out.push(Refusal::new(
@@ -133,7 +133,7 @@ pub(super) fn running(
             ));
         }
     }
-    versions::refused(node, heir, &mut out);
+    versions::refused(node, successor, &mut out);
     if theirs.has_password == Some(false)
         && matches!(
             mine.replica_auth,
@@ -143,18 +143,18 @@ pub(super) fn running(
         out.push(Refusal::new(
             format!(
                 "`{}` has a masterauth, and `{}` no password: it would be refused",
-                node.name, heir.name
+                node.name, successor.name
             ),
-            format!("replctl setup {}", heir.name),
+            format!("replctl setup {}", successor.name),
         ));
     }
-    preflight::reaches(node, mine, heir, &mut out);
+    preflight::reaches(node, mine, successor, &mut out);
     let circle = topology
-        .upstream_of(heir)
+        .upstream_of(successor)
         .is_some_and(|up| up.name == operation.node);
     if circle {
         out.push(Refusal::new(
-            format!("`{}` replicates from `{}`", heir.name, node.name),
+            format!("`{}` replicates from `{}`", successor.name, node.name),
             LOOK,
         ));
     }

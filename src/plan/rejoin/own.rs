@@ -60,8 +60,8 @@ impl Own {
     }
 
     /// What the operator should know of it.
-    pub(super) fn told(&self, node: &Node, heir: &Node) -> String {
-        let (name, new) = (&node.name, &heir.name);
+    pub(super) fn told(&self, node: &Node, successor: &Node) -> String {
+        let (name, new) = (&node.name, &successor.name);
         match self {
             Self::Nothing { .. } => format!("`{new}` has all that `{name}` has"),
             Self::Empty => format!("`{name}` holds no key"),

@@ -11,7 +11,7 @@ use crate::topology::{Node, Replication, Role, State};
 pub(super) fn plan(
     operation: &Rejoin,
     node: &Node,
-    heir: &Node,
+    successor: &Node,
     own: &Own,
     plan: &mut Plan,
 ) -> Result<(), Vec<Refusal>> {
@@ -23,7 +23,7 @@ pub(super) fn plan(
         )]);
     }
     let disk = disk(node, own)?;
-    let address = heir.source_for(node.server());
+    let address = successor.source_for(node.server());
     let mut first = Vec::new();
     if disk.runs {
         if operation.backup.is_some() {
@@ -33,19 +33,19 @@ pub(super) fn plan(
             "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
         ));
         first.push(Action::StopServer);
-    } else if disk.data == StoredData::Keys && !within(disk, heir) {
+    } else if disk.data == StoredData::Keys && !within(disk, successor) {
         plan.may_lose = own.loss(node, operation.backup.as_deref());
-        plan.warnings.push(own.told(node, heir));
+        plan.warnings.push(own.told(node, successor));
         if let Some(folder) = &operation.backup {
             let copy = Action::BackUpFiles {
-                primary: heir.name.clone(),
+                primary: successor.name.clone(),
                 folder: folder.clone(),
             };
             first.push(copy);
         }
     } else {
         let why = match disk.data {
-            StoredData::Keys => format!("its dump ends before `{}` took over", heir.name),
+            StoredData::Keys => format!("its dump ends before `{}` took over", successor.name),
             StoredData::Nothing | StoredData::Empty => "no key is on its disk".to_owned(),
         };
         plan.warnings.push(format!(
@@ -71,10 +71,10 @@ pub(super) fn plan(
             vec![Action::FenceFile { address }],
         ),
         stage(
-            format!("start {name} as a replica of {}", heir.name),
+            format!("start {name} as a replica of {}", successor.name),
             vec![Action::StartServer, answer],
         ),
-        in_sync(heir, &[node]),
+        in_sync(successor, &[node]),
         persist(&[node]),
     ];
     Ok(())
@@ -120,8 +120,8 @@ fn runs(node: &Node) -> Refusal {
 }
 
 /// Whether all that its dump holds is part of the primary's history.
-fn within(disk: &Disk, heir: &Node) -> bool {
-    let (Some((replid, offset)), Some(server)) = (&disk.history, heir.server()) else {
+fn within(disk: &Disk, successor: &Node) -> bool {
+    let (Some((replid, offset)), Some(server)) = (&disk.history, successor.server()) else {
         return false;
     };
     let dumped = Replication {

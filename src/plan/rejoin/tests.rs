@@ -201,8 +201,8 @@ fn of_several_primaries_the_right_one_has_to_be_said() {
         "{which}"
     );
     let owed: Vec<Owed> = vec![("master".into(), address(2))];
-    let (_, heir) = pair(&asked("master"), &three, &owed).unwrap();
-    assert_eq!(heir.name.0, "slave2");
+    let (_, successor) = pair(&asked("master"), &three, &owed).unwrap();
+    assert_eq!(successor.name.0, "slave2");
     assert!(reason(run(&asked("master"), &some(), &seed())).contains("is the only primary"));
     assert!(reason(run(&asked("nobody"), &some(), &seed())).contains("has no node"));
     let follower = Rejoin {

@@ -1,9 +1,24 @@
 //! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
 
-use super::{Code, Debt, Finding, Look, Severity, Unfinished};
+use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
 use crate::topology::words::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
+
+/// A file beside the journals that cannot be read. Changes are refused as long as it is there.
+fn unread(note: &Unread) -> Finding {
+    let message = format!(
+        "{} cannot be read ({}), so it is not known {}",
+        note.path, note.why, note.unknown
+    );
+    let hint = format!(
+        "repair it, or put it aside, and what it said is forgotten: {}",
+        note.aside
+    );
+    Finding::of_all(Code::NoteUnread, Severity::Problem, message)
+        .hint(hint)
+        .with("file", note.path.as_str())
+}
 
 impl<'a> Look<'a> {
     pub(super) fn operations(&self, found: &mut Vec<Finding>) {
@@ -31,6 +46,7 @@ impl<'a> Look<'a> {
                     .with("operation", id.as_str()),
             );
         }
+        found.extend(self.context.unread.iter().map(unread));
         found.extend(self.context.under_way.iter().map(under_way));
         found.extend(
             self.topology
@@ -79,7 +95,7 @@ impl<'a> Look<'a> {
     }
 
     /// Of several primaries the one that took over from another of them.
-    pub(super) fn heir(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
+    pub(super) fn successor(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
         let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
         let mut others = primaries.iter().filter(|node| node.name != debt.node);
         others.find(|node| node.answers_to(&debt.address)).copied()
@@ -87,8 +103,11 @@ impl<'a> Look<'a> {
 
     /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
     pub(super) fn replaced(&self, debt: &Debt) -> String {
-        let heir = self.topology.at(&debt.address);
-        let whom = heir.map_or_else(|| debt.address.to_string(), |heir| name(&heir.name));
+        let successor = self.topology.at(&debt.address);
+        let whom = successor.map_or_else(
+            || debt.address.to_string(),
+            |successor| name(&successor.name),
+        );
         let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
         format!("{} was replaced by {whom} on {since}", name(&debt.node))
     }
@@ -149,9 +168,9 @@ impl<'a> Look<'a> {
     }
 
     fn unpaid(&self, node: &Node, debt: &Debt, message: String) -> Finding {
-        let heir = self.topology.at(&debt.address);
+        let successor = self.topology.at(&debt.address);
         Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
-            .maybe_hint(heir.map(|heir| format!("replctl promote {}", heir.name)))
+            .maybe_hint(successor.map(|successor| format!("replctl promote {}", successor.name)))
             .with("follow", debt.address.to_string())
             .with("since", debt.since.to_string())
     }

@@ -130,7 +130,7 @@ impl Look<'_> {
 
     fn several(&self, primaries: &[&Node]) -> Finding {
         let keep = self
-            .heir(primaries)
+            .successor(primaries)
             .or_else(|| best_primary(self.topology))
             .unwrap_or(primaries[0]);
         let others: Vec<&&Node> = primaries

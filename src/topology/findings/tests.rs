@@ -26,6 +26,7 @@ pub(super) fn context() -> Context {
         users: false,
         password: true,
         unfinished: Vec::new(),
+        unread: Vec::new(),
         under_way: Vec::new(),
         debts: Vec::new(),
         alone: Vec::new(),
@@ -72,7 +73,7 @@ fn a_healthy_deployment_has_no_findings() {
 }
 
 #[test]
-fn a_dead_primary_is_told_with_the_best_heir_first() {
+fn a_dead_primary_is_told_with_the_best_successor_first() {
     let mut topology = healthy();
     topology.nodes[0] = down(
         "master",
@@ -102,7 +103,7 @@ fn a_dead_primary_is_told_with_the_best_heir_first() {
 }
 
 #[test]
-fn with_nobody_there_no_heir_is_named() {
+fn with_nobody_there_no_successor_is_named() {
     let gone = |name: &str| down(name, name, TroubleKind::NoAnswer, "no answer");
     let nobody = Topology {
         nodes: vec![gone("a"), gone("b")],

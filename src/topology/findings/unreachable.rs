@@ -109,7 +109,7 @@ impl Look<'_> {
                 Some("give `cert` and `key` under `[tls]` in the inventory".into())
             }
             TroubleKind::ClientCertificateRefused => Some(format!(
-                "`cert` under `[tls]` must be issued by whom `tls-ca-cert-file` of {own} names, and be valid now"
+                "`cert` under `[tls]` must be valid now, and signed by a certificate in the file that `tls-ca-cert-file` of {own} names"
             )),
             TroubleKind::Tls => Some(shown(node, "-text")),
             TroubleKind::Busy => self.end_script(node, &trouble.detail),

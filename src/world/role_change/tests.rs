@@ -7,7 +7,7 @@ use super::super::replication::Acted;
 use super::super::resp::{Conn, tcp};
 use super::super::role::{self, LiveRole};
 use super::super::testing::TestServer;
-use super::{follow, promote, settle};
+use super::{demote, follow, promote, settle, to_replica};
 use crate::journal::Effect;
 use crate::topology::{Address, NodeName};
 use futures::future::join_all;
@@ -201,4 +201,54 @@ async fn a_refused_role_change_certainly_had_no_effect() {
             .effect,
         Effect::None
     );
+}
+
+/// Right before a demotion the others are looked at, over the connections that are open; one that is a primary by now ends it with nothing changed.
+#[tokio::test]
+async fn a_primary_is_not_demoted_beside_another() {
+    let replicas = Replicas::start();
+    let names = replicas.names();
+    for index in 0..2 {
+        replicas.all[index]
+            .command(&["REPLICAOF", "NO", "ONE"])
+            .unwrap();
+    }
+    let to = Address::new("127.0.0.1", replicas.primary.port);
+    let others = &names[1..3];
+    for name in others {
+        replicas.connections.get(name).await.unwrap();
+    }
+    let failed = demote(&replicas.connections, &names[0], &to, others).await;
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.effect, Effect::None);
+    assert!(
+        failed.why.starts_with("`1` is a primary now"),
+        "{}",
+        failed.why
+    );
+    assert!(matches!(replicas.role(0), LiveRole::Primary { .. }));
+    // A replica among the others stands against nothing.
+    let done = demote(&replicas.connections, &names[0], &to, &names[2..3]).await;
+    assert!(done.unwrap().text.starts_with("follows 127.0.0.1:"));
+}
+
+/// Whoever returns or is handed over from is a primary; one that somebody else has made a replica has its upstream again.
+#[tokio::test]
+async fn a_replica_that_is_met_in_place_of_a_primary_is_put_back() {
+    let replicas = Replicas::start();
+    let name = &replicas.names()[0];
+    let conn = replicas.connections.get(name).await.unwrap();
+    let to = Address::new("127.0.0.1", replicas.other.port);
+    let failed = to_replica(&replicas.connections, name, &conn, &to, SOON).await;
+    let failed = failed.unwrap_err();
+    assert_eq!(failed.effect, Effect::None);
+    assert!(
+        failed.why.ends_with("its role was put back"),
+        "{}",
+        failed.why
+    );
+    let LiveRole::Replica { upstream, .. } = replicas.role(0) else {
+        panic!("it is no replica")
+    };
+    assert_eq!(upstream.port, replicas.primary.port);
 }

@@ -1,11 +1,11 @@
 //! A role change in a transaction of the server: what it was, the change, and what it is then, with nothing in between.
 
 use crate::topology::{Trouble, TroubleKind};
-use crate::world::replication::FENCED;
 use crate::world::resp::Conn;
 use crate::world::role::{self, LiveRole};
 use crate::world::trouble::{from_redis, trouble};
 use redis::{Pipeline, Value};
+use std::time::Duration;
 
 /// The answers that stand around the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,13 +16,15 @@ pub(in crate::world) struct Changed {
     pub after: LiveRole,
 }
 
-/// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s. `hold_ms`: writes are paused first, for at most that time.
+/// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s, and waits `within` that time for the answers. `hold_ms`: writes are paused first, for at
+/// most that time.
 ///
 /// INFO has no place in it: servers before 6.2 then send the transaction's beginning to their replicas, and never its end.
 pub(in crate::world) async fn change(
     conn: &Conn,
     command: &[&str],
     hold_ms: Option<u64>,
+    within: Duration,
 ) -> Result<Changed, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("MULTI");
@@ -34,8 +36,8 @@ pub(in crate::world) async fn change(
         pipe.arg(*word);
     }
     pipe.cmd("ROLE").cmd("EXEC");
-    let answers = match transaction(conn, &pipe).await {
-        Err(refused) if out_of_memory(&refused) => return in_one_go(conn, command).await,
+    let answers = match transaction(conn, &pipe, within).await {
+        Err(refused) if out_of_memory(&refused) => return in_one_go(conn, command, within).await,
         answers => answers?,
     };
     let mut answers = answers.into_iter();
@@ -54,14 +56,14 @@ fn out_of_memory(refused: &Trouble) -> bool {
 }
 
 /// The same without a transaction. A server runs what it reads in one go from one connection without anything in between, if it is as short as this.
-async fn in_one_go(conn: &Conn, command: &[&str]) -> Result<Changed, Trouble> {
+async fn in_one_go(conn: &Conn, command: &[&str], within: Duration) -> Result<Changed, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("ROLE").cmd("REPLICAOF");
     for word in command {
         pipe.arg(*word);
     }
     pipe.cmd("ROLE");
-    let mut answers = conn.exchange(&pipe, FENCED).await?.into_iter();
+    let mut answers = conn.exchange(&pipe, within).await?.into_iter();
     let before = role_in(answers.next().as_ref())?;
     refused(answers.next())?;
     let after = role_in(answers.next().as_ref())?;
@@ -69,8 +71,12 @@ async fn in_one_go(conn: &Conn, command: &[&str]) -> Result<Changed, Trouble> {
 }
 
 /// The answers inside EXEC's array. A command that was not queued is the reason for the whole.
-async fn transaction(conn: &Conn, pipe: &Pipeline) -> Result<Vec<Value>, Trouble> {
-    let mut replies = conn.exchange(pipe, FENCED).await?;
+async fn transaction(
+    conn: &Conn,
+    pipe: &Pipeline,
+    within: Duration,
+) -> Result<Vec<Value>, Trouble> {
+    let mut replies = conn.exchange(pipe, within).await?;
     let last = replies.pop();
     for reply in replies {
         if let Value::ServerError(error) = reply {

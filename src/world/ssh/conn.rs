@@ -5,7 +5,8 @@
 //! kept to shut it down before anything stuck is dropped. A session lives in one thread.
 
 use super::poll::{self, Interest};
-use ssh2::{BlockDirections, DisconnectCode, ErrorCode, Session};
+use ssh2::{BlockDirections, Channel, DisconnectCode, ErrorCode, Session};
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How often a wait looks whether it has been cancelled.
 const TICK: Duration = Duration::from_millis(100);
+/// Between two signs of life to a command that goes on.
+pub(super) const ALIVE: Duration = Duration::from_secs(1);
 /// How long saying goodbye may take, in milliseconds.
 const GOODBYE_MS: u32 = 300;
 
@@ -110,6 +113,15 @@ pub(super) struct Conn {
     pub session: Session,
     wire: Wire,
     polite: bool,
+    /// The command that goes on as long as this session does.
+    held: Option<Held>,
+}
+
+/// A command that goes on, and is told each second that we live.
+struct Held {
+    channel: Channel,
+    next: Instant,
+    ended: bool,
 }
 
 impl Conn {
@@ -121,6 +133,57 @@ impl Conn {
             session,
             wire,
             polite: true,
+            held: None,
+        }
+    }
+
+    /// Keeps a command that goes on.
+    pub fn hold(&mut self, channel: Channel) {
+        self.held = Some(Held {
+            channel,
+            next: Instant::now() + ALIVE,
+            ended: false,
+        });
+    }
+
+    /// Ends the command that goes on, and waits until it has ended.
+    pub fn let_go(&mut self, until: &Until) {
+        let Some(Held { mut channel, .. }) = self.held.take() else {
+            return;
+        };
+        let ended = self
+            .step(until, |_| channel.send_eof())
+            .and_then(|()| self.step(until, |_| channel.wait_eof()))
+            .and_then(|()| self.step(until, |_| channel.close()))
+            .and_then(|()| self.step(until, |_| channel.wait_close()));
+        if ended.is_err() {
+            self.cut();
+        }
+    }
+
+    /// Whether the command that goes on has not ended, as far as can be known without waiting.
+    pub fn holds(&mut self) -> bool {
+        self.beat();
+        self.held.as_ref().is_some_and(|held| !held.ended)
+    }
+
+    /// Says that we live, once a second, and looks whether the command that goes on has ended.
+    pub fn beat(&mut self) {
+        // While something else waits for room to be sent, nothing may come between.
+        if self.held.is_none() || self.is_cut() || self.wants_to_write() {
+            return;
+        }
+        let room = poll::has_room(self.wire.as_fd());
+        let Some(held) = &mut self.held else { return };
+        let mut heard = [0; 256];
+        let read = held.channel.read(&mut heard);
+        held.ended |= match read {
+            Ok(_) => held.channel.eof(),
+            Err(e) => e.kind() != std::io::ErrorKind::WouldBlock,
+        };
+        if !held.ended && room && Instant::now() >= held.next {
+            held.next = Instant::now() + ALIVE;
+            let _ = held.channel.write(b"\n");
         }
     }
 
@@ -152,7 +215,8 @@ impl Conn {
     }
 
     /// Waits until the socket is ready for what libssh2 wants next, for a tick at most.
-    pub fn wait(&self, at_most: Duration) {
+    pub fn wait(&mut self, at_most: Duration) {
+        self.beat();
         let write = self.wants_to_write();
         poll::wait(
             &[Interest {
@@ -201,6 +265,8 @@ impl Drop for Conn {
                 .disconnect(Some(DisconnectCode::ByApplication), "done", None);
         }
         self.wire.cut();
+        // Now it cannot wait for anything.
+        self.held = None;
     }
 }
 

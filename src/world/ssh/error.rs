@@ -38,6 +38,8 @@ pub enum SshErrorKind {
     Command,
     /// A file could not be put on the host.
     Transfer,
+    /// Another operator works on it by now.
+    Taken,
     /// The SSH settings cannot be used.
     Config,
     /// The connection broke.

@@ -45,6 +45,8 @@ pub(super) struct Request<'a> {
     pub ssh: &'a str,
     /// It is what stops another command.
     pub last_resort: bool,
+    /// It goes on for as long as the session does; only its first line is waited for.
+    pub stays: bool,
 }
 
 /// Runs it on a fresh channel.
@@ -78,6 +80,10 @@ pub(super) fn run(
         .map_err(Halt::from)
         .and_then(|()| running.drive(conn, &mut channel));
     match result {
+        Ok(()) if request.stays && !channel.eof() => {
+            conn.hold(channel);
+            Ok(running.begun())
+        }
         Ok(()) => running.finish(conn, &mut channel),
         Err(halt) => Err(running.give_up(conn, channel, &halt)),
     }
@@ -170,7 +176,7 @@ impl<'a> Running<'a> {
                 }
                 Err(e) => return Err(broken(conn, &e)),
             }
-            if channel.eof() {
+            if channel.eof() || (self.request.stays && self.stdout.line().is_some()) {
                 return Ok(());
             }
             moved |= self.push(channel);
@@ -247,7 +253,7 @@ impl<'a> Running<'a> {
         }
         let rest = &self.request.stdin[self.written..];
         if rest.is_empty() {
-            self.sent_eof = channel.send_eof().is_ok();
+            self.sent_eof = !self.request.stays && channel.send_eof().is_ok();
             return self.sent_eof;
         }
         match channel.write(&rest[..rest.len().min(super::upload::CHUNK)]) {
@@ -262,6 +268,14 @@ impl<'a> Running<'a> {
                 self.sent_eof = true;
                 true
             }
+        }
+    }
+
+    /// What a command that goes on has said first.
+    fn begun(self) -> Output {
+        Output {
+            stdout: self.stdout.line().unwrap_or_default().into_bytes(),
+            ..Output::default()
         }
     }
 
@@ -325,6 +339,7 @@ impl<'a> Running<'a> {
             cancel: &cancel,
             progress: &|_| {},
             last_resort: true,
+            stays: false,
             ..*self.request
         };
         run(conn, channel, &request).is_ok_and(|out| out.success())

@@ -94,6 +94,34 @@ impl Host {
         .await
     }
 
+    /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the session, and gives the first line that it says. It is kept
+    /// where that is `said`. A session that was lost is made anew only with `again`.
+    ///
+    /// # Errors
+    /// As for [`Host::run`].
+    pub async fn hold(
+        &self,
+        command: &str,
+        again: &str,
+        root: bool,
+        said: &'static str,
+    ) -> Result<String, SshError> {
+        let (command, again) = (command.to_owned(), again.to_owned());
+        self.on_thread(move |worker, cancel| worker.hold(&command, &again, root, said, cancel))
+            .await
+    }
+
+    /// Ends that command after all that was asked for before. Nobody has to wait for it.
+    pub fn let_go(&self) -> oneshot::Receiver<()> {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |worker| {
+            worker.let_go();
+            let _ = tell.send(());
+        });
+        let _ = self.line.jobs.send(job);
+        told
+    }
+
     /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on the host, then moved over `path` in one
     /// step, with `mode`. The file belongs to who wrote it. `progress` is told how many bytes have gone. Bounded by the time in which
     /// nothing moves, not as a whole.

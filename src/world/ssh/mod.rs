@@ -10,6 +10,7 @@ mod connect;
 mod error;
 mod exec;
 mod explain;
+mod holding;
 mod host;
 mod hostkey;
 mod interactive;

@@ -79,6 +79,12 @@ pub(super) struct Kept {
 }
 
 impl Kept {
+    /// The first line, once it is whole.
+    pub fn line(&self) -> Option<String> {
+        let end = self.bytes.iter().position(|b| *b == b'\n')?;
+        Some(String::from_utf8_lossy(&self.bytes[..end]).into_owned())
+    }
+
     /// Keeps the first bytes.
     pub fn beginning() -> Self {
         Self::default()

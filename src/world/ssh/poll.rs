@@ -31,3 +31,15 @@ pub fn wait(interests: &[Interest<'_>], at_most: Duration) {
     // descriptors are borrowed, so they stay open meanwhile. The result is not needed: every caller tries its reads and writes again.
     let _ready = unsafe { libc::poll(fds.as_mut_ptr(), count, ms) };
 }
+
+/// Whether there is room to write at this moment.
+pub fn has_room(fd: BorrowedFd<'_>) -> bool {
+    let mut one = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it stays open meanwhile.
+    let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
+    ready == 1 && one.revents & libc::POLLOUT != 0
+}

@@ -6,6 +6,7 @@ use super::conn::{Cancel, Conn, Stop, Until};
 use super::connect::Context;
 use super::error::{SshError, SshErrorKind, words};
 use super::exec::{self, Limit, Request};
+use super::holding::Holding;
 use super::output::Output;
 use super::script::Way;
 use super::settings::Target;
@@ -48,6 +49,8 @@ pub(super) struct Order<'a> {
     pub limit: Limit,
     pub cancel: &'a Cancel,
     pub progress: &'a dyn Fn(u64),
+    /// It goes on for as long as the session does.
+    pub stays: bool,
 }
 
 impl<'a> Order<'a> {
@@ -59,6 +62,7 @@ impl<'a> Order<'a> {
             limit,
             cancel,
             progress: &|_| {},
+            stays: false,
         }
     }
 }
@@ -67,10 +71,12 @@ impl<'a> Order<'a> {
 pub(super) struct Worker {
     context: Arc<Context>,
     target: Arc<Target>,
-    conn: Option<Conn>,
+    pub(super) conn: Option<Conn>,
     login: Option<Login>,
     /// The host has no SFTP.
     pub without_sftp: bool,
+    /// What goes on beside all other commands: without it none is run.
+    pub(super) holding: Option<Holding>,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -86,6 +92,7 @@ pub(super) fn start(context: Arc<Context>, target: Arc<Target>) -> Result<Sender
         conn: None,
         login: None,
         without_sftp: false,
+        holding: None,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -103,10 +110,16 @@ pub(super) fn start(context: Arc<Context>, target: Arc<Target>) -> Result<Sender
 impl Worker {
     fn work(mut self, jobs: &Receiver<Job>) {
         loop {
-            match jobs.recv_timeout(KEEPALIVE) {
+            let idle = if self.holding.is_some() {
+                super::conn::ALIVE
+            } else {
+                KEEPALIVE
+            };
+            match jobs.recv_timeout(idle) {
                 Ok(job) => job(&mut self),
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(conn) = &self.conn {
+                    if let Some(conn) = &mut self.conn {
+                        conn.beat();
                         let _ = conn.session.keepalive_send();
                     }
                 }
@@ -149,12 +162,24 @@ impl Worker {
     /// # Errors
     /// As connecting.
     pub fn conn(&mut self) -> Result<&mut Conn, SshError> {
+        let must_hold = self.holding.is_some();
         let usable = self.conn.take().filter(|conn| !conn.is_cut());
-        let conn = match usable {
-            Some(conn) => conn,
-            None => self.context.connect(&self.target)?,
-        };
-        Ok(self.conn.insert(conn))
+        let usable = usable.and_then(|mut conn| {
+            if must_hold && !conn.holds() {
+                conn.cut();
+                return None;
+            }
+            Some(conn)
+        });
+        if let Some(conn) = usable {
+            return Ok(self.conn.insert(conn));
+        }
+        self.conn = Some(self.context.connect(&self.target)?);
+        self.hold_again()?;
+        let shown = self.target.shown();
+        self.conn.as_mut().ok_or_else(|| {
+            SshError::new(SshErrorKind::Io, format!("the connection to {shown} broke"))
+        })
     }
 
     /// A fresh channel; where the session turns out to be dead, on a new session.
@@ -249,6 +274,20 @@ impl Worker {
     /// # Errors
     /// As connecting; `NoSudo`, `SudoPasswordWrong`, `Timeout`, `Command`, `Io`.
     pub fn run(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
+        let result = self.run_as(order);
+        // Where the session broke because another operator ended it, that is the reason to tell.
+        match result {
+            Err(error) if self.holding.is_some() && error.kind == SshErrorKind::Io => {
+                match self.conn() {
+                    Err(taken) if taken.kind == SshErrorKind::Taken => Err(taken),
+                    Ok(_) | Err(_) => Err(error),
+                }
+            }
+            result => result,
+        }
+    }
+
+    fn run_as(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
         let login = self.greet(order.cancel)?;
         if !order.root || login.uid == 0 {
             return self.attempt(order, Way::Direct, None);
@@ -309,6 +348,7 @@ impl Worker {
             shown: &shown,
             ssh: &target.command,
             last_resort: false,
+            stays: order.stays,
         };
         exec::run(self.conn()?, channel, &request)
     }

@@ -1,0 +1,41 @@
+# Holds this host for one operation until standard input ends; each line of it says that the holder lives. $1 who; $2 `new`, `over` (whoever holds it is
+# ended first), or `again` (only if nobody else has held it since).
+# Each opens the file as its 9, and then looks who else has: of two, at least one sees the other.
+who=$1 how=$2; umask 077
+home=$(awk -F: -v u="$(id -u)" '$3 == u { print $6; exit }' /etc/passwd)
+f=$HOME/.replctl.lock
+if [ "$(id -u)" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
+( : >>"$f" ) 2>/dev/null || { echo "none $f cannot be written"; exit; }
+exec 9>>"$f"
+other() {
+  for d in /proc/[0-9]*/fd/9; do
+    [ "$d" -ef "$f" ] || continue
+    p=${d#/proc/}; p=${p%%/*}
+    name=$(tr '\0' '\n' <"/proc/$p/cmdline" 2>/dev/null | sed -n '/^replctl:/{p;q;}')
+    [ "$name" != "$who" ] && [ "$d" -ef "$f" ] && return
+  done
+  p=; return 1
+}
+# The session that the holder came by is ended with it.
+end() {
+  q=$p
+  while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do
+    case $c in sshd*|dropbear*) kill -9 "$q"; break ;; esac
+    q=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$q/status")
+  done
+  kill -9 "$p"
+}
+n=0
+while [ "$how" = over ] && [ $n -lt 20 ] && other; do
+  end 2>/dev/null; n=$((n + 1)); sleep 0.1 2>/dev/null || sleep 1
+done
+read -r last <"$f"
+if other; then
+  age=0
+  [ "$last" != "$name" ] || age=$(($(date +%s) - $(stat -c %Y "$f")))
+  echo "taken $age ${name:-replctl:}"; exit
+fi
+if [ "$how" = again ] && [ "$last" != "$who" ]; then echo "taken 0 ${last:-replctl:}"; exit; fi
+echo "$who" >"$f"
+echo held
+while read -r d; do echo "$who" 1<>"$f"; done

@@ -1,0 +1,144 @@
+//! The lock that one operation holds on the hosts it works on: where no server is yet, no claim can be seen. It stands on the host for all its ports, because
+//! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
+
+use super::World;
+use super::host::prepared;
+use super::ssh::Host;
+use crate::topology::NodeName;
+use crate::topology::claims::{Claim, Holder};
+use futures::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const HOLD: &str = include_str!("host/scripts/hold.sh");
+/// What the host says where it is held.
+const HELD: &str = "held";
+
+/// Hosts that are held. It ends with this value.
+#[derive(Default)]
+pub struct Locks(Vec<Arc<Host>>);
+
+impl Locks {
+    /// Ends it, and waits until it has ended.
+    pub async fn release(mut self) {
+        let ended: Vec<_> = self.0.drain(..).map(|host| host.let_go()).collect();
+        futures::future::join_all(ended).await;
+    }
+}
+
+impl Drop for Locks {
+    fn drop(&mut self) {
+        for host in &self.0 {
+            drop(host.let_go());
+        }
+    }
+}
+
+/// What an attempt to hold hosts came to.
+#[derive(Default)]
+pub struct Locked {
+    /// What is held.
+    pub locks: Locks,
+    /// Others that hold hosts: then nothing is to be done.
+    pub holders: Vec<Holder>,
+    /// Hosts that cannot be held, and why: another operator would not be seen there.
+    pub open: Vec<(NodeName, String)>,
+}
+
+/// What one host says.
+enum Said {
+    Held,
+    Taken(Claim, u64),
+    Open(String),
+}
+
+impl World {
+    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. `take_over`: whoever holds one is ended.
+    pub async fn lock_hosts(&self, nodes: &[NodeName], claim: &Claim, take_over: bool) -> Locked {
+        let name = claim.name();
+        let looks = nodes.iter().map(|node| {
+            let name = &name;
+            async move {
+                let host = tokio::time::timeout(self.host_look(), self.host(node));
+                let host = host.await.ok()?.ok()?;
+                let how = if take_over { "over" } else { "new" };
+                let (command, _) = prepared(HOLD, &[name, how], Vec::new());
+                let (again, _) = prepared(HOLD, &[name, "again"], Vec::new());
+                let said = host.hold(&command, &again, host.can_root(), HELD).await;
+                let said = match said {
+                    Ok(line) => read(&line),
+                    Err(error) => Said::Open(error.brief()),
+                };
+                Some((node.clone(), host, said))
+            }
+        });
+        let seen: Vec<_> = futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let mut locked = Locked::default();
+        let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
+        for (node, host, said) in seen {
+            match said {
+                Said::Held => locked.locks.0.push(host),
+                // Another session of this process, by another login.
+                Said::Taken(other, _) if other.token == claim.token => {}
+                Said::Taken(other, idle_seconds) => {
+                    let holder = holders.entry(other.clone()).or_insert(Holder {
+                        claim: other,
+                        nodes: [].into(),
+                        idle_seconds,
+                    });
+                    holder.nodes.insert(node);
+                    holder.idle_seconds = holder.idle_seconds.min(idle_seconds);
+                }
+                Said::Open(why) => locked.open.push((node, why)),
+            }
+        }
+        locked.holders = holders.into_values().collect();
+        locked
+    }
+}
+
+/// `held`, `taken SECONDS NAME`, or `none WHY`.
+fn read(line: &str) -> Said {
+    if line == HELD {
+        return Said::Held;
+    }
+    let taken = || {
+        let (seconds, name) = line.strip_prefix("taken ")?.split_once(' ')?;
+        Some(Said::Taken(
+            Claim::parse(name)?,
+            seconds.parse().unwrap_or(0),
+        ))
+    };
+    let open = || Said::Open(line.strip_prefix("none ").unwrap_or(line).to_owned());
+    taken().unwrap_or_else(open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_host_says_is_read() {
+        assert!(matches!(read("held"), Said::Held));
+        let taken = read("taken 12 replctl:setup:ann%40b:7");
+        let Said::Taken(claim, 12) = taken else {
+            panic!("it is taken")
+        };
+        assert_eq!(
+            (claim.operation.as_str(), claim.token.as_str()),
+            ("setup", "7")
+        );
+        // A holder whose name cannot be read counts, too; what is no answer holds nothing.
+        assert!(matches!(read("taken 0 replctl:"), Said::Taken(..)));
+        assert!(
+            matches!(read("none there is no place"), Said::Open(why) if why == "there is no place")
+        );
+        for odd in ["", "taken", "taken x", "held by me", "taken 1 somebody"] {
+            assert!(matches!(read(odd), Said::Open(_)), "{odd}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A primary becomes a replica: in a hand-over, and where an old primary returns. One that is no primary any more is left as it is.
+
+use super::transaction::{Changed, change};
+use super::{in_words, primary_of, put_back, role_of, settle};
+use crate::execute::Failure;
+use crate::journal::Seen;
+use crate::topology::{Address, NodeName};
+use crate::world::connections::Connections;
+use crate::world::replication::{Acted, FENCED, bytes, doubtful, look, upstream};
+use crate::world::resp::Conn;
+use crate::world::role::LiveRole;
+use std::time::Duration;
+
+/// How long the other nodes may take to show, right before a demotion, that none of them is a primary. It is part of the time in which writers wait.
+const OTHERS: Duration = Duration::from_millis(20);
+
+/// The primary becomes a replica of `address`, and its last offset is kept for [`super::take_over`]. It is left as it is if it was no primary any more, or if
+/// one of `others` is one by now.
+pub async fn demote(
+    connections: &Connections,
+    node: &NodeName,
+    address: &Address,
+    others: &[NodeName],
+) -> Acted {
+    let conn = connections.get(node).await?;
+    let looks = (
+        role_of(&conn, FENCED),
+        primary_of(connections, others, OTHERS),
+    );
+    let (now, other) = futures::future::join(looks.0, looks.1).await;
+    let now = now.map_err(|t| Failure::none(t.detail))?;
+    if !matches!(now, LiveRole::Primary { .. }) {
+        return Err(Failure::none(no_primary(&now)));
+    }
+    if let Some(other) = other {
+        return Err(Failure::none(format!(
+            "`{other}` is a primary now: somebody else has made it one"
+        )));
+    }
+    let last = match to_replica(connections, node, &conn, address, FENCED).await? {
+        Some(offset) => offset,
+        None => stands_at(connections, node).await?,
+    };
+    connections.demoted_at(node, last);
+    Ok(Seen {
+        text: format!("follows {address}; it ended at offset {last}"),
+        offset: Some(last),
+        ..Seen::default()
+    })
+}
+
+/// Makes a primary a replica of `address`: the offset at which it ended, or `None` where that answer was lost and it is seen to follow.
+///
+/// # Errors
+/// It was no primary any more, and has its role again; or it could not be done.
+pub(in crate::world) async fn to_replica(
+    connections: &Connections,
+    node: &NodeName,
+    conn: &Conn,
+    address: &Address,
+    within: Duration,
+) -> Result<Option<u64>, Failure> {
+    let port = address.port.to_string();
+    let lost = match change(conn, &[&address.host, &port], None, within).await {
+        Ok(Changed {
+            before: LiveRole::Primary { offset },
+            after: LiveRole::Replica { upstream, .. },
+        }) if upstream == *address => return Ok(Some(offset)),
+        Ok(Changed {
+            before: LiveRole::Replica { upstream, .. },
+            ..
+        }) => {
+            // Somebody was faster by less than a millisecond.
+            let words = [upstream.host.clone(), upstream.port.to_string()];
+            let words = [words[0].as_str(), words[1].as_str()];
+            let why = format!("it is a replica of {upstream} now: somebody else has changed it");
+            return put_back(conn, &words, why).await.map(|_| None);
+        }
+        Ok(changed) => {
+            let now = in_words(&changed.after);
+            return Err(Failure::unknown(format!(
+                "it was told to follow {address} and is {now}"
+            )));
+        }
+        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) => t.detail,
+    };
+    // What became of it is looked up over another connection, after the first can do no more.
+    match settle(connections, node, conn.client_id()).await {
+        Ok(LiveRole::Replica { upstream, .. }) if upstream == *address => Ok(None),
+        Ok(LiveRole::Replica { .. } | LiveRole::Primary { .. } | LiveRole::Sentinel) => {
+            Err(Failure::none(lost))
+        }
+        Err(why) => Err(Failure::unknown(format!(
+            "{lost}; and looking again: {why}"
+        ))),
+    }
+}
+
+/// Where a node that was demoted stands.
+async fn stands_at(connections: &Connections, node: &NodeName) -> Result<u64, Failure> {
+    let conn = connections.get(node).await?;
+    let now = look(&conn, FENCED).await;
+    let now = now.map_err(|t| Failure::none(format!("`{node}`: {}", t.detail)))?;
+    if upstream(&now).is_none() {
+        return Err(Failure::none(format!("`{node}` is a primary")));
+    }
+    Ok(bytes(&now).max(now.replication.offset))
+}
+
+fn no_primary(now: &LiveRole) -> String {
+    format!(
+        "it is no primary any more, but {}: somebody else has changed it",
+        in_words(now)
+    )
+}
