@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod error;
 mod execute;
+mod hidden;
 mod inventory;
 mod journal;
 mod output;
@@ -34,5 +35,5 @@ fn main() -> ExitCode {
         }
         error.exit
     });
-    ExitCode::from(exit as u8)
+    ExitCode::from(output::end(exit) as u8)
 }

@@ -18,7 +18,10 @@ pub const EXIT: Section = Section {
     title: "Exit status",
     terms: &[
         ("0", "done, or healthy"),
-        ("1", "failed; nothing was changed, or all was put back"),
+        (
+            "1",
+            "failed; nothing was changed, or all was put back; or the result could not be written to stdout: stderr says whether the change is done",
+        ),
         ("2", "the command line or the inventory is wrong"),
         ("3", "refused; nothing was touched"),
         (

@@ -41,6 +41,7 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         .cause(error)
         .exit(Exit::Failed)
     })?;
+    output::changed();
     output::result(&format!(
         "`{shown}` is left as it is. Look at the nodes: replctl status"
     ));
@@ -55,7 +56,7 @@ fn ask() -> Result<()> {
     let question = dialoguer::Confirm::new()
         .with_prompt("Leave it as it is?")
         .default(false);
-    match question.interact() {
+    match output::ask(|| question.interact()) {
         Ok(true) => Ok(()),
         Ok(false) => Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused)),
         Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),

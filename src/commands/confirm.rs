@@ -21,10 +21,10 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
         None => "Do this?".to_owned(),
     };
     let answer = tokio::task::spawn_blocking(move || {
-        dialoguer::Confirm::new()
+        let question = dialoguer::Confirm::new()
             .with_prompt(question)
-            .default(false)
-            .interact()
+            .default(false);
+        output::ask(|| question.interact())
     })
     .await;
     match answer {

@@ -14,23 +14,24 @@ use jiff::tz::TimeZone;
 /// Runs the command.
 pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
     let inventory = inventory::load(global)?;
-    let store = Store::existing(&inventory.name)?;
-    let ids = store.as_ref().map(Store::ids).unwrap_or_default();
+    let (store, unseen) = Store::look(&inventory.name)?;
+    if let Some(problem) = unseen {
+        output::warning(&problem);
+    }
+    let ids = store.ids();
     let nodes: Vec<NodeName> = args.nodes.iter().map(|n| n.as_str().into()).collect();
     let limit = if args.limit == 0 {
         usize::MAX
     } else {
         args.limit
     };
-    let (stories, older) = store
-        .as_ref()
-        .map_or((Vec::new(), 0), |store| read(store, &ids, &nodes, limit));
-    let holder = store.as_ref().and_then(Store::holder);
-    let open = store.as_ref().map(|s| s.open_operations(holder.as_deref()));
-    let open: Vec<String> = open.into_iter().flatten().map(|story| story.id).collect();
-    let noted = store.as_ref().map(Store::abandoned).unwrap_or_default();
+    let (stories, older) = read(&store, &ids, &nodes, limit);
+    let holder = store.holder();
+    let open = store.open_operations(holder.as_deref());
+    let open: Vec<String> = open.into_iter().map(|story| story.id).collect();
+    let noted = store.abandoned();
     let left = stories.iter().filter_map(|story| {
-        let note = store.as_ref()?.given_up(&noted, &story.id)?;
+        let note = store.given_up(&noted, &story.id)?;
         Some((story.id.as_str(), note))
     });
     let left = left.collect();

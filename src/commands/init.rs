@@ -82,6 +82,7 @@ pub fn run(args: &cli::Init) -> Result<()> {
         create(&args.output, INVENTORY_MODE, text.as_bytes())
             .map_err(|error| cannot_write(&args.output, &error))?;
     }
+    output::changed();
     output::result(&report(
         &args.output,
         (answers.password == Password::New).then_some(&secret_file),

@@ -4,8 +4,12 @@ use crate::error::{Exit, Problem, Result};
 use crate::output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+
+/// How long the last words may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Listens from its making to its drop.
 pub struct Interrupt {
@@ -40,14 +44,14 @@ impl Interrupt {
 }
 
 /// The first signal stops before the next step that can still be put back; a second Ctrl-C ends the process. A session that ends (SIGHUP)
-/// must not end a hand-over half-way, so it never does more than the first.
+/// stops nothing: the operation ends as if nobody watched.
 async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
     let [mut term, mut hang_up] = ends;
     loop {
         let at_once = tokio::select! {
             _ = ctrl_c.recv() => true,
             _ = term.recv() => false,
-            _ = hang_up.recv() => false,
+            _ = hang_up.recv() => continue,
         };
         if !flag.swap(true, Ordering::Relaxed) {
             output::note(
@@ -55,6 +59,7 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
             );
         } else if at_once {
             output::note("interrupted; to go on: replctl resume");
+            output::flush(Some(LAST_WORDS));
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     }

@@ -89,7 +89,13 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         command,
         Command::Status(_) | Command::Endpoint(_) | Command::Clients(_) | Command::FenceGuard(_)
     ) || matches!(command, Command::Sentinel(args) if args.only_looks());
+    if looks && global.accept_new_host_keys {
+        output::warning(&Problem::new(
+            "--accept-new-host-keys has no effect: this command writes nothing",
+        ));
+    }
     let entry = Entry {
+        looks,
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
         concurrency: usize::from(global.concurrency),

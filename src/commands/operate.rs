@@ -297,6 +297,9 @@ async fn execute(
             .hint(format!("go on with it instead: replctl resume {id}"))
             .exit(Exit::Refused)
     })?;
+    if let Outcome::Completed | Outcome::Incomplete { .. } = outcome {
+        output::changed();
+    }
     let interrupted = interrupt.flag.load(Ordering::Relaxed);
     Ok(Finished {
         id,

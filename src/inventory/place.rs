@@ -1,6 +1,7 @@
 //! The problems of one file, each with its line and column, in the order of the file. Pure.
 
 use crate::error::Problem;
+use crate::hidden::hides;
 use std::fmt::Display;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
@@ -156,11 +157,7 @@ impl<'a> Problems<'a> {
 fn visible(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
-        {
-            '·'
-        }
+        c if c.is_control() || hides(c) => '·',
         c => c,
     }
 }

@@ -89,6 +89,39 @@ impl Store {
         Ok(Some(this))
     }
 
+    /// The folder of `deployment` for who only looks: nothing is made. Where it cannot be seen, it is taken for empty, with the reason.
+    ///
+    /// # Errors
+    /// Others can write what is in it.
+    pub fn look(deployment: &str) -> Result<(Self, Option<Problem>)> {
+        let unknown = |cause: String| {
+            Problem::new("what stopped half-way on this machine is not known").cause(cause)
+        };
+        let base = match base() {
+            Ok(base) => base,
+            // No folder can be there.
+            Err(e) => {
+                let nowhere = Self::of(Path::new("/dev/null"), deployment);
+                return Ok((nowhere, Some(unknown(e.to_string()))));
+            }
+        };
+        let this = Self::of(&base, deployment);
+        let journals = this.folder.join("journal");
+        let seen = trust::check(&this.own()).and_then(|()| match journals.exists() {
+            true => readable(&journals),
+            false => Ok(()),
+        });
+        match seen {
+            Ok(()) => Ok((this, None)),
+            Err(error) if error.exit == Exit::Failed => {
+                let causes = error.problems.iter().map(Problem::text);
+                let cause = causes.collect::<Vec<_>>().join("; ");
+                Ok((this, Some(unknown(cause))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn of(base: &Path, deployment: &str) -> Self {
         Self {
             folder: base.join("replctl").join(deployment),

@@ -2,6 +2,7 @@
 
 use super::status::Seen;
 use super::verdict::{deployment_of, verdict};
+use crate::hidden::hides;
 use crate::topology::candidate::primaries;
 use crate::topology::findings::{Finding, healthy};
 use crate::topology::lag::Lag;
@@ -145,9 +146,10 @@ fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         let layout = c == '\n';
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if !layout && (c.is_control() || hidden) {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        if !layout && (c.is_control() || hides(c)) {
+            for half in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{half:04x}");
+            }
         } else {
             out.push(c);
         }

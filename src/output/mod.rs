@@ -1,4 +1,4 @@
-//! The only room that prints. stdout is the result, everything else goes to stderr. Never panics on a closed pipe.
+//! The only room that prints. stdout is the result, everything else goes to stderr. It never waits for stderr while something is done, and never ends because of it.
 
 pub mod clients;
 pub mod endpoint;
@@ -15,19 +15,43 @@ pub mod report;
 pub mod screen;
 pub mod sentinel;
 pub mod status;
+mod stream;
 pub mod table;
 pub mod verdict;
 
-use std::io::{self, IsTerminal, Write};
+pub use stream::{changed, flush, note, result};
 
-/// Prints the command's result, a newline after it. A reader that has gone is no error.
-pub fn result(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
-}
+use crate::error::{Exit, Problem};
+use crate::hidden::hides;
+use std::io::{self, IsTerminal};
 
-/// Prints to stderr, a newline after it.
-pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// The end of the program: everything is written, and the exit code says so where a result could not be.
+pub fn end(exit: Exit) -> Exit {
+    let exit = match stream::lost() {
+        None => exit,
+        // Who looks no further has seen what was wanted.
+        Some((error, false)) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+        Some((error, changed)) => {
+            let what = if changed {
+                "the change is done, and its result could not be written to stdout"
+            } else {
+                "the result could not be written to stdout"
+            };
+            let mut told = Problem::new(what).cause(error);
+            if changed {
+                told = told.hint("look at it: replctl status");
+            }
+            problem(&told);
+            match exit {
+                Exit::Done | Exit::Problems => Exit::Failed,
+                Exit::Failed | Exit::Usage | Exit::Refused | Exit::Stopped | Exit::Interrupted => {
+                    exit
+                }
+            }
+        }
+    };
+    flush(None);
+    exit
 }
 
 /// Whether a person reads stderr and types on stdin, so that questions can be asked.
@@ -35,12 +59,17 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Asks: what stands before the question on stderr is written first.
+pub fn ask<T>(question: impl FnOnce() -> T) -> T {
+    flush(None);
+    question()
+}
+
 /// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the like become `\u{…}` escapes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-        if c.is_control() || hidden {
+        if c.is_control() || hides(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);

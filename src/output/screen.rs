@@ -47,7 +47,7 @@ impl Screen {
     pub fn new(verbose: bool, width: usize) -> Self {
         Self {
             inner: Mutex::new(Inner::default()),
-            bars: MultiProgress::new(),
+            bars: MultiProgress::with_draw_target(super::stream::progress()),
             verbose,
             width,
         }

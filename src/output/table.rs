@@ -76,7 +76,7 @@ pub struct Column {
     pub title: &'static str,
     /// Where the width is short, the column with the highest number goes first; 0 stays.
     pub drop: u8,
-    /// Whether its cells may be cut, once all that can go has gone.
+    /// Whether its cells are cut before those of other columns, once all that can go has gone.
     pub cut: bool,
     /// Whether numbers stand in it, aligned to the right.
     pub right: bool,
@@ -164,9 +164,15 @@ fn fit(
         let least = (0..kept.len())
             .max_by_key(|at| columns[kept[*at]].drop)
             .filter(|at| columns[kept[*at]].drop > 0);
-        let widest = (0..kept.len())
-            .filter(|at| columns[kept[*at]].cut && widths[*at] > NARROW)
-            .max_by_key(|at| widths[*at]);
+        let widest = |least: usize, any: bool| {
+            (0..kept.len())
+                .filter(|at| (any || columns[kept[*at]].cut) && widths[*at] > least)
+                .max_by_key(|at| widths[*at])
+        };
+        // Where that is not enough, whatever is widest: a line that wraps cannot be read at all.
+        let widest = widest(NARROW, false)
+            .or_else(|| widest(NARROW, true))
+            .or_else(|| widest(1, true));
         if let Some(at) = least {
             kept.remove(at);
             widths.remove(at);
@@ -300,12 +306,12 @@ mod tests {
         );
         assert_eq!(
             table(Options {
-                width: Some(1),
+                width: Some(3),
                 ..PLAIN
             })
             .lines()
             .last(),
-            Some("a-very-…")
+            Some("a-…")
         );
     }
 

@@ -2,6 +2,7 @@
 
 use super::bounded::Stream;
 use super::connections::Connections;
+use super::limits;
 use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
@@ -14,6 +15,7 @@ use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
+use crate::output;
 use crate::output::screen::Screen;
 use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
@@ -69,14 +71,25 @@ pub struct Entry {
     pub ask: bool,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
+    /// Nothing is changed, on this machine neither.
+    pub looks: bool,
 }
 
 impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
+        limits::make_room(inventory.nodes.len())?;
         let logins = Logins::read(&inventory, entry.ask).await?;
         let keyring = Arc::new(Keyring::read(&inventory)?);
-        let store = Store::open(&inventory.name)?;
+        let store = if entry.looks {
+            let (store, unseen) = Store::look(&inventory.name)?;
+            if let Some(problem) = unseen {
+                output::warning(&problem);
+            }
+            store
+        } else {
+            Store::open(&inventory.name)?
+        };
         let terminal = entry
             .ask
             .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });

@@ -18,6 +18,7 @@ pub mod host;
 pub mod host_lock;
 pub mod info;
 pub mod inventory;
+mod limits;
 mod log;
 pub mod login;
 pub mod lost;

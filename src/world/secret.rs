@@ -177,8 +177,11 @@ fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Without the byte-order mark that some editors put before a text.
 fn first_line(bytes: &[u8]) -> Option<SecretString> {
     let line = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
@@ -241,10 +244,10 @@ async fn prompt(ask: bool) -> Had {
         return Err(Problem::new(what).hint("run it on a terminal, or use `password = { env = \"…\" }` or `{ file = \"…\" }` in the inventory"));
     }
     let asking = tokio::task::spawn_blocking(|| {
-        dialoguer::Password::new()
+        let question = dialoguer::Password::new()
             .with_prompt("password of the servers")
-            .report(false)
-            .interact()
+            .report(false);
+        output::ask(|| question.interact())
     });
     match asking.await {
         Ok(Ok(password)) => Ok(SecretString::from(password)),

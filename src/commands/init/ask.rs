@@ -60,6 +60,7 @@ fn nodes() -> Result<Vec<(String, Address)>> {
     output::note(
         "nodes, one per line, as [NAME=]ADDRESS[:PORT]; the first is the first primary, an empty line ends",
     );
+    output::flush(None);
     let mut nodes: Vec<(Option<String>, Address)> = Vec::new();
     loop {
         let check = |text: &String| match node(text) {
@@ -101,6 +102,7 @@ fn password(name: &str, inventory: &Path) -> Result<Password> {
     output::note(&format!(
         "`new` writes a new password into {name}.password, `none` is for a trusted network only, anything else names a file that holds one"
     ));
+    output::flush(None);
     // Who types the password itself here must not find it in the inventory as the name of a file.
     let check = |answer: &String| match answer.trim() {
         "new" | "none" => Ok(()),

@@ -2,6 +2,7 @@
 //! Secrets are kept in memory only, and never printed, logged or passed as arguments.
 
 use super::error::{SshError, SshErrorKind};
+use crate::output;
 use secrecy::SecretString;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -21,18 +22,17 @@ pub struct Terminal;
 
 impl Ask for Terminal {
     fn confirm(&self, question: &str) -> bool {
-        dialoguer::Confirm::new()
+        let question = dialoguer::Confirm::new()
             .with_prompt(question)
-            .default(false)
-            .interact()
-            .unwrap_or(false)
+            .default(false);
+        output::ask(|| question.interact()).unwrap_or(false)
     }
 
     fn secret(&self, prompt: &str) -> Option<SecretString> {
-        dialoguer::Password::new()
+        let question = dialoguer::Password::new()
             .with_prompt(prompt)
-            .allow_empty_password(true)
-            .interact()
+            .allow_empty_password(true);
+        output::ask(|| question.interact())
             .ok()
             .filter(|typed| !typed.is_empty())
             .map(SecretString::from)

@@ -1,0 +1,215 @@
+//! The two ways out: results go to stdout, everything else goes to stderr.
+//!
+//! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that takes nothing neither ends nor delays what the
+//! program does meanwhile.
+
+use indicatif::{ProgressDrawTarget, TermLike};
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// Frames of a progress display that may wait for the terminal; further ones are left out.
+const FRAMES: usize = 16;
+/// How often a progress display is drawn, frames a second.
+const RATE: u8 = 10;
+
+enum Message {
+    Text(String),
+    Frame(String),
+    /// Everything before it was written, or could not be.
+    Written(Sender<()>),
+}
+
+static WAITING: AtomicUsize = AtomicUsize::new(0);
+static LOST: OnceLock<io::Error> = OnceLock::new();
+static CHANGED: AtomicBool = AtomicBool::new(false);
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// The way to the thread; `None` where it could not be started.
+fn errors() -> Option<&'static Sender<Message>> {
+    static WAY: OnceLock<Option<Sender<Message>>> = OnceLock::new();
+    WAY.get_or_init(|| {
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new().name("stderr".to_owned());
+        thread.spawn(move || write_all(&receiver)).ok()?;
+        Some(sender)
+    })
+    .as_ref()
+}
+
+fn write_all(receiver: &Receiver<Message>) {
+    for message in receiver {
+        match message {
+            Message::Text(text) => {
+                let _ = io::stderr().write_all(text.as_bytes());
+            }
+            Message::Frame(text) => {
+                let _ = io::stderr().write_all(text.as_bytes());
+                WAITING.fetch_sub(1, Ordering::Relaxed);
+            }
+            Message::Written(tell) => {
+                let _ = tell.send(());
+            }
+        }
+    }
+}
+
+/// Prints to stderr, a newline after it. It does not wait.
+pub fn note(text: &str) {
+    let text = format!("{text}\n");
+    if let Some(Err(unsent)) = errors().map(|way| way.send(Message::Text(text.clone()))) {
+        drop(unsent);
+    } else if errors().is_none() {
+        let _ = io::stderr().write_all(text.as_bytes());
+    }
+}
+
+/// Waits until everything is written to stderr, at most that long; without a limit it is for as long as a reader takes.
+pub fn flush(limit: Option<Duration>) {
+    let (tell, told) = channel();
+    let sent = errors().is_some_and(|way| way.send(Message::Written(tell)).is_ok());
+    if sent {
+        let _ = match limit {
+            Some(limit) => told.recv_timeout(limit).is_ok(),
+            None => told.recv().is_ok(),
+        };
+    }
+}
+
+/// Prints the command's result to stdout, a newline after it. What cannot be written is kept for [`lost`].
+pub fn result(text: &str) {
+    flush(None);
+    let written = if CLOSED.load(Ordering::Relaxed) {
+        Err(io::Error::from_raw_os_error(libc::EBADF))
+    } else {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}").and_then(|()| out.flush())
+    };
+    if let Err(error) = written {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Notes that something was changed, for the case that the result cannot be written.
+pub fn changed() {
+    CHANGED.store(true, Ordering::Relaxed);
+}
+
+/// Why a result could not be written, and whether something was changed before.
+pub fn lost() -> Option<(&'static io::Error, bool)> {
+    LOST.get()
+        .map(|error| (error, CHANGED.load(Ordering::Relaxed)))
+}
+
+/// Where progress is drawn: the terminal that stderr is, if it is one.
+pub fn progress() -> ProgressDrawTarget {
+    if io::stderr().is_terminal() {
+        ProgressDrawTarget::term_like_with_hz(Box::<Terminal>::default(), RATE)
+    } else {
+        ProgressDrawTarget::hidden()
+    }
+}
+
+/// The terminal of stderr, by way of the thread. Nothing that happens to it is an error here.
+#[derive(Debug, Default)]
+struct Terminal {
+    frame: Mutex<String>,
+}
+
+impl Terminal {
+    fn add(&self, text: &str) {
+        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        frame.push_str(text);
+    }
+
+    fn moved(&self, by: usize, way: char) {
+        if by > 0 {
+            self.add(&format!("\x1b[{by}{way}"));
+        }
+    }
+
+    fn size() -> (u16, u16) {
+        let size = terminal_size::terminal_size_of(io::stderr());
+        size.map_or((80, 24), |(width, height)| (width.0, height.0))
+    }
+}
+
+impl TermLike for Terminal {
+    fn width(&self) -> u16 {
+        Self::size().0
+    }
+
+    fn height(&self) -> u16 {
+        Self::size().1
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.moved(n, 'A');
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.moved(n, 'B');
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.moved(n, 'C');
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.moved(n, 'D');
+        Ok(())
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.add(line);
+        self.add("\n");
+        Ok(())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.add(text);
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.add("\r\x1b[2K");
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut frame = self.frame.lock().unwrap_or_else(PoisonError::into_inner);
+        let frame = std::mem::take(&mut *frame);
+        if frame.is_empty() {
+            return Ok(());
+        }
+        let Some(way) = errors() else { return Ok(()) };
+        if WAITING.fetch_add(1, Ordering::Relaxed) < FRAMES {
+            let _ = way.send(Message::Frame(frame));
+        } else {
+            WAITING.fetch_sub(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// Looks, before the runtime begins, whether stdout is closed: the runtime opens `/dev/null` in its place, and then nothing shows it.
+#[allow(unsafe_code)]
+mod early {
+    use std::sync::atomic::Ordering;
+
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static LOOK: extern "C" fn() = look;
+
+    extern "C" fn look() {
+        // SAFETY: the call only reads a flag of a file descriptor, and needs nothing of the runtime.
+        if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1 {
+            super::CLOSED.store(true, Ordering::Relaxed);
+        }
+    }
+}
