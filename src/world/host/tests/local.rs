@@ -367,10 +367,13 @@ impl Bench {
     }
 
     fn pid(&self) -> Option<String> {
-        let text = fs::read_to_string(self.paths().pid()).ok()?;
-        let pid = text.trim().to_owned();
+        let pid = fs::read_to_string(self.paths().pid())
+            .ok()?
+            .trim()
+            .to_owned();
         let there = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-        (there.display().to_string() == self.paths().data()).then_some(pid)
+        let data = fs::canonicalize(self.paths().data()).ok()?;
+        (there == data).then_some(pid)
     }
 
     fn signal(&self, signal: &str) {
