@@ -367,19 +367,16 @@ impl Bench {
     }
 
     fn pid(&self) -> Option<String> {
-        let pid = fs::read_to_string(self.paths().pid())
-            .ok()?
-            .trim()
-            .to_owned();
+        let text = fs::read_to_string(self.paths().pid()).ok()?;
+        let pid = text.trim();
         let there = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
         let data = fs::canonicalize(self.paths().data()).ok()?;
-        (there == data).then_some(pid)
+        (there == data).then(|| pid.to_owned())
     }
 
     fn signal(&self, signal: &str) {
-        if let Some(pid) = self.pid() {
-            Command::new("kill").args([signal, &pid]).status().unwrap();
-        }
+        let pids = self.pid();
+        let _ = pids.map(|pid| Command::new("kill").args([signal, &pid]).status().unwrap());
     }
 
     pub fn freeze(&self) {
