@@ -5,6 +5,14 @@
 use super::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 
+/// How the text of each unit of replctl's begins.
+const OWN: &str = "# Written by replctl ";
+
+/// Whether replctl wrote a unit of that text.
+pub fn written(text: &str) -> bool {
+    text.starts_with(OWN)
+}
+
 /// The unit file.
 ///
 /// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never `Restart=`: what a crashed primary has on its disk is older

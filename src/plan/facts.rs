@@ -2,6 +2,7 @@
 
 use crate::config::directives::Directive;
 use crate::config::server::Stamp;
+use crate::config::{block, unit};
 use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,8 @@ pub struct HostFacts {
     pub huge_pages: bool,
     /// Who listens on the node's port.
     pub listener: Listener,
+    /// The process that listens there, where it was seen.
+    pub holder: Option<Holder>,
     /// The directories can be made or written.
     pub writable: bool,
     /// Where replctl is root: what of the way to the server programs others than root could change.
@@ -92,6 +95,31 @@ pub struct HostFacts {
     pub missing: Vec<String>,
     /// Of those with which a source tarball is opened and built, the ones that are missing.
     pub no_build: Vec<String>,
+}
+
+impl HostFacts {
+    /// Whether replctl made the node on `port`: its unit, its start line or the stamp in its file
+    /// is there. One of them is enough: a run that was cut short leaves no more.
+    pub fn made(&self, port: u16) -> bool {
+        let line = self.rc_local.as_deref();
+        self.unit.as_deref().is_some_and(unit::written)
+            || line.is_some_and(|file| block::get(file, &port.to_string()).is_some())
+            || self.config.as_ref().is_some_and(|c| c.stamp.is_some())
+    }
+}
+
+/// A process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Holder {
+    /// Its id.
+    pub pid: u32,
+    /// The name of its user, or the number where that has no name.
+    pub user: Option<String>,
+    /// Its program: the file, else the first word of its command line.
+    pub program: Option<String>,
+    /// Name and id of the process that started it, where that still runs and is not the host's
+    /// first process.
+    pub parent: Option<(String, u32)>,
 }
 
 /// Who listens on a port.

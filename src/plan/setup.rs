@@ -36,6 +36,8 @@ struct Look<'a> {
     payload: &'a [PayloadInfo],
     /// A node without a place goes where the inventory says, whoever the primary is.
     insists: bool,
+    /// The one node that is worked on comes into the inventory by this.
+    adding: bool,
 }
 
 impl<'a> Look<'a> {
@@ -93,6 +95,7 @@ pub fn plan(
         hosts,
         payload,
         insists: false,
+        adding: false,
     })
 }
 
@@ -112,11 +115,18 @@ pub(super) fn of_one(
         hosts,
         payload,
         insists,
+        adding: true,
     })
 }
 
 fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = checks::refusals(look);
+    let foreign = checks::foreign::refusals(look);
+    if !foreign.is_empty() {
+        // Whom the others are to follow is asked once it is known which others are meant.
+        refusals.extend(foreign);
+        return Err(refusals);
+    }
     let wiring = match roles::wiring(look) {
         Ok(wiring) => wiring,
         Err(more) => {

@@ -1,5 +1,6 @@
 //! What stands against `setup` on each host, all at once, and what its operator should know.
 
+pub(super) mod foreign;
 mod program;
 mod tls;
 
@@ -55,6 +56,8 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     }
     for node in look.scope() {
         match look.hosts.get(&node.name) {
+            // What stands there is not asked whether it would do: nothing is done to it.
+            Some(Ok(facts)) if foreign::what(look, node, facts).is_some() => {}
             Some(Ok(facts)) => host(look, node, facts, &mut out),
             Some(Err(why)) => out.push(unreachable(node, &why.why, why.hint.as_deref())),
             None => out.push(unreachable(node, "nobody looked at it", None)),

@@ -94,6 +94,7 @@ pub fn plan(
         hosts: around.hosts,
         payload: around.payload,
         insists: false,
+        adding: false,
     };
     let primary = checks::primary(around.topology)?;
     let mut refusals = checks::together(&look, settings, around, primary);

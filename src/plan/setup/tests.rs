@@ -6,10 +6,10 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod begin;
+pub(super) mod begin;
 mod headless;
 mod single;
-mod stage;
+pub(super) mod stage;
 mod tls;
 
 use super::plan;

@@ -5,7 +5,7 @@ use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
+use crate::plan::facts::{ConfigFile, Holder, HostFacts, Listener, Ownership, StoredData};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -142,6 +142,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         overcommit: said.number("overcommit"),
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
         listener: listener(&said, paths),
+        holder: holder(&said),
         writable: said.one("writable") == Some("1"),
         not_alone: said.one("not_alone").map(str::to_owned),
         servers: said
@@ -196,6 +197,23 @@ fn listener(said: &Said, paths: &Paths) -> Listener {
         (None, _) => "a process of another user".to_owned(),
     };
     Listener::Foreign(who)
+}
+
+fn holder(said: &Said) -> Option<Holder> {
+    let parent = said.one("parent").and_then(|text| {
+        let (pid, name) = text.split_once(' ')?;
+        Some((name.to_owned(), pid.parse().ok()?))
+    });
+    let first = said
+        .one("command")
+        .and_then(|c| c.split_whitespace().next());
+    let program = said.one("exe").or(first);
+    Some(Holder {
+        pid: said.number("pid")?,
+        user: said.one("pid_user").map(str::to_owned),
+        program: program.map(|p| p.trim_end_matches(" (deleted)").to_owned()),
+        parent,
+    })
 }
 
 fn config(said: &Said) -> Option<ConfigFile> {

@@ -92,6 +92,10 @@ if [ -n "$inodes" ]; then
   if [ -n "$pid" ]; then
     p pid "$pid"; p exe "$(readlink "/proc/$pid/exe" 2>/dev/null)"; p cwd "$(readlink "/proc/$pid/cwd" 2>/dev/null)"
     p command "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"
+    p pid_user "$(stat -c %U "/proc/$pid" 2>/dev/null)"
+    # The host's first process takes over what its parent has left.
+    up=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null)
+    if [ "${up:-0}" -gt 1 ]; then p parent "$up $(cat "/proc/$up/comm" 2>/dev/null)"; fi
   fi
 fi
 p end ""
