@@ -7,6 +7,8 @@
 mod bench;
 #[path = "setup_lab/faults.rs"]
 mod faults;
+#[path = "setup_lab/foreign.rs"]
+mod foreign;
 #[path = "setup_lab/logins.rs"]
 mod logins;
 mod support;

@@ -61,8 +61,10 @@ pub struct HostFacts {
     pub not_alone: Option<String>,
     /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
     pub servers: BTreeMap<String, String>,
-    /// Where the stable link points.
+    /// Where the node's own link to its server points.
     pub current: Option<String>,
+    /// Where the link points that all servers of the host had together.
+    pub shared: Option<String>,
     /// The distribution's server program, where it is installed.
     pub package: Option<String>,
     /// The host's package manager.
@@ -98,6 +100,11 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// Whether the node is started by the link that all servers of its host had together.
+    pub fn by_shared_link(&self, port: u16) -> bool {
+        self.current.is_none() && self.shared.is_some() && self.made(port)
+    }
+
     /// Whether replctl made the node on `port`: its unit, its start line or the stamp in its file
     /// is there. One of them is enough: a run that was cut short leaves no more.
     pub fn made(&self, port: u16) -> bool {

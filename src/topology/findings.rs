@@ -107,6 +107,7 @@ pub enum Code {
     SentinelsDisagree,
     SeenThroughHost,
     SeveralPrimaries,
+    SharedLink,
     StandsAlone,
     TlsReplication,
     TwoNamesOneServer,
@@ -293,7 +294,7 @@ impl<'a> Look<'a> {
             return;
         };
         let unit = node.foreign_unit();
-        if !self.context.users && unit.is_none() {
+        if !self.context.users && unit.is_none() && !node.runs_foreign() {
             return;
         }
         if let (None, Some(unit)) = (node.server(), unit) {

@@ -198,6 +198,13 @@ impl InventoryText {
         self
     }
 
+    /// That node alone, which then follows nobody.
+    pub fn alone(mut self, name: &str) -> Self {
+        self.nodes.retain(|n| n.name == name);
+        self.node_mut(name).replicaof = None;
+        self
+    }
+
     /// The nodes.
     pub fn nodes(&self) -> &[NodeText] {
         &self.nodes

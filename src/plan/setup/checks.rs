@@ -335,6 +335,10 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
             out.push(format!("`{name}` runs {}, and this replctl carries {}: setup does not replace a running server", server.version, payload.version));
         }
     }
+    if running.is_some() && facts.by_shared_link(node.address.port) {
+        let link = Paths::of(look.inventory, node).shared_link();
+        out.push(format!("`{name}` is started by {link}, which all servers of its host had together; it gets a link of its own when setup starts it the next time: until then leave {link} as it is"));
+    }
     out.extend(not_at_boot(&format!("the server of `{name}`"), facts));
     if running.is_some() {
         return;

@@ -45,6 +45,16 @@ pub(super) fn supervision(facts: &HostFacts) -> Supervision {
     }
 }
 
+/// Where all of a node lies as it is now: what runs by the link that all had together keeps it until it is started anew.
+pub(super) fn paths(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts) -> Paths {
+    let paths = Paths::of(look.inventory, node);
+    if facts.by_shared_link(node.address.port) {
+        paths.by_shared_link()
+    } else {
+        paths
+    }
+}
+
 /// The file this node is to have, with the role it has or gets.
 pub(super) fn wanted_config(
     look: &Look<'_>,
@@ -114,15 +124,16 @@ impl<'a> Host<'a> {
             look,
             node,
             facts,
-            paths: Paths::of(look.inventory, node),
+            paths: paths(look, node, facts),
             steps: Vec::new(),
         }
     }
 }
 
 impl Host<'_> {
-    /// The user, the directories and the program.
+    /// The user, the directories and the program. It is about to be started: from now on by a link of its own.
     pub fn program(&mut self) {
+        self.paths = Paths::of(self.look.inventory, self.node);
         self.user();
         self.directories();
         self.server();
@@ -302,9 +313,9 @@ impl Host<'_> {
         }
         if self.facts.systemd {
             let text = if self.look.inventory.is_sentinel(&self.node.name) {
-                unit::of_sentinel(self.look.inventory, self.node)
+                unit::of_sentinel(&self.paths, self.look.inventory, self.node)
             } else {
-                unit::unit(self.look.inventory, self.node)
+                unit::unit(&self.paths, self.look.inventory, self.node)
             };
             if self.facts.unit.as_ref() == Some(&text) && self.facts.unit_enabled {
                 return;
@@ -319,7 +330,7 @@ impl Host<'_> {
             };
             self.add(Do::WriteUnit { name, text }, Some(undo));
         } else if let Some(file) = self.facts.rc_local.clone() {
-            let lines = vec![unit::boot_line(self.look.inventory, self.node)];
+            let lines = vec![unit::boot_line(&self.paths, self.look.inventory, self.node)];
             let owner = self.node.address.port.to_string();
             self.block("/etc/rc.local", owner, lines, &file);
         }

@@ -8,6 +8,7 @@
 
 pub(super) mod begin;
 mod headless;
+mod links;
 mod single;
 pub(super) mod stage;
 mod tls;

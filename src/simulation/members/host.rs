@@ -113,7 +113,8 @@ impl Host {
             let of = of.clone().filter(|_| begin != Begin::Empty);
             let text = render(inventory, spec, Supervision::Systemd, of.as_ref()).text;
             this.facts.config = Some(file(&text));
-            this.facts.unit = Some(unit::unit(inventory, spec)).filter(|_| begin != Begin::Stopped);
+            this.facts.unit =
+                Some(unit::unit(&paths, inventory, spec)).filter(|_| begin != Begin::Stopped);
             this.facts.unit_enabled = begin != Begin::Stopped;
             this.set_keys(if begin == Begin::Empty {
                 Keys::None

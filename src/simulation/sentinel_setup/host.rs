@@ -133,7 +133,7 @@ impl Box {
         if !matches!(begin, Begin::Bare | Begin::Beside) {
             let all = std::iter::once(paths.data()).chain(paths.below());
             this.facts.directories.extend(all.map(|d| (d, PRIVATE)));
-            this.facts.unit = Some(unit::of_sentinel(inventory, spec));
+            this.facts.unit = Some(unit::of_sentinel(&paths, inventory, spec));
             this.facts.unit_enabled = true;
             this.facts.config = Some(file(&first_file(inventory, spec)));
             this.told = match begin {

@@ -152,6 +152,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .map(|(name, sha)| (name.to_owned(), sha.to_owned()))
             .collect(),
         current: said.one("current").map(str::to_owned),
+        shared: said.one("shared").map(str::to_owned),
         package: said.one("package").map(str::to_owned),
         package_manager: said.one("manager").map(str::to_owned),
         config: config(&said),

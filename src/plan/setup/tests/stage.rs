@@ -128,7 +128,7 @@ impl Stage {
     fn install(&mut self, name: &NodeName) {
         let spec = self.inventory.get(name).unwrap().clone();
         let paths = Paths::new("/db/redis", 6379);
-        let unit = crate::config::unit::unit(&self.inventory, &spec);
+        let unit = crate::config::unit::unit(&paths, &self.inventory, &spec);
         let lines = block::hosts_lines(
             self.inventory
                 .nodes

@@ -35,9 +35,11 @@ p thp "$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
 
 for s in "$d"/server/*/redis-server; do
   b=${s%/redis-server}; b=${b##*/}
-  if [ -f "$s" ] && [ "$b" != current ]; then p server "$b $(sha256sum <"$s" | cut -d' ' -f1)"; fi
+  case $b in current | current-*) continue ;; esac
+  if [ -f "$s" ]; then p server "$b $(sha256sum <"$s" | cut -d' ' -f1)"; fi
 done
-if [ -L "$d/server/current" ]; then p current "$(readlink "$d/server/current")"; fi
+if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
+if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
 for b in redis-server valkey-server; do
   if x=$(command -v $b 2>/dev/null); then p package "$x"; break; fi
 done
