@@ -1,5 +1,9 @@
 //! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It holds no secret.
 
+mod left;
+
+pub use left::left;
+
 use crate::config::directives::Directive;
 use crate::config::server::Stamp;
 use crate::config::{block, unit};

@@ -10,7 +10,7 @@ mod roles;
 pub mod sentinels;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::facts::{HostFacts, StoredData, Unseen};
 use super::host::PayloadInfo;
@@ -251,7 +251,12 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
     if fresh.is_empty() || !diskless_wanted(look, primary) {
         return None;
     }
-    let live = look.topology.get(primary).and_then(|n| n.server());
+    let node = look.topology.get(primary);
+    // The settings of others' servers are theirs, and so is the room on their disks.
+    if node.is_some_and(|n| n.service.as_ref().is_some_and(|s| !s.managed)) && look.runs(primary) {
+        return None;
+    }
+    let live = node.and_then(|n| n.server());
     let applies = match live {
         Some(server) => {
             server.key_count() == 0

@@ -133,10 +133,25 @@ impl World {
             };
             (node.clone(), facts.await)
         });
-        futures::stream::iter(looks)
+        let seen: BTreeMap<NodeName, Result<HostFacts, Unseen>> = futures::stream::iter(looks)
             .buffer_unordered(self.concurrency())
             .collect()
-            .await
+            .await;
+        let good = |(node, facts): (&NodeName, &Result<HostFacts, Unseen>)| {
+            Some((node.clone(), facts.as_ref().ok()?.clone()))
+        };
+        let mut last = self
+            .hosts_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.extend(seen.iter().filter_map(good));
+        seen
+    }
+
+    /// What was seen of hosts last.
+    pub fn last_facts(&self) -> BTreeMap<NodeName, HostFacts> {
+        let last = self.hosts_seen.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn act_on_host(

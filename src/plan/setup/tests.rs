@@ -10,7 +10,7 @@ pub(super) mod begin;
 mod headless;
 mod links;
 mod single;
-pub(super) mod stage;
+pub(in crate::plan) mod stage;
 mod tls;
 
 use super::plan;
