@@ -1,6 +1,7 @@
 //! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It holds no secret.
 
 mod left;
+pub mod trial;
 
 pub use left::left;
 
@@ -11,6 +12,7 @@ use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use trial::Trial;
 
 /// Why a host could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct HostFacts {
     pub holder: Option<Holder>,
     /// The directories can be made or written.
     pub writable: bool,
+    /// The file system that the server programs lie on starts none (`noexec`): where it is mounted.
+    pub noexec: Option<String>,
     /// Where replctl is root: what of the way to the server programs others than root could change.
     pub not_alone: Option<String>,
     /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
@@ -97,6 +101,8 @@ pub struct HostFacts {
     pub wanted_certificates: Vec<Certificates>,
     /// Why it cannot be known which: what is wrong, and what to do.
     pub no_certificates: Vec<(String, Option<String>)>,
+    /// What came of trying the inventory's directives on the program that will run.
+    pub trial: Trial,
     /// Programs that replctl needs there and that are missing.
     pub missing: Vec<String>,
     /// Of those with which a source tarball is opened and built, the ones that are missing.

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// All of /etc and of the servers' folders, and what systemd has: one hash each.
 const PRINT: &str = "cd /; for d in etc db var/lib/redis; do [ -e $d ] || continue; \
     find $d -xdev -printf '%p %y %m %U %G %l\\n' | sort | sha256sum; \
-    find $d -xdev -type f -exec sha256sum {} + | sort | sha256sum; done; \
+    find $d -xdev -type f ! -name '*.log' -exec sha256sum {} + | sort | sha256sum; done; \
     systemctl list-unit-files --no-legend --no-pager | sort | sha256sum; \
     systemctl list-units --all --plain --no-legend --no-pager '*redis*' '*replctl*' '*valkey*' | awk '{ print $1, $2, $3 }'";
 

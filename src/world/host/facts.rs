@@ -144,6 +144,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         listener: listener(&said, paths),
         holder: holder(&said),
         writable: said.one("writable") == Some("1"),
+        noexec: said.one("noexec").map(str::to_owned),
         not_alone: said.one("not_alone").map(str::to_owned),
         servers: said
             .all("server")

@@ -28,6 +28,11 @@ for x in "$d/$port/conf" "$d/server"; do
   n=$(near "$x"); if [ ! -d "$n" ] || [ ! -w "$n" ]; then w=0; fi
 done
 p writable $w
+# The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
+p noexec "$(awk -v d="$(cd "$(near "$d/server")" 2>/dev/null && pwd -P)" '
+  { m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m)
+    if ((m == "/" || d == m || index(d, m "/") == 1) && length(m) >= n) { n = length(m); o = $6; at = m } }
+  END { if (o ~ /(^|,)noexec(,|$)/) print at }' /proc/self/mountinfo 2>/dev/null)"
 p free_kb "$(df -Pk "$(near "$d")" 2>/dev/null | awk 'END { print $(NF-2) }')"
 p memory_kb "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo 2>/dev/null)"
 p overcommit "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)"
