@@ -154,7 +154,8 @@ fn shell(word: &str) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
+/// A deployment's name as it stands in the description of its units.
+pub fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .collect::<String>()

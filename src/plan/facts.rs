@@ -89,6 +89,8 @@ pub struct HostFacts {
     pub dumped: Option<(String, u64)>,
     /// The node's systemd unit: its text.
     pub unit: Option<String>,
+    /// Other servers that units of replctl's run there: the deployment's name, as the unit has it, by port.
+    pub others: BTreeMap<u16, String>,
     /// The unit is started at boot.
     pub unit_enabled: bool,
     /// `/etc/hosts`.

@@ -193,6 +193,7 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
             Undo::Nothing,
         ))
     });
+    let built = wiring.starts.iter().flat_map(|n| hosts::build(look, n));
     let proof = prove(look, wiring, &settings, &fresh);
     vec![
         stage(
@@ -202,6 +203,7 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
                 .flat_map(|n| hosts::prepare(look, wiring, n))
                 .collect(),
         ),
+        stage("build the server", Mode::PerNode, built.collect()),
         stage("set up the primary", Mode::PerNode, the_primary),
         stage(
             "set up the replicas",

@@ -170,9 +170,14 @@ impl World {
         let shell = host.as_ref();
         let launch = Launch::new(&self.inventory, spec);
         let done = if let Action::Host(step) = action {
-            let turn = self
-                .turns
-                .of(spec.ssh.host.as_ref().unwrap_or(&spec.address.host));
+            let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
+            let turn = match (step, spec.ssh.port) {
+                // It takes minutes, and hosts behind one address have a port each: what is one host all the same has a lock of its own.
+                (HostAction::BuildTarball { .. }, Some(port)) => {
+                    self.turns.of(&format!("{place}:{port}"))
+                }
+                _ => self.turns.of(place),
+            };
             let _turn = if is_shared(step) {
                 Some(turn.lock().await)
             } else {

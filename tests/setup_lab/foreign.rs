@@ -185,7 +185,7 @@ fn two_deployments(lab: &Lab, first: &Bench) {
     assert!(mine.starts_with("/db/redis/server/redis-"), "{mine}");
     let mut second = Bench::new(lab);
     second.change(|t| {
-        let mut t = t.server("source", "package").alone("slave2");
+        let mut t = t.named("other").server("source", "package").alone("slave2");
         t.node_mut("slave2").port = 6390;
         t
     });

@@ -198,6 +198,12 @@ impl InventoryText {
         self
     }
 
+    /// Another name of the deployment.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
     /// That node alone, which then follows nobody.
     pub fn alone(mut self, name: &str) -> Self {
         self.nodes.retain(|n| n.name == name);

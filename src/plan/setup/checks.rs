@@ -2,6 +2,7 @@
 
 mod directives;
 pub(super) mod foreign;
+mod neighbours;
 mod program;
 mod tls;
 
@@ -322,6 +323,7 @@ pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
             host_warnings(look, node, facts, &mut out);
         }
     }
+    out.extend(neighbours::warnings(look));
     out
 }
 

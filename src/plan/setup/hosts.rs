@@ -90,6 +90,16 @@ pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<
     host.steps
 }
 
+/// What has to be built for a node that is started.
+pub(super) fn build(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
+    let (Some(node), Some(facts)) = (look.inventory.get(name), look.facts(name)) else {
+        return Vec::new();
+    };
+    let mut host = Host::new(look, node, facts);
+    host.build();
+    host.steps
+}
+
 /// The start of one node.
 pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
     let Some(node) = look.inventory.get(name) else {
@@ -182,24 +192,40 @@ impl Host<'_> {
                 }
                 Some(target)
             }
-            ServerSource::Tarball { file, sha256 } => {
-                let target = built_as(sha256);
-                if !self.facts.servers.contains_key(&target) {
-                    let into = self.beside(&target);
-                    let undo = Some(self.remove_server(&into));
-                    let build = Do::BuildTarball {
-                        file: file.display().to_string(),
-                        sha256: sha256.clone(),
-                        directory: self.paths.root().to_owned(),
-                        into,
-                    };
-                    self.add(build, undo);
-                }
-                Some(target)
-            }
+            ServerSource::Tarball { sha256, .. } => Some(built_as(sha256)),
         };
         if let Some(target) = target {
             self.link(target);
+        }
+    }
+
+    /// The program from its source, which takes minutes; on all hosts side by side, before the first server is started.
+    pub fn build(&mut self) {
+        let ServerSource::Tarball { file, sha256 } = &self.look.inventory.server.source else {
+            return;
+        };
+        let target = built_as(sha256);
+        if self.facts.servers.contains_key(&target) {
+            return;
+        }
+        let into = self.beside(&target);
+        let build = Do::BuildTarball {
+            file: file.display().to_string(),
+            sha256: sha256.clone(),
+            directory: self.paths.root().to_owned(),
+            into: into.clone(),
+        };
+        self.folders_of_all();
+        let undo = self.remove_server(&into);
+        self.add(build, Some(undo));
+    }
+
+    fn builds(&self) -> bool {
+        match &self.look.inventory.server.source {
+            ServerSource::Tarball { sha256, .. } => {
+                !self.facts.servers.contains_key(&built_as(sha256))
+            }
+            ServerSource::Embedded | ServerSource::Package(_) | ServerSource::Binary(_) => false,
         }
     }
 
@@ -365,7 +391,8 @@ impl Host<'_> {
 
     fn block(&mut self, path: &str, owner: String, lines: Vec<String>, file: &str) {
         let have = block::get(file, &owner);
-        if have.as_ref() == Some(&lines) {
+        let taken = path == "/etc/hosts" && block::put_names(file, &owner, &lines) != file;
+        if have.as_ref() == Some(&lines) && !taken {
             return;
         }
         let path = path.to_owned();

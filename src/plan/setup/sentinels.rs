@@ -179,12 +179,14 @@ impl<'a> Job<'a> {
         let watches = match own.begin {
             Begin::Idle | Begin::Watches(_) => return Vec::new(),
             Begin::Fresh => {
+                host.build();
                 host.program();
                 host.certificates();
                 host.first_config(self.file(own).text);
                 true
             }
             Begin::Stopped(rules) => {
+                host.build();
                 host.program();
                 host.certificates();
                 host.protect();

@@ -169,6 +169,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         dumped: dumped(output, &said),
         unit: said.text("unit"),
         unit_enabled: said.one("enabled") == Some("enabled"),
+        others: said.all("other").iter().filter_map(|s| other(s)).collect(),
         hosts: said.text("hosts").unwrap_or_default(),
         rc_local: said.text("rc_local"),
         certificates: said
@@ -180,6 +181,13 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         no_build: said.all("no_build").to_vec(),
         ..HostFacts::default()
     })
+}
+
+/// `6380 Redis-family server on port 6380 (orders)`.
+fn other(text: &str) -> Option<(u16, String)> {
+    let (port, description) = text.trim().split_once(' ')?;
+    let (_, name) = description.strip_suffix(')')?.split_once(" (")?;
+    Some((port.parse().ok()?, name.to_owned()))
 }
 
 fn listener(said: &Said, paths: &Paths) -> Listener {

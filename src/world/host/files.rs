@@ -251,6 +251,7 @@ else chmod 644 "$new"; fi
 mv -f "$new" "$p" 2>/dev/null || cat "$new" >"$p""#;
     let old = on_file(shell, READ, path, "", &[], Vec::new()).await?;
     let new = match lines {
+        Some(lines) if path == "/etc/hosts" => block::put_names(&old, owner, lines),
         Some(lines) => block::put(&old, owner, lines),
         None => block::remove(&old, owner),
     };

@@ -84,6 +84,15 @@ if [ -d "$d/$port" ]; then
 fi
 
 f unit "/etc/systemd/system/$unit"
+# Others that replctl has made and that run.
+for u in /etc/systemd/system/replctl-[0-9]*.service; do
+  n=${u##*/replctl-}; n=${n%.service}
+  if [ "$n" = "$port" ] || [ ! -f "$u" ]; then continue; fi
+  case $n in *[!0-9]*) continue ;; esac
+  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p="$(printf ':%04X' "$n")" '$4 == "0A" && substr($2, length($2) - 4) == p { r = 1 } END { exit !r }'; then
+    p other "$n $(sed -n 's/^Description=//p' "$u" | head -n 1)"
+  fi
+done
 if command -v systemctl >/dev/null 2>&1; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 f hosts /etc/hosts
 if [ -x /etc/rc.local ]; then f rc_local /etc/rc.local; fi
