@@ -11,6 +11,8 @@ mod faults;
 mod foreign;
 #[path = "setup_lab/logins.rs"]
 mod logins;
+#[path = "setup_lab/refused.rs"]
+mod refused;
 mod support;
 
 use bench::{Bench, NAMES, hosts};

@@ -5,7 +5,7 @@
 mod addresses;
 mod cause;
 mod debts;
-mod drift;
+pub mod drift;
 mod emptied;
 mod fed;
 mod forecast;

@@ -370,7 +370,9 @@ impl Bench {
         let text = fs::read_to_string(self.paths().pid()).ok()?;
         let pid = text.trim().to_owned();
         let there = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-        (there.display().to_string() == self.paths().data()).then_some(pid)
+        // The directory may be a link.
+        let own = fs::canonicalize(self.paths().data()).ok()?;
+        (there == own).then_some(pid)
     }
 
     fn signal(&self, signal: &str) {
