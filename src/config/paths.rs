@@ -49,6 +49,14 @@ impl Paths {
         &self.directory
     }
 
+    /// The folders above the deployment's directory, parents first, without `/`.
+    pub fn above(&self) -> Vec<String> {
+        let ends = self.directory.match_indices('/').map(|(at, _)| at);
+        ends.filter(|at| *at > 0)
+            .map(|at| self.directory[..at].to_owned())
+            .collect()
+    }
+
     /// `{directory}/{port}`: the data directory.
     pub fn data(&self) -> String {
         format!("{}/{}", self.directory, self.port)

@@ -5,7 +5,7 @@ use crate::bench::{Bench, NAMES, PASSWORD, hosts};
 use crate::support::{Flavour, Lab};
 
 /// What a host has of a deployment, and its names: all that a refused or failed run must leave as it was.
-const PRINT: &str = "cd /; sha256sum etc/hosts etc/hostname; stat -c '%a %U %i' etc/hosts; hostname; id redis 2>&1; \
+const PRINT: &str = "cd /; sha256sum etc/hosts etc/hostname; stat -c '%a %U' etc/hosts; hostname; id redis 2>&1; \
     for d in db etc/systemd; do [ ! -e $d ] || find $d -xdev -printf '%p %y %m %U %l\\n' | sort | sha256sum; done; \
     systemctl list-units --all --plain --no-legend --no-pager 'replctl*' | awk '{ print $1, $2, $3 }'";
 
@@ -116,8 +116,7 @@ fn put_back(lab: &Lab, bench: &Bench) {
     bench
         .run(&["setup", "--yes"])
         .code(5)
-        .says("`master` failed and was put back, but for /db/redis")
-        .says("the user redis");
+        .says("`master` failed and was put back, but for /db/redis/6379/logs, the user redis");
     lab.inside("master", "cat /db/redis/6379/logs/x && id redis")
         .ok();
     assert_eq!(prints(lab)[1..], before[1..]);

@@ -63,10 +63,10 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
         }
         Outcome::Halted { failed } => Error {
             problems: failed.iter().map(|f| halted(finished, f, again)).collect(),
-            exit: if stays(finished) {
-                Exit::Stopped
-            } else {
-                Exit::Failed
+            exit: match (stays(finished), finished.interrupted) {
+                (true, _) => Exit::Stopped,
+                (false, true) => Exit::Interrupted,
+                (false, false) => Exit::Failed,
             },
         },
         Outcome::Stopped { why, .. } => Problem::new(format!("it stopped half-way; {changed}"))

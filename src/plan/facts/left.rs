@@ -45,7 +45,7 @@ pub fn left(
     out
 }
 
-/// Those that were made, the outermost of each, and those that have another owner or mode.
+/// Those that were made, the innermost of each, and those that have another owner or mode.
 fn directories(
     before: &HostFacts,
     after: &HostFacts,
@@ -53,20 +53,20 @@ fn directories(
     alone: bool,
     out: &mut Vec<String>,
 ) {
-    let shared = [paths.root().to_owned(), paths.servers()];
-    let mut outer: Option<&str> = None;
-    let mine = |path: &&String| alone || !shared.contains(path);
-    for path in after.directories.keys().filter(mine) {
-        let was = before.directories.get(path);
-        if was == after.directories.get(path) {
-            continue;
-        }
-        let inside = outer.is_some_and(|o| path.starts_with(&format!("{o}/")));
-        if was.is_none() && !inside {
-            outer = Some(path);
-            out.push(path.clone());
-        } else if was.is_some() {
-            out.push(format!("another owner or mode of {path}"));
+    let data = paths.data();
+    let mine = |path: &&String| alone || path.starts_with(&data);
+    let made =
+        |path: &str| after.directories.contains_key(path) && !before.directories.contains_key(path);
+    let holds = |path: &str| {
+        let below = format!("{path}/");
+        let mut all = after.directories.keys();
+        all.any(|p| p.starts_with(&below) && made(p))
+    };
+    for (path, is) in after.directories.iter().filter(|(p, _)| mine(p)) {
+        match before.directories.get(path) {
+            None if !holds(path) => out.push(path.clone()),
+            Some(was) if was != is => out.push(format!("another owner or mode of {path}")),
+            None | Some(_) => {}
         }
     }
     let gone = before.directories.keys().filter(mine);
@@ -143,7 +143,7 @@ mod tests {
                 "replctl-6379.service",
                 "data in /db/redis/6379",
                 "/db/redis/server/current-6379",
-                "/db/redis",
+                "/db/redis/6379/logs",
                 "the user redis",
                 "/db/redis/server/redis-7",
                 "the package with /usr/bin/redis-server",

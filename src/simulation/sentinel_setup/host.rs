@@ -121,7 +121,8 @@ impl Box {
             facts.owner_uid = Some(998);
             facts.servers = [(payload().directory_name(), payload().sha256)].into();
             facts.current = Some(payload().directory_name());
-            for shared in [paths.root().to_owned(), paths.servers()] {
+            let shared = [paths.root().to_owned(), paths.servers()];
+            for shared in paths.above().into_iter().chain(shared) {
                 facts.directories.insert(shared, Ownership::default());
             }
         }

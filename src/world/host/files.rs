@@ -227,7 +227,9 @@ systemctl daemon-reload && systemctl enable "$1" 2>&1"#;
 pub(super) async fn remove_unit(shell: &impl Shell, name: &str) -> Result<(), String> {
     const REMOVE: &str = r#"u=/etc/systemd/system/$1
 [ -f "$u" ] && [ ! -L "$u" ] || exit 0
-systemctl disable "$1" 2>&1; rm -f "$u" && systemctl daemon-reload"#;
+systemctl disable "$1" 2>&1; rm -f "$u" && systemctl daemon-reload || exit 1
+# One that has failed is remembered.
+systemctl reset-failed "$1" 2>/dev/null; :"#;
     script(shell, REMOVE, &[name], Vec::new(), RELOAD)
         .await
         .map(drop)

@@ -4,11 +4,17 @@ use super::{Do, Host};
 use crate::plan::facts::Ownership;
 
 impl Host<'_> {
-    /// Those that all nodes of a host share.
+    /// What all nodes of a host share, parents first.
+    fn shared(&self) -> Vec<String> {
+        let mut shared = self.paths.above();
+        shared.extend([self.paths.root().to_owned(), self.paths.servers()]);
+        shared
+    }
+
+    /// Makes those that all nodes of a host share.
     pub(super) fn folders_of_all(&mut self) {
-        let shared = [self.paths.root().to_owned(), self.paths.servers()];
         let is_missing = |d: &String| !self.facts.directories.contains_key(d);
-        let shared: Vec<String> = shared.into_iter().filter(is_missing).collect();
+        let shared: Vec<String> = self.shared().into_iter().filter(is_missing).collect();
         if shared.is_empty() {
             return;
         }
@@ -23,7 +29,7 @@ impl Host<'_> {
 
     /// What is missing is made; what is there belongs to the server's user.
     pub(super) fn directories(&mut self) {
-        let shared = vec![self.paths.root().to_owned(), self.paths.servers()];
+        let shared = self.shared();
         let mut private = vec![self.paths.data()];
         private.extend(self.paths.below());
         let have = &self.facts.directories;

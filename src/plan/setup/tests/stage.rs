@@ -151,6 +151,9 @@ impl Stage {
         facts
             .directories
             .insert(paths.servers(), Ownership::default());
+        let above = paths.above().into_iter();
+        let open = above.map(|d| (d, Ownership::default()));
+        facts.directories.extend(open);
         facts.directories.insert(paths.data(), private);
         facts
             .directories

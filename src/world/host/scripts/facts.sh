@@ -66,6 +66,10 @@ if [ -f "$c" ]; then
     printf 'config='; reader cat "$c" | grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"']?[[:space:]]+[\"']?(auth|sentinel)-pass)[\"']?[[:space:]]" | head -c 262144 | hex; echo
   fi
 fi
+x=$d
+while x=${x%/*}; [ -n "$x" ]; do
+  if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
+done
 for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do
   if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
 done
