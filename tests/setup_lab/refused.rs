@@ -184,7 +184,7 @@ fn built_side_by_side(lab: &Lab) {
     let make = "#!/bin/sh\ndate +%s%N >/built.begin; sleep 3; cp /usr/local/bin/server \"$2/src/redis-server\"; date +%s%N >/built.end\n";
     for host in NAMES {
         let line = format!(
-            "cp /db/redis/server/current-63*/redis-server /usr/local/bin/server; printf '%s' '{make}' >/usr/local/bin/make; \
+            "cp /db/redis/server/current-6379/redis-server /usr/local/bin/server; printf '%s' '{make}' >/usr/local/bin/make; \
              printf '#!/bin/sh\\n' >/usr/local/bin/cc; chmod 755 /usr/local/bin/*"
         );
         lab.inside(host, &line).ok();

@@ -370,9 +370,7 @@ impl Bench {
         let text = fs::read_to_string(self.paths().pid()).ok()?;
         let pid = text.trim().to_owned();
         let there = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
-        // The directory may be a link.
-        let own = fs::canonicalize(self.paths().data()).ok()?;
-        (there == own).then_some(pid)
+        (there == fs::canonicalize(self.paths().data()).ok()?).then_some(pid)
     }
 
     fn signal(&self, signal: &str) {
