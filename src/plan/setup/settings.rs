@@ -110,10 +110,8 @@ fn otherwise(
     steps: &[Step],
 ) -> Option<String> {
     let set = |name: &String| {
-        steps.iter().any(|s| match &s.action {
-            Action::SetDirective { name: of, .. } => of == name,
-            _ => false,
-        })
+        let sets = |a: &Action| matches!(a, Action::SetDirective { name: of, .. } if of == name);
+        steps.iter().any(|s| sets(&s.action))
     };
     let own = |name: &String| node.config.contains_key(name) || name == "replica-priority";
     let mut said = Vec::new();

@@ -24,17 +24,13 @@ fn together(world: &mut Stage, i: usize) {
     facts.shared = facts.current.take();
 }
 
-fn units(plan: &Plan) -> Vec<(&NodeName, &str)> {
-    let of = |step: &'_ crate::plan::Step| match &step.action {
-        Action::Host(HostAction::WriteUnit { .. }) => true,
-        _ => false,
+fn units(plan: &Plan) -> Vec<(NodeName, String)> {
+    let text = |s: &'_ crate::plan::Step| match &s.action {
+        Action::Host(HostAction::WriteUnit { text, .. }) => Some(text.clone()),
+        _ => None,
     };
     plan.steps()
-        .filter(|s| of(s))
-        .map(|s| match &s.action {
-            Action::Host(HostAction::WriteUnit { text, .. }) => (&s.node, text.as_str()),
-            _ => unreachable!(),
-        })
+        .filter_map(|s| Some((s.node.clone(), text(s)?)))
         .collect()
 }
 
