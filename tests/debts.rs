@@ -108,8 +108,9 @@ fn it_is_told_with_the_next_change_once_its_host_answers_and_owes_nothing_when_i
     // Its host starts it, without replctl.
     let data = bench.db().join(bench.port(0).to_string());
     let line = format!(
-        "{}/server/current/redis-server {}/conf/redis.cnf",
+        "{}/server/current-{}/redis-server {}/conf/redis.cnf",
         bench.db().display(),
+        bench.port(0),
         data.display()
     );
     bench.sshds.ssh(&bench.sshds.hosts()[0], &line).ok();

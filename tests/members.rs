@@ -98,7 +98,11 @@ fn a_node_comes_and_goes_and_every_other_byte_stays() {
     assert_eq!(crew.now(), crew.text);
     crew.nothing_of(2);
     // The program is the others' too.
-    assert!(crew.db().join("server/current/redis-server").exists());
+    assert!(
+        crew.db()
+            .join(format!("server/current-{}/redis-server", crew.port(0)))
+            .exists()
+    );
     crew.run(&["undo", "last", "--yes"])
         .code(3)
         .says("replctl add slave2 --address");

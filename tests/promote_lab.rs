@@ -155,7 +155,7 @@ fn comes_back_as_a_second_primary(deployed: &Deployed<'_>) {
         .run(&["setup", "master", "--dry-run"])
         .ok()
         .says("start the server");
-    let start = "setsid runuser -u redis -- /db/redis/server/current/redis-server /db/redis/6379/conf/redis.cnf </dev/null >/dev/null 2>&1 &";
+    let start = "setsid runuser -u redis -- /db/redis/server/current-6379/redis-server /db/redis/6379/conf/redis.cnf </dev/null >/dev/null 2>&1 &";
     lab.inside("master", start);
     await_that("the old primary", Duration::from_secs(10), || {
         lab.inside("master", "cat /db/redis/6379/pid/*").code == Some(0)

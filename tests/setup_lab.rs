@@ -7,10 +7,14 @@
 mod bench;
 #[path = "setup_lab/faults.rs"]
 mod faults;
+#[path = "setup_lab/foreign.rs"]
+mod foreign;
 #[path = "setup_lab/logins.rs"]
 mod logins;
 #[path = "setup_lab/others.rs"]
 mod others;
+#[path = "setup_lab/refused.rs"]
+mod refused;
 mod support;
 
 use bench::{Bench, NAMES, hosts};

@@ -137,7 +137,8 @@ fn files_are_as_in_the_tutorial(bench: &Bench) {
             "{name} after CONFIG REWRITE"
         );
     }
-    let current = std::fs::read_link(db.join("server/current")).unwrap();
+    let link = format!("server/current-{}", bench.port(0));
+    let current = std::fs::read_link(db.join(link)).unwrap();
     let program = db.join("server").join(current).join("redis-server");
     assert_eq!(mode(&program), 0o755);
 }

@@ -140,7 +140,7 @@ fn one_that_loads(deployed: &Deployed<'_>) {
     deployed.ask("slave1", &["SAVE"]);
     deployed.signal("slave1", "-KILL");
     // 20,000 keys at 200 µs each are four seconds.
-    let start = "setsid runuser -u redis -- /db/redis/server/current/redis-server /db/redis/6379/conf/redis.cnf --key-load-delay 200 --loading-process-events-interval-bytes 1024 </dev/null >/dev/null 2>&1 &";
+    let start = "setsid runuser -u redis -- /db/redis/server/current-6379/redis-server /db/redis/6379/conf/redis.cnf --key-load-delay 200 --loading-process-events-interval-bytes 1024 </dev/null >/dev/null 2>&1 &";
     deployed.lab.inside("slave1", start);
     await_that("the server to load", Duration::from_secs(10), || {
         let ran = deployed.operator.run(&["status", "--json"]);

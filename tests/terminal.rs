@@ -212,7 +212,7 @@ fn a_look_needs_to_write_nothing() {
             let ran = run(command.current_dir("/"), SOON);
             assert_eq!(ran.code, Some(0), "{home} {look}: {ran}");
             if home == "HOME=/root" && look == "status" {
-                ran.says("warning: what stopped half-way on this machine is not known");
+                ran.says("warning: what replctl did before on this machine is not known");
             }
         }
     }

@@ -96,7 +96,8 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> 
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];
-    let (topology, hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    let (topology, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    world.try_directives(&mut hosts, &payload).await;
     let mut alone = world.alone(&topology);
     // A note of that name is of a node that has left.
     alone.retain(|n| *n != operation.node);

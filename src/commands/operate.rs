@@ -1,10 +1,12 @@
 //! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
 
+mod back;
 mod claim;
 mod first;
 mod verdict;
 mod who;
 
+pub use back::Left;
 pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
@@ -23,7 +25,7 @@ use crate::plan::{Action, Operation, Plan, Undo, roles};
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
 use crate::world::hooks::Running;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -85,6 +87,8 @@ pub struct Finished {
     pub put_back_before: bool,
     /// What the nodes were when it had ended; `None`: not seen.
     pub after: Option<Snapshot>,
+    /// What a look at the hosts that were put back has found there.
+    pub left: BTreeMap<NodeName, Left>,
 }
 
 impl Finished {
@@ -255,6 +259,7 @@ async fn execute(
     for warning in world.guard_fences(&plan).await {
         output::note(&format!("warning: {}", output::escape(&warning)));
     }
+    let hosts = world.last_facts();
     let run = Run {
         plan: &plan,
         act: world,
@@ -301,7 +306,9 @@ async fn execute(
         output::changed();
     }
     let interrupted = interrupt.flag.load(Ordering::Relaxed);
+    let left = back::look(world, &plan, &outcome, &hosts).await;
     Ok(Finished {
+        left,
         id,
         outcome,
         passed: screen.passed(),

@@ -82,7 +82,8 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         world.facts(&nodes),
         world.ask_hosts(names(world, &nodes)),
     );
-    let (mut topology, hosts, there) = futures::future::join3(looks.0, looks.1, looks.2).await;
+    let (mut topology, mut hosts, there) = futures::future::join3(looks.0, looks.1, looks.2).await;
+    world.try_directives(&mut hosts, &payload).await;
     one_address(world, &topology)?;
     for node in &mut topology.nodes {
         if let Some(told) = there.get(&node.name) {

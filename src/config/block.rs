@@ -10,33 +10,105 @@ fn markers(owner: &str) -> (String, String) {
     )
 }
 
+/// Stands behind the first marker where the line above had no line break, and got one for the block.
+const JOINED: &str = ", behind a line without an end";
+
+/// Stands in a line from which names were taken; behind it is the line as it was.
+fn had(owner: &str) -> String {
+    format!("# replctl {owner} had: ")
+}
+
 /// The file with the block in it: in its old place, else before a final `exit` line, else at the end.
 pub fn put(file: &str, owner: &str, lines: &[String]) -> String {
     let (begin, end) = markers(owner);
-    let mut block = format!("{begin}\n");
+    let found = find(file, owner);
+    let (head, tail) = match found {
+        Some((from, to)) => (&file[..from], &file[to..]),
+        None => file.split_at(final_exit(file).unwrap_or(file.len())),
+    };
+    let whole = head.is_empty() || head.ends_with('\n');
+    let had_end =
+        found.is_none_or(|(from, _)| !file[from..].starts_with(&format!("{begin}{JOINED}")));
+    let mut block = match (whole, had_end) {
+        (true, true) => format!("{begin}\n"),
+        (true, false) => format!("{begin}{JOINED}\n"),
+        (false, _) => format!("\n{begin}{JOINED}\n"),
+    };
     for line in lines {
         let _ = writeln!(block, "{line}");
     }
     let _ = writeln!(block, "{end}");
-    if let Some((from, to)) = find(file, owner) {
-        return format!("{}{block}{}", &file[..from], &file[to..]);
-    }
-    let at = final_exit(file).unwrap_or(file.len());
-    let (head, tail) = file.split_at(at);
-    let gap = if head.is_empty() || head.ends_with('\n') {
-        ""
-    } else {
-        "\n"
-    };
-    format!("{head}{gap}{block}{tail}")
+    format!("{head}{block}{tail}")
 }
 
-/// The file without the block.
+/// The file without the block, and with the names back that it took.
 pub fn remove(file: &str, owner: &str) -> String {
-    match find(file, owner) {
-        Some((from, to)) => format!("{}{}", &file[..from], &file[to..]),
-        None => file.to_owned(),
+    let file = given_back(file, owner);
+    let Some((from, to)) = find(&file, owner) else {
+        return file;
+    };
+    let (begin, _) = markers(owner);
+    let joined = file[from..].starts_with(&format!("{begin}{JOINED}"));
+    let head = if joined {
+        file[..from].strip_suffix('\n').unwrap_or(&file[..from])
+    } else {
+        &file[..from]
+    };
+    format!("{head}{}", &file[to..])
+}
+
+/// `/etc/hosts` with the block in it. Debian gives a host's own name a loopback address, on which no server need listen, and whatever the order of the
+/// lines that address is tried first: the names of the block are taken out of such lines, which stay beside their new form.
+pub fn put_names(file: &str, owner: &str, lines: &[String]) -> String {
+    let file = put(&given_back(file, owner), owner, lines);
+    let named: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split_once(' ').map(|(_, name)| name))
+        .collect();
+    let own = find(&file, owner).unwrap_or((0, 0));
+    let mut out = String::with_capacity(file.len());
+    let mut at = 0;
+    for line in file.split_inclusive('\n') {
+        let within = (own.0..own.1).contains(&at);
+        at += line.len();
+        match without(line, &named, owner).filter(|_| !within) {
+            Some(new) => out.push_str(&new),
+            None => out.push_str(line),
+        }
     }
+    out
+}
+
+/// A line of a loopback address without these names, where it has some of them.
+fn without(line: &str, names: &[&str], owner: &str) -> Option<String> {
+    let (text, end) = match line.strip_suffix('\n') {
+        Some(text) => (text, "\n"),
+        None => (line, ""),
+    };
+    let (entry, comment) = text.split_at(text.find('#').unwrap_or(text.len()));
+    let mut words = entry.split_whitespace();
+    let address: core::net::IpAddr = words.next()?.parse().ok()?;
+    let is_ours = |word: &&str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+    let (taken, rest): (Vec<&str>, Vec<&str>) = words.partition(is_ours);
+    // What another block of replctl's has taken already is that one's to give back.
+    if !address.is_loopback() || taken.is_empty() || comment.contains(" had: ") {
+        return None;
+    }
+    let had = had(owner);
+    Some(if rest.is_empty() {
+        format!("{had}{text}{end}")
+    } else {
+        format!("{address} {} {had}{text}{end}", rest.join(" "))
+    })
+}
+
+/// The file with the lines as they were before names were taken out of them.
+fn given_back(file: &str, owner: &str) -> String {
+    let had = had(owner);
+    let lines = file.split_inclusive('\n');
+    lines
+        .map(|line| line.split_once(&had).map_or(line, |(_, was)| was))
+        .collect()
 }
 
 /// The lines of the block; `None` where there is none.
@@ -55,9 +127,10 @@ fn find(file: &str, owner: &str) -> Option<(usize, usize)> {
     let mut at = 0;
     for line in file.split_inclusive('\n') {
         let next = at + line.len();
-        if line.trim_end() == begin {
+        let line = line.trim_end();
+        if line.strip_suffix(JOINED).unwrap_or(line) == begin {
             from = Some(at);
-        } else if line.trim_end() == end
+        } else if line == end
             && let Some(from) = from
         {
             return Some((from, next));
@@ -108,8 +181,10 @@ mod tests {
         let first = put("127.0.0.1 localhost", "orders", &lines());
         assert_eq!(
             first,
-            "127.0.0.1 localhost\n# replctl orders begin\n192.168.0.120 master\nfd00::1 slave1\n# replctl orders end\n"
+            "127.0.0.1 localhost\n# replctl orders begin, behind a line without an end\n192.168.0.120 master\nfd00::1 slave1\n# replctl orders end\n"
         );
+        assert_eq!(remove(&first, "orders"), "127.0.0.1 localhost");
+        let first = put("127.0.0.1 localhost\n", "orders", &lines());
         let more = format!("{first}10.0.0.1 other\n");
         assert_eq!(put(&more, "orders", &lines()), more);
         let changed = put(&more, "orders", &["1.2.3.4 x".to_owned()]);
@@ -123,6 +198,32 @@ mod tests {
             "127.0.0.1 localhost\n10.0.0.1 other\n"
         );
         assert_eq!(get(&changed, "other"), None);
+    }
+
+    #[test]
+    fn names_are_taken_from_loopback_lines_and_given_back() {
+        let file = "127.0.0.1\tlocalhost\n127.0.1.1\tmaster.example  master # own\n::1 SLAVE1 ip6\n10.9.9.9 master\n127.0.1.2 slave2";
+        let with = put_names(file, "orders", &lines());
+        assert_eq!(
+            with,
+            "127.0.0.1\tlocalhost\n\
+             127.0.1.1 master.example # replctl orders had: 127.0.1.1\tmaster.example  master # own\n\
+             ::1 ip6 # replctl orders had: ::1 SLAVE1 ip6\n10.9.9.9 master\n127.0.1.2 slave2\n\
+             # replctl orders begin, behind a line without an end\n192.168.0.120 master\nfd00::1 slave1\n# replctl orders end\n"
+        );
+        assert_eq!(put_names(&with, "orders", &lines()), with);
+        assert_eq!(remove(&with, "orders"), file);
+        // Fewer names: those that are no longer ours are there again.
+        let fewer = put_names(&with, "orders", &["192.168.0.120 master".to_owned()]);
+        assert!(fewer.contains("\n::1 SLAVE1 ip6\n"), "{fewer}");
+        assert_eq!(remove(&fewer, "orders"), file);
+        let alone = put_names("127.0.1.1 master\n", "orders", &lines());
+        assert!(
+            alone.starts_with("# replctl orders had: 127.0.1.1 master\n# replctl orders begin\n")
+        );
+        // A second deployment takes nothing that the first has taken.
+        let both = put_names(&with, "other", &lines());
+        assert_eq!(remove(&remove(&both, "other"), "orders"), file);
     }
 
     #[test]
@@ -143,11 +244,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_rest_stays_byte_for_byte(file in "(?s).*\n|") {
+        fn the_rest_stays_byte_for_byte(file in "(?s)(.*\n)?(127[.]0[.][01][.]1[ \t]+(master|x|slave1)( slave2| y)?\n?)?.*|") {
             prop_assume!(!file.contains("# replctl"));
             let with = put(&file, "d", &lines());
             prop_assert_eq!(put(&with, "d", &lines()), with.clone());
-            prop_assert_eq!(remove(&with, "d"), file);
+            prop_assert_eq!(&remove(&with, "d"), &file);
+            let named = put_names(&file, "d", &lines());
+            prop_assert_eq!(put_names(&named, "d", &lines()), named.clone());
+            prop_assert_eq!(remove(&named, "d"), file);
         }
     }
 }

@@ -2,6 +2,14 @@
 
 use crate::inventory::{Inventory, NodeSpec};
 
+/// The name of the link that all servers of a host had together.
+const SHARED: &str = "current";
+
+/// Whether a command starts a server by the link that is not its own alone.
+pub fn starts_by_shared_link(command: &str) -> bool {
+    command.contains("/server/current/redis-server ")
+}
+
 /// The places of one node, or of one Sentinel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
@@ -9,6 +17,8 @@ pub struct Paths {
     port: u16,
     /// What its files are called after.
     word: &'static str,
+    /// It is started by the link that all servers of its host once had together.
+    shared: bool,
 }
 
 impl Paths {
@@ -19,6 +29,7 @@ impl Paths {
             directory: trimmed.to_owned(),
             port,
             word: "redis",
+            shared: false,
         }
     }
 
@@ -36,6 +47,14 @@ impl Paths {
     /// The deployment's directory, as in the inventory.
     pub fn root(&self) -> &str {
         &self.directory
+    }
+
+    /// The folders above the deployment's directory, parents first, without `/`.
+    pub fn above(&self) -> Vec<String> {
+        let ends = self.directory.match_indices('/').map(|(at, _)| at);
+        ends.filter(|at| *at > 0)
+            .map(|at| self.directory[..at].to_owned())
+            .collect()
     }
 
     /// `{directory}/{port}`: the data directory.
@@ -78,9 +97,27 @@ impl Paths {
         format!("{}/server", self.directory)
     }
 
-    /// The link that every unit starts, so that another version is one link away.
+    /// The link that its unit starts, so that another version is one link away. Each node has its
+    /// own: a server of another version beside it changes nothing for this one.
     pub fn current(&self) -> String {
-        format!("{}/server/current", self.directory)
+        if self.shared {
+            return self.shared_link();
+        }
+        format!("{}/server/current-{}", self.directory, self.port)
+    }
+
+    /// The link that all servers of a host had together before each had its own.
+    pub fn shared_link(&self) -> String {
+        format!("{}/server/{SHARED}", self.directory)
+    }
+
+    /// The same node, started by that one.
+    #[must_use]
+    pub fn by_shared_link(self) -> Self {
+        Self {
+            shared: true,
+            ..self
+        }
     }
 
     /// The program that is started.

@@ -5,13 +5,20 @@
 use super::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 
+/// How the text of each unit of replctl's begins.
+const OWN: &str = "# Written by replctl ";
+
+/// Whether replctl wrote a unit of that text.
+pub fn written(text: &str) -> bool {
+    text.starts_with(OWN)
+}
+
 /// The unit file.
 ///
 /// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never `Restart=`: what a crashed primary has on its disk is older
 /// than what its replicas have in memory, and a primary that comes back within seconds makes them all take its older (or empty) data before anybody can
 /// promote one of them. At boot it does start: there the operator has had the time, and a fence in its file holds.
-pub fn unit(inventory: &Inventory, node: &NodeSpec) -> String {
-    let paths = Paths::new(&inventory.server.directory, node.address.port);
+pub fn unit(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> String {
     format!(
         "\
 # Written by replctl from the inventory: change it there and run `replctl setup`.
@@ -54,8 +61,7 @@ WantedBy=multi-user.target
 }
 
 /// The unit of a Sentinel.
-pub fn of_sentinel(inventory: &Inventory, node: &NodeSpec) -> String {
-    let paths = Paths::of(inventory, node);
+pub fn of_sentinel(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> String {
     format!(
         "\
 # Written by replctl from the inventory: change it there and run `replctl sentinel setup`.
@@ -90,8 +96,7 @@ WantedBy=multi-user.target
 }
 
 /// The line for `/etc/rc.local`: as root, it starts the server as the service user.
-pub fn boot_line(inventory: &Inventory, node: &NodeSpec) -> String {
-    let paths = Paths::of(inventory, node);
+pub fn boot_line(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> String {
     let mode = if inventory.is_sentinel(&node.name) {
         " --sentinel"
     } else {
@@ -149,7 +154,8 @@ fn shell(word: &str) -> String {
     }
 }
 
-fn printable(text: &str) -> String {
+/// A deployment's name as it stands in the description of its units.
+pub fn printable(text: &str) -> String {
     text.chars()
         .filter(|c| !c.is_control())
         .collect::<String>()

@@ -6,6 +6,7 @@ mod check;
 pub mod deployment;
 pub mod edit;
 pub mod hooks;
+pub mod locate;
 mod nearest;
 pub mod node;
 pub mod parse;

@@ -167,7 +167,7 @@ fn directive_name(key: &Found<&str>, problems: &mut Problems, called: &str) -> O
 }
 
 /// The older word for replica, in every directive that had it, under its present name.
-fn present_name(name: &str) -> String {
+pub(super) fn present_name(name: &str) -> String {
     let words = name.split('-').map(|word| match word {
         "slave" => "replica",
         "slaves" => "replicas",

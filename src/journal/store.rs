@@ -95,15 +95,16 @@ impl Store {
     /// Others can write what is in it.
     pub fn look(deployment: &str) -> Result<(Self, Option<Problem>)> {
         let unknown = |cause: String| {
-            Problem::new("what stopped half-way on this machine is not known").cause(cause)
+            Problem::new(
+                "what replctl did before on this machine is not known, nor what stopped half-way",
+            )
+            .cause(cause)
         };
+        // No folder can be there.
+        let nowhere = Self::of(Path::new("/dev/null"), deployment);
         let base = match base() {
             Ok(base) => base,
-            // No folder can be there.
-            Err(e) => {
-                let nowhere = Self::of(Path::new("/dev/null"), deployment);
-                return Ok((nowhere, Some(unknown(e.to_string()))));
-            }
+            Err(e) => return Ok((nowhere, Some(unknown(e.to_string())))),
         };
         let this = Self::of(&base, deployment);
         let journals = this.folder.join("journal");
@@ -116,7 +117,7 @@ impl Store {
             Err(error) if error.exit == Exit::Failed => {
                 let causes = error.problems.iter().map(Problem::text);
                 let cause = causes.collect::<Vec<_>>().join("; ");
-                Ok((this, Some(unknown(cause))))
+                Ok((nowhere, Some(unknown(cause))))
             }
             Err(error) => Err(error),
         }

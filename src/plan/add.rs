@@ -140,7 +140,10 @@ fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
 /// Whom it follows, if it is a good replica of this deployment that replctl has not set up, or whose host it cannot look at.
 fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
     let ours = match around.hosts.get(&op.node) {
-        Some(Ok(facts)) => facts.listener == Listener::Ours,
+        Some(Ok(facts)) => {
+            let port = around.inventory.get(&op.node).map(|n| n.address.port);
+            facts.listener == Listener::Ours && port.is_some_and(|p| facts.made(p))
+        }
         Some(Err(_)) | None => false,
     };
     let node = around.topology.get(&op.node).filter(|_| !ours)?;

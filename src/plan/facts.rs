@@ -1,11 +1,18 @@
 //! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It holds no secret.
 
+mod left;
+pub mod trial;
+
+pub use left::left;
+
 use crate::config::directives::Directive;
 use crate::config::server::Stamp;
+use crate::config::{block, unit};
 use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use trial::Trial;
 
 /// Why a host could not be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,14 +59,20 @@ pub struct HostFacts {
     pub huge_pages: bool,
     /// Who listens on the node's port.
     pub listener: Listener,
+    /// The process that listens there, where it was seen.
+    pub holder: Option<Holder>,
     /// The directories can be made or written.
     pub writable: bool,
+    /// The file system that the server programs lie on starts none (`noexec`): where it is mounted.
+    pub noexec: Option<String>,
     /// Where replctl is root: what of the way to the server programs others than root could change.
     pub not_alone: Option<String>,
     /// Uploaded servers: name of the directory and sha256 of its `redis-server`.
     pub servers: BTreeMap<String, String>,
-    /// Where the stable link points.
+    /// Where the node's own link to its server points.
     pub current: Option<String>,
+    /// Where the link points that all servers of the host had together.
+    pub shared: Option<String>,
     /// The distribution's server program, where it is installed.
     pub package: Option<String>,
     /// The host's package manager.
@@ -76,6 +89,8 @@ pub struct HostFacts {
     pub dumped: Option<(String, u64)>,
     /// The node's systemd unit: its text.
     pub unit: Option<String>,
+    /// Other servers that units of replctl's run there: the deployment's name, as the unit has it, by port.
+    pub others: BTreeMap<u16, String>,
     /// The unit is started at boot.
     pub unit_enabled: bool,
     /// `/etc/hosts`.
@@ -88,10 +103,42 @@ pub struct HostFacts {
     pub wanted_certificates: Vec<Certificates>,
     /// Why it cannot be known which: what is wrong, and what to do.
     pub no_certificates: Vec<(String, Option<String>)>,
+    /// What came of trying the inventory's directives on the program that will run.
+    pub trial: Trial,
     /// Programs that replctl needs there and that are missing.
     pub missing: Vec<String>,
     /// Of those with which a source tarball is opened and built, the ones that are missing.
     pub no_build: Vec<String>,
+}
+
+impl HostFacts {
+    /// Whether the node is started by the link that all servers of its host had together.
+    pub fn by_shared_link(&self, port: u16) -> bool {
+        self.current.is_none() && self.shared.is_some() && self.made(port)
+    }
+
+    /// Whether replctl made the node on `port`: its unit, its start line or the stamp in its file
+    /// is there. One of them is enough: a run that was cut short leaves no more.
+    pub fn made(&self, port: u16) -> bool {
+        let line = self.rc_local.as_deref();
+        self.unit.as_deref().is_some_and(unit::written)
+            || line.is_some_and(|file| block::get(file, &port.to_string()).is_some())
+            || self.config.as_ref().is_some_and(|c| c.stamp.is_some())
+    }
+}
+
+/// A process that listens on a port.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Holder {
+    /// Its id.
+    pub pid: u32,
+    /// The name of its user, or the number where that has no name.
+    pub user: Option<String>,
+    /// Its program: the file, else the first word of its command line.
+    pub program: Option<String>,
+    /// Name and id of the process that started it, where that still runs and is not the host's
+    /// first process.
+    pub parent: Option<(String, u32)>,
 }
 
 /// Who listens on a port.

@@ -91,7 +91,7 @@ pub enum HostAction {
     RemoveLink {
         /// The link.
         link: String,
-        /// The data directory of the node. Where another one lies beside it, the link stays for that node.
+        /// The data directory of the node. Where another one lies beside it, a link that is not one node's own stays.
         node: String,
     },
     /// Put certificates and a private key beside the configuration, the key readable by its owner alone.
@@ -344,9 +344,10 @@ impl fmt::Display for HostAction {
                 file, directory, ..
             } => write!(f, "build {file} in {directory} (takes minutes)"),
             Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
-            Self::RemoveLink { link, .. } => {
+            Self::RemoveLink { link, .. } if link.ends_with("/current") => {
                 write!(f, "remove the link {link} where no other node needs it")
             }
+            Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
             Self::PutCertificates { files, owner, .. } => {
                 let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
                 write!(f, "bring {} for {owner} alone", braced(&paths))

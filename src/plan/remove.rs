@@ -259,10 +259,17 @@ impl One<'_> {
         }
         // What other deployments have there is seen, and spared, on the host.
         let (link, node) = (paths.current(), paths.data());
-        let programs: BTreeSet<&String> = facts.servers.keys().chain(&facts.current).collect();
-        if facts.current.is_some() {
+        let programs: BTreeSet<&String> = facts
+            .servers
+            .keys()
+            .chain(&facts.current)
+            .chain(&facts.shared)
+            .collect();
+        let shared = facts.shared.as_ref().map(|_| paths.shared_link());
+        let own = facts.current.as_ref().map(|_| link.clone());
+        for link in own.into_iter().chain(shared) {
             add(Do::RemoveLink {
-                link: link.clone(),
+                link,
                 node: node.clone(),
             });
         }

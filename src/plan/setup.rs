@@ -10,7 +10,7 @@ mod roles;
 pub mod sentinels;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use super::facts::{HostFacts, StoredData, Unseen};
 use super::host::PayloadInfo;
@@ -36,6 +36,8 @@ struct Look<'a> {
     payload: &'a [PayloadInfo],
     /// A node without a place goes where the inventory says, whoever the primary is.
     insists: bool,
+    /// The one node that is worked on comes into the inventory by this.
+    adding: bool,
 }
 
 impl<'a> Look<'a> {
@@ -93,6 +95,7 @@ pub fn plan(
         hosts,
         payload,
         insists: false,
+        adding: false,
     })
 }
 
@@ -112,11 +115,18 @@ pub(super) fn of_one(
         hosts,
         payload,
         insists,
+        adding: true,
     })
 }
 
 fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     let mut refusals = checks::refusals(look);
+    let foreign = checks::foreign::refusals(look);
+    if !foreign.is_empty() {
+        // Whom the others are to follow is asked once it is known which others are meant.
+        refusals.extend(foreign);
+        return Err(refusals);
+    }
     let wiring = match roles::wiring(look) {
         Ok(wiring) => wiring,
         Err(more) => {
@@ -183,6 +193,7 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
             Undo::Nothing,
         ))
     });
+    let built = wiring.starts.iter().flat_map(|n| hosts::build(look, n));
     let proof = prove(look, wiring, &settings, &fresh);
     vec![
         stage(
@@ -192,6 +203,7 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
                 .flat_map(|n| hosts::prepare(look, wiring, n))
                 .collect(),
         ),
+        stage("build the server", Mode::PerNode, built.collect()),
         stage("set up the primary", Mode::PerNode, the_primary),
         stage(
             "set up the replicas",
@@ -241,7 +253,12 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
     if fresh.is_empty() || !diskless_wanted(look, primary) {
         return None;
     }
-    let live = look.topology.get(primary).and_then(|n| n.server());
+    let node = look.topology.get(primary);
+    // The settings of others' servers are theirs, and so is the room on their disks.
+    if node.is_some_and(|n| n.service.as_ref().is_some_and(|s| !s.managed)) && look.runs(primary) {
+        return None;
+    }
+    let live = node.and_then(|n| n.server());
     let applies = match live {
         Some(server) => {
             server.key_count() == 0

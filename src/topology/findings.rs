@@ -5,7 +5,7 @@
 mod addresses;
 mod cause;
 mod debts;
-mod drift;
+pub mod drift;
 mod emptied;
 mod fed;
 mod forecast;
@@ -108,6 +108,7 @@ pub enum Code {
     SentinelsDisagree,
     SeenThroughHost,
     SeveralPrimaries,
+    SharedLink,
     StandsAlone,
     TlsReplication,
     TwoNamesOneServer,
@@ -309,7 +310,7 @@ impl<'a> Look<'a> {
             return;
         };
         let unit = node.foreign_unit();
-        if !self.context.users && unit.is_none() {
+        if !self.context.users && unit.is_none() && !node.runs_foreign() {
             return;
         }
         if let (None, Some(unit)) = (node.server(), unit) {

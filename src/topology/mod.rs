@@ -338,6 +338,12 @@ impl Node {
         service.unit().map(|unit| unit.name.as_str())
     }
 
+    /// Whether it answered, and its host shows that replctl did not make it: setup leaves it alone.
+    pub fn runs_foreign(&self) -> bool {
+        let seen = |s: &service::Service| !matches!(s.starter, service::Starter::Unknown(_));
+        self.server().is_some() && self.service.as_ref().is_some_and(|s| !s.managed && seen(s))
+    }
+
     /// Whether it answered and is a primary.
     pub fn is_primary(&self) -> bool {
         self.server()

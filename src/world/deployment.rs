@@ -17,6 +17,7 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::journal::store::Store;
 use crate::output;
 use crate::output::screen::Screen;
+use crate::plan::facts::HostFacts;
 use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
@@ -42,6 +43,8 @@ pub struct World {
     pub connections: Connections,
     /// What must not be repeated of what servers and hosts say.
     pub(super) secrets: Secrets,
+    /// What was seen of hosts last.
+    pub(super) hosts_seen: Mutex<BTreeMap<NodeName, HostFacts>>,
     /// What was seen last.
     pub(super) last_seen: Mutex<Option<Topology>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
@@ -139,6 +142,7 @@ impl World {
             tunnels,
             screen: Mutex::default(),
             turns: Turns::default(),
+            hosts_seen: Mutex::default(),
             running: Mutex::default(),
             guards: tokio::sync::Mutex::default(),
             claim: Mutex::default(),

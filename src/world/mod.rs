@@ -45,6 +45,7 @@ mod tap;
 #[cfg(test)]
 pub mod testing;
 pub mod tls;
+mod trial;
 pub mod trouble;
 pub mod watch_sync;
 mod way;

@@ -133,10 +133,25 @@ impl World {
             };
             (node.clone(), facts.await)
         });
-        futures::stream::iter(looks)
+        let seen: BTreeMap<NodeName, Result<HostFacts, Unseen>> = futures::stream::iter(looks)
             .buffer_unordered(self.concurrency())
             .collect()
-            .await
+            .await;
+        let good = |(node, facts): (&NodeName, &Result<HostFacts, Unseen>)| {
+            Some((node.clone(), facts.as_ref().ok()?.clone()))
+        };
+        let mut last = self
+            .hosts_seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.extend(seen.iter().filter_map(good));
+        seen
+    }
+
+    /// What was seen of hosts last.
+    pub fn last_facts(&self) -> BTreeMap<NodeName, HostFacts> {
+        let last = self.hosts_seen.lock();
+        last.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) async fn act_on_host(
@@ -155,9 +170,14 @@ impl World {
         let shell = host.as_ref();
         let launch = Launch::new(&self.inventory, spec);
         let done = if let Action::Host(step) = action {
-            let turn = self
-                .turns
-                .of(spec.ssh.host.as_ref().unwrap_or(&spec.address.host));
+            let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
+            let turn = match (step, spec.ssh.port) {
+                // It takes minutes, and hosts behind one address have a port each: what is one host all the same has a lock of its own.
+                (HostAction::BuildTarball { .. }, Some(port)) => {
+                    self.turns.of(&format!("{place}:{port}"))
+                }
+                _ => self.turns.of(place),
+            };
             let _turn = if is_shared(step) {
                 Some(turn.lock().await)
             } else {

@@ -148,7 +148,7 @@ fn unknown_names(deployment: &Deployment<'_>) {
     // A server that looks up what nobody knows serves nobody meanwhile: it is seen in either state.
     forget(lab, "slave2", "db130");
     let kill = format!(
-        "REDISCLI_AUTH={PASSWORD} /db/names/server/current/redis-cli -h db130.lan client kill type replica"
+        "REDISCLI_AUTH={PASSWORD} /db/names/server/current-6379/redis-cli -h db130.lan client kill type replica"
     );
     lab.inside("slave1", &kill).ok();
     let (mut silent, mut down) = (false, false);

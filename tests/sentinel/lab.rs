@@ -16,7 +16,7 @@ fn start_sentinels(lab: &Lab) {
         );
         lab.inside(
             host,
-            &format!("printf '{conf}' >/tmp/sentinel.conf && /db/redis/server/current/redis-sentinel /tmp/sentinel.conf"),
+            &format!("printf '{conf}' >/tmp/sentinel.conf && /db/redis/server/current-6379/redis-sentinel /tmp/sentinel.conf"),
         )
         .ok();
     }

@@ -76,7 +76,12 @@ fn they_end_and_the_nodes_stay_as_they_are() {
     for n in 0..3 {
         assert!(!group.folder(n).exists(), "{n} has something left; {ran}");
     }
-    assert!(bench.db().join("server/current/redis-server").exists());
+    assert!(
+        bench
+            .db()
+            .join(format!("server/current-{}/redis-server", bench.port(0)))
+            .exists()
+    );
     bench.in_sync(1);
     let again = ["sentinel", "remove", "--purge", "--yes"];
     bench.run(&again).ok().says(NOTHING);

@@ -76,7 +76,10 @@ fn a_foreign_server_or_process_on_the_port_is_left_alone() {
     let foreign = family.start(&[&pass, &format!("masterauth {PASSWORD}")]);
     bench.text.node_mut("slave1").port = foreign.port;
     bench.write();
-    let ran = bench.run(&["setup", "--yes"]).code(3).says("is taken by");
+    let ran = bench
+        .run(&["setup", "--yes"])
+        .code(3)
+        .says("replctl did not make the server of `slave1`");
     one_cause(&ran);
     assert!(foreign.is_alive() && !bench.db().exists());
 }

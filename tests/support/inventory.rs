@@ -198,6 +198,19 @@ impl InventoryText {
         self
     }
 
+    /// Another name of the deployment.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// That node alone, which then follows nobody.
+    pub fn alone(mut self, name: &str) -> Self {
+        self.nodes.retain(|n| n.name == name);
+        self.node_mut(name).replicaof = None;
+        self
+    }
+
     /// The nodes.
     pub fn nodes(&self) -> &[NodeText] {
         &self.nodes

@@ -1,12 +1,13 @@
 //! What an outcome means for whoever ran the command: the error it is, if it is one, and what stays changed.
 
-use super::Finished;
+use super::{Finished, Left};
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
 use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
+use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
 use crate::plan::{Action, roles};
 use crate::topology::NodeName;
@@ -47,7 +48,11 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
         Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
             .cause(output::escape(why))
             .hint("replctl status")
-            .exit(Exit::Failed),
+            .exit(if stays(finished) {
+                Exit::Stopped
+            } else {
+                Exit::Failed
+            }),
         Outcome::Incomplete { failed } => {
             // A hook that failed is warned of.
             let failed = failed.iter().filter(|f| hook(finished, f.at).is_none());
@@ -59,8 +64,12 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             Error { problems, exit }
         }
         Outcome::Halted { failed } => Error {
-            problems: failed.iter().map(|f| halted(f, again)).collect(),
-            exit: Exit::Stopped,
+            problems: failed.iter().map(|f| halted(finished, f, again)).collect(),
+            exit: match (stays(finished), finished.interrupted) {
+                (true, _) => Exit::Stopped,
+                (false, true) => Exit::Interrupted,
+                (false, false) => Exit::Failed,
+            },
         },
         Outcome::Stopped { why, .. } => {
             let problem = Problem::new(format!("it stopped half-way; {changed}"));
@@ -145,18 +154,29 @@ fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Proble
     .hint(again)
 }
 
-fn halted(failure: &NodeFailure, again: &str) -> Problem {
-    let state = match failure.put_back {
-        Some(true) => "was put back as it was",
-        Some(false) => "could NOT be put back wholly",
-        None => "stays as it is",
+fn halted(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
+    let left = finished.left.get(&failure.node);
+    let state = match (failure.put_back, left) {
+        (Some(true), Some(Left::Nothing)) => "was put back as it was".to_owned(),
+        (Some(true), Some(Left::These(what))) => {
+            format!("was put back, but for {}", output::escape(&what.join(", ")))
+        }
+        (Some(true), Some(Left::Unseen(why))) => format!(
+            "was put back, which could not be looked at again ({})",
+            output::escape(why.as_str())
+        ),
+        (Some(true), None) => "was put back".to_owned(),
+        (Some(false), _) => "could NOT be put back wholly".to_owned(),
+        (None, _) => "stays as it is".to_owned(),
     };
-    Problem::new(format!(
-        "`{}` failed and {state}; the other nodes stay as they are now",
-        failure.node
-    ))
-    .cause(output::escape(&failure.why))
-    .hint(again)
+    let others = if kept(finished).next().is_some() {
+        "the other nodes stay as they are now"
+    } else {
+        "nothing was changed on the other nodes"
+    };
+    Problem::new(format!("`{}` failed and {state}; {others}", failure.node))
+        .cause(output::escape(&failure.why))
+        .hint(again)
 }
 
 /// Whether a step that changes something was begun in the stage that was put back. Each undoing has seen its effect.
@@ -190,23 +210,50 @@ fn began_to_change(finished: &Finished) -> bool {
             .any(|p| p.step.action.changes_something())
 }
 
+/// Whether something is otherwise than before, or may be.
+fn stays(finished: &Finished) -> bool {
+    let failed = match &finished.outcome {
+        Outcome::Halted { failed } => failed.as_slice(),
+        Outcome::Completed
+        | Outcome::Incomplete { .. }
+        | Outcome::RolledBack { .. }
+        | Outcome::Stopped { .. } => &[],
+    };
+    let left = |of: &Left| !matches!(of, Left::Nothing);
+    let earlier = |at: &At| {
+        let stage = finished.plan.stages.get(at.stage);
+        let step = stage.and_then(|s| s.steps.get(at.step));
+        step.is_some_and(|s| s.action.changes_something())
+    };
+    kept(finished).next().is_some()
+        || failed.iter().any(|f| f.put_back != Some(true))
+        || finished.left.values().any(left)
+        || finished.before.iter().any(earlier)
+}
+
+/// What this run changed and nothing has put back.
+fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
+    let back = |passed: &Passed| match &finished.outcome {
+        Outcome::RolledBack { at, .. } => finished
+            .plan
+            .stages
+            .get(at.stage)
+            .is_some_and(|s| s.steps.contains(&passed.step)),
+        Outcome::Halted { failed } => failed.iter().any(|f| {
+            let stage = finished.plan.stages.get(f.at.stage);
+            let within = stage.is_some_and(|s| s.steps.contains(&passed.step));
+            f.put_back == Some(true) && f.node == passed.step.node && within
+        }),
+        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+    };
+    let kept = move |p: &&Passed| p.step.action.changes_something() && !back(p);
+    finished.passed.iter().filter(kept)
+}
+
 /// What was changed and stays changed, in one phrase.
 fn changed(finished: &Finished) -> String {
     let mut text = String::new();
-    let undone = match &finished.outcome {
-        Outcome::RolledBack { at, .. } => Some(at.stage),
-        Outcome::Completed
-        | Outcome::Incomplete { .. }
-        | Outcome::Halted { .. }
-        | Outcome::Stopped { .. } => None,
-    };
-    let kept = finished.passed.iter().filter(|p| {
-        let put_back = undone
-            .and_then(|s| finished.plan.stages.get(s))
-            .is_some_and(|s| s.steps.contains(&p.step));
-        p.step.action.changes_something() && !put_back
-    });
-    for passed in kept {
+    for passed in kept(finished) {
         let _ = write!(
             text,
             "{}`{}`: {}",

@@ -208,9 +208,13 @@ fn a_stamp_is_found_and_replaced_among_other_comments() {
 #[test]
 fn a_unit_never_has_a_role_and_never_brings_a_crashed_server_back() {
     let inventory = inventory(password());
-    let unit = unit::unit(&inventory, &node("10.0.0.1"));
+    let unit = unit::unit(
+        &Paths::new("/db/redis", 6379),
+        &inventory,
+        &node("10.0.0.1"),
+    );
     assert!(unit.contains(
-        "\nExecStart=/db/redis/server/current/redis-server /db/redis/6379/conf/redis.cnf\n"
+        "\nExecStart=/db/redis/server/current-6379/redis-server /db/redis/6379/conf/redis.cnf\n"
     ));
     assert!(unit.contains("\nRestart=no\n") && unit.contains("\nUMask=0077\n"));
     assert!(!unit.contains("replicaof") && !unit.contains("slaveof"));

@@ -82,7 +82,14 @@ impl Store {
         let path = self.folder.join(file);
         let about = match fs::symlink_metadata(&path) {
             Ok(about) => about,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(error),
         };
         // What is no file, a pipe for one, is not opened.

@@ -125,7 +125,7 @@ fn it_is_written_down_set_up_and_proved_in_one() {
         "{undone:?}"
     );
     assert!(
-        undone.contains(&"remove /db/redis/server, /db/redis where empty".to_owned()),
+        undone.contains(&"remove /db/redis/server, /db/redis, /db where empty".to_owned()),
         "{undone:?}"
     );
 }

@@ -129,7 +129,7 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
     assert_eq!(
         all[4..7],
         [
-            "slave2: remove the link /db/redis/server/current where no other node needs it",
+            "slave2: remove the link /db/redis/server/current-6381",
             "slave2: remove /db/redis/server/redis-7.0.15-ab where no other node needs it",
             "slave2: remove /db/redis/server, /db/redis where empty"
         ]

@@ -1,5 +1,8 @@
 //! What stands against `setup` on each host, all at once, and what its operator should know.
 
+mod directives;
+pub(super) mod foreign;
+mod neighbours;
 mod program;
 mod tls;
 
@@ -9,7 +12,7 @@ use super::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
-use crate::inventory::NodeSpec;
+use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::{Refusal, versions};
 use crate::topology::versions::{Said, between, program, said, sentence};
@@ -41,8 +44,9 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
             "a deployment that runs needs no setup; set a new one up with `password` alone, make its users, and name them then",
         ));
     }
+    out.extend(directives::refusals(look));
     for node in look.scope() {
-        directives(node, &mut out);
+        owned_directives(node, &mut out);
         over_tls(look, node, &mut out);
     }
     for node in &look.topology.nodes {
@@ -55,6 +59,8 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     }
     for node in look.scope() {
         match look.hosts.get(&node.name) {
+            // What stands there is not asked whether it would do: nothing is done to it.
+            Some(Ok(facts)) if foreign::what(look, node, facts).is_some() => {}
             Some(Ok(facts)) => host(look, node, facts, &mut out),
             Some(Err(why)) => out.push(unreachable(node, &why.why, why.hint.as_deref())),
             None => out.push(unreachable(node, "nobody looked at it", None)),
@@ -72,7 +78,7 @@ pub(super) fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Ref
     )
 }
 
-fn directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
+fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
     for name in node.config.keys() {
         if let Some(instead) = owned(name) {
             let why = format!(
@@ -236,6 +242,17 @@ pub(super) fn to_start(
             "log in as root, allow sudo, or give [server] a `directory` of that user's",
         ));
     }
+    let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
+    if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
+        out.push(Refusal::new(
+            format!(
+                "the file system {mount} on the host of `{name}` is mounted noexec: no program can be started from {directory}/server"
+            ),
+            format!(
+                "on that host: mount -o remount,exec {mount}; or give another `directory` in `[server]`, or `source = \"package\"`"
+            ),
+        ));
+    }
     let payload = look.payload_for(&facts.arch);
     if look.brings_server() && payload.is_none() {
         out.push(Refusal::new(
@@ -300,12 +317,13 @@ fn copies(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<Said> {
 
 /// What does not stop anything, in inventory order.
 pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
-    let mut out = Vec::new();
+    let mut out = directives::warnings(look);
     for node in look.scope() {
         if let Some(facts) = look.facts(&node.name) {
             host_warnings(look, node, facts, &mut out);
         }
     }
+    out.extend(neighbours::warnings(look));
     out
 }
 
@@ -331,6 +349,10 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
         {
             out.push(format!("`{name}` runs {}, and this replctl carries {}: setup does not replace a running server", server.version, payload.version));
         }
+    }
+    if running.is_some() && facts.by_shared_link(node.address.port) {
+        let link = Paths::of(look.inventory, node).shared_link();
+        out.push(format!("`{name}` is started by {link}, which all servers of its host had together; it gets a link of its own when setup starts it the next time: until then leave {link} as it is"));
     }
     out.extend(not_at_boot(&format!("the server of `{name}`"), facts));
     if running.is_some() {

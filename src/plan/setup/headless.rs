@@ -1,6 +1,7 @@
 //! Replicas run and their primary does not: setup makes no primary, and says how there comes to be one. Pure.
 
 use super::Look;
+use super::hosts::paths;
 use crate::config::Paths;
 use crate::plan::Refusal;
 use crate::topology::candidate::best_replica;
@@ -50,7 +51,7 @@ fn start(look: &Look<'_>, name: &NodeName) -> String {
             format!("start the server of `{name}`: {ssh} systemctl start {unit}")
         }
         Some(facts) if facts.config.is_some() => {
-            let paths = Paths::new(&look.inventory.server.directory, node.address.port);
+            let paths = paths(look, node, facts);
             let user = &look.inventory.server.user;
             let line = format!(
                 "setsid runuser -u {user} -- {} {} </dev/null >/dev/null 2>&1 &",

@@ -2,20 +2,18 @@
 
 mod certificates;
 mod directories;
+mod program;
 
 use super::{ANSWER_MS, Look, Wiring};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
+use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
-use crate::inventory::{NodeSpec, ServerSource, built_as};
 use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::host::{HostAction, Launch};
 use crate::plan::{Action, Step, Undo};
 use crate::topology::{Address, NodeName, PersistedRole};
 use HostAction as Do;
-
-/// The directory, beside the uploaded servers, that links to the distribution's.
-const PACKAGE: &str = "package";
 
 /// The steps of one host, with the facts they come from.
 pub(super) struct Host<'a> {
@@ -42,6 +40,16 @@ pub(super) fn supervision(facts: &HostFacts) -> Supervision {
         Supervision::Systemd
     } else {
         Supervision::Daemon
+    }
+}
+
+/// Where all of a node lies as it is now: what runs by the link that all had together keeps it until it is started anew.
+pub(super) fn paths(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts) -> Paths {
+    let paths = Paths::of(look.inventory, node);
+    if facts.by_shared_link(node.address.port) {
+        paths.by_shared_link()
+    } else {
+        paths
     }
 }
 
@@ -80,6 +88,16 @@ pub(super) fn prepare(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec) -> Vec<
     host.steps
 }
 
+/// What has to be built for a node that is started.
+pub(super) fn build(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
+    let (Some(node), Some(facts)) = (look.inventory.get(name), look.facts(name)) else {
+        return Vec::new();
+    };
+    let mut host = Host::new(look, node, facts);
+    host.build();
+    host.steps
+}
+
 /// The start of one node.
 pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
     let Some(node) = look.inventory.get(name) else {
@@ -114,15 +132,16 @@ impl<'a> Host<'a> {
             look,
             node,
             facts,
-            paths: Paths::of(look.inventory, node),
+            paths: paths(look, node, facts),
             steps: Vec::new(),
         }
     }
 }
 
 impl Host<'_> {
-    /// The user, the directories and the program.
+    /// The user, the directories and the program. It is about to be started: from now on by a link of its own.
     pub fn program(&mut self) {
+        self.paths = Paths::of(self.look.inventory, self.node);
         self.user();
         self.directories();
         self.server();
@@ -155,84 +174,6 @@ impl Host<'_> {
             };
             self.add(Do::MakeUser { user }, Some(undo));
         }
-    }
-
-    /// The program, and the link to it.
-    fn server(&mut self) {
-        let target = match &self.look.inventory.server.source {
-            ServerSource::Embedded | ServerSource::Binary(_) => self.upload(),
-            ServerSource::Package(name) => {
-                let target = PACKAGE.to_owned();
-                if !self.facts.servers.contains_key(&target) {
-                    let into = self.beside(&target);
-                    let name = name.clone();
-                    let undo = Some(self.remove_server(&into));
-                    self.add(Do::InstallPackage { name, into }, undo);
-                }
-                Some(target)
-            }
-            ServerSource::Tarball { file, sha256 } => {
-                let target = built_as(sha256);
-                if !self.facts.servers.contains_key(&target) {
-                    let into = self.beside(&target);
-                    let undo = Some(self.remove_server(&into));
-                    let build = Do::BuildTarball {
-                        file: file.display().to_string(),
-                        sha256: sha256.clone(),
-                        directory: self.paths.root().to_owned(),
-                        into,
-                    };
-                    self.add(build, undo);
-                }
-                Some(target)
-            }
-        };
-        if let Some(target) = target {
-            self.link(target);
-        }
-    }
-
-    fn beside(&self, target: &str) -> String {
-        format!("{}/{target}", self.paths.servers())
-    }
-
-    fn remove_server(&self, path: &str) -> HostAction {
-        Do::RemoveServer {
-            path: path.to_owned(),
-            unless: self.paths.current(),
-            node: self.paths.data(),
-        }
-    }
-
-    /// Uploads the program unless the very same is there; the name of its directory.
-    fn upload(&mut self) -> Option<String> {
-        let server = self.look.payload_for(&self.facts.arch)?.clone();
-        let target = server.directory_name();
-        let there = self.facts.servers.get(&target);
-        if there != Some(&server.sha256) {
-            let into = self.beside(&target);
-            let undo = there.is_none().then(|| self.remove_server(&into));
-            self.add(Do::PutServer { server, into }, undo);
-        }
-        Some(target)
-    }
-
-    fn link(&mut self, target: String) {
-        if self.facts.current.as_ref() == Some(&target) {
-            return;
-        }
-        let link = self.paths.current();
-        let undo = match &self.facts.current {
-            Some(old) => Do::LinkServer {
-                link: link.clone(),
-                target: old.clone(),
-            },
-            None => Do::RemoveLink {
-                link: link.clone(),
-                node: self.paths.data(),
-            },
-        };
-        self.add(Do::LinkServer { link, target }, Some(undo));
     }
 
     fn config(&mut self, wiring: &Wiring) {
@@ -302,9 +243,9 @@ impl Host<'_> {
         }
         if self.facts.systemd {
             let text = if self.look.inventory.is_sentinel(&self.node.name) {
-                unit::of_sentinel(self.look.inventory, self.node)
+                unit::of_sentinel(&self.paths, self.look.inventory, self.node)
             } else {
-                unit::unit(self.look.inventory, self.node)
+                unit::unit(&self.paths, self.look.inventory, self.node)
             };
             if self.facts.unit.as_ref() == Some(&text) && self.facts.unit_enabled {
                 return;
@@ -319,7 +260,7 @@ impl Host<'_> {
             };
             self.add(Do::WriteUnit { name, text }, Some(undo));
         } else if let Some(file) = self.facts.rc_local.clone() {
-            let lines = vec![unit::boot_line(self.look.inventory, self.node)];
+            let lines = vec![unit::boot_line(&self.paths, self.look.inventory, self.node)];
             let owner = self.node.address.port.to_string();
             self.block("/etc/rc.local", owner, lines, &file);
         }
@@ -354,7 +295,8 @@ impl Host<'_> {
 
     fn block(&mut self, path: &str, owner: String, lines: Vec<String>, file: &str) {
         let have = block::get(file, &owner);
-        if have.as_ref() == Some(&lines) {
+        let taken = path == "/etc/hosts" && block::put_names(file, &owner, &lines) != file;
+        if have.as_ref() == Some(&lines) && !taken {
             return;
         }
         let path = path.to_owned();

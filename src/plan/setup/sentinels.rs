@@ -94,6 +94,7 @@ pub fn plan(
         hosts: around.hosts,
         payload: around.payload,
         insists: false,
+        adding: false,
     };
     let primary = checks::primary(around.topology)?;
     let mut refusals = checks::together(&look, settings, around, primary);
@@ -178,12 +179,14 @@ impl<'a> Job<'a> {
         let watches = match own.begin {
             Begin::Idle | Begin::Watches(_) => return Vec::new(),
             Begin::Fresh => {
+                host.build();
                 host.program();
                 host.certificates();
                 host.first_config(self.file(own).text);
                 true
             }
             Begin::Stopped(rules) => {
+                host.build();
                 host.program();
                 host.certificates();
                 host.protect();

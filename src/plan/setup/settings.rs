@@ -7,8 +7,10 @@ use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
+use crate::plan::facts::ConfigFile;
 use crate::plan::host::HostAction;
 use crate::plan::{Action, Step, Undo};
+use crate::topology::findings::drift;
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
 
@@ -93,7 +95,64 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
         // The file may have got the wrong one by a CONFIG REWRITE.
         steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
     }
+    changes
+        .warnings
+        .extend(otherwise(node, &lines, server, file, &steps));
     changes.steps.extend(steps);
+}
+
+/// What runs, or stands in the file, otherwise than the inventory says, and that no step of this run changes: somebody has set it by hand.
+fn otherwise(
+    node: &NodeSpec,
+    lines: &BTreeMap<String, Vec<String>>,
+    server: &Server,
+    file: &ConfigFile,
+    steps: &[Step],
+) -> Option<String> {
+    let set = |name: &String| {
+        let sets = |a: &Action| matches!(a, Action::SetDirective { name: of, .. } if of == name);
+        steps.iter().any(|s| sets(&s.action))
+    };
+    let own = |name: &String| node.config.contains_key(name) || name == "replica-priority";
+    let mut said = Vec::new();
+    for (name, args) in lines.iter().filter(|(name, _)| own(name) && !set(name)) {
+        if is_secret(name) {
+            continue;
+        }
+        let wanted = args.join(" ");
+        let live = server
+            .config
+            .get(name)
+            .filter(|live| !drift::same(name, live, args));
+        if let Some(live) = live {
+            let live = if live.is_empty() { "\"\"" } else { live };
+            let when = if settable(name) {
+                ""
+            } else {
+                ", which it takes at a restart"
+            };
+            said.push(format!("runs with `{name} {live}`, not `{wanted}`{when}"));
+            continue;
+        }
+        let written = in_file(name, &file.directives).unwrap_or_default();
+        if server.config.contains_key(name) && !drift::same(name, &written.join(" "), args) {
+            let written = if written.is_empty() {
+                "no such line".to_owned()
+            } else {
+                format!("`{name} {}`", written.join(" "))
+            };
+            said.push(format!(
+                "has {written} in its file, not `{name} {wanted}`: its next start takes that"
+            ));
+        }
+    }
+    (!said.is_empty()).then(|| {
+        format!(
+            "`{}` is otherwise than the inventory says, and is left so: it {}; to give it what the inventory says, CONFIG SET and CONFIG REWRITE on it, or change the inventory",
+            node.name,
+            said.join("; it ")
+        )
+    })
 }
 
 /// Whether it could not log in at another node: its file has the right password, and somebody has changed the running server's.
@@ -171,7 +230,7 @@ fn set(
 fn needs_restart(
     node: &NodeSpec,
     lines: &BTreeMap<String, Vec<String>>,
-    file: &crate::plan::facts::ConfigFile,
+    file: &ConfigFile,
 ) -> String {
     let changed: Vec<String> = lines
         .iter()

@@ -6,10 +6,11 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod begin;
+pub(super) mod begin;
 mod headless;
+mod links;
 mod single;
-mod stage;
+pub(in crate::plan) mod stage;
 mod tls;
 
 use super::plan;

@@ -94,7 +94,8 @@ impl Host {
             facts.owner_uid = Some(998);
             facts.servers = [(payload().directory_name(), payload().sha256)].into();
             facts.current = Some(payload().directory_name());
-            for shared in [paths.root().to_owned(), paths.servers()] {
+            let shared = [paths.root().to_owned(), paths.servers()];
+            for shared in paths.above().into_iter().chain(shared) {
                 facts.directories.insert(shared, Ownership::default());
             }
         }
@@ -113,7 +114,8 @@ impl Host {
             let of = of.clone().filter(|_| begin != Begin::Empty);
             let text = render(inventory, spec, Supervision::Systemd, of.as_ref()).text;
             this.facts.config = Some(file(&text));
-            this.facts.unit = Some(unit::unit(inventory, spec)).filter(|_| begin != Begin::Stopped);
+            this.facts.unit =
+                Some(unit::unit(&paths, inventory, spec)).filter(|_| begin != Begin::Stopped);
             this.facts.unit_enabled = begin != Begin::Stopped;
             this.set_keys(if begin == Begin::Empty {
                 Keys::None

@@ -121,7 +121,8 @@ impl Box {
             facts.owner_uid = Some(998);
             facts.servers = [(payload().directory_name(), payload().sha256)].into();
             facts.current = Some(payload().directory_name());
-            for shared in [paths.root().to_owned(), paths.servers()] {
+            let shared = [paths.root().to_owned(), paths.servers()];
+            for shared in paths.above().into_iter().chain(shared) {
                 facts.directories.insert(shared, Ownership::default());
             }
         }
@@ -133,7 +134,7 @@ impl Box {
         if !matches!(begin, Begin::Bare | Begin::Beside) {
             let all = std::iter::once(paths.data()).chain(paths.below());
             this.facts.directories.extend(all.map(|d| (d, PRIVATE)));
-            this.facts.unit = Some(unit::of_sentinel(inventory, spec));
+            this.facts.unit = Some(unit::of_sentinel(&paths, inventory, spec));
             this.facts.unit_enabled = true;
             this.facts.config = Some(file(&first_file(inventory, spec)));
             this.told = match begin {

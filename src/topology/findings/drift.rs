@@ -63,7 +63,7 @@ impl Look<'_> {
 }
 
 /// As the server sees it: units, case and blanks do not matter; of flags the order does not; of limits for classes of clients the inventory may name some.
-fn same(key: &str, live: &str, wanted: &[String]) -> bool {
+pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
     let plain = |args: &[String]| -> Vec<String> {
         let words = args.iter().map(|arg| {
             let arg = arg.trim_end_matches('/').to_ascii_lowercase();

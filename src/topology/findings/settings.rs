@@ -1,7 +1,9 @@
 //! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
 
 use super::{Code, Finding, Look, Severity};
+use crate::config::paths::starts_by_shared_link;
 use crate::topology::disk::refuses_writes;
+use crate::topology::service::Starter;
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server};
 
@@ -22,6 +24,7 @@ impl Look<'_> {
             }
             found.extend(self.next_start(node));
             found.extend(self.drift(node, server));
+            found.extend(shared_link(node));
             // Where it announces the address of another, that is a problem of its own.
             let clash = |f: &Finding| f.code == Code::AddressClash && f.concerns(&node.name);
             if !found.iter().any(clash) {
@@ -178,6 +181,23 @@ impl Look<'_> {
             Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
         )
     }
+}
+
+/// A server that replctl made before each had a link of its own to its program.
+fn shared_link(node: &Node) -> Option<Finding> {
+    let service = node.service.as_ref().filter(|s| s.managed)?;
+    let command = match &service.starter {
+        Starter::Unit(unit) => &unit.exec_start,
+        Starter::Script(line) => line,
+        Starter::Container(_) | Starter::Nothing | Starter::Unknown(_) => return None,
+    };
+    starts_by_shared_link(command).then(|| {
+        let message = format!(
+            "pending: {} is started by server/current, the link that all servers of its host had together; it gets its own when setup starts it the next time, and a changed link would change its program until then",
+            name(&node.name)
+        );
+        Finding::about(node, Code::SharedLink, Severity::Note, message)
+    })
 }
 
 /// How it was looked at, and whether it is older than what replctl was ever tried with.

@@ -5,7 +5,7 @@ use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
+use crate::plan::facts::{ConfigFile, Holder, HostFacts, Listener, Ownership, StoredData};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -142,7 +142,9 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         overcommit: said.number("overcommit"),
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
         listener: listener(&said, paths),
+        holder: holder(&said),
         writable: said.one("writable") == Some("1"),
+        noexec: said.one("noexec").map(str::to_owned),
         not_alone: said.one("not_alone").map(str::to_owned),
         servers: said
             .all("server")
@@ -151,6 +153,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .map(|(name, sha)| (name.to_owned(), sha.to_owned()))
             .collect(),
         current: said.one("current").map(str::to_owned),
+        shared: said.one("shared").map(str::to_owned),
         package: said.one("package").map(str::to_owned),
         package_manager: said.one("manager").map(str::to_owned),
         config: config(&said),
@@ -166,6 +169,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         dumped: dumped(output, &said),
         unit: said.text("unit"),
         unit_enabled: said.one("enabled") == Some("enabled"),
+        others: said.all("other").iter().filter_map(|s| other(s)).collect(),
         hosts: said.text("hosts").unwrap_or_default(),
         rc_local: said.text("rc_local"),
         certificates: said
@@ -177,6 +181,13 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
         no_build: said.all("no_build").to_vec(),
         ..HostFacts::default()
     })
+}
+
+/// `6380 Redis-family server on port 6380 (orders)`.
+fn other(text: &str) -> Option<(u16, String)> {
+    let (port, description) = text.trim().split_once(' ')?;
+    let (_, name) = description.strip_suffix(')')?.split_once(" (")?;
+    Some((port.parse().ok()?, name.to_owned()))
 }
 
 fn listener(said: &Said, paths: &Paths) -> Listener {
@@ -196,6 +207,23 @@ fn listener(said: &Said, paths: &Paths) -> Listener {
         (None, _) => "a process of another user".to_owned(),
     };
     Listener::Foreign(who)
+}
+
+fn holder(said: &Said) -> Option<Holder> {
+    let parent = said.one("parent").and_then(|text| {
+        let (pid, name) = text.split_once(' ')?;
+        Some((name.to_owned(), pid.parse().ok()?))
+    });
+    let first = said
+        .one("command")
+        .and_then(|c| c.split_whitespace().next());
+    let program = said.one("exe").or(first);
+    Some(Holder {
+        pid: said.number("pid")?,
+        user: said.one("pid_user").map(str::to_owned),
+        program: program.map(|p| p.trim_end_matches(" (deleted)").to_owned()),
+        parent,
+    })
 }
 
 fn config(said: &Said) -> Option<ConfigFile> {

@@ -227,7 +227,9 @@ systemctl daemon-reload && systemctl enable "$1" 2>&1"#;
 pub(super) async fn remove_unit(shell: &impl Shell, name: &str) -> Result<(), String> {
     const REMOVE: &str = r#"u=/etc/systemd/system/$1
 [ -f "$u" ] && [ ! -L "$u" ] || exit 0
-systemctl disable "$1" 2>&1; rm -f "$u" && systemctl daemon-reload"#;
+systemctl disable "$1" 2>&1; rm -f "$u" && systemctl daemon-reload || exit 1
+# One that has failed is remembered.
+systemctl reset-failed "$1" 2>/dev/null; :"#;
     script(shell, REMOVE, &[name], Vec::new(), RELOAD)
         .await
         .map(drop)
@@ -251,6 +253,7 @@ else chmod 644 "$new"; fi
 mv -f "$new" "$p" 2>/dev/null || cat "$new" >"$p""#;
     let old = on_file(shell, READ, path, "", &[], Vec::new()).await?;
     let new = match lines {
+        Some(lines) if path == "/etc/hosts" => block::put_names(&old, owner, lines),
         Some(lines) => block::put(&old, owner, lines),
         None => block::remove(&old, owner),
     };

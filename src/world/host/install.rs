@@ -68,27 +68,33 @@ pub(super) async fn put(
     Ok(said.trim().to_owned())
 }
 
-/// Ends a script where another node lies beside the one whose data directory is `$own`: the program is that node's too.
+/// Ends a script where another node lies beside the one whose data directory is `$own`: the link is that node's too. A node with a link of its
+/// own does not count.
 const UNLESS_SHARED: &str = r#"for c in "${own%/*}"/*/conf; do
-  if [ -d "$c" ] && [ "$c" != "$own/conf" ]; then exit 0; fi
+  n=${c%/conf}; n=${n##*/}
+  if [ -d "$c" ] && [ "$c" != "$own/conf" ] && [ ! -L "${own%/*}/server/current-$n" ]; then exit 0; fi
 done
 "#;
 
-/// Removes the stable link, unless other nodes start by it.
+/// Removes a link to a server: the node's own, or that of all, unless other nodes start by it.
 pub(super) async fn unlink(shell: &impl Shell, link: &str, node: &str) -> Result<(), String> {
     roots_alone(shell, folder_of(link)).await?;
-    let text = format!(r#"own=$2; {UNLESS_SHARED}if [ -L "$1" ]; then rm -f "$1"; fi"#);
+    let text = format!(
+        r#"own=$2; if [ "${{1##*/}}" = current ]; then :; {UNLESS_SHARED}fi; if [ -L "$1" ]; then rm -f "$1"; fi"#
+    );
     quick(shell, &text, &[link, node]).await.map(drop)
 }
 
-/// Removes an uploaded (or linked) server, unless the stable link points at it or other nodes are there.
+/// Removes an uploaded (or linked) server, unless a link of some node points at it, or may soon.
 pub(super) async fn remove(
     shell: &impl Shell,
     path: &str,
     unless: &str,
     node: &str,
 ) -> Result<(), String> {
-    const REMOVE: &str = r#"[ "$(readlink "$2")" != "${1##*/}" ] || exit 0
+    const REMOVE: &str = r#"for l in "$2" "${1%/*}/current" "${1%/*}"/current-*; do
+  [ "$(readlink "$l" 2>/dev/null)" != "${1##*/}" ] || exit 0
+done
 # The second: what is left of an upload that was cut off.
 for f in redis-server redis-cli redis-sentinel redis-check-rdb redis-check-aof; do rm -f "$1/$f" "$1/.$f".*; done
 if [ -d "$1" ]; then rmdir "$1"; fi"#;

@@ -10,6 +10,7 @@ mod install;
 mod launch;
 pub(in crate::world) mod owner;
 pub(in crate::world) mod role;
+pub(in crate::world) mod trial;
 
 pub use act::{Supplies, act};
 pub use facts::facts;

@@ -4,9 +4,32 @@ use super::{Do, Host};
 use crate::plan::facts::Ownership;
 
 impl Host<'_> {
+    /// What all nodes of a host share, parents first.
+    fn shared(&self) -> Vec<String> {
+        let mut shared = self.paths.above();
+        shared.extend([self.paths.root().to_owned(), self.paths.servers()]);
+        shared
+    }
+
+    /// Makes those that all nodes of a host share.
+    pub(super) fn folders_of_all(&mut self) {
+        let is_missing = |d: &String| !self.facts.directories.contains_key(d);
+        let shared: Vec<String> = self.shared().into_iter().filter(is_missing).collect();
+        if shared.is_empty() {
+            return;
+        }
+        let paths = shared.iter().rev().cloned().collect();
+        let make = Do::MakeDirectories {
+            shared,
+            private: Vec::new(),
+            owner: self.owner(),
+        };
+        self.add(make, Some(Do::RemoveDirectories { paths }));
+    }
+
     /// What is missing is made; what is there belongs to the server's user.
     pub(super) fn directories(&mut self) {
-        let shared = vec![self.paths.root().to_owned(), self.paths.servers()];
+        let shared = self.shared();
         let mut private = vec![self.paths.data()];
         private.extend(self.paths.below());
         let have = &self.facts.directories;
@@ -15,7 +38,11 @@ impl Host<'_> {
         let missing = |all: &[String]| -> Vec<String> {
             all.iter().filter(|d| is_missing(d)).cloned().collect()
         };
-        let (new_shared, new_private) = (missing(&shared), missing(&private));
+        let (mut new_shared, new_private) = (missing(&shared), missing(&private));
+        if self.builds() {
+            // They are there since it was built.
+            new_shared.clear();
+        }
         let created: Vec<String> = new_shared
             .iter()
             .chain(&new_private)

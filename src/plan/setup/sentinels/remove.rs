@@ -220,10 +220,14 @@ impl One<'_> {
             self.host(Do::RemoveFiles { paths: files }, None),
             self.host(Do::RemoveDirectories { paths: own }, None),
         ];
-        if let Some(target) = &self.facts.current {
+        if let Some(target) = self.facts.current.as_ref().or(self.facts.shared.as_ref()) {
             let node = paths.data();
+            let by = match self.facts.current {
+                Some(_) => link.clone(),
+                None => paths.shared_link(),
+            };
             let unlink = Do::RemoveLink {
-                link: link.clone(),
+                link: by,
                 node: node.clone(),
             };
             let program = Do::RemoveServer {

@@ -61,7 +61,7 @@ fn the_stopped_primary_is_started_as_it_was_made_to_be() {
         .unwrap_or_else(|| panic!("{told}"));
     let split = shlex::split(rest.split("; or: ").next().unwrap()).unwrap();
     let there = shlex::split(&split[0]).unwrap();
-    assert!(there[0].starts_with("setsid runuser -u redis -- /db/redis/server/current/redis-server /db/redis/6379/conf/redis.cnf "), "{there:?}");
+    assert!(there[0].starts_with("setsid runuser -u redis -- /db/redis/server/current-6379/redis-server /db/redis/6379/conf/redis.cnf "), "{there:?}");
     // Nothing is known of its host.
     world.hosts.remove(&NodeName::from(NAMES[0]));
     assert!(hint(&world).contains(&format!("on its host: {ssh}; or: ")));

@@ -71,7 +71,7 @@ fn bare_hosts_get_everything_in_order() {
             "make the user redis",
             "make /db/redis/server and /db/redis/6379/{conf,logs,pid} for redis",
             "upload redis-server 7.0.15 for x86_64 (3 MB) to /db/redis/server/redis-7.0.15-abababababab",
-            "point /db/redis/server/current at redis-7.0.15-abababababab",
+            "point /db/redis/server/current-6379 at redis-7.0.15-abababababab",
             "write /db/redis/6379/conf/redis.cnf",
             "write the unit replctl-6379.service and start it at boot",
             "write 3 lines into /etc/hosts",

@@ -128,7 +128,7 @@ impl Stage {
     fn install(&mut self, name: &NodeName) {
         let spec = self.inventory.get(name).unwrap().clone();
         let paths = Paths::new("/db/redis", 6379);
-        let unit = crate::config::unit::unit(&self.inventory, &spec);
+        let unit = crate::config::unit::unit(&paths, &self.inventory, &spec);
         let lines = block::hosts_lines(
             self.inventory
                 .nodes
@@ -151,6 +151,9 @@ impl Stage {
         facts
             .directories
             .insert(paths.servers(), Ownership::default());
+        let above = paths.above().into_iter();
+        let open = above.map(|d| (d, Ownership::default()));
+        facts.directories.extend(open);
         facts.directories.insert(paths.data(), private);
         facts
             .directories

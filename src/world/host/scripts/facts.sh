@@ -28,6 +28,11 @@ for x in "$d/$port/conf" "$d/server"; do
   n=$(near "$x"); if [ ! -d "$n" ] || [ ! -w "$n" ]; then w=0; fi
 done
 p writable $w
+# The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
+p noexec "$(awk -v d="$(cd "$(near "$d/server")" 2>/dev/null && pwd -P)" '
+  { m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m)
+    if ((m == "/" || d == m || index(d, m "/") == 1) && length(m) >= n) { n = length(m); o = $6; at = m } }
+  END { if (o ~ /(^|,)noexec(,|$)/) print at }' /proc/self/mountinfo 2>/dev/null)"
 p free_kb "$(df -Pk "$(near "$d")" 2>/dev/null | awk 'END { print $(NF-2) }')"
 p memory_kb "$(awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo 2>/dev/null)"
 p overcommit "$(cat /proc/sys/vm/overcommit_memory 2>/dev/null)"
@@ -35,9 +40,11 @@ p thp "$(cat /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null)"
 
 for s in "$d"/server/*/redis-server; do
   b=${s%/redis-server}; b=${b##*/}
-  if [ -f "$s" ] && [ "$b" != current ]; then p server "$b $(sha256sum <"$s" | cut -d' ' -f1)"; fi
+  case $b in current | current-*) continue ;; esac
+  if [ -f "$s" ]; then p server "$b $(sha256sum <"$s" | cut -d' ' -f1)"; fi
 done
-if [ -L "$d/server/current" ]; then p current "$(readlink "$d/server/current")"; fi
+if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
+if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
 for b in redis-server valkey-server; do
   if x=$(command -v $b 2>/dev/null); then p package "$x"; break; fi
 done
@@ -59,6 +66,10 @@ if [ -f "$c" ]; then
     printf 'config='; reader cat "$c" | grep -aivE "^[[:space:]]*[\"']?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel[\"']?[[:space:]]+[\"']?(auth|sentinel)-pass)[\"']?[[:space:]]" | head -c 262144 | hex; echo
   fi
 fi
+x=$d
+while x=${x%/*}; [ -n "$x" ]; do
+  if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
+done
 for x in "$d" "$d/server" "$d/$port" "$d/$port/conf" "$d/$port/logs" "$d/$port/pid"; do
   if [ -d "$x" ]; then p directory "$(ls -ldn "$x/." | awk '{ print $1, $3 }') $x"; fi
 done
@@ -77,6 +88,15 @@ if [ -d "$d/$port" ]; then
 fi
 
 f unit "/etc/systemd/system/$unit"
+# Others that replctl has made and that run.
+for u in /etc/systemd/system/replctl-[0-9]*.service; do
+  n=${u##*/replctl-}; n=${n%.service}
+  if [ "$n" = "$port" ] || [ ! -f "$u" ]; then continue; fi
+  case $n in *[!0-9]*) continue ;; esac
+  if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v p="$(printf ':%04X' "$n")" '$4 == "0A" && substr($2, length($2) - 4) == p { r = 1 } END { exit !r }'; then
+    p other "$n $(sed -n 's/^Description=//p' "$u" | head -n 1)"
+  fi
+done
 if command -v systemctl >/dev/null 2>&1; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 f hosts /etc/hosts
 if [ -x /etc/rc.local ]; then f rc_local /etc/rc.local; fi
@@ -92,6 +112,10 @@ if [ -n "$inodes" ]; then
   if [ -n "$pid" ]; then
     p pid "$pid"; p exe "$(readlink "/proc/$pid/exe" 2>/dev/null)"; p cwd "$(readlink "/proc/$pid/cwd" 2>/dev/null)"
     p command "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"
+    p pid_user "$(stat -c %U "/proc/$pid" 2>/dev/null)"
+    # The host's first process takes over what its parent has left.
+    up=$(awk '$1 == "PPid:" { print $2 }' "/proc/$pid/status" 2>/dev/null)
+    if [ "${up:-0}" -gt 1 ]; then p parent "$up $(cat "/proc/$up/comm" 2>/dev/null)"; fi
   fi
 fi
 p end ""

@@ -1,5 +1,10 @@
 # Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
 unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8
+# Before each node had a link of its own, all of a host had one together.
+if [ ! -e "$program" ]; then
+  shared=${program%/current-*}/current/redis-server
+  if [ -e "$shared" ]; then program=$shared; fi
+fi
 # The log lies in the user's folder: only that user reads it, whatever it leads to.
 as_user() {
   if [ "$(id -u)" != 0 ]; then act "$@"; return; fi
