@@ -17,7 +17,7 @@ use support::trio::{BACKLOG, Trio};
 use support::{await_some, await_that};
 use tempfile::TempDir;
 
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// An operator with a home of their own, whose commands are lines of sh: `$R` is replctl.
 struct Desk {

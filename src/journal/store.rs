@@ -108,9 +108,12 @@ impl Store {
         };
         let this = Self::of(&base, deployment);
         let journals = this.folder.join("journal");
-        let seen = trust::check(&this.own()).and_then(|()| match journals.exists() {
-            true => readable(&journals),
-            false => Ok(()),
+        let seen = trust::check(&this.own()).and_then(|()| {
+            if journals.exists() {
+                readable(&journals)
+            } else {
+                Ok(())
+            }
         });
         match seen {
             Ok(()) => Ok((this, None)),

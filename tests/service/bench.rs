@@ -171,9 +171,12 @@ impl Bench {
         let json: serde_json::Value =
             serde_json::from_str(&told.stdout).unwrap_or_else(|e| panic!("{e}: {told}"));
         let nodes = json["nodes"].as_array().unwrap();
-        let role = |node: &serde_json::Value| match &node["persisted"] {
-            serde_json::Value::String(word) if word == "primary" => Some("master".to_owned()),
-            other => other["replica-of"]["port"].as_u64().map(|p| p.to_string()),
+        let role = |node: &serde_json::Value| {
+            let next = &node["persisted"];
+            if next.as_str() == Some("primary") {
+                return Some("master".to_owned());
+            }
+            next["replica-of"]["port"].as_u64().map(|p| p.to_string())
         };
         nodes.iter().map(role).collect()
     }
