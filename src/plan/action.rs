@@ -2,6 +2,7 @@
 
 use super::hooks::Hook;
 use super::host::HostAction;
+use super::password::PasswordAction;
 use super::rejoin::Covered;
 use super::replay::Source;
 use super::roles::NodeRole;
@@ -214,8 +215,10 @@ pub enum Action {
         /// Value.
         value: String,
     },
-    /// Give the running server the deployment's password as `masterauth` (none where the deployment has none). It is not in the plan.
+    /// Give the running server the deployment's password, or none, as `masterauth`. It is not in the plan.
     SetReplicaAuth,
+    /// A change of the servers' password, or a proof of it.
+    Password(PasswordAction),
     /// A step that goes through the Sentinels that watch.
     Sentinel(SentinelAction),
     /// A command of the operator's own, on this machine.
@@ -247,6 +250,7 @@ impl Action {
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Sentinel(action) => action.changes_something(),
+            Self::Password(action) => action.changes_something(),
             Self::AwaitNear { .. }
             | Self::AwaitCaughtUp { .. }
             | Self::CheckRoles { .. }
@@ -370,6 +374,7 @@ impl fmt::Display for Action {
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
+            Self::Password(action) => action.fmt(f),
             Self::Hook(hook) => hook.fmt(f),
             Self::CountClients => f.write_str("list its clients"),
             Self::KickClients => {

@@ -6,6 +6,7 @@ pub(super) mod checks;
 mod headless;
 mod hosts;
 mod names;
+pub mod password;
 mod roles;
 pub mod sentinels;
 mod settings;

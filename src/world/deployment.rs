@@ -5,6 +5,7 @@ use super::connections::Connections;
 use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
+use super::password::Entrances;
 use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
@@ -49,6 +50,8 @@ pub struct World {
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
     pub(super) tunnels: Tunnels,
+    /// Other ways in, while passwords are changed.
+    pub(super) entrances: Entrances,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
@@ -89,11 +92,13 @@ impl World {
         let secrets = Secrets::of(&inventory, logins.passwords());
         let inventory = Arc::new(inventory);
         let tunnels = Tunnels::default();
+        let entrances = Entrances::default();
         let way = Arc::new(Way {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
             keyring: keyring.clone(),
             tunnels: tunnels.clone(),
+            entrances: entrances.clone(),
         });
         let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
@@ -124,6 +129,7 @@ impl World {
             ssh,
             keyring,
             tunnels,
+            entrances,
             screen: Mutex::default(),
             turns: Turns::default(),
             running: Mutex::default(),
@@ -284,6 +290,7 @@ impl World {
             ssh: self.ssh.clone(),
             keyring: self.keyring.clone(),
             tunnels: self.tunnels.clone(),
+            entrances: self.entrances.clone(),
         }
     }
 

@@ -25,6 +25,7 @@ pub mod observe;
 mod on_host;
 pub mod payload;
 mod permissions;
+mod password;
 pub mod persisted;
 mod prove;
 mod rejoin;

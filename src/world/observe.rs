@@ -66,6 +66,11 @@ pub trait Reach: Sync {
         node: &NodeSpec,
     ) -> impl Future<Output = Result<Box<dyn Stream>, Trouble>> + Send;
 
+    /// Another login, where the inventory's is refused.
+    fn otherwise(&self, _node: &NodeName) -> Option<Login> {
+        None
+    }
+
     /// The host through which it was reached last, if it was.
     fn through(&self, _node: &NodeName) -> Option<Tunnel> {
         None
@@ -97,7 +102,14 @@ pub async fn connect(
         let stream = timeout(LOOK, reach.open(node)).await;
         stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
     };
-    tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await
+    let first = tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await;
+    match (first, reach.otherwise(&node.name)) {
+        (Err(refused), Some(other)) if refused.kind.is_about_password() => {
+            let second = tls::log_in(node.tls.as_ref(), Some(&other), || Box::pin(open()));
+            second.await.map_err(|_| refused)
+        }
+        (first, _) => first,
+    }
 }
 
 /// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.

@@ -8,6 +8,7 @@ mod fence;
 mod files;
 mod install;
 mod launch;
+mod passwords;
 pub(in crate::world) mod owner;
 pub(in crate::world) mod role;
 
@@ -18,6 +19,7 @@ pub use files::Secrets;
 pub use install::ServerFiles;
 pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
+pub use passwords::passwords;
 
 use std::future::Future;
 use std::sync::Arc;
