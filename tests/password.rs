@@ -4,6 +4,8 @@
 
 #[path = "password/bench.rs"]
 mod bench;
+#[path = "password/deaths.rs"]
+mod deaths;
 mod support;
 
 use bench::{Bench, NEW, OLD};
@@ -21,10 +23,15 @@ pub fn mode(path: &Path) -> u32 {
 const WAYS: [(Option<&str>, Option<&str>); 3] =
     [(None, Some(NEW)), (Some(OLD), None), (Some(OLD), Some(NEW))];
 
-fn there(server: Option<&Path>, (from, to): (Option<&str>, Option<&str>)) {
-    let Some(bench) = Bench::set_up(server, from) else {
+fn there(server: Option<&Family>, (from, to): (Option<&str>, Option<&str>)) {
+    let brought = server.filter(|s| s.is_one_file());
+    let Some(bench) = Bench::set_up(brought.map(|s| s.server.as_path()), from) else {
         return;
     };
+    if let Some(other) = server.filter(|s| !s.is_one_file()) {
+        bench.replace_program(&other.server);
+        bench.in_sync(from);
+    }
     let mut old = bench.client(0, from);
     assert_eq!(old.command(&["SET", "kept", "1"]).text(), "OK");
     bench.say(to);
@@ -55,10 +62,8 @@ fn every_way_on_the_embedded_server() {
 #[test]
 fn every_way_on_every_family() {
     each_family(|_, family: &'static Family| {
-        if family.is_one_file() {
-            for way in WAYS {
-                there(Some(&family.server), way);
-            }
+        for way in WAYS {
+            there(Some(family), way);
         }
     });
 }

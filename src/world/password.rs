@@ -8,17 +8,22 @@ mod prove;
 pub use entrances::Entrances;
 
 use super::World;
+use super::host::role;
 use super::login::Login;
-use super::persisted;
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
+use crate::config::Paths;
 use crate::execute::Failure;
+use crate::inventory::NodeSpec;
 use crate::journal::Seen;
 use crate::plan::password::{Is, Kept, PasswordAction, Secret};
 use crate::topology::{Address, NodeName};
 use redis::{Pipeline, Value, cmd};
 use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
 
+/// How long a server may take to write its file.
+const REWRITE: Duration = Duration::from_secs(10);
 /// What `ACL SETUSER default <…` says of a password that is not there: the end that was wanted.
 const NOT_THERE: &str = "does not exist";
 
@@ -84,31 +89,40 @@ impl World {
         let unread = || Failure::unknown("it does not tell what its passwords are now");
         holds(&live.ok_or_else(unread)?, action)
             .map_err(|what| Failure::unknown(format!("the running server has {what}")))?;
-        self.kept_in_file(node, action).await
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(Failure::unknown("it is not in the inventory"));
+        };
+        self.kept_in_file(spec, &conn, action).await
     }
 
-    /// `CONFIG REWRITE`, and what its file says then.
-    async fn kept_in_file(&self, node: &NodeName, action: &PasswordAction) -> Acted {
-        let written = persisted::persist(self, node)
-            .await
-            .map_err(|failure| Failure::unknown(failure.why))?;
-        let Some(spec) = self.inventory.get(node) else {
-            return Ok(written);
-        };
+    /// `CONFIG REWRITE`, and what its file says then. The file is as narrow afterwards as it was before.
+    async fn kept_in_file(&self, spec: &NodeSpec, conn: &Conn, action: &PasswordAction) -> Acted {
+        let path = Paths::of(&self.inventory, spec).config();
+        let port = spec.address.port;
+        let unknown = |why: String| Failure::unknown(format!("its file was not written: {why}"));
+        let host = self.host(&spec.name).await;
+        let host = host.map_err(|e| unknown(e.brief()))?;
+        let before = role::before(host.as_ref(), &path, port).await;
+        let before = before.map_err(unknown)?;
+        let rewrite = cmd("CONFIG").arg("REWRITE").to_owned();
+        let written = conn.call(&rewrite, REWRITE).await;
+        written.map_err(|t| unknown(t.detail))?;
+        let after = role::after(host.as_ref(), &path, port, &before).await;
+        let unread =
+            |why: String| Failure::unknown(format!("its file was written, and not read back: {why}"));
+        let notes = after.map_err(unread)?.notes;
         let file = match self.passwords_in_file(spec).await {
             Ok(Some(file)) => file,
-            Ok(None) => return Err(Failure::unknown("its file is not there")),
-            Err(why) => {
-                return Err(Failure::unknown(format!(
-                    "its file was written, and not read back: {why}"
-                )));
-            }
+            Ok(None) => return Err(unread("it is not there".to_owned())),
+            Err(why) => return Err(unread(why)),
         };
         holds(&file.kept(self.new_password()), action)
             .map_err(|what| Failure::unknown(format!("its file has {what}")))?;
+        let read = "set, and read back from its file".to_owned();
+        let all: Vec<String> = std::iter::once(read).chain(notes).collect();
         Ok(Seen {
             read_back: Some(true),
-            ..seen("set, and read back from its file")
+            ..seen(all.join("; "))
         })
     }
 

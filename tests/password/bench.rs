@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 pub const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
 pub const OLD: &str = "canary-one-two-three";
-pub const NEW: &str = "canary four \"five\" six";
+pub const NEW: &str = "canary-four\"five\\six";
 
 pub struct Bench {
     pub sshds: Sshds,
@@ -161,20 +161,38 @@ impl Bench {
         assert!(matches!(mode, 0o600 | 0o640), "{name}: {mode:o}");
     }
 
-    /// Every server is killed, and started from its file by its own program, not by replctl.
+    /// Every server is ended, and started from its file by its own program, not by replctl.
     #[track_caller]
     pub fn restart_all(&self) {
-        let mut commands = Vec::new();
+        self.end_all(libc::SIGTERM);
+        self.start_all();
+    }
+
+    /// From now on the servers are of that program, which needs libraries that only this machine has: no setup could bring it.
+    #[track_caller]
+    pub fn replace_program(&self, server: &Path) {
+        self.end_all(libc::SIGKILL);
         for n in 0..3 {
-            let pid = self.pid(n);
-            let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
-            commands.push(program);
-            signal(pid, libc::SIGTERM);
+            let folder = self.db().join(self.port(n).to_string());
+            let _ = std::fs::remove_file(folder.join(format!("redis_{}.rdb", self.port(n))));
+        }
+        let program = self.db().join("server/current/redis-server");
+        std::fs::remove_file(&program).unwrap();
+        std::fs::copy(server, &program).unwrap();
+        self.start_all();
+    }
+
+    fn end_all(&self, how: i32) {
+        for n in 0..3 {
+            signal(self.pid(n), how);
         }
         await_that("the servers' end", Duration::from_secs(10), || {
             (0..3).all(|n| living_in(&self.db().join(self.port(n).to_string())).is_empty())
         });
-        for (n, _) in commands.iter().enumerate() {
+    }
+
+    fn start_all(&self) {
+        for n in 0..3 {
             let program = self.db().join("server/current/redis-server");
             let status = std::process::Command::new(program)
                 .arg(self.config(n))

@@ -368,6 +368,10 @@ impl<'a> Change<'a> {
             if !sets && !stamps {
                 continue;
             }
+            if !sets {
+                out.extend(kept.into_iter().filter(|s| s.action != Action::PersistRole));
+                continue;
+            }
             // Put back last: the file is then what the running server is again.
             let again = Undo::By(Action::PersistRole);
             out.push(Step::new(m.name, Action::PersistRole, again));
