@@ -28,6 +28,7 @@ mod permissions;
 mod password;
 pub mod persisted;
 mod prove;
+mod refusal;
 mod rejoin;
 mod replay;
 pub mod replication;

@@ -22,12 +22,17 @@ pub struct Bench {
 impl Bench {
     /// Three nodes of that server (`None`: the embedded one), set up with that password.
     pub fn set_up(server: Option<&Path>, password: Option<&str>) -> Option<Self> {
-        let sshds = Sshds::start(3)?;
+        Self::of(3, server, password)
+    }
+
+    /// The same with so many nodes.
+    pub fn of(count: usize, server: Option<&Path>, password: Option<&str>) -> Option<Self> {
+        let sshds = Sshds::start(count)?;
         let folder = tempfile::Builder::new()
             .prefix("replctl-password-")
             .tempdir()
             .unwrap();
-        let plain = InventoryText::on_sshds(&sshds, &NAMES, server);
+        let plain = InventoryText::on_sshds(&sshds, &NAMES[..count], server);
         let operator = Replctl::new().inventory(&plain.write(folder.path()));
         let this = Self {
             sshds,
@@ -61,6 +66,11 @@ impl Bench {
             assert!(!said.contains(word), "a password is shown: {ran}");
         }
         ran
+    }
+
+    /// How many nodes there are.
+    pub fn count(&self) -> usize {
+        self.plain.nodes().len()
     }
 
     pub fn port(&self, n: usize) -> u16 {
@@ -109,7 +119,7 @@ impl Bench {
         };
         let top = top.info("replication");
         top["role"] == "master"
-            && (1..3).all(|n| {
+            && (1..self.count()).all(|n| {
                 client(n).is_some_and(|mut c| {
                     let info = c.info("replication");
                     info["role"] == "slave"
@@ -126,7 +136,8 @@ impl Bench {
         let before = full(self);
         let mut top = self.client(0, password);
         let killed = top.command(&["CLIENT", "KILL", "TYPE", "replica"]);
-        assert_eq!(killed.text(), "2", "both links were up");
+        let links = (self.count() - 1).to_string();
+        assert_eq!(killed.text(), links, "not all links were up");
         self.in_sync(password);
         assert_eq!(full(self), before, "a link came back by a full copy");
     }
@@ -134,7 +145,7 @@ impl Bench {
     /// Every server is as if it had been set up with that password: running, in its file, and after a restart from it.
     #[track_caller]
     pub fn is_at(&self, password: Option<&str>, others: &[Option<&str>]) {
-        for n in 0..3 {
+        for n in 0..self.count() {
             self.has(n, password);
             for other in others {
                 assert!(
@@ -172,7 +183,7 @@ impl Bench {
     #[track_caller]
     pub fn replace_program(&self, server: &Path) {
         self.end_all(libc::SIGKILL);
-        for n in 0..3 {
+        for n in 0..self.count() {
             let folder = self.db().join(self.port(n).to_string());
             let _ = std::fs::remove_file(folder.join(format!("redis_{}.rdb", self.port(n))));
         }
@@ -183,16 +194,16 @@ impl Bench {
     }
 
     fn end_all(&self, how: i32) {
-        for n in 0..3 {
+        for n in 0..self.count() {
             signal(self.pid(n), how);
         }
         await_that("the servers' end", Duration::from_secs(10), || {
-            (0..3).all(|n| living_in(&self.db().join(self.port(n).to_string())).is_empty())
+            (0..self.count()).all(|n| living_in(&self.db().join(self.port(n).to_string())).is_empty())
         });
     }
 
     fn start_all(&self) {
-        for n in 0..3 {
+        for n in 0..self.count() {
             let program = self.db().join("server/current/redis-server");
             let status = std::process::Command::new(program)
                 .arg(self.config(n))

@@ -6,10 +6,10 @@
     clippy::wildcard_enum_match_arm
 )]
 
-mod begin;
+pub(in crate::plan::setup) mod begin;
 mod headless;
 mod single;
-mod stage;
+pub(in crate::plan::setup) mod stage;
 mod tls;
 
 use super::plan;
