@@ -6,6 +6,10 @@
 mod bench;
 #[path = "password/deaths.rs"]
 mod deaths;
+#[path = "password/refused.rs"]
+mod refused;
+#[path = "password/sentinels.rs"]
+mod sentinels;
 mod support;
 
 use bench::{Bench, NEW, OLD};

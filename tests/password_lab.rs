@@ -103,9 +103,7 @@ impl<'a> Bench<'a> {
         for restarted in [false, true] {
             if restarted {
                 for host in NAMES {
-                    self.lab
-                        .inside(host, "systemctl restart replctl-6379")
-                        .ok();
+                    self.lab.inside(host, "systemctl restart replctl-6379").ok();
                 }
             }
             self.in_sync(password);

@@ -117,12 +117,15 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         let of = (&operation, &*world.inventory, &topology);
         return password::change(of, &hosts, &payload, &around).map_err(output::plan::refused);
     }
+    let unasked = keep_earlier.then(|| {
+        "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
+    });
     let mut plan = plan::setup::plan(&operation, &world.inventory, &topology, &hosts, &payload)
         .map_err(output::plan::refused)?;
     let left = alone
         .iter()
         .map(|n| format!("`{n}` was detached and is left as it is"));
-    plan.warnings.extend(left);
+    plan.warnings.extend(left.chain(unasked));
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);
     }

@@ -50,8 +50,7 @@ pub enum Action {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// Give the replicas named the time to get every byte this node has produced. Being late is told, and is no failure: they are
-    /// only spared a full resync.
+    /// Give the replicas named the time to get every byte this node has produced; who is late only needs a full resync.
     DrainOthers {
         /// The replicas.
         replicas: Vec<NodeName>,
@@ -75,8 +74,7 @@ pub enum Action {
         /// Each node with its role.
         roles: Vec<NodeRole>,
     },
-    /// `REPLICAOF host port` on the primary, compared: it tells its last offset in the same transaction, and is put back
-    /// if it was no primary any more.
+    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction; put back if it was none any more.
     Demote {
         /// The node that is to replace it.
         upstream: NodeName,

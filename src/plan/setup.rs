@@ -128,6 +128,7 @@ fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     let (refused, unsure) = checks::versions(look, &wiring);
     refusals.extend(refused);
     refusals.extend(names::refusals(look, &wiring));
+    refusals.extend(password::open_primary(look, &wiring));
     if !refusals.is_empty() {
         return Err(refusals);
     }

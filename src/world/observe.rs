@@ -77,18 +77,6 @@ pub trait Reach: Sync {
     }
 }
 
-/// TCP from this machine.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy)]
-pub struct Direct;
-
-#[cfg(test)]
-impl Reach for Direct {
-    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        Ok(Box::new(super::resp::tcp(&node.address).await?))
-    }
-}
-
 /// A connection to a node, logged in.
 ///
 /// # Errors

@@ -108,8 +108,9 @@ impl World {
         let written = conn.call(&rewrite, REWRITE).await;
         written.map_err(|t| unknown(t.detail))?;
         let after = role::after(host.as_ref(), &path, port, &before).await;
-        let unread =
-            |why: String| Failure::unknown(format!("its file was written, and not read back: {why}"));
+        let unread = |why: String| {
+            Failure::unknown(format!("its file was written, and not read back: {why}"))
+        };
         let notes = after.map_err(unread)?.notes;
         let file = match self.passwords_in_file(spec).await {
             Ok(Some(file)) => file,

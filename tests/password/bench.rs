@@ -107,9 +107,11 @@ impl Bench {
     /// The first node is the primary, and the others follow it.
     #[track_caller]
     pub fn in_sync(&self, password: Option<&str>) {
-        await_that("the replicas to be in sync", Duration::from_secs(15), || {
-            self.linked(|n| self.connect(n, password).ok())
-        });
+        await_that(
+            "the replicas to be in sync",
+            Duration::from_secs(15),
+            || self.linked(|n| self.connect(n, password).ok()),
+        );
     }
 
     /// The same with whatever connection can be had.
@@ -198,7 +200,8 @@ impl Bench {
             signal(self.pid(n), how);
         }
         await_that("the servers' end", Duration::from_secs(10), || {
-            (0..self.count()).all(|n| living_in(&self.db().join(self.port(n).to_string())).is_empty())
+            (0..self.count())
+                .all(|n| living_in(&self.db().join(self.port(n).to_string())).is_empty())
         });
     }
 
@@ -217,7 +220,11 @@ impl Bench {
         let file = self
             .db()
             .join(format!("{0}/pid/redis_{0}.pid", self.port(n)));
-        std::fs::read_to_string(file).unwrap().trim().parse().unwrap()
+        std::fs::read_to_string(file)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
     }
 
     /// No password is in what the operator's machine keeps.

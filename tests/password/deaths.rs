@@ -15,7 +15,11 @@ fn dies(bench: &Bench, line: usize) -> bool {
     if ran.code == Some(0) {
         return false;
     }
-    assert_eq!(ran.signal, Some(libc::SIGKILL), "it failed at {line}: {ran}");
+    assert_eq!(
+        ran.signal,
+        Some(libc::SIGKILL),
+        "it failed at {line}: {ran}"
+    );
     true
 }
 
@@ -39,7 +43,11 @@ fn killed_at_every_line(from: Option<&str>, to: Option<&str>) {
     };
     let others = |now: Option<&str>| {
         let other = if now == from { to } else { from };
-        if now.is_some() { vec![other] } else { Vec::new() }
+        if now.is_some() {
+            vec![other]
+        } else {
+            Vec::new()
+        }
     };
     let (mut deaths, mut kept) = (0, 0);
     'lines: for line in 1.. {

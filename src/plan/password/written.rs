@@ -90,7 +90,9 @@ impl Passwords {
             new.is_none_or(|new| new.expose_secret() != secret.expose_secret())
         };
         let first = self.requirepass.iter().find(other);
-        first.or_else(|| self.masterauth.iter().find(other)).cloned()
+        first
+            .or_else(|| self.masterauth.iter().find(other))
+            .cloned()
     }
 }
 
@@ -153,7 +155,11 @@ mod tests {
     #[test]
     fn the_access_list_counts_more_than_requirepass() {
         let line = |words: &str| format!("requirepass old\nuser default on {words} ~* +@all\n");
-        let both = kept(&line(&format!("#{} #{}", hash(&"old".into()), hash(&new()))));
+        let both = kept(&line(&format!(
+            "#{} #{}",
+            hash(&"old".into()),
+            hash(&new())
+        )));
         assert!(!both.open && both.takes_new && both.requirepass == Is::Other);
         let open = kept(&line("nopass"));
         assert!(open.open && !open.takes_new);

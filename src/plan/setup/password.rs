@@ -9,9 +9,10 @@ mod proofs;
 #[cfg(test)]
 mod tests;
 
-use super::hosts::wanted_config;
+pub(super) use checks::open_primary;
+
 use super::roles::{self, Wiring};
-use super::{Look, checks as of_hosts, prove, settings, stage};
+use super::{Look, checks as of_hosts, settings, stage};
 use crate::inventory::{Auth, Inventory};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::host::{HostAction, PayloadInfo};
@@ -188,9 +189,8 @@ impl<'a> Change<'a> {
             };
             first.push(self.proof(m.name, keys, vec![]));
         }
-        first.extend(self.links(|with| {
-            self.members.iter().filter(reached).any(|m| m.name == with)
-        }));
+        first
+            .extend(self.links(|with| self.members.iter().filter(reached).any(|m| m.name == with)));
         for m in self.members.iter().filter(|m| m.live.open) {
             let require = Do::Require {
                 secret: Secret::New,
@@ -250,7 +250,12 @@ impl<'a> Change<'a> {
             }
             first.extend(self.links(|_| true));
         }
-        for m in self.members.iter().filter(|m| !m.live.open).chain(self.stale_files()) {
+        for m in self
+            .members
+            .iter()
+            .filter(|m| !m.live.open)
+            .chain(self.stale_files())
+        {
             let undo = Do::Require {
                 secret: Secret::Old,
             };
@@ -378,22 +383,5 @@ impl<'a> Change<'a> {
             out.extend(kept);
         }
         out
-    }
-
-    /// Whether the inventory wants protected mode on.
-    fn wants_protection(&self, name: &NodeName) -> bool {
-        let node = self.look.inventory.get(name);
-        let Some((node, facts)) = node.zip(self.look.facts(name)) else {
-            return true;
-        };
-        let wanted = wanted_config(self.look, self.wiring, node, facts).0;
-        let mut lines = wanted.directives.iter();
-        lines.any(|(name, value)| name == "protected-mode" && value.trim() == "yes")
-    }
-
-    /// With a write that is read on every replica.
-    fn with_write(&self, mut proofs: Vec<Step>, changes: &[Step]) -> Vec<Step> {
-        proofs.extend(prove(self.look, self.wiring, changes, &[]));
-        proofs
     }
 }

@@ -8,8 +8,8 @@ mod fence;
 mod files;
 mod install;
 mod launch;
-mod passwords;
 pub(in crate::world) mod owner;
+mod passwords;
 pub(in crate::world) mod role;
 
 pub use act::{Supplies, act};

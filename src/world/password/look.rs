@@ -95,7 +95,9 @@ impl World {
         hosts: &mut BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     ) -> BTreeMap<NodeName, Held> {
         let looks = self.inventory.nodes.iter().map(|spec| async move {
-            let runs = topology.get(&spec.name).is_some_and(|n| n.server().is_some());
+            let runs = topology
+                .get(&spec.name)
+                .is_some_and(|n| n.server().is_some());
             let elsewhere = topology
                 .get(&spec.name)
                 .and_then(|n| n.server())
@@ -217,7 +219,10 @@ fn default_user(reply: &Value) -> Option<DefaultUser> {
     let mut known = false;
     for pair in parts.chunks(2) {
         let [name, value] = pair else { continue };
-        match redis::from_redis_value::<String>(name.clone()).ok()?.as_str() {
+        match redis::from_redis_value::<String>(name.clone())
+            .ok()?
+            .as_str()
+        {
             "flags" => {
                 known = true;
                 out.open = words(value).iter().any(|flag| flag == "nopass");

@@ -120,10 +120,12 @@ impl World {
         from: &From<'_>,
     ) -> Result<(), Trouble> {
         let mut stream = self.open(node, from).await?;
-        log_in(&mut *stream, login).await.map_err(|trouble| Trouble {
-            detail: self.entrances().hide(&trouble.detail),
-            ..trouble
-        })
+        log_in(&mut *stream, login)
+            .await
+            .map_err(|trouble| Trouble {
+                detail: self.entrances().hide(&trouble.detail),
+                ..trouble
+            })
     }
 
     async fn open(&self, node: &NodeName, from: &From<'_>) -> Result<Box<dyn Stream>, Trouble> {
@@ -149,7 +151,11 @@ impl World {
     }
 
     /// A connection that the host of another node makes, to the address that the nodes use.
-    async fn open_from(&self, spec: &NodeSpec, other: &NodeName) -> Result<Box<dyn Stream>, Trouble> {
+    async fn open_from(
+        &self,
+        spec: &NodeSpec,
+        other: &NodeName,
+    ) -> Result<Box<dyn Stream>, Trouble> {
         let tunnelled = || -> BoxFuture<'_, Result<Box<dyn Stream>, Trouble>> {
             Box::pin(async {
                 let ssh = |why: String| crate::world::trouble::trouble(TroubleKind::Ssh, why);

@@ -1,9 +1,9 @@
 //! What stands against a change of passwords, and what its operator and the clients should know before it.
 
-use super::{Around, Change, Look};
+use super::{Around, Change, Look, Wiring};
 use crate::config::Paths;
-use crate::inventory::{Auth, NodeSpec};
 use crate::inventory::address::is_loopback;
+use crate::inventory::{Auth, NodeSpec};
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::password::Held;
@@ -39,6 +39,24 @@ pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, Held>) -> bool 
         held.protected == Some(true) && held.live.as_ref().is_some_and(|live| live.open)
     };
     !wanted && held.get(&spec.name).is_some_and(guarded)
+}
+
+/// A new replica would say a password that its primary does not have, and be refused: `add` meets that, `setup` changes it.
+pub(in crate::plan::setup) fn open_primary(look: &Look<'_>, wiring: &Wiring) -> Option<Refusal> {
+    let wants = matches!(look.inventory.auth, Auth::Password(_));
+    let mut fresh = wiring.fresh();
+    let refused = |name: &NodeName| {
+        let upstream = wiring.upstream.get(name);
+        let upstream = upstream.and_then(|u| look.topology.get(u)?.server());
+        upstream.is_some_and(|server| server.has_password == Some(false))
+    };
+    let name = fresh.find(|name| wants && refused(name))?;
+    Some(Refusal::new(
+        format!(
+            "the servers have no password, and the inventory names one: `{name}` would be refused by its primary"
+        ),
+        "replctl setup",
+    ))
 }
 
 /// The servers that cannot be entered.
@@ -79,7 +97,12 @@ fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trou
         return super::of_hosts::unreachable(spec, &why.why, why.hint.as_deref());
     }
     let facts = look.facts(name);
-    if let Some(HostFacts { listener: Listener::Foreign(who), config: None, .. }) = facts {
+    if let Some(HostFacts {
+        listener: Listener::Foreign(who),
+        config: None,
+        ..
+    }) = facts
+    {
         return super::of_hosts::taken(spec, who);
     }
     let file = Paths::new(&look.inventory.server.directory, spec.address.port).config();
@@ -158,7 +181,9 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     let held = around.held.get(name)?;
     if let Some(file) = &held.elsewhere {
         return Some(Refusal::new(
-            format!("`{name}` runs with {file}, which setup did not write, so its password is left as it is"),
+            format!(
+                "`{name}` runs with {file}, which setup did not write, so its password is left as it is"
+            ),
             by_hand(),
         ));
     }
@@ -167,13 +192,17 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
         .is_none_or(|f| f.config.as_ref().is_some_and(|c| c.stamp.is_some()));
     if !stamped {
         return Some(Refusal::new(
-            format!("`{name}` runs with a file that replctl did not write, so its password is left as it is"),
+            format!(
+                "`{name}` runs with a file that replctl did not write, so its password is left as it is"
+            ),
             by_hand(),
         ));
     }
     if held.acl_file {
         return Some(Refusal::new(
-            format!("the users of `{name}` stand in a file of their own (`aclfile`), which setup does not change"),
+            format!(
+                "the users of `{name}` stand in a file of their own (`aclfile`), which setup does not change"
+            ),
             by_hand(),
         ));
     }
@@ -185,35 +214,42 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     }
     let why = held.file.as_ref().err()?;
     Some(Refusal::new(
-        format!("the file of `{name}` cannot be read, so it would not be seen whether the password is in it: {why}"),
+        format!(
+            "the file of `{name}` cannot be read, so it would not be seen whether the password is in it: {why}"
+        ),
         format!("try: {}", spec.ssh.command(&spec.address.host)),
     ))
 }
 
 /// Every Sentinel has to be told, or it would lose the servers.
 fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
-    let counted = look.topology.nodes.iter().filter_map(|n| n.server()?.sentinels);
-    let counted = counted.max().unwrap_or(0);
-    let up = around.watch.map_or(0, |w| w.addresses().len());
-    if counted <= u64::try_from(up).unwrap_or(u64::MAX) {
-        let silent = around.watch.into_iter().flat_map(|w| &w.views);
-        let silent = silent.filter_map(|view| Some((view, view.silence()?)));
-        return silent
-            .map(|(view, why)| {
-                Refusal::new(
-                    format!(
-                        "the Sentinel at {} has to be told the password, and does not answer: {why}",
-                        view.address
-                    ),
-                    "start it, or let the others forget it: replctl sentinel forget; then: replctl setup",
-                )
-            })
-            .collect();
+    let nodes = look.topology.nodes.iter();
+    let counted = nodes.filter_map(|n| n.server()?.sentinels).max();
+    let counted = usize::try_from(counted.unwrap_or(0)).unwrap_or(usize::MAX);
+    let views = around.watch.map_or(&[][..], |w| &w.views);
+    let silent = views
+        .iter()
+        .filter_map(|v| Some((&v.address, v.silence()?)));
+    let mut out: Vec<Refusal> = silent
+        .map(|(at, why)| {
+            Refusal::new(
+                format!("the Sentinel at {at} has to be told the password, and cannot be: {why}"),
+                format!(
+                    "start it; or, if it is gone for good: replctl sentinel forget {at}; then: replctl setup"
+                ),
+            )
+        })
+        .collect();
+    if counted > views.len() {
+        out.push(Refusal::new(
+            format!(
+                "{counted} Sentinels watch, and replctl knows {} of them: the others could not be told the password",
+                views.len()
+            ),
+            "name them in `[sentinel]` of the inventory, then: replctl setup",
+        ));
     }
-    vec![Refusal::new(
-        format!("{counted} Sentinels watch, and only {up} of them can be told the password"),
-        "name them in `[sentinel]` of the inventory, then: replctl setup",
-    )]
+    out
 }
 
 /// What does not stop anything.
@@ -239,7 +275,10 @@ impl Change<'_> {
                     .to_owned(),
             );
         }
-        let rotates = self.members.iter().any(|m| !m.live.open && !m.live.settled_but_name(true));
+        let rotates = self
+            .members
+            .iter()
+            .any(|m| !m.live.open && !m.live.settled_but_name(true));
         if rotates && self.around.keep_earlier {
             out.push(
                 "the servers take both passwords from then on; when all clients use the new one: replctl setup"

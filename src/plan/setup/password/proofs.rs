@@ -1,7 +1,9 @@
-//! The proofs over new connections, and the Sentinels' login.
+//! The proofs over new connections, the Sentinels' login, and what the inventory says of protected mode.
 
 use super::{Change, Do, Key, NodeName, PasswordAction, Secret, Step, step};
 use crate::inventory::NodeSpec;
+use crate::plan::setup::hosts::wanted_config;
+use crate::plan::setup::prove;
 
 impl Change<'_> {
     /// Who is let in by a node, tried from another host as well where there is one.
@@ -75,5 +77,22 @@ impl Change<'_> {
             (place(spec) != own).then(|| m.name.clone())
         });
         others.into_iter().next()
+    }
+
+    /// Whether the inventory wants protected mode on.
+    pub(super) fn wants_protection(&self, name: &NodeName) -> bool {
+        let node = self.look.inventory.get(name);
+        let Some((node, facts)) = node.zip(self.look.facts(name)) else {
+            return true;
+        };
+        let wanted = wanted_config(self.look, self.wiring, node, facts).0;
+        let mut lines = wanted.directives.iter();
+        lines.any(|(name, value)| name == "protected-mode" && value.trim() == "yes")
+    }
+
+    /// With a write that is read on every replica.
+    pub(super) fn with_write(&self, mut proofs: Vec<Step>, changes: &[Step]) -> Vec<Step> {
+        proofs.extend(prove(self.look, self.wiring, changes, &[]));
+        proofs
     }
 }

@@ -223,9 +223,8 @@ fn the_earlier_password_is_kept_where_that_is_wished() {
         assert_eq!(sides[0].takes, [Secret::Old, Secret::New]);
     }
     let again = plan(&world, &model.held(), true).unwrap();
-    let changes = |s: &Step| {
-        matches!(s.action, Action::Password(_)) && s.action.changes_something()
-    };
+    let changes =
+        |s: &Step| matches!(s.action, Action::Password(_)) && s.action.changes_something();
     assert!(!again.steps().any(changes) && !again.warnings.is_empty());
     let end = plan(&world, &model.held(), false).unwrap();
     for step in end.steps() {
