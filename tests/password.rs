@@ -19,7 +19,7 @@ use support::Family;
 use support::server::each_family;
 
 /// Permission bits of a file.
-pub fn mode(path: &Path) -> u32 {
+fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 

@@ -147,14 +147,10 @@ impl Bench {
     /// Every server is as if it had been set up with that password: running, in its file, and after a restart from it.
     #[track_caller]
     pub fn is_at(&self, password: Option<&str>, others: &[Option<&str>]) {
-        for n in 0..self.count() {
+        for (n, name) in NAMES.iter().enumerate().take(self.count()) {
             self.has(n, password);
             for other in others {
-                assert!(
-                    self.connect(n, *other).is_err(),
-                    "{} lets in {other:?}",
-                    NAMES[n]
-                );
+                assert!(self.connect(n, *other).is_err(), "{name} lets in {other:?}");
             }
         }
         self.links_come_back(password);

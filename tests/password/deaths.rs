@@ -31,9 +31,7 @@ fn nobody_is_cut_off(bench: &Bench, both: [Option<&str>; 2]) {
         let mut client = any(n).unwrap_or_else(|| panic!("nobody is let in by {n}"));
         client.command(&["CLIENT", "KILL", "TYPE", "replica"]);
     }
-    crate::support::await_that("the links", Duration::from_secs(15), || {
-        bench.linked(|n| any(n))
-    });
+    crate::support::await_that("the links", Duration::from_secs(15), || bench.linked(any));
 }
 
 /// Taken up by `resume` or by `rollback`, in turns; where everything is to be tried, by both.

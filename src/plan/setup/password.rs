@@ -356,16 +356,7 @@ impl<'a> Change<'a> {
         let all = settings::changes(self.look, self.wiring).steps;
         for m in &self.members {
             let mine = all.iter().filter(|s| s.node == *m.name);
-            let kept: Vec<Step> = mine
-                .filter(|s| match &s.action {
-                    Action::SetDirective { name, value } => {
-                        name != "protected-mode" || self.password || value == "yes"
-                    }
-                    Action::PersistRole | Action::Host(HostAction::StampConfig { .. }) => true,
-                    _ => false,
-                })
-                .cloned()
-                .collect();
+            let kept: Vec<Step> = mine.filter(|s| self.is_setting(s)).cloned().collect();
             let sets = kept
                 .iter()
                 .any(|s| matches!(s.action, Action::SetDirective { .. }));
@@ -383,5 +374,14 @@ impl<'a> Change<'a> {
             out.extend(kept);
         }
         out
+    }
+
+    /// Whether a step of the ordinary setup belongs here: the passwords themselves are changed in their own order.
+    fn is_setting(&self, step: &Step) -> bool {
+        if let Action::SetDirective { name, value } = &step.action {
+            return name != "protected-mode" || self.password || value == "yes";
+        }
+        step.action == Action::PersistRole
+            || matches!(step.action, Action::Host(HostAction::StampConfig { .. }))
     }
 }

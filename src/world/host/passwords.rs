@@ -22,8 +22,7 @@ pub async fn passwords(
     let said = Zeroizing::new(on_file(shell, READ, path, user, &[], Vec::new()).await?);
     match said.split_once('\n') {
         Some(("found", lines)) => Ok(Some(Zeroizing::new(lines.to_owned()))),
-        Some(_) => Err("its host gave no answer that can be read".to_owned()),
         None if said.is_empty() => Ok(None),
-        None => Err("its host gave no answer that can be read".to_owned()),
+        Some(_) | None => Err("its host gave no answer that can be read".to_owned()),
     }
 }

@@ -60,7 +60,11 @@ impl Entrances {
     /// Whether all nodes that had a password before had the same.
     pub fn agree(&self) -> bool {
         let inner = self.inner();
-        let all: BTreeSet<&str> = inner.earlier.values().map(|s| s.expose_secret()).collect();
+        let all: BTreeSet<&str> = inner
+            .earlier
+            .values()
+            .map(ExposeSecret::expose_secret)
+            .collect();
         all.len() <= 1
     }
 

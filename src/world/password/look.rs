@@ -53,12 +53,11 @@ impl World {
             refused,
             Some(TroubleKind::PasswordMissing | TroubleKind::PasswordRefused)
         );
-        if wants || all {
-            if let Ok(Some(file)) = self.passwords_in_file(spec).await
-                && let Some(earlier) = file.earlier(self.new_password())
-            {
-                self.entrances.earlier_is(&spec.name, earlier);
-            }
+        if (wants || all)
+            && let Ok(Some(file)) = self.passwords_in_file(spec).await
+            && let Some(earlier) = file.earlier(self.new_password())
+        {
+            self.entrances.earlier_is(&spec.name, earlier);
         }
         if refused == Some(TroubleKind::ProtectedMode) {
             self.entrances.only_inside(&spec.name);

@@ -1,6 +1,8 @@
 //! The order of a change of passwords against a model of servers: whoever is restarted, and whichever link is cut, after each half of each
 //! step and each undo, every replica is let in by its primary.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use super::super::tests::begin::Begin;
 use super::super::tests::stage::Stage;
 use super::*;
@@ -29,7 +31,7 @@ impl Side {
     fn new(secret: Secret) -> Self {
         let takes = match secret {
             Secret::None => Vec::new(),
-            one => vec![one],
+            one @ (Secret::New | Secret::Old) => vec![one],
         };
         Self {
             takes,
@@ -68,8 +70,8 @@ impl Side {
             Do::Require { secret } => {
                 let (login, by_name) = (self.login, self.by_name);
                 *self = Self {
-                    login,
                     by_name,
+                    login,
                     ..Self::new(*secret)
                 };
             }
