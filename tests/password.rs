@@ -36,6 +36,18 @@ fn there(server: Option<&Family>, (from, to): (Option<&str>, Option<&str>)) {
         bench.replace_program(&other.server);
         bench.in_sync(from);
     }
+    // Redis 6.0 could not read it again from the file that it writes.
+    let to = if server.is_some_and(|s| s.name == "redis-6.0") && to == Some(NEW) {
+        bench.say(to);
+        bench
+            .run(&["setup", "--yes"])
+            .code(3)
+            .says("a quotation mark");
+        bench.in_sync(from);
+        Some("canary-plain")
+    } else {
+        to
+    };
     let mut old = bench.client(0, from);
     assert_eq!(old.command(&["SET", "kept", "1"]).text(), "OK");
     bench.say(to);
@@ -64,10 +76,23 @@ fn every_way_on_the_embedded_server() {
 }
 
 #[test]
-fn every_way_on_every_family() {
+fn every_way_on_every_family_that_setup_can_bring() {
     each_family(|_, family: &'static Family| {
-        for way in WAYS {
-            there(Some(family), way);
+        if family.is_one_file() {
+            for way in WAYS {
+                there(Some(family), way);
+            }
+        }
+    });
+}
+
+#[test]
+fn every_way_on_every_other_family() {
+    each_family(|_, family: &'static Family| {
+        if !family.is_one_file() {
+            for way in WAYS {
+                there(Some(family), way);
+            }
         }
     });
 }

@@ -113,6 +113,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
             partial,
             alone: &alone,
             agree: world.earlier_agree(),
+            quotes: world.password_has_quotes(),
         };
         let of = (&operation, &*world.inventory, &topology);
         return password::change(of, &hosts, &payload, &around).map_err(output::plan::refused);

@@ -204,11 +204,17 @@ impl Bench {
     fn start_all(&self) {
         for n in 0..self.count() {
             let program = self.db().join("server/current/redis-server");
-            let status = std::process::Command::new(program)
+            let output = std::process::Command::new(program)
                 .arg(self.config(n))
-                .stdout(std::process::Stdio::null())
-                .status();
-            assert!(status.unwrap().success());
+                .output()
+                .unwrap();
+            let log = self
+                .db()
+                .join(format!("{0}/logs/redis_{0}.log", self.port(n)));
+            let said = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr)
+                + &std::fs::read_to_string(log).unwrap_or_default();
+            assert!(output.status.success(), "{}: {said}", NAMES[n]);
         }
     }
 

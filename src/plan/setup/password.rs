@@ -37,6 +37,8 @@ pub struct Around<'a> {
     pub alone: &'a [NodeName],
     /// All servers that had a password before had the same.
     pub agree: bool,
+    /// There is a quotation mark in the inventory's.
+    pub quotes: bool,
 }
 
 /// One node that runs, with what it holds.

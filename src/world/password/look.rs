@@ -15,7 +15,7 @@ use crate::world::observe::{self, second_text};
 use crate::world::resp::{Conn, REPLY};
 use futures::StreamExt;
 use redis::Value;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -149,6 +149,12 @@ impl World {
     pub(in crate::world) async fn live_passwords(&self, conn: &Conn) -> Option<Kept> {
         let live = live(conn).await?;
         Some(live.passwords.kept(self.new_password()))
+    }
+
+    /// Whether there is a quotation mark in the inventory's password.
+    pub fn password_has_quotes(&self) -> bool {
+        let password = self.new_password();
+        password.is_some_and(|p| p.expose_secret().contains(['"', '\'']))
     }
 
     /// Whether all servers that had another password than the inventory's had the same.

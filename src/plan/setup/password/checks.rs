@@ -178,6 +178,18 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             by_hand(),
         ));
     }
+    if around.quotes
+        && server.product == Product::Redis
+        && (server.version.major, server.version.minor) < (6, 2)
+    {
+        return Some(Refusal::new(
+            format!(
+                "`{name}` runs Redis {}, which writes a password with a quotation mark into its file so that it cannot start from that file again",
+                server.version
+            ),
+            "choose a password of letters and digits, and then: replctl setup",
+        ));
+    }
     let held = around.held.get(name)?;
     if let Some(file) = &held.elsewhere {
         return Some(Refusal::new(

@@ -139,6 +139,7 @@ fn plan(world: &Stage, held: &BTreeMap<NodeName, Held>, keep: bool) -> Result<Pl
         partial: false,
         alone: &[],
         agree: true,
+        quotes: false,
     };
     let of = (&op, &world.inventory, &world.topology);
     change(of, &world.hosts, &world.payload, &around)
