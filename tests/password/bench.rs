@@ -202,7 +202,7 @@ impl Bench {
     }
 
     fn start_all(&self) {
-        for n in 0..self.count() {
+        for (n, name) in NAMES.iter().enumerate().take(self.count()) {
             let program = self.db().join("server/current/redis-server");
             let output = std::process::Command::new(program)
                 .arg(self.config(n))
@@ -214,7 +214,7 @@ impl Bench {
             let said = String::from_utf8_lossy(&output.stdout).into_owned()
                 + &String::from_utf8_lossy(&output.stderr)
                 + &std::fs::read_to_string(log).unwrap_or_default();
-            assert!(output.status.success(), "{}: {said}", NAMES[n]);
+            assert!(output.status.success(), "{name}: {said}");
         }
     }
 

@@ -24,6 +24,7 @@ use PasswordAction as Do;
 use std::collections::BTreeMap;
 
 /// What is looked at besides what every setup looks at.
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Around<'a> {
     /// What each node holds of passwords.
     pub held: &'a BTreeMap<NodeName, Held>,
