@@ -36,8 +36,9 @@ fn there(server: Option<&Family>, (from, to): (Option<&str>, Option<&str>)) {
         bench.replace_program(&other.server);
         bench.in_sync(from);
     }
-    // Redis 6.0 could not read it again from the file that it writes.
-    let to = if server.is_some_and(|s| s.name == "redis-6.0") && to == Some(NEW) {
+    // These could not read it again from the files that they write.
+    let writes_it_badly = |s: &Family| matches!(s.name, "redis-6.0" | "valkey-8.1");
+    let to = if server.is_some_and(writes_it_badly) && to == Some(NEW) {
         bench.say(to);
         bench
             .run(&["setup", "--yes"])

@@ -43,7 +43,7 @@ impl Passwords {
     /// Those in the lines of a file; the last line of a name counts.
     pub fn of_file(text: &str) -> Self {
         let mut out = Self::default();
-        // Redis 6.0 writes a password with a quotation mark so that its own next start cannot read the line.
+        // Redis 6.0 and Valkey 8.1 write a password with a quotation mark so that their own next start cannot read the line.
         let whole = |line: &&str| split(line).is_some();
         let text: Vec<&str> = text.lines().filter(whole).collect();
         for line in parse(&text.join("\n")) {

@@ -38,7 +38,7 @@ pub struct Around<'a> {
     pub alone: &'a [NodeName],
     /// All servers that had a password before had the same.
     pub agree: bool,
-    /// There is a quotation mark in the inventory's.
+    /// There is a quotation mark or a backslash in the inventory's.
     pub quotes: bool,
 }
 

@@ -151,10 +151,10 @@ impl World {
         Some(live.passwords.kept(self.new_password()))
     }
 
-    /// Whether there is a quotation mark in the inventory's password.
+    /// Whether there is a quotation mark or a backslash in the inventory's password.
     pub fn password_has_quotes(&self) -> bool {
         let password = self.new_password();
-        password.is_some_and(|p| p.expose_secret().contains(['"', '\'']))
+        password.is_some_and(|p| p.expose_secret().contains(['"', '\'', '\\']))
     }
 
     /// Whether all servers that had another password than the inventory's had the same.

@@ -7,7 +7,8 @@ use crate::inventory::{Auth, NodeSpec};
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::password::Held;
-use crate::topology::{Node, NodeName, Product, State, Topology, Trouble, TroubleKind};
+use crate::topology::versions::program;
+use crate::topology::{Node, NodeName, Product, Server, State, Topology, Trouble, TroubleKind};
 use std::collections::BTreeMap;
 
 /// Directives of the inventory that are in the way.
@@ -178,14 +179,11 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             by_hand(),
         ));
     }
-    if around.quotes
-        && server.product == Product::Redis
-        && (server.version.major, server.version.minor) < (6, 2)
-    {
+    if around.quotes && writes_quotes_badly(server) {
         return Some(Refusal::new(
             format!(
-                "`{name}` runs Redis {}, which writes a password with a quotation mark into its file so that it cannot start from that file again",
-                server.version
+                "`{name}` runs {}, which writes a password with a quotation mark or a backslash into its file so that it cannot be read from there again",
+                program(server.product, server.version)
             ),
             "choose a password of letters and digits, and then: replctl setup",
         ));
@@ -231,6 +229,16 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
         ),
         format!("try: {}", spec.ssh.command(&spec.address.host)),
     ))
+}
+
+/// Measured: what `CONFIG REWRITE` makes of `a"b\\c`. Redis 6.0 does not quote it in `requirepass`, Valkey 8.1 does not escape it in
+/// `primaryauth`; Redis 6.2 to 8.2, Valkey 8.0 and 9.1 read it again.
+fn writes_quotes_badly(server: &Server) -> bool {
+    let version = (server.version.major, server.version.minor);
+    match server.product {
+        Product::Redis => version < (6, 2),
+        Product::Valkey => version == (8, 1),
+    }
 }
 
 /// Every Sentinel has to be told, or it would lose the servers.
