@@ -271,6 +271,9 @@ pub struct Setup {
     /// Replace the keys this node holds by those of the primary (repeatable)
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
+    /// Where the password changes: take the earlier one, too, until `replctl setup` is run again
+    #[arg(long)]
+    pub keep_earlier_password: bool,
 }
 
 /// `status`.

@@ -25,6 +25,10 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("replctl setup", "show the plan, ask, and carry it out"),
             ("replctl setup slave2", "one node, for example a new one"),
             (
+                "replctl setup --keep-earlier-password",
+                "after the inventory's password was changed: let both be taken for a while",
+            ),
+            (
                 "replctl setup master --discard-data master",
                 "bring back a node whose keys are to be replaced",
             ),

@@ -41,6 +41,9 @@ pub async fn run(
     if args.no_hooks {
         hooks::leave_out(&mut record);
     }
+    if record.plan.changes_passwords() {
+        world.knock(true).await;
+    }
     world.settle(&record.progress.connections).await?;
     world.settle_sentinels(&record.plan, &record.progress).await;
     let operation = record.plan.operation.clone();

@@ -8,6 +8,7 @@ use crate::inventory::address::is_literal;
 use crate::journal::Outcome;
 use crate::output;
 use crate::plan::host::HostAction;
+use crate::plan::setup::password;
 use crate::plan::{self, Action, Operation, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
@@ -34,7 +35,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     }
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    let planner = async || make_plan(world, &operation).await;
+    // Servers whose password differs from the inventory's are entered with the one in their own files.
+    world.knock(false).await;
+    let planner = async || make_plan(world, &operation, args.keep_earlier_password).await;
     let finished =
         match operate::carry_out(world, &asked, &Operation::Setup(operation.clone()), planner)
             .await?
@@ -65,7 +68,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<Plan> {
     let nodes: Vec<NodeName> = world
         .inventory
         .nodes
@@ -98,14 +101,33 @@ async fn make_plan(world: &World, operation: &Setup) -> Result<Plan> {
         .iter()
         .map(|n| n.name.clone())
         .collect();
+    let partial = !operation.nodes.is_empty();
     let operation = plan::detach::spared(operation, &all, &alone).map_err(output::plan::refused)?;
-    let topology = topology.without(&alone);
+    let mut topology = topology.without(&alone);
+    let held = world.held(&topology, &mut hosts).await;
+    if password::wanted(&world.inventory, &topology, &held) {
+        let watch = world.sentinels(&mut topology).await;
+        let around = password::Around {
+            held: &held,
+            watch: watch.as_ref(),
+            keep_earlier,
+            partial,
+            alone: &alone,
+            agree: world.earlier_agree(),
+            quotes: world.password_has_quotes(),
+        };
+        let of = (&operation, &*world.inventory, &topology);
+        return password::change(of, &hosts, &payload, &around).map_err(output::plan::refused);
+    }
+    let unasked = keep_earlier.then(|| {
+        "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
+    });
     let mut plan = plan::setup::plan(&operation, &world.inventory, &topology, &hosts, &payload)
         .map_err(output::plan::refused)?;
     let left = alone
         .iter()
         .map(|n| format!("`{n}` was detached and is left as it is"));
-    plan.warnings.extend(left);
+    plan.warnings.extend(left.chain(unasked));
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);
     }

@@ -33,6 +33,9 @@ fn holds(step: &Step, now: &Topology) -> bool {
     if let Action::Replay { .. } = step.action {
         return true; // some of it may be done, and is not put back
     }
+    if let Action::Password(_) = step.action {
+        return true; // the earlier password may be gone
+    }
     // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
     !node.is_some_and(Node::is_primary)
 }

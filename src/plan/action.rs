@@ -1,11 +1,11 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
-use super::hooks::Hook;
-use super::host::HostAction;
+use super::password::PasswordAction;
 use super::rejoin::Covered;
 use super::replay::Source;
 use super::roles::NodeRole;
 use super::sentinel::SentinelAction;
+use super::{hooks::Hook, host::HostAction};
 use crate::inventory::edit::Edit;
 use crate::inventory::secrets::is_secret;
 use crate::topology::words::bytes as size;
@@ -49,8 +49,7 @@ pub enum Action {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// Give the replicas named the time to get every byte this node has produced. Being late is told, and is no failure: they are
-    /// only spared a full resync.
+    /// Give the replicas named the time to get every byte this node has produced; who is late only needs a full resync.
     DrainOthers {
         /// The replicas.
         replicas: Vec<NodeName>,
@@ -74,8 +73,7 @@ pub enum Action {
         /// Each node with its role.
         roles: Vec<NodeRole>,
     },
-    /// `REPLICAOF host port` on the primary, compared: it tells its last offset in the same transaction, and is put back
-    /// if it was no primary any more.
+    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction; put back if it was none any more.
     Demote {
         /// The node that is to replace it.
         upstream: NodeName,
@@ -217,8 +215,10 @@ pub enum Action {
         /// Value.
         value: String,
     },
-    /// Give the running server the deployment's password as `masterauth` (none where the deployment has none). It is not in the plan.
+    /// Give the running server the deployment's password, or none, as `masterauth`. It is not in the plan.
     SetReplicaAuth,
+    /// A change of the servers' password, or a proof of it.
+    Password(PasswordAction),
     /// A step that goes through the Sentinels that watch.
     Sentinel(SentinelAction),
     /// A command of the operator's own, on this machine.
@@ -250,6 +250,7 @@ impl Action {
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Sentinel(action) => action.changes_something(),
+            Self::Password(action) => action.changes_something(),
             Self::AwaitNear { .. }
             | Self::AwaitCaughtUp { .. }
             | Self::CheckRoles { .. }
@@ -371,6 +372,7 @@ impl fmt::Display for Action {
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
             Self::Host(action) => action.fmt(f),
+            Self::Password(action) => action.fmt(f),
             Self::Hook(hook) => hook.fmt(f),
             Self::CountClients => f.write_str("list its clients"),
             Self::KickClients => {

@@ -79,6 +79,8 @@ pub struct HostFacts {
     pub package_manager: Option<String>,
     /// The node's configuration file.
     pub config: Option<ConfigFile>,
+    /// The file's passwords are not the inventory's. Only looked at by `setup`, and where the server does not run.
+    pub stale_password: bool,
     /// Those of the node's directories that exist.
     pub directories: BTreeMap<String, Ownership>,
     /// What its directory takes on the disk, bytes.

@@ -19,6 +19,7 @@ pub mod host;
 pub mod moves;
 pub mod names;
 pub mod needs;
+pub mod password;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]
@@ -301,6 +302,8 @@ impl Plan {
     /// Whether a rollback brings all of it back, from wherever it was: it holds together, and nothing in it is past return.
     pub fn goes_back_whole(&self) -> bool {
         let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);
-        together && self.steps().all(|s| s.undo != Undo::Impossible)
+        // What a change of passwords does past its return is only begun when all that can be put back is done.
+        let passwords = self.changes_passwords();
+        together && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
     }
 }

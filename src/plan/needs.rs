@@ -132,6 +132,7 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::ForgetDebt
         | Action::EditInventory(_)
         | Action::BackUpFiles { .. }
+        | Action::Password(_)
         | Action::Hook(_)
         | Action::Host(_) => &[],
     }

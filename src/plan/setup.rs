@@ -6,6 +6,7 @@ pub(super) mod checks;
 mod headless;
 mod hosts;
 mod names;
+pub mod password;
 mod roles;
 pub mod sentinels;
 mod settings;
@@ -137,6 +138,7 @@ fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     let (refused, unsure) = checks::versions(look, &wiring);
     refusals.extend(refused);
     refusals.extend(names::refusals(look, &wiring));
+    refusals.extend(password::open_primary(look, &wiring));
     if !refusals.is_empty() {
         return Err(refusals);
     }

@@ -92,6 +92,7 @@ impl Action {
             }
             Self::ProveWrite { replicas } => prove(replicas),
             Self::Sentinel(action) => sentinel(action),
+            Self::Password(action) => action.commands(),
             Self::StopServer
             | Self::StartServer
             | Self::FenceFile { .. }

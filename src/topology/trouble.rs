@@ -64,6 +64,11 @@ pub enum TroubleKind {
 }
 
 impl TroubleKind {
+    /// Whether another password would have been let in.
+    pub fn is_about_password(self) -> bool {
+        matches!(self, Self::PasswordMissing | Self::PasswordRefused)
+    }
+
     /// Whether the server lives, by the way it failed to serve us.
     pub fn is_alive(self) -> bool {
         match self {

@@ -20,11 +20,11 @@ impl Act for World {
         }
         match self.perform(node, action).await {
             Ok(seen) => Ok(Seen {
-                text: self.secrets.hide(&seen.text),
+                text: self.entrances.hide(&self.secrets.hide(&seen.text)),
                 ..seen
             }),
             Err(failure) => Err(Failure {
-                why: self.secrets.hide(&failure.why),
+                why: self.entrances.hide(&self.secrets.hide(&failure.why)),
                 ..failure
             }),
         }
@@ -104,6 +104,7 @@ impl World {
                 let conn = self.connections.get(node).await?;
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
+            Action::Password(action) => self.act_on_password(node, action).await,
             Action::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
             }

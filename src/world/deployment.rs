@@ -6,6 +6,7 @@ use super::limits;
 use super::login::Logins;
 use super::observe::{self, Reach};
 use super::on_host::Turns;
+use super::password::Entrances;
 use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
@@ -54,6 +55,8 @@ pub struct World {
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
     pub(super) tunnels: Tunnels,
+    /// Other ways in, while passwords are changed.
+    pub(super) entrances: Entrances,
     pub(super) screen: Mutex<Option<Arc<Screen>>>,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
@@ -105,11 +108,13 @@ impl World {
         let secrets = Secrets::of(&inventory, logins.passwords());
         let inventory = Arc::new(inventory);
         let tunnels = Tunnels::default();
+        let entrances = Entrances::default();
         let way = Arc::new(Way {
             inventory: inventory.clone(),
             ssh: ssh.clone(),
             keyring: keyring.clone(),
             tunnels: tunnels.clone(),
+            entrances: entrances.clone(),
         });
         let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
         let open = move |node: NodeName| {
@@ -140,6 +145,7 @@ impl World {
             ssh,
             keyring,
             tunnels,
+            entrances,
             screen: Mutex::default(),
             turns: Turns::default(),
             hosts_seen: Mutex::default(),
@@ -301,6 +307,7 @@ impl World {
             ssh: self.ssh.clone(),
             keyring: self.keyring.clone(),
             tunnels: self.tunnels.clone(),
+            entrances: self.entrances.clone(),
         }
     }
 

@@ -66,21 +66,14 @@ pub trait Reach: Sync {
         node: &NodeSpec,
     ) -> impl Future<Output = Result<Box<dyn Stream>, Trouble>> + Send;
 
+    /// Another login, where the inventory's is refused.
+    fn otherwise(&self, _node: &NodeName) -> Option<Login> {
+        None
+    }
+
     /// The host through which it was reached last, if it was.
     fn through(&self, _node: &NodeName) -> Option<Tunnel> {
         None
-    }
-}
-
-/// TCP from this machine.
-#[cfg(test)]
-#[derive(Debug, Clone, Copy)]
-pub struct Direct;
-
-#[cfg(test)]
-impl Reach for Direct {
-    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        Ok(Box::new(super::resp::tcp(&node.address).await?))
     }
 }
 
@@ -97,7 +90,14 @@ pub async fn connect(
         let stream = timeout(LOOK, reach.open(node)).await;
         stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
     };
-    tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await
+    let first = tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await;
+    match (first, reach.otherwise(&node.name)) {
+        (Err(refused), Some(other)) if refused.kind.is_about_password() => {
+            let second = tls::log_in(node.tls.as_ref(), Some(&other), || Box::pin(open()));
+            second.await.map_err(|_| refused)
+        }
+        (first, _) => first,
+    }
 }
 
 /// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.

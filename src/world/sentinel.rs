@@ -148,8 +148,14 @@ impl World {
             .take(EARS);
         let heard = join_all(ears.map(|spec| async {
             let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-            let heard = hello::listen(stream, self.logins.own.as_ref(), counted).await;
-            heard.ok()
+            match hello::listen(stream, self.logins.own.as_ref(), counted).await {
+                Err(refused) if refused.kind.is_about_password() => {
+                    let other = way.otherwise(&spec.name)?;
+                    let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
+                    hello::listen(stream, Some(&other), counted).await.ok()
+                }
+                heard => heard.ok(),
+            }
         }))
         .await;
         let mut all: BTreeMap<String, Hello> = BTreeMap::new();

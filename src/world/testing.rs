@@ -3,6 +3,10 @@
 //! The program is `$REPLCTL_TEST_SERVER`, else `/usr/bin/redis-server`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use super::bounded::Stream;
+use super::observe::Reach;
+use crate::inventory::NodeSpec;
+use crate::topology::Trouble;
 use redis::Value;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -170,4 +174,14 @@ pub fn free_port() -> u16 {
 fn program() -> PathBuf {
     std::env::var_os("REPLCTL_TEST_SERVER")
         .map_or_else(|| PathBuf::from("/usr/bin/redis-server"), PathBuf::from)
+}
+
+/// TCP from this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Direct;
+
+impl Reach for Direct {
+    async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        Ok(Box::new(super::resp::tcp(&node.address).await?))
+    }
 }

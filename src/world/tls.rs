@@ -273,7 +273,9 @@ pub async fn log_in<'a>(
 ) -> std::result::Result<Conn, Trouble> {
     match Conn::open(open().await?, login).await {
         Err(wordless) if tls.is_none() && wordless == hung_up() => {
-            if spoken(open().await?).await {
+            if let Some(refused) = super::refusal::unasked(open().await?).await {
+                Err(refused)
+            } else if spoken(open().await?).await {
                 Err(wants_tls())
             } else {
                 Err(wordless)

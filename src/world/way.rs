@@ -1,7 +1,9 @@
 //! The ways to servers: direct or through their hosts, over TLS where the inventory says so.
 
 use super::bounded::Stream;
+use super::login::Login;
 use super::observe::Reach;
+use super::password::Entrances;
 use super::resp::tcp;
 use super::sight::Tunnels;
 use super::ssh::{Host, Ssh, SshError, SshErrorKind};
@@ -17,6 +19,7 @@ pub(super) struct Way {
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
     pub(super) tunnels: Tunnels,
+    pub(super) entrances: Entrances,
 }
 
 impl Reach for Way {
@@ -27,11 +30,18 @@ impl Reach for Way {
     fn through(&self, node: &NodeName) -> Option<Tunnel> {
         self.tunnels.of(node)
     }
+
+    fn otherwise(&self, node: &NodeName) -> Option<Login> {
+        self.entrances.login(node)
+    }
 }
 
 impl Way {
     /// The stream to a node, without TLS: nothing may be said on it.
     async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        if self.entrances.is_inside(&node.name) {
+            return self.inside(node).await;
+        }
         match node.via {
             Via::Direct => Ok(Box::new(tcp(&node.address).await?)),
             Via::Ssh => self.tunnel(node, None).await,
@@ -53,6 +63,19 @@ impl Way {
                 Err(direct) => Err(direct),
             },
         }
+    }
+
+    /// Over the loopback of its own host: protected mode lets nobody else in.
+    async fn inside(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
+        let failed = |e: SshError| trouble(TroubleKind::Ssh, e.brief());
+        let host = host_of(&self.ssh, node).await.map_err(failed)?;
+        let loopback = if node.address.host.contains(':') {
+            "::1"
+        } else {
+            "127.0.0.1"
+        };
+        let stream = host.tunnel(loopback, node.address.port).await;
+        Ok(Box::new(stream.map_err(failed)?))
     }
 
     /// `because`: why it is not reached from here.

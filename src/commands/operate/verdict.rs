@@ -315,6 +315,7 @@ mod tests {
             },
             passed: Vec::new(),
             before: BTreeSet::new(),
+            left: std::collections::BTreeMap::new(),
             interrupted: false,
             put_back_before: false,
             after: None,

@@ -215,7 +215,9 @@ impl Host<'_> {
             (PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten, _)
             | (PersistedRole::ReplicaOf(_), None) => false,
         };
-        role && file.stamp.as_ref() == Some(&wanted.stamp) && !self.is_open(file)
+        role && file.stamp.as_ref() == Some(&wanted.stamp)
+            && !self.facts.stale_password
+            && !self.is_open(file)
     }
 
     /// Whether others may read or write the file with the password, or the server may not.

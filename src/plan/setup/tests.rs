@@ -6,7 +6,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
-pub(super) mod begin;
+pub(in crate::plan) mod begin;
 mod headless;
 mod links;
 mod single;

@@ -170,10 +170,9 @@ pub(super) fn why(
 /// What to do about it.
 pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<String> {
     match cause {
-        Cause::AuthMissing | Cause::AuthWrong | Cause::AuthUnwanted => {
-            Some(format!("replctl setup {}", node.name))
-        }
-        Cause::ProtectedMode => Some(format!("replctl setup {}", upstream.name)),
+        Cause::AuthMissing | Cause::AuthWrong => Some(format!("replctl setup {}", node.name)),
+        // A password that comes or goes is a matter of all nodes.
+        Cause::AuthUnwanted | Cause::ProtectedMode => Some("replctl setup".to_owned()),
         Cause::Version(_) => Some(format!(
             "bring {} to the version of {}",
             name(&node.name),

@@ -100,7 +100,12 @@ impl Look<'_> {
 
     fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
         let own = name(&node.name);
-        let setup = format!("replctl setup {}", node.name);
+        // A changed password is a matter of all nodes.
+        let setup = if self.context.password && server.has_password == Some(true) {
+            format!("replctl setup {}", node.name)
+        } else {
+            "replctl setup".to_owned()
+        };
         if self.context.password && server.has_password == Some(false) {
             let message =
                 format!("{own} lets everybody in: it has no password, and the inventory wants one");

@@ -71,15 +71,21 @@ impl Look<'_> {
             TroubleKind::Refused => self
                 .primary()
                 .map(|_| format!("replctl setup {}", node.name)),
-            TroubleKind::PasswordMissing => {
-                Some("give `password` under `[deployment]` in the inventory".into())
-            }
+            TroubleKind::PasswordMissing => Some(
+                "give `password` under `[deployment]` in the inventory; or, to take the password away from servers that setup made: replctl setup".into(),
+            ),
             TroubleKind::PasswordRefused => Some(match &self.context.user {
                 Some(user) => format!(
                     "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {own}"
                 ),
-                None => format!("compare the inventory's password with `requirepass` of {own}"),
+                None => format!(
+                    "compare the inventory's password with `requirepass` of {own}; if the inventory has the new one, and setup made the servers: replctl setup"
+                ),
             }),
+            // Setup comes to a server that it made over the loopback of its host.
+            TroubleKind::ProtectedMode if node.service.as_ref().is_some_and(|s| s.managed) => {
+                Some("replctl setup".to_owned())
+            }
             TroubleKind::ProtectedMode => Some(self.let_in(node)),
             TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
                 "check `address` and `port` of {own} in the inventory"

@@ -35,9 +35,19 @@ impl Connection {
         login: Option<&Login>,
         name: &str,
     ) -> Result<Self, Trouble> {
-        let opened = timeout(OPEN, way.open(spec)).await;
-        let mut stream = opened.map_err(|_| silent(OPEN))??;
-        log_in(&mut *stream, login).await?;
+        let stream = async || {
+            let opened = timeout(OPEN, way.open(spec)).await;
+            opened.map_err(|_| silent(OPEN))?
+        };
+        let stream = match logged_in(stream().await?, login).await {
+            Err(refused) if refused.kind.is_about_password() => {
+                let Some(other) = way.otherwise(&spec.name) else {
+                    return Err(refused);
+                };
+                logged_in(stream().await?, Some(&other)).await?
+            }
+            stream => stream?,
+        };
         let mut request = Vec::new();
         push(&mut request, &["CLIENT", "SETNAME", name]);
         push(&mut request, &["SUBSCRIBE", CHANNEL]);
@@ -80,6 +90,14 @@ impl Connection {
             }
         }
     }
+}
+
+async fn logged_in(
+    mut stream: Box<dyn Stream>,
+    login: Option<&Login>,
+) -> Result<Box<dyn Stream>, Trouble> {
+    log_in(&mut *stream, login).await?;
+    Ok(stream)
 }
 
 /// The answers to the two commands: whether each was taken.

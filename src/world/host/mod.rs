@@ -9,6 +9,7 @@ mod files;
 mod install;
 mod launch;
 pub(in crate::world) mod owner;
+mod passwords;
 pub(in crate::world) mod role;
 pub(in crate::world) mod trial;
 
@@ -19,6 +20,7 @@ pub use files::Secrets;
 pub use install::ServerFiles;
 pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
+pub use passwords::passwords;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use crate::topology::findings::{Code, Context, findings};
 use crate::topology::{Address, Link};
 use crate::world::chase;
 use crate::world::resp::tcp;
-use crate::world::testing::{TestServer, free_port};
+use crate::world::testing::{Direct, TestServer, free_port};
 use std::time::Instant;
 
 fn spec(name: &str, host: &str, port: u16) -> NodeSpec {

@@ -50,7 +50,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
         ),
         (
             |t| t.nodes[0].up().has_password = Some(false),
-            ": `slave1` has a `masterauth` and `master` has no password, so it refuses the login | replctl setup slave1",
+            ": `slave1` has a `masterauth` and `master` has no password, so it refuses the login | replctl setup",
         ),
         (
             |t| {
@@ -61,7 +61,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
                     .insert("protected-mode".into(), "yes".into());
                 t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset);
             },
-            ": `master` is in protected mode and has no password | replctl setup master",
+            ": `master` is in protected mode and has no password | replctl setup",
         ),
         (
             |t| {

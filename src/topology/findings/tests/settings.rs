@@ -122,7 +122,7 @@ fn states_and_passwords_are_told() {
         ),
         (
             |t| t.nodes[1].up().has_password = Some(false),
-            "no-password: `slave1` lets everybody in: it has no password, and the inventory wants one | replctl setup slave1",
+            "no-password: `slave1` lets everybody in: it has no password, and the inventory wants one | replctl setup",
         ),
         (
             |t| t.nodes[0].up().replica_auth = Some(ReplicaAuth::Unset),
@@ -243,6 +243,6 @@ fn who_lives_and_cannot_be_looked_at_is_not_replaced() {
     }
     assert_eq!(
         told(&topology, &context())[0],
-        "no-primary: no primary can be looked at: `master` lives: it wants a password; nor can 2 others that live | give `password` under `[deployment]` in the inventory"
+        "no-primary: no primary can be looked at: `master` lives: it wants a password; nor can 2 others that live | give `password` under `[deployment]` in the inventory; or, to take the password away from servers that setup made: replctl setup"
     );
 }

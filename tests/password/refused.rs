@@ -1,0 +1,144 @@
+//! What setup cannot do about a password, and what it leaves half done: nothing, or said.
+
+use crate::bench::{Bench, NAMES, NEW, OLD};
+use crate::mode;
+use crate::support::process::signal;
+use crate::support::{await_that, process::living_in};
+use std::time::Duration;
+
+/// Somebody has changed it by hand and wrote it nowhere.
+#[test]
+fn a_password_that_no_file_has_is_refused_and_the_hint_is_the_way() {
+    let Some(bench) = Bench::set_up(None, Some(OLD)) else {
+        return;
+    };
+    let by_hand = "canary-by-hand";
+    for n in 0..3 {
+        let mut client = bench.client(n, Some(OLD));
+        client.command(&["CONFIG", "SET", "masterauth", by_hand]);
+        client.command(&["CONFIG", "SET", "requirepass", by_hand]);
+    }
+    bench.say(Some(NEW));
+    let before: Vec<_> = (0..3)
+        .map(|n| std::fs::read(bench.config(n)).unwrap())
+        .collect();
+    let ran = bench
+        .run(&["setup", "--yes"])
+        .code(3)
+        .says("is not the inventory's, and is not known");
+    for (n, name) in NAMES.iter().enumerate() {
+        assert!(ran.stderr.contains(&format!("`{name}`")), "{ran}");
+        assert_eq!(std::fs::read(bench.config(n)).unwrap(), before[n]);
+        bench.client(n, Some(by_hand));
+    }
+    // As the hint says: the server writes it into its file.
+    assert!(
+        ran.stderr
+            .contains("--askpass config rewrite; then: replctl setup")
+    );
+    for n in 0..3 {
+        bench
+            .client(n, Some(by_hand))
+            .command(&["CONFIG", "REWRITE"]);
+    }
+    bench.run(&["setup", "--yes"]).ok();
+    bench.is_at(Some(NEW), &[Some(by_hand), Some(OLD), None]);
+}
+
+/// One server dies before the change: the others get it, and the dead one with its next start.
+#[test]
+fn a_stopped_node_gets_the_password_with_its_start() {
+    for (from, to) in [(None, Some(NEW)), (Some(OLD), Some(NEW)), (Some(OLD), None)] {
+        let Some(bench) = Bench::set_up(None, from) else {
+            return;
+        };
+        signal(bench.pid(2), libc::SIGTERM);
+        let folder = bench.db().join(bench.port(2).to_string());
+        await_that("its end", Duration::from_secs(10), || {
+            living_in(&folder).is_empty()
+        });
+        bench.say(to);
+        bench
+            .run(&["setup", "--yes"])
+            .ok()
+            .says("`slave2` does not run: the next `replctl setup`");
+        bench.client(0, to);
+        bench.run(&["setup", "--yes"]).ok();
+        bench.in_sync(to);
+        let others: &[Option<&str>] = if to.is_some() { &[from] } else { &[] };
+        bench.is_at(to, others);
+    }
+}
+
+/// The file of one server cannot be written: everything is put back, in the servers and in their files.
+#[test]
+fn a_failure_on_the_way_puts_all_back() {
+    for (from, to) in [(None, Some(NEW)), (Some(OLD), Some(NEW)), (Some(OLD), None)] {
+        let Some(bench) = Bench::set_up(None, from) else {
+            return;
+        };
+        // A server whose disk is full: CONFIG REWRITE fails there.
+        let full = |on: bool| {
+            let limit = if on {
+                "--fsize=0:"
+            } else {
+                "--fsize=unlimited:"
+            };
+            let mut command = std::process::Command::new("prlimit");
+            command.args(["--pid", &bench.pid(2).to_string(), limit]);
+            assert!(command.status().unwrap().success());
+        };
+        full(true);
+        bench.say(to);
+        let ran = bench.run(&["setup", "--yes"]);
+        assert!(matches!(ran.code, Some(1 | 5)), "{ran}");
+        assert!(ran.stderr.contains("its file was not written"), "{ran}");
+        full(false);
+        if ran.code == Some(5) {
+            // What could not be put back is put back now that it can be.
+            bench.run(&["rollback", "--yes"]).ok();
+        }
+        bench.say(from);
+        let others: &[Option<&str>] = if from.is_some() { &[to] } else { &[] };
+        bench.is_at(from, others);
+        bench.restart_all();
+        bench.in_sync(from);
+        bench.is_at(from, others);
+        bench.say(to);
+        bench.run(&["setup", "--yes"]).ok();
+        bench.in_sync(to);
+        assert!(matches!(mode(&bench.config(2)), 0o600 | 0o640));
+    }
+}
+
+/// Both are taken until the operator says that all clients have the new one.
+#[test]
+fn the_earlier_password_is_taken_until_the_next_run_where_that_is_wished() {
+    let Some(bench) = Bench::set_up(None, Some(OLD)) else {
+        return;
+    };
+    bench.say(Some(NEW));
+    bench
+        .run(&["setup", "--yes", "--keep-earlier-password"])
+        .ok()
+        .says("take both passwords from then on");
+    for restarted in [false, true] {
+        if restarted {
+            bench.restart_all();
+            bench.in_sync(Some(NEW));
+        }
+        for n in 0..3 {
+            bench.client(n, Some(OLD));
+            bench.client(n, Some(NEW));
+        }
+        bench.links_come_back(Some(NEW));
+    }
+    bench.run(&["status"]).ok();
+    bench
+        .run(&["setup", "--yes", "--keep-earlier-password"])
+        .ok()
+        .says("Nothing to do");
+    bench.client(1, Some(OLD));
+    bench.run(&["setup", "--yes"]).ok();
+    bench.is_at(Some(NEW), &[Some(OLD), None]);
+}
