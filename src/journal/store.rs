@@ -108,15 +108,10 @@ impl Store {
         };
         let this = Self::of(&base, deployment);
         let journals = this.folder.join("journal");
-        let seen = trust::check(&this.own()).and_then(|()| {
-            if journals.exists() {
-                readable(&journals)
-            } else {
-                Ok(())
-            }
-        });
+        let listed = |()| journals.exists().then(|| readable(&journals)).transpose();
+        let seen = trust::check(&this.own()).and_then(listed);
         match seen {
-            Ok(()) => Ok((this, None)),
+            Ok(_) => Ok((this, None)),
             Err(error) if error.exit == Exit::Failed => {
                 let causes = error.problems.iter().map(Problem::text);
                 let cause = causes.collect::<Vec<_>>().join("; ");

@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(good.target, "/x");
         for bad in [
             "",
-            "file 640 101 102 77 0 1\n\n2f78\n",
+            "file 640 101 102 77 0\n\n2f78\n",
             "file 640 $(x) 102 77 0 1\n\n2f78\n",
             "odd 640 101 102 77 0 1\n\n2f78\n",
             "file 640 101 102 77 0 1\n",
