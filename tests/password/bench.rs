@@ -185,7 +185,8 @@ impl Bench {
             let folder = self.db().join(self.port(n).to_string());
             let _ = std::fs::remove_file(folder.join(format!("redis_{}.rdb", self.port(n))));
         }
-        let program = self.db().join("server/current/redis-server");
+        // All their links lead there.
+        let program = self.program(0);
         std::fs::remove_file(&program).unwrap();
         std::fs::copy(server, &program).unwrap();
         self.start_all();
@@ -201,10 +202,14 @@ impl Bench {
         });
     }
 
+    fn program(&self, n: usize) -> PathBuf {
+        let link = format!("server/current-{}/redis-server", self.port(n));
+        self.db().join(link)
+    }
+
     fn start_all(&self) {
         for (n, name) in NAMES.iter().enumerate().take(self.count()) {
-            let program = self.db().join("server/current/redis-server");
-            let output = std::process::Command::new(program)
+            let output = std::process::Command::new(self.program(n))
                 .arg(self.config(n))
                 .output()
                 .unwrap();
