@@ -172,8 +172,10 @@ fn an_operation_that_runs_is_told_from_one_that_was_cut_short() {
             );
             return;
         }
-        // It was quicker than the signal.
-        assert_eq!(seen["operations"][0]["outcome"], "done", "{seen:#}");
+        // It was quicker than the signal, or its journal had no name yet.
+        let first = n == 0 && seen["operations"][0].is_null();
+        let before = &seen["operations"][0]["outcome"];
+        assert!(first || before == "done", "{seen:#}");
     }
     panic!("ten promotions were all over before they could be stopped");
 }

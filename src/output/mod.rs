@@ -50,6 +50,8 @@ pub fn end(exit: Exit) -> Exit {
             }
         }
     };
+    // Whoever reads stderr may take long: nothing is held any more, and Ctrl-C need not be waited for.
+    stream::signals_end_it();
     flush(None);
     exit
 }

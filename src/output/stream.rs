@@ -15,6 +15,9 @@ const FRAMES: usize = 16;
 /// How often a progress display is drawn, frames a second.
 const RATE: u8 = 10;
 
+/// How long a result waits for what was said before it.
+const IN_TURN: Duration = Duration::from_secs(2);
+
 enum Message {
     Text(String),
     Frame(String),
@@ -80,7 +83,8 @@ pub fn flush(limit: Option<Duration>) {
 
 /// Prints the command's result to stdout, a newline after it. What cannot be written is kept for [`lost`].
 pub fn result(text: &str) {
-    flush(None);
+    // A reader that takes nothing from stderr must not keep the result back, nor what this process holds.
+    flush(Some(IN_TURN));
     let written = if CLOSED.load(Ordering::Relaxed) {
         Err(io::Error::from_raw_os_error(libc::EBADF))
     } else {
@@ -194,6 +198,15 @@ impl TermLike for Terminal {
             WAITING.fetch_sub(1, Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+/// From now on signals end this process again, whatever was listened for.
+#[allow(unsafe_code)]
+pub fn signals_end_it() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
+        // SAFETY: it gives a signal its default action, and touches nothing of this process's memory.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 

@@ -84,7 +84,7 @@ pub struct Entry {
 impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
-        limits::make_room(inventory.nodes.len())?;
+        limits::make_room(inventory.nodes.len(), entry.looks)?;
         let logins = Logins::read(&inventory, entry.ask).await?;
         let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = if entry.looks {

@@ -7,13 +7,17 @@ const BESIDE: u64 = 32;
 /// Open files for each node: its server's connection and the claim's; the session with its host, and what wakes that session up.
 const EACH: u64 = 4;
 
+/// The same for who only looks: no claim, and a session without anything to wake up.
+const LOOKED_AT: u64 = 2;
+
 /// Raises the limit as far as that is allowed and needed.
 ///
 /// # Errors
 /// It is too low for so many nodes.
 #[allow(unsafe_code)]
-pub fn make_room(nodes: usize) -> Result<()> {
-    let needed = BESIDE + EACH * nodes as u64;
+pub fn make_room(nodes: usize, looks: bool) -> Result<()> {
+    let each = if looks { LOOKED_AT } else { EACH };
+    let needed = BESIDE + each * nodes as u64;
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,

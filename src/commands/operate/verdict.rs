@@ -196,10 +196,19 @@ fn began_to_change(finished: &Finished) -> bool {
         .take(failed)
         .any(|s| s.action.changes_something());
     // What an earlier run had done is put back by the one that takes it up.
+    // Of what an earlier run did, the stage that was put back is back as well.
     let earlier = |at: &At| {
         let stage = finished.plan.stages.get(at.stage);
         let step = stage.and_then(|s| s.steps.get(at.step));
-        step.is_some_and(|s| s.action.changes_something())
+        let back = match &finished.outcome {
+            Outcome::RolledBack { at: failed, .. } => failed.stage == at.stage,
+            Outcome::Halted { failed } => failed.iter().any(|f| {
+                let same = step.is_some_and(|s| s.node == f.node);
+                f.put_back == Some(true) && f.at.stage == at.stage && same
+            }),
+            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+        };
+        step.is_some_and(|s| s.action.changes_something()) && !back
     };
     begun
         || finished.put_back_before
@@ -220,10 +229,19 @@ fn stays(finished: &Finished) -> bool {
         | Outcome::Stopped { .. } => &[],
     };
     let left = |of: &Left| !matches!(of, Left::Nothing);
+    // Of what an earlier run did, the stage that was put back is back as well.
     let earlier = |at: &At| {
         let stage = finished.plan.stages.get(at.stage);
         let step = stage.and_then(|s| s.steps.get(at.step));
-        step.is_some_and(|s| s.action.changes_something())
+        let back = match &finished.outcome {
+            Outcome::RolledBack { at: failed, .. } => failed.stage == at.stage,
+            Outcome::Halted { failed } => failed.iter().any(|f| {
+                let same = step.is_some_and(|s| s.node == f.node);
+                f.put_back == Some(true) && f.at.stage == at.stage && same
+            }),
+            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+        };
+        step.is_some_and(|s| s.action.changes_something()) && !back
     };
     kept(finished).next().is_some()
         || failed.iter().any(|f| f.put_back != Some(true))

@@ -7,16 +7,39 @@ use crate::topology::{Address, NodeName};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The longest note that is read, bytes: one of 1,000 nodes is a tenth of it.
 const LONGEST: u64 = 1 << 20;
 const DEBTS: &str = "debts.json";
 /// Held by whoever replaces a note.
 const WRITER: &str = "notes.lock";
+
+/// How long another writer is waited for, who holds it for as long as a small file takes to be written.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Holds the lock of the writers.
+fn wait_for(writer: &File) -> io::Result<()> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match writer.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other(
+                    "another replctl writes it and does not end",
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
 
 /// A note that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,8 +142,7 @@ impl Store {
             .truncate(false)
             .mode(0o600)
             .open(self.folder.join(WRITER))?;
-        // It is held for as long as a small file takes to be written.
-        writer.lock()?;
+        wait_for(&writer)?;
         let before: Vec<T> = self.read_notes(file)?;
         let mut after = before.clone();
         change(&mut after);

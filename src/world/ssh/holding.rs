@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long it may take to begin.
 const BEGIN: Duration = Duration::from_secs(20);
 /// How long it may take to end.
-const END: Duration = Duration::from_secs(2);
+pub(super) const END: Duration = Duration::from_secs(2);
 
 /// What is held.
 pub(super) struct Holding {

@@ -10,6 +10,8 @@ use super::holding::Holding;
 use super::output::Output;
 use super::script::Way;
 use super::settings::Target;
+use crate::error::Problem;
+use crate::output;
 use ssh2::Channel;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -205,6 +207,15 @@ impl Worker {
             );
             match stop {
                 Stop::Ssh(_) if reused && conn.is_cut() => reused = false,
+                // The command that holds the host stands in the way of all others.
+                Stop::Ssh(_) if conn.holds() => {
+                    conn.let_go(&Until::for_tidying(super::holding::END));
+                    self.holding = None;
+                    let what = format!(
+                        "{shown} lets a login run one command at a time, so replctl does not hold it: another operator who works on it now is not seen"
+                    );
+                    output::warning(&Problem::new(what));
+                }
                 Stop::Ssh(e) => return Err(failure.cause(words(&e))),
                 // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
                 // a new one shows, within its own time-outs, whether the host is.

@@ -7,12 +7,15 @@ f=$HOME/.replctl.lock
 if [ "$(id -u)" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
 ( : >>"$f" ) 2>/dev/null || { echo "none $f cannot be written"; exit; }
 exec 9>>"$f"
+# Of those who have it, only processes of our own user count: a user who may not write it can open it all the same, and would be in the way.
+ours() { [ "$(awk '$1 == "Uid:" { print $2 }' "/proc/$1/status" 2>/dev/null)" = "$me" ]; }
+me=$(id -u)
 other() {
   for d in /proc/[0-9]*/fd/9; do
     [ "$d" -ef "$f" ] || continue
     p=${d#/proc/}; p=${p%%/*}
     name=$(tr '\0' '\n' <"/proc/$p/cmdline" 2>/dev/null | sed -n '/^replctl:/{p;q;}')
-    [ "$name" != "$who" ] && [ "$d" -ef "$f" ] && return
+    [ "$name" != "$who" ] && ours "$p" && [ "$d" -ef "$f" ] && return
   done
   p=; return 1
 }
@@ -20,10 +23,10 @@ other() {
 end() {
   q=$p
   while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do
-    case $c in sshd*|dropbear*) kill -9 "$q"; break ;; esac
+    case $c in sshd*|dropbear*) [ "/proc/$p/fd/9" -ef "$f" ] && kill -9 "$q"; break ;; esac
     q=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$q/status")
   done
-  kill -9 "$p"
+  [ "/proc/$p/fd/9" -ef "$f" ] && ours "$p" && kill -9 "$p"
 }
 n=0
 while [ "$how" = over ] && [ $n -lt 20 ] && other; do
