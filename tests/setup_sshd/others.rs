@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, PASSWORD, listing};
 use crate::support::inventory::write_password;
-use crate::support::process::{Ran, Running};
+use crate::support::process::{Ran, Running, signal};
 use crate::support::{InventoryText, Replctl, await_that, figure};
 use std::path::Path;
 use std::time::Duration;
@@ -128,5 +128,29 @@ fn a_killed_setup_holds_no_host() {
     running.wait(Duration::from_secs(10));
     let ran = second.run(&["setup", "--yes"]).ok();
     assert!(!ran.stderr.contains("waiting for"), "{ran}");
+    bench.in_sync(0);
+}
+
+/// A host that runs one command at a time for a session has nothing to hold it by; it is set up all the same, and that is said.
+#[test]
+fn a_host_that_runs_one_command_at_a_time_is_set_up_and_said_not_to_be_held() {
+    let Some(bench) = Bench::new(2) else { return };
+    let own = bench.sshds.folder().join("h1");
+    let config = own.join("sshd_config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("MaxSessions 100", "MaxSessions 1")).unwrap();
+    let pid = std::fs::read_to_string(own.join("pid")).unwrap();
+    signal(pid.trim().parse().unwrap(), libc::SIGHUP);
+    // ssh itself works there.
+    await_that(
+        "the host to take a login again",
+        Duration::from_secs(10),
+        || bench.sshds.ssh(&bench.sshds.hosts()[0], "true").code == Some(0),
+    );
+    bench
+        .operator
+        .run_within(LONG, &["setup", "--yes"])
+        .ok()
+        .says("lets a login run one command at a time, so replctl does not hold it");
     bench.in_sync(0);
 }

@@ -360,6 +360,21 @@ mod tests {
         );
     }
 
+    /// What an earlier run did in the stage that is put back now, is back.
+    #[test]
+    fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
+        let mut finished = put_back(Action::ResumeWrites);
+        finished.before = [At { stage: 0, step: 0 }].into();
+        assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Failed);
+        let earlier = finished.plan.stages[0].clone();
+        finished.plan.stages.push(earlier);
+        finished.outcome = Outcome::RolledBack {
+            at: At { stage: 1, step: 0 },
+            why: "it failed".to_owned(),
+        };
+        assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Stopped);
+    }
+
     #[test]
     fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
         let hook = Hook {
