@@ -72,7 +72,7 @@ fn a_circle(deployed: &Deployed<'_>) {
     deployed.ask("slave1", &["REPLICAOF", "192.168.0.120", "6379"]);
     deployed.await_primary("master", &["slave1"]);
     deployed.status("role in no file", 4).says(
-        "`slave1` follows `master`, but not in its configuration file: restarted, it is a primary",
+        "`slave1` follows `master`, but not by its configuration file: restarted, it is a primary",
     );
     deployed.paste("unpersisted-role").ok();
     deployed.await_healthy();

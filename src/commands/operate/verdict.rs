@@ -196,7 +196,6 @@ fn began_to_change(finished: &Finished) -> bool {
         .take(failed)
         .any(|s| s.action.changes_something());
     // What an earlier run had done is put back by the one that takes it up.
-    // Of what an earlier run did, the stage that was put back is back as well.
     let earlier = |at: &At| {
         let stage = finished.plan.stages.get(at.stage);
         let step = stage.and_then(|s| s.steps.get(at.step));
@@ -229,7 +228,6 @@ fn stays(finished: &Finished) -> bool {
         | Outcome::Stopped { .. } => &[],
     };
     let left = |of: &Left| !matches!(of, Left::Nothing);
-    // Of what an earlier run did, the stage that was put back is back as well.
     let earlier = |at: &At| {
         let stage = finished.plan.stages.get(at.stage);
         let step = stage.and_then(|s| s.steps.get(at.step));
@@ -360,7 +358,6 @@ mod tests {
         );
     }
 
-    /// What an earlier run did in the stage that is put back now, is back.
     #[test]
     fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
         let mut finished = put_back(Action::ResumeWrites);

@@ -12,12 +12,17 @@ use super::script::Way;
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
-use ssh2::Channel;
+use ssh2::{Channel, ErrorCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// How often an idle session says that it is alive.
+/// What libssh2 says where the server opens no channel.
+const NO_CHANNEL: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_CHANNEL_FAILURE);
+/// How often a channel that was refused is asked for again, and the time between: a second in all.
+const REFUSED: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(50);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long the first look at a host may take.
 const LOOK_TIME: Duration = Duration::from_secs(15);
@@ -190,6 +195,7 @@ impl Worker {
     /// As connecting; `Io`, `Timeout`.
     pub fn channel(&mut self, until: &Until) -> Result<Channel, SshError> {
         let mut reused = self.conn.as_ref().is_some_and(|conn| !conn.is_cut());
+        let mut refused = 0;
         loop {
             let shown = self.target.shown();
             let wait = Until::new(
@@ -215,6 +221,11 @@ impl Worker {
                         "{shown} lets a login run one command at a time, so replctl does not hold it: another operator who works on it now is not seen"
                     );
                     output::warning(&Problem::new(what));
+                }
+                // The channel before it may not be closed on the other side yet, which counts where a login may have few.
+                Stop::Ssh(e) if e.code() == NO_CHANNEL && refused < REFUSED => {
+                    refused += 1;
+                    std::thread::sleep(BETWEEN);
                 }
                 Stop::Ssh(e) => return Err(failure.cause(words(&e))),
                 // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
