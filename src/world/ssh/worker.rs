@@ -17,12 +17,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// How often an idle session says that it is alive.
 /// What libssh2 says where the server opens no channel.
 const NO_CHANNEL: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_CHANNEL_FAILURE);
 /// How often a channel that was refused is asked for again, and the time between: a second in all.
 const REFUSED: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(50);
+/// How often an idle session says that it is alive.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long the first look at a host may take.
 const LOOK_TIME: Duration = Duration::from_secs(15);
