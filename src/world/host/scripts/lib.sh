@@ -19,4 +19,5 @@ listener() {
 # Whether systemd runs here and has unit $1, from us or from others.
 has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }
 # Whether process $1 is there and no zombie.
-alive() { [ -d "/proc/$1" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null; }
+# A process that is gone or a zombie is not alive, also where it goes between the two looks.
+alive() { [ -d "/proc/$1" ] && grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null; }
