@@ -107,9 +107,14 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let held = world.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels(&mut topology).await;
+        let vouched = match &watch {
+            Some(watch) => world.vouched_for(watch).await,
+            None => BTreeSet::new(),
+        };
         let around = password::Around {
             held: &held,
             watch: watch.as_ref(),
+            vouched: &vouched,
             keep_earlier,
             partial,
             alone: &alone,

@@ -175,6 +175,12 @@ impl World {
         (name, at): (&str, &Address),
         secret: Secret,
     ) -> Acted {
+        // The plan may be an earlier run's, and whoever answers there now may be another.
+        if !self.is_vouched_for(at).await {
+            return Err(Failure::none(format!(
+                "{at} is not known to be a Sentinel of this deployment, so it was not told the password"
+            )));
+        }
         let password = self.secret(node, secret)?;
         let failed = |t: crate::topology::Trouble| Failure::none(format!("{at}: {}", t.detail));
         let conn = self.sentinel(at).await.map_err(failed)?;

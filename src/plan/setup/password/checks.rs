@@ -7,6 +7,7 @@ use crate::inventory::{Auth, NodeSpec};
 use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::password::Held;
+use crate::topology::sentinel::View;
 use crate::topology::versions::program;
 use crate::topology::{Node, NodeName, Product, Server, State, Topology, Trouble, TroubleKind};
 use std::collections::BTreeMap;
@@ -260,11 +261,22 @@ fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
             )
         })
         .collect();
-    if counted > views.len() {
+    let strange = |v: &&View| v.sees().is_some() && !around.vouched.contains(&v.address);
+    for view in views.iter().filter(strange) {
+        let at = &view.address;
         out.push(Refusal::new(
             format!(
-                "{counted} Sentinels watch, and replctl knows {} of them: the others could not be told the password",
-                views.len()
+                "what answers at {at} says that it is a Sentinel of these servers, and neither the inventory nor a host of theirs says so: it would be told the password"
+            ),
+            "if it is yours, name it in `[sentinel]` of the inventory; if not, end it; then: replctl setup",
+        ));
+    }
+    // Whoever says that he is one makes no other known.
+    let known = views.len() - views.iter().filter(strange).count();
+    if counted > known {
+        out.push(Refusal::new(
+            format!(
+                "{counted} Sentinels watch, and replctl knows {known} of them: the others could not be told the password"
             ),
             "name them in `[sentinel]` of the inventory, then: replctl setup",
         ));

@@ -7,6 +7,7 @@ use super::super::tests::begin::Begin;
 use super::super::tests::stage::Stage;
 use super::*;
 use crate::inventory::SecretSource;
+use crate::topology::sentinel::{View, ViewState};
 use crate::topology::{State, Trouble, TroubleKind};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
@@ -128,13 +129,23 @@ impl Model {
 }
 
 fn plan(world: &Stage, held: &BTreeMap<NodeName, Held>, keep: bool) -> Result<Plan, Vec<Refusal>> {
+    watched((world, held, keep), None, &BTreeSet::new())
+}
+
+/// The same where Sentinels watch.
+fn watched(
+    (world, held, keep): (&Stage, &BTreeMap<NodeName, Held>, bool),
+    watch: Option<&Watch>,
+    vouched: &BTreeSet<Address>,
+) -> Result<Plan, Vec<Refusal>> {
     let op = Setup {
         nodes: Vec::new(),
         discard_data: Vec::new(),
     };
     let around = Around {
         held,
-        watch: None,
+        watch,
+        vouched,
         keep_earlier: keep,
         partial: false,
         alone: &[],
@@ -296,4 +307,61 @@ fn what_stands_against_it_is_told_and_nothing_is_planned() {
         }
     });
     assert!(watched.contains("3 Sentinels watch"), "{watched}");
+}
+
+/// One that answers as a Sentinel.
+fn sentinel(host: &str) -> View {
+    View {
+        address: Address::new(host, 26379),
+        state: ViewState::Up(Box::default()),
+    }
+}
+
+#[test]
+fn only_sentinels_that_somebody_vouches_for_are_told() {
+    let mut world = world(true);
+    let held = Model::new(&world, [Secret::Old; 3]).held();
+    let mut watch = Watch {
+        name: "m".to_owned(),
+        other_names: Vec::new(),
+        counted: 2,
+        views: vec![sentinel("10.0.1.1"), sentinel("10.0.1.2")],
+        hosts: BTreeMap::new(),
+    };
+    if let State::Up(server) = &mut world.topology.nodes[0].state {
+        server.sentinels = Some(2);
+    }
+    let of = |watch: &Watch, vouched: &[&str]| {
+        let vouched = vouched.iter().map(|h| Address::new(*h, 26379)).collect();
+        watched((&world, &held, false), Some(watch), &vouched)
+    };
+    let told = |plan: &Plan| -> Vec<String> {
+        let all = plan.steps().map(|s| s.action.to_string());
+        all.filter(|text| text.contains("Sentinel at")).collect()
+    };
+    assert_eq!(
+        told(&of(&watch, &["10.0.1.1", "10.0.1.2"]).unwrap()).len(),
+        2
+    );
+    let why = |refused: Result<Plan, Vec<Refusal>>| -> String {
+        let all = refused.unwrap_err();
+        all.into_iter()
+            .map(|r| format!("{}: {}\n", r.why, r.hint))
+            .collect()
+    };
+    let refused = why(of(&watch, &["10.0.1.1"]));
+    assert!(
+        refused.contains("what answers at 10.0.1.2:26379"),
+        "{refused}"
+    );
+    assert!(refused.contains("name it in `[sentinel]`"), "{refused}");
+    assert!(
+        refused.contains("2 Sentinels watch, and replctl knows 1 of them"),
+        "{refused}"
+    );
+    // One that says so of itself does not stand for one that was not found.
+    watch.counted = 2;
+    watch.views.remove(0);
+    let refused = why(of(&watch, &[]));
+    assert!(refused.contains("knows 0 of them"), "{refused}");
 }
