@@ -232,8 +232,9 @@ fn holds(kept: &Kept, action: &PasswordAction) -> Result<(), &'static str> {
             if kept.requirepass != is(*secret) {
                 return Err("another requirepass");
             }
-            if kept.open != (*secret == Secret::None) || kept.takes_new != (*secret == Secret::New)
-            {
+            let takes = (kept.open, kept.takes_new, kept.takes_others);
+            let wanted = [Secret::None, Secret::New, Secret::Old].map(|one| one == *secret);
+            if takes != wanted.into() {
                 return Err("another password for its default user than requirepass");
             }
         }
@@ -262,6 +263,7 @@ mod tests {
         let kept = Kept {
             open: false,
             takes_new: true,
+            takes_others: true,
             requirepass: Is::Other,
             masterauth: Is::New,
             masteruser: Some("default".to_owned()),
@@ -273,6 +275,19 @@ mod tests {
         let require = |secret| holds(&kept, &PasswordAction::Require { secret });
         assert_eq!(require(Secret::New), Err("another requirepass"));
         assert!(require(Secret::Old).is_err(), "it takes the new one too");
+        let two = Kept {
+            requirepass: Is::New,
+            ..kept.clone()
+        };
+        let require_new = PasswordAction::Require {
+            secret: Secret::New,
+        };
+        assert!(holds(&two, &require_new).is_err(), "it takes another too");
+        let one = Kept {
+            takes_others: false,
+            ..two
+        };
+        assert!(holds(&one, &require_new).is_ok());
         assert!(holds(&kept, &PasswordAction::Accept).is_ok());
         assert!(holds(&kept, &PasswordAction::Refuse).is_err());
     }

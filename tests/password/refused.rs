@@ -142,3 +142,21 @@ fn the_earlier_password_is_taken_until_the_next_run_where_that_is_wished() {
     bench.run(&["setup", "--yes"]).ok();
     bench.is_at(Some(NEW), &[Some(OLD), None]);
 }
+
+/// While both are taken the inventory is set back: the one that was called off is taken no more.
+#[test]
+fn a_change_that_is_called_off_leaves_one_password() {
+    let Some(bench) = Bench::set_up(None, Some(OLD)) else {
+        return;
+    };
+    bench.say(Some(NEW));
+    bench
+        .run(&["setup", "--yes", "--keep-earlier-password"])
+        .ok();
+    bench.say(Some(OLD));
+    bench.run(&["setup", "--yes"]).ok();
+    bench.is_at(Some(OLD), &[Some(NEW), None]);
+    bench.restart_all();
+    bench.in_sync(Some(OLD));
+    bench.is_at(Some(OLD), &[Some(NEW), None]);
+}

@@ -220,7 +220,7 @@ impl<'a> Change<'a> {
         second.extend(settings.iter().cloned());
         let mut last = Vec::new();
         let mut proofs = Vec::new();
-        let others = |m: &&Member<'_>| !m.live.open && m.live.requirepass != Is::New;
+        let others = |m: &&Member<'_>| !m.live.open && !m.live.settled_but_name(true);
         if !self.around.keep_earlier {
             for m in self.members.iter().filter(others).chain(self.stale_files()) {
                 let secret = Secret::New;

@@ -51,6 +51,7 @@ impl Side {
         Kept {
             open: self.takes.is_empty(),
             takes_new: self.takes.contains(&Secret::New),
+            takes_others: self.takes.contains(&Secret::Old),
             requirepass: is(self.requires),
             masterauth: is(self.login),
             masteruser: self.by_name.then(|| "default".to_owned()),
@@ -245,6 +246,32 @@ fn the_earlier_password_is_kept_where_that_is_wished() {
         model.run(&step.node, &step.action, "to the end");
     }
     assert!(model.0.values().all(|s| s[0] == Side::new(Secret::New)));
+}
+
+/// With both taken, the inventory was set back to the one that `requirepass` is: the other is taken no more.
+#[test]
+fn a_change_that_is_called_off_leaves_no_other_password() {
+    let world = world(true);
+    let mut model = Model::new(&world, [Secret::New; 3]);
+    for (i, sides) in model.0.values_mut().enumerate() {
+        for side in sides {
+            // On the last one the change had come to its end.
+            if i < 2 {
+                side.takes.push(Secret::Old);
+            } else {
+                *side = Side::new(Secret::Old);
+            }
+            side.login = Secret::Old;
+        }
+    }
+    assert!(model.held().values().all(|h| h.differs(true)));
+    let plan = plan(&world, &model.held(), false).unwrap();
+    for step in plan.steps() {
+        model.run(&step.node, &step.action, "back");
+    }
+    for sides in model.0.values() {
+        assert_eq!(sides, &[Side::new(Secret::New), Side::new(Secret::New)]);
+    }
 }
 
 #[test]
