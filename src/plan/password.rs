@@ -123,7 +123,14 @@ impl PasswordAction {
                 ])
             }
             Self::Require { secret } => {
-                kept(&[&format!("CONFIG SET requirepass {}", value(secret))])
+                let rule = match secret {
+                    Secret::None => "nopass",
+                    Secret::New | Secret::Old => ">(secret)",
+                };
+                kept(&[
+                    &format!("CONFIG SET requirepass {}", value(secret)),
+                    &format!("ACL SETUSER default resetpass {rule}"),
+                ])
             }
             Self::Accept => kept(&["ACL SETUSER default >(secret)"]),
             Self::Refuse => kept(&["ACL SETUSER default <(secret)"]),

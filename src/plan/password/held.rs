@@ -39,7 +39,7 @@ pub struct Held {
     pub protected: Option<bool>,
     /// Its users stand in a file of their own (`aclfile`).
     pub acl_file: bool,
-    /// The running server reads and writes another file than the one that setup wrote.
+    /// The running server reads and writes another file than the one that setup wrote; empty: it has none.
     pub elsewhere: Option<String>,
 }
 

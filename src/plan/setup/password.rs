@@ -5,6 +5,7 @@
 //! do not, replicas log in as `default`. It stands alone: what else differs from the inventory is for the next run, but settings.
 
 mod checks;
+mod left_out;
 mod proofs;
 #[cfg(test)]
 mod tests;

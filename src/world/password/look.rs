@@ -100,7 +100,7 @@ impl World {
             let elsewhere = topology
                 .get(&spec.name)
                 .and_then(|n| n.server())
-                .and_then(|s| s.config_file.clone())
+                .map(|s| s.config_file.clone().unwrap_or_default())
                 .filter(|file| *file != Paths::of(&self.inventory, spec).config());
             let look = timeout(LOOK, self.held_by(spec, runs)).await;
             let held = look.unwrap_or_else(|_| Held::unseen("no answer in time"));

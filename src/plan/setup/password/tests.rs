@@ -3,12 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod against;
+
 use super::super::tests::begin::Begin;
 use super::super::tests::stage::Stage;
 use super::*;
 use crate::inventory::SecretSource;
-use crate::topology::sentinel::{View, ViewState};
-use crate::topology::{State, Trouble, TroubleKind};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 
@@ -288,107 +288,4 @@ fn a_file_that_is_behind_its_server_is_written() {
         .map(|s| s.node.0.as_str())
         .collect();
     assert_eq!(changed, BTreeSet::from(["slave1"]));
-}
-
-#[test]
-fn what_stands_against_it_is_told_and_nothing_is_planned() {
-    let told = |change: &dyn Fn(&mut Stage, &mut BTreeMap<NodeName, Held>)| {
-        let mut world = world(true);
-        let mut held = Model::new(&world, [Secret::None; 3]).held();
-        change(&mut world, &mut held);
-        let refusals = plan(&world, &held, false).unwrap_err();
-        let all: Vec<String> = refusals
-            .iter()
-            .map(|r| format!("{} HINT {}", r.why, r.hint))
-            .collect();
-        all.join("\n")
-    };
-    let name = NodeName::from("slave1");
-    let of = |change: fn(&mut Held)| {
-        told(&|_, held: &mut BTreeMap<NodeName, Held>| change(held.get_mut(&name).unwrap()))
-    };
-    assert!(of(|h| h.acl_file = true).contains("aclfile"));
-    assert!(of(|h| h.elsewhere = Some("/etc/x".into())).contains("/etc/x"));
-    assert!(of(|h| h.live = None).contains("does not tell"));
-    assert!(of(|h| h.file = Err("no".into())).contains("cannot be read"));
-    let old = told(&|world, _| {
-        if let State::Up(server) = &mut world.topology.nodes[1].state {
-            server.version.major = 5;
-        }
-    });
-    assert!(old.contains("Redis 5"), "{old}");
-    let shut = told(&|world, held| {
-        world.topology.nodes[1].state = State::Down(Trouble {
-            kind: TroubleKind::PasswordRefused,
-            detail: "WRONGPASS".into(),
-        });
-        held.get_mut(&name).unwrap().live = None;
-    });
-    assert!(
-        shut.contains("is not known") && shut.contains("config rewrite; then: replctl setup"),
-        "{shut}"
-    );
-    let watched = told(&|world, _| {
-        if let State::Up(server) = &mut world.topology.nodes[0].state {
-            server.sentinels = Some(3);
-        }
-    });
-    assert!(watched.contains("3 Sentinels watch"), "{watched}");
-}
-
-/// One that answers as a Sentinel.
-fn sentinel(host: &str) -> View {
-    View {
-        address: Address::new(host, 26379),
-        state: ViewState::Up(Box::default()),
-    }
-}
-
-#[test]
-fn only_sentinels_that_somebody_vouches_for_are_told() {
-    let mut world = world(true);
-    let held = Model::new(&world, [Secret::Old; 3]).held();
-    let mut watch = Watch {
-        name: "m".to_owned(),
-        other_names: Vec::new(),
-        counted: 2,
-        views: vec![sentinel("10.0.1.1"), sentinel("10.0.1.2")],
-        hosts: BTreeMap::new(),
-    };
-    if let State::Up(server) = &mut world.topology.nodes[0].state {
-        server.sentinels = Some(2);
-    }
-    let of = |watch: &Watch, vouched: &[&str]| {
-        let vouched = vouched.iter().map(|h| Address::new(*h, 26379)).collect();
-        watched((&world, &held, false), Some(watch), &vouched)
-    };
-    let told = |plan: &Plan| -> Vec<String> {
-        let all = plan.steps().map(|s| s.action.to_string());
-        all.filter(|text| text.contains("Sentinel at")).collect()
-    };
-    assert_eq!(
-        told(&of(&watch, &["10.0.1.1", "10.0.1.2"]).unwrap()).len(),
-        2
-    );
-    let why = |refused: Result<Plan, Vec<Refusal>>| -> String {
-        let all = refused.unwrap_err();
-        all.into_iter()
-            .map(|r| format!("{}: {}\n", r.why, r.hint))
-            .collect()
-    };
-    let refused = why(of(&watch, &["10.0.1.1"]));
-    assert!(
-        refused.contains("what answers at 10.0.1.2:26379"),
-        "{refused}"
-    );
-    assert!(refused.contains("name it in `[sentinel]`"), "{refused}");
-    assert!(
-        refused.contains("2 Sentinels watch, and replctl knows 1 of them"),
-        "{refused}"
-    );
-    // One that says so of itself does not stand for one that was not found.
-    watch.counted = 2;
-    watch.views.remove(0);
-    let refused = why(of(&watch, &[]));
-    assert!(refused.contains("knows 0 of them"), "{refused}");
 }
