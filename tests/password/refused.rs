@@ -160,3 +160,22 @@ fn a_change_that_is_called_off_leaves_one_password() {
     bench.in_sync(Some(OLD));
     bench.is_at(Some(OLD), &[Some(NEW), None]);
 }
+
+/// A slip at the prompt is not made the password of all servers; the right one is asked for twice only where it is new.
+#[test]
+fn a_slip_at_the_prompt_changes_nothing() {
+    let Some(bench) = Bench::of(2, None, Some(OLD)) else {
+        return;
+    };
+    bench.say_prompt();
+    let said = bench.typed(&["canary-tpyed", "canary-typed"]);
+    assert!(said.contains("are not the same"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+    bench.in_sync(Some(OLD));
+    let said = bench.typed(&[OLD]);
+    assert!(said.contains("Nothing to do"), "{said}");
+    let said = bench.typed(&["canary-typed", "canary-typed"]);
+    assert!(said.contains("is set up"), "{said}");
+    bench.say(Some("canary-typed"));
+    bench.is_at(Some("canary-typed"), &[Some(OLD)]);
+}

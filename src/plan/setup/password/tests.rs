@@ -289,3 +289,30 @@ fn a_file_that_is_behind_its_server_is_written() {
         .collect();
     assert_eq!(changed, BTreeSet::from(["slave1"]));
 }
+
+#[test]
+fn what_servers_were_given_shows_whether_the_password_is_still_the_same() {
+    let world = world(true);
+    let mut model = Model::new(&world, [Secret::Old; 3]);
+    let plan = plan(&world, &model.held(), false).unwrap();
+    assert!(plan.given(&|_, _| false).is_empty());
+    // Accept, Login and Require of each.
+    assert_eq!(plan.given(&|_, _| true).len(), 9);
+    for step in plan.steps() {
+        model.run(&step.node, &step.action, "on the way");
+        if let Action::Password(action) = &step.action
+            && action.gives_new()
+        {
+            assert!(action.was_given(model.held()[&step.node].live.as_ref().unwrap()));
+            // The inventory names another one, or the one from before again.
+            let mut back = Side::new(Secret::New);
+            back.takes.push(Secret::Old);
+            back.login = Secret::Old;
+            for other in [Side::new(Secret::Old), back] {
+                let require = matches!(action, Do::Require { .. });
+                let given = action.was_given(&other.kept());
+                assert!(!given || require && other.requires == Secret::New);
+            }
+        }
+    }
+}
