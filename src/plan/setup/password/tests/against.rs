@@ -52,6 +52,11 @@ fn what_stands_against_it_is_told_and_nothing_is_planned() {
     assert!(watched.contains("3 Sentinels watch"), "{watched}");
 }
 
+fn words(refusals: &[Refusal]) -> String {
+    let all = refusals.iter().map(|r| format!("{}: {}", r.why, r.hint));
+    all.collect::<Vec<_>>().join("\n")
+}
+
 /// One that answers as a Sentinel.
 fn sentinel(host: &str) -> View {
     View {
@@ -86,12 +91,7 @@ fn only_sentinels_that_somebody_vouches_for_are_told() {
         told(&of(&watch, &["10.0.1.1", "10.0.1.2"]).unwrap()).len(),
         2
     );
-    let why = |refused: Result<Plan, Vec<Refusal>>| -> String {
-        let all = refused.unwrap_err();
-        all.into_iter()
-            .map(|r| format!("{}: {}\n", r.why, r.hint))
-            .collect()
-    };
+    let why = |refused: Result<Plan, Vec<Refusal>>| words(&refused.unwrap_err());
     let refused = why(of(&watch, &["10.0.1.1"]));
     assert!(
         refused.contains("what answers at 10.0.1.2:26379"),
@@ -121,10 +121,7 @@ fn the_password_of_a_server_that_replctl_did_not_make_is_left_alone() {
             .iter_mut()
             .for_each(|h| h.live = None);
         let plan = plan(&world, &held, false);
-        plan.map(|p| p.warnings).map_err(|all| {
-            let one = |r: Refusal| format!("{}: {}\n", r.why, r.hint);
-            all.into_iter().map(one).collect::<String>()
-        })
+        plan.map(|p| p.warnings).map_err(|all| words(&all))
     };
     let stop = |world: &mut Stage| {
         world.topology.nodes[2].state = State::Down(Trouble {
