@@ -5,11 +5,12 @@ use super::hooks;
 use super::operate::{self, Asked};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::Outcome;
 use crate::journal::store::Record;
+use crate::journal::{At, Outcome};
 use crate::output;
 use crate::plan::{self, Operation};
 use crate::world::World;
+use std::collections::BTreeSet;
 
 /// Runs `resume`, or `rollback` if `back`.
 pub async fn run(
@@ -43,6 +44,7 @@ pub async fn run(
     }
     if record.plan.changes_passwords() {
         world.knock(true).await;
+        same_password(world, &record, back).await?;
     }
     world.settle(&record.progress.connections).await?;
     world.settle_sentinels(&record.plan, &record.progress).await;
@@ -97,6 +99,36 @@ pub async fn run(
         debts::pay(world, &asked).await?;
     }
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+}
+
+/// The servers that have a new password already have the one that the inventory names now. With another one some would get that, and replicas be refused.
+async fn same_password(world: &World, record: &Record, back: bool) -> Result<()> {
+    let done = |stage, step| record.progress.done.contains(&At { stage, step });
+    let given = record.plan.given(&done);
+    // What is put back last may be as it was already, and its undo failed at its end.
+    if given.is_empty() || back && given.len() == 1 {
+        return Ok(());
+    }
+    let id = &record.id;
+    let verb = if back { "rollback" } else { "resume" };
+    let names: BTreeSet<String> = given.iter().map(|(n, _)| format!("`{n}`")).collect();
+    let names = Vec::from_iter(names).join(", ");
+    let (what, hint) = match world.has_given(&given).await {
+        Some(true) => return Ok(()),
+        Some(false) => (
+            format!(
+                "the inventory's password is not the one that `{id}` has given to servers ({names}); nothing was touched"
+            ),
+            format!("name that one in the inventory again; then: replctl {verb} {id}"),
+        ),
+        None => (
+            format!(
+                "whether the inventory's password is still the one that `{id}` has given to servers ({names}) cannot be seen; nothing was touched"
+            ),
+            format!("bring one of them back; then: replctl {verb} {id}"),
+        ),
+    };
+    Err(Problem::new(what).hint(hint).exit(Exit::Refused))
 }
 
 /// The operation that is meant. A hook that failed after a promotion is made up for only as long as nothing else was done since.

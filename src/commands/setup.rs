@@ -14,6 +14,7 @@ use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, supply};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Result<Exit> {
@@ -37,7 +38,15 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     // Servers whose password differs from the inventory's are entered with the one in their own files.
     world.knock(false).await;
-    let planner = async || make_plan(world, &operation, args.keep_earlier_password).await;
+    let typed = AtomicBool::new(asked.dry_run);
+    let planner = async || {
+        let (plan, new) = make_plan(world, &operation, args.keep_earlier_password).await?;
+        // A slip at the prompt would become the password of all servers.
+        if new && !typed.swap(true, Ordering::Relaxed) {
+            world.typed_twice().await?;
+        }
+        Ok(plan)
+    };
     let finished =
         match operate::carry_out(world, &asked, &Operation::Setup(operation.clone()), planner)
             .await?
@@ -68,7 +77,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<Plan> {
+/// The plan, and whether servers are given a password by it that none of them has shown to have.
+async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<(Plan, bool)> {
     let nodes: Vec<NodeName> = world
         .inventory
         .nodes
@@ -107,9 +117,14 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let held = world.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels(&mut topology).await;
+        let vouched = match &watch {
+            Some(watch) => world.vouched_for(watch).await,
+            None => BTreeSet::new(),
+        };
         let around = password::Around {
             held: &held,
             watch: watch.as_ref(),
+            vouched: &vouched,
             keep_earlier,
             partial,
             alone: &alone,
@@ -117,7 +132,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
             quotes: world.password_has_quotes(),
         };
         let of = (&operation, &*world.inventory, &topology);
-        return password::change(of, &hosts, &payload, &around).map_err(output::plan::refused);
+        let plan = password::change(of, &hosts, &payload, &around);
+        let plan = plan.map_err(output::plan::refused)?;
+        let new = plan.changes_passwords();
+        return Ok((plan, new));
     }
     let unasked = keep_earlier.then(|| {
         "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
@@ -131,7 +149,8 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);
     }
-    Ok(plan)
+    let new = !plan.is_empty() && topology.nodes.iter().all(|n| n.server().is_none());
+    Ok((plan, new))
 }
 
 /// The names by which these nodes may have to follow others, to be put to their hosts.

@@ -104,6 +104,34 @@ impl PasswordAction {
         }
     }
 
+    /// Whether a server has the inventory's password by it.
+    pub fn gives_new(&self) -> bool {
+        match self {
+            Self::Login { secret, .. } | Self::Require { secret } => *secret == Secret::New,
+            Self::Accept => true,
+            Self::Refuse
+            | Self::Protect { .. }
+            | Self::Prove { .. }
+            | Self::ProveLink { .. }
+            | Self::Sentinel { .. } => false,
+        }
+    }
+
+    /// Whether these passwords show that it was done with the password that the inventory names now.
+    pub fn was_given(&self, kept: &Kept) -> bool {
+        match self {
+            Self::Login { .. } => kept.masterauth == Is::New,
+            Self::Require { .. } => kept.requirepass == Is::New,
+            // It was taken beside another: the one that clients had before is not what was given.
+            Self::Accept => kept.takes_new && kept.requirepass != Is::New,
+            Self::Refuse
+            | Self::Protect { .. }
+            | Self::Prove { .. }
+            | Self::ProveLink { .. }
+            | Self::Sentinel { .. } => false,
+        }
+    }
+
     /// What it sends.
     pub fn commands(&self) -> Vec<String> {
         let kept = |first: &[&str]| {
@@ -123,7 +151,14 @@ impl PasswordAction {
                 ])
             }
             Self::Require { secret } => {
-                kept(&[&format!("CONFIG SET requirepass {}", value(secret))])
+                let rule = match secret {
+                    Secret::None => "nopass",
+                    Secret::New | Secret::Old => ">(secret)",
+                };
+                kept(&[
+                    &format!("CONFIG SET requirepass {}", value(secret)),
+                    &format!("ACL SETUSER default resetpass {rule}"),
+                ])
             }
             Self::Accept => kept(&["ACL SETUSER default >(secret)"]),
             Self::Refuse => kept(&["ACL SETUSER default <(secret)"]),
@@ -228,5 +263,21 @@ impl Plan {
     pub fn changes_passwords(&self) -> bool {
         self.steps()
             .any(|step| matches!(step.action, super::Action::Password(_)))
+    }
+
+    /// The steps by which servers got the inventory's password, of those that are `done` (by the numbers of stage and step).
+    pub fn given(&self, done: &dyn Fn(usize, usize) -> bool) -> Vec<(&NodeName, &PasswordAction)> {
+        let mut out = Vec::new();
+        for (stage, steps) in self.stages.iter().map(|s| &s.steps).enumerate() {
+            for (step, it) in steps.iter().enumerate() {
+                if let super::Action::Password(action) = &it.action
+                    && action.gives_new()
+                    && done(stage, step)
+                {
+                    out.push((&it.node, action));
+                }
+            }
+        }
+        out
     }
 }

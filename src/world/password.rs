@@ -76,6 +76,15 @@ impl World {
     /// Sets it in the running server and in its file, and looks at both.
     async fn set_password(&self, node: &NodeName, action: &PasswordAction) -> Acted {
         let commands = self.commands(node, action)?;
+        let Some(spec) = self.inventory.get(node) else {
+            return Err(Failure::none("it is not in the inventory"));
+        };
+        // Nothing is set that could not be written into the file.
+        let before = self.before_rewrite(spec).await.map_err(|why| {
+            Failure::none(format!(
+                "its file cannot be looked at, so nothing was set: {why}"
+            ))
+        })?;
         let first = match self.connections.get(node).await {
             Ok(conn) => send(&conn, &commands).await,
             Err(failure) => Err(failure),
@@ -89,25 +98,32 @@ impl World {
         let unread = || Failure::unknown("it does not tell what its passwords are now");
         holds(&live.ok_or_else(unread)?, action)
             .map_err(|what| Failure::unknown(format!("the running server has {what}")))?;
-        let Some(spec) = self.inventory.get(node) else {
-            return Err(Failure::unknown("it is not in the inventory"));
-        };
-        self.kept_in_file(spec, &conn, action).await
+        self.kept_in_file(spec, &conn, (action, &before)).await
+    }
+
+    /// What the file of a node is before its server writes it.
+    async fn before_rewrite(&self, spec: &NodeSpec) -> Result<role::Before, String> {
+        let path = Paths::of(&self.inventory, spec).config();
+        let host = self.host(&spec.name).await.map_err(|e| e.brief())?;
+        role::before(host.as_ref(), &path, spec.address.port).await
     }
 
     /// `CONFIG REWRITE`, and what its file says then. The file is as narrow afterwards as it was before.
-    async fn kept_in_file(&self, spec: &NodeSpec, conn: &Conn, action: &PasswordAction) -> Acted {
+    async fn kept_in_file(
+        &self,
+        spec: &NodeSpec,
+        conn: &Conn,
+        (action, before): (&PasswordAction, &role::Before),
+    ) -> Acted {
         let path = Paths::of(&self.inventory, spec).config();
         let port = spec.address.port;
         let unknown = |why: String| Failure::unknown(format!("its file was not written: {why}"));
         let host = self.host(&spec.name).await;
         let host = host.map_err(|e| unknown(e.brief()))?;
-        let before = role::before(host.as_ref(), &path, port).await;
-        let before = before.map_err(unknown)?;
         let rewrite = cmd("CONFIG").arg("REWRITE").to_owned();
         let written = conn.call(&rewrite, REWRITE).await;
         written.map_err(|t| unknown(t.detail))?;
-        let after = role::after(host.as_ref(), &path, port, &before).await;
+        let after = role::after(host.as_ref(), &path, port, before).await;
         let unread = |why: String| {
             Failure::unknown(format!("its file was written, and not read back: {why}"))
         };
@@ -146,7 +162,17 @@ impl World {
                 }
             }
             PasswordAction::Require { secret } => {
-                set("requirepass", self.secret(node, *secret)?.expose_secret());
+                let password = self.secret(node, *secret)?;
+                set("requirepass", password.expose_secret());
+                // Where that is no change, a server leaves other passwords of its default user as they are.
+                let rule = if *secret == Secret::None {
+                    SecretString::from("nopass")
+                } else {
+                    SecretString::from(format!(">{}", password.expose_secret()))
+                };
+                let mut command = cmd("ACL");
+                command.arg("SETUSER").arg("default").arg("resetpass");
+                all.add_command(command.arg(rule.expose_secret()).to_owned());
             }
             PasswordAction::Protect { on } => set("protected-mode", if *on { "yes" } else { "no" }),
             PasswordAction::Accept | PasswordAction::Refuse => {
@@ -175,6 +201,12 @@ impl World {
         (name, at): (&str, &Address),
         secret: Secret,
     ) -> Acted {
+        // The plan may be an earlier run's, and whoever answers there now may be another.
+        if !self.is_vouched_for(at).await {
+            return Err(Failure::none(format!(
+                "{at} is not known to be a Sentinel of this deployment, so it was not told the password"
+            )));
+        }
         let password = self.secret(node, secret)?;
         let failed = |t: crate::topology::Trouble| Failure::none(format!("{at}: {}", t.detail));
         let conn = self.sentinel(at).await.map_err(failed)?;
@@ -226,8 +258,9 @@ fn holds(kept: &Kept, action: &PasswordAction) -> Result<(), &'static str> {
             if kept.requirepass != is(*secret) {
                 return Err("another requirepass");
             }
-            if kept.open != (*secret == Secret::None) || kept.takes_new != (*secret == Secret::New)
-            {
+            let takes = (kept.open, kept.takes_new, kept.takes_others);
+            let wanted = [Secret::None, Secret::New, Secret::Old].map(|one| one == *secret);
+            if takes != wanted.into() {
                 return Err("another password for its default user than requirepass");
             }
         }
@@ -256,6 +289,7 @@ mod tests {
         let kept = Kept {
             open: false,
             takes_new: true,
+            takes_others: true,
             requirepass: Is::Other,
             masterauth: Is::New,
             masteruser: Some("default".to_owned()),
@@ -267,6 +301,19 @@ mod tests {
         let require = |secret| holds(&kept, &PasswordAction::Require { secret });
         assert_eq!(require(Secret::New), Err("another requirepass"));
         assert!(require(Secret::Old).is_err(), "it takes the new one too");
+        let two = Kept {
+            requirepass: Is::New,
+            ..kept.clone()
+        };
+        let require_new = PasswordAction::Require {
+            secret: Secret::New,
+        };
+        assert!(holds(&two, &require_new).is_err(), "it takes another too");
+        let one = Kept {
+            takes_others: false,
+            ..two
+        };
+        assert!(holds(&one, &require_new).is_ok());
         assert!(holds(&kept, &PasswordAction::Accept).is_ok());
         assert!(holds(&kept, &PasswordAction::Refuse).is_err());
     }

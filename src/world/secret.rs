@@ -22,6 +22,8 @@ const LARGEST: u64 = 64 << 10;
 /// Letters and digits only: they need quoting nowhere. 40 of them are 238 bits.
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const LENGTH: usize = 40;
+const ONCE: &str = "password of the servers";
+const AGAIN: &str = "the same password again, because the servers are given it";
 
 /// Reads a secret; its first line, where it comes from a file or a command. `base` is the folder relative files are meant from;
 /// `ask` says whether the operator may be asked.
@@ -40,7 +42,7 @@ pub async fn read(source: &SecretSource, base: &Path, ask: bool) -> Result<Secre
             command(line, base).await,
             format!("the password command `{line}`"),
         ),
-        SecretSource::Prompt => (prompt(ask).await, "the terminal".to_owned()),
+        SecretSource::Prompt => (prompt(ask, ONCE).await, "the terminal".to_owned()),
         SecretSource::Inline(secret) => (Ok(secret.clone()), "the inventory".to_owned()),
     };
     let secret = secret.map_err(|problem| problem.exit(Exit::Refused))?;
@@ -238,14 +240,35 @@ async fn all(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec
     Ok(bytes)
 }
 
-async fn prompt(ask: bool) -> Had {
+/// Asks for the servers' password a second time, where the servers are to be given what was typed.
+///
+/// # Errors
+/// [`Exit::Refused`] where it is another, or nobody can be asked.
+pub async fn again(first: &SecretString) -> Result<()> {
+    let second = prompt(true, AGAIN)
+        .await
+        .map_err(|p| p.exit(Exit::Refused))?;
+    if same(first, &second) {
+        return Ok(());
+    }
+    let what = "the two passwords that were typed are not the same; nothing was touched";
+    Err(Problem::new(what)
+        .hint("replctl setup, and type it again")
+        .exit(Exit::Refused))
+}
+
+fn same(first: &SecretString, second: &SecretString) -> bool {
+    first.expose_secret() == second.expose_secret()
+}
+
+async fn prompt(ask: bool, question: &'static str) -> Had {
     if !ask || !output::can_ask() {
         let what = "the inventory wants the password to be asked for, and there is nobody to ask";
         return Err(Problem::new(what).hint("run it on a terminal, or use `password = { env = \"…\" }` or `{ file = \"…\" }` in the inventory"));
     }
-    let asking = tokio::task::spawn_blocking(|| {
+    let asking = tokio::task::spawn_blocking(move || {
         let question = dialoguer::Password::new()
-            .with_prompt("password of the servers")
+            .with_prompt(question)
             .report(false);
         output::ask(|| question.interact())
     });

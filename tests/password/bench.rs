@@ -58,6 +58,29 @@ impl Bench {
         };
     }
 
+    /// The inventory says that it is typed.
+    pub fn say_prompt(&self) {
+        let path = self.plain.write(self.folder.path());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let typed = text.replace("auth = \"none\"", "password = { prompt = true }");
+        assert_ne!(text, typed);
+        std::fs::write(path, typed).unwrap();
+    }
+
+    /// `setup --yes` on a terminal, where these are typed; what is shown besides.
+    pub fn typed(&self, words: &[&str]) -> String {
+        let mut command = self.operator.command(&["setup", "--yes"]);
+        command.env("TERM", "xterm");
+        let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).unwrap();
+        for word in words {
+            terminal
+                .exp_regex("password (of the servers|again[^:]*):")
+                .unwrap();
+            terminal.send_line(word).unwrap();
+        }
+        terminal.exp_eof().unwrap()
+    }
+
     #[track_caller]
     pub fn run(&self, arguments: &[&str]) -> Ran {
         let ran = self.operator.run(arguments);

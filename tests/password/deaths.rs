@@ -111,3 +111,29 @@ fn killed_at_every_line_on_the_way_to_none() {
 fn killed_at_every_line_on_the_way_to_another() {
     killed_at_every_line(Some(OLD), Some(NEW));
 }
+
+/// The inventory's password is another one when the operation is taken up: nobody is given two.
+#[test]
+fn another_password_is_not_gone_on_with() {
+    let Some(bench) = Bench::of(2, None, Some(OLD)) else {
+        return;
+    };
+    bench.say(Some(NEW));
+    // After some server has it, and before the end.
+    assert!(dies(&bench, 9));
+    for other in [Some("canary-mistyped"), Some(OLD), None] {
+        bench.say(other);
+        for verb in ["resume", "rollback"] {
+            bench
+                .run(&[verb, "--yes"])
+                .code(3)
+                .says("the inventory's password is not the one that")
+                .says("name that one in the inventory again");
+        }
+        assert!(bench.connect(0, Some("canary-mistyped")).is_err());
+    }
+    nobody_is_cut_off(&bench, [Some(OLD), Some(NEW)]);
+    bench.say(Some(NEW));
+    bench.run(&["resume", "--yes"]).ok();
+    bench.is_at(Some(NEW), &[Some(OLD)]);
+}

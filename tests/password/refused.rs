@@ -3,7 +3,7 @@
 use crate::bench::{Bench, NAMES, NEW, OLD};
 use crate::mode;
 use crate::support::process::signal;
-use crate::support::{await_that, process::living_in};
+use crate::support::{Family, await_that, process::living_in};
 use std::time::Duration;
 
 /// Somebody has changed it by hand and wrote it nowhere.
@@ -141,4 +141,76 @@ fn the_earlier_password_is_taken_until_the_next_run_where_that_is_wished() {
     bench.client(1, Some(OLD));
     bench.run(&["setup", "--yes"]).ok();
     bench.is_at(Some(NEW), &[Some(OLD), None]);
+}
+
+/// While both are taken the inventory is set back: the one that was called off is taken no more.
+#[test]
+fn a_change_that_is_called_off_leaves_one_password() {
+    let Some(bench) = Bench::set_up(None, Some(OLD)) else {
+        return;
+    };
+    bench.say(Some(NEW));
+    bench
+        .run(&["setup", "--yes", "--keep-earlier-password"])
+        .ok();
+    bench.say(Some(OLD));
+    bench.run(&["setup", "--yes"]).ok();
+    bench.is_at(Some(OLD), &[Some(NEW), None]);
+    bench.restart_all();
+    bench.in_sync(Some(OLD));
+    bench.is_at(Some(OLD), &[Some(NEW), None]);
+}
+
+/// A slip at the prompt is not made the password of all servers; the right one is asked for twice only where it is new.
+#[test]
+fn a_slip_at_the_prompt_changes_nothing() {
+    let Some(bench) = Bench::of(2, None, Some(OLD)) else {
+        return;
+    };
+    bench.say_prompt();
+    let said = bench.typed(&["canary-tpyed", "canary-typed"]);
+    assert!(said.contains("are not the same"), "{said}");
+    assert!(!said.contains("canary"), "{said}");
+    bench.in_sync(Some(OLD));
+    let said = bench.typed(&[OLD]);
+    assert!(said.contains("Nothing to do"), "{said}");
+    let said = bench.typed(&["canary-typed", "canary-typed"]);
+    assert!(said.contains("is set up"), "{said}");
+    bench.say(Some("canary-typed"));
+    bench.is_at(Some("canary-typed"), &[Some(OLD)]);
+}
+
+/// A replica that the inventory lacks would be refused at its next login: it is said, and nothing is changed.
+#[test]
+fn a_replica_that_the_inventory_lacks_is_not_cut_off() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    for (from, to) in [(Some(OLD), Some(NEW)), (Some(OLD), None), (None, Some(NEW))] {
+        let Some(bench) = Bench::of(2, None, from) else {
+            return;
+        };
+        let follows = format!("replicaof 127.0.0.1 {}", bench.port(0));
+        let login = format!("masterauth {OLD}");
+        let lines = [follows.as_str(), login.as_str()];
+        let other = family.start(if from.is_some() { &lines } else { &lines[..1] });
+        let linked = || other.client().info("replication")["master_link_status"] == "up";
+        await_that("its link", Duration::from_secs(15), linked);
+        bench.say(to);
+        let ran = bench
+            .run(&["setup", "--yes"])
+            .code(3)
+            .says("feeds a replica that the inventory lacks");
+        let at = other.address().to_string();
+        let hint = format!("replctl add NAME --address {at}");
+        assert!(ran.stderr.contains(&hint), "{ran}");
+        bench
+            .client(0, from)
+            .command(&["CLIENT", "KILL", "TYPE", "replica"]);
+        await_that("its link again", Duration::from_secs(15), linked);
+        drop(other);
+        bench.in_sync(from);
+        bench.run(&["setup", "--yes"]).ok();
+        bench.is_at(to, &[]);
+    }
 }

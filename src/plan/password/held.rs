@@ -18,6 +18,8 @@ pub struct Kept {
     pub open: bool,
     /// The default user is let in with the inventory's password.
     pub takes_new: bool,
+    /// The default user is let in with another password than the inventory's, be it beside that one.
+    pub takes_others: bool,
     /// `requirepass`.
     pub requirepass: Is,
     /// `masterauth`.
@@ -37,7 +39,7 @@ pub struct Held {
     pub protected: Option<bool>,
     /// Its users stand in a file of their own (`aclfile`).
     pub acl_file: bool,
-    /// The running server reads and writes another file than the one that setup wrote.
+    /// The running server reads and writes another file than the one that setup wrote; empty: it has none.
     pub elsewhere: Option<String>,
 }
 
@@ -46,7 +48,7 @@ impl Kept {
     pub fn settled(&self, password: bool) -> bool {
         let by_name = self.masteruser.as_deref() == Some("default");
         let clients = if password {
-            !self.open && self.takes_new && self.requirepass == Is::New
+            !self.open && self.takes_new && !self.takes_others && self.requirepass == Is::New
         } else {
             self.open && self.requirepass == Is::Nothing
         };
@@ -103,6 +105,7 @@ mod tests {
         Kept {
             open,
             takes_new: requirepass == Is::New,
+            takes_others: requirepass == Is::Other,
             requirepass,
             masterauth: requirepass,
             masteruser: None,
@@ -149,6 +152,13 @@ mod tests {
         let mut both = held(&other, &other);
         both.live.iter_mut().for_each(|k| k.takes_new = true);
         assert!(both.differs(true));
+        // The inventory was set back while both were taken.
+        let mut more = held(&new, &new);
+        more.live.iter_mut().for_each(|k| k.takes_others = true);
+        assert!(more.differs(true));
+        let mut more = held(&new, &new);
+        more.file.iter_mut().for_each(|k| k.takes_others = true);
+        assert!(more.differs(true) && more.stale(true));
     }
 
     #[test]

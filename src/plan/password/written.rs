@@ -71,16 +71,26 @@ impl Passwords {
             (Some(_), _) => Is::Other,
         };
         let requirepass = is(&self.requirepass);
-        let (open, takes_new) = match &self.default {
-            Some(user) => (
-                user.open,
-                new.is_some_and(|new| user.hashes.contains(&hash(new))),
+        let (open, takes_new, takes_others) = match &self.default {
+            Some(user) => {
+                let new = new.map(hash);
+                let is_new = |hash: &String| new.as_ref() == Some(hash);
+                (
+                    user.open,
+                    user.hashes.iter().any(is_new),
+                    !user.hashes.iter().all(is_new),
+                )
+            }
+            None => (
+                requirepass == Is::Nothing,
+                requirepass == Is::New,
+                requirepass == Is::Other,
             ),
-            None => (requirepass == Is::Nothing, requirepass == Is::New),
         };
         Kept {
             open,
             takes_new,
+            takes_others,
             requirepass,
             masterauth: is(&self.masterauth),
             masteruser: self.masteruser.clone(),
@@ -140,10 +150,12 @@ mod tests {
     #[test]
     fn a_file_is_read_as_its_server_reads_it() {
         let empty = kept("port 1\n");
-        assert!(empty.open && !empty.takes_new && empty.masteruser.is_none());
+        assert!(
+            empty.open && !empty.takes_new && !empty.takes_others && empty.masteruser.is_none()
+        );
         assert_eq!(empty.requirepass, Is::Nothing);
         let set = kept("requirepass \"new pass\"\nprimaryauth other\nprimaryuser \"default\"\n");
-        assert!(!set.open && set.takes_new);
+        assert!(!set.open && set.takes_new && !set.takes_others);
         assert_eq!(set.requirepass, Is::New);
         assert_eq!(set.masterauth, Is::Other);
         assert_eq!(set.masteruser.as_deref(), Some("default"));
@@ -164,12 +176,18 @@ mod tests {
             hash(&new())
         )));
         assert!(!both.open && both.takes_new && both.requirepass == Is::Other);
+        assert!(both.takes_others);
+        let own = kept(&line(&format!("#{}", hash(&new()))));
+        assert!(own.takes_new && !own.takes_others);
+        let back = "requirepass \"new pass\"\nuser default on >x \">new pass\" ~* +@all\n";
+        let back = kept(back);
+        assert!(back.takes_new && back.takes_others && !back.settled(true));
         let open = kept(&line("nopass"));
         assert!(open.open && !open.takes_new);
         let plain = kept(&line("nopass resetpass \">new pass\""));
         assert!(!plain.open && plain.takes_new);
         let other = kept("user ops on nopass ~* +@all\nrequirepass old\n");
-        assert!(!other.open);
+        assert!(!other.open && other.takes_others);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! do not, replicas log in as `default`. It stands alone: what else differs from the inventory is for the next run, but settings.
 
 mod checks;
+mod left_out;
 mod proofs;
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,9 @@ use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::password::{Held, Is, Kept, Key, PasswordAction, Secret};
 use crate::plan::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
-use crate::topology::{NodeName, Topology};
+use crate::topology::{Address, NodeName, Topology};
 use PasswordAction as Do;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is looked at besides what every setup looks at.
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
@@ -30,6 +31,8 @@ pub struct Around<'a> {
     pub held: &'a BTreeMap<NodeName, Held>,
     /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
+    /// Those of them that the inventory names, or their hosts vouch for: nobody else is told a password.
+    pub vouched: &'a BTreeSet<Address>,
     /// The earlier password is to be taken, too, until another run.
     pub keep_earlier: bool,
     /// Only some nodes were named.
@@ -218,7 +221,7 @@ impl<'a> Change<'a> {
         second.extend(settings.iter().cloned());
         let mut last = Vec::new();
         let mut proofs = Vec::new();
-        let others = |m: &&Member<'_>| !m.live.open && m.live.requirepass != Is::New;
+        let others = |m: &&Member<'_>| !m.live.open && !m.live.settled_but_name(true);
         if !self.around.keep_earlier {
             for m in self.members.iter().filter(others).chain(self.stale_files()) {
                 let secret = Secret::New;

@@ -43,7 +43,8 @@ impl Entrances {
         self.inner().inside.contains(node)
     }
 
-    /// The password that a node had before: its own, or the one that all others had.
+    /// The password that a node had before: its own, or the one that all others had. For steps of a plan, which only nodes have that were seen to be
+    /// part of the change.
     pub fn earlier(&self, node: &NodeName) -> Option<SecretString> {
         let inner = self.inner();
         if let Some(own) = inner.earlier.get(node) {
@@ -68,9 +69,10 @@ impl Entrances {
         all.len() <= 1
     }
 
-    /// The login with it.
+    /// The login with the password that this node itself had before. That of the others is not tried: whoever refuses the inventory's would get it.
     pub fn login(&self, node: &NodeName) -> Option<Login> {
-        self.earlier(node).map(|password| Login {
+        let password = self.inner().earlier.get(node).cloned();
+        password.map(|password| Login {
             user: None,
             password,
         })
@@ -94,6 +96,9 @@ mod tests {
         assert!(entrances.login(&a).is_none() && entrances.agree());
         entrances.earlier_is(&b, "old".into());
         assert_eq!(entrances.earlier(&a).unwrap().expose_secret(), "old");
+        assert!(entrances.login(&a).is_none(), "it never had it");
+        let own = entrances.login(&b).unwrap();
+        assert_eq!(own.password.expose_secret(), "old");
         let c = NodeName::from("c");
         entrances.earlier_is(&c, "else".into());
         assert!(entrances.earlier(&a).is_none() && !entrances.agree());

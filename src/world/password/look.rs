@@ -1,22 +1,24 @@
 //! What servers and their files hold of passwords, and the ways into servers that have another one than the inventory's. It changes nothing.
 //!
-//! The earlier password comes from the server's own configuration file, read over SSH as its owner, and is said to that server alone.
+//! The earlier password comes from the server's own configuration file, read over SSH as its owner. To get in, it is said to that server alone.
 
 use super::Entrances;
 use crate::config::Paths;
-use crate::inventory::{Auth, NodeSpec};
+use crate::error::Error;
+use crate::inventory::{Auth, NodeSpec, SecretSource};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::password::written::{DefaultUser, Passwords};
-use crate::plan::password::{Held, Kept};
+use crate::plan::password::{Held, Kept, PasswordAction};
 use crate::topology::{NodeName, Topology, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::host;
 use crate::world::observe::{self, second_text};
 use crate::world::resp::{Conn, REPLY};
+use crate::world::secret;
 use futures::StreamExt;
 use redis::Value;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -100,7 +102,7 @@ impl World {
             let elsewhere = topology
                 .get(&spec.name)
                 .and_then(|n| n.server())
-                .and_then(|s| s.config_file.clone())
+                .map(|s| s.config_file.clone().unwrap_or_default())
                 .filter(|file| *file != Paths::of(&self.inventory, spec).config());
             let look = timeout(LOOK, self.held_by(spec, runs)).await;
             let held = look.unwrap_or_else(|_| Held::unseen("no answer in time"));
@@ -149,6 +151,43 @@ impl World {
     pub(in crate::world) async fn live_passwords(&self, conn: &Conn) -> Option<Kept> {
         let live = live(conn).await?;
         Some(live.passwords.kept(self.new_password()))
+    }
+
+    /// Whether one of the servers that were given the inventory's password has the one that the inventory names now, running or in its file; `None`:
+    /// none of them could be looked at.
+    pub async fn has_given(&self, given: &[(&NodeName, &PasswordAction)]) -> Option<bool> {
+        let nodes: BTreeSet<&NodeName> = given.iter().map(|(node, _)| *node).collect();
+        let looks = nodes.into_iter().map(|node| async move {
+            let held = timeout(LOOK, self.held_by(self.inventory.get(node)?, true)).await;
+            Some((node, held.ok()?))
+        });
+        let seen: Vec<(&NodeName, Held)> = futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let mut known = false;
+        for (node, held) in &seen {
+            for kept in held.live.iter().chain(held.file.as_ref().ok()) {
+                known = true;
+                let mut own = given.iter().filter(|(of, _)| of == node);
+                if own.any(|(_, action)| action.was_given(kept)) {
+                    return Some(true);
+                }
+            }
+        }
+        known.then_some(false)
+    }
+
+    /// The operator types the inventory's password a second time, where it comes from the terminal.
+    ///
+    /// # Errors
+    /// Where it is another one.
+    pub async fn typed_twice(&self) -> Result<(), Error> {
+        match (&self.inventory.auth, self.new_password()) {
+            (Auth::Password(SecretSource::Prompt), Some(first)) => secret::again(first).await,
+            _ => Ok(()),
+        }
     }
 
     /// Whether there is a quotation mark or a backslash in the inventory's password.

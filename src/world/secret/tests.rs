@@ -215,3 +215,12 @@ fn generated_passwords_are_long_plain_and_even() {
         "{seen:?}"
     );
 }
+
+#[test]
+fn what_is_typed_twice_is_compared() {
+    let first = SecretString::from("correct horse");
+    assert!(same(&first, &SecretString::from("correct horse")));
+    for other in ["correct hosre", "correct horse ", ""] {
+        assert!(!same(&first, &SecretString::from(other)));
+    }
+}

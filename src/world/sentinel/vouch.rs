@@ -1,14 +1,16 @@
-//! Who may be sent the Sentinels' password. A hello, and what one Sentinel says of the others, is what anybody may have sent who has the password of a
+//! Who may be sent the Sentinels' password, and told the servers' new one. A hello, and what one Sentinel says of the others, is what anybody may have sent who has the password of a
 //! node. So it goes to the addresses that the inventory names as Sentinels, and to a port of a node's own host where that host says, over SSH, that
 //! the process which listens there is a Sentinel of root's or of the server's own user.
 
 use crate::inventory::NodeSpec;
 use crate::inventory::address::comparable;
 use crate::topology::Address;
+use crate::topology::sentinel::Watch;
 use crate::world::World;
 use crate::world::deployment::short;
 use crate::world::observe::resolve;
-use std::collections::BTreeMap;
+use futures::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -32,7 +34,12 @@ type Vouched = BTreeMap<Address, bool>;
 impl World {
     /// Whether it may be asked. Without a password everybody may.
     pub(super) async fn vouches_for(&self, address: &Address) -> bool {
-        if self.logins.sentinels.is_none() || self.named(address).await.is_some() {
+        self.logins.sentinels.is_none() || self.is_vouched_for(address).await
+    }
+
+    /// Whether the inventory names a Sentinel there, or the host of a node says that one listens there.
+    pub(in crate::world) async fn is_vouched_for(&self, address: &Address) -> bool {
+        if self.named(address).await.is_some() {
             return true;
         }
         let before = self.vouched().get(address).copied();
@@ -42,6 +49,16 @@ impl World {
         let vouched = self.host_vouches_for(address).await;
         self.vouched().insert(address.clone(), vouched);
         vouched
+    }
+
+    /// Those of the Sentinels which answered that may be told the servers' password.
+    pub async fn vouched_for(&self, watch: &Watch) -> BTreeSet<Address> {
+        let looks = watch.addresses().into_iter().map(|at| async move {
+            let vouched = self.is_vouched_for(&at).await;
+            vouched.then_some(at)
+        });
+        let all = futures::stream::iter(looks).buffer_unordered(self.concurrency());
+        all.filter_map(std::future::ready).collect().await
     }
 
     fn vouched(&self) -> MutexGuard<'_, Vouched> {

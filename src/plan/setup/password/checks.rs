@@ -1,6 +1,6 @@
 //! What stands against a change of passwords, and what its operator and the clients should know before it.
 
-use super::{Around, Change, Look, Wiring};
+use super::{Around, Change, Look, Wiring, left_out};
 use crate::config::Paths;
 use crate::inventory::address::is_loopback;
 use crate::inventory::{Auth, NodeSpec};
@@ -147,18 +147,21 @@ pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     for spec in &look.inventory.nodes {
         out.extend(of_node(look, around, spec));
     }
-    out.extend(sentinels(look, around));
+    out.extend(left_out::replicas(look));
+    out.extend(left_out::sentinels(look, around));
     out
 }
 
 fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refusal> {
     let name = &spec.name;
-    let server = look.topology.get(name)?.server()?;
     let by_hand = || {
         format!(
             "change it by hand on all nodes: {} (CONFIG SET masteruser default and masterauth on each, then requirepass on each, then CONFIG REWRITE), or leave the inventory's `auth` as the servers have it",
             cli(spec)
         )
+    };
+    let Some(server) = look.topology.get(name)?.server() else {
+        return foreign(look, spec, by_hand);
     };
     for directive in IN_THE_WAY {
         if spec.config.contains_key(directive) {
@@ -190,12 +193,16 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     }
     let held = around.held.get(name)?;
     if let Some(file) = &held.elsewhere {
-        return Some(Refusal::new(
+        let why = if file.is_empty() {
+            format!(
+                "`{name}` runs without a configuration file, so no password would be kept: it is left as it is"
+            )
+        } else {
             format!(
                 "`{name}` runs with {file}, which setup did not write, so its password is left as it is"
-            ),
-            by_hand(),
-        ));
+            )
+        };
+        return Some(Refusal::new(why, by_hand()));
     }
     let stamped = look
         .facts(name)
@@ -207,6 +214,9 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             ),
             by_hand(),
         ));
+    }
+    if let Some(refusal) = foreign(look, spec, by_hand) {
+        return Some(refusal);
     }
     if held.acl_file {
         return Some(Refusal::new(
@@ -231,6 +241,18 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     ))
 }
 
+/// A server that replctl did not make, running or stopped.
+fn foreign(look: &Look<'_>, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
+    let what = super::of_hosts::foreign::what(look, spec, look.facts(&spec.name)?)?;
+    Some(Refusal::new(
+        format!(
+            "replctl did not make the server of `{}`, so its password is left as it is: {what}",
+            spec.name
+        ),
+        by_hand(),
+    ))
+}
+
 /// Measured: what `CONFIG REWRITE` makes of `a"b\\c`. Redis 6.0 does not quote it in `requirepass`, Valkey 8.1 does not escape it in
 /// `primaryauth`; Redis 6.2 to 8.2, Valkey 8.0 and 9.1 read it again.
 fn writes_quotes_badly(server: &Server) -> bool {
@@ -239,37 +261,6 @@ fn writes_quotes_badly(server: &Server) -> bool {
         Product::Redis => version < (6, 2),
         Product::Valkey => version == (8, 1),
     }
-}
-
-/// Every Sentinel has to be told, or it would lose the servers.
-fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
-    let nodes = look.topology.nodes.iter();
-    let counted = nodes.filter_map(|n| n.server()?.sentinels).max();
-    let counted = usize::try_from(counted.unwrap_or(0)).unwrap_or(usize::MAX);
-    let views = around.watch.map_or(&[][..], |w| &w.views);
-    let silent = views
-        .iter()
-        .filter_map(|v| Some((&v.address, v.silence()?)));
-    let mut out: Vec<Refusal> = silent
-        .map(|(at, why)| {
-            Refusal::new(
-                format!("the Sentinel at {at} has to be told the password, and cannot be: {why}"),
-                format!(
-                    "start it; or, if it is gone for good: replctl sentinel forget {at}; then: replctl setup"
-                ),
-            )
-        })
-        .collect();
-    if counted > views.len() {
-        out.push(Refusal::new(
-            format!(
-                "{counted} Sentinels watch, and replctl knows {} of them: the others could not be told the password",
-                views.len()
-            ),
-            "name them in `[sentinel]` of the inventory, then: replctl setup",
-        ));
-    }
-    out
 }
 
 /// What does not stop anything.

@@ -1,6 +1,6 @@
 //! The proofs over new connections, the Sentinels' login, and what the inventory says of protected mode.
 
-use super::{Change, Do, Key, NodeName, PasswordAction, Secret, Step, step};
+use super::{Address, Change, Do, Key, NodeName, PasswordAction, Secret, Step, step};
 use crate::inventory::NodeSpec;
 use crate::plan::setup::hosts::wanted_config;
 use crate::plan::setup::prove;
@@ -50,14 +50,14 @@ impl Change<'_> {
         let Some(watch) = self.around.watch else {
             return Vec::new();
         };
-        let all = watch.addresses();
-        let tell = |at: &crate::topology::Address, secret| Do::Sentinel {
+        let tell = |at: &Address, secret| Do::Sentinel {
             name: watch.name.clone(),
             at: at.clone(),
             secret,
         };
         let primary = &self.wiring.primary;
-        all.iter()
+        let all = watch.up().map(|(at, _)| at);
+        all.filter(|at| self.around.vouched.contains(at))
             .map(|at| step(primary, tell(at, secret), before.map(|b| tell(at, b))))
             .collect()
     }

@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod against;
+
 use super::super::tests::begin::Begin;
 use super::super::tests::stage::Stage;
 use super::*;
 use crate::inventory::SecretSource;
-use crate::topology::{State, Trouble, TroubleKind};
 use secrecy::SecretString;
 use std::collections::BTreeSet;
 
@@ -50,6 +51,7 @@ impl Side {
         Kept {
             open: self.takes.is_empty(),
             takes_new: self.takes.contains(&Secret::New),
+            takes_others: self.takes.contains(&Secret::Old),
             requirepass: is(self.requires),
             masterauth: is(self.login),
             masteruser: self.by_name.then(|| "default".to_owned()),
@@ -128,13 +130,23 @@ impl Model {
 }
 
 fn plan(world: &Stage, held: &BTreeMap<NodeName, Held>, keep: bool) -> Result<Plan, Vec<Refusal>> {
+    watched((world, held, keep), None, &BTreeSet::new())
+}
+
+/// The same where Sentinels watch.
+fn watched(
+    (world, held, keep): (&Stage, &BTreeMap<NodeName, Held>, bool),
+    watch: Option<&Watch>,
+    vouched: &BTreeSet<Address>,
+) -> Result<Plan, Vec<Refusal>> {
     let op = Setup {
         nodes: Vec::new(),
         discard_data: Vec::new(),
     };
     let around = Around {
         held,
-        watch: None,
+        watch,
+        vouched,
         keep_earlier: keep,
         partial: false,
         alone: &[],
@@ -236,6 +248,32 @@ fn the_earlier_password_is_kept_where_that_is_wished() {
     assert!(model.0.values().all(|s| s[0] == Side::new(Secret::New)));
 }
 
+/// With both taken, the inventory was set back to the one that `requirepass` is: the other is taken no more.
+#[test]
+fn a_change_that_is_called_off_leaves_no_other_password() {
+    let world = world(true);
+    let mut model = Model::new(&world, [Secret::New; 3]);
+    for (i, sides) in model.0.values_mut().enumerate() {
+        for side in sides {
+            // On the last one the change had come to its end.
+            if i < 2 {
+                side.takes.push(Secret::Old);
+            } else {
+                *side = Side::new(Secret::Old);
+            }
+            side.login = Secret::Old;
+        }
+    }
+    assert!(model.held().values().all(|h| h.differs(true)));
+    let plan = plan(&world, &model.held(), false).unwrap();
+    for step in plan.steps() {
+        model.run(&step.node, &step.action, "back");
+    }
+    for sides in model.0.values() {
+        assert_eq!(sides, &[Side::new(Secret::New), Side::new(Secret::New)]);
+    }
+}
+
 #[test]
 fn a_file_that_is_behind_its_server_is_written() {
     let world = world(true);
@@ -253,47 +291,28 @@ fn a_file_that_is_behind_its_server_is_written() {
 }
 
 #[test]
-fn what_stands_against_it_is_told_and_nothing_is_planned() {
-    let told = |change: &dyn Fn(&mut Stage, &mut BTreeMap<NodeName, Held>)| {
-        let mut world = world(true);
-        let mut held = Model::new(&world, [Secret::None; 3]).held();
-        change(&mut world, &mut held);
-        let refusals = plan(&world, &held, false).unwrap_err();
-        let all: Vec<String> = refusals
-            .iter()
-            .map(|r| format!("{} HINT {}", r.why, r.hint))
-            .collect();
-        all.join("\n")
-    };
-    let name = NodeName::from("slave1");
-    let of = |change: fn(&mut Held)| {
-        told(&|_, held: &mut BTreeMap<NodeName, Held>| change(held.get_mut(&name).unwrap()))
-    };
-    assert!(of(|h| h.acl_file = true).contains("aclfile"));
-    assert!(of(|h| h.elsewhere = Some("/etc/x".into())).contains("/etc/x"));
-    assert!(of(|h| h.live = None).contains("does not tell"));
-    assert!(of(|h| h.file = Err("no".into())).contains("cannot be read"));
-    let old = told(&|world, _| {
-        if let State::Up(server) = &mut world.topology.nodes[1].state {
-            server.version.major = 5;
+fn what_servers_were_given_shows_whether_the_password_is_still_the_same() {
+    let world = world(true);
+    let mut model = Model::new(&world, [Secret::Old; 3]);
+    let plan = plan(&world, &model.held(), false).unwrap();
+    assert!(plan.given(&|_, _| false).is_empty());
+    // Accept, Login and Require of each.
+    assert_eq!(plan.given(&|_, _| true).len(), 9);
+    for step in plan.steps() {
+        model.run(&step.node, &step.action, "on the way");
+        if let Action::Password(action) = &step.action
+            && action.gives_new()
+        {
+            assert!(action.was_given(model.held()[&step.node].live.as_ref().unwrap()));
+            // The inventory names another one, or the one from before again.
+            let mut back = Side::new(Secret::New);
+            back.takes.push(Secret::Old);
+            back.login = Secret::Old;
+            for other in [Side::new(Secret::Old), back] {
+                let require = matches!(action, Do::Require { .. });
+                let given = action.was_given(&other.kept());
+                assert!(!given || require && other.requires == Secret::New);
+            }
         }
-    });
-    assert!(old.contains("Redis 5"), "{old}");
-    let shut = told(&|world, held| {
-        world.topology.nodes[1].state = State::Down(Trouble {
-            kind: TroubleKind::PasswordRefused,
-            detail: "WRONGPASS".into(),
-        });
-        held.get_mut(&name).unwrap().live = None;
-    });
-    assert!(
-        shut.contains("is not known") && shut.contains("config rewrite; then: replctl setup"),
-        "{shut}"
-    );
-    let watched = told(&|world, _| {
-        if let State::Up(server) = &mut world.topology.nodes[0].state {
-            server.sentinels = Some(3);
-        }
-    });
-    assert!(watched.contains("3 Sentinels watch"), "{watched}");
+    }
 }
