@@ -20,7 +20,7 @@ use std::time::Duration;
 /// What libssh2 says where the server opens no channel.
 const NO_CHANNEL: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_CHANNEL_FAILURE);
 /// How often a channel that was refused is asked for again, and the time between: a second in all.
-const REFUSED: u32 = 20;
+const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(50);
 /// How often an idle session says that it is alive.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -195,7 +195,7 @@ impl Worker {
     /// As connecting; `Io`, `Timeout`.
     pub fn channel(&mut self, until: &Until) -> Result<Channel, SshError> {
         let mut reused = self.conn.as_ref().is_some_and(|conn| !conn.is_cut());
-        let mut refused = 0;
+        let mut tries = 0;
         loop {
             let shown = self.target.shown();
             let wait = Until::new(
@@ -223,8 +223,8 @@ impl Worker {
                     output::warning(&Problem::new(what));
                 }
                 // The channel before it may not be closed on the other side yet, which counts where a login may have few.
-                Stop::Ssh(e) if e.code() == NO_CHANNEL && refused < REFUSED => {
-                    refused += 1;
+                Stop::Ssh(e) if e.code() == NO_CHANNEL && tries < TRIES => {
+                    tries += 1;
                     std::thread::sleep(BETWEEN);
                 }
                 Stop::Ssh(e) => return Err(failure.cause(words(&e))),
