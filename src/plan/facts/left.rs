@@ -33,10 +33,9 @@ pub fn left(
         (&before.unit, before.unit_enabled) != (&after.unit, after.unit_enabled),
         paths.unit(),
     );
-    // A server that runs writes its data whenever it wants to.
-    let at_rest = !runs(before) && !runs(after);
+    // A server that ran before writes its data whenever it wants to.
     say(
-        at_rest && (before.data, &before.dumped) != (after.data, &after.dumped),
+        !runs(before) && (before.data, &before.dumped) != (after.data, &after.dumped),
         format!("data in {}", paths.data()),
     );
     say(before.current != after.current, paths.current());
