@@ -140,7 +140,7 @@ pub fn after(
         return Err(format!("the journal is not closed: {closed}"));
     }
     // Whatever a role is now, it is in its server's file.
-    operator.run_within(
+    let written = operator.run_within(
         Duration::from_mins(1),
         &["promote", &name(primary), "--yes"],
     );
@@ -155,7 +155,7 @@ pub fn after(
     crew.power_cycle();
     if crew.upstreams() != before {
         return Err(format!(
-            "a restart of all changed the roles: {before:?} became {:?}",
+            "a restart of all changed the roles: {before:?} became {:?}; before it: {written}",
             crew.upstreams()
         ));
     }
