@@ -62,11 +62,10 @@ fn write_all(receiver: &Receiver<Message>) {
 /// Prints to stderr, a newline after it. It does not wait.
 pub fn note(text: &str) {
     let text = format!("{text}\n");
-    if let Some(Err(unsent)) = errors().map(|way| way.send(Message::Text(text.clone()))) {
-        drop(unsent);
-    } else if errors().is_none() {
-        let _ = io::stderr().write_all(text.as_bytes());
-    }
+    let _ = match errors() {
+        Some(way) => way.send(Message::Text(text)).is_ok(),
+        None => io::stderr().write_all(text.as_bytes()).is_ok(),
+    };
 }
 
 /// Waits until everything is written to stderr, at most that long; without a limit it is for as long as a reader takes.

@@ -9,7 +9,7 @@ use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
 use crate::output;
 use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
-use crate::plan::{Action, roles};
+use crate::plan::{Action, Step, roles};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -196,19 +196,7 @@ fn began_to_change(finished: &Finished) -> bool {
         .take(failed)
         .any(|s| s.action.changes_something());
     // What an earlier run had done is put back by the one that takes it up.
-    let earlier = |at: &At| {
-        let stage = finished.plan.stages.get(at.stage);
-        let step = stage.and_then(|s| s.steps.get(at.step));
-        let back = match &finished.outcome {
-            Outcome::RolledBack { at: failed, .. } => failed.stage == at.stage,
-            Outcome::Halted { failed } => failed.iter().any(|f| {
-                let same = step.is_some_and(|s| s.node == f.node);
-                f.put_back == Some(true) && f.at.stage == at.stage && same
-            }),
-            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
-        };
-        step.is_some_and(|s| s.action.changes_something()) && !back
-    };
+    let earlier = |at: &At| step_of(finished, *at).is_some_and(|s| s.action.changes_something());
     begun
         || finished.put_back_before
         || finished.before.iter().any(earlier)
@@ -229,17 +217,9 @@ fn stays(finished: &Finished) -> bool {
     };
     let left = |of: &Left| !matches!(of, Left::Nothing);
     let earlier = |at: &At| {
-        let stage = finished.plan.stages.get(at.stage);
-        let step = stage.and_then(|s| s.steps.get(at.step));
-        let back = match &finished.outcome {
-            Outcome::RolledBack { at: failed, .. } => failed.stage == at.stage,
-            Outcome::Halted { failed } => failed.iter().any(|f| {
-                let same = step.is_some_and(|s| s.node == f.node);
-                f.put_back == Some(true) && f.at.stage == at.stage && same
-            }),
-            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
-        };
-        step.is_some_and(|s| s.action.changes_something()) && !back
+        step_of(finished, *at).is_some_and(|step| {
+            step.action.changes_something() && !is_back(finished, step, |stage| stage == at.stage)
+        })
     };
     kept(finished).next().is_some()
         || failed.iter().any(|f| f.put_back != Some(true))
@@ -247,20 +227,32 @@ fn stays(finished: &Finished) -> bool {
         || finished.before.iter().any(earlier)
 }
 
+/// The step of the plan that stands there.
+fn step_of(finished: &Finished, at: At) -> Option<&Step> {
+    finished.plan.stages.get(at.stage)?.steps.get(at.step)
+}
+
+/// Whether a step was put back. `within`: it is one of that stage.
+fn is_back(finished: &Finished, step: &Step, within: impl Fn(usize) -> bool) -> bool {
+    match &finished.outcome {
+        Outcome::RolledBack { at, .. } => within(at.stage),
+        Outcome::Halted { failed } => failed
+            .iter()
+            .any(|f| f.put_back == Some(true) && f.node == step.node && within(f.at.stage)),
+        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+    }
+}
+
 /// What this run changed and nothing has put back.
 fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
-    let back = |passed: &Passed| match &finished.outcome {
-        Outcome::RolledBack { at, .. } => finished
-            .plan
-            .stages
-            .get(at.stage)
-            .is_some_and(|s| s.steps.contains(&passed.step)),
-        Outcome::Halted { failed } => failed.iter().any(|f| {
-            let stage = finished.plan.stages.get(f.at.stage);
-            let within = stage.is_some_and(|s| s.steps.contains(&passed.step));
-            f.put_back == Some(true) && f.node == passed.step.node && within
-        }),
-        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+    let back = |passed: &Passed| {
+        let stages = &finished.plan.stages;
+        let within = |stage: usize| {
+            stages
+                .get(stage)
+                .is_some_and(|s| s.steps.contains(&passed.step))
+        };
+        is_back(finished, &passed.step, within)
     };
     let kept = move |p: &&Passed| p.step.action.changes_something() && !back(p);
     finished.passed.iter().filter(kept)
@@ -360,9 +352,14 @@ mod tests {
 
     #[test]
     fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
-        let mut finished = put_back(Action::ResumeWrites);
-        finished.before = [At { stage: 0, step: 0 }].into();
-        assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Failed);
+        // This run failed before it came to what the earlier one had done.
+        let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
+        let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::Nothing);
+        finished.plan.stages[0].steps.push(done);
+        finished.before = [At { stage: 0, step: 1 }].into();
+        let error = verdict(&finished, "again").unwrap();
+        assert_eq!(error.exit, Exit::Failed);
+        assert!(error.problems[0].what.ends_with("all was put back"));
         let earlier = finished.plan.stages[0].clone();
         finished.plan.stages.push(earlier);
         finished.outcome = Outcome::RolledBack {
