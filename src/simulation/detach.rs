@@ -1,24 +1,13 @@
 //! Detaching in every tree: each death resumed, each failure put back or gone on with.
 
-use super::world::{Injected, Nobody, World};
-use super::{NEVER, name, topologies};
-use crate::execute::Run;
+use super::run;
+use super::world::{Injected, World};
+use super::{name, topologies};
 use crate::journal::Outcome;
 use crate::plan::{Detach, Plan, Promote, detach, promote};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 use std::collections::BTreeMap;
-
-fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: &NEVER,
-    }
-}
 
 fn noted(world: &World) -> Vec<NodeName> {
     world.0.lock().unwrap().alone.iter().cloned().collect()

@@ -1,15 +1,14 @@
 //! The same with hooks around the promotions: what is changed when they are run, whatever dies or fails.
 
-use super::world::{Injected, Nobody, World};
+use super::stoppable as run;
+use super::world::{Injected, World};
 use super::{ALWAYS, NEVER, access, operations, topologies};
-use crate::execute::Run;
 use crate::inventory::hooks::{HookCommand, HookPoint, Hooks};
 use crate::journal::Outcome;
 use crate::plan::hooks::{Wanted, add};
 use crate::plan::{Mode, Plan, Promote, promote};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
-use std::sync::atomic::AtomicBool;
 
 fn hooks() -> Hooks {
     let command = |word: &str| Some(HookCommand::Program(vec![word.to_owned()]));
@@ -44,21 +43,6 @@ fn each(mut with: impl FnMut(&Promote, &Topology, &Plan)) -> usize {
         }
     }
     plans
-}
-
-fn run<'a>(
-    plan: &'a Plan,
-    world: &'a World,
-    stop: &'a AtomicBool,
-) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: stop,
-    }
 }
 
 /// Which hooks were run; and that the world was then as it has to be.

@@ -1,10 +1,10 @@
 //! Servers before 6.2: a script writes past the fence, right before any step of every promotion in every tree. What it wrote is never lost.
 
-use super::world::{Inner, Nobody, World};
-use super::{NEVER, access, operations, topologies};
-use crate::execute::Run;
+use super::run;
+use super::world::{Inner, World};
+use super::{access, operations, topologies};
 use crate::journal::Outcome;
-use crate::plan::{Plan, promote};
+use crate::plan::promote;
 use crate::topology::{State, Topology, sample};
 use futures::executor::block_on;
 
@@ -26,17 +26,6 @@ fn before_6_2(mut topology: Topology) -> Topology {
         }
     }
     topology
-}
-
-fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: &NEVER,
-    }
 }
 
 #[test]

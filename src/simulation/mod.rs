@@ -23,6 +23,28 @@ use std::sync::atomic::AtomicBool;
 use world::{Injected, Nobody, World};
 
 static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// A run of a plan in the model, that nobody watches.
+fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
+    stoppable(plan, world, &NEVER)
+}
+
+/// The same, where somebody may want to stop it.
+fn stoppable<'a>(
+    plan: &'a Plan,
+    world: &'a World,
+    stop: &'a AtomicBool,
+) -> Run<'a, World, World, Nobody> {
+    Run {
+        plan,
+        act: world,
+        journal: world,
+        watch: &Nobody,
+        concurrency: 4,
+        interrupted: stop,
+    }
+}
+
 static ALWAYS: AtomicBool = AtomicBool::new(true);
 
 fn name(i: usize) -> NodeName {

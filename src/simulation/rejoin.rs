@@ -1,9 +1,10 @@
 //! Old primaries that return, in every small deployment with two primaries: each death resumed, each failure put back, and no write of theirs gone that was
 //! neither on the present primary nor in a backup.
 
-use super::world::{Injected, Inner, Nobody, World};
-use super::{NEVER, name};
-use crate::execute::{Failure, Run};
+use super::name;
+use super::run;
+use super::world::{Injected, Inner, World};
+use crate::execute::Failure;
 use crate::journal::Outcome;
 use crate::plan::rejoin::{Own, pair, plan};
 use crate::plan::repair::{self, Owns};
@@ -50,17 +51,6 @@ pub(super) fn world(topology: &Topology) -> World {
     inner.traffic();
     drop(inner);
     world
-}
-
-fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: &NEVER,
-    }
 }
 
 fn planned(operation: &Rejoin, world: &World) -> Plan {
