@@ -6,6 +6,7 @@ use super::redis::RawRedis;
 use super::writer::Load;
 use super::{Lab, Replctl, await_that, figure};
 use serde_json::Value;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -68,13 +69,14 @@ impl<'a> Deployed<'a> {
     /// A client of a node's server, through the lab's network.
     #[track_caller]
     pub fn client(&self, node: &str) -> RawRedis {
-        RawRedis::connect(
-            &self.lab.net(),
-            address(node),
-            Some(PASSWORD),
-            Duration::from_secs(5),
-        )
-        .unwrap_or_else(|e| panic!("{node}: {e}"))
+        self.try_client(node)
+            .unwrap_or_else(|e| panic!("{node}: {e}"))
+    }
+
+    /// [`Self::client`] of a server that may be down.
+    fn try_client(&self, node: &str) -> io::Result<RawRedis> {
+        let within = Duration::from_secs(5);
+        RawRedis::connect(&self.lab.net(), address(node), Some(PASSWORD), within)
     }
 
     /// A command on a node's server, its answer as text.
@@ -188,7 +190,11 @@ impl<'a> Deployed<'a> {
                 &format!("{replica} to follow {primary}"),
                 Duration::from_secs(20),
                 || {
-                    let info = self.client(replica).info("replication");
+                    // It may be on its way up: started a moment ago, it does not listen yet.
+                    let Ok(mut client) = self.try_client(replica) else {
+                        return false;
+                    };
+                    let info = client.info("replication");
                     info["role"] == "slave"
                         && info["master_host"] == address(primary).ip().to_string()
                         && info["master_link_status"] == "up"
