@@ -10,11 +10,11 @@ use crate::output::{self, lost};
 use crate::plan::replay::{Replay, Source};
 use crate::plan::{self, Action, Operation, Plan};
 use crate::rescue::replay::replayable;
-use crate::rescue::split::{Conflict, Counts};
+use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
-use crate::world::lost::Found;
+use crate::world::lost::{Found, again};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -34,20 +34,21 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Lost) -> Resul
         });
         return Ok(Exit::Done);
     };
-    let verdicts = found.verdicts();
+    let judged = found.judged().await?;
     if let Some(file) = &args.output {
-        write(file, &found, &verdicts)?;
+        write(file, &found, &judged)?;
     }
-    let report = lost::report(&name, &new, &found, &verdicts);
+    let report = lost::report(&name, &new, &found, &judged);
+    if args.json && !args.replay {
+        output::json::print(&report).map_err(|why| again(&why))?;
+        return Ok(Exit::Done);
+    }
+    let text = lost::text(&report).map_err(|why| again(&why))?;
     if args.replay {
-        output::note(&lost::text(&report));
-        return replay(world, global, args, (name, new, &found)).await;
+        output::note(&text);
+        return replay(world, global, args, (name, new, &found, judged.counts)).await;
     }
-    output::result(&if args.json {
-        output::json::document(&report)
-    } else {
-        lost::text(&report)
-    });
+    output::result(&text);
     Ok(Exit::Done)
 }
 
@@ -93,7 +94,7 @@ async fn replay(
     world: &World,
     global: &cli::Global,
     args: &cli::Lost,
-    (node, onto, found): (NodeName, NodeName, &Found),
+    (node, onto, found, counts): (NodeName, NodeName, &Found, Counts),
 ) -> Result<Exit> {
     if let Err(why) = &found.since {
         return Err(Problem::new(format!(
@@ -120,7 +121,6 @@ async fn replay(
         conflicts: args.with_conflicts,
     };
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    let counts = Counts::of(&found.lost, &found.verdicts());
     let planner = async || make_plan(world, &operation, counts).await;
     let finished = match operate::carry_out(
         world,
@@ -241,23 +241,22 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
 }
 
 /// Writes both parts, each into a new file that nobody else can read.
-fn write(file: &Path, found: &Found, verdicts: &[Option<Conflict>]) -> Result<()> {
+fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");
     let conflicts = PathBuf::from(name);
-    let safe = |n: usize| verdicts.get(n).is_some_and(Option::is_none);
-    let done = |n: usize| verdicts.get(n) == Some(&Some(Conflict::Replayed));
-    for (path, bytes) in [
-        (file, replayable(&found.lost, safe)),
-        (
-            &conflicts,
-            replayable(&found.lost, |n| !safe(n) && !done(n)),
-        ),
+    for (path, wanted) in [
+        (file, Judged::is_safe as Wanted),
+        (&conflicts, Judged::is_conflict),
     ] {
-        new_file::write(path, &bytes)?;
-        output::note(&format!("wrote {} ({} bytes)", path.display(), bytes.len()));
+        let pieces = replayable(&found.lost, |n| wanted(judged, n));
+        let bytes = new_file::write(path, pieces)?;
+        output::note(&format!("wrote {} ({bytes} bytes)", path.display()));
     }
-    let homeless = found.lost.units.iter().filter(|u| u.db.is_none()).count();
+    let mut homeless = 0;
+    for unit in found.lost.units() {
+        homeless += usize::from(unit.map_err(|why| again(&why))?.db.is_none());
+    }
     if homeless > 0 {
         output::note(&format!(
             "warning: {homeless} whose database cannot be known are in neither file; --json has them"

@@ -6,12 +6,15 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes it.
+/// A piece, or why there is none.
+type Piece = std::result::Result<Vec<u8>, String>;
+
+/// Writes it, of pieces; gives how many bytes it has.
 ///
 /// # Errors
 /// The file is there already, or cannot be written.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    create(path, bytes).map_err(|error| {
+pub fn write(path: &Path, pieces: impl Iterator<Item = Piece>) -> Result<u64> {
+    create(path, pieces).map_err(|error| {
         Problem::new(format!("{} cannot be written", path.display()))
             .cause(error)
             .hint("name a file that is not there yet: --output FILE")
@@ -19,12 +22,24 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-fn create(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn create(path: &Path, pieces: impl Iterator<Item = Piece>) -> std::io::Result<u64> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let fill = || {
+        let mut bytes = 0;
+        for piece in pieces {
+            let piece = piece.map_err(std::io::Error::other)?;
+            file.write_all(&piece)?;
+            bytes += piece.len() as u64;
+        }
+        file.sync_all()?;
+        Ok(bytes)
+    };
+    fill().inspect_err(|_| {
+        // It was not there before, and half of it helps nobody.
+        let _ = std::fs::remove_file(path);
+    })
 }

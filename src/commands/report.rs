@@ -35,8 +35,8 @@ pub fn run(global: &cli::Global, args: &cli::Report) -> Result<()> {
         output::result(text.trim_end());
         return Ok(());
     };
-    new_file::write(file, text.as_bytes())?;
-    output::note(&format!("wrote {} ({} bytes)", file.display(), text.len()));
+    let bytes = new_file::write(file, std::iter::once(Ok(text.into_bytes())))?;
+    output::note(&format!("wrote {} ({bytes} bytes)", file.display()));
     Ok(())
 }
 

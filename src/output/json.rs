@@ -88,18 +88,58 @@ pub fn render(seen: &Seen<'_>) -> String {
 }
 
 /// The document of another command: `"format": 1` and the fields of `content`.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    format: u8,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// The document of another command: `"format": 1` and the fields of `content`.
 pub fn document(content: &impl Serialize) -> String {
-    #[derive(Serialize)]
-    struct Document<'a, T> {
-        format: u8,
-        #[serde(flatten)]
-        content: &'a T,
-    }
     let text = serde_json::to_string_pretty(&Document { format: 1, content });
     text.map_or_else(
         |error| format!("{{\"format\":1,\"error\":\"{error}\"}}"),
         |text| harmless(&text),
     )
+}
+
+/// Prints such a document as a result, piece by piece: memory need not hold it.
+///
+/// # Errors
+/// The content cannot be read, and why; what was printed by then is no whole document.
+pub fn print(content: &impl Serialize) -> Result<(), String> {
+    let mut failed = None;
+    super::stream::result_by(|out| {
+        let document = Document { format: 1, content };
+        let written = serde_json::to_writer_pretty(Harmless(out), &document);
+        written.map_err(|error| {
+            if !error.is_io() {
+                failed = Some(error.to_string());
+            }
+            std::io::Error::from(error)
+        })
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Writes JSON text as [`harmless`] makes it.
+struct Harmless<'a>(&'a mut dyn std::io::Write);
+
+impl std::io::Write for Harmless<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // JSON text is written in whole characters.
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.is_ascii() && !text.contains('\x7f') => self.0.write_all(bytes)?,
+            Ok(text) => self.0.write_all(harmless(text).as_bytes())?,
+            Err(error) => return Err(std::io::Error::other(error)),
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
 }
 
 fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {

@@ -1,12 +1,13 @@
 //! What only an old primary has, as people read it, as `--json` prints it, and as the server's own client takes it in.
 
 use super::escape;
-use crate::rescue::split::{Conflict, Counts, touched};
-use crate::rescue::stream::Words;
+use crate::rescue::split::{Conflict, Judged};
+use crate::rescue::stream::{Tail, Unit};
 use crate::topology::NodeName;
 use crate::topology::words::bytes;
 use crate::world::lost::Found;
-use serde::Serialize;
+use serde::ser::{Error, SerializeSeq};
+use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
 
 /// Units that are listed for people.
@@ -38,7 +39,31 @@ pub struct Report<'a> {
     /// Why what the new primary wrote since is not known; null where it is.
     pub since_unknown: Option<&'a str>,
     /// All of it, in order.
-    pub list: Vec<Listed>,
+    pub list: List<'a>,
+}
+
+/// Commands and transactions with what stands against replaying each. They are read while they are printed: memory does not hold them.
+#[derive(Debug)]
+pub struct List<'a> {
+    lost: &'a Tail,
+    verdicts: &'a [Option<Conflict>],
+}
+
+impl List<'_> {
+    fn each(&self) -> impl Iterator<Item = Result<Listed, String>> {
+        let pairs = self.lost.units().zip(self.verdicts);
+        pairs.map(|(unit, conflict)| Ok(Listed::of(&unit?, *conflict)))
+    }
+}
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut list = to.serialize_seq(Some(self.verdicts.len()))?;
+        for listed in self.each() {
+            list.serialize_element(&listed.map_err(S::Error::custom)?)?;
+        }
+        list.end()
+    }
 }
 
 /// One command or transaction.
@@ -54,52 +79,56 @@ pub struct Listed {
     pub conflict: Option<Conflict>,
 }
 
+impl Listed {
+    fn of(unit: &Unit, conflict: Option<Conflict>) -> Self {
+        let text = |word: &[u8]| String::from_utf8_lossy(word).into_owned();
+        let words = |words: Vec<&[u8]>| words.into_iter().map(text).collect();
+        Self {
+            db: unit.db,
+            commands: unit.commands().map(words).collect(),
+            transaction: unit.transaction,
+            conflict,
+        }
+    }
+}
+
 /// Brings together what was found.
 pub fn report<'a>(
     node: &'a NodeName,
     than: &'a NodeName,
     found: &'a Found,
-    verdicts: &[Option<Conflict>],
+    judged: &'a Judged,
 ) -> Report<'a> {
-    let pairs = || found.lost.units.iter().zip(verdicts);
-    let text = |words: &Words| -> Vec<String> {
-        words
-            .iter()
-            .map(|w| String::from_utf8_lossy(w).into_owned())
-            .collect()
-    };
-    let counts = Counts::of(&found.lost, verdicts);
     Report {
         node,
         than,
         from: found.from,
         to: found.to,
-        commands: counts.commands,
-        safe: counts.safe,
-        replayed: counts.replayed,
-        keys: touched(&found.lost).len(),
+        commands: judged.counts.commands,
+        safe: judged.counts.safe,
+        replayed: judged.counts.replayed,
+        keys: judged.keys,
         pings: found.lost.pings,
         since_unknown: found.since.as_ref().err().map(String::as_str),
-        list: pairs()
-            .map(|(unit, conflict)| Listed {
-                db: unit.db,
-                commands: unit.commands.iter().map(text).collect(),
-                transaction: unit.transaction,
-                conflict: *conflict,
-            })
-            .collect(),
+        list: List {
+            lost: &found.lost,
+            verdicts: &judged.verdicts,
+        },
     }
 }
 
 /// For people.
-pub fn text(report: &Report<'_>) -> String {
+///
+/// # Errors
+/// The commands cannot be read again.
+pub fn text(report: &Report<'_>) -> Result<String, String> {
     let (node, than) = (escape(&report.node.0), escape(&report.than.0));
     let size = bytes((report.to + 1).saturating_sub(report.from));
     if report.commands == 0 {
-        return format!(
+        return Ok(format!(
             "Nothing is lost: the {size} of its stream that only `{node}` has are {} keep-alives, no commands.",
             report.pings
-        );
+        ));
     }
     let mut out = format!(
         "`{node}` has {} that `{than}` has not: {size} of its stream, offsets {} to {}, {} key{}.\n",
@@ -121,25 +150,31 @@ pub fn text(report: &Report<'_>) -> String {
     if let Some(why) = report.since_unknown {
         let _ = writeln!(out, "  because {}", escape(why));
     }
-    let (first, rest) = report.list.split_at(report.list.len().min(MOST_LISTED));
-    for listed in first {
-        let _ = writeln!(out, "  {}", line(listed));
-    }
-    if !rest.is_empty() {
-        let _ = writeln!(out, "  … and {} more: --json lists all", rest.len());
-        // About those in conflict a person has to decide: they are not left out only because they come late.
-        let told = first.iter().filter(|l| in_conflict(l)).count();
-        let late = rest.iter().filter(|l| in_conflict(l));
-        let late: Vec<&Listed> = late.take(MOST_LISTED - told).collect();
-        if !late.is_empty() {
-            let _ = writeln!(out, "  in conflict among them:");
+    let rest = report.list.verdicts.len().saturating_sub(MOST_LISTED);
+    let (mut told, mut late) = (0, false);
+    for (n, listed) in report.list.each().enumerate() {
+        let listed = listed?;
+        if n == MOST_LISTED {
+            let _ = writeln!(out, "  … and {rest} more: --json lists all");
         }
-        for listed in late {
-            let _ = writeln!(out, "  {}", line(listed));
+        if n >= MOST_LISTED {
+            // About those in conflict a person has to decide: they are not left out only because they come late.
+            if told == MOST_LISTED {
+                break;
+            }
+            if !in_conflict(&listed) {
+                continue;
+            }
+            if !late {
+                late = true;
+                let _ = writeln!(out, "  in conflict among them:");
+            }
         }
+        told += usize::from(in_conflict(&listed));
+        let _ = writeln!(out, "  {}", line(&listed));
     }
     out.truncate(out.trim_end().len());
-    out
+    Ok(out)
 }
 
 fn in_conflict(listed: &Listed) -> bool {
@@ -153,7 +188,8 @@ fn line(listed: &Listed) -> String {
         | Conflict::KeysUnknown
         | Conflict::DatabaseUnknown
         | Conflict::NewUnknown
-        | Conflict::NoKey => format!("   [conflict: {}]", c.words()),
+        | Conflict::NoKey
+        | Conflict::TooManyTied => format!("   [conflict: {}]", c.words()),
     });
     let db = listed
         .db
@@ -187,19 +223,19 @@ fn shown(words: &[String]) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
 
     #[test]
     fn conflicts_are_listed_however_late_they_come() {
         let (node, successor) = ("old".into(), "new".into());
         let told = |conflict: &dyn Fn(usize) -> Option<Conflict>| {
-            let list = (0..100).map(|n| Listed {
-                db: Some(0),
-                commands: vec![vec!["SET".into(), format!("k{n}"), "1".into()]],
-                transaction: false,
-                conflict: conflict(n),
-            });
+            let sets = (0..100).map(|n| format!("*3\r\n$3\r\nSET\r\n$3\r\nk{n:02}\r\n$1\r\n1\r\n"));
+            let bytes = sets.collect::<String>().into_bytes();
+            let lost = Tail::read(Arc::new(bytes), Some(0)).unwrap();
+            let verdicts: Vec<Option<Conflict>> = (0..100).map(conflict).collect();
             text(&Report {
                 node: &node,
                 than: &successor,
@@ -211,8 +247,12 @@ mod tests {
                 keys: 100,
                 pings: 0,
                 since_unknown: None,
-                list: list.collect(),
+                list: List {
+                    lost: &lost,
+                    verdicts: &verdicts,
+                },
             })
+            .unwrap()
         };
         let without = told(&|_| None);
         assert!(

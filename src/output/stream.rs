@@ -4,7 +4,7 @@
 //! program does meanwhile.
 
 use indicatif::{ProgressDrawTarget, TermLike};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -82,13 +82,20 @@ pub fn flush(limit: Option<Duration>) {
 
 /// Prints the command's result to stdout, a newline after it. What cannot be written is kept for [`lost`].
 pub fn result(text: &str) {
+    result_by(|out| out.write_all(text.as_bytes()));
+}
+
+/// The same of a result that `write` writes piece by piece.
+pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     // A reader that takes nothing from stderr must not keep the result back, nor what this process holds.
     flush(Some(IN_TURN));
     let written = if CLOSED.load(Ordering::Relaxed) {
         Err(io::Error::from_raw_os_error(libc::EBADF))
     } else {
-        let mut out = io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush())
+        let mut out = BufWriter::new(io::stdout().lock());
+        write(&mut out)
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush())
     };
     if let Err(error) = written {
         let _ = LOST.set(error);

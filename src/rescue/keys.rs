@@ -2,8 +2,6 @@
 //!
 //! The stream holds effects: scripts and blocking commands arrive as the plain writes they made. What is not known here is said to be unknown.
 
-use super::stream::Words;
-
 /// What a command touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touches<'a> {
@@ -108,20 +106,17 @@ const ALL: &[&str] = &[
 const NONE: &[&str] = &["PUBLISH", "SPUBLISH", "SCRIPT", "FUNCTION"];
 
 /// The keys of a command.
-pub fn touches(words: &Words) -> Touches<'_> {
+pub fn touches<'a>(words: &[&'a [u8]]) -> Touches<'a> {
     let Some((name, arguments)) = words.split_first() else {
         return Touches::None;
     };
-    let name = name.to_ascii_uppercase();
-    let is = |list: &[&str]| list.iter().any(|known| known.as_bytes() == name);
+    let is = |list: &[&str]| {
+        let mut known = list.iter().map(|known| known.as_bytes());
+        known.any(|known| known.eq_ignore_ascii_case(name))
+    };
     let take = |skip: usize, step: usize, most: usize| {
-        let keys: Vec<&[u8]> = arguments
-            .iter()
-            .skip(skip)
-            .step_by(step)
-            .take(most)
-            .map(Vec::as_slice)
-            .collect();
+        let some = arguments.iter().skip(skip).step_by(step);
+        let keys: Vec<&[u8]> = some.take(most).copied().collect();
         if keys.is_empty() {
             Touches::Anything
         } else {
@@ -138,7 +133,7 @@ pub fn touches(words: &Words) -> Touches<'_> {
         take(0, 2, usize::MAX)
     } else if is(&["XGROUP", "BITOP"]) {
         // XGROUP CREATE key …, BITOP AND to from …
-        take(1, 1, if name == b"XGROUP" { 1 } else { usize::MAX })
+        take(1, 1, if is(&["XGROUP"]) { 1 } else { usize::MAX })
     } else if is(&["ZUNIONSTORE", "ZINTERSTORE", "ZDIFFSTORE"]) {
         counted(arguments)
     } else if is(&["COPY"]) && arguments.len() <= 3 && !names_db(arguments) {
@@ -151,7 +146,7 @@ pub fn touches(words: &Words) -> Touches<'_> {
 }
 
 /// `COPY a b DB n` reaches into another database.
-fn names_db(arguments: &[Vec<u8>]) -> bool {
+fn names_db(arguments: &[&[u8]]) -> bool {
     arguments
         .iter()
         .skip(2)
@@ -159,7 +154,7 @@ fn names_db(arguments: &[Vec<u8>]) -> bool {
 }
 
 /// `to count from from …`
-fn counted(arguments: &[Vec<u8>]) -> Touches<'_> {
+fn counted<'a>(arguments: &[&'a [u8]]) -> Touches<'a> {
     let count = arguments
         .get(1)
         .and_then(|w| std::str::from_utf8(w).ok()?.parse::<usize>().ok());
@@ -167,5 +162,5 @@ fn counted(arguments: &[Vec<u8>]) -> Touches<'_> {
         return Touches::Anything;
     };
     let from = arguments.iter().skip(2).take(count);
-    Touches::Keys(std::iter::once(to).chain(from).map(Vec::as_slice).collect())
+    Touches::Keys(std::iter::once(to).chain(from).copied().collect())
 }

@@ -6,6 +6,7 @@ pub mod keys;
 pub mod manifest;
 pub mod mark;
 pub mod parts;
+pub mod prints;
 pub mod replay;
 pub mod split;
 pub mod stream;

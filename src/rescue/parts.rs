@@ -2,9 +2,10 @@
 //!
 //! Where only safe units are replayed, those whose keys are tied together are in one portion: the new primary then sees no key half way.
 
-use super::split::{Keys, Ties, keys};
-use super::stream::{Tail, Unit};
-use std::collections::{BTreeMap, BTreeSet};
+use super::prints::{Prints, Ties};
+use super::split::{Keys, keys};
+use super::stream::Unit;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Commands of one portion, unless what is tied together has more: the server does nothing else while it runs them.
 const COMMANDS: usize = 1_000;
@@ -21,9 +22,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// The keys it touches.
-    pub fn keys<'a>(&self, lost: &'a Tail) -> BTreeSet<&'a [u8]> {
-        let units = self.units.iter().filter_map(|n| lost.units.get(*n));
+    /// The keys it touches in `lost`.
+    pub fn keys<'a>(&self, lost: &'a [Unit]) -> BTreeSet<&'a [u8]> {
+        let units = self.units.iter().filter_map(|n| lost.get(*n));
         units
             .filter_map(|unit| match keys(unit) {
                 Keys::Known(some) => Some(some),
@@ -35,34 +36,33 @@ impl Part {
     }
 }
 
-/// The safe units in portions, those whose keys are tied together in one.
-pub fn apart(lost: &Tail, safe: impl Fn(usize) -> bool) -> Vec<Part> {
-    grouped(lost, safe, COMMANDS)
+/// Units in portions, those whose keys are tied together in one.
+pub fn in_groups(lost: &[Unit]) -> Vec<Part> {
+    let all: Vec<usize> = (0..lost.len()).collect();
+    grouped(lost, &all, COMMANDS)
 }
 
 /// A portion in smaller ones: a client that writes one of its keys then spoils less. One where it is all tied together.
-pub fn smaller(lost: &Tail, part: &Part) -> Vec<Part> {
-    let units = part.units.iter().filter_map(|n| lost.units.get(*n));
-    let commands: usize = units.map(|unit| unit.commands.len()).sum();
-    let within = |n: usize| part.units.binary_search(&n).is_ok();
-    grouped(lost, within, commands.div_ceil(4))
+pub fn smaller(lost: &[Unit], part: &Part) -> Vec<Part> {
+    let units = part.units.iter().filter_map(|n| lost.get(*n));
+    let commands: usize = units.map(|unit| unit.count).sum();
+    grouped(lost, &part.units, commands.div_ceil(4))
 }
 
-fn grouped(lost: &Tail, safe: impl Fn(usize) -> bool, most: usize) -> Vec<Part> {
-    let all: Vec<Keys<'_>> = lost.units.iter().map(keys).collect();
-    let mut ties = Ties::of_all(&all);
+fn grouped(lost: &[Unit], units: &[usize], most: usize) -> Vec<Part> {
+    let all = numbered(lost, units, &Prints::default());
+    let mut ties = tied(&all);
     let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut first: Vec<usize> = Vec::new();
-    for (n, unit) in all.iter().enumerate().filter(|(n, _)| safe(*n)) {
-        let Keys::Known(some) = unit else { continue };
-        let Some(group) = some.first().map(|key| ties.of(*key)) else {
+    for (n, some) in &all {
+        let Some(group) = some.first().and_then(|key| ties.group(*key)) else {
             continue;
         };
         let members = groups.entry(group).or_default();
         if members.is_empty() {
             first.push(group);
         }
-        members.push(n);
+        members.push(*n);
     }
     let groups = first.iter().filter_map(|group| groups.remove(group));
     let mut parts = together(lost, groups, most);
@@ -72,21 +72,84 @@ fn grouped(lost: &Tail, safe: impl Fn(usize) -> bool, most: usize) -> Vec<Part> 
     parts
 }
 
+/// The keys that clients have written while portions are replayed.
+#[derive(Debug, Default)]
+pub struct Meanwhile {
+    prints: Prints,
+    keys: HashSet<u64>,
+    /// Any key may have been written.
+    anything: bool,
+}
+
+impl Meanwhile {
+    /// Takes in what a client has done.
+    pub fn push(&mut self, unit: &Unit) {
+        match keys(unit) {
+            Keys::Known(some) => {
+                let prints = some.into_iter().map(|key| self.prints.of(key));
+                self.keys.extend(prints);
+            }
+            Keys::None => {}
+            Keys::Unknown(_) => self.anything = true,
+        }
+    }
+
+    /// The units of a portion that touch none of them, nor a key that is tied to one.
+    pub fn leaves(&self, lost: &[Unit], part: &Part) -> Vec<usize> {
+        if self.anything {
+            return Vec::new();
+        }
+        if self.keys.is_empty() {
+            return part.units.clone();
+        }
+        let all = numbered(lost, &part.units, &self.prints);
+        let mut ties = tied(&all);
+        let mut bad = HashSet::new();
+        for key in all.iter().flat_map(|(_, some)| some) {
+            if self.keys.contains(key) {
+                bad.extend(ties.group(*key));
+            }
+        }
+        let left = all.iter().filter(|(_, some)| {
+            let group = some.first().and_then(|key| ties.group(*key));
+            group.is_some_and(|group| !bad.contains(&group))
+        });
+        left.map(|(n, _)| *n).collect()
+    }
+}
+
+/// Units with the numbers of their keys, where they are known.
+fn numbered(lost: &[Unit], units: &[usize], prints: &Prints) -> Vec<(usize, Vec<u64>)> {
+    let known = units.iter().filter_map(|n| match keys(lost.get(*n)?) {
+        Keys::Known(some) => Some((*n, some.iter().map(|key| prints.of(*key)).collect())),
+        Keys::None | Keys::Unknown(_) => None,
+    });
+    known.collect()
+}
+
+fn tied(all: &[(usize, Vec<u64>)]) -> Ties {
+    let mut every: Vec<u64> = all.iter().flat_map(|(_, some)| some).copied().collect();
+    every.sort_unstable();
+    every.dedup();
+    let mut ties = Ties::of(every);
+    all.iter().for_each(|(_, some)| ties.tie(some));
+    ties
+}
+
 /// Units in their order, whatever ties them.
-pub fn in_order(lost: &Tail, take: impl Fn(usize) -> bool) -> Vec<Part> {
-    let wanted = (0..lost.units.len()).filter(|n| take(*n)).map(|n| vec![n]);
-    together(lost, wanted, COMMANDS)
+pub fn in_order(lost: &[Unit]) -> Vec<Part> {
+    together(lost, (0..lost.len()).map(|n| vec![n]), COMMANDS)
 }
 
 /// Groups one after the other, as many in a portion as go into one. A unit whose database is not known is in none.
-fn together(lost: &Tail, groups: impl Iterator<Item = Vec<usize>>, most: usize) -> Vec<Part> {
+fn together(lost: &[Unit], groups: impl Iterator<Item = Vec<usize>>, most: usize) -> Vec<Part> {
     let mut parts: Vec<(Part, usize, usize)> = Vec::new();
     for group in groups {
-        let units = || group.iter().filter_map(|n| lost.units.get(*n));
+        let units = || group.iter().filter_map(|n| lost.get(*n));
         let Some(db) = units().next().and_then(|unit| unit.db) else {
             continue;
         };
-        let commands: usize = units().map(|unit| unit.commands.len()).sum();
+        let commands: usize = units().map(|unit| unit.count).sum();
         let bytes: usize = units().map(size).sum();
         match parts.last_mut() {
             Some((part, c, b)) if part.db == db && *c + commands <= most && *b + bytes <= BYTES => {
@@ -101,5 +164,5 @@ fn together(lost: &Tail, groups: impl Iterator<Item = Vec<usize>>, most: usize) 
 }
 
 fn size(unit: &Unit) -> usize {
-    unit.commands.iter().flatten().map(Vec::len).sum()
+    unit.commands().flatten().map(<[u8]>::len).sum()
 }

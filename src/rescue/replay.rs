@@ -1,41 +1,54 @@
 //! Decoded commands in the wire's form again, as a server's own client takes them in. Pure.
 
 use super::stream::{Tail, Unit};
+use std::fmt::Write as _;
 
-/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they need. Those whose database is not known are
-/// left out: they would be done in the wrong one.
-pub fn replayable(tail: &Tail, take: impl Fn(usize) -> bool) -> Vec<u8> {
-    let mut out = Vec::new();
+/// Bytes that are given at once, unless one unit has more.
+const AT_ONCE: usize = 256 << 10;
+
+/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they need, in pieces. Those whose database is not
+/// known are left out: they would be done in the wrong one.
+pub fn replayable(
+    tail: &Tail,
+    take: impl Fn(usize) -> bool,
+) -> impl Iterator<Item = Result<Vec<u8>, String>> {
+    let mut units = tail.units().enumerate();
     let mut db = None;
-    let units = tail.units.iter().enumerate().filter(|(n, _)| take(*n));
-    for (_, unit) in units {
-        let Some(wanted) = unit.db else { continue };
-        if db != Some(wanted) {
-            db = Some(wanted);
-            let number = wanted.to_string();
-            wire(&mut out, &[b"SELECT".to_vec(), number.into_bytes()]);
+    std::iter::from_fn(move || {
+        let mut out = Vec::new();
+        while out.len() < AT_ONCE {
+            let unit = match units.next() {
+                Some((n, Ok(unit))) if take(n) => unit,
+                Some((_, Ok(_))) => continue,
+                Some((_, Err(why))) => return Some(Err(why)),
+                None => break,
+            };
+            let Some(wanted) = unit.db else { continue };
+            if db != Some(wanted) {
+                db = Some(wanted);
+                wire(&mut out, &["SELECT", &wanted.to_string()]);
+            }
+            write_unit(&mut out, &unit);
         }
-        write_unit(&mut out, unit);
-    }
-    out
+        (!out.is_empty()).then_some(Ok(out))
+    })
 }
 
 /// A unit in the wire's form, without the SELECT it needs.
 pub fn write_unit(out: &mut Vec<u8>, unit: &Unit) {
     if unit.transaction {
-        wire(out, &[b"MULTI".to_vec()]);
+        wire(out, &["MULTI"]);
     }
-    unit.commands.iter().for_each(|words| wire(out, words));
+    out.extend_from_slice(unit.wire());
     if unit.transaction {
-        wire(out, &[b"EXEC".to_vec()]);
+        wire(out, &["EXEC"]);
     }
 }
 
-fn wire(out: &mut Vec<u8>, words: &[Vec<u8>]) {
-    out.extend(format!("*{}\r\n", words.len()).bytes());
+fn wire(out: &mut Vec<u8>, words: &[&str]) {
+    let mut text = format!("*{}\r\n", words.len());
     for word in words {
-        out.extend(format!("${}\r\n", word.len()).bytes());
-        out.extend_from_slice(word);
-        out.extend_from_slice(b"\r\n");
+        let _ = write!(text, "${}\r\n{word}\r\n", word.len());
     }
+    out.extend_from_slice(text.as_bytes());
 }

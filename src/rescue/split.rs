@@ -2,12 +2,17 @@
 //!
 //! A key's lost commands are kept or left together: half of a key's history would make a value that never was. Keys that one command or
 //! transaction ties together share their fate. Where the new primary's own writes are not known, everything is a conflict.
+//!
+//! Both streams are gone through several times, so that memory holds a byte for each lost unit and a bounded number of keys.
 
 use super::keys::{Touches, touches};
 use super::mark::replayed;
+use super::prints::{Distinct, Prints, Ties};
 use super::stream::{Tail, Unit};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+
+/// Keys that are held at once: 16 MB. Where there are more, the streams are gone through once for each part of them.
+const MOST_KEYS: usize = 2 << 20;
 
 /// Why a unit is not safe to replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -23,6 +28,8 @@ pub enum Conflict {
     NewUnknown,
     /// It touches no key: a message, a script, a function.
     NoKey,
+    /// Transactions tie more keys together than can be told apart.
+    TooManyTied,
     /// None at all: it was replayed already.
     Replayed,
 }
@@ -36,18 +43,10 @@ impl Conflict {
             Self::DatabaseUnknown => "its database cannot be known",
             Self::NewUnknown => "what the new primary wrote since cannot be known",
             Self::NoKey => "it touches no key",
+            Self::TooManyTied => "transactions tie more keys together than are told apart",
             Self::Replayed => "replayed already",
         }
     }
-}
-
-/// What the new primary wrote since the two parted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Since<'a> {
-    /// Its own stream since then.
-    Known(&'a Tail),
-    /// It cannot be known.
-    Unknown,
 }
 
 /// A key, with its database.
@@ -65,97 +64,265 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of what [`split`] has said.
-    pub fn of(lost: &Tail, verdicts: &[Option<Conflict>]) -> Self {
-        let sum = |wanted: Option<Conflict>| {
-            let pairs = lost.units.iter().zip(verdicts);
-            pairs
-                .filter(|(_, verdict)| **verdict == wanted)
-                .map(|(unit, _)| unit.commands.len())
-                .sum()
-        };
-        Self {
-            commands: lost.commands(),
-            safe: sum(None),
-            replayed: sum(Some(Conflict::Replayed)),
-        }
-    }
-
     /// Those that are in conflict.
     pub fn conflicts(self) -> usize {
         self.commands - self.safe - self.replayed
     }
 }
 
-/// For each lost unit, in order, what stands against replaying it; `None`: nothing.
-pub fn split(lost: &Tail, since: &Since<'_>) -> Vec<Option<Conflict>> {
-    let Since::Known(since) = since else {
-        return vec![Some(Conflict::NewUnknown); lost.units.len()];
+/// What was found about lost units.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Judged {
+    /// For each unit, in order, what stands against replaying it; `None`: nothing.
+    pub verdicts: Vec<Option<Conflict>>,
+    /// The same, counted in commands.
+    pub counts: Counts,
+    /// How many keys they touch, as far as they are known.
+    pub keys: usize,
+}
+
+/// Which of the lost units are meant.
+pub type Wanted = fn(&Judged, usize) -> bool;
+
+impl Judged {
+    /// Whether a unit can be replayed.
+    pub fn is_safe(&self, n: usize) -> bool {
+        self.verdicts.get(n) == Some(&None)
+    }
+
+    /// Whether it is in conflict, and was not replayed already.
+    pub fn is_conflict(&self, n: usize) -> bool {
+        !matches!(
+            self.verdicts.get(n),
+            None | Some(None | Some(Conflict::Replayed))
+        )
+    }
+}
+
+/// Judges lost units by what the new primary wrote since; `None`: that cannot be known.
+///
+/// # Errors
+/// One of the two cannot be read again.
+pub fn judge(lost: &Tail, since: Option<&Tail>) -> Result<Judged, String> {
+    judge_within(lost, since, MOST_KEYS)
+}
+
+/// The same with so many keys at once.
+pub(super) fn judge_within(
+    lost: &Tail,
+    since: Option<&Tail>,
+    most: usize,
+) -> Result<Judged, String> {
+    let (done, ours) = match since {
+        Some(since) => replayed(lost, since, most)?,
+        None => Default::default(),
     };
-    let (done, ours) = replayed(lost, since);
-    let written = since.units.iter().zip(ours);
-    let written = written.filter(|(_, ours)| !ours).map(|(unit, _)| unit);
-    let mut verdicts = against(lost, written);
-    for (verdict, _) in verdicts.iter_mut().zip(done).filter(|(_, done)| *done) {
+    let mut survey = Survey::of(lost, most)?;
+    let written = since.map(|since| (since, &ours[..]));
+    let keys = survey.written(lost, written)?;
+    survey.spread(lost)?;
+    let mut verdicts = survey.verdicts;
+    if since.is_none() {
+        verdicts.fill(Some(Conflict::NewUnknown));
+    }
+    let pairs = verdicts.iter_mut().zip(done);
+    for (verdict, _) in pairs.filter(|(_, done)| *done) {
         *verdict = Some(Conflict::Replayed);
     }
-    verdicts
-}
-
-/// The same, by what clients have written.
-fn against<'a>(lost: &'a Tail, others: impl Iterator<Item = &'a Unit>) -> Vec<Option<Conflict>> {
-    let mut written: BTreeSet<Key<'_>> = BTreeSet::new();
-    for unit in others {
-        match keys(unit) {
-            Keys::Known(some) => written.extend(some),
-            Keys::None => {}
-            Keys::Unknown(_) => return vec![Some(Conflict::Written); lost.units.len()],
+    let mut counts = Counts::default();
+    for (unit, verdict) in lost.units().zip(&verdicts) {
+        let count = unit?.count;
+        counts.commands += count;
+        match verdict {
+            None => counts.safe += count,
+            Some(Conflict::Replayed) => counts.replayed += count,
+            Some(_) => {}
         }
     }
-    let all: Vec<Keys<'_>> = lost.units.iter().map(keys).collect();
-    if let Some(why) = all.iter().find_map(|k| match k {
-        Keys::Unknown(why) => Some(*why),
-        Keys::Known(_) | Keys::None => None,
-    }) {
-        // One command that may touch any key stands between all the others.
-        return all
-            .iter()
-            .map(|k| match k {
-                Keys::Unknown(own) => Some(*own),
-                Keys::None => Some(Conflict::NoKey),
-                Keys::Known(_) => Some(why),
-            })
-            .collect();
-    }
-    let mut ties = Ties::of_all(&all);
-    let known: Vec<Key<'_>> = ties.places.keys().copied().collect();
-    let bad: BTreeSet<usize> = known
-        .into_iter()
-        .filter(|key| written.contains(key))
-        .map(|key| ties.of(key))
-        .collect();
-    all.iter()
-        .map(|unit| match unit {
-            Keys::Known(some) => some
-                .iter()
-                .any(|key| bad.contains(&ties.of(*key)))
-                .then_some(Conflict::Written),
-            Keys::None => Some(Conflict::NoKey),
-            Keys::Unknown(why) => Some(*why),
-        })
-        .collect()
+    Ok(Judged {
+        verdicts,
+        counts,
+        keys,
+    })
 }
 
-/// The keys a whole piece touches, where they are known.
-pub fn touched(tail: &Tail) -> BTreeSet<(u32, Vec<u8>)> {
-    let units = tail.units.iter().filter_map(|unit| match keys(unit) {
-        Keys::Known(some) => Some(some),
-        Keys::None | Keys::Unknown(_) => None,
-    });
-    units
-        .flatten()
-        .map(|(db, key)| (db, key.to_vec()))
-        .collect()
+/// What is known of lost units while they are judged.
+struct Survey {
+    prints: Prints,
+    most: usize,
+    /// All verdicts are final: a command that may touch any key stands between all the others.
+    settled: bool,
+    verdicts: Vec<Option<Conflict>>,
+    /// How often keys are named.
+    named: usize,
+    /// The keys, where they are not too many.
+    keys: Option<Vec<u64>>,
+    /// Those that are tied together.
+    ties: Ties,
+    /// The groups of which a key was written.
+    bad: Vec<bool>,
+}
+
+impl Survey {
+    /// Goes through them once.
+    fn of(lost: &Tail, most: usize) -> Result<Self, String> {
+        let prints = Prints::default();
+        let mut verdicts = Vec::with_capacity(lost.units);
+        let (mut all, mut tied) = (Distinct::new(most), Distinct::new(most));
+        let (mut named, mut unknown) = (0, None);
+        for unit in lost.units() {
+            let unit = unit?;
+            verdicts.push(match keys(&unit) {
+                Keys::Known(some) => {
+                    named += some.len();
+                    for key in &some {
+                        let print = prints.of(*key);
+                        all.push(print);
+                        if some.len() > 1 {
+                            tied.push(print);
+                        }
+                    }
+                    None
+                }
+                Keys::None => Some(Conflict::NoKey),
+                Keys::Unknown(why) => {
+                    unknown = unknown.or(Some(why));
+                    Some(why)
+                }
+            });
+        }
+        let tied = tied.sorted();
+        let too_many = tied.is_none().then_some(Conflict::TooManyTied);
+        let settled = unknown.or(too_many);
+        if settled.is_some() {
+            let open = verdicts.iter_mut().filter(|verdict| verdict.is_none());
+            open.for_each(|verdict| *verdict = settled);
+        }
+        let ties = Ties::of(tied.unwrap_or_default());
+        Ok(Self {
+            bad: vec![false; ties.len()],
+            prints,
+            most,
+            settled: settled.is_some(),
+            verdicts,
+            named,
+            keys: all.sorted(),
+            ties,
+        })
+    }
+
+    /// Sees which units have a key that clients have written on the new primary, and gives how many keys there are. `since`: its stream, and which
+    /// units of that are replays of ours.
+    fn written(&mut self, lost: &Tail, since: Option<(&Tail, &[bool])>) -> Result<usize, String> {
+        if self.settled
+            && let Some((since, ours)) = since
+            && anything(since, ours)?
+        {
+            self.verdicts.fill(Some(Conflict::Written));
+        }
+        if self.ties.len() > 0 && !self.settled {
+            for unit in lost.units() {
+                let prints = self.prints_of(&unit?);
+                self.ties.tie(&prints);
+            }
+        }
+        if let Some(keys) = self.keys.take() {
+            self.written_among(lost, since, &keys, |_| true)?;
+            return Ok(keys.len());
+        }
+        let parts = (self.named / (self.most / 2).max(1) + 1) as u64 * 2;
+        let mut count = 0;
+        for part in 0..parts {
+            let within = |print: u64| print % parts == part;
+            let mut keys = Distinct::new(self.most);
+            for unit in lost.units() {
+                let prints = self.prints_of(&unit?).into_iter();
+                prints.filter(|p| within(*p)).for_each(|p| keys.push(p));
+            }
+            let keys = keys.sorted().ok_or("its keys are too many to be counted")?;
+            self.written_among(lost, since, &keys, within)?;
+            count += keys.len();
+        }
+        Ok(count)
+    }
+
+    /// The same for some of the keys.
+    fn written_among(
+        &mut self,
+        lost: &Tail,
+        since: Option<(&Tail, &[bool])>,
+        keys: &[u64],
+        within: impl Fn(u64) -> bool,
+    ) -> Result<(), String> {
+        let Some((since, ours)) = since.filter(|_| !self.settled) else {
+            return Ok(());
+        };
+        let mut written = vec![false; keys.len()];
+        for (n, unit) in since.units().enumerate() {
+            let unit = unit?;
+            if ours.get(n) == Some(&true) {
+                continue;
+            }
+            if let self::Keys::Unknown(_) = self::keys(&unit) {
+                self.verdicts.fill(Some(Conflict::Written));
+                self.settled = true;
+                return Ok(());
+            }
+            for print in self.prints_of(&unit).into_iter().filter(|p| within(*p)) {
+                if let Ok(at) = keys.binary_search(&print) {
+                    written[at] = true;
+                }
+            }
+        }
+        if !written.contains(&true) {
+            return Ok(());
+        }
+        for (n, unit) in lost.units().enumerate() {
+            for print in self.prints_of(&unit?).into_iter().filter(|p| within(*p)) {
+                let is_written = keys.binary_search(&print).is_ok_and(|at| written[at]);
+                if is_written {
+                    self.verdicts[n] = Some(Conflict::Written);
+                    if let Some(group) = self.ties.group(print) {
+                        self.bad[group] = true;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keys that are tied to one that was written share its fate.
+    fn spread(&mut self, lost: &Tail) -> Result<(), String> {
+        if self.settled || !self.bad.contains(&true) {
+            return Ok(());
+        }
+        for (n, unit) in lost.units().enumerate() {
+            let prints = self.prints_of(&unit?);
+            let mut groups = prints.iter().filter_map(|print| self.ties.group(*print));
+            if groups.any(|group| self.bad[group]) {
+                self.verdicts[n] = Some(Conflict::Written);
+            }
+        }
+        Ok(())
+    }
+
+    fn prints_of(&self, unit: &Unit) -> Vec<u64> {
+        match keys(unit) {
+            Keys::Known(some) => some.iter().map(|key| self.prints.of(*key)).collect(),
+            Keys::None | Keys::Unknown(_) => Vec::new(),
+        }
+    }
+}
+
+/// Whether clients have done something there that may touch any key.
+fn anything(since: &Tail, ours: &[bool]) -> Result<bool, String> {
+    for (n, unit) in since.units().enumerate() {
+        let unit = unit?;
+        if ours.get(n) != Some(&true) && matches!(keys(&unit), Keys::Unknown(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) enum Keys<'a> {
@@ -166,8 +333,8 @@ pub(super) enum Keys<'a> {
 
 pub(super) fn keys(unit: &Unit) -> Keys<'_> {
     let mut found = Vec::new();
-    for command in &unit.commands {
-        match touches(command) {
+    for command in unit.commands() {
+        match touches(&command) {
             Touches::Keys(some) => found.extend(some),
             Touches::None => {}
             Touches::Anything => return Keys::Unknown(Conflict::KeysUnknown),
@@ -177,47 +344,5 @@ pub(super) fn keys(unit: &Unit) -> Keys<'_> {
         _ if found.is_empty() => Keys::None,
         Some(db) => Keys::Known(found.into_iter().map(|key| (db, key)).collect()),
         None => Keys::Unknown(Conflict::DatabaseUnknown),
-    }
-}
-
-/// Keys in groups that share their fate.
-#[derive(Default)]
-pub(super) struct Ties<'a> {
-    places: BTreeMap<Key<'a>, usize>,
-    above: Vec<usize>,
-}
-
-impl<'a> Ties<'a> {
-    /// By units that touch them together.
-    pub(super) fn of_all(all: &[Keys<'a>]) -> Self {
-        let mut ties = Self::default();
-        for unit in all {
-            if let Keys::Known(some) = unit {
-                some.windows(2).for_each(|pair| ties.tie(pair[0], pair[1]));
-                some.first().into_iter().for_each(|key| {
-                    ties.of(*key);
-                });
-            }
-        }
-        ties
-    }
-
-    /// The group of a key.
-    pub(super) fn of(&mut self, key: Key<'a>) -> usize {
-        let next = self.above.len();
-        let mut at = *self.places.entry(key).or_insert(next);
-        if at == next {
-            self.above.push(next);
-        }
-        while self.above[at] != at {
-            self.above[at] = self.above[self.above[at]];
-            at = self.above[at];
-        }
-        at
-    }
-
-    fn tie(&mut self, a: Key<'a>, b: Key<'a>) {
-        let (a, b) = (self.of(a), self.of(b));
-        self.above[a] = b;
     }
 }

@@ -3,14 +3,16 @@
 use super::World;
 use super::replication::look;
 use super::resp::REPLY;
+use super::spool::Spool;
 use super::tap;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::needs::{Lacks, OF_REPLICAS, allow};
-use crate::rescue::split::{Conflict, Since, split};
-use crate::rescue::stream::{Tail, database_before, decode};
+use crate::rescue::split::{Judged, judge};
+use crate::rescue::stream::{Tail, database_before};
 use crate::topology::lineage::{can_send, fork, position};
 use crate::topology::{Node, NodeName, Replication, Server, Trouble, TroubleKind};
+use std::sync::Arc;
 
 /// How far before the fork the database is looked for, bytes.
 const BEFORE: u64 = 1 << 20;
@@ -33,16 +35,53 @@ pub struct Found {
 pub struct Heard {
     /// What it says.
     pub tail: Tail,
-    /// Offset of its last byte.
+    /// Where it ends.
+    pub end: End,
+}
+
+/// Up to where a stream was read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct End {
+    /// Offset of the last byte.
     pub to: u64,
+    /// The database there, as far as it is known or taken to be.
+    pub db: Option<u32>,
+    /// The stream itself has told the database.
+    pub told: bool,
 }
 
 impl Found {
-    /// For each of the lost commands, in order, what stands against replaying it.
-    pub fn verdicts(&self) -> Vec<Option<Conflict>> {
-        let since = self.since.as_ref().map(|heard| &heard.tail);
-        split(&self.lost, &since.map_or(Since::Unknown, Since::Known))
+    /// What stands against replaying them. It computes in a thread of its own: whoever holds a fence meanwhile goes on.
+    ///
+    /// # Errors
+    /// What was read cannot be read again.
+    pub async fn judged(&self) -> Result<Judged> {
+        let lost = self.lost.clone();
+        let since = self.since.as_ref().ok().map(|heard| heard.tail.clone());
+        apart(move || judge(&lost, since.as_ref()))
+            .await
+            .map_err(|why| again(&why))
     }
+}
+
+/// The error where what was read cannot be read again.
+pub fn again(why: &str) -> crate::error::Error {
+    Problem::new("what was read of the replication stream cannot be read again")
+        .cause(escape(why))
+        .exit(Exit::Failed)
+}
+
+/// Computes in a thread of its own.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> std::result::Result<T, String> + Send + 'static,
+) -> std::result::Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Decodes what was kept.
+pub(super) async fn decode(spool: Spool, db: Option<u32>) -> std::result::Result<Tail, String> {
+    apart(move || Tail::read(Arc::new(spool), db)).await
 }
 
 impl World {
@@ -70,9 +109,10 @@ impl World {
         if !can_send(&mine, from, grown) {
             return Err(too_late(&old.name, &mine, from, to));
         }
-        let (bytes, db) = self.piece(&old.name, &mine, grown, (from, to)).await?;
+        let (spool, db) = self.piece(&old.name, &mine, grown, (from, to)).await?;
         let only = only_database(was, is);
-        let lost = decode(&bytes, db.or(only)).map_err(|why| unreadable(&old.name, &why))?;
+        let lost = decode(spool, db.or(only)).await;
+        let lost = lost.map_err(|why| unreadable(&old.name, &why))?;
         let since = self.since(&new.name, from, only).await;
         Ok(Some(Found {
             from,
@@ -90,9 +130,11 @@ impl World {
         if !can_send(&now, from, grown) {
             return false;
         }
-        let bytes = self.tap(node, &now.replid, from, to).await;
-        let tail = bytes.ok().and_then(|bytes| decode(&bytes, None).ok());
-        tail.is_some_and(|tail| tail.commands() == 0)
+        let Ok(spool) = self.tap(node, &now.replid, from, to).await else {
+            return false;
+        };
+        let tail = decode(spool, None).await;
+        tail.is_ok_and(|tail| tail.commands == 0)
     }
 
     /// What a new primary wrote from offset `from` on. `only`: the database, where there is but one.
@@ -102,15 +144,13 @@ impl World {
         from: u64,
         only: Option<u32>,
     ) -> std::result::Result<Heard, String> {
-        let mut heard = Heard {
-            tail: Tail {
-                db: only,
-                ..Tail::default()
-            },
+        let mut end = End {
             to: from.saturating_sub(1),
+            db: only,
+            told: false,
         };
-        self.hear_more(new, &mut heard).await?;
-        Ok(heard)
+        let tail = self.hear_more(new, &mut end).await?;
+        Ok(Heard { tail, end })
     }
 
     /// A piece of a stream, and the database at its beginning, where what was said before tells it: as far back as the server surely still can send.
@@ -120,33 +160,38 @@ impl World {
         now: &Replication,
         grown: u64,
         (from, to): (u64, u64),
-    ) -> Result<(Vec<u8>, Option<u32>)> {
+    ) -> Result<(Spool, Option<u32>)> {
         let begin = now.backlog.map_or(from, |b| b.first);
         // Nearer to the backlog's edge than this, a busy server may have dropped it a moment later.
         let earliest = (begin.max(from.saturating_sub(BEFORE)).max(1)..=from)
             .step_by(1024)
             .find(|at| can_send(now, *at, grown))
             .unwrap_or(from);
-        let mut bytes = self.tap(node, &now.replid, earliest, to).await?;
         let split = usize::try_from(from - earliest).unwrap_or(usize::MAX);
-        let after = bytes.split_off(split.min(bytes.len()));
-        Ok((after, database_before(&bytes)))
+        let (mut before, mut spool) = (Vec::new(), Spool::default());
+        let keep = |bytes: &[u8]| {
+            let (first, rest) = bytes.split_at(bytes.len().min(split - before.len()));
+            before.extend_from_slice(first);
+            spool.push(rest)
+        };
+        self.tapped(node, &now.replid, (earliest, to), keep).await?;
+        Ok((spool, database_before(&before)))
     }
 
-    /// Reads on to where the stream of a primary is now.
+    /// Reads on to where the stream of a primary is now; gives what came.
     pub(super) async fn hear_more(
         &self,
         new: &NodeName,
-        heard: &mut Heard,
-    ) -> std::result::Result<(), String> {
+        end: &mut End,
+    ) -> std::result::Result<Tail, String> {
         let told = |e: crate::error::Error| {
             let first = e.problems.into_iter().next();
             first.map(|p| p.what).unwrap_or_default()
         };
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
-        let (from, to) = (heard.to + 1, position(&now));
+        let (from, to) = (end.to + 1, position(&now));
         if to < from {
-            return Ok(());
+            return Ok(Tail::default());
         }
         if !can_send(&now, from, grown) {
             return Err(format!(
@@ -154,19 +199,21 @@ impl World {
             ));
         }
         // A server that was promoted begins its stream with a SELECT; one that always was a primary goes on in the database it was in.
-        let known = heard.tail.db.filter(|_| !heard.tail.units.is_empty());
-        let (bytes, before) = if let Some(db) = known {
-            let bytes = self.tap(new, &now.replid, from, to).await;
-            (bytes.map_err(told)?, Some(db))
+        let (spool, before) = if end.told {
+            let spool = self.tap(new, &now.replid, from, to).await;
+            (spool.map_err(told)?, end.db)
         } else {
             let piece = self.piece(new, &now, grown, (from, to)).await;
             piece.map_err(told)?
         };
-        let next = decode(&bytes, before.or(heard.tail.db))
-            .map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
-        heard.tail.append(next);
-        heard.to = to;
-        Ok(())
+        let tail = decode(spool, before.or(end.db)).await;
+        let tail = tail.map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
+        *end = End {
+            to,
+            db: tail.db,
+            told: tail.db.is_some() && (end.told || tail.units > 0),
+        };
+        Ok(tail)
     }
 
     /// A server's replication as it is now, and how many bytes came between two looks.
@@ -183,13 +230,28 @@ impl World {
         Ok((second.replication, grown))
     }
 
+    /// A piece of a node's stream.
     pub(super) async fn tap(
         &self,
         node: &NodeName,
         replid: &str,
         from: u64,
         to: u64,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Spool> {
+        let mut spool = Spool::default();
+        let keep = |bytes: &[u8]| spool.push(bytes);
+        self.tapped(node, replid, (from, to), keep).await?;
+        Ok(spool)
+    }
+
+    /// The same, given to `take` as it comes.
+    async fn tapped(
+        &self,
+        node: &NodeName,
+        replid: &str,
+        (from, to): (u64, u64),
+        take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
+    ) -> Result<()> {
         let Some(spec) = self.inventory.get(node) else {
             return Err(silent(node, "the inventory does not have it"));
         };
@@ -209,7 +271,8 @@ impl World {
             problem.hint(allow(&lacks)).exit(Exit::Failed)
         };
         let stream = self.raw(spec).await.map_err(failed)?;
-        tap::read(stream, replid, from, to).await.map_err(failed)
+        let read = tap::read(stream, replid, from, to, take).await;
+        read.map_err(failed)
     }
 }
 

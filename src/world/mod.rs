@@ -41,6 +41,7 @@ pub mod secret;
 mod sentinel;
 mod service;
 mod sight;
+mod spool;
 pub mod ssh;
 pub mod supply;
 mod tap;

@@ -13,7 +13,6 @@ use crate::execute::Failure;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hand_over::lacks_pause_write;
 use crate::plan::rejoin::{Covered, Disk, Own};
-use crate::rescue::split::{Counts, touched};
 use crate::topology::lineage::{fork, position};
 use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, words};
 use redis::cmd;
@@ -35,16 +34,16 @@ impl World {
         };
         match self.lost(node, successor).await {
             Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
-            Ok(Some(found)) if found.lost.commands() == 0 => nothing(found.to),
-            Ok(Some(found)) => {
-                let counts = Counts::of(&found.lost, &found.verdicts());
-                Own::Commands {
+            Ok(Some(found)) if found.lost.commands == 0 => nothing(found.to),
+            Ok(Some(found)) => match found.judged().await {
+                Ok(judged) => Own::Commands {
                     bytes: (found.to + 1).saturating_sub(found.from),
-                    commands: counts.commands,
-                    safe: counts.safe,
-                    keys: touched(&found.lost).len(),
-                }
-            }
+                    commands: judged.counts.commands,
+                    safe: judged.counts.safe,
+                    keys: judged.keys,
+                },
+                Err(error) => Own::Unknown(sentence(&error)),
+            },
             Err(_) if was.key_count() == 0 && was.loading.is_none() => Own::Empty,
             Err(error) => Own::Unknown(sentence(&error)),
         }

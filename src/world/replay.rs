@@ -2,20 +2,19 @@
 //! replays, and comes to nothing where a client wrote one of its keys at the last moment.
 
 use super::World;
-use super::lost::{Found, Heard};
+use super::lost::{End, Found, apart};
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
 use super::trouble::from_redis;
 use crate::execute::Failure;
 use crate::output::escape;
 use crate::plan::replay::Source;
-use crate::rescue::mark::{CHANNEL, mark};
-use crate::rescue::parts::{Part, apart, in_order, smaller};
-use crate::rescue::split::{Conflict, Since, split};
-use crate::rescue::stream::{Tail, Unit};
-use crate::topology::{NodeName, Trouble};
+use crate::rescue::mark::{CHANNEL, mark, says_only};
+use crate::rescue::parts::{Meanwhile, Part, in_groups, in_order, smaller};
+use crate::rescue::stream::Unit;
+use crate::topology::{NodeName, Trouble, words};
 use redis::{Cmd, Pipeline, Value};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,6 +22,8 @@ use std::time::Duration;
 const TRIES: u32 = 5;
 /// How long a portion may take: the server runs all of it in one go.
 const PORTION: Duration = Duration::from_secs(10);
+/// Longest piece of a stream that is replayed: it is held in memory, bytes.
+const LONGEST: u64 = 512 << 20;
 /// Keys that are watched by one command.
 const WATCHED: usize = 1_000;
 
@@ -34,6 +35,17 @@ struct Sum {
     left_out: usize,
     refused: usize,
     first: Option<String>,
+}
+
+/// What has come over the new primary's stream since the commands were judged.
+#[derive(Debug, Default)]
+struct Since {
+    /// Up to where it was read.
+    end: End,
+    /// What clients have written.
+    written: Meanwhile,
+    /// The names of the units that were sent to be replayed.
+    ours: HashSet<String>,
 }
 
 /// How a portion ended.
@@ -67,14 +79,26 @@ impl World {
         let Some(found) = found.map_err(sentence)? else {
             return Ok(seen("nothing is lost"));
         };
-        let verdicts = found.verdicts();
+        let bytes = (found.to + 1).saturating_sub(found.from);
+        if bytes > LONGEST {
+            return Err(Failure::none(format!(
+                "{} are more than are replayed at once",
+                words::bytes(bytes)
+            )));
+        }
+        let judged = found.judged().await.map_err(sentence)?;
         let Found { lost, since, .. } = found;
-        let mut since = since.map_err(Failure::none)?;
-        let is = |n: usize, wanted: Option<Conflict>| verdicts.get(n) == Some(&wanted);
+        let mut heard = Since {
+            end: since.map_err(Failure::none)?.end,
+            ..Since::default()
+        };
+        let wanted = move |n: usize| judged.is_safe(n) || conflicts && judged.is_conflict(n);
+        let lost = apart(move || lost.picked(wanted)).await;
+        let lost = lost.map_err(Failure::none)?;
         let parts = if conflicts {
-            in_order(&lost, |n| !is(n, Some(Conflict::Replayed)))
+            in_order(&lost)
         } else {
-            apart(&lost, |n| is(n, None))
+            in_groups(&lost)
         };
         // What it is told may change the database and watch keys: a connection that nothing else uses.
         let conn = self.connections.fresh(node).await?;
@@ -82,13 +106,13 @@ impl World {
         let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
         while let Some((mut part, tried)) = parts.pop_front() {
             if !conflicts {
-                let left = self.still_safe(node, &conn, &lost, &mut since, &mut part);
+                let left = self.still_safe(node, &conn, &lost, &mut heard, &mut part);
                 sum.left_out += left.await.map_err(|f| sum.stopped_by(&f))?;
             }
             if part.units.is_empty() {
                 continue;
             }
-            match transaction(&conn, &lost, &part).await {
+            match transaction(&conn, &lost, &part, &mut heard.ours).await {
                 Ok(Ended::Done(refused, first)) => sum.add(commands(&lost, &part), refused, first),
                 Ok(Ended::Touched) if tried < TRIES => {
                     let smaller = smaller(&lost, &part);
@@ -111,24 +135,27 @@ impl World {
         &self,
         node: &NodeName,
         conn: &Conn,
-        lost: &Tail,
-        since: &mut Heard,
+        lost: &[Unit],
+        heard: &mut Since,
         part: &mut Part,
     ) -> Result<usize, Failure> {
         watch(conn, lost, part).await?;
-        let more = self.hear_more(node, since).await;
-        more.map_err(Failure::none)?;
-        let verdicts = split(lost, &Since::Known(&since.tail));
+        let more = self.hear_more(node, &mut heard.end).await;
+        for unit in more.map_err(Failure::none)?.units() {
+            let unit = unit.map_err(Failure::none)?;
+            if !says_only(&unit, &heard.ours) {
+                heard.written.push(&unit);
+            }
+        }
         let before = commands(lost, part);
-        part.units
-            .retain(|n| verdicts.get(*n).is_some_and(Option::is_none));
+        part.units = heard.written.leaves(lost, part);
         Ok(before - commands(lost, part))
     }
 }
 
-fn commands(lost: &Tail, part: &Part) -> usize {
-    let units = part.units.iter().filter_map(|n| lost.units.get(*n));
-    units.map(|unit| unit.commands.len()).sum()
+fn commands(lost: &[Unit], part: &Part) -> usize {
+    let units = part.units.iter().filter_map(|n| lost.get(*n));
+    units.map(|unit| unit.count).sum()
 }
 
 impl Sum {
@@ -174,7 +201,7 @@ impl Sum {
 }
 
 /// From now on a write to one of its keys makes the transaction come to nothing.
-async fn watch(conn: &Conn, lost: &Tail, part: &Part) -> Result<(), Failure> {
+async fn watch(conn: &Conn, lost: &[Unit], part: &Part) -> Result<(), Failure> {
     let mut pipe = redis::pipe();
     pipe.cmd("UNWATCH").cmd("SELECT").arg(part.db);
     let keys: Vec<&[u8]> = part.keys(lost).into_iter().collect();
@@ -189,19 +216,22 @@ async fn watch(conn: &Conn, lost: &Tail, part: &Part) -> Result<(), Failure> {
     }
 }
 
-async fn transaction(conn: &Conn, lost: &Tail, part: &Part) -> Result<Ended, Failure> {
-    let units: Vec<&Unit> = part
-        .units
-        .iter()
-        .filter_map(|n| lost.units.get(*n))
-        .collect();
+/// Does one portion. `ours` gets the names of its units.
+async fn transaction(
+    conn: &Conn,
+    lost: &[Unit],
+    part: &Part,
+    ours: &mut HashSet<String>,
+) -> Result<Ended, Failure> {
+    let units: Vec<&Unit> = part.units.iter().filter_map(|n| lost.get(*n)).collect();
     let marks: Vec<String> = units.iter().map(|unit| mark(unit)).collect();
+    ours.extend(marks.iter().cloned());
     let mut pipe = redis::pipe();
     pipe.cmd("SELECT").arg(part.db);
     pipe.cmd("MULTI");
     pipe.cmd("PUBLISH").arg(CHANNEL).arg(marks.join(" "));
-    for words in units.iter().flat_map(|unit| &unit.commands) {
-        pipe.add_command(command(words));
+    for words in units.iter().flat_map(|unit| unit.commands()) {
+        pipe.add_command(command(&words));
     }
     pipe.cmd("EXEC");
     let doubt = |t: Trouble| {
@@ -234,10 +264,10 @@ async fn run(conn: &Conn, pipe: &Pipeline) -> Result<Vec<Value>, Trouble> {
     conn.exchange(pipe, PORTION).await
 }
 
-fn command(words: &[Vec<u8>]) -> Cmd {
+fn command(words: &[&[u8]]) -> Cmd {
     let mut command = Cmd::new();
     for word in words {
-        command.arg(word);
+        command.arg(*word);
     }
     command
 }

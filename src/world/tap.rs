@@ -5,35 +5,30 @@ use super::bounded::Stream;
 use super::resp::{REPLY, push};
 use super::trouble::{from_reply, hung_up, trouble};
 use crate::topology::{Trouble, TroubleKind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long nothing may come while bytes are missing.
 const STALL: Duration = Duration::from_secs(10);
-/// Longest piece that is read into memory, bytes.
-pub const LONGEST: u64 = 512 << 20;
+/// Least speed, bytes a second: so long a piece may take in all, however steadily it drips.
+const LEAST: u64 = 1 << 20;
 /// Longest line before the stream.
 const MAX_LINE: usize = 1024;
 
-/// The bytes of the history `replid` from offset `from` to `to`, both included. The caller has seen that the backlog has them.
+/// Gives `take` the bytes of the history `replid` from offset `from` to `to`, both included, as they come. The caller has seen that the backlog has
+/// them.
 ///
 /// # Errors
-/// The one reason for not having them.
+/// The one reason for not having them, or what `take` says of them.
 pub async fn read(
     mut stream: Box<dyn Stream>,
     replid: &str,
     from: u64,
     to: u64,
-) -> Result<Vec<u8>, Trouble> {
-    let wanted = (to + 1).saturating_sub(from);
-    if wanted > LONGEST {
-        return Err(trouble(
-            TroubleKind::Other,
-            format!("{wanted} bytes are more than are read into memory"),
-        ));
-    }
-    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    mut take: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), Trouble> {
+    let mut wanted = (to + 1).saturating_sub(from);
     let broken =
         |e: std::io::Error| trouble(TroubleKind::Other, format!("the connection failed: {e}"));
     let mut bytes = Vec::new();
@@ -62,8 +57,21 @@ pub async fn read(
         };
         return Err(why);
     }
+    let end = Instant::now() + STALL + Duration::from_secs(wanted / LEAST);
     let mut piece = vec![0; 64 * 1024];
-    while bytes.len() < wanted {
+    loop {
+        let count = usize::try_from(wanted)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        take(&bytes[..count]).map_err(|why| trouble(TroubleKind::Other, why))?;
+        wanted -= count as u64;
+        if wanted == 0 {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            let why = "it comes too slowly: less than 1 MB a second";
+            return Err(trouble(TroubleKind::Other, why));
+        }
         let read = timeout(STALL, stream.read(&mut piece)).await;
         let count = read
             .map_err(|_| super::trouble::silent(STALL))?
@@ -71,10 +79,9 @@ pub async fn read(
         if count == 0 {
             return Err(hung_up());
         }
+        bytes.clear();
         bytes.extend_from_slice(&piece[..count]);
     }
-    bytes.truncate(wanted);
-    Ok(bytes)
 }
 
 /// One line, without the newlines a server sends to keep a waiting replica's connection open.

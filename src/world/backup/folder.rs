@@ -6,7 +6,7 @@ use crate::rescue::manifest::{FILE, Held, Manifest};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
@@ -91,10 +91,16 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes a short file.
-    pub async fn write(&mut self, name: &str, bytes: Vec<u8>) -> io::Result<()> {
+    /// Writes a file of pieces.
+    pub async fn write(
+        &mut self,
+        name: &str,
+        pieces: impl Iterator<Item = Result<Vec<u8>, String>>,
+    ) -> io::Result<()> {
         let mut sink = self.begin(name);
-        sink.push(bytes).await?;
+        for piece in pieces {
+            sink.push(piece.map_err(io::Error::other)?).await?;
+        }
         self.keep(sink, None).await
     }
 
@@ -181,15 +187,25 @@ pub fn read(folder: &Path) -> Result<Manifest, String> {
     Ok(manifest)
 }
 
-/// A file of a backup, with its hash compared; nothing where the backup has no such file.
-pub fn file(folder: &Path, manifest: &Manifest, name: &str) -> Result<Vec<u8>, String> {
+/// A file of a backup, with its hash compared; `None` where the backup has no such file.
+pub fn file(folder: &Path, manifest: &Manifest, name: &str) -> Result<Option<File>, String> {
     let Some(held) = manifest.files.iter().find(|held| held.name == name) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let path = folder.join(name);
-    let bytes = fs::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-    if hex(&Sha256::digest(&bytes)) == held.sha256 {
-        Ok(bytes)
+    let hashed = || {
+        let mut file = File::open(&path)?;
+        let (mut hash, mut piece) = (Sha256::new(), vec![0; 256 << 10]);
+        loop {
+            match file.read(&mut piece)? {
+                0 => return Ok((file, hex(&hash.finalize()))),
+                count => hash.update(&piece[..count]),
+            }
+        }
+    };
+    let (file, sha256) = hashed().map_err(|e: io::Error| format!("{}: {e}", path.display()))?;
+    if sha256 == held.sha256 {
+        Ok(Some(file))
     } else {
         Err(format!(
             "{} was changed since it was written",

@@ -4,10 +4,11 @@ use super::folder;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::rescue::manifest::{CONFLICTS, LOST, Manifest, OnlyThere};
-use crate::rescue::stream::{Tail, decode};
+use crate::rescue::stream::Tail;
 use crate::topology::{Node, NodeName};
 use crate::world::World;
-use crate::world::lost::{Found, Heard};
+use crate::world::lost::{Found, Heard, decode};
+use crate::world::spool::Spool;
 use std::path::Path;
 
 impl World {
@@ -49,9 +50,11 @@ impl World {
         };
         let mut lost = Tail::default();
         for name in [LOST, CONFLICTS] {
-            let bytes = folder::file(folder, &manifest, name).map_err(unusable)?;
-            let part = decode(&bytes, None);
-            lost.append(part.map_err(|why| unusable(format!("{name}: {why}")))?);
+            let file = folder::file(folder, &manifest, name).map_err(unusable)?;
+            if let Some(file) = file {
+                let part = decode(Spool::of(file), None).await;
+                lost.append(part.map_err(|why| unusable(format!("{name}: {why}")))?);
+            }
         }
         let since = self.since_backup(&manifest, new, from).await;
         Ok(Some(Found {

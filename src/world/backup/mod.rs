@@ -9,14 +9,13 @@ mod lost;
 pub(super) use folder::latest;
 
 use super::World;
-use super::lost::Found;
+use super::lost::{Found, decode};
 use super::replication::{Acted, pause_writes, seen};
 use crate::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;
-use crate::rescue::split::{Conflict, Counts, touched};
-use crate::rescue::stream::decode;
+use crate::rescue::split::{Judged, Wanted};
 use crate::topology::lineage::position;
 use crate::topology::{Node, NodeName, words};
 use dump::Fetched;
@@ -144,15 +143,17 @@ impl World {
         if to < from {
             return Ok(fetched.offset);
         }
-        let bytes = self.tap(node, &now.replid, from, to).await.map_err(first)?;
+        let spool = self.tap(node, &now.replid, from, to).await.map_err(first)?;
         // After a dump a server says its database before the first command.
-        let tail = decode(&bytes, None).map_err(Failure::none)?;
-        if tail.units.iter().any(|unit| unit.db.is_none()) {
-            return Err(Failure::none(
-                "it was written to during the backup, into a database that cannot be known",
-            ));
+        let tail = decode(spool, None).await.map_err(Failure::none)?;
+        for unit in tail.units() {
+            if unit.map_err(Failure::none)?.db.is_none() {
+                return Err(Failure::none(
+                    "it was written to during the backup, into a database that cannot be known",
+                ));
+            }
         }
-        if tail.commands() > 0 {
+        if tail.commands > 0 {
             let written = folder.write(AFTER, replayable(&tail, |_| true)).await;
             written.map_err(|e| unwritten(folder.path(), &e))?;
         }
@@ -161,27 +162,25 @@ impl World {
 }
 
 async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
-    let verdicts = found.verdicts();
-    let counts = Counts::of(&found.lost, &verdicts);
-    let is = |n: usize, wanted: Option<Conflict>| verdicts.get(n) == Some(&wanted);
-    let is_safe = |n: usize| is(n, None);
-    let conflicts = |n: usize| !is_safe(n) && !is(n, Some(Conflict::Replayed));
-    if found.lost.commands() > 0 {
-        for (name, bytes) in [
-            (LOST, replayable(&found.lost, is_safe)),
-            (CONFLICTS, replayable(&found.lost, conflicts)),
+    let judged = found.judged().await;
+    let judged = judged.map_err(|e| Failure::none(super::rejoin::sentence(&e)))?;
+    if found.lost.commands > 0 {
+        for (name, wanted) in [
+            (LOST, Judged::is_safe as Wanted),
+            (CONFLICTS, Judged::is_conflict),
         ] {
-            let written = folder.write(name, bytes).await;
+            let pieces = replayable(&found.lost, |n| wanted(&judged, n));
+            let written = folder.write(name, pieces).await;
             written.map_err(|e| unwritten(folder.path(), &e))?;
         }
     }
     Ok(OnlyThere::Commands {
         from: found.from,
         to: found.to,
-        commands: counts.commands,
-        safe: counts.safe,
-        replayed: counts.replayed,
-        keys: touched(&found.lost).len(),
+        commands: judged.counts.commands,
+        safe: judged.counts.safe,
+        replayed: judged.counts.replayed,
+        keys: judged.keys,
     })
 }
 

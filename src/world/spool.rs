@@ -1,0 +1,101 @@
+//! A piece of a replication stream that is kept to be gone through several times: in memory where it is short, else in a file without a name, which
+//! nobody else can open and which is gone with this process.
+
+use crate::rescue::stream::Bytes;
+use crate::topology::words;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+
+/// What is kept in memory, bytes.
+const IN_MEMORY: usize = 4 << 20;
+
+/// What has come so far.
+#[derive(Debug, Default)]
+pub(super) struct Spool {
+    memory: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    /// What a file has.
+    pub(super) fn of(file: File) -> Self {
+        Self {
+            memory: Vec::new(),
+            file: Some(file),
+        }
+    }
+
+    /// Keeps these, too.
+    ///
+    /// # Errors
+    /// Why they cannot be kept, in one phrase.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.memory.extend_from_slice(bytes);
+        if self.file.is_some() || self.memory.len() > IN_MEMORY {
+            self.write().map_err(|error| {
+                format!(
+                    "more than {} of it cannot be kept in {}, a folder that TMPDIR can change: {error}",
+                    words::bytes(IN_MEMORY as u64),
+                    std::env::temp_dir().display()
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(tempfile::tempfile()?),
+        };
+        file.write_all(&self.memory)?;
+        if self.memory.len() > IN_MEMORY {
+            self.memory = Vec::new();
+        }
+        self.memory.clear();
+        Ok(())
+    }
+}
+
+impl Bytes for Spool {
+    fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, String> {
+        let Some(file) = &self.file else {
+            return self.memory.read_at(at, into);
+        };
+        loop {
+            match file.read_at(into, at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|error| format!("what was kept of it: {error}")),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_is_read_again_in_memory_and_in_a_file() {
+        for total in [10, IN_MEMORY - 1, IN_MEMORY + 1, 3 * IN_MEMORY + 7] {
+            let bytes: Vec<u8> = (0..total).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            let mut spool = Spool::default();
+            bytes
+                .chunks(65_521)
+                .for_each(|some| spool.push(some).unwrap());
+            assert_eq!(spool.file.is_some(), total > IN_MEMORY);
+            for _ in 0..2 {
+                let (mut read, mut piece) = (Vec::new(), vec![0; 100_000]);
+                loop {
+                    match spool.read_at(read.len() as u64, &mut piece).unwrap() {
+                        0 => break,
+                        count => read.extend_from_slice(&piece[..count]),
+                    }
+                }
+                assert_eq!(read, bytes);
+            }
+        }
+    }
+}
