@@ -53,6 +53,9 @@ pub enum Entry {
         /// The process that ran it; journals had none at first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         process: Option<u32>,
+        /// What its claims on servers say of the process; journals had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<String>,
         /// The plan.
         plan: Box<Plan>,
     },
@@ -112,6 +115,9 @@ pub enum Entry {
         /// The process that ran it; journals had none at first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         process: Option<u32>,
+        /// What its claims on servers say of the process; journals had none at first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claim: Option<String>,
     },
     /// A hook was run: how it ended, and the last lines of what it said.
     Hook {

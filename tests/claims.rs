@@ -7,7 +7,7 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 use support::await_that;
-use support::process::Running;
+use support::process::{Running, run};
 use support::program::Replctl;
 use support::server::{Family, each_family};
 use support::trio::{BACKLOG, Trio};
@@ -88,6 +88,44 @@ fn a_second_operator_is_told_who_works_there_and_changes_nothing() {
         });
         second.run(&["promote", "slave2", "--yes"]).ok();
         trio.assert_primary(2);
+    });
+}
+
+/// A network that is cut keeps the end of a killed replctl from its servers: its claim stays there for minutes. Whoever goes on from the same machine knows
+/// that it is dead, and of nobody else's claim.
+#[test]
+fn the_claim_of_ones_own_dead_run_is_in_nobodys_way() {
+    each_family(|_, family| {
+        let trio = Trio::start(family, &[BACKLOG]);
+        let operator = trio.operator();
+        let mut dying = operator.command(&["promote", "slave1", "--yes"]);
+        dying.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", "3");
+        let ran = run(&mut dying, Duration::from_mins(1));
+        assert_eq!(ran.code, None, "{}: {ran}", family.name);
+        let folder = operator.home().join(".local/state/replctl/orders/journal");
+        let journal = std::fs::read_dir(folder).unwrap().next().unwrap();
+        let text = std::fs::read_to_string(journal.unwrap().path()).unwrap();
+        let first: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        let [who, token] = ["who", "claim"].map(|f| first[f].as_str().unwrap());
+        let hold = |i: usize, who: &str, token: &str| {
+            let name = format!("replctl:promote%20slave1:{who}:{token}");
+            let mut held = trio.servers[i].client();
+            assert_eq!(held.command(&["CLIENT", "SETNAME", &name]).text(), "OK");
+            held
+        };
+        // From another machine, or of an operation that this one knows nothing of.
+        for (who, token) in [("ann@elsewhere", token), (who, "77")] {
+            let stranger = hold(1, who, token);
+            let ran = operator.run(&["resume", "--yes"]).code(3);
+            let told = "another operator changes this deployment at the moment";
+            assert!(ran.stderr.contains(told), "{}: {ran}", family.name);
+            drop(stranger);
+            await_that("its end", Duration::from_secs(5), || claims(&trio, 1) == 0);
+        }
+        let mut own = hold(0, who, token);
+        operator.run(&["resume", "--yes"]).ok();
+        trio.assert_primary(1);
+        assert!(own.try_command(&["PING"]).is_err(), "it may still speak");
     });
 }
 

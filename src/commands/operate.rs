@@ -24,6 +24,7 @@ use crate::output::{self, moved, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo, roles};
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
+use crate::world::claim::token;
 use crate::world::hooks::Running;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub struct Finished {
     pub before: BTreeSet<At>,
     /// The operator pressed Ctrl-C.
     pub interrupted: bool,
+    /// How far it came, as its journal tells; `None`: that cannot be read.
+    pub progress: Option<Progress>,
     /// An earlier attempt of the same command had changed something, and was put back.
     pub put_back_before: bool,
     /// What the nodes were when it had ended; `None`: not seen.
@@ -148,7 +151,7 @@ pub async fn carry_out(
     let hosts = claim::hosts_of(world, operation);
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
-        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
+        claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
     }
     let mut plan = debts::added(world, planner().await?);
     loop {
@@ -169,7 +172,7 @@ pub async fn carry_out(
         }
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
-        claimed = Some(claim::claim(world, asked, &line, &hosts).await?);
+        claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
         let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
@@ -181,7 +184,7 @@ pub async fn carry_out(
     }
     // First of all: a signal that comes once there is a journal must end in it.
     let interrupt = Interrupt::listen()?;
-    let (id, journal) = world.store.begin(&plan, &who())?;
+    let (id, journal) = world.store.begin(&plan, &who(), token())?;
     let with = (&journal, &interrupt);
     let finished = execute(world, asked, id, plan, with, How::Start).await?;
     drop(claimed);
@@ -202,12 +205,15 @@ pub enum How {
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
     let hosts = claim::hosts_in(&record.plan);
     let line = record.plan.operation.line();
-    let _claimed = claim::claim(world, asked, &line, &hosts).await?;
+    let verb = if back { "rollback" } else { "resume" };
+    let again = format!("{verb} {}", record.id);
+    let _claimed = claim::claim(world, asked, (&line, &again), &hosts).await?;
     let interrupt = Interrupt::listen()?;
     let journal = world.store.go_on(&record.id, &record.plan)?;
     let entry = Entry::Resumed {
         who: who(),
         process: Some(std::process::id()),
+        claim: Some(token().to_owned()),
     };
     journal.record(&entry, true).map_err(|e| {
         Problem::new("the journal cannot be written; nothing was touched")
@@ -309,6 +315,7 @@ async fn execute(
     let left = back::look(world, &plan, &outcome, &hosts).await;
     Ok(Finished {
         left,
+        progress: world.store.record(&id).map(|record| record.progress),
         id,
         outcome,
         passed: screen.passed(),

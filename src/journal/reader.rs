@@ -37,6 +37,9 @@ pub struct Head {
     /// The process that began it.
     #[serde(default)]
     pub process: Option<u32>,
+    /// What its claims say of that process.
+    #[serde(default)]
+    pub claim: Option<String>,
     /// What was asked for.
     #[serde(default)]
     pub plan: Asked,

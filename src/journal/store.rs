@@ -5,6 +5,7 @@ mod alone;
 mod backups;
 mod file;
 mod lock;
+mod newest;
 mod notes;
 mod order;
 mod record;
@@ -17,10 +18,9 @@ pub use notes::Unread;
 pub use record::Record;
 
 use super::story::Story;
-use super::{Debt, Entry, Outcome, reader};
+use super::{Debt, Entry, reader};
 use crate::error::{Error, Exit, Problem, Result};
-use crate::plan::{Operation, Plan};
-use crate::topology::NodeName;
+use crate::plan::Plan;
 use etcetera::{BaseStrategy, choose_base_strategy};
 use jiff::{SignedDuration, Timestamp};
 use order::Listed;
@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// Starts the journal of a new operation: its plan is on disk when this returns, and it says which unfinished operations it leaves behind.
-    pub fn begin(&self, plan: &Plan, who: &str) -> Result<(String, FileJournal)> {
+    pub fn begin(&self, plan: &Plan, who: &str, claim: &str) -> Result<(String, FileJournal)> {
         let mut name = plan.operation.verb().to_owned();
         if let Some(node) = plan.operation.node() {
             name = format!("{name}-{node}");
@@ -163,6 +163,7 @@ impl Store {
             deployment: self.deployment.clone(),
             who: who.to_owned(),
             process: Some(std::process::id()),
+            claim: Some(claim.to_owned()),
             plan: Box::new(plan.clone()),
         };
         let journal = self
@@ -283,48 +284,6 @@ impl Store {
         let listed = self.list();
         let newest = listed.first()?;
         Record::of(self.read(&newest.id, &newest.path)).filter(Record::hook_left)
-    }
-
-    /// The nodes whose role the newest operation that tried could not write into their files.
-    pub fn unwritten(&self) -> Vec<NodeName> {
-        let mut written: Vec<NodeName> = Vec::new();
-        let mut unwritten: Vec<NodeName> = Vec::new();
-        let stories = self.newest().into_iter();
-        for record in stories.filter_map(Record::of) {
-            for (node, done) in record.roles_written() {
-                if !written.contains(&node) && !unwritten.contains(&node) {
-                    if done { &mut written } else { &mut unwritten }.push(node);
-                }
-            }
-        }
-        unwritten
-    }
-
-    /// The node that the newest promotion or repair which reached its goal made primary; `None` also where what a later operation did is not known.
-    pub fn last_promoted(&self) -> Option<NodeName> {
-        let stories = self.newest().into_iter();
-        let mut records = stories.map_while(Record::of);
-        records.find_map(|record| {
-            let reached = matches!(
-                record.outcome,
-                Some(Outcome::Completed | Outcome::Incomplete { .. })
-            );
-            let made = if let Operation::Promote(promote) = record.plan.operation {
-                promote.node
-            } else if let Operation::Repair(repair) = record.plan.operation {
-                repair.keep
-            } else {
-                return None;
-            };
-            reached.then_some(made)
-        })
-    }
-
-    /// The newest operations, as far as they are looked back at.
-    fn newest(&self) -> Vec<Story> {
-        let listed = self.list();
-        let newest = listed.iter().take(LOOKED_BACK);
-        newest.map(|one| self.read(&one.id, &one.path)).collect()
     }
 
     /// The ids of all operations, newest first.

@@ -37,6 +37,9 @@ pub struct Run {
     pub who: String,
     /// The process; old journals do not tell it.
     pub process: Option<u32>,
+    /// What its claims on servers say of the process; old journals do not tell it.
+    #[serde(skip)]
+    pub claim: Option<String>,
     /// When it began.
     pub begun: Timestamp,
     /// When it wrote its last line.
@@ -110,7 +113,7 @@ impl Story {
             return;
         };
         self.operation = serde_json::from_value(head.plan.operation).ok();
-        self.begin(head.time, head.who, head.process);
+        self.begin(head.time, head.who, (head.process, head.claim));
     }
 
     /// Takes in one line.
@@ -121,15 +124,20 @@ impl Story {
                 deployment,
                 who,
                 process,
+                claim,
                 plan,
                 ..
             } => {
                 self.deployment = Some(deployment.clone());
                 self.operation = Some(plan.operation.clone());
                 self.plan = Some((**plan).clone());
-                self.begin(line.time, who.clone(), *process);
+                self.begin(line.time, who.clone(), (*process, claim.clone()));
             }
-            Entry::Resumed { who, process } => self.begin(line.time, who.clone(), *process),
+            Entry::Resumed {
+                who,
+                process,
+                claim,
+            } => self.begin(line.time, who.clone(), (*process, claim.clone())),
             Entry::Connection { .. }
             | Entry::Observed { .. }
             | Entry::Started { .. }
@@ -152,13 +160,19 @@ impl Story {
         self.lines.push(line);
     }
 
-    fn begin(&mut self, time: Timestamp, who: String, process: Option<u32>) {
+    fn begin(
+        &mut self,
+        time: Timestamp,
+        who: String,
+        (process, claim): (Option<u32>, Option<String>),
+    ) {
         if self.runs.is_empty() {
             self.begun = Some(time);
         }
         self.runs.push(Run {
             who,
             process,
+            claim,
             begun: time,
             ended: time,
             outcome: None,

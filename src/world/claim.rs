@@ -124,8 +124,13 @@ impl Shared {
 }
 
 impl World {
-    /// One attempt to claim every node that answers. `take_over`: the connections of other holders are ended first.
-    pub async fn claim(&self, operation: &str, who: &str, take_over: bool) -> Attempt {
+    /// One attempt to claim every node that answers. The connections of holders for whose claim `ended` says yes are ended first.
+    pub async fn claim(
+        &self,
+        operation: &str,
+        who: &str,
+        ended: impl Fn(&Claim) -> bool,
+    ) -> Attempt {
         let shared = Arc::new(Shared::default());
         let name = Claim {
             operation: operation.to_owned(),
@@ -150,8 +155,13 @@ impl World {
             nodes: held.keys().cloned().collect(),
         };
         let mut holders = self.holders(&held).await;
-        if take_over && !holders.is_empty() {
-            self.end_connections(&claimed.nodes, &holders).await;
+        let dead: Vec<Holder> = holders
+            .iter()
+            .filter(|h| ended(&h.claim))
+            .cloned()
+            .collect();
+        if !dead.is_empty() {
+            self.end_connections(&claimed.nodes, &dead).await;
             holders = self.holders(&held).await;
         }
         if !holders.is_empty() {

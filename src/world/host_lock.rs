@@ -53,30 +53,22 @@ enum Said {
 }
 
 impl World {
-    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. `take_over`: whoever holds one is ended.
-    pub async fn lock_hosts(&self, nodes: &[NodeName], claim: &Claim, take_over: bool) -> Locked {
-        let name = claim.name();
-        let looks = nodes.iter().map(|node| {
-            let name = &name;
-            async move {
-                let host = tokio::time::timeout(self.host_look(), self.host(node));
-                let host = host.await.ok()?.ok()?;
-                let how = if take_over { "over" } else { "new" };
-                let (command, _) = prepared(HOLD, &[name, how], Vec::new());
-                let (again, _) = prepared(HOLD, &[name, "again"], Vec::new());
-                let said = host.hold(&command, &again, host.can_root(), HELD).await;
-                let said = match said {
-                    Ok(line) => read(&line),
-                    Err(error) => Said::Open(error.brief()),
-                };
-                Some((node.clone(), host, said))
-            }
-        });
-        let seen: Vec<_> = futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
+    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. A holder for whose claim `ended` says yes is
+    /// ended.
+    pub async fn lock_hosts(
+        &self,
+        nodes: &[NodeName],
+        claim: &Claim,
+        ended: impl Fn(&Claim) -> bool,
+    ) -> Locked {
+        let seen = self.hold(nodes, claim, "new").await;
+        let is_dead = |said: &Said| matches!(said, Said::Taken(other, _) if ended(other));
+        let (dead, mut seen): (Vec<_>, Vec<_>) =
+            seen.into_iter().partition(|(.., said)| is_dead(said));
+        let dead: Vec<NodeName> = dead.into_iter().map(|(node, ..)| node).collect();
+        if !dead.is_empty() {
+            seen.extend(self.hold(&dead, claim, "over").await);
+        }
         let mut locked = Locked::default();
         let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
         for (node, host, said) in seen {
@@ -98,6 +90,36 @@ impl World {
         }
         locked.holders = holders.into_values().collect();
         locked
+    }
+
+    /// What each host says to a claim. `how`: `new`, or `over` where whoever holds it is ended.
+    async fn hold(
+        &self,
+        nodes: &[NodeName],
+        claim: &Claim,
+        how: &str,
+    ) -> Vec<(NodeName, Arc<Host>, Said)> {
+        let name = claim.name();
+        let looks = nodes.iter().map(|node| {
+            let name = &name;
+            async move {
+                let host = tokio::time::timeout(self.host_look(), self.host(node));
+                let host = host.await.ok()?.ok()?;
+                let (command, _) = prepared(HOLD, &[name, how], Vec::new());
+                let (again, _) = prepared(HOLD, &[name, "again"], Vec::new());
+                let said = host.hold(&command, &again, host.can_root(), HELD).await;
+                let said = match said {
+                    Ok(line) => read(&line),
+                    Err(error) => Said::Open(error.brief()),
+                };
+                Some((node.clone(), host, said))
+            }
+        });
+        futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .filter_map(std::future::ready)
+            .collect()
+            .await
     }
 }
 

@@ -23,22 +23,30 @@ pub struct Held {
     _hosts: Locks,
 }
 
-/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing was touched then.
+/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing was touched then. `again`: how the command is given once
+/// more.
+///
+/// A claim of an earlier run from here is ended: whoever has the lock of this machine knows that its process is dead. A network that was cut has kept its end
+/// from the server then.
 pub async fn claim(
     world: &World,
     asked: &Asked,
-    operation: &str,
+    (operation, again): (&str, &str),
     hosts: &[NodeName],
 ) -> Result<Held> {
     let begun = Instant::now();
+    let dead = world.store.earlier_claims();
+    let me = who();
+    let from_here = |claim: &Claim| claim.who == me && dead.contains(&claim.token);
+    let ended = |claim: &Claim| asked.take_over || from_here(claim);
     let mut told = false;
     loop {
-        let holders = match attempt(world, asked, operation, hosts).await {
+        let holders = match attempt(world, ended, operation, hosts).await {
             Ok(held) => return Ok(held),
             Err(holders) => holders,
         };
         if begun.elapsed() >= PATIENCE || holders.iter().any(Holder::is_silent) {
-            return Err(refused(&holders, operation));
+            return Err(refused(&holders, again));
         }
         if !std::mem::replace(&mut told, true) {
             let names: Vec<String> = holders.iter().map(Holder::to_string).collect();
@@ -52,11 +60,11 @@ pub async fn claim(
 
 async fn attempt(
     world: &World,
-    asked: &Asked,
+    ended: impl Fn(&Claim) -> bool,
     operation: &str,
     hosts: &[NodeName],
 ) -> std::result::Result<Held, Vec<Holder>> {
-    let servers = match world.claim(operation, &who(), asked.take_over).await {
+    let servers = match world.claim(operation, &who(), &ended).await {
         Attempt::Held(claimed) => claimed,
         Attempt::Taken(holders) => return Err(holders),
     };
@@ -69,7 +77,7 @@ async fn attempt(
         locks,
         holders,
         open,
-    } = world.lock_hosts(hosts, &claim, asked.take_over).await;
+    } = world.lock_hosts(hosts, &claim, &ended).await;
     if !holders.is_empty() {
         locks.release().await;
         return Err(holders);
@@ -121,10 +129,10 @@ pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
     nodes
 }
 
-fn refused(holders: &[Holder], operation: &str) -> crate::error::Error {
+fn refused(holders: &[Holder], again: &str) -> crate::error::Error {
     let silent = holders.iter().any(Holder::is_silent);
     let hint = if silent {
-        format!("if that command is dead or frozen: replctl {operation} --take-over")
+        format!("if that command is dead or frozen: replctl {again} --take-over")
     } else {
         "wait for it to end; its claim goes with its process".to_owned()
     };

@@ -5,11 +5,11 @@ use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
 use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
-use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome};
+use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome, Progress};
 use crate::output;
 use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
-use crate::plan::{Action, Step, roles};
+use crate::plan::{Action, Plan, Step, roles};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -83,15 +83,34 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     Some(error)
 }
 
-/// A node that the plan took for a replica, and never makes a primary, and that is a primary now.
+/// A node that the plan took for a replica and has not made a primary, and that is a primary now.
 fn made_by_another(finished: &Finished) -> Option<&NodeName> {
     let replicas = roles::replicas(&finished.plan);
+    let unsent = finished
+        .progress
+        .as_ref()
+        .map(|p| unsent(&finished.plan, p));
+    let unsent = unsent.unwrap_or_default();
     let primary = |node: &&NodeThen| {
         let server = node.server.as_ref();
-        server.is_some_and(|s| s.upstream.is_none()) && replicas.contains(&node.name)
+        let was_replica = replicas.contains(&node.name) || unsent.contains(&&node.name);
+        server.is_some_and(|s| s.upstream.is_none()) && was_replica
     };
     let nodes = &finished.after.as_ref()?.nodes;
     nodes.iter().find(primary).map(|node| &node.name)
+}
+
+/// The nodes that the plan makes primaries and has not, because their step was not sent, or surely did nothing.
+fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
+    let promotes = plan.stages.iter().enumerate().flat_map(|(stage, s)| {
+        let steps = s.steps.iter().enumerate();
+        steps.map(move |(step, what)| (At { stage, step }, what))
+    });
+    promotes
+        .filter(|(_, step)| step.action.promotes())
+        .filter(|(at, _)| !progress.started.contains(at) && !progress.done.contains(at))
+        .map(|(_, step)| &step.node)
+        .collect()
 }
 
 /// Neither going on nor putting back can end it: a person decides whose data are kept.
@@ -291,106 +310,4 @@ fn changed(finished: &Finished) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::plan::hooks::{Change, Party};
-    use crate::plan::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
-    use crate::topology::Address;
-    use std::collections::BTreeSet;
-
-    /// A promotion that was put back before its first change.
-    fn put_back(action: Action) -> Finished {
-        let operation = Operation::Promote(Promote {
-            node: "a".into(),
-            accept: Vec::new(),
-        });
-        let stage = Stage {
-            title: String::new(),
-            mode: Mode::Gate,
-            steps: vec![Step::new(&"a".into(), action, Undo::Nothing)],
-        };
-        Finished {
-            id: "id".to_owned(),
-            plan: Plan {
-                operation,
-                stages: vec![stage],
-                warnings: Vec::new(),
-                may_lose: None,
-            },
-            outcome: Outcome::RolledBack {
-                at: At { stage: 0, step: 0 },
-                why: "it failed".to_owned(),
-            },
-            passed: Vec::new(),
-            before: BTreeSet::new(),
-            left: std::collections::BTreeMap::new(),
-            interrupted: false,
-            put_back_before: false,
-            after: None,
-        }
-    }
-
-    #[test]
-    fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
-        let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
-        let told = |finished: &Finished| {
-            let error = verdict(finished, "again").unwrap();
-            (error.exit, error.problems[0].what.clone())
-        };
-        let (exit, what) = told(&finished);
-        assert_eq!(
-            (exit, what.as_str()),
-            (Exit::Failed, "it failed; nothing was changed")
-        );
-        finished.put_back_before = true;
-        let (exit, what) = told(&finished);
-        assert_eq!(
-            (exit, what.as_str()),
-            (Exit::Failed, "it failed; all was put back")
-        );
-    }
-
-    #[test]
-    fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
-        // This run failed before it came to what the earlier one had done.
-        let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
-        let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::Nothing);
-        finished.plan.stages[0].steps.push(done);
-        finished.before = [At { stage: 0, step: 1 }].into();
-        let error = verdict(&finished, "again").unwrap();
-        assert_eq!(error.exit, Exit::Failed);
-        assert!(error.problems[0].what.ends_with("all was put back"));
-        let earlier = finished.plan.stages[0].clone();
-        finished.plan.stages.push(earlier);
-        finished.outcome = Outcome::RolledBack {
-            at: At { stage: 1, step: 0 },
-            why: "it failed".to_owned(),
-        };
-        assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Stopped);
-    }
-
-    #[test]
-    fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
-        let hook = Hook {
-            point: HookPoint::BeforePromote,
-            command: String::new(),
-            within_ms: 1,
-            change: Change::HandOver,
-            old: None,
-            new: Party {
-                name: Some("a".into()),
-                address: Address::new("10.0.0.1", 6379),
-            },
-        };
-        let mut finished = put_back(Action::Hook(Box::new(hook)));
-        let told = |finished: &Finished| {
-            let error = verdict(finished, "again").unwrap();
-            (error.exit, error.problems[0].what.clone())
-        };
-        assert_eq!(told(&finished).0, Exit::Refused);
-        finished.put_back_before = true;
-        let (exit, what) = told(&finished);
-        assert_eq!(exit, Exit::Failed);
-        assert!(what.ends_with("was put back"), "{what}");
-    }
-}
+mod tests;

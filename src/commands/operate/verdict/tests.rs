@@ -1,0 +1,102 @@
+use super::*;
+use crate::plan::hooks::{Change, Party};
+use crate::plan::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
+use crate::topology::Address;
+use std::collections::BTreeSet;
+
+/// A promotion that was put back before its first change.
+fn put_back(action: Action) -> Finished {
+    let operation = Operation::Promote(Promote {
+        node: "a".into(),
+        accept: Vec::new(),
+    });
+    let stage = Stage {
+        title: String::new(),
+        mode: Mode::Gate,
+        steps: vec![Step::new(&"a".into(), action, Undo::Nothing)],
+    };
+    Finished {
+        id: "id".to_owned(),
+        plan: Plan {
+            operation,
+            stages: vec![stage],
+            warnings: Vec::new(),
+            may_lose: None,
+        },
+        outcome: Outcome::RolledBack {
+            at: At { stage: 0, step: 0 },
+            why: "it failed".to_owned(),
+        },
+        passed: Vec::new(),
+        before: BTreeSet::new(),
+        left: std::collections::BTreeMap::new(),
+        interrupted: false,
+        progress: None,
+        put_back_before: false,
+        after: None,
+    }
+}
+
+#[test]
+fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
+    let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
+    let told = |finished: &Finished| {
+        let error = verdict(finished, "again").unwrap();
+        (error.exit, error.problems[0].what.clone())
+    };
+    let (exit, what) = told(&finished);
+    assert_eq!(
+        (exit, what.as_str()),
+        (Exit::Failed, "it failed; nothing was changed")
+    );
+    finished.put_back_before = true;
+    let (exit, what) = told(&finished);
+    assert_eq!(
+        (exit, what.as_str()),
+        (Exit::Failed, "it failed; all was put back")
+    );
+}
+
+#[test]
+fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
+    // This run failed before it came to what the earlier one had done.
+    let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
+    let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::Nothing);
+    finished.plan.stages[0].steps.push(done);
+    finished.before = [At { stage: 0, step: 1 }].into();
+    let error = verdict(&finished, "again").unwrap();
+    assert_eq!(error.exit, Exit::Failed);
+    assert!(error.problems[0].what.ends_with("all was put back"));
+    let earlier = finished.plan.stages[0].clone();
+    finished.plan.stages.push(earlier);
+    finished.outcome = Outcome::RolledBack {
+        at: At { stage: 1, step: 0 },
+        why: "it failed".to_owned(),
+    };
+    assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Stopped);
+}
+
+#[test]
+fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
+    let hook = Hook {
+        point: HookPoint::BeforePromote,
+        command: String::new(),
+        within_ms: 1,
+        change: Change::HandOver,
+        old: None,
+        new: Party {
+            name: Some("a".into()),
+            address: Address::new("10.0.0.1", 6379),
+        },
+    };
+    let mut finished = put_back(Action::Hook(Box::new(hook)));
+    let told = |finished: &Finished| {
+        let error = verdict(finished, "again").unwrap();
+        (error.exit, error.problems[0].what.clone())
+    };
+    assert_eq!(told(&finished).0, Exit::Refused);
+    finished.put_back_before = true;
+    let (exit, what) = told(&finished);
+    assert_eq!(exit, Exit::Failed);
+    assert!(what.ends_with("was put back"), "{what}");
+}
