@@ -187,14 +187,14 @@ impl Field {
 
     /// One primary, all links up, every way up ends at it, every offset the primary's; else what is wrong after `within`.
     pub fn whole(&self, within: Duration) -> Result<usize, String> {
-        self.whole_but(None, within)
+        self.whole_but(&[], within)
     }
 
-    /// The same where one node stands alone.
-    pub fn whole_but(&self, alone: Option<usize>, within: Duration) -> Result<usize, String> {
+    /// The same of all but these.
+    pub fn whole_but(&self, apart: &[usize], within: Duration) -> Result<usize, String> {
         let end = Instant::now() + within;
         loop {
-            let wrong = match self.whole_now(alone) {
+            let wrong = match self.whole_now(apart) {
                 Ok(primary) => return Ok(primary),
                 Err(wrong) => wrong,
             };
@@ -205,9 +205,9 @@ impl Field {
         }
     }
 
-    fn whole_now(&self, alone: Option<usize>) -> Result<usize, String> {
+    fn whole_now(&self, apart: &[usize]) -> Result<usize, String> {
         let roles = self.roles();
-        let counts = |i: &usize| Some(*i) != alone;
+        let counts = |i: &usize| !apart.contains(i);
         let primaries: Vec<usize> = (0..roles.len())
             .filter(|i| roles[*i] == Role::Primary)
             .filter(counts)

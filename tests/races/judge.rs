@@ -216,17 +216,25 @@ impl Bench<'_> {
         made.who == Who::Person && made.at > looked - LOOK
     }
 
-    /// The node that stands alone because somebody detached it.
-    fn alone(&self) -> Option<usize> {
-        let mut turns = self.turns.iter().filter(|t| t.went_through());
-        let node = turns.find_map(|t| t.deed.alone())?;
-        (self.field.role(node) == Role::Primary).then_some(node)
+    /// The node that stands alone because somebody detached it, and those that were moved under it since by somebody who was told so.
+    fn apart(&self) -> Vec<usize> {
+        let turns = || self.turns.iter().filter(|t| t.went_through());
+        let alone = turns().find_map(|t| t.deed.alone());
+        let Some(alone) = alone.filter(|node| self.field.role(*node) == Role::Primary) else {
+            return Vec::new();
+        };
+        let told = format!("`{}` is a primary beside ", name(alone));
+        let moved = turns().filter_map(|t| match t.deed {
+            Deed::Move { node, under } if under == alone && t.said().contains(&told) => Some(node),
+            _ => None,
+        });
+        std::iter::once(alone).chain(moved).collect()
     }
 
     /// Between two operators: one primary with all others, all alike. What stopped half-way is gone on with.
     fn in_order(&self, judged: &mut Judged) {
-        let alone = self.alone();
-        let mut end = self.field.whole_but(alone, LINKS);
+        let apart = self.apart();
+        let mut end = self.field.whole_but(&apart, LINKS);
         if judged.through == "nobody" && self.starved() {
             judged.wrong(Kind::Other, "nobody went through");
         }
@@ -240,31 +248,36 @@ impl Bench<'_> {
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 operator.run_within(ORDER, &words);
             }
-            end = self.field.whole_but(alone, LINKS);
+            end = self.field.whole_but(&apart, LINKS);
         }
         match end {
-            Ok(primary) => self.alike(primary, alone, judged),
+            Ok(primary) => self.alike(primary, &apart, judged),
             Err(wrong) => judged.wrong(Kind::Primaries, format!("at the end: {wrong}")),
         }
     }
 
+    /// Whether a promotion had died half-way before.
+    fn one_had_died(&self) -> bool {
+        let died = |d: &Deed| matches!(d, Deed::Resume { .. } | Deed::Rollback { .. });
+        self.race.deeds.iter().any(died)
+    }
+
     /// Whether it is for the other that neither went through. What a promotion left that died half-way may forbid both by itself.
     fn starved(&self) -> bool {
-        let died = |d: &Deed| matches!(d, Deed::Resume { .. } | Deed::Rollback { .. });
         let others = ["another operator", "somebody else"];
         let gave_way = |t: &Turn| others.iter().any(|o| t.said().contains(o));
-        !self.race.deeds.iter().any(died) || self.turns.iter().any(gave_way)
+        !self.one_had_died() || self.turns.iter().any(gave_way)
     }
 
     /// All nodes but that one hold the same.
-    fn alike(&self, primary: usize, alone: Option<usize>, judged: &mut Judged) {
+    fn alike(&self, primary: usize, apart: &[usize], judged: &mut Judged) {
         let holds = |i: usize| {
             let mut client = self.field.servers[i].client();
             let ask = [&["DBSIZE"][..], &["DEBUG", "DIGEST"]];
             ask.map(|words| client.command(words).text())
         };
         let wanted = holds(primary);
-        for i in (0..self.field.servers.len()).filter(|i| Some(*i) != alone) {
+        for i in (0..self.field.servers.len()).filter(|i| !apart.contains(i)) {
             let has = holds(i);
             if has != wanted {
                 let (node, primary) = (name(i), name(primary));
@@ -291,13 +304,14 @@ impl Bench<'_> {
             judged.wrong(Kind::Sentence, text);
         }
         // Links that are to come up are no problem of the roles.
-        let _ = self.field.whole_but(self.alone(), Duration::from_secs(2));
+        let apart = self.apart();
+        let _ = self.field.whole_but(&apart, Duration::from_secs(2));
         let ran = self.operators[0].run_within(ORDER, &["status", "--no-ssh"]);
         let roles = self.field.roles();
         let primaries = self.field.primaries();
         let primaries: Vec<usize> = primaries
             .into_iter()
-            .filter(|p| Some(*p) != self.alone())
+            .filter(|p| !apart.contains(p))
             .collect();
         let hangs = |i: usize| self.field.root(&roles, i).is_some();
         let is_well = primaries.len() == 1 && (0..roles.len()).all(hangs);
@@ -354,6 +368,15 @@ impl Bench<'_> {
         }
     }
 
+    /// Whether the pause of a promotion that was killed has ended by itself, as it does within 5 seconds.
+    fn ended_by_itself(&self, i: usize) -> bool {
+        let begun = Instant::now();
+        let mut client = self.field.servers[i].client();
+        let written = client.try_command(&["SET", "after", "all"]);
+        let at_once = begun.elapsed() < Duration::from_millis(500);
+        self.one_had_died() && at_once && !written.map_or(true, |w| w.failed())
+    }
+
     /// No primary holds its writes back.
     fn fences(&self, judged: &mut Judged) {
         for i in self.field.primaries() {
@@ -362,7 +385,7 @@ impl Bench<'_> {
             let written = client.try_command(&["SET", "after", "all"]);
             if written.as_ref().map_or(true, crate::support::Reply::failed) {
                 judged.wrong(Kind::Other, format!("n{i} takes no writes: {written:?}"));
-            } else if begun.elapsed() > Duration::from_millis(500) {
+            } else if begun.elapsed() > Duration::from_millis(500) && !self.ended_by_itself(i) {
                 let took = begun.elapsed();
                 judged.wrong(Kind::Other, format!("a fence is left on n{i}: {took:?}"));
             }

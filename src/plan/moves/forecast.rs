@@ -1,6 +1,7 @@
 //! What moving a node will cost, as far as it can be known before. Pure.
 
 use super::{below, one_stream};
+use crate::plan::promote::{Root, walk};
 use crate::plan::versions;
 use crate::topology::lineage::{Lineage, lineage, position};
 use crate::topology::{Node, Server, Topology, words};
@@ -24,6 +25,14 @@ pub(in crate::plan) fn warnings(node: &Node, under: &Node, topology: &Topology) 
     if node.is_primary() {
         out.push(format!(
             "`{name}` is a primary: clients that write to it are refused from then on"
+        ));
+    } else if let (Root::Primary(before), Root::Primary(then)) =
+        (walk(node, topology), walk(under, topology))
+        && before.name != then.name
+    {
+        let (before, then) = (&before.name, &then.name);
+        out.push(format!(
+            "`{then}` is a primary beside `{before}`: what is written to `{before}` will not reach `{name}` any more"
         ));
     }
     out.extend(versions::warning(node, under));

@@ -267,3 +267,18 @@ fn what_is_done_is_not_done_again() {
         ]
     );
 }
+
+#[test]
+fn a_move_under_another_primary_says_what_no_longer_arrives() {
+    let mut topology = chain();
+    let told = |plan: &Plan| {
+        let mut warnings = plan.warnings.iter();
+        warnings.any(|w| w.contains("is a primary beside"))
+    };
+    assert!(!told(&run("c", "a", &topology).unwrap()));
+    server(&mut topology, 1).replication.role = Role::Primary;
+    let plan = run("c", "b", &topology).unwrap();
+    let wanted =
+        "`a` is a primary beside `master`: what is written to `master` will not reach `c` any more";
+    assert!(plan.warnings.iter().any(|w| w == wanted), "{plan:?}");
+}
