@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "lost/big.rs"]
+mod big;
 #[path = "lost/replay.rs"]
 mod replay;
 mod support;
