@@ -54,7 +54,8 @@ version-matrix: servers ## Measure full copies between all pairs of server versi
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh
 
-bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family
+bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, and over long ways (RTT=2,10,40: ms)
+	REPLCTL_BENCH_DELAYS_MS=$$(echo $${RTT:-2,10,40} | tr , '\n' | awk '{printf "%s%d", n++ ? "," : "", $$1 / 2}') \
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
 
 bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family

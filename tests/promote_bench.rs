@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "promote_bench/far.rs"]
+mod far;
 mod support;
 
 use std::fmt::Write as _;
@@ -51,21 +53,21 @@ fn promote_against_the_servers_own_failover() {
     );
     for family in families() {
         let trio = Trio::start(family, &[BACKLOG]);
-        let mut rounds = Vec::new();
+        let mut all = Vec::new();
         let mut primary = 0;
         let methods = if has_failover(&trio) {
             vec![Method::Promote, Method::Failover]
         } else {
             vec![Method::Promote]
         };
-        for n in 0..wanted_rounds() * methods.len() {
+        for n in 0..rounds(ROUNDS) * methods.len() {
             let method = methods[n % methods.len()];
             let target = (primary + 1) % NAMES.len();
-            rounds.push((method, round(&trio, primary, target, method)));
+            all.push((method, round(&trio, primary, target, method)));
             primary = target;
         }
-        let ours = summary(family, "promote", &rounds, Method::Promote, &mut table);
-        let theirs = summary(family, "FAILOVER", &rounds, Method::Failover, &mut table);
+        let ours = summary(family, "promote", &all, Method::Promote, &mut table);
+        let theirs = summary(family, "FAILOVER", &all, Method::Failover, &mut table);
         if let (Some(ours), Some(theirs)) = (ours, theirs) {
             let _ = writeln!(
                 table,
@@ -90,9 +92,30 @@ fn promote_against_the_servers_own_failover() {
     figure(&table);
 }
 
-fn wanted_rounds() -> usize {
+fn rounds(otherwise: usize) -> usize {
     let said = std::env::var("REPLCTL_BENCH_ROUNDS").ok();
-    said.and_then(|n| n.parse().ok()).unwrap_or(ROUNDS)
+    said.and_then(|n| n.parse().ok()).unwrap_or(otherwise)
+}
+
+/// The middle one of what is sorted.
+fn median(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
+}
+
+/// Six clients of five kinds, who begin with that primary.
+fn load(trio: &Trio, primary: usize) -> Load {
+    let mut load = Load::plain(&trio.ports());
+    load.nodes.rotate_left(primary);
+    load.styles = vec![
+        Style::Set,
+        Style::Set,
+        Style::Transaction,
+        Style::Lua,
+        Style::Pipelined(8),
+        Style::Blocking,
+    ];
+    load.per_second = Some(4_000);
+    load
 }
 
 /// What the median of our windows may be at most, where it is asked for (a quiet machine, a release build).
@@ -114,19 +137,7 @@ fn round(trio: &Trio, primary: usize, target: usize, method: Method) -> Round {
     old.client().command(&["FLUSHALL"]);
     in_step(trio, primary);
     let before = syncs(trio);
-    let ports = trio.ports();
-    let mut load = Load::plain(&ports);
-    load.nodes.rotate_left(primary);
-    load.styles = vec![
-        Style::Set,
-        Style::Set,
-        Style::Transaction,
-        Style::Lua,
-        Style::Pipelined(8),
-        Style::Blocking,
-    ];
-    load.per_second = Some(4_000);
-    let writer = Writer::start(load);
+    let writer = Writer::start(load(trio, primary));
     writer.await_more(1_500, Duration::from_mins(1));
     let begun = Instant::now();
     match method {
@@ -215,7 +226,7 @@ fn summary(
         let _ = writeln!(table, "{:<12} {name:<9} it has none", family.name);
         return None;
     };
-    let median = gaps[gaps.len() / 2];
+    let median = median(&gaps);
     let lost: usize = mine.iter().map(|r| r.lost).sum();
     let _ = writeln!(
         table,

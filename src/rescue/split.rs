@@ -230,7 +230,7 @@ impl Survey {
             self.written_among(lost, since, &keys, |_| true)?;
             return Ok(keys.len());
         }
-        let parts = (self.named / (self.most / 2).max(1) + 1) as u64 * 2;
+        let parts = (self.named / (self.most / 2).max(1) + 1) as u64;
         let mut count = 0;
         for part in 0..parts {
             let within = |print: u64| print % parts == part;

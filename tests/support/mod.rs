@@ -16,6 +16,7 @@
 )]
 
 pub mod certs;
+pub mod delay;
 pub mod deployed;
 pub mod encrypted;
 pub mod inventory;
