@@ -2,6 +2,7 @@
 //! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
 use super::World;
+use super::host::owner::without_comments;
 use super::host::prepared;
 use super::ssh::Host;
 use crate::topology::NodeName;
@@ -56,14 +57,15 @@ impl World {
     /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. `take_over`: whoever holds one is ended.
     pub async fn lock_hosts(&self, nodes: &[NodeName], claim: &Claim, take_over: bool) -> Locked {
         let name = claim.name();
+        let hold = without_comments(&[HOLD]);
         let looks = nodes.iter().map(|node| {
-            let name = &name;
+            let (name, hold) = (&name, &hold);
             async move {
                 let host = tokio::time::timeout(self.host_look(), self.host(node));
                 let host = host.await.ok()?.ok()?;
                 let how = if take_over { "over" } else { "new" };
-                let (command, _) = prepared(HOLD, &[name, how], Vec::new());
-                let (again, _) = prepared(HOLD, &[name, "again"], Vec::new());
+                let (command, _) = prepared(hold, &[name, how], Vec::new());
+                let (again, _) = prepared(hold, &[name, "again"], Vec::new());
                 let said = host.hold(&command, &again, host.can_root(), HELD).await;
                 let said = match said {
                     Ok(line) => read(&line),

@@ -1,5 +1,6 @@
 //! One look at a host: a script that prints, and the reading of what it printed. The host's answer is not trusted: whatever it says, reading it ends well.
 
+use super::owner::{OWNER, without_comments};
 use super::{Shell, script};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
@@ -10,6 +11,8 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// How it tells what it has seen.
+pub(in crate::world) const SAID: &str = include_str!("scripts/said.sh");
 /// The script; see there for its output.
 const SCRIPT: &str = include_str!("scripts/facts.sh");
 
@@ -39,7 +42,7 @@ pub async fn facts(
         &paths.config(),
     ];
     let before = now();
-    let text = format!("{}{SCRIPT}", super::owner::OWNER);
+    let text = without_comments(&[OWNER, SAID, SCRIPT]);
     let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
     read(&output, &paths, before..=now())
 }
@@ -59,17 +62,26 @@ fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     }
 }
 
-/// What the script said, by key, in order.
+/// What the script said, by key, in order; see `scripts/said.sh` for its form.
 struct Said(BTreeMap<String, Vec<String>>);
 
 impl Said {
     fn of(output: &str) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in output.lines() {
-            if let Some((key, value)) = line.split_once('=')
-                && let Some(text) = unhex(value)
-            {
-                all.entry(key.to_owned()).or_default().push(text);
+        for (key, how, text) in output.split('\n').filter_map(line) {
+            let values = all.entry(key.to_owned()).or_default();
+            match how {
+                '=' => values.extend(unhex(text)),
+                '+' => {
+                    if values.is_empty() {
+                        values.push(String::new());
+                    }
+                    if let Some(last) = values.last_mut() {
+                        last.push_str(text);
+                        last.push('\n');
+                    }
+                }
+                _ => values.push(text.to_owned()),
             }
         }
         Self(all)
@@ -93,6 +105,14 @@ impl Said {
     fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.one(key)?.parse().ok()
     }
+}
+
+/// `key:text`, `key+text`, or `key=hex`; the key is of small letters and `_`.
+fn line(line: &str) -> Option<(&str, char, &str)> {
+    let end = line.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;
+    let (key, rest) = line.split_at(end);
+    let how = rest.chars().next().filter(|c| matches!(c, ':' | '+' | '='))?;
+    Some((key, how, &rest[1..]))
 }
 
 /// Bytes become text with U+0041 … as they are; what is no UTF-8 is replaced.

@@ -22,6 +22,7 @@ pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
 pub use passwords::passwords;
 
+use secrecy::zeroize::Zeroizing;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,11 +69,26 @@ pub struct Ran {
 /// The longest script that goes by the command line, bytes: dropbear takes 9,000 with all the quoting, and ends the connection at more.
 const BY_COMMAND_LINE: usize = 2_000;
 
-/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there
-/// before what the script itself reads.
+/// The most that stands in a long script as what it reads itself, bytes. More follows the script, which is then read byte by byte: two system calls
+/// of the host's for each.
+const WITH_SCRIPT: usize = 64 * 1024;
+
+/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there,
+/// with what the script itself reads.
 pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) -> (String, Vec<u8>) {
     if script.len() <= BY_COMMAND_LINE {
         return (command_line(script, args), stdin);
+    }
+    if stdin.len() <= WITH_SCRIPT
+        && !stdin.contains(&0)
+        && let Ok(given) = str::from_utf8(&stdin)
+    {
+        let text = Zeroizing::new(match given {
+            "" => script.to_owned(),
+            given => format!("printf %s {} | {{\n{script}\n}}", single_quoted(given)),
+        });
+        let line = command_line(r#"eval "$(cat)""#, args);
+        return (line, text.as_bytes().to_vec());
     }
     // Byte by byte, so that nothing is taken of what follows.
     let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, script.len());

@@ -80,7 +80,7 @@ fn both(outer: &[&str], inner: &str) -> String {
 }
 
 /// Nobody reads them there.
-fn without_comments(parts: &[&str]) -> String {
+pub(in crate::world) fn without_comments(parts: &[&str]) -> String {
     let lines = parts.iter().flat_map(|part| part.lines());
     let mut out = String::new();
     for line in lines.filter(|l| !l.trim_start().starts_with('#')) {
