@@ -40,6 +40,7 @@ mod role_change;
 pub mod secret;
 mod sentinel;
 mod service;
+mod setup_look;
 mod sight;
 pub mod ssh;
 pub mod supply;

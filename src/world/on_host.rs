@@ -137,6 +137,11 @@ impl World {
             .buffer_unordered(self.concurrency())
             .collect()
             .await;
+        self.remember_facts(&seen);
+        seen
+    }
+
+    pub(super) fn remember_facts(&self, seen: &BTreeMap<NodeName, Result<HostFacts, Unseen>>) {
         let good = |(node, facts): (&NodeName, &Result<HostFacts, Unseen>)| {
             Some((node.clone(), facts.as_ref().ok()?.clone()))
         };
@@ -145,7 +150,6 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         last.extend(seen.iter().filter_map(good));
-        seen
     }
 
     /// What was seen of hosts last.

@@ -1,6 +1,6 @@
 //! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or not at all.
 
-use super::owner::{OWNER, on_file};
+use super::owner::{OWNER, on_file, without_comments};
 use super::{Shell, script};
 use crate::config::block;
 use crate::config::directives::quote;
@@ -52,7 +52,7 @@ pub(super) async fn directories(
     private: &[String],
     owner: &str,
 ) -> Result<(), String> {
-    let make = format!("{OWNER}{}", include_str!("scripts/folders.sh"));
+    let make = without_comments(&[OWNER, include_str!("scripts/folders.sh")]);
     let count = shared.len().to_string();
     let mut args = vec![owner, &count];
     args.extend(shared.iter().chain(private).map(String::as_str));
@@ -168,7 +168,7 @@ pub(super) async fn own_again(
     path: &str,
     was: Ownership,
 ) -> Result<(), String> {
-    let text = format!("{OWNER}{}", include_str!("scripts/own.sh"));
+    let text = without_comments(&[OWNER, include_str!("scripts/own.sh")]);
     let (uid, mode) = (was.uid.to_string(), format!("{:o}", was.mode));
     quick(shell, &text, &[path, &uid, &mode]).await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by side.
 
 use super::files::quick;
-use super::owner::roots_alone;
+use super::owner::{behind_roots_alone, roots_alone};
 use super::{Progress, Shell, script};
 use crate::plan::host::PayloadInfo;
 use crate::world::supply::whole;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+const PLACE: &str = include_str!("scripts/place.sh");
+/// What [`PLACE`] says first where nothing is to be sent.
+const THERE: &str = "there\n";
 const PUT: &str = include_str!("scripts/put.sh");
 const PACKAGE: &str = include_str!("scripts/package.sh");
 const BUILD: &str = include_str!("scripts/build.sh");
@@ -38,7 +41,6 @@ pub(super) async fn put(
     into: &str,
     progress: &(dyn Fn() -> Progress + Sync),
 ) -> Result<String, String> {
-    roots_alone(shell, into).await?;
     let mut args = vec![into.to_owned()];
     for (name, data) in &files {
         let sha256 = hex_sha256(data);
@@ -49,22 +51,18 @@ pub(super) async fn put(
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     // Another node of the same host may have brought it meanwhile.
-    if let Ok(said) = script(shell, PUT, &args, Vec::new(), CHECK).await {
-        return Ok(said.trim().to_owned());
+    let said = script(shell, &behind_roots_alone(PLACE), &args, Vec::new(), CHECK).await?;
+    if let Some(version) = said.strip_prefix(THERE) {
+        return Ok(version.trim().to_owned());
     }
-    quick(
-        shell,
-        r#"umask 022; mkdir -p "$1" && rm -f "$1"/.redis-*.*"#,
-        &[into],
-    )
-    .await?;
     for (name, data) in files {
         let path = format!("{into}/{name}");
         shell
             .upload(data, &path, 0o755, shell.can_root(), progress())
             .await?;
     }
-    let said = script(shell, PUT, &args, Vec::new(), CHECK).await?;
+    // That each arrived whole has been seen before it was put in its place.
+    let said = script(shell, PUT, &[into], Vec::new(), CHECK).await?;
     Ok(said.trim().to_owned())
 }
 
@@ -108,8 +106,11 @@ pub(super) async fn link(shell: &impl Shell, link: &str, target: &str) -> Result
     const LINK: &str = r#"rm -f "$1.replctl-new"; ln -sn "$2" "$1.replctl-new" || exit 1
 # `mv -T` is not everywhere; without it a link to a directory would be moved into that directory.
 mv -fT "$1.replctl-new" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.replctl-new"; }"#;
-    roots_alone(shell, folder_of(link)).await?;
-    quick(shell, LINK, &[link, target]).await.map(drop)
+    let text = format!(
+        "link=$1; set -- \"${{1%/*}}\" \"$2\"\n{}",
+        behind_roots_alone(&format!("set -- \"$link\" \"$2\"\n{LINK}"))
+    );
+    quick(shell, &text, &[link, target]).await.map(drop)
 }
 
 /// Installs the distribution's server where there is none, and links to it.

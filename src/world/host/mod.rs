@@ -11,6 +11,8 @@ mod launch;
 pub(in crate::world) mod owner;
 mod passwords;
 pub(in crate::world) mod role;
+pub(in crate::world) mod said;
+mod together;
 pub(in crate::world) mod trial;
 
 pub use act::{Supplies, act};
@@ -21,6 +23,7 @@ pub use install::ServerFiles;
 pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
 pub use passwords::passwords;
+pub use together::{Further, together};
 
 use secrecy::zeroize::Zeroizing;
 use std::future::Future;

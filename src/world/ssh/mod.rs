@@ -208,7 +208,7 @@ impl Ssh {
 }
 
 /// A word that occurs nowhere else: for marks and temporary names.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     // RandomState's keys are random for each thread and differ for each value; this is no secret, only new.
     let bits = RandomState::new().hash_one(Instant::now());

@@ -11,7 +11,7 @@ if is_root; then while IFS=: read -r n _ u _; do if [ "$u" = 0 ]; then login=$n;
 p login "${login:-$(id -un)}"
 systemd=
 if [ -d /run/systemd/system ] && has systemctl; then systemd=1; p systemd 1; fi
-user_uid=$(number "$user")
+number "$user"; user_uid=$number
 if [ -n "$user_uid" ]; then p user_uid "$user_uid"; fi
 for t in awk chmod chown dd head ln mkdir mktemp mv rm sha256sum sleep stat tail; do has $t || p missing $t; done
 # To build a server with.
@@ -63,9 +63,9 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
     print "inodes:" inodes }' "$@" 2>/dev/null)
 printf '%s\n' "$text"
-inodes= pid=
+inodes= pid= listens=$port
 case $nl$text in *"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;; esac
-if [ -n "$inodes" ]; then p listening 1; holder "$inodes"; fi
+if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
 config=$d/$port/conf
@@ -89,6 +89,7 @@ done
 if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
 if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
 
+data=
 # What lies in the folder of the server's user is read as that user: it could be a link to what only root may read.
 reader() { "$@"; }
 if is_root && (walk "$c") >/dev/null 2>&1; then
@@ -124,13 +125,15 @@ fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
   x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
-  p data_real "$(cd "$d/$port" 2>/dev/null && pwd -P)"
+  data=$(cd "$d/$port" 2>/dev/null && pwd -P); p data_real "$data"
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  p pid "$pid"; p exe "$(readlink "/proc/$pid/exe" 2>/dev/null)"; p cwd "$( (cd "/proc/$pid/cwd" && pwd -P) 2>/dev/null || readlink "/proc/$pid/cwd" 2>/dev/null)"
-  p command "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"
+  exe=$(readlink "/proc/$pid/exe" 2>/dev/null); p pid "$pid"; p exe "$exe"
+  x=$( (cd "/proc/$pid/cwd" && pwd -P) 2>/dev/null || readlink "/proc/$pid/cwd" 2>/dev/null); p cwd "$x"
+  # The node's own server is known by that; of another one it is told what it is.
+  if [ -z "$exe" ] || { [ "$x" != "$d/$port" ] && [ "$x" != "$data" ]; }; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
   if look "/proc/$pid"; then
     if [ "$owner" = "$user_uid" ]; then p pid_user "$user"; else entry "$owner"; p pid_user "${line%%:*}"; fi
   fi

@@ -1,6 +1,14 @@
 # Makes folders. $1 their owner  $2 how many of the following are everybody's to enter; the rest are the owner's alone
 user=$1 n=$2; shift 2
-mine=$(id -u "$user" 2>/dev/null) || mine=$user
+number "$user"; mine=${number:-$user}
+# Folders below one that is the owner's are made by the owner, all at once.
+theirs=
+make_theirs() {
+  [ -n "$theirs" ] || return 0
+  uid=$mine; account "$uid"
+  set -f; IFS=$nl; set -- $theirs; unset IFS; set +f; theirs=
+  act sh -c 'umask 077; for d; do [ -d "$d" ] || mkdir "$d" || exit 1; done; chmod 750 "$@"' sh "$@" || exit 1
+}
 # As root, or as a login that is not: $1 a folder whose place is that user's.
 make() { [ -d "$1" ] || (umask "$2"; mkdir "$1"); }
 for d; do
@@ -14,6 +22,7 @@ for d; do
   else
     walk "${d%/*}"
     if [ "$who" = 0 ]; then
+      make_theirs
       parent=$real
       # A link that root made leads to where there was room.
       walk "$d"
@@ -23,9 +32,9 @@ for d; do
       chown "$user" "$here" && chmod 750 "$here" || exit 1
     else
       [ "$who" = "$mine" ] || no "$why is not $user's: nothing is made there; remedy: chown $user $why"
-      uid=$who; account "$uid"
-      act sh -c 'umask 077; [ -d "$1" ] || mkdir "$1" && chmod 750 "$1"' sh "$real/${d##*/}" || exit 1
+      theirs=$theirs$real/${d##*/}$nl
     fi
   fi
   n=$((n - 1))
 done
+make_theirs

@@ -107,15 +107,24 @@ entry() {
   line=$(getent passwd "$1" 2>/dev/null) || line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null)
   line=${line%%"$nl"*}
 }
-# The number of the user called $1; nothing where there is none.
+# The number of the user called $1, in $number; nothing where there is none.
 number() {
-  case $1 in '') return ;; *[!0-9]*) ;; *) id -u "$1" 2>/dev/null; return ;; esac
-  entry "$1"; a=${line#*:*:}; [ -z "$line" ] || echo "${a%%:*}"
+  [ "${numbered:-}" != "$1" ] || return 0
+  numbered=$1
+  case $1 in
+  '') number= ;;
+  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
+  *) number=$(id -u "$1" 2>/dev/null) ;;
+  esac
 }
 # Name and first group of user number $1, in $name and $gid, and all its groups.
 account() {
-  entry "$1"; name=${line%%:*}; gid=${line#*:*:*:} gid=${gid%%:*}
-  groups=; [ -z "$name" ] || groups=$(id -G "$name" 2>/dev/null)
+  if [ "${account_of:-}" != "$1" ]; then
+    account_of=$1
+    entry "$1"; its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
+    its_groups=; [ -z "$its_name" ] || its_groups=$(id -G "$its_name" 2>/dev/null)
+  fi
+  name=$its_name gid=$its_gid groups=$its_groups
 }
 # Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
 act() {
@@ -141,8 +150,8 @@ able() {
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {
-  if ! is_root; then uid=$me gid= groups= name= real=$1 service=$uid kind=theirs; return; fi
-  service=$(number "$2")
+  if ! is_root; then uid=$me gid= groups= name= real=$1 service=$me kind=theirs; return; fi
+  number "$2"; service=$number
   walk "$1"
   if [ "$who" = others ]; then
     # Root's folder, in which others may write: the server's own user at most.
