@@ -2,8 +2,8 @@
 //! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
 use super::World;
+use super::host::named;
 use super::host::owner::without_comments;
-use super::host::prepared;
 use super::ssh::Host;
 use crate::topology::NodeName;
 use crate::topology::claims::{Claim, Holder};
@@ -64,8 +64,8 @@ impl World {
                 let host = tokio::time::timeout(self.host_look(), self.host(node));
                 let host = host.await.ok()?.ok()?;
                 let how = if take_over { "over" } else { "new" };
-                let (command, _) = prepared(hold, &[name, how], Vec::new());
-                let (again, _) = prepared(hold, &[name, "again"], Vec::new());
+                let command = named(hold, &[name, how]);
+                let again = named(hold, &[name, "again"]);
                 let said = host.hold(&command, &again, host.can_root(), HELD).await;
                 let said = match said {
                     Ok(line) => read(&line),

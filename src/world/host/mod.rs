@@ -99,14 +99,21 @@ pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) ->
     (command_line(&read, args), input)
 }
 
-/// A shell command line that runs `script` with these arguments, whatever they contain.
+/// A shell command line that runs `script` with these arguments, whatever they contain; in the shell that reads it, which does nothing else.
 fn command_line(script: &str, args: &[&str]) -> String {
-    let mut out = format!("sh -c {} replctl", single_quoted(script));
-    for arg in args {
-        out.push(' ');
-        out.push_str(&single_quoted(arg));
-    }
-    out
+    format!("set --{}\n{script}", quoted(args))
+}
+
+/// The same in a process of its own that has `replctl` and the arguments for its name.
+pub(in crate::world) fn named(script: &str, args: &[&str]) -> String {
+    let script = single_quoted(script);
+    format!("exec sh -c {script} replctl{}", quoted(args))
+}
+
+fn quoted(args: &[&str]) -> String {
+    args.iter()
+        .flat_map(|arg| [" ".to_owned(), single_quoted(arg)])
+        .collect()
 }
 
 fn single_quoted(text: &str) -> String {

@@ -4,12 +4,11 @@
 use super::facts::{self, Look};
 use super::owner::{OWNER, both, without_comments};
 use super::said::SAID;
-use super::{Shell, passwords, prepared, single_quoted};
+use super::{Shell, passwords, prepared, quoted};
 use crate::config::Paths;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
 use secrecy::zeroize::Zeroizing;
-use std::fmt::Write as _;
 
 /// What a node's host has told: the facts, what the second script has said, and the lines of its file with passwords. Each has its own reason where it
 /// is not known.
@@ -71,12 +70,7 @@ pub async fn together(
 
 /// The first look leaves what it knows of the socket, the users and the way to the files to the others, which cannot end it.
 fn text(look: &Look, further: &Further<'_>, file: (&str, &str), mark: &str) -> String {
-    let words = |words: &mut dyn Iterator<Item = &str>| {
-        words.fold(String::new(), |mut out, word| {
-            let _ = write!(out, " {}", single_quoted(word));
-            out
-        })
-    };
+    let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let process = further.process.map_or_else(String::new, |p| p.to_string());
     format!(
         "{owner}told={process}\nfacts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}\n\
@@ -84,10 +78,10 @@ fn text(look: &Look, further: &Further<'_>, file: (&str, &str), mark: &str) -> S
          {{ e=$( ( set -- {file}\n{passwords}) 2>&1 >&3 3>&- ); s=$?; }} 3>&1\nprintf '\\n%s%s\\n%s\\n' {mark} \"$s\" \"$e\"\n",
         owner = without_comments(&[OWNER, SAID]),
         facts = without_comments(&[facts::SCRIPT]),
-        args = words(&mut look.args.iter().map(String::as_str)),
-        its = words(&mut further.words.iter().map(String::as_str)),
+        args = strs(&look.args),
+        its = strs(further.words),
         further = further.text,
-        file = words(&mut [file.0, file.1].into_iter()),
+        file = quoted(&[file.0, file.1]),
         passwords = both(&[super::owner::OUTER], passwords::READ),
     )
 }

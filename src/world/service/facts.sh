@@ -1,8 +1,8 @@
 # How a node's server is run on this host; put behind owner.sh, said.sh and as.sh.
 # $1 port  $2 process id by the server, or nothing  $3 unit by the inventory, or nothing  $4 unit
 # that replctl would make
-# $5 user if there is no process and no unit  $6 the script that reads  $7… what it is asked for
-port=$1 told=$2 unit=$3 own=$4 user=$5 reader=$6; shift 6
+# $5 user if there is no process and no unit  $6… what is asked of $reader, the script that reads
+port=$1 told=$2 unit=$3 own=$4 user=$5; shift 5
 p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
@@ -16,7 +16,8 @@ if [ -n "$inodes" ]; then
 fi
 uid= gid= more= cgroup=
 if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
-  exe=$(readlink "/proc/$pid/exe" 2>/dev/null); p pid "$pid"; p exe "$exe"
+  [ "${exe_of:-}" = "$pid" ] || exe=$(readlink "/proc/$pid/exe" 2>/dev/null)
+  p pid "$pid"; p exe "$exe"
   x=$(od -An -v -tx1 -N 8192 "/proc/$pid/cmdline" 2>/dev/null); printf cmdline=; printf %s $x; echo
   nested=
   while read -r k v; do

@@ -71,12 +71,13 @@ if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
 config=$d/$port/conf
 set -- "$d" "$d/server" "$d/$port" "$config" "$d/$port/logs" "$d/$port/pid"
 x=$d; while x=${x%/*}; [ -n "$x" ]; do set -- "$x" "$@"; done
-if is_root; then know_way "$d/server"; know_way "$c"; fi
 dirs=
 for x; do if [ -d "$x" ]; then dirs=$dirs$x$nl; fi; done
 set -f; IFS=$nl; set -- $dirs; unset IFS; set +f
 for x; do set -- "$@" "$x/."; shift; done
-know "$@" "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt" ${pid:+"/proc/$pid"}
+way_of "$d/server"; x=$way; way_of "$c"; way=$way$nl$x
+all_ways() { set -f; IFS=$nl; set -- "$@" $way; unset IFS; set +f; know "$@"; }
+all_ways "$@" "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt" ${pid:+"/proc/$pid"}
 for x; do if look "$x"; then p directory "$mode $owner ${x%/.}"; fi; done
 
 # What of the way to the programs others than root could change.
@@ -130,7 +131,7 @@ fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  exe=$(readlink "/proc/$pid/exe" 2>/dev/null); p pid "$pid"; p exe "$exe"
+  exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
   x=$( (cd "/proc/$pid/cwd" && pwd -P) 2>/dev/null || readlink "/proc/$pid/cwd" 2>/dev/null); p cwd "$x"
   # The node's own server is known by that; of another one it is told what it is.
   if [ -z "$exe" ] || { [ "$x" != "$d/$port" ] && [ "$x" != "$data" ]; }; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi

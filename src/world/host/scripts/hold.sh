@@ -20,6 +20,7 @@ other() {
   for d in /proc/[0-9]*/fd/9; do
     [ "$d" -ef "$f" ] || continue
     p=${d#/proc/}; p=${p%%/*}
+    [ "$p" != $$ ] || continue
     name=$(tr '\0' '\n' <"/proc/$p/cmdline" 2>/dev/null | sed -n '/^replctl:/{p;q;}')
     [ "$name" != "$who" ] && ours "$p" && [ "$d" -ef "$f" ] && return
   done

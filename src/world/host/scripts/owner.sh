@@ -34,16 +34,17 @@ know() {
   [ $# = 0 ] || got=
   known=$known$got
 }
-# The same of all folders on the way to a path.
-know_way() {
+# All folders on the way to a path, and itself, as lines: in $way.
+way_of() {
   way=/ b=
   case $1 in *"$nl"*) return 0 ;; /*) a=${1#/} ;; *) return 0 ;; esac
   while [ -n "$a" ]; do
     case ${a%%/*} in '') ;; .|..) break ;; *) b=$b/${a%%/*}; way=$way$nl$b ;; esac
     case $a in */*) a=${a#*/} ;; *) a= ;; esac
   done
-  set -f; IFS=$nl; set -- $way; unset IFS; set +f; know "$@"
 }
+# `know` of them.
+know_way() { way_of "$1"; set -f; IFS=$nl; set -- $way; unset IFS; set +f; know "$@"; }
 # The fields of `ls -ldn` of $1 in $mode $links $owner $group; a name with a line break has them in its first line.
 look() {
   mode=
@@ -110,10 +111,10 @@ entry() {
 # The number of the user called $1, in $number; nothing where there is none.
 number() {
   [ "${numbered:-}" != "$1" ] || return 0
-  numbered=$1
+  numbered=$1 its_line=
   case $1 in
   '') number= ;;
-  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
+  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} its_line=$line ;;
   *) number=$(id -u "$1" 2>/dev/null) ;;
   esac
 }
@@ -121,7 +122,8 @@ number() {
 account() {
   if [ "${account_of:-}" != "$1" ]; then
     account_of=$1
-    entry "$1"; its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
+    if [ -n "${its_line:-}" ] && [ "$number" = "$1" ]; then line=$its_line; else entry "$1"; fi
+    its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
     its_groups=; [ -z "$its_name" ] || its_groups=$(id -G "$its_name" 2>/dev/null)
   fi
   name=$its_name gid=$its_gid groups=$its_groups
