@@ -5,6 +5,7 @@
 mod agent;
 mod ask;
 mod auth;
+mod busy;
 mod conn;
 mod connect;
 mod error;
@@ -16,8 +17,10 @@ mod hostkey;
 mod interactive;
 mod keyfile;
 mod known_hosts;
+mod openssh;
 mod output;
 mod poll;
+mod same;
 mod script;
 mod settings;
 mod tunnel;
