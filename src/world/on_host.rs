@@ -1,7 +1,7 @@
 //! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
 
 use super::World;
-use super::host::{self, Progress, Ran, Secrets, Shell, Supplies};
+use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
 use super::ssh::{Host, Run};
 use super::supply;
@@ -62,6 +62,19 @@ impl Shell for Host {
         Self::upload(self, data, path, mode, root, progress)
             .await
             .map_err(|e| e.brief())
+    }
+
+    async fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+        around: Around,
+    ) -> Result<String, String> {
+        let done = Self::upload_around(self, data, path, mode, root, progress, around);
+        done.await.map_err(|e| e.brief())
     }
 
     fn can_root(&self) -> bool {

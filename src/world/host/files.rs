@@ -18,12 +18,11 @@ if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
 fi
 "#;
 
-/// Standard input becomes a new file for its owner `$3` alone.
+/// Standard input becomes a new file for its owner `$3` alone, which is how mktemp makes it.
 const PUT: &str = r#"if [ -e "$p" ] || [ -L "$p" ]; then plain "$p"; fi
 fresh
 cat >"$new" || exit 1
 [ "$me" != 0 ] || chown "$3" "$new" || exit 1
-chmod 600 "$new" || exit 1
 "#;
 
 /// An earlier file of other content stays beside the new one, the very file, but for nobody else to read.

@@ -54,8 +54,28 @@ pub trait Shell: Sync {
         progress: Progress,
     ) -> impl Future<Output = Result<(), String>> + Send;
 
+    /// The same, with more that is done by the same command; what it printed at its end.
+    fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+        around: Around,
+    ) -> impl Future<Output = Result<String, String>> + Send;
+
     /// Whether commands can be run as root.
     fn can_root(&self) -> bool;
+}
+
+/// What the command of an upload does beside it.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// Nothing is written where the very same file is there.
+    pub unless_there: bool,
+    /// Once it is in its place: a script, whose output and status are the command's.
+    pub after: String,
 }
 
 /// What a command came to.

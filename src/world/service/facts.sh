@@ -92,8 +92,8 @@ if [ -x /etc/rc.local ] && [ -r /etc/rc.local ]; then
   awk '/^[^#]*(redis|valkey|keydb)-server/ && n++ < 50 { print "rc_local+" substr($0, 1, 2000) }' /etc/rc.local 2>/dev/null
 fi
 if [ -z "$uid" ]; then
-  uid=$(id -u "${user:-root}" 2>/dev/null); gid=$(id -g "${user:-root}" 2>/dev/null)
-  for x in $(id -G "${user:-root}" 2>/dev/null); do more=$more,$x; done; more=${more#,}
+  number "${user:-root}"; uid=$number
+  if [ -n "$uid" ]; then account "$uid"; for x in $groups; do more=$more,$x; done; more=${more#,}; fi
 fi
 # Behind a forwarded port root's process is another program, or one with a view of the disk of its own: what its server tells is no path of this host's.
 if is_root && [ "$uid" = 0 ] && [ -n "$pid" ]; then

@@ -10,6 +10,7 @@ use super::exec::Limit;
 use super::output::last_lines;
 use super::script::quote;
 use super::worker::{Order, Worker};
+use crate::world::host::Around;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use std::time::Duration;
 pub(super) const CHUNK: usize = 1 << 20;
 /// The status of the command where the file could not be written beside its place.
 const NOT_WRITTEN: i32 = 70;
+/// The last of those where it could not be put in its place.
+const NOT_MOVED: i32 = 74;
 const REMOVE_TIME: Duration = Duration::from_secs(5);
 
 /// A file to be put on a host.
@@ -29,13 +32,15 @@ pub(super) struct Upload<'a> {
     pub cancel: &'a Cancel,
     /// Told how many bytes have gone.
     pub progress: &'a dyn Fn(u64),
+    /// What else the command does.
+    pub around: &'a Around,
 }
 
 /// Puts the file there.
 ///
 /// # Errors
 /// `Transfer` for what concerns the file; else as commands.
-pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<(), SshError> {
+pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<String, SshError> {
     let shown = worker.shown();
     let (folder, name) = match upload.path.rsplit_once('/') {
         Some((folder, name))
@@ -69,23 +74,8 @@ pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<(), SshErr
 }
 
 /// Sends it, and checks what arrived and moves it over the target.
-fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), SshError> {
-    let want = hex(&Sha256::digest(upload.data));
-    // `set -C`: nobody's file or link of that name is ever written through.
-    let command = format!(
-        "t={part}; p={path}\n\
-         umask 077; set -C; cat >\"$t\" && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
-         s=$( {{ sha256sum <\"$t\" || openssl dgst -sha256 -r <\"$t\" || shasum -a 256 <\"$t\"; }} 2>/dev/null ) || \
-         {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
-         s=${{s%% *}}\n\
-         [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
-         [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
-         chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit 74\n\
-         sync \"${{p%/*}}/\" 2>/dev/null; :",
-        part = quote(part),
-        path = quote(upload.path),
-        mode = upload.mode & 0o7777,
-    );
+fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, SshError> {
+    let command = command(upload, part);
     let order = Order {
         stdin: upload.data,
         progress: upload.progress,
@@ -97,19 +87,55 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), SshE
         )
     };
     let out = worker.run(&order)?;
-    match out.failure() {
-        None => Ok(()),
-        Some(why) if out.status == NOT_WRITTEN => Err(not_written(worker, upload, &why)),
-        Some(why) => Err(SshError::new(
-            SshErrorKind::Transfer,
-            format!(
-                "{} on {} was not replaced: what arrived could not be put in its place",
-                upload.path,
-                worker.shown()
-            ),
-        )
-        .cause(why)),
+    let why = match out.failure() {
+        None => return Ok(out.text()),
+        Some(_) if !matches!(out.status, NOT_WRITTEN..=NOT_MOVED) => out.last_lines(12),
+        Some(why) => why,
+    };
+    if out.status == NOT_WRITTEN {
+        return Err(not_written(worker, upload, &why));
     }
+    let what = if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
+        format!(
+            "{} on {} was not replaced: what arrived could not be put in its place",
+            upload.path,
+            worker.shown()
+        )
+    } else {
+        // What was to be done before or after it says itself what is wrong.
+        return Err(SshError::new(SshErrorKind::Transfer, why));
+    };
+    Err(SshError::new(SshErrorKind::Transfer, what).cause(why))
+}
+
+fn command(upload: &Upload<'_>, part: &str) -> String {
+    let want = hex(&Sha256::digest(upload.data));
+    let sum = "{ sha256sum <\"$f\" || openssl dgst -sha256 -r <\"$f\" || shasum -a 256 <\"$f\"; } 2>/dev/null";
+    let Around {
+        unless_there,
+        after,
+    } = upload.around;
+    let there = if *unless_there {
+        format!("f=$p; [ -f \"$f\" ] && s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]")
+    } else {
+        "false".to_owned()
+    };
+    // `set -C`: nobody's file or link of that name is ever written through.
+    format!(
+        "t={part}; p={path}\n\
+         if {there}; then cat >/dev/null; else\n\
+         (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
+         f=$t; s=$( {sum} ) || \
+         {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
+         s=${{s%% *}}\n\
+         [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
+         [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
+         chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit {NOT_MOVED}\n\
+         sync \"${{p%/*}}/\" 2>/dev/null\nfi\n:\n{after}",
+        part = quote(part),
+        path = quote(upload.path),
+        mode = upload.mode & 0o7777,
+    )
 }
 
 /// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a full disk is the usual one.

@@ -105,7 +105,8 @@ walk() {
 }
 # The line of /etc/passwd, or of what the host has instead, of a user by name or number: in $line.
 entry() {
-  line=$(getent passwd "$1" 2>/dev/null) || line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null)
+  if has getent; then line=$(getent passwd "$1" 2>/dev/null)
+  else line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null); fi
   line=${line%%"$nl"*}
 }
 # The number of the user called $1, in $number; nothing where there is none.

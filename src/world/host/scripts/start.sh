@@ -7,7 +7,7 @@ if [ ! -e "$program" ]; then
 fi
 # The log lies in the user's folder: only that user reads it, whatever it leads to.
 as_user() {
-  if [ "$(id -u)" != 0 ]; then act "$@"; return; fi
+  if ! is_root; then act "$@"; return; fi
   number "$user"; uid=$number
   [ -n "$uid" ] || { echo "there is no user $user"; return 1; }
   account "$uid"; act "$@"
