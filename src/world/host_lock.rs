@@ -2,6 +2,7 @@
 //! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
 use super::World;
+use super::busy::patience;
 use super::host::named;
 use super::host::owner::without_comments;
 use super::ssh::Host;
@@ -61,7 +62,7 @@ impl World {
         let looks = nodes.iter().map(|node| {
             let (name, hold) = (&name, &hold);
             async move {
-                let host = tokio::time::timeout(self.host_look(), self.host(node));
+                let host = tokio::time::timeout(patience(self.host_look()), self.host(node));
                 let host = host.await.ok()?.ok()?;
                 let how = if take_over { "over" } else { "new" };
                 let command = named(hold, &[name, how]);

@@ -3,6 +3,7 @@
 mod act;
 mod backup;
 pub mod bounded;
+pub mod busy;
 pub mod chase;
 mod check_roles;
 pub mod claim;

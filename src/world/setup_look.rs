@@ -1,9 +1,10 @@
 //! The look of `setup`: servers, how they are run, hosts, and the passwords in files, with one command on each host.
 
 use super::World;
+use super::busy::patience;
 use super::host::{self, Further};
-use super::service::{Asking, Hosts};
-use super::ssh::nonce;
+use super::service::Asking;
+use super::ssh::{Host, SshError, SshErrorKind, nonce};
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::password::written::Passwords;
@@ -11,16 +12,32 @@ use crate::topology::service::Service;
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
+/// The sessions with hosts.
+type Hosts = BTreeMap<NodeName, Result<Arc<Host>, SshError>>;
 /// What is known of hosts, or why it is not.
 type Facts = BTreeMap<NodeName, Result<HostFacts, Unseen>>;
 
 impl World {
     /// [`World::observe`] and [`World::facts`] of these nodes. The passwords in their files are read beside that, for [`World::held`].
     pub async fn observe_with_facts(&self, nodes: &[NodeName]) -> (Topology, Facts) {
-        let (mut topology, hosts) =
-            futures::future::join(self.observe_servers(), self.hosts()).await;
+        // All hosts are logged in to beside each other, which alone takes its time where there are many.
+        let time = patience(self.host_look());
+        let looks = self.inventory.nodes.iter().map(|spec| async move {
+            let host = tokio::time::timeout(time, self.host(&spec.name)).await;
+            let host = host.unwrap_or_else(|_| {
+                Err(SshError::new(
+                    SshErrorKind::NoAnswer,
+                    super::service::SILENT,
+                ))
+            });
+            (spec.name.clone(), host)
+        });
+        let hosts = futures::stream::iter(looks)
+            .buffer_unordered(self.concurrency())
+            .collect::<Hosts>();
+        let (mut topology, hosts) = futures::future::join(self.observe_servers(), hosts).await;
         let unwritten = self.store.unwritten();
         let looks = topology.nodes.iter_mut().map(|node| async {
             let wanted = nodes.contains(&node.name);
@@ -33,7 +50,7 @@ impl World {
             .collect()
             .await;
         let mut seen: Facts = seen.into_iter().flatten().collect();
-        // Those that could not be reached are told by their own reason, with what to do.
+        // Nodes that the inventory lacks are told as that.
         let left: Vec<NodeName> = nodes
             .iter()
             .filter(|n| !seen.contains_key(n))
@@ -55,11 +72,19 @@ impl World {
     ) -> (Service, Option<Result<HostFacts, Unseen>>) {
         let server = node.server();
         let spec = self.inventory.get(&node.name).filter(|_| wanted);
-        let (Some(spec), Some(Ok(host))) = (spec, hosts.get(&node.name)) else {
-            let host = hosts.get(&node.name).cloned();
-            let host = host.unwrap_or_else(|| Err(super::service::SILENT.to_owned()));
+        let reached = hosts.get(&node.name);
+        let (Some(spec), Some(Ok(host))) = (spec, reached) else {
+            let host = match reached {
+                Some(host) => host.clone().map_err(|e| e.brief()),
+                None => Err(super::service::SILENT.to_owned()),
+            };
             let service = self.service_within(&node.name, &host, server).await;
-            return (service, None);
+            let refused = reached.and_then(|r| r.as_ref().err()).filter(|_| wanted);
+            let refused = refused.map(|e| Unseen {
+                why: e.brief(),
+                hint: e.problem().hint,
+            });
+            return (service, refused.map(Err));
         };
         let unseen = |why: String| Service::unseen(server.and_then(|s| s.config_file.clone()), why);
         let asking = match Asking::new(self, spec, server) {

@@ -5,7 +5,6 @@
 mod agent;
 mod ask;
 mod auth;
-mod busy;
 mod conn;
 mod connect;
 mod error;

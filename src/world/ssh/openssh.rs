@@ -3,10 +3,10 @@
 
 use super::Options;
 use super::ask::lock;
-use super::busy::patience;
 use super::error::{SshError, SshErrorKind};
 use super::same::{self, Sameness};
 use crate::inventory::SshSettings;
+use crate::world::busy::patience;
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::process::{Command, Stdio};

@@ -12,6 +12,7 @@ use super::script::Way;
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
+use crate::world::busy::patience;
 use ssh2::{Channel, ErrorCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -264,7 +265,7 @@ impl Worker {
             &with_sudo
         };
         let out = self.attempt(
-            &Order::new(command, false, Limit::Total(LOOK_TIME), cancel),
+            &Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel),
             Way::Direct,
             None,
         )?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 const MOST: u32 = 8;
 
 /// That limit, as many times as there are tasks for each processor at the moment, or were in the last minute; itself where the processors are idle.
-pub(super) fn patience(limit: Duration) -> Duration {
+pub fn patience(limit: Duration) -> Duration {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     limit * times(&load, processors)
