@@ -1,6 +1,7 @@
 //! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
 
 use super::World;
+use super::busy::patience;
 use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
 use super::ssh::{Host, Run};
@@ -34,7 +35,7 @@ impl Shell for Host {
             Run {
                 stdin,
                 root,
-                timeout,
+                timeout: patience(timeout),
             },
         )
         .await

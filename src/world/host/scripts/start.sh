@@ -17,6 +17,8 @@ size=0
 if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
 ours() { p=$(listener "$port"); [ -n "$p" ] && [ "$(readlink "/proc/$p/cwd")" = "$(cd "$data" && pwd -P)" ]; }
+# It listens, and still does a moment later: one that fails on its way has listened on its port before.
+stays() { ours && nap 0.05 && alive "$p"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
 # What the server said on its own, without systemd's words about it.
@@ -34,7 +36,7 @@ if has_unit "$unit"; then
   systemctl reset-failed "$unit" 2>/dev/null
   systemctl start "$unit" || fail "systemctl start $unit: $(systemctl status "$unit" 2>&1 | tail -n 8)"
   while [ $i -lt 160 ]; do
-    ours && { echo "started by $unit"; exit 0; }
+    stays && { echo "started by $unit"; exit 0; }
     case $(systemctl is-active "$unit") in
     # `activating` is the wait before the next try.
     failed | inactive | activating) fail "$unit ended at once: $(words)" ;;
@@ -50,7 +52,7 @@ cd / || exit 1
 said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 while [ $i -lt 160 ]; do
   pause
-  ours && { echo "started"; exit 0; }
+  stays && { echo "started"; exit 0; }
   if [ $((i % 5)) = 0 ] && told | grep -qE 'Failed listening|Fatal error|aborting|FATAL'; then nap; fail "it ended at once"; fi
 done
 fail "it does not listen on port $port after 15 s"
