@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-promote bench-claim soak races server-suite version-matrix
+.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-claim soak races server-suite version-matrix
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ version-matrix: servers ## Measure full copies between all pairs of server versi
 
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh
+
+bench-setup: build ## Compare setup of bare hosts with a shell script, pyinfra and Ansible (HOSTS, ROUNDS, TOOLS)
+	tests/setup_bench/run
 
 bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, and over long ways (RTT=2,10,40: ms)
 	REPLCTL_BENCH_DELAYS_MS=$$(echo $${RTT:-2,10,40} | tr , '\n' | awk '{printf "%s%d", n++ ? "," : "", $$1 / 2}') \

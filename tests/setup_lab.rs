@@ -5,6 +5,8 @@
 
 #[path = "setup_lab/bench.rs"]
 mod bench;
+#[path = "setup_lab/cost.rs"]
+mod cost;
 #[path = "setup_lab/faults.rs"]
 mod faults;
 #[path = "setup_lab/foreign.rs"]

@@ -91,11 +91,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.
     let looks = (
-        world.observe(),
-        world.facts(&nodes),
+        world.observe_with_facts(&nodes),
         world.ask_hosts(names(world, &nodes)),
     );
-    let (mut topology, mut hosts, there) = futures::future::join3(looks.0, looks.1, looks.2).await;
+    let ((mut topology, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
     world.try_directives(&mut hosts, &payload).await;
     one_address(world, &topology)?;
     for node in &mut topology.nodes {

@@ -19,6 +19,7 @@ use crate::journal::store::Store;
 use crate::output;
 use crate::output::screen::Screen;
 use crate::plan::facts::HostFacts;
+use crate::plan::password::written::Passwords;
 use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
@@ -46,6 +47,8 @@ pub struct World {
     pub(super) secrets: Secrets,
     /// What was seen of hosts last.
     pub(super) hosts_seen: Mutex<BTreeMap<NodeName, HostFacts>>,
+    /// The passwords in files that were read with a look at hosts, until they are asked for.
+    pub(super) files_read: Mutex<BTreeMap<NodeName, Result<Option<Passwords>, String>>>,
     /// What was seen last.
     pub(super) last_seen: Mutex<Option<Topology>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
@@ -139,6 +142,7 @@ impl World {
             logins,
             secrets,
             last_seen: Mutex::default(),
+            files_read: Mutex::default(),
             sentinel_conns: Mutex::default(),
             vouched: Mutex::default(),
             connections,
@@ -163,13 +167,16 @@ impl World {
             futures::future::join(self.observe_servers(), self.hosts()).await;
         self.look_at_services(&mut topology, &hosts).await;
         self.look_names_up(&mut topology).await;
+        self.remember_seen(&topology);
+        topology
+    }
+
+    pub(super) fn remember_seen(&self, topology: &Topology) {
         let mut last = self
             .last_seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *last = Some(topology.clone());
-        drop(last);
-        topology
     }
 
     /// What was seen last, as it was seen.

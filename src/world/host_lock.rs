@@ -2,7 +2,9 @@
 //! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
 use super::World;
-use super::host::prepared;
+use super::busy::patience;
+use super::host::named;
+use super::host::owner::without_comments;
 use super::ssh::Host;
 use crate::topology::NodeName;
 use crate::topology::claims::{Claim, Holder};
@@ -100,13 +102,14 @@ impl World {
         how: &str,
     ) -> Vec<(NodeName, Arc<Host>, Said)> {
         let name = claim.name();
+        let hold = without_comments(&[HOLD]);
         let looks = nodes.iter().map(|node| {
-            let name = &name;
+            let (name, hold) = (&name, &hold);
             async move {
-                let host = tokio::time::timeout(self.host_look(), self.host(node));
+                let host = tokio::time::timeout(patience(self.host_look()), self.host(node));
                 let host = host.await.ok()?.ok()?;
-                let (command, _) = prepared(HOLD, &[name, how], Vec::new());
-                let (again, _) = prepared(HOLD, &[name, "again"], Vec::new());
+                let command = named(hold, &[name, how]);
+                let again = named(hold, &[name, "again"]);
                 let said = host.hold(&command, &again, host.can_root(), HELD).await;
                 let said = match said {
                     Ok(line) => read(&line),

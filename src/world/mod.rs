@@ -3,6 +3,7 @@
 mod act;
 mod backup;
 pub mod bounded;
+pub mod busy;
 pub mod chase;
 mod check_roles;
 pub mod claim;
@@ -40,6 +41,7 @@ mod role_change;
 pub mod secret;
 mod sentinel;
 mod service;
+mod setup_look;
 mod sight;
 mod spool;
 pub mod ssh;

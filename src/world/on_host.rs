@@ -1,7 +1,8 @@
 //! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
 
 use super::World;
-use super::host::{self, Progress, Ran, Secrets, Shell, Supplies};
+use super::busy::patience;
+use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
 use super::ssh::{Host, Run};
 use super::supply;
@@ -34,7 +35,7 @@ impl Shell for Host {
             Run {
                 stdin,
                 root,
-                timeout,
+                timeout: patience(timeout),
             },
         )
         .await
@@ -62,6 +63,19 @@ impl Shell for Host {
         Self::upload(self, data, path, mode, root, progress)
             .await
             .map_err(|e| e.brief())
+    }
+
+    async fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+        around: Around,
+    ) -> Result<String, String> {
+        let done = Self::upload_around(self, data, path, mode, root, progress, around);
+        done.await.map_err(|e| e.brief())
     }
 
     fn can_root(&self) -> bool {
@@ -137,6 +151,11 @@ impl World {
             .buffer_unordered(self.concurrency())
             .collect()
             .await;
+        self.remember_facts(&seen);
+        seen
+    }
+
+    pub(super) fn remember_facts(&self, seen: &BTreeMap<NodeName, Result<HostFacts, Unseen>>) {
         let good = |(node, facts): (&NodeName, &Result<HostFacts, Unseen>)| {
             Some((node.clone(), facts.as_ref().ok()?.clone()))
         };
@@ -145,7 +164,6 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         last.extend(seen.iter().filter_map(good));
-        seen
     }
 
     /// What was seen of hosts last.

@@ -8,19 +8,20 @@ mod said;
 
 use super::World;
 use super::deployment::short;
-use super::host::owner::OWNER;
-use super::ssh::Host;
+use super::host::owner::{OWNER, without_comments};
+use super::host::prepared;
+use super::host::said::SAID;
+use super::ssh::{Host, Run};
 use crate::config::Paths;
 use crate::inventory::NodeSpec;
 use crate::topology::service::Service;
 use crate::topology::service::answer::{Answer, Subject};
 use crate::topology::service::chain::Ask;
 use crate::topology::service::resolve::resolve;
-use crate::topology::{NodeName, PersistedRole, Product, Server, Topology};
+use crate::topology::{Node, NodeName, PersistedRole, Product, Server, Topology};
 use futures::StreamExt;
 use shlex::try_quote;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Lets a command run as the server's user.
@@ -32,7 +33,7 @@ const READ: &str = include_str!("service/read.sh");
 /// Levels of includes that are followed.
 const ROUNDS: usize = 10;
 /// Of a host that does not answer in time.
-const SILENT: &str = "its host does not answer over SSH";
+pub(super) const SILENT: &str = "its host does not answer over SSH";
 
 /// The hosts of nodes, or why there is no session with them.
 pub(super) type Hosts = BTreeMap<NodeName, Result<Arc<Host>, String>>;
@@ -61,12 +62,7 @@ impl World {
                 return;
             };
             let service = self.service_within(&node.name, host, node.server()).await;
-            let mut role = service.next_role();
-            if matches!(role, PersistedRole::Unknown(_)) && unwritten.contains(&node.name) {
-                role = PersistedRole::Unwritten;
-            }
-            node.persisted = Some(role);
-            node.service = Some(Box::new(service));
+            note(node, service, &unwritten);
         });
         futures::stream::iter(looks)
             .buffer_unordered(self.concurrency())
@@ -84,7 +80,7 @@ impl World {
         self.service_within(node, &host, server).await
     }
 
-    async fn service_within(
+    pub(super) async fn service_within(
         &self,
         node: &NodeName,
         host: &Result<Arc<Host>, String>,
@@ -95,14 +91,26 @@ impl World {
             let why = host.as_ref().err().cloned();
             return unseen(why.unwrap_or_else(|| format!("the inventory has no node `{node}`")));
         };
-        let subject = subject(self, spec, server);
-        let user = &self.inventory.server.user;
-        match tokio::time::timeout(self.host_look(), look(host, &subject, user)).await {
+        let asking = match Asking::new(self, spec, server) {
+            Ok(asking) => asking,
+            Err(why) => return unseen(why),
+        };
+        match tokio::time::timeout(self.host_look(), asking.look(host)).await {
             Ok(Ok(service)) => service,
             Ok(Err(why)) => unseen(why),
             Err(_) => unseen(SILENT.to_owned()),
         }
     }
+}
+
+/// Notes how a server is run, and the role of its next start.
+pub(super) fn note(node: &mut Node, service: Service, unwritten: &[NodeName]) {
+    let mut role = service.next_role();
+    if matches!(role, PersistedRole::Unknown(_)) && unwritten.contains(&node.name) {
+        role = PersistedRole::Unwritten;
+    }
+    node.persisted = Some(role);
+    node.service = Some(Box::new(service));
 }
 
 fn subject(world: &World, spec: &NodeSpec, server: Option<&Server>) -> Subject {
@@ -124,48 +132,103 @@ fn subject(world: &World, spec: &NodeSpec, server: Option<&Server>) -> Subject {
     }
 }
 
-/// Asks until it is known.
-async fn look(host: &Host, subject: &Subject, user: &str) -> Result<Service, String> {
-    let first = first(subject, user)?;
-    let mut answer = Answer::default();
-    said::read(&run(host, &first).await?, &mut answer)?;
-    for _ in 0..ROUNDS {
-        match resolve(&answer, subject) {
-            Ok(service) => return Ok(service),
-            Err(ask) => more(host, &ask, &mut answer).await?,
-        }
-    }
-    Err("its configuration includes too many levels of files".to_owned())
+/// What is asked about one server, of its host.
+pub(super) struct Asking {
+    subject: Subject,
+    /// The first round trip.
+    pub script: Script,
 }
 
-async fn run(host: &Host, script: &str) -> Result<String, String> {
-    let output = host.run(script, short(host.can_root())).await;
+impl Asking {
+    pub fn new(world: &World, spec: &NodeSpec, server: Option<&Server>) -> Result<Self, String> {
+        let subject = subject(world, spec, server);
+        let script = first(&subject, &world.inventory.server.user)?;
+        Ok(Self { subject, script })
+    }
+
+    /// Asks until it is known.
+    async fn look(mut self, host: &Host) -> Result<Service, String> {
+        let before = without_comments(&[OWNER, SAID]);
+        self.script.text.insert_str(0, &before);
+        let told = run(host, &self.script).await?;
+        self.known(host, &told).await
+    }
+
+    /// Goes on asking from what the first round trip has told.
+    pub async fn known(&self, host: &Host, told: &str) -> Result<Service, String> {
+        let mut answer = Answer::default();
+        said::read(told, &mut answer)?;
+        for _ in 0..ROUNDS {
+            match resolve(&answer, &self.subject) {
+                Ok(service) => return Ok(service),
+                Err(ask) => more(host, &ask, &mut answer).await?,
+            }
+        }
+        Err("its configuration includes too many levels of files".to_owned())
+    }
+}
+
+async fn run(host: &Host, script: &Script) -> Result<String, String> {
+    let words: Vec<&str> = script.words.iter().map(String::as_str).collect();
+    let (line, stdin) = prepared(&script.text, &words, Vec::new());
+    let how = Run {
+        stdin,
+        ..short(host.can_root())
+    };
+    let output = host.run(&line, how).await;
     let output = output.map_err(|e| e.brief())?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The script of the first round trip.
-fn first(subject: &Subject, user: &str) -> Result<String, String> {
+/// A script and its arguments.
+pub(super) struct Script {
+    pub text: String,
+    pub words: Vec<String>,
+}
+
+/// What the first round trip asks, to be put behind [`owner.sh`](OWNER) and [`said.sh`](SAID).
+fn first(subject: &Subject, user: &str) -> Result<Script, String> {
     let mut items = Vec::new();
     let named = [&subject.config_file, &subject.wanted_file];
     let mut files: Vec<&String> = named.into_iter().flatten().collect();
     if !subject.running {
         files.push(&subject.own_file);
     }
-    items.extend(files.iter().map(|f| format!("f:{f}")));
+    for file in files {
+        let item = format!("f:{file}");
+        if !items.contains(&item) {
+            items.push(item);
+        }
+    }
     items.extend(subject.config_file.iter().map(|f| format!("w:{f}")));
-    let port = subject.port.to_string();
-    let told = subject.process.map_or_else(String::new, |p| p.to_string());
     let mut words = vec![
-        port.as_str(),
-        told.as_str(),
-        subject.unit.as_deref().unwrap_or_default(),
-        &subject.own_unit,
-        user,
-        READ,
+        subject.port.to_string(),
+        subject.process.map_or_else(String::new, |p| p.to_string()),
+        subject.unit.clone().unwrap_or_default(),
+        subject.own_unit.clone(),
+        user.to_owned(),
     ];
-    words.extend(items.iter().map(String::as_str));
-    script(&format!("{OWNER}{AS}{FACTS}"), &words)
+    words.extend(items);
+    Ok(Script {
+        text: format!("{}{}", reader()?, without_comments(&[AS, FACTS])),
+        words: one_line(words)?,
+    })
+}
+
+/// Sets `$reader`.
+fn reader() -> Result<String, String> {
+    let text = without_comments(&[READ]);
+    let quoted = try_quote(&text).map_err(|e| e.to_string())?;
+    Ok(format!("reader={quoted}\n"))
+}
+
+/// A line of the answer is one path.
+fn one_line(words: Vec<String>) -> Result<Vec<String>, String> {
+    let broken = |w: &String| w.starts_with("f:") && w.contains(['\n', '\r']);
+    if words.iter().any(broken) {
+        return Err("its configuration file has a line break in its name".to_owned());
+    }
+    Ok(words)
 }
 
 /// Reads what is still open.
@@ -178,32 +241,21 @@ async fn more(host: &Host, ask: &Ask, answer: &mut Answer) -> Result<(), String>
     let items: Vec<String> = files
         .chain(ask.patterns.iter().map(|p| format!("p:{p}")))
         .collect();
-    let (uid, gid, groups) = (uid.to_string(), gid.to_string(), groups.join(","));
-    let mut words = vec![uid.as_str(), &gid, &groups, "sh", "-c", READ, "replctl"];
-    words.extend(items.iter().map(String::as_str));
-    let text = run(host, &script(&format!("{OWNER}{AS}as \"$@\"\n"), &words)?).await?;
+    let mut words = vec![uid.to_string(), gid.to_string(), groups.join(",")];
+    words.extend(items);
+    let script = Script {
+        text: format!(
+            "{}{}u=$1 g=$2 l=$3; shift 3\nas \"$u\" \"$g\" \"$l\" sh -c \"$reader\" replctl \"$@\"\n",
+            without_comments(&[OWNER, SAID, AS]),
+            reader()?
+        ),
+        words: one_line(words)?,
+    };
+    let text = run(host, &script).await?;
     let before = answer.files.clone();
     said::read_files(&text, answer);
     if answer.files == before {
         return Err("files cannot be read there as the user of the server".to_owned());
     }
     Ok(())
-}
-
-/// A command line that runs `text` with these words, whatever is in them.
-fn script(text: &str, words: &[&str]) -> Result<String, String> {
-    let quote = |word: &str| {
-        // A line of the answer is one path.
-        if word.starts_with("f:") && word.contains(['\n', '\r']) {
-            return Err("its configuration file has a line break in its name".to_owned());
-        }
-        try_quote(word)
-            .map(std::borrow::Cow::into_owned)
-            .map_err(|e| e.to_string())
-    };
-    let mut out = format!("sh -c {} replctl", quote(text)?);
-    for word in words {
-        let _ = write!(out, " {}", quote(word)?);
-    }
-    Ok(out)
 }

@@ -7,7 +7,7 @@ use crate::plan::host::PayloadInfo;
 use crate::topology::{Product, Version};
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What can be brought. For a source on the hosts themselves: nothing.
@@ -29,15 +29,23 @@ pub fn files(inventory: &Inventory, wanted: &PayloadInfo) -> Result<ServerFiles,
         let data = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         return Ok(vec![(payload::SERVER.to_owned(), Arc::new(data))]);
     }
+    // Unpacked once for all hosts, which are given it side by side.
+    static UNPACKED: Mutex<Vec<(PayloadInfo, ServerFiles)>> = Mutex::new(Vec::new());
+    let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, files)) = unpacked.iter().find(|(info, _)| info == wanted) {
+        return Ok(files.clone());
+    }
     let found = payload::servers()
         .iter()
         .find(|s| of_embedded(s).as_ref() == Some(wanted));
     let server = found.ok_or("this replctl does not carry the server of the plan; plan again")?;
-    let unpacked = server.files.iter().map(|f| {
+    let files = server.files.iter().map(|f| {
         let data = payload::unpack(f).map_err(|e| e.to_string())?;
         Ok((f.name.to_owned(), Arc::new(data)))
     });
-    unpacked.collect()
+    let files = files.collect::<Result<ServerFiles, String>>()?;
+    unpacked.push((wanted.clone(), files.clone()));
+    Ok(files)
 }
 
 fn of_embedded(server: &payload::Embedded) -> Option<PayloadInfo> {

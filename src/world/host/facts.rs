@@ -1,5 +1,7 @@
 //! One look at a host: a script that prints, and the reading of what it printed. The host's answer is not trusted: whatever it says, reading it ends well.
 
+use super::owner::{OWNER, without_comments};
+use super::said::{self, SAID, told};
 use super::{Shell, script};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
@@ -11,10 +13,43 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The script; see there for its output.
-const SCRIPT: &str = include_str!("scripts/facts.sh");
+pub(super) const SCRIPT: &str = include_str!("scripts/facts.sh");
 
 /// Longer than any healthy host needs, hashing a few servers included.
-const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
+
+/// What is asked of a node's host.
+pub(super) struct Look {
+    paths: Paths,
+    /// The script's arguments.
+    pub args: [String; 6],
+}
+
+impl Look {
+    pub fn new(inventory: &Inventory, node: &NodeSpec) -> Self {
+        let paths = Paths::of(inventory, node);
+        let dump = node
+            .config
+            .get("dbfilename")
+            .and_then(|v| v.last())
+            .cloned()
+            .unwrap_or_else(|| paths.dump_name());
+        let args = [
+            paths.root().to_owned(),
+            node.address.port.to_string(),
+            inventory.server.user.clone(),
+            paths.unit(),
+            dump,
+            paths.config(),
+        ];
+        Self { paths, args }
+    }
+
+    /// Reads what the script said while the operator's clock went through `during`.
+    pub fn read(&self, output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
+        read(output, &self.paths, during)
+    }
+}
 
 /// Looks at the host of `node`. The error is one sentence.
 pub async fn facts(
@@ -22,30 +57,16 @@ pub async fn facts(
     inventory: &Inventory,
     node: &NodeSpec,
 ) -> Result<HostFacts, String> {
-    let paths = Paths::of(inventory, node);
-    let dump = node
-        .config
-        .get("dbfilename")
-        .and_then(|v| v.last())
-        .cloned()
-        .unwrap_or_else(|| paths.dump_name());
-    let port = node.address.port.to_string();
-    let args = [
-        paths.root(),
-        &port,
-        &inventory.server.user,
-        &paths.unit(),
-        &dump,
-        &paths.config(),
-    ];
+    let look = Look::new(inventory, node);
     let before = now();
-    let text = format!("{}{SCRIPT}", super::owner::OWNER);
+    let text = without_comments(&[OWNER, SAID, SCRIPT]);
+    let args = look.args.each_ref().map(String::as_str);
     let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
-    read(&output, &paths, before..=now())
+    look.read(&output, before..=now())
 }
 
 /// Whole seconds since 1970 on the operator's clock.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(i64::MAX))
 }
@@ -59,18 +80,15 @@ fn ahead(there: i64, during: &RangeInclusive<i64>) -> i64 {
     }
 }
 
-/// What the script said, by key, in order.
+/// What the script said, by key, in order; see [`told`].
 struct Said(BTreeMap<String, Vec<String>>);
 
 impl Said {
     fn of(output: &str) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in output.lines() {
-            if let Some((key, value)) = line.split_once('=')
-                && let Some(text) = unhex(value)
-            {
-                all.entry(key.to_owned()).or_default().push(text);
-            }
+        for (key, value) in told(output) {
+            let text = String::from_utf8_lossy(&value).into_owned();
+            all.entry(key.to_owned()).or_default().push(text);
         }
         Self(all)
     }
@@ -97,21 +115,7 @@ impl Said {
 
 /// Bytes become text with U+0041 … as they are; what is no UTF-8 is replaced.
 pub(super) fn unhex(hex: &str) -> Option<String> {
-    Some(String::from_utf8_lossy(&unhex_bytes(hex)?).into_owned())
-}
-
-fn unhex_bytes(hex: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = hex
-        .trim()
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect::<Option<_>>()?;
-    Some(
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
-            .collect(),
-    )
+    Some(String::from_utf8_lossy(&said::unhex(hex)?).into_owned())
 }
 
 /// Reads the script's output; it ran while the operator's clock went through `during`.
@@ -274,7 +278,7 @@ fn certificate(text: &str) -> Option<(String, (String, Ownership))> {
 fn snapshot(output: &str) -> Option<Vec<u8>> {
     output
         .lines()
-        .find_map(|l| unhex_bytes(l.strip_prefix("dump=")?))
+        .find_map(|l| said::unhex(l.strip_prefix("dump=")?))
 }
 
 fn dumped(output: &str, said: &Said) -> Option<(String, u64)> {

@@ -1,6 +1,6 @@
 //! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or not at all.
 
-use super::owner::{OWNER, on_file};
+use super::owner::{OWNER, on_file, without_comments};
 use super::{Shell, script};
 use crate::config::block;
 use crate::config::directives::quote;
@@ -18,12 +18,11 @@ if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
 fi
 "#;
 
-/// Standard input becomes a new file for its owner `$3` alone.
+/// Standard input becomes a new file for its owner `$3` alone, which is how mktemp makes it.
 const PUT: &str = r#"if [ -e "$p" ] || [ -L "$p" ]; then plain "$p"; fi
 fresh
 cat >"$new" || exit 1
 [ "$me" != 0 ] || chown "$3" "$new" || exit 1
-chmod 600 "$new" || exit 1
 "#;
 
 /// An earlier file of other content stays beside the new one, the very file, but for nobody else to read.
@@ -52,7 +51,7 @@ pub(super) async fn directories(
     private: &[String],
     owner: &str,
 ) -> Result<(), String> {
-    let make = format!("{OWNER}{}", include_str!("scripts/folders.sh"));
+    let make = without_comments(&[OWNER, include_str!("scripts/folders.sh")]);
     let count = shared.len().to_string();
     let mut args = vec![owner, &count];
     args.extend(shared.iter().chain(private).map(String::as_str));
@@ -168,7 +167,7 @@ pub(super) async fn own_again(
     path: &str,
     was: Ownership,
 ) -> Result<(), String> {
-    let text = format!("{OWNER}{}", include_str!("scripts/own.sh"));
+    let text = without_comments(&[OWNER, include_str!("scripts/own.sh")]);
     let (uid, mode) = (was.uid.to_string(), format!("{:o}", was.mode));
     quick(shell, &text, &[path, &uid, &mode]).await.map(drop)
 }

@@ -1,8 +1,8 @@
 //! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by side.
 
 use super::files::quick;
-use super::owner::roots_alone;
-use super::{Progress, Shell, script};
+use super::owner::{behind_roots_alone, roots_alone, without_comments};
+use super::{Around, Progress, Shell, quoted, script};
 use crate::plan::host::PayloadInfo;
 use crate::world::supply::whole;
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+const PLACE: &str = include_str!("scripts/place.sh");
 const PUT: &str = include_str!("scripts/put.sh");
 const PACKAGE: &str = include_str!("scripts/package.sh");
 const BUILD: &str = include_str!("scripts/build.sh");
@@ -34,37 +35,35 @@ pub type ServerFiles = Vec<(String, Arc<Vec<u8>>)>;
 pub(super) async fn put(
     shell: &impl Shell,
     server: &PayloadInfo,
-    files: ServerFiles,
+    mut files: ServerFiles,
     into: &str,
     progress: &(dyn Fn() -> Progress + Sync),
 ) -> Result<String, String> {
-    roots_alone(shell, into).await?;
-    let mut args = vec![into.to_owned()];
     for (name, data) in &files {
-        let sha256 = hex_sha256(data);
-        if name == "redis-server" && sha256 != server.sha256 {
+        if name == "redis-server" && hex_sha256(data) != server.sha256 {
             return Err("the server at hand is not the one of the plan".to_owned());
         }
-        args.extend([name.clone(), sha256]);
     }
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    // Another node of the same host may have brought it meanwhile.
-    if let Ok(said) = script(shell, PUT, &args, Vec::new(), CHECK).await {
-        return Ok(said.trim().to_owned());
-    }
-    quick(
-        shell,
-        r#"umask 022; mkdir -p "$1" && rm -f "$1"/.redis-*.*"#,
-        &[into],
-    )
-    .await?;
+    let place = behind_roots_alone(PLACE);
+    script(shell, &place, &[into], Vec::new(), CHECK).await?;
+    let mut said = String::new();
+    // The server comes last: with it, all of it is there.
+    files.sort_by_key(|(name, _)| name == "redis-server");
     for (name, data) in files {
         let path = format!("{into}/{name}");
-        shell
-            .upload(data, &path, 0o755, shell.can_root(), progress())
+        let around = Around {
+            // Another node of the same host may have brought it meanwhile.
+            unless_there: true,
+            after: if name == "redis-server" {
+                format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT]))
+            } else {
+                String::new()
+            },
+        };
+        said = shell
+            .upload_around(data, &path, 0o755, shell.can_root(), progress(), around)
             .await?;
     }
-    let said = script(shell, PUT, &args, Vec::new(), CHECK).await?;
     Ok(said.trim().to_owned())
 }
 
@@ -105,11 +104,15 @@ if [ -d "$1" ]; then rmdir "$1"; fi"#;
 
 /// Points the stable link at `target`, in one step: there is no moment without it.
 pub(super) async fn link(shell: &impl Shell, link: &str, target: &str) -> Result<(), String> {
-    const LINK: &str = r#"rm -f "$1.replctl-new"; ln -sn "$2" "$1.replctl-new" || exit 1
+    const LINK: &str = r#"if [ -e "$1.replctl-new" ] || [ -L "$1.replctl-new" ]; then rm -f "$1.replctl-new"; fi
+ln -sn "$2" "$1.replctl-new" || exit 1
 # `mv -T` is not everywhere; without it a link to a directory would be moved into that directory.
 mv -fT "$1.replctl-new" "$1" 2>/dev/null || { ln -sfn "$2" "$1" && rm -f "$1.replctl-new"; }"#;
-    roots_alone(shell, folder_of(link)).await?;
-    quick(shell, LINK, &[link, target]).await.map(drop)
+    let text = format!(
+        "link=$1; set -- \"${{1%/*}}\" \"$2\"\n{}",
+        behind_roots_alone(&format!("set -- \"$link\" \"$2\"\n{LINK}"))
+    );
+    quick(shell, &text, &[link, target]).await.map(drop)
 }
 
 /// Installs the distribution's server where there is none, and links to it.

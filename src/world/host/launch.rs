@@ -1,5 +1,6 @@
 //! Starting and stopping the server of a node over its host's shell.
 
+use super::owner::{OWNER, without_comments};
 use super::{Shell, script};
 use crate::plan::host::Launch;
 use std::time::Duration;
@@ -53,7 +54,7 @@ async fn run(
 ) -> Result<String, String> {
     let said = script(
         shell,
-        &format!("{LIB}{}{text}", super::owner::OWNER),
+        &without_comments(&[LIB, OWNER, text]),
         args,
         Vec::new(),
         limit,

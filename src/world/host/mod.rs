@@ -11,6 +11,8 @@ mod launch;
 pub(in crate::world) mod owner;
 mod passwords;
 pub(in crate::world) mod role;
+pub(in crate::world) mod said;
+mod together;
 pub(in crate::world) mod trial;
 
 pub use act::{Supplies, act};
@@ -21,7 +23,9 @@ pub use install::ServerFiles;
 pub(super) use install::hex_sha256;
 pub use launch::{start, stop};
 pub use passwords::passwords;
+pub use together::{Further, together};
 
+use secrecy::zeroize::Zeroizing;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +54,28 @@ pub trait Shell: Sync {
         progress: Progress,
     ) -> impl Future<Output = Result<(), String>> + Send;
 
+    /// The same, with more that is done by the same command; what it printed at its end.
+    fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+        around: Around,
+    ) -> impl Future<Output = Result<String, String>> + Send;
+
     /// Whether commands can be run as root.
     fn can_root(&self) -> bool;
+}
+
+/// What the command of an upload does beside it.
+#[derive(Debug, Clone, Default)]
+pub struct Around {
+    /// Nothing is written where the very same file is there.
+    pub unless_there: bool,
+    /// Once it is in its place: a script, whose output and status are the command's.
+    pub after: String,
 }
 
 /// What a command came to.
@@ -68,11 +92,26 @@ pub struct Ran {
 /// The longest script that goes by the command line, bytes: dropbear takes 9,000 with all the quoting, and ends the connection at more.
 const BY_COMMAND_LINE: usize = 2_000;
 
-/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there
-/// before what the script itself reads.
+/// The most that stands in a long script as what it reads itself, bytes. More follows the script, which is then read byte by byte: two system calls
+/// of the host's for each.
+const WITH_SCRIPT: usize = 64 * 1024;
+
+/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there,
+/// with what the script itself reads.
 pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) -> (String, Vec<u8>) {
     if script.len() <= BY_COMMAND_LINE {
         return (command_line(script, args), stdin);
+    }
+    if stdin.len() <= WITH_SCRIPT
+        && !stdin.contains(&0)
+        && let Ok(given) = str::from_utf8(&stdin)
+    {
+        let text = Zeroizing::new(match given {
+            "" => script.to_owned(),
+            given => format!("printf %s {} | {{\n{script}\n}}", single_quoted(given)),
+        });
+        let line = command_line(r#"eval "$(cat)""#, args);
+        return (line, text.as_bytes().to_vec());
     }
     // Byte by byte, so that nothing is taken of what follows.
     let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, script.len());
@@ -80,14 +119,21 @@ pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) ->
     (command_line(&read, args), input)
 }
 
-/// A shell command line that runs `script` with these arguments, whatever they contain.
+/// A shell command line that runs `script` with these arguments, whatever they contain; in the shell that reads it, which does nothing else.
 fn command_line(script: &str, args: &[&str]) -> String {
-    let mut out = format!("sh -c {} replctl", single_quoted(script));
-    for arg in args {
-        out.push(' ');
-        out.push_str(&single_quoted(arg));
-    }
-    out
+    format!("set --{}\n{script}", quoted(args))
+}
+
+/// The same in a process of its own that has `replctl` and the arguments for its name.
+pub(in crate::world) fn named(script: &str, args: &[&str]) -> String {
+    let script = single_quoted(script);
+    format!("exec sh -c {script} replctl{}", quoted(args))
+}
+
+fn quoted(args: &[&str]) -> String {
+    args.iter()
+        .flat_map(|arg| [" ".to_owned(), single_quoted(arg)])
+        .collect()
 }
 
 fn single_quoted(text: &str) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Who acts: `walk`, `choose`, `act`.
 pub(in crate::world) const OWNER: &str = include_str!("scripts/owner.sh");
 const LIB: &str = include_str!("scripts/lib.sh");
-const OUTER: &str = include_str!("scripts/outer.sh");
+pub(super) const OUTER: &str = include_str!("scripts/outer.sh");
 const RUNNING: &str = include_str!("scripts/running.sh");
 const INNER: &str = include_str!("scripts/inner.sh");
 
@@ -56,31 +56,35 @@ pub(in crate::world) async fn as_server(
     script(shell, &text, &all, Vec::new(), QUICK).await
 }
 
+/// Ends a script unless nobody but root can change what the path `$1` means. A login that is not root does what it may.
+const ALONE: &str = r#"if is_root; then
+  walk "$1"
+  [ "$who" = 0 ] || no "$why is not root's alone: root starts no program from there; remedy: chown root $why && chmod go-w $why"
+fi
+"#;
+
 /// Fails unless nobody but root can change what `path` means: root is about to put programs there, or to start one from there. A login
 /// that is not root does what it may.
 pub(super) async fn roots_alone(shell: &impl Shell, path: &str) -> Result<(), String> {
-    const ALONE: &str = r#"is_root || exit 0
-walk "$1"
-[ "$who" = 0 ] || no "$why is not root's alone: root starts no program from there; remedy: chown root $why && chmod go-w $why""#;
-    script(
-        shell,
-        &without_comments(&[OWNER, ALONE]),
-        &[path],
-        Vec::new(),
-        QUICK,
-    )
-    .await
-    .map(drop)
+    let text = behind_roots_alone("");
+    script(shell, &text, &[path], Vec::new(), QUICK)
+        .await
+        .map(drop)
+}
+
+/// A script that does nothing unless nobody but root can change what the path `$1` means.
+pub(super) fn behind_roots_alone(text: &str) -> String {
+    without_comments(&[OWNER, ALONE, text])
 }
 
 /// What chooses who acts, and what that user does: `$inner`.
-fn both(outer: &[&str], inner: &str) -> String {
+pub(super) fn both(outer: &[&str], inner: &str) -> String {
     let inner = single_quoted(&without_comments(&[INNER, inner]));
     format!("inner={inner}\n{}", without_comments(outer))
 }
 
 /// Nobody reads them there.
-fn without_comments(parts: &[&str]) -> String {
+pub(in crate::world) fn without_comments(parts: &[&str]) -> String {
     let lines = parts.iter().flat_map(|part| part.lines());
     let mut out = String::new();
     for line in lines.filter(|l| !l.trim_start().starts_with('#')) {

@@ -19,6 +19,7 @@ use futures::StreamExt;
 use redis::Value;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -122,7 +123,14 @@ impl World {
     }
 
     async fn held_by(&self, spec: &NodeSpec, runs: bool) -> Held {
-        let file = self.passwords_in_file(spec).await;
+        let read = self.files_read.lock();
+        let read = read
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&spec.name);
+        let file = match read {
+            Some(file) => file,
+            None => self.passwords_in_file(spec).await,
+        };
         if let Ok(Some(file)) = &file
             && let Some(earlier) = file.earlier(self.new_password())
         {

@@ -1,7 +1,8 @@
-# Put between owner.sh and the scripts that look at a server as it is run. POSIX sh; only what busybox has. It changes nothing.
-hex() { od -An -v -tx1 | tr -d ' \n'; }
-p() { printf '%s=' "$1"; printf '%s' "$2" | hex; echo; }
+# Put behind owner.sh and said.sh, before the scripts that look at a server as it is run. POSIX sh; only what busybox has. It changes nothing.
 # as UID GID GROUPS(,) COMMAND… — with the rights of a server's user, never with more: what that user may not read is not read for it.
 as() {
-  ( account "$1"; uid=$1 gid=$2 groups=$(printf %s "$3" | tr , ' '); shift 3; act "$@" ) </dev/null
+  ( uid=$1 gid=$2 list=$3; shift 3
+    able; if [ $by_number = no ]; then g=$gid; account "$uid"; gid=$g; fi
+    IFS=,; groups=; for x in $list; do groups="$groups $x"; done; unset IFS
+    act "$@" ) </dev/null
 }

@@ -1,35 +1,49 @@
-# Reads what it is asked for, as the user that runs it, and prints `key=hex` lines. POSIX sh; only
+# Reads what it is asked for, as the user that runs it, and tells it as said.sh does. POSIX sh; only
 # what busybox has. It changes nothing.
 # f:PATH the lines of a file that have to do with a server's role   p:PATTERN the files that it
 # stands for   w:PATH may it be replaced
 LC_ALL=C; export LC_ALL
-hex() { od -An -v -tx1 | tr -d ' \n'; }
-up() { case $1 in */*) u=${1%/*}; printf '%s' "${u:-/}" ;; *) printf . ;; esac; }
+nl='
+'
+up() { case $1 in */*) u=${1%/*}; u=${u:-/} ;; *) u=. ;; esac; }
 # Whether the folders above it can be gone through: else it cannot be said that it is not there.
-seen() { d=$(up "$1"); while [ "$d" != / ] && [ ! -d "$d" ]; do d=$(up "$d"); done; [ -x "$d" ]; }
+seen() { up "$1"; while [ "$u" != / ] && [ "$u" != . ] && [ ! -d "$u" ]; do up "$u"; done; [ -x "$u" ]; }
+tell() { printf '%s+%s\n' "$1" "${2%%"$nl"*}"; }
 look() {
-  if [ ! -e "$1" ]; then if seen "$1"; then echo missing; else echo unreadable; fi
-  elif [ ! -f "$1" ]; then echo kind
-  elif [ ! -r "$1" ]; then echo unreadable
-  elif [ "$(wc -c <"$1")" -gt 1048576 ]; then echo large
+  if [ ! -e "$1" ]; then if seen "$1"; then tell read missing; else tell read unreadable; fi
+  elif [ ! -f "$1" ]; then tell read kind
+  elif [ ! -r "$1" ]; then tell read unreadable
   else
-    echo lines
     # Nothing else leaves the host: passwords stand in the same file.
-    head -c 1048576 <"$1" | grep -aiE '^[[:space:]]*["'\'']?(include|replicaof|slaveof|dir|port|tls-port)["'\'']?[[:space:]]|^[[:space:]]*# replctl [0-9a-f]' | head -n 400 | cut -c1-1000
+    awk '
+      BEGIN {
+        f = ARGV[1]; most = 1048576
+        while ((r = (getline line < f)) > 0) {
+          if (size + length(line) > most) { large = 1; break }
+          size += length(line) + 1
+          l = tolower(line)
+          if (n < 400 && (l ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|port|tls-port)["\047]?[ \t\r\v\f]/ || l ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
+        }
+        if (large) { print "read+large"; exit }
+        if (r < 0) { print "read+unreadable"; exit }
+        print "read+lines"
+        for (i = 1; i <= n; i++) print "read+" keep[i]
+      }' "$1" 2>/dev/null
   fi
 }
 replace() {
-  d=$(up "$1")
-  if [ ! -d "$d" ]; then echo "its folder $d is not there"
-  elif [ ! -w "$d" ] || [ ! -x "$d" ]; then echo "its user may not write in $d"
-  elif [ -k "$d" ] && [ ! -O "$1" ] && [ ! -O "$d" ] && [ "$(id -u)" != 0 ]; then echo "$d lets only the owner of a file replace it"
-  else echo yes; fi
+  up "$1"; d=$u
+  if [ ! -d "$d" ]; then p write "its folder $d is not there"
+  elif [ ! -w "$d" ] || [ ! -x "$d" ]; then p write "its user may not write in $d"
+  elif [ -k "$d" ] && [ ! -O "$1" ] && [ ! -O "$d" ] && [ "$(id -u)" != 0 ]; then p write "$d lets only the owner of a file replace it"
+  else p write yes; fi
 }
+p() { printf '%s:%s\n' "$1" "${2%%"$nl"*}"; }
 for x; do
   case $x in
-    f:*) printf 'read='; { printf '%s\n' "${x#f:}"; look "${x#f:}"; } | hex; echo ;;
-    p:*) printf 'matching='; { printf '%s\n' "${x#p:}"; IFS=; for m in ${x#p:}; do if [ -e "$m" ]; then printf '%s\n' "$m"; fi; done | head -n 65; } | hex; echo ;;
-    w:*) printf 'write='; replace "${x#w:}" | hex; echo ;;
+    f:*) echo read=; tell read "${x#f:}"; look "${x#f:}" ;;
+    p:*) echo matching=; tell matching "${x#p:}"; n=0; IFS=; for m in ${x#p:}; do if [ -e "$m" ] && [ $n -lt 65 ]; then tell matching "$m"; n=$((n + 1)); fi; done; unset IFS ;;
+    w:*) replace "${x#w:}" ;;
   esac
 done
 echo done=

@@ -1,9 +1,10 @@
-//! Reads what the scripts of a look at a server print: `key=hex` lines. Whatever a host says,
-//! reading it ends well. Pure.
+//! Reads what the scripts of a look at a server print. Whatever a host says, reading it ends well.
+//! Pure.
 
 use crate::topology::service::Writable;
 use crate::topology::service::answer::{Answer, Seen};
 use crate::topology::service::chain::Read;
+use crate::world::host::said::told;
 use std::collections::BTreeMap;
 
 /// Files that a pattern may stand for.
@@ -14,7 +15,7 @@ const MOST: usize = 64;
 /// # Errors
 /// It was cut short.
 pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
-    let said: Vec<(&str, Vec<u8>)> = lines(text).collect();
+    let said: Vec<(&str, Vec<u8>)> = told(text);
     if !said.iter().any(|(key, _)| *key == "end") {
         return Err("the look at the host was cut short".to_owned());
     }
@@ -50,7 +51,7 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
 
 /// Reads what was read of files.
 pub(super) fn read_files(text: &str, answer: &mut Answer) {
-    for (key, bytes) in lines(text) {
+    for (key, bytes) in told(text) {
         let value = String::from_utf8_lossy(&bytes).into_owned();
         let (first, rest) = value.split_once('\n').unwrap_or((&value, ""));
         match key {
@@ -104,21 +105,4 @@ fn properties(text: &str) -> BTreeMap<String, String> {
         }
     }
     out
-}
-
-/// The lines of an answer.
-fn lines(text: &str) -> impl Iterator<Item = (&str, Vec<u8>)> {
-    text.lines().filter_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        let digits: Option<Vec<u8>> = value
-            .trim()
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-            .collect();
-        let bytes = digits?
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |sum, d| sum << 4 | d))
-            .collect();
-        Some((key, bytes))
-    })
 }

@@ -8,6 +8,7 @@ use super::conn::{Conn, Wire};
 use super::error::{SshError, SshErrorKind, words};
 use super::settings::{self, Target};
 use super::{hostkey, tunnel};
+use crate::world::busy::patience;
 use ssh2::{MethodType, Session};
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -155,7 +156,7 @@ impl Context {
         session
             .method_pref(MethodType::HostKey, &hostkey::algorithms(target)?)
             .map_err(ours)?;
-        session.set_timeout(milliseconds(self.options.handshake_timeout));
+        session.set_timeout(milliseconds(patience(self.options.handshake_timeout)));
         let began = Instant::now();
         session
             .handshake()
@@ -173,7 +174,7 @@ impl Context {
             &self.questions,
             self.options.accept_new_host_keys,
         )?;
-        session.set_timeout(milliseconds(self.options.auth_timeout));
+        session.set_timeout(milliseconds(patience(self.options.auth_timeout)));
         Login::new(session, target, &self.questions).run()
     }
 }

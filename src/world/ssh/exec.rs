@@ -5,6 +5,7 @@ use super::conn::{Cancel, Conn, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
 use super::output::{Kept, Output};
 use super::script::{self, Opening, RunsAs, Way};
+use crate::world::busy::patience;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::Channel;
 use std::io::{self, Read, Write as _};
@@ -141,7 +142,7 @@ impl<'a> Running<'a> {
             mark,
             request,
             until,
-            start_by: Instant::now() + START_TIME,
+            start_by: Instant::now() + patience(START_TIME),
             runs_as: None,
             preface: Vec::new(),
             noise: Some(Vec::new()),
@@ -281,7 +282,7 @@ impl<'a> Running<'a> {
 
     /// Closes the channel and collects what the command left.
     fn finish(self, conn: &mut Conn, channel: &mut Channel) -> Result<Output, SshError> {
-        let until = Until::for_tidying(TIDY_TIME);
+        let until = Until::for_tidying(patience(TIDY_TIME));
         let closed = conn
             .step(&until, |_| channel.close())
             .and_then(|()| conn.step(&until, |_| channel.wait_close()));

@@ -10,6 +10,7 @@ use super::settings::Target;
 use super::tunnel;
 use super::upload::{self, Upload};
 use super::worker::{Job, Login, Order, Sudo, Worker};
+use crate::world::host::Around;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -136,6 +137,24 @@ impl Host {
         root: bool,
         progress: impl Fn(u64) + Send + 'static,
     ) -> Result<(), SshError> {
+        self.upload_around(data, path, mode, root, progress, Around::default())
+            .await
+            .map(drop)
+    }
+
+    /// [`Host::upload`], and what else its command does; what that has printed.
+    ///
+    /// # Errors
+    /// As [`Host::upload`]; `Transfer` with what the further script has said, where that fails.
+    pub async fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: impl Fn(u64) + Send + 'static,
+        around: Around,
+    ) -> Result<String, SshError> {
         let path = path.to_owned();
         self.on_thread(move |worker, cancel| {
             worker.greet(cancel)?;
@@ -148,6 +167,7 @@ impl Host {
                     root,
                     cancel,
                     progress: &progress,
+                    around: &around,
                 },
             )
         })

@@ -16,8 +16,10 @@ mod hostkey;
 mod interactive;
 mod keyfile;
 mod known_hosts;
+mod openssh;
 mod output;
 mod poll;
+mod same;
 mod script;
 mod settings;
 mod tunnel;
@@ -208,7 +210,7 @@ impl Ssh {
 }
 
 /// A word that occurs nowhere else: for marks and temporary names.
-fn nonce() -> String {
+pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
     // RandomState's keys are random for each thread and differ for each value; this is no secret, only new.
     let bits = RandomState::new().hash_one(Instant::now());

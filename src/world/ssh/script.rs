@@ -31,13 +31,20 @@ pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
          echo {mark}; echo \"{mark} $replctl_g\" >&2; unset replctl_g\n\
          {command}\n"
     );
-    let sudo = match way {
-        Way::Direct => String::new(),
-        Way::SudoFree => "sudo -n -- ".to_owned(),
-        Way::SudoPassword => format!("sudo -S -p {} -- ", quote(&prompt(mark))),
-    };
     // LC_ALL: the words of sudo and of the system's programs are looked at.
-    format!("exec env LC_ALL=C {sudo}/bin/sh -c {}", quote(&script))
+    match way {
+        // Not by `env`, which is one more program to start.
+        Way::Direct => format!(
+            "exec /bin/sh -c {}",
+            quote(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+        ),
+        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- /bin/sh -c {}", quote(&script)),
+        Way::SudoPassword => format!(
+            "exec env LC_ALL=C sudo -S -p {} -- /bin/sh -c {}",
+            quote(&prompt(mark)),
+            quote(&script)
+        ),
+    }
 }
 
 /// What sudo asks with.

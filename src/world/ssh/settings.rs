@@ -5,14 +5,9 @@
 
 use super::Options;
 use super::error::{SshError, SshErrorKind};
+use super::openssh;
 use crate::inventory::SshSettings;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-/// How long `ssh -G` may take: it runs the commands of `Match exec`.
-const SSH_G_TIME: Duration = Duration::from_secs(2);
 
 /// A host to log in to, with everything decided.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +66,7 @@ impl Target {
     }
 }
 
-/// Decides everything about a host of the inventory. Blocking, for two seconds at most.
+/// Decides everything about a host of the inventory. Blocking, for some seconds at most.
 ///
 /// # Errors
 /// `Config` where the configuration cannot be read or asks for what is not supported (`ProxyCommand`).
@@ -91,7 +86,7 @@ pub fn resolve(
             format!("`{}` is no host name", host.escape_debug()),
         ));
     }
-    let mut target = match ask_openssh(options, settings, host)? {
+    let mut target = match openssh::ask(options, settings, host)? {
         Some(text) => read_answer(&text, host)?,
         None => without_openssh(host),
     };
@@ -149,87 +144,6 @@ pub fn resolve_jump(
         hop.jumps = before.to_vec();
     }
     Ok(hop)
-}
-
-/// The output of `ssh -G`, or `None` where OpenSSH's client is not installed.
-fn ask_openssh(
-    options: &Options,
-    settings: &SshSettings,
-    host: &str,
-) -> Result<Option<String>, SshError> {
-    let mut command = openssh(options, settings, host);
-    let failed = |why: String| {
-        SshError::new(
-            SshErrorKind::Config,
-            format!("`ssh -G {host}` does not tell how to reach {host}"),
-        )
-        .cause(why)
-        .hint(format!(
-            "run `ssh -G {host}` and mend what it complains about in ~/.ssh/config"
-        ))
-    };
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e.to_string())),
-    };
-    let out = child.stdout.take().map(drain);
-    let err = child.stderr.take().map(drain);
-    let end = Instant::now() + SSH_G_TIME;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
-            Ok(None) | Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!(
-                    "no answer within {} s",
-                    SSH_G_TIME.as_secs()
-                )));
-            }
-        }
-    };
-    // A grandchild of `Match exec` may keep the pipe open: the answer is waited for no longer than the program.
-    let text = |from: Option<std::sync::mpsc::Receiver<String>>| {
-        from.and_then(|r| r.recv_timeout(Duration::from_millis(500)).ok())
-            .unwrap_or_default()
-    };
-    if status.success() {
-        Ok(Some(text(out)))
-    } else {
-        Err(failed(text(err)))
-    }
-}
-
-fn openssh(options: &Options, settings: &SshSettings, host: &str) -> Command {
-    let mut command = Command::new("ssh");
-    command.arg("-G");
-    if let Some(file) = &options.ssh_config {
-        command.arg("-F").arg(file);
-    }
-    if let Some(user) = &settings.user {
-        command.arg("-l").arg(user);
-    }
-    if let Some(port) = settings.port {
-        command.arg("-p").arg(port.to_string());
-    }
-    command.arg("--").arg(host);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.by_ref().take(1 << 20).read_to_end(&mut bytes);
-        let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    told
 }
 
 /// What `ssh -G` says, taken apart.

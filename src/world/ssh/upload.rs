@@ -1,26 +1,25 @@
 //! Puts a file on a host: under a name of its own beside the target, flushed, its sha256 checked there, and moved over the target in one
 //! step. Whatever fails, the target is as it was and nothing is left beside it.
 //!
-//! By SFTP where the login may write there itself; by `cat` where it has to be root through sudo, or the host has no SFTP.
+//! By one command that reads it, which every host with a shell has. SFTP would cost a process of the host's more, and checking and moving a command of
+//! their own all the same.
 
-use super::conn::{Cancel, Conn, Stop, Until, is_broken};
-use super::error::{SshError, SshErrorKind, words};
+use super::conn::Cancel;
+use super::error::{SshError, SshErrorKind};
 use super::exec::Limit;
 use super::output::last_lines;
 use super::script::quote;
 use super::worker::{Order, Worker};
+use crate::world::host::Around;
 use sha2::{Digest as _, Sha256};
-use ssh2::{OpenFlags, OpenType, Sftp};
-use std::io::{self, Write as _};
-use std::path::Path;
 use std::time::Duration;
 
 /// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times slower.
 pub(super) const CHUNK: usize = 1 << 20;
-/// How long checking, moving and removing may take.
-const FINISH_TIME: Duration = Duration::from_mins(1);
-/// How long SFTP may take to begin.
-const SFTP_TIME: Duration = Duration::from_secs(10);
+/// The status of the command where the file could not be written beside its place.
+const NOT_WRITTEN: i32 = 70;
+/// The last of those where it could not be put in its place.
+const NOT_MOVED: i32 = 74;
 const REMOVE_TIME: Duration = Duration::from_secs(5);
 
 /// A file to be put on a host.
@@ -33,13 +32,15 @@ pub(super) struct Upload<'a> {
     pub cancel: &'a Cancel,
     /// Told how many bytes have gone.
     pub progress: &'a dyn Fn(u64),
+    /// What else the command does.
+    pub around: &'a Around,
 }
 
 /// Puts the file there.
 ///
 /// # Errors
 /// `Transfer` for what concerns the file; else as commands.
-pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<(), SshError> {
+pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<String, SshError> {
     let shown = worker.shown();
     let (folder, name) = match upload.path.rsplit_once('/') {
         Some((folder, name))
@@ -58,12 +59,7 @@ pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<(), SshErr
         }
     };
     let part = format!("{folder}/.{name}.{}", super::nonce());
-    let sent = if upload.root && !worker.is_root() {
-        by_cat(worker, upload, &part)
-    } else {
-        by_sftp(worker, upload, &part)
-    };
-    let done = sent.and_then(|()| finish(worker, upload, &part));
+    let done = send(worker, upload, &part);
     if done.is_err() {
         // Best effort: the connection may be gone, and the first reason is the one to tell.
         let tidy = Cancel::default();
@@ -77,10 +73,9 @@ pub(super) fn put(worker: &mut Worker, upload: &Upload<'_>) -> Result<(), SshErr
     done
 }
 
-fn by_cat(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), SshError> {
-    let part = quote(part);
-    let command =
-        format!("umask 077; set -C; cat >{part} && {{ sync {part} 2>/dev/null || sync; }}");
+/// Sends it, and checks what arrived and moves it over the target.
+fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, SshError> {
+    let command = command(upload, part);
     let order = Order {
         stdin: upload.data,
         progress: upload.progress,
@@ -92,190 +87,55 @@ fn by_cat(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), Ss
         )
     };
     let out = worker.run(&order)?;
-    match out.failure() {
-        None => Ok(()),
-        Some(why) => Err(not_written(worker, upload, &why)),
-    }
-}
-
-fn by_sftp(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), SshError> {
-    if worker.without_sftp {
-        return by_cat(worker, upload, part);
-    }
-    let Some(sftp) = begin_sftp(worker, upload.cancel)? else {
-        worker.without_sftp = true;
-        return by_cat(worker, upload, part);
+    let why = match out.failure() {
+        None => return Ok(out.text()),
+        Some(_) if !matches!(out.status, NOT_WRITTEN..=NOT_MOVED) => out.last_lines(12),
+        Some(why) => why,
     };
-    let written = write(worker, &sftp, upload, Path::new(part));
-    if written.is_err() {
-        // Dropping an SFTP session waits for the host unless the socket is down; a refusal by the host leaves it usable.
-        if !matches!(written, Err(Written::Refused(_))) {
-            worker.cut();
-        }
+    if out.status == NOT_WRITTEN {
+        return Err(not_written(worker, upload, &why));
     }
-    drop(sftp);
-    written.map_err(|e| match e {
-        Written::Refused(why) => not_written(worker, upload, &why),
-        Written::Broken(why) => SshError::new(
-            SshErrorKind::Io,
-            format!(
-                "the connection to {} broke while {} was sent",
-                worker.shown(),
-                upload.path
-            ),
+    let what = if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
+        format!(
+            "{} on {} was not replaced: what arrived could not be put in its place",
+            upload.path,
+            worker.shown()
         )
-        .cause(why),
-        Written::Stalled => SshError::new(
-            SshErrorKind::Transfer,
-            format!(
-                "nothing moved to {} for {} s while {} was sent",
-                worker.shown(),
-                worker.stall().as_secs_f32(),
-                upload.path
-            ),
-        ),
-        Written::Cancelled => SshError::new(
-            SshErrorKind::Transfer,
-            format!("sending {} to {} was given up", upload.path, worker.shown()),
-        ),
-    })
-}
-
-/// An SFTP session; `None` where the host has none, or one that does not speak the protocol (rc files that print do that).
-fn begin_sftp(worker: &mut Worker, cancel: &Cancel) -> Result<Option<Sftp>, SshError> {
-    let until = Until::new(SFTP_TIME.min(worker.stall()), cancel);
-    // The connection is seen to be alive first, so that a failure below is the answer of the host's SFTP.
-    drop(worker.channel(&until)?);
-    let conn = worker.conn()?;
-    match conn.step(&until, ssh2::Session::sftp) {
-        Ok(sftp) => Ok(Some(sftp)),
-        Err(Stop::Ssh(e)) if !is_broken(&e) => Ok(None),
-        Err(_) => {
-            // What is left of the attempt cannot be got rid of but with its session. Whatever is really wrong shows on the next one.
-            conn.cut();
-            Ok(None)
-        }
-    }
-}
-
-enum Written {
-    /// The host said no.
-    Refused(String),
-    Broken(String),
-    Stalled,
-    Cancelled,
-}
-
-impl From<Stop> for Written {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Late => Self::Stalled,
-            Stop::Cancelled => Self::Cancelled,
-            Stop::Ssh(e) => match e.code() {
-                ssh2::ErrorCode::SFTP(_) => Self::Refused(words(&e)),
-                ssh2::ErrorCode::Session(_) => Self::Broken(words(&e)),
-            },
-        }
-    }
-}
-
-fn write(
-    worker: &mut Worker,
-    sftp: &Sftp,
-    upload: &Upload<'_>,
-    part: &Path,
-) -> Result<(), Written> {
-    let stall = worker.stall();
-    let conn = worker.conn().map_err(|e| Written::Broken(e.to_string()))?;
-    // EXCLUSIVE: nobody's file or link of that name is ever written through.
-    let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
-    let mut file = conn.step(&Until::new(stall, upload.cancel), |_| {
-        sftp.open_mode(part, flags, 0o600, OpenType::File)
-    })?;
-    let mut sent = 0;
-    let mut until = Until::new(stall, upload.cancel);
-    let result = loop {
-        let rest = &upload.data[sent..];
-        if rest.is_empty() {
-            break Ok(());
-        }
-        match file.write(&rest[..rest.len().min(CHUNK)]) {
-            Ok(n) => {
-                sent += n;
-                (upload.progress)(sent as u64);
-                until = Until::new(stall, upload.cancel);
-            }
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                if let Some(stop) = until.over() {
-                    break Err(stop.into());
-                }
-                conn.wait(until.left());
-            }
-            Err(e) => break Err(why_not(conn, &e)),
-        }
+    } else {
+        // What was to be done before or after it says itself what is wrong.
+        return Err(SshError::new(SshErrorKind::Transfer, why));
     };
-    let until = Until::new(stall, upload.cancel);
-    let result = result.and_then(|()| {
-        // Not every server can flush (it is an extension): then the file system decides when.
-        match conn.step(&until, |_| file.fsync()) {
-            Ok(()) | Err(Stop::Ssh(_)) => Ok(()),
-            Err(stop) => Err(stop.into()),
-        }
-    });
-    if matches!(result, Err(Written::Stalled | Written::Cancelled)) {
-        conn.cut();
-        return result;
-    }
-    let closed = conn.step(&until, |_| file.close());
-    result.and_then(|()| closed.map_err(Written::from))
+    Err(SshError::new(SshErrorKind::Transfer, what).cause(why))
 }
 
-/// The host's refusal, or a broken connection (which libssh2 tells by the session's last error only).
-fn why_not(conn: &mut Conn, error: &io::Error) -> Written {
-    let refused = ssh2::ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_SFTP_PROTOCOL);
-    match ssh2::Error::last_session_error(&conn.session) {
-        Some(last) if last.code() == refused => Written::Refused(error.to_string()),
-        Some(_) | None => {
-            conn.cut();
-            Written::Broken(error.to_string())
-        }
-    }
-}
-
-/// Checks what arrived and moves it over the target.
-fn finish(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<(), SshError> {
+fn command(upload: &Upload<'_>, part: &str) -> String {
     let want = hex(&Sha256::digest(upload.data));
-    let command = format!(
+    let sum = "{ sha256sum <\"$f\" || openssl dgst -sha256 -r <\"$f\" || shasum -a 256 <\"$f\"; } 2>/dev/null";
+    let Around {
+        unless_there,
+        after,
+    } = upload.around;
+    let there = if *unless_there {
+        format!("f=$p; [ -f \"$f\" ] && s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]")
+    } else {
+        "false".to_owned()
+    };
+    // `set -C`: nobody's file or link of that name is ever written through.
+    format!(
         "t={part}; p={path}\n\
-         s=$( {{ sha256sum <\"$t\" || openssl dgst -sha256 -r <\"$t\" || shasum -a 256 <\"$t\"; }} 2>/dev/null ) || \
+         if {there}; then cat >/dev/null; else\n\
+         (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
+         f=$t; s=$( {sum} ) || \
          {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
          s=${{s%% *}}\n\
          [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
          [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
-         chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit 74\n\
-         sync \"${{p%/*}}/\" 2>/dev/null; :",
+         chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit {NOT_MOVED}\n\
+         sync \"${{p%/*}}/\" 2>/dev/null\nfi\n:\n{after}",
         part = quote(part),
         path = quote(upload.path),
         mode = upload.mode & 0o7777,
-    );
-    let out = worker.run(&Order::new(
-        &command,
-        upload.root,
-        Limit::Total(FINISH_TIME),
-        upload.cancel,
-    ))?;
-    match out.failure() {
-        None => Ok(()),
-        Some(why) => Err(SshError::new(
-            SshErrorKind::Transfer,
-            format!(
-                "{} on {} was not replaced: what arrived could not be put in its place",
-                upload.path,
-                worker.shown()
-            ),
-        )
-        .cause(why)),
-    }
+    )
 }
 
 /// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a full disk is the usual one.

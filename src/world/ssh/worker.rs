@@ -12,6 +12,7 @@ use super::script::Way;
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
+use crate::world::busy::patience;
 use ssh2::{Channel, ErrorCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -80,8 +81,6 @@ pub(super) struct Worker {
     target: Arc<Target>,
     pub(super) conn: Option<Conn>,
     login: Option<Login>,
-    /// The host has no SFTP.
-    pub without_sftp: bool,
     /// What goes on beside all other commands: without it none is run.
     pub(super) holding: Option<Holding>,
 }
@@ -98,7 +97,6 @@ pub(super) fn start(context: Arc<Context>, target: Arc<Target>) -> Result<Sender
         target,
         conn: None,
         login: None,
-        without_sftp: false,
         holding: None,
     };
     std::thread::Builder::new()
@@ -142,10 +140,6 @@ impl Worker {
     /// The beginning of a command that reaches it by OpenSSH, for hints.
     pub fn ssh(&self) -> &str {
         &self.target.command
-    }
-
-    pub fn is_root(&self) -> bool {
-        self.login.is_some_and(|l| l.uid == 0)
     }
 
     pub fn stall(&self) -> Duration {
@@ -260,16 +254,18 @@ impl Worker {
         if let Some(login) = self.login {
             return Ok(login);
         }
-        let look = "id -u; command -v sudo >/dev/null 2>&1 || { echo absent; exit 0; }\n\
+        // Root needs no sudo.
+        let id = "u=$(id -u); echo \"$u\"";
+        let sudo = "[ \"$u\" != 0 ] || exit 0\ncommand -v sudo >/dev/null 2>&1 || { echo absent; exit 0; }\n\
                     sudo -n -- /bin/sh -c : >/dev/null 2>&1 </dev/null && echo free || echo asks";
-        let only_id = "id -u";
+        let with_sudo = format!("{id}\n{sudo}");
         let command = if self.target.sudo == Some(false) {
-            only_id
+            id
         } else {
-            look
+            &with_sudo
         };
         let out = self.attempt(
-            &Order::new(command, false, Limit::Total(LOOK_TIME), cancel),
+            &Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel),
             Way::Direct,
             None,
         )?;

@@ -1,31 +1,61 @@
 # Makes folders. $1 their owner  $2 how many of the following are everybody's to enter; the rest are the owner's alone
 user=$1 n=$2; shift 2
-mine=$(id -u "$user" 2>/dev/null) || mine=$user
-# As root, or as a login that is not: $1 a folder whose place is that user's.
-make() { [ -d "$1" ] || (umask "$2"; mkdir "$1"); }
-for d; do
-  if ! is_root; then
+number "$user"; mine=${number:-$user}
+if ! is_root; then
+  for d; do
     if [ "$n" -gt 0 ]; then (umask 022; mkdir -p "$d") || exit 1
     else [ -d "$d" ] || mkdir -p "$d" || exit 1; chown "$user" "$d" && chmod 750 "$d" || exit 1; fi
-  elif [ "$n" -gt 0 ]; then
-    walk "$d"
-    [ "$who" = 0 ] || no "$why is not root's alone: root does not start programs from there; remedy: chown root $why && chmod go-w $why"
-    (umask 022; mkdir -p "$real") || exit 1
-  else
-    walk "${d%/*}"
-    if [ "$who" = 0 ]; then
-      parent=$real
-      # A link that root made leads to where there was room.
-      walk "$d"
-      case $kind in missing | folder) here=$real ;; *) here=$parent/${d##*/} ;; esac
-      [ ! -L "$here" ] || no "$here is a link that is not root's"
-      make "$here" 077 || exit 1
-      chown "$user" "$here" && chmod 750 "$here" || exit 1
-    else
-      [ "$who" = "$mine" ] || no "$why is not $user's: nothing is made there; remedy: chown $user $why"
-      uid=$who; account "$uid"
-      act sh -c 'umask 077; [ -d "$1" ] || mkdir "$1" && chmod 750 "$1"' sh "$real/${d##*/}" || exit 1
-    fi
-  fi
-  n=$((n - 1))
+    n=$((n - 1))
+  done
+  exit 0
+fi
+# What was looked at holds until something is made.
+keep=1
+# Those of $list that are not there yet, all by one mkdir.
+make() {
+  known= missing=
+  set -f; IFS=$nl; set -- $list; unset IFS; set +f; list=
+  for x; do shift; [ -d "$x" ] || set -- "$@" "$x"; done
+  [ $# = 0 ] || mkdir -p "$@"
+}
+list=
+while [ "$n" -gt 0 ]; do
+  walk "$1"
+  [ "$who" = 0 ] || no "$why is not root's alone: root does not start programs from there; remedy: chown root $why && chmod go-w $why"
+  list=$list$real$nl
+  shift; n=$((n - 1))
 done
+(umask 022; make) || exit 1
+known= list=
+# Folders below one that is the owner's are made by the owner, all at once.
+theirs=
+make_theirs() {
+  [ -n "$theirs" ] || return 0
+  uid=$mine; account "$uid"
+  set -f; IFS=$nl; set -- $theirs; unset IFS; set +f; theirs= known=
+  act sh -c 'umask 077
+    for d; do shift; set -- "$@" "$d"; if [ ! -d "$d" ]; then case $d in *"
+"*) exit 1 ;; esac; m="$m$d
+"; fi; done
+    set -f; IFS="
+"; [ -z "$m" ] || mkdir $m || exit 1
+    chmod 750 "$@"' sh "$@" || exit 1
+}
+for d; do
+  walk "${d%/*}"
+  if [ "$who" = 0 ]; then
+    make_theirs
+    parent=$real
+    # A link that root made leads to where there was room.
+    walk "$d"
+    case $kind in missing | folder) here=$real ;; *) here=$parent/${d##*/} ;; esac
+    [ ! -L "$here" ] || no "$here is a link that is not root's"
+    [ -d "$here" ] || mkdir "$here" || exit 1
+    chown "$user" "$here" && chmod 750 "$here" || exit 1
+    known=
+  else
+    [ "$who" = "$mine" ] || no "$why is not $user's: nothing is made there; remedy: chown $user $why"
+    theirs=$theirs$real/${d##*/}$nl
+  fi
+done
+make_theirs

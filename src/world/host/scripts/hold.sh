@@ -2,18 +2,25 @@
 # ended first), or `again` (only if nobody else has held it since).
 # Each opens the file as its 9, and then looks who else has: of two, at least one sees the other.
 who=$1 how=$2; umask 077
-home=$(awk -F: -v u="$(id -u)" '$3 == u { print $6; exit }' /etc/passwd)
+# What the kernel and a file say is read by the shell itself: a process for each would cost every host more than the rest.
+me= home=
+while read -r k v _; do if [ "$k" = Uid: ]; then me=$v; break; fi; done 2>/dev/null </proc/$$/status
+[ -n "$me" ] || me=$(id -u)
+while IFS=: read -r _ _ u _ _ d _; do if [ "$u" = "$me" ]; then home=$d; break; fi; done 2>/dev/null </etc/passwd
 f=$HOME/.replctl.lock
-if [ "$(id -u)" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
+if [ "$me" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
 ( : >>"$f" ) 2>/dev/null || { echo "none $f cannot be written"; exit; }
 exec 9>>"$f"
 # Of those who have it, only processes of our own user count: a user who may not write it can open it all the same, and would be in the way.
-ours() { [ "$(awk '$1 == "Uid:" { print $2 }' "/proc/$1/status" 2>/dev/null)" = "$me" ]; }
-me=$(id -u)
+ours() {
+  while read -r k v _; do if [ "$k" = Uid: ]; then [ "$v" = "$me" ]; return; fi; done 2>/dev/null <"/proc/$1/status"
+  return 1
+}
 other() {
   for d in /proc/[0-9]*/fd/9; do
     [ "$d" -ef "$f" ] || continue
     p=${d#/proc/}; p=${p%%/*}
+    [ "$p" != $$ ] || continue
     name=$(tr '\0' '\n' <"/proc/$p/cmdline" 2>/dev/null | sed -n '/^replctl:/{p;q;}')
     [ "$name" != "$who" ] && ours "$p" && [ "$d" -ef "$f" ] && return
   done

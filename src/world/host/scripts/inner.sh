@@ -7,7 +7,7 @@ no() { echo "$1" >&2; exit 1; }
 trap '[ -z "$new" ] || rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 # A link of the user's own is followed by that user.
-if [ "$(id -u)" != 0 ] && [ -L "$p" ]; then p=$(readlink -f "$p") || no "the link $1 leads nowhere"; fi
+if [ -L "$p" ] && [ "$(id -u)" != 0 ]; then p=$(readlink -f "$p") || no "the link $1 leads nowhere"; fi
 folder=${p%/*}; folder=${folder:-/}
 # $1 must be one file that has one name.
 plain() {

@@ -1,11 +1,11 @@
 # Put before the scripts that start and stop servers. POSIX sh; only what busybox has.
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
-nap() { sleep 0.1 2>/dev/null || sleep 1; }
+nap() { sleep "${1:-0.1}" 2>/dev/null || sleep 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
 # Sockets that listen on port $1.
 sockets() {
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
-    awk -v p="$(printf ':%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }'
+  awk -v p="$(printf ':%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }' \
+    /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) 2>/dev/null
 }
 # The process that listens on port $1, as far as it can be seen.
 listener() {
@@ -19,5 +19,9 @@ listener() {
 # Whether systemd runs here and has unit $1, from us or from others.
 has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }
 # Whether process $1 is there and no zombie.
-# A process that is gone or a zombie is not alive, also where it goes between the two looks.
-alive() { [ -d "/proc/$1" ] && grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null; }
+alive() {
+  while read -r k v _; do
+    if [ "$k" = State: ]; then case $v in [ZX]*) return 1 ;; *) return 0 ;; esac; fi
+  done 2>/dev/null <"/proc/$1/status"
+  return 1
+}

@@ -4,11 +4,57 @@
 # From the first folder on that is another user's, that user acts: whatever he plants there, he gets only what he could do himself.
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
 umask 077
+nl='
+'
 no() { echo "$1" >&2; exit 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
-is_root() { [ "$(id -u)" = 0 ]; }
+# Who we are, told by the kernel: a process less than `id`.
+me=
+while read -r k v w _; do if [ "$k" = Uid: ]; then me=$w; break; fi; done 2>/dev/null </proc/$$/status
+[ -n "$me" ] || me=$(id -u)
+is_root() { [ "$me" = 0 ]; }
+# What `stat` says of existing paths, all by one process: a line `PATH|MODE LINKS OWNER GROUP` for each in $known. It prints no name, so that no
+# name can be taken for a line; where one is gone meanwhile, nothing of it is kept.
+known=
+know() {
+  need=
+  for a; do
+    case $a in *"$nl"*) continue ;; esac
+    case $nl$known$nl$need in *"$nl$a|"* | *"$nl$a$nl"*) continue ;; esac
+    if [ -e "$a" ] || [ -L "$a" ]; then need=$need$a$nl; fi
+  done
+  [ -n "$need" ] || return 0
+  set -f; IFS=$nl; set -- $need; said=$(stat -c '%A %h %u %g' "$@" 2>/dev/null) || said=
+  got=
+  for a in $said; do
+    [ $# -gt 0 ] || { got=; break; }
+    got="$got$1|$a$nl"; shift
+  done
+  unset IFS; set +f
+  [ $# = 0 ] || got=
+  known=$known$got
+}
+# All folders on the way to a path, and itself, as lines: in $way.
+way_of() {
+  way=/ b=
+  case $1 in *"$nl"*) return 0 ;; /*) a=${1#/} ;; *) return 0 ;; esac
+  while [ -n "$a" ]; do
+    case ${a%%/*} in '') ;; .|..) break ;; *) b=$b/${a%%/*}; way=$way$nl$b ;; esac
+    case $a in */*) a=${a#*/} ;; *) a= ;; esac
+  done
+}
+# `know` of them.
+know_way() { way_of "$1"; set -f; IFS=$nl; set -- $way; unset IFS; set +f; know "$@"; }
 # The fields of `ls -ldn` of $1 in $mode $links $owner $group; a name with a line break has them in its first line.
 look() {
+  mode=
+  [ -e "$1" ] || [ -L "$1" ] || return 1
+  case $nl$known in *"$nl$1|"*)
+    a=$nl$known; a=${a#*"$nl$1|"}; a=${a%%"$nl"*}
+    mode=${a%% *} a=${a#* }; links=${a%% *} a=${a#* }; owner=${a%% *} group=${a#* }
+    # Only `ls` tells that there is an access list, which counts where the group may write.
+    case $mode in ?????w*) ;; *) return 0 ;; esac ;;
+  esac
   set -f; set -- $(ls -ldn "$1" 2>/dev/null); set +f
   mode=${1:-} links=${2:-} owner=${3:-} group=${4:-}
   [ -n "$group" ]
@@ -27,6 +73,8 @@ is_open() {
 walk() {
   case $1 in /*) rest=$1 ;; *) no "$1 is no absolute path" ;; esac
   real= who=0 why= kind=folder hops=0 sticky=
+  [ -n "${keep:-}" ] || known=
+  know_way "$1"
   look / && [ "$owner" = 0 ] && ! is_open || no "the folder / is not root's alone"
   while [ -n "$rest" ]; do
     case $rest in */*) part=${rest%%/*} rest=${rest#*/} ;; *) part=$rest rest= ;; esac
@@ -55,31 +103,58 @@ walk() {
   done
   if [ -n "$why" ]; then real=$here${rest:+/$rest} kind=theirs; fi
 }
-# Name and first group of user number $1, in $name and $gid.
+# The line of /etc/passwd, or of what the host has instead, of a user by name or number: in $line.
+entry() {
+  if has getent; then line=$(getent passwd "$1" 2>/dev/null)
+  else line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null); fi
+  line=${line%%"$nl"*}
+}
+# The number of the user called $1, in $number; nothing where there is none.
+number() {
+  [ "${numbered:-}" != "$1" ] || return 0
+  numbered=$1 its_line=
+  case $1 in
+  '') number= ;;
+  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} its_line=$line ;;
+  *) number=$(id -u "$1" 2>/dev/null) ;;
+  esac
+}
+# Name and first group of user number $1, in $name and $gid, and all its groups.
 account() {
-  line=$(getent passwd "$1" 2>/dev/null) || line=$(awk -F: -v u="$1" '$3 == u { print; exit }' /etc/passwd 2>/dev/null)
-  name=${line%%:*}; gid=$(printf '%s' "$line" | cut -d: -f4)
-  groups=; [ -z "$name" ] || groups=$(id -G "$name" 2>/dev/null)
+  if [ "${account_of:-}" != "$1" ]; then
+    account_of=$1
+    if [ -n "${its_line:-}" ] && [ "$number" = "$1" ]; then line=$its_line; else entry "$1"; fi
+    its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
+    its_groups=; [ -z "$its_name" ] || its_groups=$(id -G "$its_name" 2>/dev/null)
+  fi
+  name=$its_name gid=$its_gid groups=$its_groups
 }
 # Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
 act() {
   set -- env -i "PATH=$PATH" LC_ALL=C "$@"
   if ! is_root || [ "$uid" = 0 ]; then "$@"; return; fi
   [ -n "$gid" ] || no "user $uid has no entry in /etc/passwd on this host"
-  if [ -z "${by_number:-}" ]; then by_number=no; if has setpriv && setpriv --help 2>&1 | grep -q -- --reuid; then by_number=yes; fi; fi
+  able
   if [ $by_number = yes ]; then
-    list=$(echo $groups | tr ' ' ,)
-    if [ -n "$list" ]; then list=--groups=$list; else list=--clear-groups; fi
+    list=
+    for a in $groups; do list=$list,$a; done
+    if [ -n "$list" ]; then list=--groups=${list#,}; else list=--clear-groups; fi
     setpriv --reuid "$uid" --regid "$gid" "$list" --no-new-privs -- "$@"
   elif [ -z "$name" ]; then no "user $uid has no entry in /etc/passwd on this host"
   elif has runuser; then runuser -u "$name" -- "$@"
   elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
   else no "there is no setpriv, runuser or su to become $name with"; fi
 }
+# Whether setpriv is the one that takes numbers: busybox has another.
+able() {
+  [ -z "${by_number:-}" ] || return 0
+  by_number=no
+  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
+}
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {
-  service=; if [ -n "$2" ]; then service=$(id -u "$2" 2>/dev/null); fi
-  if ! is_root; then uid=$(id -u) gid=$(id -g) groups= name= real=$1 service=$uid kind=theirs; return; fi
+  if ! is_root; then uid=$me gid= groups= name= real=$1 service=$me kind=theirs; return; fi
+  number "$2"; service=$number
   walk "$1"
   if [ "$who" = others ]; then
     # Root's folder, in which others may write: the server's own user at most.

@@ -7,33 +7,41 @@ if [ ! -e "$program" ]; then
 fi
 # The log lies in the user's folder: only that user reads it, whatever it leads to.
 as_user() {
-  if [ "$(id -u)" != 0 ]; then act "$@"; return; fi
-  uid=$(id -u "$user" 2>/dev/null) || { echo "there is no user $user"; return 1; }
+  if ! is_root; then act "$@"; return; fi
+  number "$user"; uid=$number
+  [ -n "$uid" ] || { echo "there is no user $user"; return 1; }
   account "$uid"; act "$@"
 }
 size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$log" 2>/dev/null | tr -dc 0-9; }
-size=$(size); size=${size:-0}
+size=0
+if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
 ours() { p=$(listener "$port"); [ -n "$p" ] && [ "$(readlink "/proc/$p/cwd")" = "$(cd "$data" && pwd -P)" ]; }
+# It listens, and still does a moment later: one that fails on its way has listened on its port before.
+stays() { ours && nap 0.05 && alive "$p"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
 # What the server said on its own, without systemd's words about it.
 words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "^(Started|Stopped|Stopping|Scheduled|$unit:) " | tail -n 8; }
 
-if ours; then echo "it runs already"; exit 0; fi
-if [ -n "$(sockets "$port")" ]; then fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"; fi
+if [ -n "$(sockets "$port")" ]; then
+  if ours; then echo "it runs already"; exit 0; fi
+  fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"
+fi
+# Most servers listen after a few hundredths of a second: the first looks come soon after each other.
+i=0
+pause() { i=$((i + 1)); if [ $i -lt 10 ]; then nap 0.02; else nap; fi; }
 
 if has_unit "$unit"; then
   systemctl reset-failed "$unit" 2>/dev/null
   systemctl start "$unit" || fail "systemctl start $unit: $(systemctl status "$unit" 2>&1 | tail -n 8)"
-  i=0
-  while [ $i -lt 150 ]; do
-    ours && { echo "started by $unit"; exit 0; }
+  while [ $i -lt 160 ]; do
+    stays && { echo "started by $unit"; exit 0; }
     case $(systemctl is-active "$unit") in
     # `activating` is the wait before the next try.
     failed | inactive | activating) fail "$unit ended at once: $(words)" ;;
     esac
-    nap; i=$((i + 1))
+    pause
   done
   fail "$unit does not listen on port $port after 15 s: $(words)"
 fi
@@ -42,10 +50,9 @@ fi
 umask 077
 cd / || exit 1
 said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
-i=0
-while [ $i -lt 150 ]; do
-  ours && { echo "started"; exit 0; }
-  if told | grep -qE 'Failed listening|Fatal error|aborting|FATAL'; then nap; fail "it ended at once"; fi
-  nap; i=$((i + 1))
+while [ $i -lt 160 ]; do
+  pause
+  stays && { echo "started"; exit 0; }
+  if [ $((i % 5)) = 0 ] && told | grep -qE 'Failed listening|Fatal error|aborting|FATAL'; then nap; fail "it ended at once"; fi
 done
 fail "it does not listen on port $port after 15 s"

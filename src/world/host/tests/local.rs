@@ -8,7 +8,7 @@ use crate::plan::host::{HostAction, PayloadInfo};
 use crate::plan::{Action, Plan, Refusal, Setup, Undo, setup};
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
-use crate::world::host::{Progress, Ran, Secrets, Shell, Supplies, act, facts};
+use crate::world::host::{Around, Progress, Ran, Secrets, Shell, Supplies, act, facts};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fs;
@@ -167,6 +167,24 @@ impl Shell for Local {
         } else {
             Err(String::from_utf8_lossy(&ran.stderr).into_owned())
         }
+    }
+
+    async fn upload_around(
+        &self,
+        data: Arc<Vec<u8>>,
+        path: &str,
+        mode: u32,
+        root: bool,
+        progress: Progress,
+        around: Around,
+    ) -> Result<String, String> {
+        let long = Duration::from_secs(20);
+        self.upload(data, path, mode, root, progress).await?;
+        let after = self.run(&around.after, Vec::new(), root, long).await?;
+        if after.status != 0 {
+            return Err(String::from_utf8_lossy(&after.stderr).into_owned());
+        }
+        Ok(String::from_utf8_lossy(&after.stdout).into_owned())
     }
 
     fn can_root(&self) -> bool {

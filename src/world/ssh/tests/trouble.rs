@@ -58,7 +58,8 @@ async fn a_host_that_takes_the_connection_and_says_nothing() {
         let (kind, took, text) =
             kind_of(&lab, "127.0.0.1", silent.local_addr().unwrap().port()).await;
         assert_eq!(kind, SshErrorKind::Frozen, "{text}");
-        assert!((1.0..4.0).contains(&took.as_secs_f32()), "{took:?}");
+        // As long as it is told to, and up to three times that where this machine is busy.
+        assert!((1.0..4.5).contains(&took.as_secs_f32()), "{took:?}");
     })
     .await;
 }

@@ -1,0 +1,80 @@
+//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says, reading it ends well. Pure.
+
+/// Tells lines in that form; to be put behind `owner.sh`.
+pub(in crate::world) const SAID: &str = include_str!("scripts/said.sh");
+
+/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the last value of that key. What is in none of these forms is
+/// left out.
+pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
+    let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
+    for (key, how, text) in output.split('\n').filter_map(line) {
+        match how {
+            '=' => all.extend(unhex(text).map(|bytes| (key, bytes))),
+            '+' => {
+                let at = all.iter().rposition(|(k, _)| *k == key);
+                let at = at.unwrap_or_else(|| {
+                    all.push((key, Vec::new()));
+                    all.len() - 1
+                });
+                if let Some((_, value)) = all.get_mut(at) {
+                    value.extend_from_slice(text.as_bytes());
+                    value.push(b'\n');
+                }
+            }
+            _ => all.push((key, text.as_bytes().to_vec())),
+        }
+    }
+    all
+}
+
+/// The key is of small letters and `_`.
+fn line(line: &str) -> Option<(&str, char, &str)> {
+    let end = line.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;
+    let (key, rest) = line.split_at(end);
+    let how = rest
+        .chars()
+        .next()
+        .filter(|c| matches!(c, ':' | '+' | '='))?;
+    Some((key, how, &rest[1..]))
+}
+
+/// The bytes that these digits stand for; `None`: it is something else.
+pub(in crate::world) fn unhex(hex: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = hex
+        .trim()
+        .chars()
+        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
+        .collect::<Option<_>>()?;
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |sum, digit| sum << 4 | digit))
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_told_is_taken_apart() {
+        let text = "a:x=1\nlist=\nlist+a:y\nlist+\nb=4142\nlist+c \r\nnone\n=41\nb=4x\nlist:\nlist+z\nnew+q";
+        let all = told(text);
+        let all: Vec<(&str, &str)> = all
+            .iter()
+            .map(|(k, v)| (*k, str::from_utf8(v).unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            all,
+            [
+                ("a", "x=1"),
+                ("list", "a:y\n\nc \r\n"),
+                ("b", "AB"),
+                ("", "A"),
+                ("list", "z\n"),
+                ("new", "q\n"),
+            ]
+        );
+    }
+}
