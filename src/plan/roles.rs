@@ -138,7 +138,7 @@ mod tests {
             sample::node(&format!("n{i}"), i, of.map(sample::address))
         };
         let topology = Topology {
-            nodes: vec![node(0, None), node(1, Some(0)), node(2, Some(0))],
+            nodes: vec![node(0, None), node(1, Some(0)), node(2, Some(0))].into(),
         };
         let replicas = |to: &str, topology: &Topology| {
             let operation = Promote {

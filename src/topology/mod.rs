@@ -9,10 +9,14 @@ pub mod disk;
 pub mod endpoint;
 pub mod fed;
 pub mod findings;
+#[cfg(test)]
+pub mod growth;
+mod index;
 pub mod lag;
 pub mod lineage;
 pub mod log;
 mod meant;
+mod nodes;
 pub mod one_address;
 mod persisted;
 pub mod reboot;
@@ -32,6 +36,7 @@ pub mod words;
 
 pub use disk::{Disk, Loading};
 pub use meant::same_host;
+pub use nodes::Nodes;
 pub use persisted::PersistedRole;
 pub use sight::{Elsewhere, Sight, Tunnel};
 pub use trouble::{Trouble, TroubleKind};
@@ -90,7 +95,7 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// In inventory order.
-    pub nodes: Vec<Node>,
+    pub nodes: Nodes,
 }
 
 /// One node: who it is by the inventory, and what was seen of it.
@@ -371,7 +376,7 @@ impl Server {
 impl Topology {
     /// The node of that name.
     pub fn get(&self, name: &NodeName) -> Option<&Node> {
-        self.nodes.iter().find(|n| n.name == *name)
+        self.placed(self.nodes.index().named(name))
     }
 
     /// The nodes that answered as primaries.

@@ -71,6 +71,13 @@ impl Node {
         (other != 0).then_some(other)
     }
 
+    /// The ports it listens on, where they are those it is reached at; each is one, or none.
+    pub(super) fn listening(&self) -> [Option<u16>; 2] {
+        let port = |port: u16| (port != 0).then_some(port);
+        self.ports()
+            .map_or([None, None], |own| [port(own.plain), port(own.tls)])
+    }
+
     /// Whether that is one of the ports it listens on.
     pub(super) fn listens_on(&self, port: u16) -> bool {
         let own = self.ports();

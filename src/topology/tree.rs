@@ -138,7 +138,8 @@ mod tests {
                 primary("c", "10.0.0.3", 1),
                 replica("d", "10.0.0.4", "10.0.0.3", 1),
                 replica("e", "10.0.0.5", "10.9.9.9", 1),
-            ],
+            ]
+            .into(),
         };
         assert_eq!(shape(&chain), ["c", "  a", "    b", "  d", "e"]);
         let last: Vec<Vec<bool>> = tree(&chain).into_iter().map(|p| p.last).collect();
@@ -163,7 +164,8 @@ mod tests {
                 replica("a", "10.0.0.2", "10.0.0.3", 1),
                 replica("b", "10.0.0.3", "10.0.0.2", 1),
                 replica("itself", "10.0.0.4", "10.0.0.4", 1),
-            ],
+            ]
+            .into(),
         };
         assert_eq!(shape(&rings), ["itself", "a", "  b", "    hangs"]);
     }

@@ -238,7 +238,9 @@ pub async fn topology(
         .buffered(concurrency.max(1))
         .collect()
         .await;
-    let mut topology = Topology { nodes };
+    let mut topology = Topology {
+        nodes: nodes.into(),
+    };
     add_host_names(&mut topology, inventory);
     add_other_names(&mut topology).await;
     look_again(&mut topology, inventory, logins, reach, concurrency).await;

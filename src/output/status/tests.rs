@@ -251,7 +251,9 @@ fn a_thousand_nodes_are_shown_quickly() {
             10,
         )
     }));
-    let topology = Topology { nodes };
+    let topology = Topology {
+        nodes: nodes.into(),
+    };
     let begin = std::time::Instant::now();
     let text = shown(&topology);
     assert!(
