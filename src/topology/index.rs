@@ -58,15 +58,17 @@ pub(super) struct Index {
     behind: HashMap<Spot, Vec<usize>>,
     /// By an IP address and the port of `address`: the first.
     resolved: HashMap<Spot, usize>,
-    /// Those that list a replica at that address.
-    listing: HashMap<Spot, Vec<usize>>,
+    /// Those that list a replica at that address, each with its first such line.
+    listing: HashMap<Spot, Vec<(usize, usize)>>,
     /// Whom each follows.
     upstreams: Vec<Option<usize>>,
     tops: Vec<Top>,
+    /// Whether each is a member of a circle.
+    circling: Vec<bool>,
     /// Who follows each, in inventory order.
     followers: Vec<Vec<usize>>,
-    /// By the id of its process: the first.
-    processes: HashMap<String, usize>,
+    /// By the id of its process: the first, and whether there are several.
+    processes: HashMap<String, (usize, bool)>,
 }
 
 impl Index {
@@ -85,6 +87,7 @@ impl Index {
             }
         }
         index.tops = tops(&upstreams);
+        index.circling = circling(&upstreams, &index.tops);
         index.upstreams = upstreams;
         index
     }
@@ -106,14 +109,17 @@ impl Index {
         let Some(server) = node.server() else {
             return;
         };
-        for line in &server.replication.replicas {
-            once(
-                self.listing.entry(Spot::of(&line.address)).or_default(),
-                place,
-            );
+        for (number, line) in server.replication.replicas.iter().enumerate() {
+            let listing = self.listing.entry(Spot::of(&line.address)).or_default();
+            if listing.last().is_none_or(|(last, _)| *last != place) {
+                listing.push((place, number));
+            }
         }
         if !server.run_id.is_empty() {
-            self.processes.entry(server.run_id.clone()).or_insert(place);
+            let known = self.processes.entry(server.run_id.clone());
+            known
+                .and_modify(|(_, several)| *several = true)
+                .or_insert((place, false));
         }
     }
 
@@ -124,7 +130,31 @@ impl Index {
 
     /// The first node whose server has that id.
     pub(super) fn process(&self, run_id: &str) -> Option<usize> {
-        self.processes.get(run_id).copied()
+        self.processes.get(run_id).map(|(place, _)| *place)
+    }
+
+    /// Whether several nodes are names of the server with that id.
+    pub(super) fn has_names(&self, run_id: &str) -> bool {
+        self.processes
+            .get(run_id)
+            .is_some_and(|(_, several)| *several)
+    }
+
+    /// The first line of the node at that place that lists `node`.
+    pub(super) fn line(&self, place: usize, node: &Node) -> Option<usize> {
+        let spots = spots(node);
+        let all = spots.called.iter().chain(&spots.behind);
+        let lines = all.filter_map(|spot| {
+            let listing = self.listing.get(spot)?;
+            let at = listing.binary_search_by_key(&place, |(place, _)| *place);
+            Some(listing[at.ok()?].1)
+        });
+        lines.min()
+    }
+
+    /// Whether the node at that place is a member of a circle.
+    pub(super) fn circles(&self, place: usize) -> bool {
+        self.circling.get(place).copied().unwrap_or(false)
     }
 
     /// See [`super::Topology::at`].
@@ -154,7 +184,8 @@ impl Index {
                 let spots = spots(node);
                 let lists = spots.called.iter().chain(&spots.behind);
                 let lists = lists.filter_map(|spot| self.listing.get(spot)).flatten();
-                let serving = lists.filter(|place| several.binary_search(place).is_ok());
+                let serving = lists.map(|(place, _)| place);
+                let serving = serving.filter(|place| several.binary_search(place).is_ok());
                 serving.min().or(Some(first)).copied()
             }
         }
@@ -223,4 +254,28 @@ fn tops(upstreams: &[Option<usize>]) -> Vec<Top> {
     tops.into_iter()
         .map(|top| top.unwrap_or(Top::Loop))
         .collect()
+}
+
+/// Who is a member of a circle: those at which one arrives again.
+fn circling(upstreams: &[Option<usize>], tops: &[Top]) -> Vec<bool> {
+    let looping = |place: usize| tops.get(place) == Some(&Top::Loop);
+    // Whoever is followed by nobody is in no circle; taken away again and again, only circles are left.
+    let mut followed = vec![0_usize; upstreams.len()];
+    for above in upstreams.iter().flatten() {
+        followed[*above] += 1;
+    }
+    let mut circling: Vec<bool> = (0..upstreams.len()).map(looping).collect();
+    let mut ends: Vec<usize> = (0..upstreams.len())
+        .filter(|place| circling[*place] && followed[*place] == 0)
+        .collect();
+    while let Some(end) = ends.pop() {
+        circling[end] = false;
+        if let Some(above) = upstreams[end] {
+            followed[above] -= 1;
+            if followed[above] == 0 {
+                ends.push(above);
+            }
+        }
+    }
+    circling
 }

@@ -4,8 +4,9 @@
 //! or its long form, the address behind a port forward or the one before it.
 
 use super::index::Spot;
-use super::{Address, Node, Topology};
+use super::{Address, Node, ReplicaLine, Topology};
 use core::net::IpAddr;
+use std::collections::HashSet;
 
 /// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
@@ -100,6 +101,24 @@ pub(super) fn spots(node: &Node) -> Spots {
     spots
 }
 
+/// Some addresses, to be asked of many nodes whether they are among them.
+pub struct Addresses(HashSet<Spot>);
+
+impl<'a> FromIterator<&'a Address> for Addresses {
+    fn from_iter<I: IntoIterator<Item = &'a Address>>(addresses: I) -> Self {
+        Self(addresses.into_iter().map(Spot::of).collect())
+    }
+}
+
+impl Addresses {
+    /// Whether one of them means that node: see [`Node::answers_to`].
+    pub fn mean(&self, node: &Node) -> bool {
+        let spots = spots(node);
+        let mut all = spots.called.iter().chain(&spots.behind);
+        all.any(|spot| self.0.contains(spot))
+    }
+}
+
 impl Topology {
     /// The node that `address` means. The address of the inventory comes before what a server says of itself, and what is written so before what
     /// only resolves to it.
@@ -127,6 +146,14 @@ impl Topology {
         let place = place.or_else(|| self.nodes.index().named(&node.name));
         let places = place.map_or(&[][..], |place| self.nodes.index().followers(place));
         places.iter().filter_map(|place| self.nodes.get(*place))
+    }
+
+    /// The first line with which `upstream`, one of the nodes, lists `node` as its replica.
+    pub fn line_of(&self, upstream: &Node, node: &Node) -> Option<&ReplicaLine> {
+        let place = self.nodes.place(upstream)?;
+        let number = self.nodes.index().line(place, node)?;
+        let server = self.nodes.get(place)?.server()?;
+        server.replication.replicas.get(number)
     }
 
     /// The first node whose process has that id.

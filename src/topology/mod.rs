@@ -35,7 +35,7 @@ pub mod versions;
 pub mod words;
 
 pub use disk::{Disk, Loading};
-pub use meant::same_host;
+pub use meant::{Addresses, same_host};
 pub use nodes::Nodes;
 pub use persisted::PersistedRole;
 pub use sight::{Elsewhere, Sight, Tunnel};
