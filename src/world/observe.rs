@@ -7,13 +7,12 @@ use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::trouble::{from_redis, no_answer, no_info, trouble};
-use super::{sight, tls};
+use super::{sight, tls, turns};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::claims::CHANNEL;
 use crate::topology::{
     Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind, Tunnel,
 };
-use futures::StreamExt;
 use futures::future::join_all;
 use redis::Value;
 use secrecy::zeroize::Zeroize;
@@ -51,7 +50,9 @@ const DIRECTIVES: [&str; 24] = [
     "rdb-version-check",
 ];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
-const LOOK: Duration = Duration::from_secs(10);
+pub(super) const LOOK: Duration = Duration::from_secs(10);
+/// How many servers are asked at once for each host that is worked on at once: a question costs far less than a login.
+const SERVERS: usize = 4;
 /// The channel on which Sentinels talk to each other through every node they watch.
 pub(super) const SENTINELS: &str = "__sentinel__:hello";
 
@@ -71,6 +72,12 @@ pub trait Reach: Sync {
         None
     }
 
+    /// The longest that opening may take: the last of all deadlines, for its steps have their own. Those that wait for their turn to log in to hosts
+    /// wait for it within this time.
+    fn longest(&self) -> Duration {
+        LOOK
+    }
+
     /// The host through which it was reached last, if it was.
     fn through(&self, _node: &NodeName) -> Option<Tunnel> {
         None
@@ -87,8 +94,9 @@ pub async fn connect(
     login: Option<&Login>,
 ) -> Result<Conn, Trouble> {
     let open = || async {
-        let stream = timeout(LOOK, reach.open(node)).await;
-        stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
+        let longest = reach.longest();
+        let stream = timeout(longest, reach.open(node)).await;
+        stream.unwrap_or_else(|_| Err(no_answer(longest)))
     };
     let first = tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await;
     match (first, reach.otherwise(&node.name)) {
@@ -225,7 +233,7 @@ pub(super) fn second_number(reply: &Value) -> Option<u64> {
     }
 }
 
-/// Looks at all nodes of a deployment, at most `concurrency` at once. A node that gives no usable answer is a row with its one reason.
+/// Looks at all nodes of a deployment, four times `concurrency` at once. A node that gives no usable answer is a row with its one reason.
 pub async fn topology(
     inventory: &Inventory,
     logins: &Logins,
@@ -234,10 +242,7 @@ pub async fn topology(
 ) -> Topology {
     let looks = inventory.nodes.iter().map(|spec| node(spec, logins, reach));
     let looks: Vec<_> = looks.collect();
-    let nodes: Vec<Node> = futures::stream::iter(looks)
-        .buffered(concurrency.max(1))
-        .collect()
-        .await;
+    let nodes = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
     let mut topology = Topology {
         nodes: nodes.into(),
     };
@@ -372,11 +377,8 @@ async fn look_again(
     });
     // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to another thread.
     let looks: Vec<_> = looks.collect();
-    let again: BTreeMap<NodeName, _> = futures::stream::iter(looks)
-        .buffer_unordered(concurrency.max(1))
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
+    let again = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
+    let again: BTreeMap<NodeName, _> = again.into_iter().flatten().collect();
     for node in &mut topology.nodes {
         if let (State::Up(server), Some(newer)) = (&mut node.state, again.get(&node.name))
             && newer.replid == server.replication.replid
