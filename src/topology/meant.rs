@@ -10,6 +10,8 @@ use std::collections::HashSet;
 
 /// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
+    #[cfg(test)]
+    super::growth::count(1);
     if one == other {
         return true;
     }

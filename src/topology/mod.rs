@@ -16,6 +16,7 @@ pub mod lag;
 pub mod lineage;
 pub mod log;
 mod meant;
+mod name;
 mod nodes;
 pub mod one_address;
 mod persisted;
@@ -36,6 +37,7 @@ pub mod words;
 
 pub use disk::{Disk, Loading};
 pub use meant::{Addresses, same_host};
+pub use name::NodeName;
 pub use nodes::Nodes;
 pub use persisted::PersistedRole;
 pub use sight::{Elsewhere, Sight, Tunnel};
@@ -44,23 +46,6 @@ pub use trouble::{Trouble, TroubleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// The name an inventory gives to one server process. It says nothing about the node's role.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct NodeName(pub String);
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for NodeName {
-    fn from(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-}
 
 /// Where a server listens: a host name or an IP address, and a TCP port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

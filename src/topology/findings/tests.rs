@@ -62,6 +62,7 @@ fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
 }
 
 mod forecast;
+mod growth;
 mod links;
 mod settings;
 mod tls;
