@@ -282,6 +282,9 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Show every node, however many there are; over 30, those that are well are summed up otherwise
+    #[arg(long)]
+    pub all: bool,
     /// Measure how many seconds each replica is behind (takes up to 2 seconds)
     #[arg(long)]
     pub seconds: bool,

@@ -136,6 +136,8 @@ impl Topology {
 
     /// The node that `node` replicates from, if it is one of the deployment.
     pub fn upstream_of(&self, node: &Node) -> Option<&Node> {
+        #[cfg(test)]
+        super::growth::count(1);
         match self.nodes.place(node) {
             Some(place) => self.placed(self.nodes.index().upstream(place)),
             None => self.meant_by(node, &node.upstream()?.address),
