@@ -172,14 +172,15 @@ fn silent(field: &Field, table: &mut String) {
     if field.tenth().next().is_none() {
         return;
     }
-    field.freeze(true);
-    look("frozen", &field.inventory);
-    field.freeze(false);
     let moved =
         |to: u16| move |node: usize| (ip(node), if node % 10 == 5 { to } else { field.port });
     look("dead", &field.inventory_of("dead", moved(ports::free())));
     let wall = Wall::build();
     look("cut off", &field.inventory_of("cut-off", moved(wall.port)));
+    // Last: those that were frozen have to get in sync again.
+    field.freeze(true);
+    look("frozen", &field.inventory);
+    field.freeze(false);
 }
 
 /// A port where nobody is answered: a listener that accepts nothing, and whose queue is full.

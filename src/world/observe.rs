@@ -2,6 +2,8 @@
 //!
 //! Secrets that CONFIG tells are reduced to yes or no here and wiped.
 
+mod directives;
+
 use super::bounded::Stream;
 use super::info;
 use super::login::{Login, Logins, Replicas};
@@ -13,6 +15,7 @@ use crate::topology::claims::CHANNEL;
 use crate::topology::{
     Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind, Tunnel,
 };
+use directives::{DIRECTIVES, all_at_once, one_by_one};
 use futures::future::join_all;
 use redis::Value;
 use secrecy::zeroize::Zeroize;
@@ -22,33 +25,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 24] = [
-    "maxmemory",
-    "maxmemory-policy",
-    "databases",
-    "min-replicas-to-write",
-    "min-replicas-max-lag",
-    "protected-mode",
-    "bind",
-    "appendonly",
-    "save",
-    "stop-writes-on-bgsave-error",
-    "logfile",
-    "repl-diskless-sync",
-    "repl-diskless-sync-delay",
-    "repl-backlog-size",
-    "repl-ping-replica-period",
-    "replica-announce-ip",
-    "replica-announce-port",
-    "replica-read-only",
-    "masteruser",
-    "replica-priority",
-    "port",
-    "tls-port",
-    "tls-replication",
-    "rdb-version-check",
-];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
 pub(super) const LOOK: Duration = Duration::from_secs(10);
 /// How many servers are asked at once for each host that is worked on at once: a question costs far less than a login.
@@ -123,10 +99,8 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
         .cmd("CONFIG")
         .arg("GET")
         .arg("masterauth");
-    for directive in DIRECTIVES {
-        // One by one: servers before 7.0 take a single pattern.
-        questions.cmd("CONFIG").arg("GET").arg(directive);
-    }
+    // All at once, as servers from 7.0 on take them.
+    questions.cmd("CONFIG").arg("GET").arg(&DIRECTIVES[..]);
     let mut replies = conn.exchange(&questions, REPLY).await?.into_iter();
     let mut server = read_info(replies.next().unwrap_or_default())?;
     let listeners = replies.next();
@@ -134,11 +108,10 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
     server.claims = listeners.as_ref().and_then(|reply| number_at(reply, 3));
     server.has_password = Some(conn.has_password());
     let masterauth = replies.next().unwrap_or_default();
-    server.config = DIRECTIVES
-        .iter()
-        .zip(replies)
-        .filter_map(|(directive, reply)| Some(((*directive).to_owned(), second_text(&reply)?)))
-        .collect();
+    server.config = match replies.next().unwrap_or_default() {
+        Value::ServerError(_) if server.version.major < 7 => one_by_one(conn).await?,
+        reply => all_at_once(&reply),
+    };
     let masteruser = server.config.get("masteruser").map_or("", String::as_str);
     server.replica_auth = replica_auth(masterauth, masteruser, replicas);
     if server.maxmemory.is_none() {
