@@ -96,8 +96,8 @@ impl Look {
         let (mut cli, mut xargs, mut bare) = (Vec::new(), Vec::new(), Vec::new());
         let port = field.port;
         let all = field.inventory.with_file_name("addresses");
-        let list: String = (0..field.nodes).map(|n| format!("{}\n", ip(n))).collect();
-        std::fs::write(&all, list).unwrap();
+        let list: Vec<String> = (0..field.nodes).map(|n| ip(n).to_string()).collect();
+        std::fs::write(&all, list.join("\n") + "\n").unwrap();
         let (one_by_one, side_by_side) = (
             format!(
                 "while read -r h; do redis-cli -h $h -p {port} info replication </dev/null; done <{}",

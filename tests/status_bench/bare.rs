@@ -21,7 +21,7 @@ impl Asked {
             return false;
         };
         let length = std::str::from_utf8(&self.answer[1..line - 1]).unwrap();
-        let length: usize = length.parse().expect("the length of an answer to INFO");
+        let length: usize = length.parse().unwrap();
         self.answer.len() >= line + 1 + length + 2
     }
 }
