@@ -278,6 +278,7 @@ pub struct Setup {
 
 /// `status`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
     /// Print JSON
     #[arg(long)]

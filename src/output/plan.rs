@@ -47,12 +47,11 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
     for warning in &plan.warnings {
         let about = warning.split('`').nth(1).map(|name| format!("`{name}`"));
         let form = about.as_ref().map(|quoted| warning.replace(quoted, "\0"));
-        match form.as_ref().and_then(|form| forms.get(form)) {
-            Some(known) => said[*known].1.extend(about),
-            None => {
-                forms.extend(form.map(|form| (form, said.len())));
-                said.push((warning.clone(), Vec::new()));
-            }
+        if let Some(known) = form.as_ref().and_then(|form| forms.get(form)) {
+            said[*known].1.extend(about);
+        } else {
+            forms.extend(form.map(|form| (form, said.len())));
+            said.push((warning.clone(), Vec::new()));
         }
     }
     said.into_iter()

@@ -78,19 +78,17 @@ pub fn others<'a>(
             let Some(claim) = Claim::parse(&client.name).filter(|c| c.token != own) else {
                 continue;
             };
-            match known.get(&claim).map(|place| &mut holders[*place]) {
-                Some(holder) => {
-                    holder.nodes.insert(node.clone());
-                    holder.idle_seconds = holder.idle_seconds.min(client.idle_seconds);
-                }
-                None => {
-                    known.insert(claim.clone(), holders.len());
-                    holders.push(Holder {
-                        claim,
-                        nodes: [node.clone()].into(),
-                        idle_seconds: client.idle_seconds,
-                    });
-                }
+            if let Some(place) = known.get(&claim) {
+                let holder = &mut holders[*place];
+                holder.nodes.insert(node.clone());
+                holder.idle_seconds = holder.idle_seconds.min(client.idle_seconds);
+            } else {
+                known.insert(claim.clone(), holders.len());
+                holders.push(Holder {
+                    claim,
+                    nodes: [node.clone()].into(),
+                    idle_seconds: client.idle_seconds,
+                });
             }
         }
     }

@@ -108,9 +108,11 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
     server.claims = listeners.as_ref().and_then(|reply| number_at(reply, 3));
     server.has_password = Some(conn.has_password());
     let masterauth = replies.next().unwrap_or_default();
-    server.config = match replies.next().unwrap_or_default() {
-        Value::ServerError(_) if server.version.major < 7 => one_by_one(conn).await?,
-        reply => all_at_once(&reply),
+    let told = replies.next().unwrap_or_default();
+    server.config = if matches!(told, Value::ServerError(_)) && server.version.major < 7 {
+        one_by_one(conn).await?
+    } else {
+        all_at_once(&told)
     };
     let masteruser = server.config.get("masteruser").map_or("", String::as_str);
     server.replica_auth = replica_auth(masterauth, masteruser, replicas);

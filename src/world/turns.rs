@@ -13,13 +13,11 @@ pub const LOOK: Duration = Duration::from_millis(200);
 async fn in_turn<T>(turns: &Semaphore, held: Duration, work: impl Future<Output = T>) -> T {
     let permit = turns.acquire().await;
     let mut work = std::pin::pin!(work);
-    match timeout(held, work.as_mut()).await {
-        Ok(done) => done,
-        Err(_) => {
-            drop(permit);
-            work.await
-        }
+    if let Ok(done) = timeout(held, work.as_mut()).await {
+        return done;
     }
+    drop(permit);
+    work.await
 }
 
 /// Runs all of them, at most `most` that hold a turn, and gives the results in order.

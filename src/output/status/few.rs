@@ -54,10 +54,7 @@ fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
 }
 
 /// Takes those out that are well and have nothing below them that is shown. The branches of the others are drawn anew.
-fn parted<'a>(
-    places: Vec<Place<'a>>,
-    is_well: impl Fn(&Node) -> bool,
-) -> (Vec<Place<'a>>, Vec<&'a Node>) {
+fn parted(places: Vec<Place<'_>>, is_well: impl Fn(&Node) -> bool) -> (Vec<Place<'_>>, Vec<&Node>) {
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
     // From below, by depth: whether a later place there is shown that hangs under the same node.
     let mut later: Vec<bool> = Vec::new();
