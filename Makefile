@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-claim soak races server-suite version-matrix
+.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-claim bench-status soak races server-suite version-matrix
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-promote: server servers ## Measure promote against the server's own FAILOV
 
 bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family
 	$(CARGO) test --release --test claim_bench -- --nocapture
+
+bench-status: server ## Measure what a look at 3, 100 and 1,000 servers costs, against redis-cli and a bare client (needs 3 GiB, and a machine that does nothing else)
+	REPLCTL_BENCH_STATUS=1 $(CARGO) test --release --test status_bench -- --nocapture
 
 soak: server servers ## A thousand changes of roles with faults at random steps (SEED, CASES, FIRST, JOBS)
 	REPLCTL_SOAK_CASES=$${CASES:-1000} REPLCTL_SOAK_SEED=$${SEED:-1} REPLCTL_SOAK_FIRST=$${FIRST:-0} REPLCTL_SOAK_JOBS=$${JOBS:-2} \

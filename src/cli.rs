@@ -278,10 +278,14 @@ pub struct Setup {
 
 /// `status`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// Show every node, however many there are; over 30, those that are well are summed up otherwise
+    #[arg(long)]
+    pub all: bool,
     /// Measure how many seconds each replica is behind (takes up to 2 seconds)
     #[arg(long)]
     pub seconds: bool,

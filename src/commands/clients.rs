@@ -7,6 +7,7 @@ use crate::output::table::Options;
 use crate::output::{self, json};
 use crate::topology::{NodeName, State};
 use crate::world::World;
+use std::collections::BTreeMap;
 
 /// Runs the command.
 pub async fn run(world: &World, args: &cli::Clients) -> Result<Exit> {
@@ -20,7 +21,7 @@ pub async fn run(world: &World, args: &cli::Clients) -> Result<Exit> {
         .filter(|n| wanted(&n.name) && n.server().is_some())
         .map(|n| n.name.clone())
         .collect();
-    let mut listed = world.clients(&answering).await;
+    let mut listed: BTreeMap<NodeName, _> = world.clients(&answering).await.into_iter().collect();
     let nodes = topology
         .nodes
         .iter()
@@ -34,8 +35,8 @@ pub async fn run(world: &World, args: &cli::Clients) -> Result<Exit> {
             let census = match &node.state {
                 State::Down(trouble) => Err(trouble.detail.clone()),
                 State::Up(_) => {
-                    let place = listed.iter().position(|(name, _)| *name == node.name);
-                    place.map_or_else(|| Err(String::new()), |i| listed.swap_remove(i).1)
+                    let known = listed.remove(&node.name);
+                    known.unwrap_or_else(|| Err(String::new()))
                 }
             };
             let (clients, trouble) = match census {

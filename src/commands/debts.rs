@@ -7,6 +7,7 @@ use crate::plan::{Operation, Plan, Promote};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
+use std::collections::HashMap;
 
 /// The plan, with what is owed to silent old primaries.
 pub fn added(world: &World, mut plan: Plan) -> Plan {
@@ -28,15 +29,16 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
 fn deployment(world: &World) -> Option<Topology> {
     let topology = world.seen_last()?;
     let alone = world.alone(&topology);
-    Some(topology.without(&alone))
+    Some(topology.without(&alone).into_owned())
 }
 
 /// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the deployment again; and the debts of a primary that the
 /// one who replaced it follows by now.
 pub fn close(world: &World, topology: &Topology) {
     let debts = world.store.debts();
+    let owing: HashMap<&NodeName, _> = debts.iter().rev().map(|d| (&d.node, d)).collect();
     let turned = |node: &Node| {
-        let successor = debts.iter().find(|d| d.node == node.name);
+        let successor = owing.get(&node.name);
         let successor = successor.and_then(|d| topology.at(&d.address));
         successor
             .and_then(|successor| topology.top_of(successor))
@@ -54,15 +56,7 @@ pub fn close(world: &World, topology: &Topology) {
 }
 
 fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
-    let mut at = node;
-    for _ in &topology.nodes {
-        match topology.upstream_of(at) {
-            Some(next) if next.is_primary() => return true,
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
-    false
+    node.upstream().is_some() && topology.top_of(node).is_some_and(Node::is_primary)
 }
 
 /// Tells old primaries what they were not told, where that can be done now; after an operation that was planned before it could.

@@ -28,7 +28,7 @@ fn create(path: &Path, pieces: impl Iterator<Item = Piece>) -> std::io::Result<u
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    let fill = || {
+    let write = || {
         let mut bytes = 0;
         for piece in pieces {
             let piece = piece.map_err(std::io::Error::other)?;
@@ -38,7 +38,7 @@ fn create(path: &Path, pieces: impl Iterator<Item = Piece>) -> std::io::Result<u
         file.sync_all()?;
         Ok(bytes)
     };
-    fill().inspect_err(|_| {
+    write().inspect_err(|_| {
         // It was not there before, and half of it helps nobody.
         let _ = std::fs::remove_file(path);
     })

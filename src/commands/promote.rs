@@ -197,7 +197,7 @@ async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<
         let refusal = plan::detach::stands_alone(&operation.node);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let mut topology = topology.without(&alone);
+    let mut topology = topology.without(&alone).into_owned();
     let beside = operation.accept.contains(&Accept::WithoutSentinel);
     let plan = if !beside && sentinel::watched(&topology).is_some() {
         let watch = world.sentinels(&mut topology).await;

@@ -58,7 +58,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     let (mut topology, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
     one_address(world, &topology)?;
     let alone = world.alone(&topology);
-    let mut deployment = topology.without(&alone);
+    let mut deployment = topology.without(&alone).into_owned();
     let watch = world.sentinels(&mut deployment).await;
     // With the names by which the Sentinels know them.
     for known in deployment.nodes {

@@ -112,7 +112,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         .collect();
     let partial = !operation.nodes.is_empty();
     let operation = plan::detach::spared(operation, &all, &alone).map_err(output::plan::refused)?;
-    let mut topology = topology.without(&alone);
+    let mut topology = topology.without(&alone).into_owned();
     let held = world.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels(&mut topology).await;

@@ -53,6 +53,7 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
         topology: &topology,
         findings: &found,
         lags: lags.as_ref(),
+        all: args.all,
     };
     if args.json {
         output::result(&json::render(&seen));

@@ -1,7 +1,9 @@
 //! A plan as people read it, and as `--json` prints it.
 
 use super::escape;
+use crate::plan::named::texts;
 use crate::plan::{Operation, Plan, Refusal};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// The plan: stages, and under each its steps.
@@ -40,24 +42,25 @@ pub fn text(plan: &Plan) -> String {
 
 /// The warnings of a plan, those that differ in the name they are about only as one.
 pub fn warnings(plan: &Plan) -> Vec<String> {
-    let mut said: Vec<(String, Option<String>, Vec<String>)> = Vec::new();
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
+    let mut forms: HashMap<String, usize> = HashMap::new();
     for warning in &plan.warnings {
         let about = warning.split('`').nth(1).map(|name| format!("`{name}`"));
         let form = about.as_ref().map(|quoted| warning.replace(quoted, "\0"));
-        match said
-            .iter_mut()
-            .find(|(_, known, _)| form.is_some() && *known == form)
-        {
-            Some((_, _, others)) => others.extend(about),
-            None => said.push((warning.clone(), form, Vec::new())),
+        if let Some(known) = form.as_ref().and_then(|form| forms.get(form)) {
+            said[*known].1.extend(about);
+        } else {
+            forms.extend(form.map(|form| (form, said.len())));
+            said.push((warning.clone(), Vec::new()));
         }
     }
     said.into_iter()
-        .map(|(first, _, others)| {
+        .map(|(first, others)| {
             if others.is_empty() {
                 first
             } else {
-                format!("{first}; the same holds for {}", others.join(", "))
+                let others = texts(others.iter().map(String::as_str));
+                format!("{first}; the same holds for {others}")
             }
         })
         .collect()

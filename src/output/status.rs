@@ -1,5 +1,7 @@
 //! `status` for people: a sentence, a tree with a row per node, and the numbered findings. Everything that came from servers is escaped here.
 
+mod few;
+
 use super::escape;
 use super::table::{self, Cell, Column, Options, Style, paint, wrap};
 use super::verdict::verdict;
@@ -11,6 +13,7 @@ use crate::topology::words::{bytes, duration};
 use crate::topology::{
     Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
 };
+use few::{Worst, few, worst_of};
 use std::fmt::Write as _;
 
 /// All that `status` shows.
@@ -24,6 +27,8 @@ pub struct Seen<'a> {
     pub findings: &'a [Finding],
     /// Measured lags; `None` where they were not asked for.
     pub lags: Option<&'a Lags>,
+    /// Show every node, however many they are.
+    pub all: bool,
 }
 
 /// The whole text, without a newline at its end.
@@ -86,16 +91,24 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
     if seen.lags.is_some() {
         columns.insert(5, column("lag", 1, false, true));
     }
-    let rows: Vec<Vec<Cell>> = tree(seen.topology)
+    let worst = worst_of(seen);
+    let few = few(seen, tree(seen.topology), &worst);
+    let rows: Vec<Vec<Cell>> = few
+        .places
         .iter()
-        .map(|place| row(seen, place, options))
+        .map(|place| row(seen, place, &worst, options))
         .collect();
-    table::render(&columns, &rows, options)
+    let mut text = table::render(&columns, &rows, options);
+    if let Some(rest) = few.rest {
+        text.push_str(&wrap(&rest, 2, options));
+        text.push('\n');
+    }
+    text
 }
 
-fn row(seen: &Seen<'_>, place: &Place<'_>, options: Options) -> Vec<Cell> {
+fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
     let node = place.node;
-    let (mark, style) = mark(seen, node);
+    let (mark, style) = mark(seen, node, worst);
     let dash = || Cell {
         text: "-".into(),
         style: Style::Quiet,
@@ -134,15 +147,11 @@ fn address(node: &Node) -> String {
 }
 
 /// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
-fn mark(seen: &Seen<'_>, node: &Node) -> (char, Style) {
+fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Style) {
     if node.server().is_none() {
         return ('?', Style::Bad);
     }
-    let own = seen
-        .findings
-        .iter()
-        .filter(|finding| finding.concerns(&node.name));
-    match own.map(|finding| finding.severity).min() {
+    match worst.get(node.name.0.as_str()).copied() {
         Some(severity @ (Severity::Problem | Severity::Warning)) => ('!', style(severity)),
         Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Style::Bad),
         Some(Severity::Note) | None => ('*', Style::Plain),

@@ -4,10 +4,11 @@ use crate::topology::candidate::primaries;
 use crate::topology::findings::{Code, Finding, Severity};
 use crate::topology::words::bytes;
 use crate::topology::{Node, NodeName, Topology};
+use std::borrow::Cow;
 
 /// The sentence, not yet escaped.
 pub fn verdict(deployment: &str, topology: &Topology, findings: &[Finding]) -> String {
-    let topology = &deployment_of(topology, findings);
+    let topology = &*deployment_of(topology, findings);
     let state = match primaries(topology)[..] {
         [] => no_primary(findings),
         [primary] if emptied(findings) => format!(
@@ -44,7 +45,7 @@ fn emptied(findings: &[Finding]) -> bool {
 }
 
 /// Without the nodes that stand alone on purpose.
-pub fn deployment_of(topology: &Topology, findings: &[Finding]) -> Topology {
+pub fn deployment_of<'a>(topology: &'a Topology, findings: &[Finding]) -> Cow<'a, Topology> {
     let alone: Vec<NodeName> = findings
         .iter()
         .filter(|finding| finding.code == Code::StandsAlone)

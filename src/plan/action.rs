@@ -1,5 +1,6 @@
 //! The actions a plan is made of. Each is safe to repeat. Pure data.
 
+use super::named::list;
 use super::password::PasswordAction;
 use super::rejoin::Covered;
 use super::replay::Source;
@@ -389,12 +390,4 @@ impl fmt::Display for Action {
             }
         }
     }
-}
-
-fn list(names: &[NodeName]) -> String {
-    names
-        .iter()
-        .map(|n| n.0.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
 }

@@ -3,7 +3,8 @@
 
 use super::promote::{follow_step, in_sync, loose, persist};
 use super::{Mode, Stage};
-use crate::topology::{Link, Node, PersistedRole, Topology};
+use crate::topology::{Link, Node, NodeName, PersistedRole, Topology};
+use std::collections::HashSet;
 
 /// The stages; none where all is well.
 pub(super) fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
@@ -13,7 +14,8 @@ pub(super) fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
         .iter()
         .filter(|n| waits_for(n, target, topology));
     let watched: Vec<&Node> = moved.iter().copied().chain(unlinked).collect();
-    let is_moved = |node: &Node| moved.iter().any(|m| m.name == node.name);
+    let names: HashSet<&NodeName> = moved.iter().map(|m| &m.name).collect();
+    let is_moved = |node: &Node| names.contains(&node.name);
     let written: Vec<&Node> = topology
         .nodes
         .iter()

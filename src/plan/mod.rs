@@ -17,6 +17,7 @@ pub mod hand_over;
 pub mod hooks;
 pub mod host;
 pub mod moves;
+pub mod named;
 pub mod names;
 pub mod needs;
 pub mod password;

@@ -10,7 +10,8 @@ use super::gather::outlives;
 use super::promote::{IN_SYNC_MS, Root, follow, follow_step, in_sync, persist, walk};
 use super::{Action, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo, roles};
 use crate::inventory::edit::Edit;
-use crate::topology::{Link, Node, Topology};
+use crate::topology::{Link, Node, NodeName, Topology};
+use std::collections::HashSet;
 
 /// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its new upstream, by however little, gets all
 /// data anew.
@@ -187,23 +188,28 @@ pub(super) fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
 
 /// The nodes that answer and whose way up leads through `node` and only over nodes that answer.
 pub(super) fn below<'a>(node: &Node, topology: &'a Topology) -> Vec<&'a Node> {
-    let is_below = |other: &&Node| {
-        other.name != node.name
-            && other.server().is_some()
-            && way_up(other, topology)
-                .into_iter()
-                .take_while(|up| up.server().is_some())
-                .any(|up| up.name == node.name)
-    };
+    let mut found: HashSet<&NodeName> = HashSet::new();
+    // Whoever follows does answer.
+    let mut open: Vec<&Node> = topology.get(&node.name).into_iter().collect();
+    open.retain(|node| node.server().is_some());
+    while let Some(above) = open.pop() {
+        for under in topology.followers_of(above) {
+            if under.name != node.name && found.insert(&under.name) {
+                open.push(under);
+            }
+        }
+    }
+    let is_below = |other: &&Node| found.contains(&other.name);
     topology.nodes.iter().filter(is_below).collect()
 }
 
 /// The upstream of a node, its upstream, and so on, each node once.
 fn way_up<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     let mut way: Vec<&Node> = Vec::new();
+    let mut passed: HashSet<&NodeName> = HashSet::from([&node.name]);
     let mut at = node;
     while let Some(next) = topology.upstream_of(at) {
-        if next.name == node.name || way.iter().any(|w| w.name == next.name) {
+        if !passed.insert(&next.name) {
             break;
         }
         way.push(next);

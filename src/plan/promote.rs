@@ -9,7 +9,7 @@ use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{gather, hand_over, preflight};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Link, Node, NodeName, Topology};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// How long a node may take to be in sync with its new upstream, ms. A full resync under way is waited for longer by its progress.
 pub const IN_SYNC_MS: u64 = 15_000;
@@ -187,20 +187,13 @@ pub(super) enum Root<'a> {
 
 /// Follows the upstreams of `node`.
 pub(super) fn walk<'a>(node: &'a Node, topology: &'a Topology) -> Root<'a> {
-    let mut at = node;
-    for _ in 0..=topology.nodes.len() {
-        if at.server().is_none() {
-            return Root::Down(at);
-        }
-        if at.upstream().is_none() {
-            return Root::Primary(at);
-        }
-        let Some(next) = topology.upstream_of(at) else {
-            return Root::Stranger;
-        };
-        at = next;
+    // Who does not answer follows nobody, so it is on top.
+    match topology.top_of(node) {
+        None => Root::Loop,
+        Some(top) if top.server().is_none() => Root::Down(top),
+        Some(top) if top.upstream().is_none() => Root::Primary(top),
+        Some(_) => Root::Stranger,
     }
-    Root::Loop
 }
 
 pub(super) fn unreachable_others(
@@ -299,17 +292,21 @@ pub(super) fn loose<'a>(
 
 /// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
 fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
+    if topology.top_of(node).is_some() {
+        return false;
+    }
+    let mut passed: HashSet<&NodeName> = HashSet::new();
     let mut at = node;
-    for _ in 0..=topology.nodes.len() {
-        let Some(next) = topology.upstream_of(at) else {
-            return false;
-        };
+    while let Some(next) = topology.upstream_of(at) {
         if next.name == target.name {
             return false;
         }
+        if !passed.insert(&next.name) {
+            return true;
+        }
         at = next;
     }
-    true
+    false
 }
 
 /// `node` follows `target`, and back to where it was.

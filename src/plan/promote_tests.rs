@@ -121,7 +121,8 @@ fn the_seeds_typo_is_gathered_by_promoting_the_primary_again() {
             down("master", 0),
             node("slave1", 1, None),
             node("slave2", 2, Some(Address::new("192.168.1.130", 6379))),
-        ],
+        ]
+        .into(),
     };
     upstream(&mut topology, 2).link = Link::Down;
     let plan = run("slave1", &topology, &[]).unwrap();
@@ -291,7 +292,7 @@ fn a_node_that_is_not_ready_is_not_promoted() {
 #[test]
 fn two_primaries_and_unknown_names_are_refused() {
     let topology = Topology {
-        nodes: vec![node("master", 0, None), node("slave1", 1, None)],
+        nodes: vec![node("master", 0, None), node("slave1", 1, None)].into(),
     };
     assert!(reasons(run("slave1", &topology, &[])).contains("both primaries"));
     assert!(reasons(run("slave9", &topology, &[])).contains("no node `slave9`"));
@@ -300,7 +301,8 @@ fn two_primaries_and_unknown_names_are_refused() {
             node("a", 0, None),
             node("b", 1, None),
             node("c", 2, Some(address(0))),
-        ],
+        ]
+        .into(),
     };
     assert!(reasons(run("c", &topology, &[])).contains("2 primaries: a, b"));
 }
@@ -323,7 +325,7 @@ fn roles_that_end_with_a_restart_and_links_that_are_down_are_put_right() {
 #[test]
 fn every_node_down_is_refused() {
     let topology = Topology {
-        nodes: vec![down("master", 0), down("slave1", 1)],
+        nodes: vec![down("master", 0), down("slave1", 1)].into(),
     };
     assert!(reasons(run("slave1", &topology, &[])).contains("cannot be promoted"));
 }

@@ -332,7 +332,8 @@ impl One<'_> {
 
     /// The deployment once it is stopped.
     fn as_it_will_be(&self) -> Topology {
-        let mut topology = self.around.topology.without(self.around.alone);
+        let topology = self.around.topology.without(self.around.alone);
+        let mut topology = topology.into_owned();
         let down = State::Down(crate::topology::Trouble {
             kind: crate::topology::TroubleKind::Refused,
             detail: "it is stopped".to_owned(),

@@ -3,6 +3,7 @@
 use super::{Action, Plan, Step, Undo};
 use crate::topology::{Address, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The role that a node had when a plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +96,9 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
             found.push(step.node.clone());
         }
     }
-    let makes = |name: &NodeName| {
-        let mut steps = plan.steps();
-        steps.any(|s| s.node == *name && s.action.promotes())
-    };
-    found.retain(|name| !makes(name));
+    let promoted = plan.steps().filter(|s| s.action.promotes());
+    let promoted: HashSet<&NodeName> = promoted.map(|s| &s.node).collect();
+    found.retain(|name| !promoted.contains(name));
     found.sort();
     found.dedup();
     found
@@ -138,7 +137,7 @@ mod tests {
             sample::node(&format!("n{i}"), i, of.map(sample::address))
         };
         let topology = Topology {
-            nodes: vec![node(0, None), node(1, Some(0)), node(2, Some(0))],
+            nodes: vec![node(0, None), node(1, Some(0)), node(2, Some(0))].into(),
         };
         let replicas = |to: &str, topology: &Topology| {
             let operation = Promote {

@@ -1,5 +1,6 @@
 //! What an action sends, for the reader of a report. Pure. No secret is in it; `tests/report.rs` holds it against what servers hear.
 
+use super::named::list;
 use super::sentinel::SentinelAction;
 use super::{Action, NodeName};
 use crate::inventory::secrets::is_secret;
@@ -180,10 +181,9 @@ fn list_clients() -> Vec<String> {
 }
 
 fn prove(replicas: &[NodeName]) -> Vec<String> {
-    let on: Vec<&str> = replicas.iter().map(|n| n.0.as_str()).collect();
     vec![
         "SET".to_owned(),
-        format!("GET and SET on {}", on.join(", ")),
+        format!("GET and SET on {}", list(replicas)),
         "DEL".to_owned(),
     ]
 }

@@ -132,7 +132,9 @@ fn tied(all: &[(usize, Vec<u64>)]) -> Ties {
     every.sort_unstable();
     every.dedup();
     let mut ties = Ties::of(every);
-    all.iter().for_each(|(_, some)| ties.tie(some));
+    for (_, some) in all {
+        ties.tie(some);
+    }
     ties
 }
 

@@ -168,7 +168,7 @@ impl Survey {
     fn of(lost: &Tail, most: usize) -> Result<Self, String> {
         let prints = Prints::default();
         let mut verdicts = Vec::with_capacity(lost.units);
-        let (mut all, mut tied) = (Distinct::new(most), Distinct::new(most));
+        let (mut all, mut together) = (Distinct::new(most), Distinct::new(most));
         let (mut named, mut unknown) = (0, None);
         for unit in lost.units() {
             let unit = unit?;
@@ -179,7 +179,7 @@ impl Survey {
                         let print = prints.of(*key);
                         all.push(print);
                         if some.len() > 1 {
-                            tied.push(print);
+                            together.push(print);
                         }
                     }
                     None
@@ -191,14 +191,14 @@ impl Survey {
                 }
             });
         }
-        let tied = tied.sorted();
-        let too_many = tied.is_none().then_some(Conflict::TooManyTied);
+        let together = together.sorted();
+        let too_many = together.is_none().then_some(Conflict::TooManyTied);
         let settled = unknown.or(too_many);
         if settled.is_some() {
             let open = verdicts.iter_mut().filter(|verdict| verdict.is_none());
             open.for_each(|verdict| *verdict = settled);
         }
-        let ties = Ties::of(tied.unwrap_or_default());
+        let ties = Ties::of(together.unwrap_or_default());
         Ok(Self {
             bad: vec![false; ties.len()],
             prints,

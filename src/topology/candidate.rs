@@ -3,6 +3,7 @@
 use super::lineage::{never_synced, position};
 use super::{Link, Node, Topology};
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 /// Whether a node could become primary: it answers, has data of its primary, may be promoted, and is not in the middle of getting data.
 pub fn promotable(node: &Node) -> bool {
@@ -19,20 +20,16 @@ pub fn promotable(node: &Node) -> bool {
 
 /// The replica that has most of the history which most promotable replicas share; the inventory's order decides between equals.
 pub fn best_replica(topology: &Topology) -> Option<&Node> {
-    let history = |node: &Node| {
-        node.server()
-            .map(|server| server.replication.replid.clone())
-    };
     let able: Vec<&Node> = topology
         .nodes
         .iter()
         .filter(|node| promotable(node))
         .collect();
-    let sharing = |node: &Node| {
-        able.iter()
-            .filter(|other| history(other) == history(node))
-            .count()
-    };
+    let mut shared: HashMap<&str, usize> = HashMap::new();
+    for id in able.iter().filter_map(|node| replid(node)) {
+        *shared.entry(id).or_default() += 1;
+    }
+    let sharing = |node: &Node| replid(node).and_then(|id| shared.get(id)).copied();
     let bytes = |node: &Node| {
         node.server()
             .map_or(0, |server| position(&server.replication))
@@ -45,9 +42,11 @@ pub fn best_replica(topology: &Topology) -> Option<&Node> {
 
 /// The nodes that answered as primaries, each process once.
 pub fn primaries(topology: &Topology) -> Vec<&Node> {
-    let mut found: Vec<&Node> = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
+    let mut found = Vec::new();
     for node in topology.primaries() {
-        if !found.iter().any(|known| same_process(known, node)) {
+        let run = node.server().map_or("", |server| &server.run_id);
+        if run.is_empty() || known.insert(run) {
             found.push(node);
         }
     }
@@ -66,13 +65,10 @@ pub fn same_process(a: &Node, b: &Node) -> bool {
 /// then first in the inventory. (A replica that was started again without its `replicaof` has its primary's history, too.)
 pub fn best_primary(topology: &Topology) -> Option<&Node> {
     let primaries = primaries(topology);
+    let histories: HashSet<&str> = primaries.iter().filter_map(|node| replid(node)).collect();
     let took_over = |node: &Node| {
-        let old = node
-            .server()
-            .and_then(|server| server.replication.replid2.clone());
-        primaries.iter().any(|other| {
-            old.is_some() && other.server().map(|s| &s.replication.replid) == old.as_ref()
-        })
+        let old = node.server().and_then(|s| s.replication.replid2.as_deref());
+        old.is_some_and(|old| histories.contains(old))
     };
     let watched = |node: &Node| {
         let counted = node.server().and_then(|server| server.sentinels);
@@ -90,13 +86,13 @@ pub fn best_primary(topology: &Topology) -> Option<&Node> {
 
 /// Replicas whose link to `node` is up.
 pub fn followers(topology: &Topology, node: &Node) -> usize {
-    let follows = |other: &&Node| {
-        other.upstream().is_some_and(|up| up.link == Link::Up)
-            && topology
-                .upstream_of(other)
-                .is_some_and(|up| up.name == node.name)
-    };
-    topology.nodes.iter().filter(follows).count()
+    let linked = |other: &&Node| other.upstream().is_some_and(|up| up.link == Link::Up);
+    topology.followers_of(node).filter(linked).count()
+}
+
+/// The id of a node's history.
+fn replid(node: &Node) -> Option<&str> {
+    Some(node.server()?.replication.replid.as_str())
 }
 
 #[cfg(test)]

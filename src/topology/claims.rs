@@ -5,7 +5,7 @@
 
 use super::NodeName;
 use super::clients::Client;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The channel that every claim listens on where its user may: a server can then say in one number whether there is one, and never closes the connection
@@ -72,21 +72,23 @@ pub fn others<'a>(
     own: &str,
 ) -> Vec<Holder> {
     let mut holders: Vec<Holder> = Vec::new();
+    let mut known: BTreeMap<Claim, usize> = BTreeMap::new();
     for (node, clients) in lists {
         for client in clients {
             let Some(claim) = Claim::parse(&client.name).filter(|c| c.token != own) else {
                 continue;
             };
-            match holders.iter_mut().find(|h| h.claim == claim) {
-                Some(holder) => {
-                    holder.nodes.insert(node.clone());
-                    holder.idle_seconds = holder.idle_seconds.min(client.idle_seconds);
-                }
-                None => holders.push(Holder {
+            if let Some(place) = known.get(&claim) {
+                let holder = &mut holders[*place];
+                holder.nodes.insert(node.clone());
+                holder.idle_seconds = holder.idle_seconds.min(client.idle_seconds);
+            } else {
+                known.insert(claim.clone(), holders.len());
+                holders.push(Holder {
                     claim,
                     nodes: [node.clone()].into(),
                     idle_seconds: client.idle_seconds,
-                }),
+                });
             }
         }
     }

@@ -158,7 +158,8 @@ mod tests {
             down("master", "192.168.0.120", TroubleKind::Refused, "refused"),
             primary("slave1", "192.168.0.130", 5000),
             replica("slave2", "192.168.0.140", "192.168.0.130", 5000),
-        ];
+        ]
+        .into();
         assert_eq!(ask(&topology, &Context::default()), Ok("slave1".to_owned()));
     }
 
@@ -200,7 +201,8 @@ mod tests {
             nodes: vec![
                 primary("master", "192.168.0.120", 5000),
                 gone("slave1", "192.168.0.130"),
-            ],
+            ]
+            .into(),
         };
         let context = Context {
             debts: vec![Debt {

@@ -5,7 +5,7 @@
 
 use super::one_address::Places;
 use super::{Address, Link, Node, Topology};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Replicas of a node that are no nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,7 @@ pub fn strangers(node: &Node, places: &Places<'_>, topology: &Topology) -> Optio
     let lines = &node.server()?.replication.replicas;
     let mut known: BTreeSet<&str> = BTreeSet::new();
     let mut among: Vec<Address> = Vec::new();
+    let mut told: HashSet<&Address> = HashSet::new();
     let mut unknown = 0;
     for line in lines.iter().filter(|line| line.address.port != 0) {
         let at = &line.address;
@@ -31,7 +32,7 @@ pub fn strangers(node: &Node, places: &Places<'_>, topology: &Topology) -> Optio
             }
             Some(_) | None => {
                 unknown += 1;
-                if !among.contains(&line.address) {
+                if told.insert(&line.address) {
                     among.push(line.address.clone());
                 }
             }
@@ -40,12 +41,9 @@ pub fn strangers(node: &Node, places: &Places<'_>, topology: &Topology) -> Optio
     if unknown == 0 {
         return None;
     }
-    let linked = topology.nodes.iter().filter(|other| {
+    let linked = topology.followers_of(node).filter(|other| {
         other.upstream().is_some_and(|up| up.link == Link::Up)
             && !known.contains(other.name.0.as_str())
-            && topology
-                .upstream_of(other)
-                .is_some_and(|up| up.name == node.name)
     });
     let count = usize::saturating_sub(unknown, linked.count());
     (count > 0).then_some(Strangers { count, among })

@@ -15,6 +15,7 @@ mod names;
 mod roles;
 pub mod sentinels;
 mod settings;
+mod slip;
 mod tls;
 mod unreachable;
 
@@ -22,7 +23,8 @@ use super::candidate::{best_primary, primaries};
 use super::claims::Holder;
 use super::{Address, Node, NodeName, Topology};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 /// One diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -217,7 +219,7 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     let noted: Vec<NodeName> = context.alone.iter().map(|a| a.node.clone()).collect();
     let alone = topology.still_alone(&noted);
     let topology = &topology.without(&alone);
-    let look = Look { topology, context };
+    let look = Look::of(topology, context);
     let mut found = Vec::new();
     look.alone(&alone, &mut found);
     look.addresses(&mut found);
@@ -239,7 +241,7 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
 
 /// What stands against every change: two nodes, or a node and a stranger, that have one address, and two names of one server.
 pub fn address_clashes(topology: &Topology, context: &Context) -> Vec<Finding> {
-    let look = Look { topology, context };
+    let look = Look::of(topology, context);
     let mut found = Vec::new();
     look.addresses(&mut found);
     found
@@ -256,20 +258,44 @@ pub fn healthy(findings: &[Finding]) -> bool {
 struct Look<'a> {
     topology: &'a Topology,
     context: &'a Context,
+    /// The one primary, if there is exactly one.
+    primary: Option<&'a Node>,
+    /// The one to keep.
+    best: Option<&'a Node>,
+    wanted: HashMap<&'a NodeName, &'a Wanted>,
+    debts: HashMap<&'a NodeName, &'a Debt>,
+    /// What is the closest to an address that no node has: looked for once, as many may follow it.
+    slips: RefCell<HashMap<Address, Vec<slip::Close>>>,
 }
 
 impl<'a> Look<'a> {
+    /// What is asked for many nodes is found out once.
+    fn of(topology: &'a Topology, context: &'a Context) -> Self {
+        let wanted = context.wanted.iter().rev();
+        let debts = context.debts.iter().rev();
+        Self {
+            topology,
+            context,
+            primary: match primaries(topology)[..] {
+                [one] => Some(one),
+                _ => None,
+            },
+            best: best_primary(topology),
+            wanted: wanted.map(|wanted| (&wanted.name, wanted)).collect(),
+            debts: debts.map(|debt| (&debt.node, debt)).collect(),
+            slips: RefCell::default(),
+        }
+    }
+
     /// The one primary, if there is exactly one.
     fn primary(&self) -> Option<&'a Node> {
-        match primaries(self.topology)[..] {
-            [one] => Some(one),
-            _ => None,
-        }
+        self.primary
     }
 
     /// Promoting the present primary again tells every replica to follow it, and writes the roles into the files.
     fn put_right(&self) -> Option<String> {
-        best_primary(self.topology).map(|primary| format!("replctl promote {}", primary.name))
+        self.best
+            .map(|primary| format!("replctl promote {}", primary.name))
     }
 
     /// The server's own client, which asks for the password: it must stand in no command.
@@ -327,10 +353,7 @@ impl<'a> Look<'a> {
     }
 
     fn wanted(&self, node: &Node) -> Option<&'a Wanted> {
-        self.context
-            .wanted
-            .iter()
-            .find(|wanted| wanted.name == node.name)
+        self.wanted.get(&node.name).copied()
     }
 }
 
@@ -342,6 +365,14 @@ impl Finding {
                 .is_some_and(|names| names.iter().any(|n| *n == name.0))
         };
         self.node.as_ref() == Some(name) || self.data.get("nodes").is_some_and(among)
+    }
+
+    /// The names of the nodes that it is about, alone or among others; some stand there twice.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        let among = self.data.get("nodes").and_then(|list| list.as_array());
+        let among = among.into_iter().flatten();
+        let own = self.node.iter().map(|name| name.0.as_str());
+        own.chain(among.filter_map(|name| name.as_str()))
     }
 
     fn about(node: &Node, code: Code, severity: Severity, message: impl Into<String>) -> Self {

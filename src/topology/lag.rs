@@ -1,5 +1,6 @@
 //! How far a replica is behind: in bytes from both ends' offsets, in seconds as measured. Pure.
 
+use super::index::Top;
 use super::lineage::{never_synced, position};
 use super::{Link, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,12 @@ impl Topology {
     /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node, or one that follows an unknown address.
     /// `None` where the chain is a loop.
     pub fn top_of<'a>(&'a self, node: &'a Node) -> Option<&'a Node> {
+        if let Some(place) = self.nodes.place(node) {
+            return match self.nodes.index().top(place)? {
+                Top::Node(top) => self.placed(Some(top)),
+                Top::Loop => None,
+            };
+        }
         let mut at = node;
         for _ in 0..=self.nodes.len() {
             match self.upstream_of(at) {

@@ -3,11 +3,15 @@
 //! Servers, Sentinels and people write the same node in many ways: a name or an address, in capitals or not, an IPv6 address in its short
 //! or its long form, the address behind a port forward or the one before it.
 
-use super::{Address, Node, Topology};
+use super::index::Spot;
+use super::{Address, Node, ReplicaLine, Topology};
 use core::net::IpAddr;
+use std::collections::HashSet;
 
 /// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
+    #[cfg(test)]
+    super::growth::count(1);
     if one == other {
         return true;
     }
@@ -67,14 +71,53 @@ impl Node {
             || address.port == self.address.port && among(&self.resolved)
             || itself() && self.listens_on(address.port)
     }
+}
 
-    /// Whether it runs on the same host as another, as far as their addresses tell.
-    fn beside(&self, other: &Self) -> bool {
-        same_host(&self.address.host, &other.address.host)
-            || self
-                .resolved
-                .iter()
-                .any(|ip| other.resolved.iter().any(|o| same_host(ip, o)))
+/// All addresses that mean a node, in one spelling.
+pub(super) struct Spots {
+    /// What the inventory or the server itself says literally: see `is_called`.
+    pub called: Vec<Spot>,
+    /// What stands behind its names, and its other port: see `stands_behind`.
+    pub behind: Vec<Spot>,
+}
+
+/// The addresses for which [`Node::answers_to`] holds.
+pub(super) fn spots(node: &Node) -> Spots {
+    let own = node.own_announcement();
+    let called = [&node.announced, &node.address].into_iter().chain(&own);
+    let mut spots = Spots {
+        called: called.map(Spot::of).collect(),
+        behind: Vec::new(),
+    };
+    let mut behind = |hosts: &[String], port| {
+        let all = hosts.iter().map(|host| Spot::new(host, port));
+        spots.behind.extend(all);
+    };
+    behind(&node.reached, node.announced.port);
+    behind(&node.resolved, node.address.port);
+    for port in node.listening().into_iter().flatten() {
+        behind(std::slice::from_ref(&node.announced.host), port);
+        behind(std::slice::from_ref(&node.address.host), port);
+        behind(&node.resolved, port);
+    }
+    spots
+}
+
+/// Some addresses, to be asked of many nodes whether they are among them.
+pub struct Addresses(HashSet<Spot>);
+
+impl<'a> FromIterator<&'a Address> for Addresses {
+    fn from_iter<I: IntoIterator<Item = &'a Address>>(addresses: I) -> Self {
+        Self(addresses.into_iter().map(Spot::of).collect())
+    }
+}
+
+impl Addresses {
+    /// Whether one of them means that node: see [`Node::answers_to`].
+    pub fn mean(&self, node: &Node) -> bool {
+        let spots = spots(node);
+        let mut all = spots.called.iter().chain(&spots.behind);
+        all.any(|spot| self.0.contains(spot))
     }
 }
 
@@ -82,46 +125,53 @@ impl Topology {
     /// The node that `address` means. The address of the inventory comes before what a server says of itself, and what is written so before what
     /// only resolves to it.
     pub fn at(&self, address: &Address) -> Option<&Node> {
-        self.written(address)
-            .or_else(|| self.nodes.iter().find(|n| n.stands_behind(address)))
+        self.placed(self.nodes.index().at(address))
     }
 
-    /// The node of which that is written, in the inventory or by its server.
-    fn written(&self, address: &Address) -> Option<&Node> {
-        let mut nodes = self.nodes.iter();
-        nodes
-            .find(|n| same(&n.address, address))
-            .or_else(|| self.nodes.iter().find(|n| n.is_called(address)))
-    }
-
-    /// The node that `address` means on the host of `node`: its own loopback is the host itself.
+    /// The node that `address` means on the host of `node`: its own loopback is the host itself, and of several that a name stands for the one is meant
+    /// that serves it.
     pub fn meant_by(&self, node: &Node, address: &Address) -> Option<&Node> {
-        // What is written so needs no search through all that stands for several: most replicas are told an address as the inventory has it.
-        if let Some(written) = self.written(address) {
-            return Some(written);
-        }
-        let behind = || self.nodes.iter().filter(|n| n.answers_to(address));
-        if behind().nth(1).is_some() {
-            // A name that stands for several: the one of them that serves it says so.
-            let serves = |n: &&Node| {
-                let lines = n.server().map(|s| &s.replication.replicas);
-                lines.is_some_and(|l| l.iter().any(|line| node.answers_to(&line.address)))
-            };
-            return behind().find(serves).or_else(|| behind().next());
-        }
-        self.at(address).or_else(|| {
-            let own = matches!(address.host.as_str(), "127.0.0.1" | "::1" | "localhost");
-            let neighbour = |n: &&Node| n.address.port == address.port && n.beside(node);
-            self.nodes.iter().filter(|_| own).find(neighbour)
-        })
+        self.placed(self.nodes.index().meant_by(node, address))
     }
 
     /// The node that `node` replicates from, if it is one of the deployment.
     pub fn upstream_of(&self, node: &Node) -> Option<&Node> {
-        self.meant_by(node, &node.upstream()?.address)
+        #[cfg(test)]
+        super::growth::count(1);
+        match self.nodes.place(node) {
+            Some(place) => self.placed(self.nodes.index().upstream(place)),
+            None => self.meant_by(node, &node.upstream()?.address),
+        }
+    }
+
+    /// Those that replicate from `node`, which is one of the nodes, in inventory order.
+    pub fn followers_of(&self, node: &Node) -> impl Iterator<Item = &Node> {
+        let place = self.nodes.place(node);
+        let place = place.or_else(|| self.nodes.index().named(&node.name));
+        let places = place.map_or(&[][..], |place| self.nodes.index().followers(place));
+        places.iter().filter_map(|place| self.nodes.get(*place))
+    }
+
+    /// The first line with which `upstream`, one of the nodes, lists `node` as its replica.
+    pub fn line_of(&self, upstream: &Node, node: &Node) -> Option<&ReplicaLine> {
+        let place = self.nodes.place(upstream)?;
+        let number = self.nodes.index().line(place, node)?;
+        let server = self.nodes.get(place)?.server()?;
+        server.replication.replicas.get(number)
+    }
+
+    /// The first node whose process has that id.
+    pub fn process(&self, run_id: &str) -> Option<&Node> {
+        self.placed(self.nodes.index().process(run_id))
+    }
+
+    pub(super) fn placed(&self, place: Option<usize>) -> Option<&Node> {
+        self.nodes.get(place?)
     }
 }
 
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -165,7 +215,9 @@ mod tests {
         b.announced = at("gate.example.org", 6379);
         b.resolved = vec!["10.0.0.2".into()];
         b.reached = vec!["192.0.2.1".into()];
-        let topology = Topology { nodes: vec![a, b] };
+        let topology = Topology {
+            nodes: vec![a, b].into(),
+        };
         let meant = |host, port| name(topology.at(&at(host, port)));
         assert_eq!(meant("192.0.2.1", 7001), "a");
         assert_eq!(meant("192.0.2.1", 6379), "b");
@@ -196,7 +248,9 @@ mod tests {
         a.up()
             .config
             .extend([own("replica-announce-ip", "db.example.org")]);
-        let topology = Topology { nodes: vec![a] };
+        let topology = Topology {
+            nodes: vec![a].into(),
+        };
         assert_eq!(name(topology.at(&at("db.example.org", 7001))), "a");
         assert_eq!(name(topology.at(&at("10.0.0.1", 6379))), "a");
     }
@@ -208,7 +262,7 @@ mod tests {
         a.up().config.extend([own]);
         a.announced = at("10.0.0.2", 6379);
         let topology = Topology {
-            nodes: vec![a, primary("b", "10.0.0.2", 1)],
+            nodes: vec![a, primary("b", "10.0.0.2", 1)].into(),
         };
         assert_eq!(name(topology.at(&at("10.0.0.2", 6379))), "b");
         assert_eq!(name(topology.upstream_of(&topology.nodes[0])), "b");
@@ -223,7 +277,9 @@ mod tests {
         ];
         nodes[1].address.port = 6380;
         nodes[1].announced.port = 6380;
-        let topology = Topology { nodes };
+        let topology = Topology {
+            nodes: nodes.into(),
+        };
         assert_eq!(name(topology.upstream_of(&topology.nodes[1])), "a");
         // There it is itself.
         assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "c");
@@ -246,7 +302,9 @@ mod tests {
             ack_age_seconds: None,
         };
         nodes[1].up().replication.replicas = vec![line];
-        let mut topology = Topology { nodes };
+        let mut topology = Topology {
+            nodes: nodes.into(),
+        };
         assert_eq!(name(topology.upstream_of(&topology.nodes[2])), "b");
         topology.nodes[1].address = at("any.example.org", 6379);
         topology.nodes[0].up().replication.replicas =

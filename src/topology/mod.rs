@@ -9,10 +9,15 @@ pub mod disk;
 pub mod endpoint;
 pub mod fed;
 pub mod findings;
+#[cfg(test)]
+pub mod growth;
+mod index;
 pub mod lag;
 pub mod lineage;
 pub mod log;
 mod meant;
+mod name;
+mod nodes;
 pub mod one_address;
 mod persisted;
 pub mod reboot;
@@ -31,7 +36,9 @@ pub mod versions;
 pub mod words;
 
 pub use disk::{Disk, Loading};
-pub use meant::same_host;
+pub use meant::{Addresses, same_host};
+pub use name::NodeName;
+pub use nodes::Nodes;
 pub use persisted::PersistedRole;
 pub use sight::{Elsewhere, Sight, Tunnel};
 pub use trouble::{Trouble, TroubleKind};
@@ -39,23 +46,6 @@ pub use trouble::{Trouble, TroubleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-
-/// The name an inventory gives to one server process. It says nothing about the node's role.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct NodeName(pub String);
-
-impl fmt::Display for NodeName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for NodeName {
-    fn from(name: &str) -> Self {
-        Self(name.to_owned())
-    }
-}
 
 /// Where a server listens: a host name or an IP address, and a TCP port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,7 +80,7 @@ impl fmt::Display for Address {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Topology {
     /// In inventory order.
-    pub nodes: Vec<Node>,
+    pub nodes: Nodes,
 }
 
 /// One node: who it is by the inventory, and what was seen of it.
@@ -371,7 +361,7 @@ impl Server {
 impl Topology {
     /// The node of that name.
     pub fn get(&self, name: &NodeName) -> Option<&Node> {
-        self.nodes.iter().find(|n| n.name == *name)
+        self.placed(self.nodes.index().named(name))
     }
 
     /// The nodes that answered as primaries.

@@ -4,7 +4,7 @@
 //! until that is put right. What an address means is compared in all its spellings, and by who answers there, where that was asked.
 
 use super::candidate::same_process;
-use super::{Address, Node, Topology};
+use super::{Address, Node, NodeName, Topology};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -60,7 +60,7 @@ pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
             if node.name == other.name || same_process(node, other) {
                 continue;
             }
-            let place = |node: &Node| nodes.iter().position(|n| n.name == node.name);
+            let place = |node: &Node| nodes.place(node);
             let (a, b) = (place(node).unwrap_or(0), place(other).unwrap_or(0));
             if told.insert((a.min(b), a.max(b))) {
                 found.push(Clash {
@@ -72,10 +72,12 @@ pub fn clashes(topology: &Topology) -> Vec<Clash<'_>> {
             }
         }
     }
+    let known = found
+        .iter()
+        .map(|clash| (&clash.node.name, clash.address.clone()));
+    let mut known: BTreeSet<(&NodeName, Address)> = known.collect();
     for met in nodes.iter().filter_map(|node| met_there(node, topology)) {
-        let known =
-            |clash: &Clash<'_>| clash.node.name == met.node.name && clash.address == met.address;
-        if !found.iter().any(known) {
+        if known.insert((&met.node.name, met.address.clone())) {
             found.push(met);
         }
     }
@@ -153,10 +155,6 @@ fn met_there<'a>(node: &'a Node, topology: &'a Topology) -> Option<Clash<'a>> {
         .elsewhere
         .iter()
         .find(|there| there.answers.as_ref().is_some_and(stranger))?;
-    let run = |other: &&Node| {
-        let known = other.server().map(|s| &s.run_id);
-        known == there.answers.as_ref()
-    };
     let announces = node.own_announcement().as_ref() == Some(&there.address);
     Some(Clash {
         node,
@@ -167,9 +165,7 @@ fn met_there<'a>(node: &'a Node, topology: &'a Topology) -> Option<Clash<'a>> {
         },
         address: there.address.clone(),
         with: topology
-            .nodes
-            .iter()
-            .find(run)
+            .process(there.answers.as_ref()?)
             .map_or(With::Stranger, With::Process),
     })
 }

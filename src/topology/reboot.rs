@@ -76,7 +76,9 @@ pub fn reboot(topology: &Topology) -> Reboot<'_> {
         return Reboot::NoPrimary(circle(&started, topology));
     };
     let replicas = started.iter().filter(|n| n.name != primary.name);
-    let astray = |n: &&&Node| !leads_to(n, primary, topology);
+    let leading = leading_to(primary, topology);
+    let leads = |n: &Node| topology.nodes.place(n).is_some_and(|place| leading[place]);
+    let astray = |n: &&&Node| !leads(n);
     if let Some(node) = replicas.clone().find(astray) {
         return Reboot::Astray(node);
     }
@@ -101,33 +103,70 @@ fn upstream<'a>(node: &Node, topology: &'a Topology) -> Option<Option<&'a Node>>
     }
 }
 
-/// Whether the way up from `node` ends at `primary`.
-fn leads_to(node: &Node, primary: &Node, topology: &Topology) -> bool {
-    let mut at = node;
-    for _ in &topology.nodes {
-        match upstream(at, topology) {
-            Some(Some(next)) if next.name == primary.name => return true,
-            Some(Some(next)) => at = next,
-            Some(None) | None => return false,
+/// The places of the upstreams after a start.
+fn upstreams(topology: &Topology) -> Vec<Option<usize>> {
+    let above = |node: &Node| topology.nodes.place(upstream(node, topology)??);
+    topology.nodes.iter().map(above).collect()
+}
+
+/// Whether the way up from each node comes to `primary`. Each is passed once.
+fn leading_to(primary: &Node, topology: &Topology) -> Vec<bool> {
+    let above = upstreams(topology);
+    let goal = topology.nodes.place(primary);
+    let mut leading: Vec<Option<bool>> = vec![None; above.len()];
+    for start in 0..above.len() {
+        let mut way = Vec::new();
+        let mut at = start;
+        let leads = loop {
+            if let Some(known) = leading[at] {
+                break known;
+            }
+            // Whoever is met again leads round in a circle.
+            leading[at] = Some(false);
+            way.push(at);
+            match above[at] {
+                Some(next) if Some(next) == goal => break true,
+                Some(next) => at = next,
+                None => break false,
+            }
+        };
+        for passed in way {
+            leading[passed] = Some(leads);
         }
     }
-    false
+    leading
+        .into_iter()
+        .map(|leads| leads == Some(true))
+        .collect()
 }
 
 /// Those that are started and follow each other in a circle.
 fn circle<'a>(started: &[&'a Node], topology: &'a Topology) -> Vec<&'a Node> {
+    let above = upstreams(topology);
+    // On which way each was passed first: the same way again is a circle.
+    let mut passed: Vec<Option<usize>> = vec![None; above.len()];
+    let mut circling = vec![false; above.len()];
+    for start in 0..above.len() {
+        let mut at = Some(start);
+        while let Some(place) = at.filter(|place| passed[*place].is_none()) {
+            passed[place] = Some(start);
+            at = above[place];
+        }
+        let round = |place: &usize| passed[*place] == Some(start);
+        while let Some(place) = at.filter(round).filter(|place| !circling[*place]) {
+            circling[place] = true;
+            at = above[place];
+        }
+    }
     for first in started {
-        let mut ring = vec![*first];
-        let mut at = *first;
-        while ring.len() <= started.len() {
-            let Some(Some(next)) = upstream(at, topology) else {
-                break;
-            };
-            if next.name == first.name {
-                return ring;
-            }
-            ring.push(next);
-            at = next;
+        let Some(begin) = topology.nodes.place(first).filter(|place| circling[*place]) else {
+            continue;
+        };
+        let next = |place: &usize| above[*place].filter(|next| *next != begin);
+        let ring = std::iter::successors(Some(begin), next);
+        let ring: Vec<&Node> = ring.filter_map(|place| topology.nodes.get(place)).collect();
+        if ring.len() <= started.len() {
+            return ring;
         }
     }
     Vec::new()

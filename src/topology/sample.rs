@@ -107,6 +107,7 @@ pub fn seed() -> Topology {
             node("master", 0, None),
             node("slave1", 1, Some(address(0))),
             node("slave2", 2, Some(address(0))),
-        ],
+        ]
+        .into(),
     }
 }

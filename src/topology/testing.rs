@@ -112,7 +112,8 @@ pub fn healthy() -> Topology {
             primary("master", "192.168.0.120", 5000),
             replica("slave1", "192.168.0.130", "192.168.0.120", 5000),
             replica("slave2", "192.168.0.140", "192.168.0.120", 5000),
-        ],
+        ]
+        .into(),
     }
 }
 
@@ -126,7 +127,8 @@ pub fn typo() -> Topology {
             down("master", "192.168.0.120", TroubleKind::NoAnswer, gone),
             primary("slave1", "192.168.0.130", 1270),
             slave2,
-        ],
+        ]
+        .into(),
     }
 }
 

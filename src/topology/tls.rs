@@ -39,7 +39,11 @@ impl Server {
 impl Node {
     /// Where `follower` replicates from it: as `announce` says, else at the port that fits how that one replicates.
     pub fn source_for(&self, follower: Option<&Server>) -> Address {
-        let over = follower.or(self.server()).and_then(Server::over_tls);
+        self.source_over(follower.or(self.server()).and_then(Server::over_tls))
+    }
+
+    /// The same for whoever replicates over TLS, or without.
+    fn source_over(&self, over: Option<bool>) -> Address {
         let port = self.ports().map_or(0, |ports| match over {
             Some(true) => ports.tls,
             Some(false) => ports.plain,
@@ -71,6 +75,13 @@ impl Node {
         (other != 0).then_some(other)
     }
 
+    /// The ports it listens on, where they are those it is reached at; each is one, or none.
+    pub(super) fn listening(&self) -> [Option<u16>; 2] {
+        let port = |port: u16| (port != 0).then_some(port);
+        self.ports()
+            .map_or([None, None], |own| [port(own.plain), port(own.tls)])
+    }
+
     /// Whether that is one of the ports it listens on.
     pub(super) fn listens_on(&self, port: u16) -> bool {
         let own = self.ports();
@@ -83,9 +94,17 @@ pub fn could_not_follow(node: &Server, upstream: &Node) -> Option<String> {
     cannot_reach(node, upstream, &upstream.source_for(Some(node)))
 }
 
+/// The same for whoever replicates over TLS, or without: it depends on nothing else of a follower.
+pub fn none_could_follow(over: bool, upstream: &Node) -> Option<String> {
+    unreachable_over(over, upstream, &upstream.source_over(Some(over)))
+}
+
 /// The same of the address that it has been told.
 pub fn cannot_reach(node: &Server, upstream: &Node, at: &Address) -> Option<String> {
-    let over = node.over_tls()?;
+    unreachable_over(node.over_tls()?, upstream, at)
+}
+
+fn unreachable_over(over: bool, upstream: &Node, at: &Address) -> Option<String> {
     let ports = upstream.server()?.ports()?;
     let name = &upstream.name;
     let how = if over {

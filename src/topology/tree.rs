@@ -14,6 +14,9 @@ pub struct Place<'a> {
 
 /// The circle `node` is a member of, beginning with it; empty where it is in none. Two names of one server are one member.
 pub fn ring<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
+    if !circles(node, topology) {
+        return Vec::new();
+    }
     let mut ring = vec![node];
     let mut at = node;
     for _ in 0..topology.nodes.len() {
@@ -29,33 +32,40 @@ pub fn ring<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     Vec::new()
 }
 
+/// Whether `node` may be a member of a circle: it is in one, or is one of several names of a server.
+fn circles(node: &Node, topology: &Topology) -> bool {
+    let Some(place) = topology.nodes.place(node) else {
+        return true;
+    };
+    let index = topology.nodes.index();
+    let run = node.server().map(|server| server.run_id.as_str());
+    index.circles(place) || run.is_some_and(|run| index.has_names(run))
+}
+
 /// Every node exactly once. On top: primaries, unreachable nodes, nodes that follow an address which is no node's, and of each loop its first node.
 pub fn tree(topology: &Topology) -> Vec<Place<'_>> {
-    let nodes = &topology.nodes;
-    let at = |node: &Node| nodes.iter().position(|other| std::ptr::eq(other, node));
-    let parents: Vec<Option<usize>> = nodes
-        .iter()
-        .enumerate()
-        .map(|(own, node)| {
-            topology
-                .upstream_of(node)
-                .and_then(at)
-                .filter(|up| *up != own)
-        })
-        .collect();
+    let nodes = &topology.nodes[..];
+    let index = topology.nodes.index();
+    let above = |own: usize| index.upstream(own).filter(|up| *up != own);
+    let parents: Vec<Option<usize>> = (0..nodes.len()).map(above).collect();
+    let under = |own: usize| index.followers(own).to_vec();
     let mut walk = Walk {
         nodes,
         parents,
+        children: (0..nodes.len()).map(under).collect(),
         placed: vec![false; nodes.len()],
         places: Vec::new(),
     };
-    for index in 0..nodes.len() {
-        if walk.parents[index].is_none() {
-            walk.place(index);
+    for top in 0..nodes.len() {
+        if walk.parents[top].is_none() {
+            walk.place(top);
         }
     }
-    for index in 0..nodes.len() {
-        walk.place_loop(index);
+    for left in 0..nodes.len() {
+        if !walk.placed[left] {
+            // It hangs under a loop: the loop's own members come on top, whatever hangs on them below.
+            walk.place(walk.first_of_loop(left, |member| index.circles(member)));
+        }
     }
     walk.places
 }
@@ -63,28 +73,26 @@ pub fn tree(topology: &Topology) -> Vec<Place<'_>> {
 struct Walk<'a> {
     nodes: &'a [Node],
     parents: Vec<Option<usize>>,
+    children: Vec<Vec<usize>>,
     placed: Vec<bool>,
     places: Vec<Place<'a>>,
 }
 
 impl Walk<'_> {
-    /// What is left hangs under a loop: the loop's own members come on top, whatever hangs on them below.
-    fn place_loop(&mut self, index: usize) {
-        let mut member = index;
-        for _ in 0..self.nodes.len() {
-            if self.placed[index] {
-                return;
-            }
-            member = self.parents[member].unwrap_or(member);
+    /// The first member, in inventory order, of the loop that the way up from a node comes to.
+    fn first_of_loop(&self, below: usize, circles: impl Fn(usize) -> bool) -> usize {
+        let above = |at: usize| self.parents[at].unwrap_or(at);
+        let mut member = below;
+        while !circles(member) && above(member) != member {
+            member = above(member);
         }
-        // After so many steps up, `member` is on the loop. The loop's first node in inventory order goes on top.
         let mut first = member;
-        let mut at = self.parents[member].unwrap_or(member);
+        let mut at = above(member);
         while at != member {
             first = first.min(at);
-            at = self.parents[at].unwrap_or(member);
+            at = above(at);
         }
-        self.place(first);
+        first
     }
 
     /// Depth first with a stack of its own: a chain may be as long as the inventory.
@@ -97,9 +105,8 @@ impl Walk<'_> {
             if std::mem::replace(&mut self.placed[index], true) {
                 continue;
             }
-            let children: Vec<usize> = (0..self.nodes.len())
-                .filter(|child| self.parents[*child] == Some(index) && !self.placed[*child])
-                .collect();
+            let mut children = std::mem::take(&mut self.children[index]);
+            children.retain(|child| !self.placed[*child]);
             for (n, child) in children.iter().enumerate().rev() {
                 let mut branch: Vec<bool> = last.clone();
                 branch.push(n + 1 == children.len());
@@ -138,7 +145,8 @@ mod tests {
                 primary("c", "10.0.0.3", 1),
                 replica("d", "10.0.0.4", "10.0.0.3", 1),
                 replica("e", "10.0.0.5", "10.9.9.9", 1),
-            ],
+            ]
+            .into(),
         };
         assert_eq!(shape(&chain), ["c", "  a", "    b", "  d", "e"]);
         let last: Vec<Vec<bool>> = tree(&chain).into_iter().map(|p| p.last).collect();
@@ -163,7 +171,8 @@ mod tests {
                 replica("a", "10.0.0.2", "10.0.0.3", 1),
                 replica("b", "10.0.0.3", "10.0.0.2", 1),
                 replica("itself", "10.0.0.4", "10.0.0.4", 1),
-            ],
+            ]
+            .into(),
         };
         assert_eq!(shape(&rings), ["itself", "a", "  b", "    hangs"]);
     }

@@ -52,6 +52,7 @@ pub mod testing;
 pub mod tls;
 mod trial;
 pub mod trouble;
+mod turns;
 pub mod watch_sync;
 mod way;
 

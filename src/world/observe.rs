@@ -2,18 +2,20 @@
 //!
 //! Secrets that CONFIG tells are reduced to yes or no here and wiped.
 
+mod directives;
+
 use super::bounded::Stream;
 use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::trouble::{from_redis, no_answer, no_info, trouble};
-use super::{sight, tls};
+use super::{sight, tls, turns};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::claims::CHANNEL;
 use crate::topology::{
     Node, NodeName, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind, Tunnel,
 };
-use futures::StreamExt;
+use directives::{DIRECTIVES, all_at_once, one_by_one};
 use futures::future::join_all;
 use redis::Value;
 use secrecy::zeroize::Zeroize;
@@ -23,35 +25,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// What is read by `CONFIG GET`. `masterauth` is added, and never kept.
-const DIRECTIVES: [&str; 24] = [
-    "maxmemory",
-    "maxmemory-policy",
-    "databases",
-    "min-replicas-to-write",
-    "min-replicas-max-lag",
-    "protected-mode",
-    "bind",
-    "appendonly",
-    "save",
-    "stop-writes-on-bgsave-error",
-    "logfile",
-    "repl-diskless-sync",
-    "repl-diskless-sync-delay",
-    "repl-backlog-size",
-    "repl-ping-replica-period",
-    "replica-announce-ip",
-    "replica-announce-port",
-    "replica-read-only",
-    "masteruser",
-    "replica-priority",
-    "port",
-    "tls-port",
-    "tls-replication",
-    "rdb-version-check",
-];
 /// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
-const LOOK: Duration = Duration::from_secs(10);
+pub(super) const LOOK: Duration = Duration::from_secs(10);
+/// How many servers are asked at once for each host that is worked on at once: a question costs far less than a login.
+const SERVERS: usize = 4;
 /// The channel on which Sentinels talk to each other through every node they watch.
 pub(super) const SENTINELS: &str = "__sentinel__:hello";
 
@@ -71,6 +48,12 @@ pub trait Reach: Sync {
         None
     }
 
+    /// The longest that opening may take: the last of all deadlines, for its steps have their own. Those that wait for their turn to log in to hosts
+    /// wait for it within this time.
+    fn longest(&self) -> Duration {
+        LOOK
+    }
+
     /// The host through which it was reached last, if it was.
     fn through(&self, _node: &NodeName) -> Option<Tunnel> {
         None
@@ -87,8 +70,9 @@ pub async fn connect(
     login: Option<&Login>,
 ) -> Result<Conn, Trouble> {
     let open = || async {
-        let stream = timeout(LOOK, reach.open(node)).await;
-        stream.unwrap_or_else(|_| Err(no_answer(LOOK)))
+        let longest = reach.longest();
+        let stream = timeout(longest, reach.open(node)).await;
+        stream.unwrap_or_else(|_| Err(no_answer(longest)))
     };
     let first = tls::log_in(node.tls.as_ref(), login, || Box::pin(open())).await;
     match (first, reach.otherwise(&node.name)) {
@@ -115,10 +99,8 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
         .cmd("CONFIG")
         .arg("GET")
         .arg("masterauth");
-    for directive in DIRECTIVES {
-        // One by one: servers before 7.0 take a single pattern.
-        questions.cmd("CONFIG").arg("GET").arg(directive);
-    }
+    // All at once, as servers from 7.0 on take them.
+    questions.cmd("CONFIG").arg("GET").arg(&DIRECTIVES[..]);
     let mut replies = conn.exchange(&questions, REPLY).await?.into_iter();
     let mut server = read_info(replies.next().unwrap_or_default())?;
     let listeners = replies.next();
@@ -126,11 +108,12 @@ pub async fn server(conn: &Conn, replicas: &Replicas) -> Result<Server, Trouble>
     server.claims = listeners.as_ref().and_then(|reply| number_at(reply, 3));
     server.has_password = Some(conn.has_password());
     let masterauth = replies.next().unwrap_or_default();
-    server.config = DIRECTIVES
-        .iter()
-        .zip(replies)
-        .filter_map(|(directive, reply)| Some(((*directive).to_owned(), second_text(&reply)?)))
-        .collect();
+    let told = replies.next().unwrap_or_default();
+    server.config = if matches!(told, Value::ServerError(_)) && server.version.major < 7 {
+        one_by_one(conn).await?
+    } else {
+        all_at_once(&told)
+    };
     let masteruser = server.config.get("masteruser").map_or("", String::as_str);
     server.replica_auth = replica_auth(masterauth, masteruser, replicas);
     if server.maxmemory.is_none() {
@@ -225,7 +208,7 @@ pub(super) fn second_number(reply: &Value) -> Option<u64> {
     }
 }
 
-/// Looks at all nodes of a deployment, at most `concurrency` at once. A node that gives no usable answer is a row with its one reason.
+/// Looks at all nodes of a deployment, four times `concurrency` at once. A node that gives no usable answer is a row with its one reason.
 pub async fn topology(
     inventory: &Inventory,
     logins: &Logins,
@@ -234,11 +217,10 @@ pub async fn topology(
 ) -> Topology {
     let looks = inventory.nodes.iter().map(|spec| node(spec, logins, reach));
     let looks: Vec<_> = looks.collect();
-    let nodes: Vec<Node> = futures::stream::iter(looks)
-        .buffered(concurrency.max(1))
-        .collect()
-        .await;
-    let mut topology = Topology { nodes };
+    let nodes = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
+    let mut topology = Topology {
+        nodes: nodes.into(),
+    };
     add_host_names(&mut topology, inventory);
     add_other_names(&mut topology).await;
     look_again(&mut topology, inventory, logins, reach, concurrency).await;
@@ -370,11 +352,8 @@ async fn look_again(
     });
     // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to another thread.
     let looks: Vec<_> = looks.collect();
-    let again: BTreeMap<NodeName, _> = futures::stream::iter(looks)
-        .buffer_unordered(concurrency.max(1))
-        .filter_map(std::future::ready)
-        .collect()
-        .await;
+    let again = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
+    let again: BTreeMap<NodeName, _> = again.into_iter().flatten().collect();
     for node in &mut topology.nodes {
         if let (State::Up(server), Some(newer)) = (&mut node.state, again.get(&node.name))
             && newer.replid == server.replication.replid

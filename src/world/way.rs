@@ -2,16 +2,17 @@
 
 use super::bounded::Stream;
 use super::login::Login;
-use super::observe::Reach;
+use super::observe::{LOOK, Reach};
 use super::password::Entrances;
 use super::resp::tcp;
 use super::sight::Tunnels;
-use super::ssh::{Host, Ssh, SshError, SshErrorKind};
+use super::ssh::{Host, LOGINS_AT_ONCE, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
 use super::trouble::trouble;
 use crate::inventory::{Inventory, NodeSpec, Via, address};
 use crate::topology::{NodeName, Trouble, TroubleKind, Tunnel};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The ways to servers: direct, or through their hosts.
 pub(super) struct Way {
@@ -29,6 +30,11 @@ impl Reach for Way {
 
     fn through(&self, node: &NodeName) -> Option<Tunnel> {
         self.tunnels.of(node)
+    }
+
+    fn longest(&self) -> Duration {
+        let rounds = self.inventory.nodes.len() / LOGINS_AT_ONCE;
+        LOOK.saturating_mul(1 + u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 
     fn otherwise(&self, node: &NodeName) -> Option<Login> {

@@ -128,7 +128,7 @@ impl Seen {
                 *member = world.member(name).await;
             }
         }
-        let mut topology = topology.without(&world.alone(&topology));
+        let mut topology = topology.without(&world.alone(&topology)).into_owned();
         let watch = world.sentinels(&mut topology).await;
         Self {
             topology,

@@ -28,6 +28,7 @@ fn shown_with(topology: &Topology, context: &Context, options: Options) -> Strin
             topology,
             findings: &found,
             lags: None,
+            all: false,
         },
         options,
     )
@@ -57,6 +58,7 @@ fn a_healthy_deployment() {
         ),
     ]);
     let seen = Seen {
+        all: true,
         deployment: "orders",
         topology: &topology,
         findings: &[],
@@ -205,6 +207,7 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
         topology: &topology,
         findings: &found,
         lags: None,
+        all: false,
     });
     for output in [&text, &json] {
         let bad: Vec<char> = output
@@ -236,7 +239,8 @@ fn the_json_of_the_slip() {
         deployment: "orders",
         topology: &topology,
         findings: &found,
-        lags: None
+        lags: None,
+        all: false,
     }));
 }
 
@@ -251,7 +255,9 @@ fn a_thousand_nodes_are_shown_quickly() {
             10,
         )
     }));
-    let topology = Topology { nodes };
+    let topology = Topology {
+        nodes: nodes.into(),
+    };
     let begin = std::time::Instant::now();
     let text = shown(&topology);
     assert!(

@@ -44,7 +44,7 @@ fn topology(new: Node, changed: bool) -> Topology {
         (None, Some(at(0)))
     };
     Topology {
-        nodes: vec![node("master", 0, a), node("slave1", 1, b), new],
+        nodes: vec![node("master", 0, a), node("slave1", 1, b), new].into(),
     }
 }
 

@@ -16,7 +16,8 @@ fn chain() -> Topology {
             node("a", 1, Some(address(0))),
             node("b", 2, Some(address(1))),
             node("c", 3, Some(address(0))),
-        ],
+        ]
+        .into(),
     };
     for i in 0..4 {
         let server = server(&mut topology, i);

@@ -173,7 +173,8 @@ fn a_circle_of_replicas_is_opened_at_the_node_with_most_data() {
         nodes: vec![
             node("master", 0, Some(address(1))),
             node("slave1", 1, Some(address(0))),
-        ],
+        ]
+        .into(),
     };
     let plan = run("slave1", &topology, &[]).unwrap();
     assert_eq!(

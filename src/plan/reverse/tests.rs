@@ -52,7 +52,8 @@ fn after() -> Topology {
             node("master", 0, Some(address(1))),
             node("slave1", 1, None),
             node("slave2", 2, Some(address(1))),
-        ],
+        ]
+        .into(),
     }
 }
 

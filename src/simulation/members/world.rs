@@ -136,7 +136,9 @@ impl World {
                 server.replication.replicas = lines;
             }
         }
-        Topology { nodes }
+        Topology {
+            nodes: nodes.into(),
+        }
     }
 
     fn facts(&self, node: &NodeName) -> BTreeMap<NodeName, Result<HostFacts, Unseen>> {

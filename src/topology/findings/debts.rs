@@ -4,6 +4,7 @@ use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
 use crate::topology::words::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
+use std::collections::HashSet;
 
 /// A file beside the journals that cannot be read. Changes are refused as long as it is there.
 fn unread(note: &Unread) -> Finding {
@@ -58,11 +59,12 @@ impl<'a> Look<'a> {
 
     /// The nodes that stand alone on purpose: nothing is wrong with that.
     pub(super) fn alone(&self, alone: &[NodeName], found: &mut Vec<Finding>) {
+        let detached: HashSet<&NodeName> = alone.iter().collect();
         let notes = self
             .context
             .alone
             .iter()
-            .filter(|n| alone.contains(&n.node));
+            .filter(|n| detached.contains(&n.node));
         found.extend(notes.map(|note| {
             let node = &note.node;
             let message = format!(
@@ -87,11 +89,8 @@ impl<'a> Look<'a> {
 
     /// What is still owed by a node. One that follows anybody meanwhile has been told.
     pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
-        let debts = &self.context.debts;
-        debts
-            .iter()
-            .find(|debt| debt.node == node.name)
-            .filter(|_| node.upstream().is_none())
+        let debt = self.debts.get(&node.name).copied();
+        debt.filter(|_| node.upstream().is_none())
     }
 
     /// Of several primaries the one that took over from another of them.

@@ -2,22 +2,20 @@
 
 use super::{Code, Finding, Severity};
 use crate::topology::words::{bytes, name};
-use crate::topology::{Node, SyncProgress, Upstream};
+use crate::topology::{Node, SyncProgress, Topology, Upstream};
 
 /// A primary that makes ready sends a sign of life every second; more silence than this is worth saying.
 const QUIET_SECONDS: u64 = 4;
 
 /// A full resync that runs, or for which the upstream makes ready.
-pub(super) fn full_sync(node: &Node, upstream: &Node, link: &Upstream) -> Option<Finding> {
+pub(super) fn full_sync(
+    node: &Node,
+    (upstream, topology): (&Node, &Topology),
+    link: &Upstream,
+) -> Option<Finding> {
     let own = name(&node.name);
     let up = name(&upstream.name);
-    let listed = upstream.server().and_then(|above| {
-        above
-            .replication
-            .replicas
-            .iter()
-            .find(|line| node.answers_to(&line.address))
-    });
+    let listed = topology.line_of(upstream, node);
     let coming = listed.is_some_and(|line| line.state != "online");
     let message = match link.sync {
         Some(SyncProgress {

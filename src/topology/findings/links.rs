@@ -6,12 +6,10 @@ use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::tree::ring;
 use crate::topology::versions::{Said, said};
-use crate::topology::words::{bytes, distance, duration, name};
-use crate::topology::{Address, Link, Node, Server, Upstream};
+use crate::topology::words::{bytes, duration, name};
+use crate::topology::{Link, Node, Server, Upstream};
 use std::fmt::Write as _;
 
-/// Most edits between an unknown address and a node's for the one to be taken for a slip of the other.
-const SLIP: usize = 3;
 /// Bytes behind that are worth a warning where the size of the backlog is not known (half of the server's default).
 const FAR_BEHIND: u64 = 512 << 10;
 
@@ -69,21 +67,6 @@ impl Look<'_> {
             finding = finding.with("closest", other.name.0.as_str());
         }
         finding
-    }
-
-    fn closest<'b>(&'b self, node: &Node, address: &Address) -> Option<(&'b Node, &'b Address)> {
-        let others = self
-            .topology
-            .nodes
-            .iter()
-            .filter(|other| other.name != node.name);
-        let written = address.to_string();
-        others
-            .flat_map(|other| [(other, &other.announced), (other, &other.address)])
-            .map(|(other, own)| (distance(&own.to_string(), &written), other, own))
-            .filter(|(steps, _, _)| *steps <= SLIP)
-            .min_by_key(|(steps, _, _)| *steps)
-            .map(|(_, other, own)| (other, own))
     }
 
     fn linked(&self, found: &mut Vec<Finding>, node: &Node, upstream: &Node, server: &Server) {
@@ -166,7 +149,7 @@ impl Look<'_> {
         let fails = !logs.is_empty() && said(node, upstream).is_some();
         if !hopeless(cause.as_ref(), link)
             && !fails
-            && let Some(finding) = full_sync(node, upstream, link)
+            && let Some(finding) = full_sync(node, (upstream, self.topology), link)
         {
             found.push(finding);
             return;

@@ -1,11 +1,12 @@
 //! Who is primary, who is there at all, who follows in circles.
 
 use super::{Code, Counted, Finding, Look, Severity};
-use crate::topology::candidate::{best_primary, best_replica, primaries};
+use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::tree::ring;
 use crate::topology::words::{bytes, list, name, plural};
-use crate::topology::{Node, State, Trouble, TroubleKind, sentinel};
+use crate::topology::{Node, NodeName, State, Trouble, TroubleKind, sentinel};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 /// What only the old one has, with its commands where they were counted.
@@ -79,9 +80,8 @@ impl Look<'_> {
     /// A node that lives and cannot be looked at, where the replicas follow it or nothing else is to be seen: nobody may take its place.
     fn unseen_primary(&self, up: &[&Node], closed: &[&Node]) -> Option<Finding> {
         let followers = |node: &Node| -> Vec<&Node> {
-            let above = |n: &Node| self.topology.upstream_of(n).map(|up| &up.name);
-            let under = up.iter().filter(|n| above(n) == Some(&node.name));
-            under.copied().collect()
+            let under = self.topology.followers_of(node);
+            under.filter(|n| n.server().is_some()).collect()
         };
         let followed = closed.iter().find(|node| !followers(node).is_empty());
         let node = followed.or(closed.first().filter(|_| up.is_empty()))?;
@@ -131,7 +131,7 @@ impl Look<'_> {
     fn several(&self, primaries: &[&Node]) -> Finding {
         let keep = self
             .successor(primaries)
-            .or_else(|| best_primary(self.topology))
+            .or(self.best)
             .unwrap_or(primaries[0]);
         let others: Vec<&&Node> = primaries
             .iter()
@@ -190,13 +190,16 @@ impl Look<'_> {
     }
 
     fn loops(&self, found: &mut Vec<Finding>) {
-        let mut told: Vec<&Node> = Vec::new();
+        let mut told: HashSet<&NodeName> = HashSet::new();
         for node in &self.topology.nodes {
-            let ring = ring(node, self.topology);
-            if ring.is_empty() || told.iter().any(|t| t.name == node.name) {
+            if told.contains(&node.name) {
                 continue;
             }
-            told.extend(&ring);
+            let ring = ring(node, self.topology);
+            if ring.is_empty() {
+                continue;
+            }
+            told.extend(ring.iter().map(|member| &member.name));
             let message = match ring.len() {
                 1 => format!("{} replicates from itself", name(&node.name)),
                 2 => format!(
@@ -208,7 +211,7 @@ impl Look<'_> {
                     list(ring.iter().copied())
                 ),
             };
-            let way = best_primary(self.topology).map_or_else(
+            let way = self.best.map_or_else(
                 || "replctl repair".to_owned(),
                 |best| format!("replctl promote {}", best.name),
             );

@@ -4,7 +4,7 @@ use super::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
 use crate::topology::sentinel::{NOT_ASKED, Sees, View, ViewState, Watch};
 use crate::topology::words::name;
-use crate::topology::{Address, Topology};
+use crate::topology::{Address, Addresses, Topology};
 use std::collections::BTreeSet;
 
 /// All diagnoses, the worst first.
@@ -145,12 +145,8 @@ fn replicas(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Findi
     let [primary] = primaries(topology)[..] else {
         return;
     };
-    let direct = topology.nodes.iter().filter(|n| {
-        topology
-            .upstream_of(n)
-            .is_some_and(|up| up.name == primary.name)
-    });
-    for node in direct.filter(|n| sees.replica(n).is_none()) {
+    let known: Addresses = sees.replicas.iter().map(|r| &r.address).collect();
+    for node in topology.followers_of(primary).filter(|n| !known.mean(n)) {
         let what = format!(
             "does not know {} as a replica, and would leave it behind",
             name(&node.name)

@@ -6,12 +6,19 @@ use crate::topology::disk::refuses_writes;
 use crate::topology::service::Starter;
 use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server};
+use std::collections::HashSet;
 
 /// The oldest major version of Redis that the tests run with.
 const OLDEST: u16 = 6;
 
 impl Look<'_> {
     pub(super) fn settings(&self, found: &mut Vec<Finding>) {
+        // Where one announces the address of another, that is a problem of its own.
+        let clashes = found.iter().filter(|f| f.code == Code::AddressClash);
+        let clashing: HashSet<String> = clashes
+            .flat_map(Finding::nodes)
+            .map(str::to_owned)
+            .collect();
         for node in &self.topology.nodes {
             let Some(server) = node.server() else {
                 continue;
@@ -25,9 +32,7 @@ impl Look<'_> {
             found.extend(self.next_start(node));
             found.extend(self.drift(node, server));
             found.extend(shared_link(node));
-            // Where it announces the address of another, that is a problem of its own.
-            let clash = |f: &Finding| f.code == Code::AddressClash && f.concerns(&node.name);
-            if !found.iter().any(clash) {
+            if !clashing.contains(&node.name.0) {
                 found.extend(super::names::announced(node));
             }
         }

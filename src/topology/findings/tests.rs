@@ -62,6 +62,7 @@ fn after(change: impl FnOnce(&mut Topology)) -> Vec<String> {
 }
 
 mod forecast;
+mod growth;
 mod links;
 mod settings;
 mod tls;
@@ -106,14 +107,14 @@ fn a_dead_primary_is_told_with_the_best_successor_first() {
 fn with_nobody_there_no_successor_is_named() {
     let gone = |name: &str| down(name, name, TroubleKind::NoAnswer, "no answer");
     let nobody = Topology {
-        nodes: vec![gone("a"), gone("b")],
+        nodes: vec![gone("a"), gone("b")].into(),
     };
     assert_eq!(
         told(&nobody, &context())[0],
         "no-primary: there is no primary: no node answers"
     );
     let one = Topology {
-        nodes: vec![gone("a")],
+        nodes: vec![gone("a")].into(),
     };
     assert_eq!(
         told(&one, &context())[0],

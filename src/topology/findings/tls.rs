@@ -1,7 +1,7 @@
 //! Who could not follow whom because of TLS, what goes over the network without it, and certificates that are about to end.
 
 use super::{Code, Finding, Look, Severity};
-use crate::topology::tls::{cannot_reach, could_not_follow};
+use crate::topology::tls::{cannot_reach, none_could_follow};
 use crate::topology::words::{list, name};
 use crate::topology::{Link, Node, Server};
 
@@ -9,29 +9,42 @@ use crate::topology::{Link, Node, Server};
 const SOON: i64 = 14 * DAY;
 const DAY: i64 = 86_400;
 
-impl Look<'_> {
+impl<'a> Look<'a> {
     pub(super) fn tls(&self, found: &mut Vec<Finding>) {
+        let closed = [false, true].map(|over| self.closed_to(over));
         for node in &self.topology.nodes {
-            if let Some(server) = node.server() {
-                found.extend(self.stranded(node, server));
+            let over = node.server().and_then(Server::over_tls);
+            if let (Some(server), Some(over)) = (node.server(), over) {
+                found.extend(self.stranded(node, server, &closed[usize::from(over)]));
             }
         }
         found.extend(ending(&self.topology.nodes));
         found.extend(self.in_plain_text());
     }
 
+    /// Whom nobody could follow who replicates over TLS, or without, and why.
+    fn closed_to(&self, over: bool) -> Vec<(&'a Node, String)> {
+        let all = self.topology.nodes.iter();
+        all.filter_map(|other| Some((other, none_could_follow(over, other)?)))
+            .collect()
+    }
+
     /// It could not follow others, should they become primary.
-    fn stranded(&self, node: &Node, server: &Server) -> Option<Finding> {
+    fn stranded(
+        &self,
+        node: &Node,
+        server: &Server,
+        closed: &[(&Node, String)],
+    ) -> Option<Finding> {
         // Of a link that is down because of it, the link's own finding tells.
         let told = node.upstream().is_some_and(|link| {
             let up = self.topology.upstream_of(node);
             link.link == Link::Down
                 && up.is_some_and(|up| cannot_reach(server, up, &link.address).is_some())
         });
-        let others = self.topology.nodes.iter();
-        let others = others.filter(|other| !told && other.name != node.name);
-        let unreachable: Vec<(&Node, String)> = others
-            .filter_map(|other| Some((other, could_not_follow(server, other)?)))
+        let others = closed.iter();
+        let unreachable: Vec<&(&Node, String)> = others
+            .filter(|(other, _)| !told && other.name != node.name)
             .collect();
         let (first, why) = unreachable.first()?;
         let message = format!(

@@ -26,14 +26,8 @@ impl Look<'_> {
             node.address,
             trouble.detail
         );
-        let hears = |other: &&Node| {
-            other.upstream().is_some_and(|up| up.link == Link::Up)
-                && self
-                    .topology
-                    .upstream_of(other)
-                    .is_some_and(|up| up.name == node.name)
-        };
-        let hearing: Vec<&Node> = self.topology.nodes.iter().filter(hears).collect();
+        let hears = |other: &&Node| other.upstream().is_some_and(|up| up.link == Link::Up);
+        let hearing: Vec<&Node> = self.topology.followers_of(node).filter(hears).collect();
         if !hearing.is_empty() {
             let seconds = hearing
                 .iter()

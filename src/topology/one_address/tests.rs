@@ -199,7 +199,8 @@ fn two_names_of_one_process_are_no_clash_of_addresses() {
             primary("a", "10.0.0.1", 1),
             replica("b", "10.0.0.2", "10.0.0.1", 1),
             primary("c", "10.0.0.1", 1),
-        ],
+        ]
+        .into(),
     };
     topology.nodes[2].up().run_id = "run of a".into();
     topology.nodes[2].announced.host = "10.0.0.1".into();

@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
 
 /// Logins made at the same time.
-const LOGINS_AT_ONCE: usize = 32;
+pub(super) const LOGINS_AT_ONCE: usize = 32;
 /// A host that could not be reached is not tried again for another node within this time.
 const FAILURE_LASTS: Duration = Duration::from_secs(2);
 /// How long the goodbyes may take in all.

@@ -97,7 +97,9 @@ impl Stage {
     pub fn new(begin: [Begin; 3]) -> Self {
         let mut world = Self {
             inventory: inventory(),
-            topology: Topology { nodes: Vec::new() },
+            topology: Topology {
+                nodes: Vec::new().into(),
+            },
             hosts: BTreeMap::new(),
             payload: vec![payload()],
             lineage: [None; 3],

@@ -316,7 +316,8 @@ impl Bench {
                 announced: address.clone(),
                 address,
                 ..sample::down("master", 0)
-            }],
+            }]
+            .into(),
         };
         let hosts = [(node.name.clone(), Ok(self.facts(shell).await))].into();
         let op = Setup {
