@@ -4,6 +4,7 @@ mod act;
 mod failover;
 mod hello;
 mod members;
+mod pace;
 mod reply;
 mod tell;
 mod vouch;
@@ -289,6 +290,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     }
     questions.cmd("SENTINEL").arg("MYID");
     questions.cmd("INFO").arg("sentinel");
+    questions.cmd("SENTINEL").arg("DEBUG");
     let replies = conn.exchange(&questions, REPLY).await?;
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     if let Value::ServerError(error) = reply(0) {
@@ -305,7 +307,11 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     sees.peers = reply::peers(reply(3));
     sees.no_quorum = reply::no_quorum(reply(4));
     sees.run_id = reply::my_id(reply(5));
-    sees.tilt = reply::tilt(reply(6));
+    (sees.tilt, sees.watches) = reply::tilt(reply(6));
+    match reply::info_period(reply(7)) {
+        Ok(ms) => sees.info_period_ms = Some(ms),
+        Err(why) => sees.no_debug = why,
+    }
     Ok(sees)
 }
 
@@ -327,7 +333,7 @@ async fn glance(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     sees.primary = reply::told(reply(1)).or(sees.primary);
     sees.replicas = reply::replicas(reply(2));
     sees.no_quorum = reply::no_quorum(reply(3));
-    sees.tilt = reply::tilt(reply(4));
+    (sees.tilt, sees.watches) = reply::tilt(reply(4));
     Ok(sees)
 }
 

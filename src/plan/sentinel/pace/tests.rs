@@ -1,0 +1,1 @@
+//! How soon Sentinels are brought to see a priority.
