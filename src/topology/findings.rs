@@ -96,6 +96,7 @@ pub enum Code {
     SentinelFew,
     SentinelForeignReplica,
     SentinelGone,
+    SentinelInfoPeriod,
     SentinelNoQuorum,
     SentinelNotAsked,
     SentinelSilent,
