@@ -11,8 +11,8 @@ pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
 
-use super::{debts, info_period};
 use super::interrupt::Interrupt;
+use super::{debts, info_period};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;

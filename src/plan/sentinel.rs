@@ -16,8 +16,8 @@ mod tests;
 pub use action::{InfoPeriod, SentinelAction};
 pub use pace::left;
 
-use super::failover::{self, Lost};
 use self::pace::Pace;
+use super::failover::{self, Lost};
 use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
 use super::promote::{self, Case, find_case, in_sync, loose, persist};
 use super::{Accept, Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};

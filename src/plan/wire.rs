@@ -195,7 +195,8 @@ fn sentinel(action: &SentinelAction) -> Vec<String> {
             format!("SENTINEL DEBUG INFO-PERIOD {ms} (to each)")
         }
         SentinelAction::RestoreInfoPeriod { sentinels, .. } => {
-            let back = |s: &InfoPeriod| format!("SENTINEL DEBUG INFO-PERIOD {} (to {})", s.ms, s.at);
+            let back =
+                |s: &InfoPeriod| format!("SENTINEL DEBUG INFO-PERIOD {} (to {})", s.ms, s.at);
             sentinels.iter().map(back).collect::<Vec<_>>().join("; ")
         }
         SentinelAction::AwaitTurn { name, at, .. } => format!("SENTINEL REPLICAS {name} (to {at})"),

@@ -183,7 +183,9 @@ impl World {
                 Err(refused) if refused.kind.is_about_password() => {
                     let other = way.otherwise(&spec.name)?;
                     let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-                    hello::listen(stream, Some(&other), counted, told).await.ok()
+                    hello::listen(stream, Some(&other), counted, told)
+                        .await
+                        .ok()
                 }
                 heard => heard.ok(),
             }

@@ -234,11 +234,11 @@ impl fmt::Display for SentinelAction {
                 ..
             } => write!(
                 f,
-                "wait until {} Sentinel{} see{} its priority {priority} (up to {} s)",
+                "wait until {} Sentinel{} see{} its priority {priority} (up to {})",
                 sentinels.len(),
                 if sentinels.len() == 1 { "" } else { "s" },
                 if sentinels.len() == 1 { "s" } else { "" },
-                within_ms / 1000,
+                seconds(*within_ms),
             ),
             Self::SetInfoPeriod { sentinels, ms } => write!(
                 f,

@@ -1,8 +1,8 @@
 //! How soon Sentinels see a new priority. They read `INFO` of the nodes every ten seconds; from Redis 7.0 and in Valkey they can be told to do it more
 //! often for the moment. Pure.
 
-use super::action::{InfoPeriod, SentinelAction};
 use super::FIRST;
+use super::action::{InfoPeriod, SentinelAction};
 use crate::journal::{At, Progress};
 use crate::plan::{Action, Plan, Step, Undo};
 use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
@@ -11,7 +11,7 @@ use crate::topology::{Address, Node, NodeName};
 /// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
 const FAST_MS: u64 = 5_000;
 /// Within how much one that gives no answer is asked again to take its period back, ms, at least and at most.
-const BACK_MS: (u64, u64) = (1_000, 3_000);
+const BACK_MS: (u64, u64) = (500, 3_000);
 /// How long ago the Sentinel that is asked is best to have read `INFO` of the node that it promotes, ms. It reads it a second later, or at its next of ten
 /// ticks a second, and takes up to 270 ms to promote: so that is seen after 0.5 to 0.6 s, and not after 1.1 s (measured).
 pub(super) const AGE_MS: u64 = 550;
@@ -54,7 +54,11 @@ impl Pace {
                 continue;
             };
             pace.change.push(InfoPeriod { at: at.clone(), ms });
-            if let Some(others) = sees.watches.and_then(|n| n.checked_sub(1)).filter(|n| *n > 0) {
+            if let Some(others) = sees
+                .watches
+                .and_then(|n| n.checked_sub(1))
+                .filter(|n| *n > 0)
+            {
                 let s = if others == 1 { "" } else { "s" };
                 pace.warnings.push(format!(
                     "the Sentinel {at} watches {others} other deployment{s} too, and reads INFO of their nodes every 0.5 s as well until it has seen the priority, about 1 s: INFO-PERIOD is one for its whole process"
@@ -64,7 +68,7 @@ impl Pace {
         if !pace.change.is_empty() {
             // Together less than what Sentinels take to replace a primary that says it is a replica: down-after and two periods.
             let whole = watch.down_after_ms().unwrap_or(0) + 2 * FAST_INFO_MS;
-            pace.sees_within_ms = (whole / 3 * 2).min(FAST_MS).max(BACK_MS.0);
+            pace.sees_within_ms = (whole / 5 * 3).clamp(1_000, FAST_MS);
             pace.back_within_ms = (whole / 4).clamp(BACK_MS.0, BACK_MS.1);
         }
         pace

@@ -2,7 +2,9 @@
 
 use super::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
-use crate::topology::sentinel::{DEFAULT_INFO_MS, FAST_INFO_MS, NOT_ASKED, Sees, View, ViewState, Watch};
+use crate::topology::sentinel::{
+    DEFAULT_INFO_MS, FAST_INFO_MS, NOT_ASKED, Sees, View, ViewState, Watch,
+};
 use crate::topology::words::name;
 use crate::topology::{Address, Topology};
 use std::collections::BTreeSet;
@@ -135,7 +137,10 @@ fn hastened(view: &View, sees: &Sees) -> Option<Finding> {
     let what = format!(
         "has INFO-PERIOD {FAST_INFO_MS}: a promotion sets that for about 1 s, and one that is killed leaves it; with it a failover passes over replicas that stall for 1.5 s"
     );
-    let (at, back) = (&view.address, sees.noted_period_ms.unwrap_or(DEFAULT_INFO_MS));
+    let (at, back) = (
+        &view.address,
+        sees.noted_period_ms.unwrap_or(DEFAULT_INFO_MS),
+    );
     Some(
         about(view, Code::SentinelInfoPeriod, Severity::Warning, &what).hint(format!(
             "unless a promotion runs just now: redis-cli -h {} -p {} SENTINEL DEBUG INFO-PERIOD {back}",
@@ -328,7 +333,8 @@ mod tests {
         );
         let hastened = said(|i, s| s.info_period_ms = Some(if i == 1 { 500 } else { 400 }));
         assert!(
-            hastened.starts_with("SentinelInfoPeriod: the Sentinel 10.0.1.1:26379 has INFO-PERIOD 500")
+            hastened
+                .starts_with("SentinelInfoPeriod: the Sentinel 10.0.1.1:26379 has INFO-PERIOD 500")
                 && hastened.lines().count() == 1,
             "{hastened}"
         );

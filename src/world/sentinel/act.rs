@@ -77,9 +77,7 @@ impl World {
                 at,
                 replica,
                 age_ms,
-            } => {
-                self.await_turn(node, (name, at), replica, *age_ms).await
-            }
+            } => self.await_turn(node, (name, at), replica, *age_ms).await,
             SentinelAction::FailOver {
                 name,
                 at,

@@ -46,7 +46,10 @@ impl World {
     async fn name_at(&self, topology: &Topology, named: &BTreeSet<Address>) -> Option<String> {
         let asks = named.iter().map(|at| async move {
             let conn = self.sentinel(at).await.ok()?;
-            let said = conn.call(cmd("SENTINEL").arg("MASTERS"), REPLY).await.ok()?;
+            let said = conn
+                .call(cmd("SENTINEL").arg("MASTERS"), REPLY)
+                .await
+                .ok()?;
             Some(reply::names_at(&said, |a| topology.at(a).is_some()))
         });
         let said = join_all(asks).await.into_iter().flatten().flatten();

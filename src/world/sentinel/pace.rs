@@ -84,7 +84,10 @@ impl World {
                 set(&conn, ms).await?;
                 Ok(conn)
             };
-            match timeout(TOLD, told).await.unwrap_or_else(|_| Err(silent(TOLD))) {
+            match timeout(TOLD, told)
+                .await
+                .unwrap_or_else(|_| Err(silent(TOLD)))
+            {
                 Ok(conn) => {
                     self.kept().insert(at.clone(), conn);
                     None
@@ -162,7 +165,9 @@ impl World {
             self.kept().insert(one.at.clone(), conn);
             Ok(back)
         };
-        timeout(TOLD, told).await.unwrap_or_else(|_| Err(silent(TOLD)))
+        timeout(TOLD, told)
+            .await
+            .unwrap_or_else(|_| Err(silent(TOLD)))
     }
 
     /// Waits until that Sentinel has read `INFO` of the replica so long ago. It is no failure where that cannot be seen.

@@ -100,7 +100,9 @@ pub fn info_period(reply: &Value) -> Result<u64, Option<NoDebug>> {
     if let Value::ServerError(error) = reply {
         let words = error.details().unwrap_or_default();
         // Redis 7.0: `User default has no permissions to run the 'sentinel|debug' command`.
-        let user = words.strip_prefix("User ").and_then(|rest| rest.split_once(" has no "));
+        let user = words
+            .strip_prefix("User ")
+            .and_then(|rest| rest.split_once(" has no "));
         return Err(match error.code() {
             "NOPERM" => Some(NoDebug::Forbidden(user.map(|(user, _)| user.to_owned()))),
             "ERR" => Some(NoDebug::NoCommand),
