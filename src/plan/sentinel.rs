@@ -123,7 +123,7 @@ impl Way<'_> {
             replica: self.replica.clone(),
             age_ms: pace::AGE_MS,
         };
-        let wait = self.pace.has_turn(&self.at, self.watch);
+        let wait = pace::has_turn(&self.at, self.watch);
         wait.then(|| self.step(action, Undo::Nothing))
     }
 

@@ -90,13 +90,13 @@ impl Pace {
         };
         Some((set, back))
     }
+}
 
-    /// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has none.
-    pub fn has_turn(&self, at: &Address, watch: &Watch) -> bool {
-        let mut all = watch.up().filter(|(a, _)| *a == at);
-        let period = all.find_map(|(_, sees)| sees.info_period_ms);
-        period.is_none_or(|ms| ms > IN_FAILOVER_MS)
-    }
+/// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has none.
+pub(super) fn has_turn(at: &Address, watch: &Watch) -> bool {
+    let mut all = watch.up().filter(|(a, _)| *a == at);
+    let period = all.find_map(|(_, sees)| sees.info_period_ms);
+    period.is_none_or(|ms| ms > IN_FAILOVER_MS)
 }
 
 /// Why they see it only when they look by themselves, with what that takes.

@@ -1,7 +1,9 @@
-//! Sentinels that are known without listening until the last of them has said hello: those that the inventory names, or the first that is heard, know the
-//! others. They count only where they are all that the primary counts.
+//! Sentinels that are known without listening until the last of them has said hello: those that the inventory names, those of the last promotion, or the first
+//! that is heard, know the others. They count only where they are all that the primary counts.
 
 use super::{each_once, reply};
+use crate::plan::Action;
+use crate::plan::sentinel::SentinelAction;
 use crate::topology::sentinel::{Hello, View};
 use crate::topology::{Address, Topology};
 use crate::world::World;
@@ -10,6 +12,9 @@ use futures::future::join_all;
 use redis::cmd;
 use std::collections::BTreeSet;
 use tokio::sync::mpsc::UnboundedReceiver;
+
+/// In how many of the newest journals a promotion through Sentinel is looked for.
+const JOURNALS: usize = 5;
 
 impl World {
     /// What they call the deployment, and what each says, as soon as it is certain that these are all. It waits without end where it is not.
@@ -21,8 +26,10 @@ impl World {
     ) -> Option<(String, Vec<View>)> {
         let own = self.inventory.sentinels().iter();
         let named: BTreeSet<Address> = own.map(|s| s.address.clone()).collect();
-        if let Some(name) = self.name_at(topology, &named).await {
-            let views = each_once(self.with_peers(&name, named.clone()).await);
+        let likely = named.union(&self.remembered()).cloned().collect();
+        if let Some((name, mut answered)) = self.name_at(topology, &likely).await {
+            answered.extend(named.iter().cloned());
+            let views = each_once(self.with_peers(&name, answered).await);
             if are_all(topology, counted, &views) {
                 return Some((name, views));
             }
@@ -42,20 +49,46 @@ impl World {
         std::future::pending().await
     }
 
-    /// What those that the inventory names call the deployment, where all that answer call it the same.
-    async fn name_at(&self, topology: &Topology, named: &BTreeSet<Address>) -> Option<String> {
-        let asks = named.iter().map(|at| async move {
+    /// Those that the last promotion through Sentinel from this machine waited for: its journal has them.
+    fn remembered(&self) -> BTreeSet<Address> {
+        let ids = self.store.ids();
+        let newest = ids.iter().take(JOURNALS);
+        let mut plans = newest.filter_map(|id| Some(self.store.record(id)?.plan));
+        let found = plans.find_map(|plan| {
+            plan.steps().find_map(|step| {
+                let Action::Sentinel(SentinelAction::AwaitPriority { sentinels, .. }) =
+                    &step.action
+                else {
+                    return None;
+                };
+                Some(sentinels.iter().cloned().collect())
+            })
+        });
+        found.unwrap_or_default()
+    }
+
+    /// What those of them that answer call the deployment, where they all call it the same, and which these are.
+    async fn name_at(
+        &self,
+        topology: &Topology,
+        likely: &BTreeSet<Address>,
+    ) -> Option<(String, BTreeSet<Address>)> {
+        let asks = likely.iter().map(|at| async move {
             let conn = self.sentinel(at).await.ok()?;
             let said = conn
                 .call(cmd("SENTINEL").arg("MASTERS"), REPLY)
                 .await
                 .ok()?;
-            Some(reply::names_at(&said, |a| topology.at(a).is_some()))
+            let names = reply::names_at(&said, |a| topology.at(a).is_some());
+            Some((at.clone(), names))
         });
-        let said = join_all(asks).await.into_iter().flatten().flatten();
-        let names: BTreeSet<String> = said.collect();
-        let mut names = names.into_iter();
-        names.next().filter(|_| names.next().is_none())
+        let said: Vec<(Address, Vec<String>)> =
+            join_all(asks).await.into_iter().flatten().collect();
+        let names: BTreeSet<&String> = said.iter().flat_map(|(_, names)| names).collect();
+        let mut all = names.into_iter();
+        let name = all.next().filter(|_| all.next().is_none())?.clone();
+        let answered = said.iter().filter(|(_, names)| !names.is_empty());
+        Some((name, answered.map(|(at, _)| at.clone()).collect()))
     }
 }
 
