@@ -65,6 +65,19 @@ struct Case {
     plan: Plan,
 }
 
+/// The Sentinels that do not read `INFO` as often as before.
+fn changed(world: &World) -> Vec<u16> {
+    let inner = world.0.lock().unwrap();
+    let now = |port: &u16| {
+        inner
+            .sentinels
+            .periods
+            .get(&Address::new("10.0.0.9", *port))
+    };
+    let other = PERIODS.iter().filter(|(port, ms)| now(port) != Some(ms));
+    other.map(|(port, _)| *port).collect()
+}
+
 impl Case {
     fn world(&self) -> World {
         let world = World::new(&self.topology);
@@ -119,23 +132,10 @@ impl Case {
         );
         drop(inner);
         assert_eq!(
-            self.left(world),
+            changed(world),
             Vec::<u16>::new(),
             "{what}: INFO-PERIOD stays"
         );
-    }
-
-    /// The Sentinels that do not read `INFO` as often as before.
-    fn left(&self, world: &World) -> Vec<u16> {
-        let inner = world.0.lock().unwrap();
-        let now = |port: &u16| {
-            inner
-                .sentinels
-                .periods
-                .get(&Address::new("10.0.0.9", *port))
-        };
-        let other = PERIODS.iter().filter(|(port, ms)| now(port) != Some(ms));
-        other.map(|(port, _)| *port).collect()
     }
 
     /// What an operation that was cut short has left at Sentinels is known, and is put back where it is abandoned or rolled back.
@@ -143,14 +143,14 @@ impl Case {
         let progress = world.0.lock().unwrap().progress.clone();
         let known = left(&self.plan, &progress);
         assert!(
-            known.is_some() || self.left(world).is_empty(),
+            known.is_some() || changed(world).is_empty(),
             "{what}: left and not known"
         );
         if let Some((node, back)) = known {
             let done = block_on(world.act(node, &Action::Sentinel(back.clone())));
             assert!(done.is_ok(), "{what}: {done:?}");
         }
-        assert_eq!(self.left(world), Vec::<u16>::new(), "{what}, abandoned");
+        assert_eq!(changed(world), Vec::<u16>::new(), "{what}, abandoned");
     }
 
     fn again(&self, world: &World) -> Self {
@@ -200,7 +200,7 @@ impl Case {
         let progress = world.0.lock().unwrap().progress.clone();
         let back = block_on(self.run(&world).roll_back(&progress, &world.observe()));
         if let Ok(Outcome::RolledBack { .. }) = back {
-            assert_eq!(self.left(&world), Vec::<u16>::new(), "{what}, rolled back");
+            assert_eq!(changed(&world), Vec::<u16>::new(), "{what}, rolled back");
         }
         let world = self.dead(lines);
         let progress = world.0.lock().unwrap().progress.clone();

@@ -1,7 +1,7 @@
 //! A Sentinel that answers nothing any more from some step on: what was left at it is told, and put back once it answers again.
 
 use super::super::topologies;
-use super::{Case, watch};
+use super::{Case, changed, watch};
 use crate::journal::Outcome;
 use crate::plan::Promote;
 use crate::plan::sentinel::plan;
@@ -22,7 +22,7 @@ fn goes_deaf(case: &Case, call: usize, port: u16) -> bool {
     world.0.lock().unwrap().sentinels.deaf_from = Some((call, at.clone()));
     let outcome = block_on(case.run(&world).start());
     let what = format!("{at} says nothing from call {call} on: {outcome:?}");
-    let left = case.left(&world);
+    let left = changed(&world);
     assert!(left.is_empty() || left == [port], "{what}: {left:?}");
     if !left.is_empty() {
         let told = why(&outcome).is_some_and(|why| why.contains(&at.to_string()));
