@@ -7,7 +7,7 @@ export OPENSSL_NO_VENDOR = 1
 TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-claim bench-status soak races server-suite version-matrix
+.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ bench-setup: build ## Compare setup of bare hosts with a shell script, pyinfra a
 bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, and over long ways (RTT=2,10,40: ms)
 	REPLCTL_BENCH_DELAYS_MS=$$(echo $${RTT:-2,10,40} | tr , '\n' | awk '{printf "%s%d", n++ ? "," : "", $$1 / 2}') \
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
+
+bench-sentinel: server servers ## Measure promote through Sentinel on every server family: the whole command, no writes, all Sentinels name the new primary
+	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} $(CARGO) test --release --test sentinel how_long_a_promotion -- --nocapture
 
 bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family
 	$(CARGO) test --release --test claim_bench -- --nocapture

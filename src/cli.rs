@@ -181,7 +181,7 @@ pub enum Command {
     ///
     /// For one that can be neither resumed nor put back, and for one of which it is not known what it did, because its journal cannot be read: such a one
     /// stands against every change. Look at the nodes first. Nothing on them is changed by it: the operation is noted to be left as it is, and the next one is
-    /// planned from what is seen then.
+    /// planned from what is seen then. Only what a promotion has told Sentinels for a moment (INFO-PERIOD) is put back.
     #[command(after_help = example_help("abandon"))]
     Abandon(Abandon),
     /// Take back an operation that is done, by another one of the ordinary kind

@@ -12,6 +12,8 @@ mod lab;
 mod named;
 #[path = "sentinel/others.rs"]
 mod others;
+#[path = "sentinel/pace.rs"]
+mod pace;
 #[path = "sentinel/strangers.rs"]
 mod strangers;
 mod support;
@@ -20,7 +22,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use support::inventory::{InventoryText, NodeText};
 use support::program::Replctl;
-use support::sentinel::{LocalSentinel, three};
+use support::sentinel::{LocalSentinel, await_together, three};
 use support::server::{Family, LocalServer, families};
 use support::writer::{Load, Writer};
 use support::{await_that, figure};
@@ -44,6 +46,29 @@ impl Watched {
             replica.follow(&servers[0]);
         }
         let sentinels = three(family, servers[0].port, down_after_ms, password);
+        Self {
+            servers,
+            sentinels,
+            raw: String::new(),
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    /// The same with Sentinels whose user may not run `SENTINEL DEBUG`: they see a priority within ten seconds, and what happens meanwhile can be tried.
+    fn start_slow(family: &Family, down_after_ms: u32) -> Self {
+        let servers: Vec<LocalServer> = (0..3).map(|_| family.start(&DIRECTIVES)).collect();
+        for replica in &servers[1..] {
+            replica.follow(&servers[0]);
+        }
+        let without = if family.name.starts_with("redis-6") {
+            Vec::new() // it has no such command
+        } else {
+            vec!["user default on nopass ~* &* +@all -sentinel|debug".to_owned()]
+        };
+        let start =
+            |_| LocalSentinel::start_with(family, servers[0].port, down_after_ms, None, &without);
+        let sentinels: Vec<LocalSentinel> = (0..3).map(start).collect();
+        await_together(&sentinels);
         Self {
             servers,
             sentinels,
@@ -79,6 +104,15 @@ impl Watched {
             "[sentinel]\npassword = {{ env = \"{variable}\" }}\nnodes = [{}]\n",
             nodes.join(", ")
         )
+    }
+
+    /// `[sentinel]` with each of them named.
+    fn named(&self) -> String {
+        let of = |s: &LocalSentinel| {
+            format!("{{ address = \"127.0.0.1:{}\", via = \"direct\" }}", s.port)
+        };
+        let nodes: Vec<String> = self.sentinels.iter().map(of).collect();
+        format!("[sentinel]\nnodes = [{}]\n", nodes.join(", "))
     }
 
     fn operator(&self) -> Replctl<'static> {

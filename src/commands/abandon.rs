@@ -1,12 +1,16 @@
-//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed: only a note is written.
+//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed, but for what it may have set at
+//! Sentinels for a moment: only a note is written.
 
 use super::operate::{self, who};
-use super::report;
+use super::{info_period, report};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
+use crate::inventory::Inventory;
 use crate::journal::store::{ABANDONED, Store};
 use crate::output::{self, history};
-use crate::world::inventory;
+use crate::plan::sentinel::SentinelAction;
+use crate::topology::NodeName;
+use crate::world::{Entry, World, inventory};
 
 /// Runs the command.
 pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
@@ -28,11 +32,16 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     }
     let outcome = history::outcome(left, left.stand(None));
     output::note(&format!("{shown}: {}", output::escape(&outcome)));
-    output::note(
-        "What it did to servers and hosts stays. It cannot be gone on with or put back any more.",
-    );
+    output::note(if info_period::of(&store, id).is_some() {
+        "What it did to servers and hosts stays, but for how often Sentinels look, which is put back. It cannot be gone on with or put back any more."
+    } else {
+        "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
+    });
     if !args.yes {
         ask()?;
+    }
+    if let Some(back) = info_period::of(&store, id) {
+        put_back(inventory, global, id, back)?;
     }
     store.abandon(left, &who()).map_err(|error| {
         Problem::new(format!(
@@ -46,6 +55,37 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         "`{shown}` is left as it is. Look at the nodes: replctl status"
     ));
     Ok(Exit::Done)
+}
+
+/// How often Sentinels look is put back: it stands in no file and nobody would miss it.
+fn put_back(
+    inventory: Inventory,
+    global: &cli::Global,
+    id: &str,
+    back: (NodeName, SentinelAction),
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|e| {
+        Problem::new("no threads can be started")
+            .cause(e)
+            .exit(Exit::Failed)
+    })?;
+    let entry = Entry {
+        accept_new_host_keys: false,
+        ask: output::can_ask(),
+        concurrency: usize::from(global.concurrency),
+        looks: true,
+    };
+    let done = runtime.block_on(async {
+        let world = World::enter(inventory, entry).await?;
+        info_period::put_back(&world, id, back).await;
+        world.leave().await;
+        Ok(())
+    });
+    runtime.shutdown_background();
+    done
 }
 
 fn ask() -> Result<()> {

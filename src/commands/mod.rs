@@ -11,6 +11,7 @@ mod endpoint;
 mod guard;
 mod history;
 mod hooks;
+mod info_period;
 pub mod init;
 mod interrupt;
 mod lost;

@@ -11,8 +11,8 @@ pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use verdict::verdict;
 pub use who::who;
 
-use super::debts;
 use super::interrupt::Interrupt;
+use super::{debts, info_period};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;
@@ -152,6 +152,9 @@ pub async fn carry_out(
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
+    }
+    if asked.abandon && !asked.dry_run {
+        info_period::put_all_back(world).await;
     }
     let mut plan = debts::added(world, planner().await?);
     loop {

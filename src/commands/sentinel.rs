@@ -26,7 +26,10 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> R
 /// What they say, against what is.
 async fn status(world: &World, args: &cli::SentinelStatus) -> Result<Exit> {
     let mut topology = world.observe_servers().await;
-    let watch = world.sentinels(&mut topology).await;
+    let mut watch = world.sentinels(&mut topology).await;
+    if let Some(watch) = &mut watch {
+        super::info_period::note(world, watch);
+    }
     let found = watch
         .as_ref()
         .map(|watch| of_sentinels(&topology, watch))

@@ -39,7 +39,8 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     }
     let mut found = findings::findings(&topology, &context);
     let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(&mut topology)).await;
-    if let Ok(Some(watch)) = watch {
+    if let Ok(Some(mut watch)) = watch {
+        super::info_period::note(world, &mut watch);
         found.extend(findings::sentinels::in_short(&topology, &watch));
         found.sort_by_key(|finding| finding.severity);
     }

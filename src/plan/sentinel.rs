@@ -8,12 +8,15 @@ mod action;
 mod chained;
 mod checks;
 pub mod forget;
+mod pace;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use action::SentinelAction;
+pub use action::{InfoPeriod, SentinelAction};
+pub use pace::left;
 
+use self::pace::Pace;
 use super::failover::{self, Lost};
 use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
 use super::promote::{self, Case, find_case, in_sync, loose, persist};
@@ -22,7 +25,7 @@ use super::{Was, gather, preflight, roles};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
-/// How long the Sentinels may take to see a new priority, ms: they look every ten seconds (measured: 5 to 8 s).
+/// How long the Sentinels may take to see a new priority, ms: they look every ten seconds (measured: 5 to 10 s).
 const PRIORITY_MS: u64 = 15_000;
 /// How long Sentinel may take to promote, ms (measured: 160 to 270 ms).
 const PROMOTE_MS: u64 = 10_000;
@@ -75,13 +78,21 @@ struct Way<'a> {
     replica: Address,
     /// Its priority; to be put back.
     priority: u32,
-    /// How long the Sentinels may take to see another priority, ms.
-    sees_within_ms: u64,
+    /// How the Sentinels are brought to see another priority, and how long that may take.
+    pace: Pace,
 }
 
 impl Way<'_> {
     /// Makes the Sentinels take the target before all others.
+    ///
+    /// How often they look is put back before writes are stopped: a primary that is demoted and nobody promoted is replaced by Sentinels after the time
+    /// that takes them for down and two of their periods, and what comes then must have as much time as ever.
     fn choose(&self) -> Vec<Step> {
+        let hasten = self.pace.hasten().map(|(set, back)| {
+            let set = self.step(set, Undo::By(Action::Sentinel(back.clone())));
+            (set, self.step(back, Undo::Nothing))
+        });
+        let (set, back) = hasten.unzip();
         let mut steps = Vec::new();
         if self.priority != FIRST {
             steps.push(Step::new(
@@ -90,17 +101,32 @@ impl Way<'_> {
                 Undo::By(set_priority(self.priority)),
             ));
         }
+        // Not before the priority is set: they look at once then, and half a second later the next time.
+        steps.extend(set);
         steps.push(self.step(
             SentinelAction::AwaitPriority {
                 name: self.watch.name.clone(),
                 sentinels: self.watch.able().cloned().collect(),
                 replica: self.replica.clone(),
                 priority: FIRST,
-                within_ms: self.sees_within_ms,
+                within_ms: self.pace.sees_within_ms,
             },
             Undo::Nothing,
         ));
+        steps.extend(back);
         steps
+    }
+
+    /// The last wait before writes are stopped.
+    fn turn(&self) -> Option<Step> {
+        let action = SentinelAction::AwaitTurn {
+            name: self.watch.name.clone(),
+            at: self.at.clone(),
+            replica: self.replica.clone(),
+            age_ms: pace::AGE_MS,
+        };
+        let wait = pace::has_turn(&self.at, self.watch);
+        wait.then(|| self.step(action, Undo::Nothing))
     }
 
     fn promote(&self) -> Step {
@@ -204,6 +230,7 @@ fn hand_over(
     let Some(way) = way.filter(|_| refusals.is_empty()) else {
         return Err(refusals);
     };
+    plan.warnings.extend(way.pace.warnings.iter().cloned());
     let moved = first
         .as_ref()
         .map(|_| Was::ReplicaOf(old.source_for(target.server())));
@@ -223,7 +250,8 @@ fn hand_over(
         };
         Step::new(&n.name, near, Undo::Nothing)
     }));
-    // The Sentinels took seconds to see the priority.
+    steps.extend(way.turn());
+    // The Sentinels took their time to see the priority.
     steps.push(roles::check_after(
         target,
         topology,
@@ -294,6 +322,7 @@ fn fail_over(
     let Some(way) = way.filter(|_| refusals.is_empty()) else {
         return Err(refusals);
     };
+    plan.warnings.extend(way.pace.warnings.iter().cloned());
     let others: Vec<&Node> = loose(target, lost.node(), topology).collect();
     let mut steps = way.choose();
     if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {

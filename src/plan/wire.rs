@@ -1,7 +1,7 @@
 //! What an action sends, for the reader of a report. Pure. No secret is in it; `tests/report.rs` holds it against what servers hear.
 
 use super::named::list;
-use super::sentinel::SentinelAction;
+use super::sentinel::{InfoPeriod, SentinelAction};
 use super::{Action, NodeName};
 use crate::inventory::secrets::is_secret;
 use crate::topology::Address;
@@ -191,6 +191,15 @@ fn prove(replicas: &[NodeName]) -> Vec<String> {
 fn sentinel(action: &SentinelAction) -> Vec<String> {
     let command = match action {
         SentinelAction::AwaitPriority { name, .. } => format!("SENTINEL REPLICAS {name}"),
+        SentinelAction::SetInfoPeriod { ms, .. } => {
+            format!("SENTINEL DEBUG INFO-PERIOD {ms} (to each)")
+        }
+        SentinelAction::RestoreInfoPeriod { sentinels, .. } => {
+            let back =
+                |s: &InfoPeriod| format!("SENTINEL DEBUG INFO-PERIOD {} (to {})", s.ms, s.at);
+            sentinels.iter().map(back).collect::<Vec<_>>().join("; ")
+        }
+        SentinelAction::AwaitTurn { name, at, .. } => format!("SENTINEL REPLICAS {name} (to {at})"),
         SentinelAction::FailOver { name, at, .. } => {
             format!("SENTINEL FAILOVER {name} (to {at})")
         }

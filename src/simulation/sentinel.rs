@@ -1,15 +1,21 @@
 //! The same for promotions through Sentinel: every tree of 1 to 4 nodes whose replicas it knows, a death at every journal line, a failure of every step.
 
+mod deaf;
+pub mod model;
+
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, topologies};
-use crate::execute::Run;
+use crate::execute::{Act, Run};
 use crate::journal::Outcome;
-use crate::plan::sentinel::plan;
-use crate::plan::{Plan, Promote};
+use crate::plan::sentinel::{left, plan};
+use crate::plan::{Action, Plan, Promote};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 use std::cell::Cell;
+
+/// How often each of them reads `INFO`, ms: one as by default, two as their operator wants it.
+const PERIODS: [(u16, u64); 3] = [(1, 10_000), (2, 7_000), (3, 400)];
 
 /// What three Sentinels say of that deployment: they know the replicas of its primary, and nothing of theirs.
 fn watch(topology: &Topology, primary: &Address) -> Watch {
@@ -37,9 +43,12 @@ fn watch(topology: &Topology, primary: &Address) -> Watch {
             .collect(),
         ..Sees::default()
     };
-    let views = (1..=3).map(|port| View {
-        address: Address::new("10.0.0.9", port),
-        state: ViewState::Up(Box::new(sees.clone())),
+    let views = PERIODS.iter().map(|(port, ms)| View {
+        address: Address::new("10.0.0.9", *port),
+        state: ViewState::Up(Box::new(Sees {
+            info_period_ms: Some(*ms),
+            ..sees.clone()
+        })),
     });
     Watch {
         name: "m".to_owned(),
@@ -56,10 +65,29 @@ struct Case {
     plan: Plan,
 }
 
+/// The Sentinels that do not read `INFO` as often as before.
+fn changed(world: &World) -> Vec<u16> {
+    let inner = world.0.lock().unwrap();
+    let now = |port: &u16| {
+        inner
+            .sentinels
+            .periods
+            .get(&Address::new("10.0.0.9", *port))
+    };
+    let other = PERIODS.iter().filter(|(port, ms)| now(port) != Some(ms));
+    other.map(|(port, _)| *port).collect()
+}
+
 impl Case {
     fn world(&self) -> World {
         let world = World::new(&self.topology);
-        world.0.lock().unwrap().first = Some(self.topology.nodes[0].announced.clone());
+        let mut inner = world.0.lock().unwrap();
+        inner.first = Some(self.topology.nodes[0].announced.clone());
+        let periods = PERIODS
+            .iter()
+            .map(|(port, ms)| (Address::new("10.0.0.9", *port), *ms));
+        inner.sentinels.periods = periods.collect();
+        drop(inner);
         world
     }
 
@@ -102,6 +130,27 @@ impl Case {
             left.is_none_or(|p| p == "100"),
             "{what}: the priority stays {left:?}"
         );
+        drop(inner);
+        assert_eq!(
+            changed(world),
+            Vec::<u16>::new(),
+            "{what}: INFO-PERIOD stays"
+        );
+    }
+
+    /// What an operation that was cut short has left at Sentinels is known, and is put back where it is abandoned or rolled back.
+    fn is_abandoned(&self, world: &World, what: &str) {
+        let progress = world.0.lock().unwrap().progress.clone();
+        let known = left(&self.plan, &progress);
+        assert!(
+            known.is_some() || changed(world).is_empty(),
+            "{what}: left and not known"
+        );
+        if let Some((node, back)) = known {
+            let done = block_on(world.act(node, &Action::Sentinel(back.clone())));
+            assert!(done.is_ok(), "{what}: {done:?}");
+        }
+        assert_eq!(changed(world), Vec::<u16>::new(), "{what}, abandoned");
     }
 
     fn again(&self, world: &World) -> Self {
@@ -135,12 +184,25 @@ impl Case {
         world.0.lock().unwrap().calls
     }
 
-    fn dies_at(&self, lines: usize) {
-        let what = format!("died after {lines} lines");
+    /// A world in which it died after so many lines.
+    fn dead(&self, lines: usize) -> World {
         let world = self.world();
         world.0.lock().unwrap().life = Some(lines);
         block_on(self.run(&world).start());
         world.crash();
+        world
+    }
+
+    fn dies_at(&self, lines: usize) {
+        let what = format!("died after {lines} lines");
+        self.is_abandoned(&self.dead(lines), &what);
+        let world = self.dead(lines);
+        let progress = world.0.lock().unwrap().progress.clone();
+        let back = block_on(self.run(&world).roll_back(&progress, &world.observe()));
+        if let Ok(Outcome::RolledBack { .. }) = back {
+            assert_eq!(changed(&world), Vec::<u16>::new(), "{what}, rolled back");
+        }
+        let world = self.dead(lines);
         let progress = world.0.lock().unwrap().progress.clone();
         let now = world.observe();
         let outcome = block_on(self.run(&world).resume(&progress, &now));

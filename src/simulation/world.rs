@@ -9,10 +9,10 @@ mod roles;
 pub use around::Called;
 pub use nobody::Nobody;
 
+use super::sentinel::model::{self, Sentinels};
 use crate::execute::{Act, Failure};
 use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::Action;
-use crate::plan::sentinel::SentinelAction;
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -58,6 +58,8 @@ pub struct Inner {
     pub alone: BTreeSet<NodeName>,
     /// `replica-priority`, where it was set.
     pub priorities: BTreeMap<NodeName, String>,
+    /// The Sentinels that watch.
+    pub sentinels: Sentinels,
     /// The hooks that were run.
     pub hooks: Vec<Called>,
     /// There are two primaries from the beginning.
@@ -103,6 +105,7 @@ impl World {
             stopped: BTreeSet::new(),
             alone: BTreeSet::new(),
             priorities: BTreeMap::new(),
+            sentinels: Sentinels::default(),
             parted: false,
             backed_up: BTreeSet::new(),
             first: None,
@@ -264,6 +267,7 @@ impl Inner {
                     return Err(Failure::none("it is no primary any more"));
                 }
                 self.none_is_primary(others)?;
+                model::before_demotion(self);
                 self.sims[i].of = Some(address.clone());
             }
             Action::CompareOffsets { with, others, .. } => {
@@ -292,19 +296,7 @@ impl Inner {
                 super::rejoin::apply(self, i, action)?;
             }
             Action::Promote => self.sims[i].of = None,
-            Action::Sentinel(SentinelAction::FailOver { .. }) => {
-                if self.priorities.get(node).is_none_or(|p| p != "1") {
-                    return Err(Failure::none("it would choose another"));
-                }
-                self.sims[i].of = None;
-            }
-            Action::Sentinel(SentinelAction::AwaitAgreed { primary, .. }) => {
-                for sim in &mut self.sims {
-                    if sim.up && sim.of.is_some() && sim.of == self.first {
-                        sim.of = Some(primary.clone());
-                    }
-                }
-            }
+            Action::Sentinel(action) => model::apply(self, node, action)?,
             Action::SetDirective { name, value } if name == "replica-priority" => {
                 self.priorities.insert(node.clone(), value.clone());
             }
@@ -321,11 +313,6 @@ impl Inner {
                 self.stopped.insert(node.clone());
             }
             Action::FenceFile { address } => self.sims[i].persisted_of = Some(address.clone()),
-            Action::Sentinel(SentinelAction::AwaitPriority { .. }) => {
-                if self.sims[i].of != self.first {
-                    return Err(Failure::none("it does not know it"));
-                }
-            }
             Action::AwaitQuiet { .. }
             | Action::RememberDebt { .. }
             | Action::SetDirective { .. } => {}

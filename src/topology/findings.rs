@@ -98,6 +98,7 @@ pub enum Code {
     SentinelFew,
     SentinelForeignReplica,
     SentinelGone,
+    SentinelInfoPeriod,
     SentinelNoQuorum,
     SentinelNotAsked,
     SentinelSilent,

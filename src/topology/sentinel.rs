@@ -124,7 +124,35 @@ pub struct Sees {
     /// It is in TILT mode: it was frozen, or its clock has jumped, and for 30 s it does nothing; a failover that is asked for waits.
     #[serde(default)]
     pub tilt: bool,
+    /// How often it reads `INFO` of the nodes, ms (`SENTINEL DEBUG`); `None`: it does not say.
+    #[serde(default)]
+    pub info_period_ms: Option<u64>,
+    /// Why it does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_debug: Option<NoDebug>,
+    /// How many deployments its process watches, this one among them.
+    #[serde(default)]
+    pub watches: Option<u64>,
+    /// What a promotion of this machine has noted of its `INFO` period, ms, and did not put back.
+    #[serde(skip)]
+    pub noted_period_ms: Option<u64>,
 }
+
+/// Why a Sentinel does not tell its time limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoDebug {
+    /// It does not know `SENTINEL DEBUG`: it is older than 7.0.
+    NoCommand,
+    /// The user may not run it: its name, where the Sentinel says it.
+    Forbidden(Option<String>),
+}
+
+/// How often Sentinels read `INFO` of the nodes while a promotion waits for them, ms. Measured: they see a new priority after 0.1 to 0.5 s. With 100 a
+/// replica that stalls for 450 ms is not chosen any more (`NOGOODSLAVE`: `INFO` must be younger than three periods).
+pub const FAST_INFO_MS: u64 = 500;
+/// How often they do by default, ms.
+pub const DEFAULT_INFO_MS: u64 = 10_000;
 
 /// A replica as a Sentinel knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

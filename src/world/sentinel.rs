@@ -3,7 +3,9 @@
 mod act;
 mod failover;
 mod hello;
+mod known;
 mod members;
+mod pace;
 mod reply;
 mod tell;
 mod vouch;
@@ -23,6 +25,7 @@ use futures::future::{BoxFuture, join_all};
 use redis::{Value, cmd};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::timeout;
 
 /// How long the whole way to a Sentinel may take, SSH with all its steps included.
@@ -36,7 +39,7 @@ const MOST: usize = 64;
 
 impl World {
     /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the inventory names none. It listens for up to
-    /// 2.6 s, so it is for those who need it.
+    /// 2.6 s where those that the inventory names, and those that they know, are not all that the nodes count, so it is for those who need it.
     ///
     /// Names by which they know the nodes are taken into `topology`, where they stand for one of its addresses.
     pub async fn sentinels(&self, topology: &mut Topology) -> Option<Watch> {
@@ -45,7 +48,19 @@ impl World {
             return None;
         }
         let heard = match counted {
-            Some(counted) => self.hellos(topology, counted).await,
+            Some(counted) => {
+                let (told, heard) = mpsc::unbounded_channel();
+                // Where all that listen are known otherwise, nobody waits for what they say every two seconds.
+                tokio::select! {
+                    all = self.all_known(topology, counted, heard) => {
+                        if let Some((name, views)) = all {
+                            return Some(self.watch(topology, name, Vec::new(), views).await);
+                        }
+                        Vec::new()
+                    }
+                    heard = self.hellos(topology, counted, &told) => heard,
+                }
+            }
             None => Vec::new(),
         };
         let wished = self.inventory.sentinel.as_ref().map(|s| s.name.clone());
@@ -62,7 +77,32 @@ impl World {
         let own = self.inventory.sentinels().iter().map(|s| s.address.clone());
         let told = heard.iter().filter(|h| h.name == name);
         let known: BTreeSet<Address> = own.chain(told.map(|h| h.address.clone())).collect();
-        let mut views = self.views(&name, known.clone()).await;
+        let views = self.with_peers(&name, known).await;
+        let others = names.into_iter().filter(|n| *n != name).collect();
+        Some(self.watch(topology, name, others, views).await)
+    }
+
+    /// All of them together. Names by which they know the nodes are taken into `topology`.
+    async fn watch(
+        &self,
+        topology: &mut Topology,
+        name: String,
+        other_names: Vec<String>,
+        views: Vec<View>,
+    ) -> Watch {
+        self.learn_names(topology, &views).await;
+        Watch {
+            other_names,
+            name,
+            counted: watched(topology).unwrap_or(0),
+            views: each_once(views),
+            hosts: self.hosts_of_sentinels().await,
+        }
+    }
+
+    /// What each of these says, and those that they know besides.
+    async fn with_peers(&self, name: &str, known: BTreeSet<Address>) -> Vec<View> {
+        let mut views = self.views(name, known.clone()).await;
         // Those that say nothing on the nodes are known to the others.
         let peers = views.iter().filter_map(View::sees).flat_map(|s| &s.peers);
         let more: BTreeSet<Address> = peers
@@ -70,15 +110,8 @@ impl World {
             .filter(|a| !known.contains(a))
             .take(MOST)
             .collect();
-        views.extend(self.views(&name, more).await);
-        self.learn_names(topology, &views).await;
-        Some(Watch {
-            other_names: names.into_iter().filter(|n| *n != name).collect(),
-            name,
-            counted: counted.unwrap_or(0),
-            views: each_once(views),
-            hosts: self.hosts_of_sentinels().await,
-        })
+        views.extend(self.views(name, more).await);
+        views
     }
 
     /// Those that the inventory names, without listening for others; all that watch where it names none.
@@ -91,14 +124,7 @@ impl World {
         };
         let known = own.iter().map(|s| s.address.clone()).collect();
         let views = self.views(&name, known).await;
-        self.learn_names(topology, &views).await;
-        Some(Watch {
-            other_names: Vec::new(),
-            name,
-            counted: watched(topology).unwrap_or(0),
-            views: each_once(views),
-            hosts: self.hosts_of_sentinels().await,
-        })
+        Some(self.watch(topology, name, Vec::new(), views).await)
     }
 
     /// Sentinels that announce host names call the nodes by them.
@@ -138,7 +164,12 @@ impl World {
         hosts.into_iter().cloned().zip(found).collect()
     }
 
-    async fn hellos(&self, topology: &Topology, counted: u64) -> Vec<Hello> {
+    async fn hellos(
+        &self,
+        topology: &Topology,
+        counted: u64,
+        told: &UnboundedSender<Hello>,
+    ) -> Vec<Hello> {
         let way = self.way();
         let ears = topology
             .nodes
@@ -148,11 +179,13 @@ impl World {
             .take(EARS);
         let heard = join_all(ears.map(|spec| async {
             let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-            match hello::listen(stream, self.logins.own.as_ref(), counted).await {
+            match hello::listen(stream, self.logins.own.as_ref(), counted, told).await {
                 Err(refused) if refused.kind.is_about_password() => {
                     let other = way.otherwise(&spec.name)?;
                     let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-                    hello::listen(stream, Some(&other), counted).await.ok()
+                    hello::listen(stream, Some(&other), counted, told)
+                        .await
+                        .ok()
                 }
                 heard => heard.ok(),
             }
@@ -289,6 +322,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     }
     questions.cmd("SENTINEL").arg("MYID");
     questions.cmd("INFO").arg("sentinel");
+    questions.cmd("SENTINEL").arg("DEBUG");
     let replies = conn.exchange(&questions, REPLY).await?;
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     if let Value::ServerError(error) = reply(0) {
@@ -305,7 +339,11 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     sees.peers = reply::peers(reply(3));
     sees.no_quorum = reply::no_quorum(reply(4));
     sees.run_id = reply::my_id(reply(5));
-    sees.tilt = reply::tilt(reply(6));
+    (sees.tilt, sees.watches) = reply::tilt(reply(6));
+    match reply::info_period(reply(7)) {
+        Ok(ms) => sees.info_period_ms = Some(ms),
+        Err(why) => sees.no_debug = why,
+    }
     Ok(sees)
 }
 
@@ -327,7 +365,7 @@ async fn glance(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     sees.primary = reply::told(reply(1)).or(sees.primary);
     sees.replicas = reply::replicas(reply(2));
     sees.no_quorum = reply::no_quorum(reply(3));
-    sees.tilt = reply::tilt(reply(4));
+    (sees.tilt, sees.watches) = reply::tilt(reply(4));
     Ok(sees)
 }
 

@@ -89,7 +89,7 @@ fn sentinels_that_freeze_before_the_demotion_have_all_put_back() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let watched = Watched::start(family, 20_000, None);
+    let watched = Watched::start_slow(family, 20_000);
     let writer = Writer::start(Load {
         per_second: Some(300),
         ..Load::plain(&watched.ports())
@@ -168,7 +168,7 @@ fn killed_when_told(family: &Family) -> bool {
 #[test]
 fn the_failover_of_somebody_else_is_told_as_it_was_and_the_priority_is_put_back() {
     each_family(|n, family| {
-        let watched = Watched::start(family, 20_000, None);
+        let watched = Watched::start_slow(family, 20_000);
         let operator = watched.operator();
         let running = operator.start(&["promote", "slave1", "--yes"]);
         await_that("the priority to be set", Duration::from_secs(10), || {

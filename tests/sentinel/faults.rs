@@ -174,7 +174,7 @@ fn a_sentinel_that_freezes_meanwhile_has_all_put_back() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let watched = Watched::start(family, 20_000, None);
+    let watched = Watched::start_slow(family, 20_000);
     let operator = watched.operator();
     let writer = Writer::start(Load {
         per_second: Some(300),

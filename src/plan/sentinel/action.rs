@@ -5,6 +5,15 @@ use crate::topology::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// A Sentinel, and how often it reads `INFO` of the nodes it watches by itself. Its process has one such period for all deployments it watches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InfoPeriod {
+    /// Where it listens.
+    pub at: Address,
+    /// Milliseconds; to be put back.
+    pub ms: u64,
+}
+
 /// One request to Sentinels, or one wait on them. The step's node is the replica it is about, or the Sentinel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -21,6 +30,34 @@ pub enum SentinelAction {
         priority: u32,
         /// Milliseconds to wait.
         within_ms: u64,
+    },
+    /// `SENTINEL DEBUG INFO-PERIOD`: each of them reads `INFO` of the nodes so often, and is seen to say so. It stands in no file.
+    SetInfoPeriod {
+        /// The Sentinels, with what it is before.
+        sentinels: Vec<InfoPeriod>,
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Puts that back, and sees that each says so; what somebody else has set meanwhile stays.
+    RestoreInfoPeriod {
+        /// The Sentinels, with what it was before.
+        sentinels: Vec<InfoPeriod>,
+        /// What it was set to, milliseconds.
+        from_ms: u64,
+        /// Milliseconds in which one that gives no answer is asked again.
+        within_ms: u64,
+    },
+    /// Wait, before writes are stopped, for the moment after which this Sentinel soonest sees a promotion: it reads `INFO` of a node that it promotes
+    /// a second after the last time. Nothing depends on it but how long clients that ask Sentinels wait.
+    AwaitTurn {
+        /// What it calls the deployment.
+        name: String,
+        /// Where it listens.
+        at: Address,
+        /// The replica as it knows it.
+        replica: Address,
+        /// How long ago it is to have read `INFO` of it, ms.
+        age_ms: u64,
     },
     /// `SENTINEL FAILOVER`, until the node is the primary.
     FailOver {
@@ -143,7 +180,7 @@ pub enum SentinelAction {
 }
 
 impl SentinelAction {
-    /// Whether it changes anything; the others only wait.
+    /// Whether it changes anything that stays; the others only wait.
     pub fn changes_something(&self) -> bool {
         match self {
             Self::FailOver { .. }
@@ -152,7 +189,11 @@ impl SentinelAction {
             | Self::Set { .. }
             | Self::SetAuth { .. }
             | Self::Reset { .. } => true,
-            Self::AwaitPriority { .. }
+            // How often they look is put back by the same stage, and where it could not be, that is why the stage failed.
+            Self::SetInfoPeriod { .. }
+            | Self::RestoreInfoPeriod { .. }
+            | Self::AwaitPriority { .. }
+            | Self::AwaitTurn { .. }
             | Self::AwaitAgreed { .. }
             | Self::AwaitHears { .. }
             | Self::AwaitTogether { .. }
@@ -160,6 +201,23 @@ impl SentinelAction {
             | Self::AwaitUnwatched { .. } => false,
         }
     }
+}
+
+/// Milliseconds as seconds.
+fn seconds(ms: u64) -> String {
+    let tenths = ms.div_ceil(100);
+    if tenths.is_multiple_of(10) {
+        format!("{} s", tenths / 10)
+    } else {
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+/// Each of the periods once, as they are set.
+fn periods(sentinels: &[InfoPeriod]) -> String {
+    let all: std::collections::BTreeSet<u64> = sentinels.iter().map(|s| s.ms).collect();
+    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+    all.join(", ")
 }
 
 /// A number and what is counted.
@@ -177,11 +235,28 @@ impl fmt::Display for SentinelAction {
                 ..
             } => write!(
                 f,
-                "wait until {} Sentinel{} see{} its priority {priority} (up to {} s)",
+                "wait until {} Sentinel{} see{} its priority {priority} (up to {})",
                 sentinels.len(),
                 if sentinels.len() == 1 { "" } else { "s" },
                 if sentinels.len() == 1 { "s" } else { "" },
-                within_ms / 1000,
+                seconds(*within_ms),
+            ),
+            Self::SetInfoPeriod { sentinels, ms } => write!(
+                f,
+                "let {} read INFO every {} (SENTINEL DEBUG INFO-PERIOD {ms}; before: {})",
+                count(sentinels.len() as u64, "Sentinel"),
+                seconds(*ms),
+                periods(sentinels),
+            ),
+            Self::RestoreInfoPeriod { sentinels, .. } => write!(
+                f,
+                "put INFO-PERIOD back at {} ({})",
+                count(sentinels.len() as u64, "Sentinel"),
+                periods(sentinels),
+            ),
+            Self::AwaitTurn { at, .. } => write!(
+                f,
+                "wait for the moment from which the Sentinel {at} sees a promotion soonest (up to 1 s)"
             ),
             Self::FailOver { name, at, .. } => {
                 write!(

@@ -1,6 +1,7 @@
 //! What stands against a change of roles through Sentinels, all of it at once, each with its way on. Pure.
 
 use super::chained::FOUND_MS;
+use super::pace::Pace;
 use super::{FIRST, PRIORITY_MS, Way};
 use crate::plan::{Promote, Refusal};
 use crate::topology::sentinel::{Sees, View, Watch};
@@ -242,14 +243,15 @@ fn way<'a>(
         .and_then(|v| v.parse().ok())
         .or(server.replication.priority);
     let able = watch.up().filter(|(a, sees)| **a != at && sees.is_able());
+    let replica = replica?;
     Some(Way {
+        pace: Pace::of(watch, target, sees_within_ms),
         target,
         watch,
         able: able.map(|(a, _)| a.clone()).collect(),
         at,
-        replica: replica?,
+        replica,
         priority: priority.unwrap_or(100),
-        sees_within_ms,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::topology::sample::{down, seed};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, State, Topology, Trouble, TroubleKind};
 
-fn watch(topology: &Topology) -> Watch {
+pub(super) fn watch(topology: &Topology) -> Watch {
     let known = topology.nodes[1..].iter().map(|n| KnownReplica {
         address: n.announced.clone(),
         flags: vec!["slave".to_owned()],
@@ -18,6 +18,7 @@ fn watch(topology: &Topology) -> Watch {
         flags: vec!["master".to_owned()],
         down_after_ms: 2_000,
         failover_timeout_ms: 60_000,
+        info_period_ms: Some(10_000),
         replicas: known.collect(),
         ..Sees::default()
     };
@@ -34,7 +35,7 @@ fn watch(topology: &Topology) -> Watch {
     }
 }
 
-fn sees(watch: &mut Watch, i: usize) -> &mut Sees {
+pub(super) fn sees(watch: &mut Watch, i: usize) -> &mut Sees {
     match &mut watch.views[i].state {
         ViewState::Up(sees) => sees,
         ViewState::Down(_) | ViewState::NotAsked => panic!("it is down"),
@@ -70,9 +71,12 @@ fn the_old_primary_is_demoted_before_sentinel_is_asked() {
         actions,
         [
             "slave1: set replica-priority 1",
-            "slave1: wait until 3 Sentinels see its priority 1 (up to 15 s)",
+            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
+            "slave1: wait until 3 Sentinels see its priority 1 (up to 1.8 s)",
+            "slave1: put INFO-PERIOD back at 3 Sentinels (10000)",
             "slave1: wait until less than 256.0 KiB behind master",
             "slave2: wait until less than 256.0 KiB behind master",
+            "slave1: wait for the moment from which the Sentinel 10.0.1.0:26379 sees a promotion soonest (up to 1 s)",
             "slave1: see that nobody else has changed a role",
             "master: pause writes (for at most 1500 ms)",
             "master: let slave2 catch up too",
@@ -162,14 +166,16 @@ fn a_replica_of_a_replica_is_moved_first() {
         .map(|s| format!("{}: {}", s.node, s.action))
         .collect();
     assert_eq!(
-        actions[..6],
+        actions[..8],
         [
             "master: wait until it has every byte of slave1",
             "slave1: see that nobody else has changed a role",
             "slave1: replicate from master (10.0.0.1:6379)",
             "slave1: wait until in sync with master",
             "slave1: set replica-priority 1",
-            "slave1: wait until 3 Sentinels see its priority 1 (up to 30 s)",
+            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
+            "slave1: wait until 3 Sentinels see its priority 1 (up to 1.8 s)",
+            "slave1: put INFO-PERIOD back at 3 Sentinels (10000)",
         ]
     );
     assert!(plan.warnings[0].contains("it is moved under `master` first"));

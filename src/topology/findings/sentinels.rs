@@ -2,7 +2,9 @@
 
 use super::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
-use crate::topology::sentinel::{NOT_ASKED, Sees, View, ViewState, Watch};
+use crate::topology::sentinel::{
+    DEFAULT_INFO_MS, FAST_INFO_MS, NOT_ASKED, Sees, View, ViewState, Watch,
+};
 use crate::topology::words::name;
 use crate::topology::{Address, Addresses, Topology};
 use std::collections::BTreeSet;
@@ -40,6 +42,7 @@ pub fn in_short(topology: &Topology, watch: &Watch) -> Vec<Finding> {
             finding.code,
             Code::SentinelTilt
                 | Code::SentinelNoQuorum
+                | Code::SentinelInfoPeriod
                 | Code::SentinelFailover
                 | Code::SentinelWrongPrimary
                 | Code::SentinelsDisagree
@@ -101,6 +104,7 @@ fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) 
             ),
         );
     }
+    found.extend(hastened(view, sees));
     if let Some(why) = &sees.no_quorum {
         let what = format!("could get no failover agreed on and authorized: {why}");
         found.push(
@@ -123,6 +127,26 @@ fn own(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) 
         found.push(about(view, Code::SentinelGone, Severity::Warning, &what).hint(forget(&gone)));
     }
     replicas(topology, view, sees, found);
+}
+
+/// A period that a promotion sets for a moment. No Sentinel says who has set it.
+fn hastened(view: &View, sees: &Sees) -> Option<Finding> {
+    if sees.info_period_ms != Some(FAST_INFO_MS) {
+        return None;
+    }
+    let what = format!(
+        "has INFO-PERIOD {FAST_INFO_MS}: a promotion sets that for about 1 s, and one that is killed leaves it; with it a failover passes over replicas that stall for 1.5 s"
+    );
+    let (at, back) = (
+        &view.address,
+        sees.noted_period_ms.unwrap_or(DEFAULT_INFO_MS),
+    );
+    Some(
+        about(view, Code::SentinelInfoPeriod, Severity::Warning, &what).hint(format!(
+            "unless a promotion runs just now: redis-cli -h {} -p {} SENTINEL DEBUG INFO-PERIOD {back}",
+            at.host, at.port
+        )),
+    )
 }
 
 fn replicas(topology: &Topology, view: &View, sees: &Sees, found: &mut Vec<Finding>) {
@@ -302,6 +326,13 @@ mod tests {
         assert!(
             tilted.contains("SentinelTilt: the Sentinel 10.0.1.2:26379 is in TILT mode"),
             "{tilted}"
+        );
+        let hastened = said(|i, s| s.info_period_ms = Some(if i == 1 { 500 } else { 400 }));
+        assert!(
+            hastened
+                .starts_with("SentinelInfoPeriod: the Sentinel 10.0.1.1:26379 has INFO-PERIOD 500")
+                && hastened.lines().count() == 1,
+            "{hastened}"
         );
         assert!(said(|_, s| s.no_quorum = Some("NOQUORUM x".to_owned())).contains("NOQUORUM x"));
         assert!(said(|_, s| s.others = 1).contains("2 Sentinels cannot outvote"));

@@ -95,6 +95,15 @@ impl Watch {
             && (same_host(&spec.host, &at.host) || hosts.any(|ip| same_host(ip, &at.host)))
     }
 
+    /// Takes in what promotions of this machine have noted of the `INFO` periods of Sentinels, ms.
+    pub fn note_periods(&mut self, noted: &BTreeMap<Address, u64>) {
+        for view in &mut self.views {
+            if let ViewState::Up(sees) = &mut view.state {
+                sees.noted_period_ms = noted.get(&view.address).copied();
+            }
+        }
+    }
+
     /// The shortest silence that any of them takes for death, ms.
     pub fn down_after_ms(&self) -> Option<u64> {
         self.up().map(|(_, sees)| sees.down_after_ms).min()

@@ -61,6 +61,23 @@ impl World {
                 self.await_priority(node, (name, sentinels), wanted, *within_ms)
                     .await
             }
+            SentinelAction::SetInfoPeriod { sentinels, ms } => {
+                self.set_info_period(sentinels, *ms).await
+            }
+            SentinelAction::RestoreInfoPeriod {
+                sentinels,
+                from_ms,
+                within_ms,
+            } => {
+                self.restore_info_period(sentinels, *from_ms, *within_ms)
+                    .await
+            }
+            SentinelAction::AwaitTurn {
+                name,
+                at,
+                replica,
+                age_ms,
+            } => self.await_turn(node, (name, at), replica, *age_ms).await,
             SentinelAction::FailOver {
                 name,
                 at,
@@ -150,7 +167,7 @@ impl World {
         let end = Instant::now() + Duration::from_millis(within_ms);
         let ended = &AtomicBool::new(false);
         let late: Vec<Lack> = join_all(sentinels.iter().map(|at| async move {
-            let mut conn = None;
+            let mut conn = self.kept().remove(at);
             loop {
                 let lack = match self.ask(&mut conn, at, name).await {
                     Ok(sees) => match content(at, &sees) {

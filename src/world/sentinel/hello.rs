@@ -11,6 +11,7 @@ use crate::world::resp::{greet, push};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
 /// Each Sentinel says hello every two seconds.
@@ -20,7 +21,8 @@ const LONGEST: usize = 4096;
 /// More Sentinels than this are not listened for.
 const MOST: usize = 64;
 
-/// Listens on a fresh stream to a node until `wanted` Sentinels have said hello, for at most 2.6 s. The last hello of each, by its id.
+/// Listens on a fresh stream to a node until `wanted` Sentinels have said hello, for at most 2.6 s. The last hello of each, by its id; each is `told` as
+/// it is heard.
 ///
 /// # Errors
 /// The one reason for not having been able to listen at all.
@@ -28,6 +30,7 @@ pub async fn listen(
     stream: impl Stream,
     login: Option<&Login>,
     wanted: u64,
+    told: &UnboundedSender<Hello>,
 ) -> Result<BTreeMap<String, Hello>, Trouble> {
     let mut stream = Bounded::new(stream);
     timeout(crate::world::resp::REPLY, greet(&mut stream, login))
@@ -40,14 +43,14 @@ pub async fn listen(
         return Ok(heard);
     }
     // Whatever ends the listening, a silent node or one that says something else: what was heard counts.
-    let _ = timeout(LISTEN, hear(&mut stream, wanted, &mut heard)).await;
+    let _ = timeout(LISTEN, hear(&mut stream, wanted, (&mut heard, told))).await;
     Ok(heard)
 }
 
 async fn hear(
     stream: &mut (impl Stream + ?Sized),
     wanted: u64,
-    heard: &mut BTreeMap<String, Hello>,
+    (heard, told): (&mut BTreeMap<String, Hello>, &UnboundedSender<Hello>),
 ) -> Option<()> {
     let mut pending = Vec::new();
     while (heard.len() as u64) < wanted && heard.len() < MOST {
@@ -56,6 +59,8 @@ async fn hear(
             && channel == SENTINELS.as_bytes()
             && let Some(hello) = Hello::parse(&message)
         {
+            // Nobody may be there any more who wants to know it at once.
+            let _ = told.send(hello.clone());
             heard.insert(hello.run_id.clone(), hello);
         }
     }

@@ -1,7 +1,7 @@
 //! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends well; what does not fit is dropped. It does no I/O.
 
 use crate::topology::Address;
-use crate::topology::sentinel::{KnownReplica, Peer, Sees, address, name_of, run_id_of};
+use crate::topology::sentinel::{KnownReplica, NoDebug, Peer, Sees, address, name_of, run_id_of};
 use redis::Value;
 use std::collections::BTreeMap;
 
@@ -83,12 +83,48 @@ pub fn no_quorum(reply: &Value) -> Option<String> {
     None
 }
 
-/// The answer to `INFO sentinel`: whether it is in TILT mode.
-pub fn tilt(reply: &Value) -> bool {
+/// The answer to `INFO sentinel`: whether it is in TILT mode, and how many deployments it watches.
+pub fn tilt(reply: &Value) -> (bool, Option<u64>) {
     let text = redis::from_redis_value_ref::<Vec<u8>>(reply).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    text.lines()
-        .any(|line| line.trim_end() == "sentinel_tilt:1")
+    let field = |name: &str| {
+        let mut lines = text.lines().map(str::trim_end);
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+    };
+    let watches = field("sentinel_masters").and_then(|n| n.parse().ok());
+    (field("sentinel_tilt") == Some("1"), watches)
+}
+
+/// The answer to `SENTINEL DEBUG`: how often it reads `INFO`, ms, or why it does not say, where that can be known.
+pub fn info_period(reply: &Value) -> Result<u64, Option<NoDebug>> {
+    if let Value::ServerError(error) = reply {
+        let words = error.details().unwrap_or_default();
+        // Redis 7.0: `User default has no permissions to run the 'sentinel|debug' command`.
+        let user = words
+            .strip_prefix("User ")
+            .and_then(|rest| rest.split_once(" has no "));
+        return Err(match error.code() {
+            "NOPERM" => Some(NoDebug::Forbidden(user.map(|(user, _)| user.to_owned()))),
+            "ERR" => Some(NoDebug::NoCommand),
+            _ => None,
+        });
+    }
+    let period = fields(reply).and_then(|f| f.get("INFO-PERIOD")?.parse().ok());
+    period.ok_or(None)
+}
+
+/// The answer to `SENTINEL REPLICAS name`: how long ago it has read `INFO` of the one that is meant, ms.
+pub fn info_age(reply: &Value, is_it: impl Fn(&Address) -> bool) -> Option<u64> {
+    let mut known = entries(reply);
+    let found = known.find(|fields| at(fields).is_some_and(|at| is_it(&at)))?;
+    found.get("info-refresh")?.parse().ok()
+}
+
+/// The answer to `SENTINEL MASTERS`: the names of what it watches at an address that is meant.
+pub fn names_at(reply: &Value, is_it: impl Fn(&Address) -> bool) -> Vec<String> {
+    let all = entries(reply).filter(|fields| at(fields).is_some_and(|at| is_it(&at)));
+    all.filter_map(|mut fields| name_of(&fields.remove("name")?))
+        .collect()
 }
 
 fn at(fields: &Fields) -> Option<Address> {
@@ -221,12 +257,13 @@ mod tests {
         assert_eq!(names(&Value::Okay), None);
         assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
         let info = |text: &str| Value::BulkString(text.as_bytes().to_vec());
-        assert!(tilt(&info(
-            "# Sentinel\r\nsentinel_tilt:1\r\nsentinel_tilt_since_seconds:3\r\n"
-        )));
-        assert!(!tilt(&info(
-            "# Sentinel\r\nsentinel_tilt:0\r\nsentinel_tilt_since_seconds:-1\r\n"
-        )));
-        assert!(!tilt(&Value::Nil));
+        let tilted = "# Sentinel\r\nsentinel_masters:2\r\nsentinel_tilt:1\r\nsentinel_tilt_since_seconds:3\r\n";
+        assert_eq!(tilt(&info(tilted)), (true, Some(2)));
+        let well = "# Sentinel\r\nsentinel_tilt:0\r\nsentinel_tilt_since_seconds:-1\r\n";
+        assert_eq!(tilt(&info(well)), (false, None));
+        assert_eq!(tilt(&Value::Nil), (false, None));
+        let debug = list(&["INFO-PERIOD", "10000", "PING-PERIOD", "1000"]);
+        assert_eq!(info_period(&debug), Ok(10_000));
+        assert_eq!(info_period(&Value::Nil), Err(None));
     }
 }

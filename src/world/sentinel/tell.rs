@@ -145,6 +145,9 @@ impl World {
                 )))
             }
             other @ (SentinelAction::AwaitPriority { .. }
+            | SentinelAction::SetInfoPeriod { .. }
+            | SentinelAction::RestoreInfoPeriod { .. }
+            | SentinelAction::AwaitTurn { .. }
             | SentinelAction::FailOver { .. }
             | SentinelAction::AwaitAgreed { .. }
             | SentinelAction::AwaitUnwatched { .. }) => {

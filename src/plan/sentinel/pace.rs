@@ -1,0 +1,139 @@
+//! How soon Sentinels see a new priority. They read `INFO` of the nodes every ten seconds; from Redis 7.0 and in Valkey they can be told to do it more
+//! often for the moment. Pure.
+
+use super::FIRST;
+use super::action::{InfoPeriod, SentinelAction};
+use crate::journal::{At, Progress};
+use crate::plan::{Action, Plan, Step, Undo};
+use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
+use crate::topology::{Address, Node, NodeName};
+
+/// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
+const FAST_MS: u64 = 5_000;
+/// Within how much one that gives no answer is asked again to take its period back, ms, at least and at most.
+const BACK_MS: (u64, u64) = (500, 3_000);
+/// How long ago the Sentinel that is asked is best to have read `INFO` of the node that it promotes, ms. It reads it a second later, or at its next of ten
+/// ticks a second, and takes up to 270 ms to promote: so that is seen after 0.5 to 0.6 s, and not after 1.1 s (measured).
+pub(super) const AGE_MS: u64 = 550;
+/// While a failover runs, a Sentinel reads `INFO` so often whatever it does else, ms.
+const IN_FAILOVER_MS: u64 = 1_000;
+
+/// How they are brought to see a priority.
+pub(super) struct Pace {
+    /// Those that look more often meanwhile, with what is put back; nobody where they do already, or where that cannot be.
+    change: Vec<InfoPeriod>,
+    /// How long all of them may take to see it, ms.
+    pub sees_within_ms: u64,
+    /// How long putting it back may take, ms.
+    back_within_ms: u64,
+    /// What of it is told.
+    pub warnings: Vec<String>,
+}
+
+impl Pace {
+    /// What can be done. `slow_ms`: how long they may take by themselves.
+    pub fn of(watch: &Watch, target: &Node, slow_ms: u64) -> Self {
+        let able = || watch.up().filter(|(_, sees)| sees.is_able());
+        let mut pace = Self {
+            change: Vec::new(),
+            sees_within_ms: slow_ms,
+            back_within_ms: 0,
+            warnings: Vec::new(),
+        };
+        let first = |sees: &Sees| sees.replica(target).is_some_and(|r| r.priority == FIRST);
+        if able().all(|(_, sees)| first(sees)) {
+            return pace;
+        }
+        let slow = || able().filter(|(_, sees)| sees.info_period_ms.is_none());
+        if slow().next().is_some() {
+            pace.warnings.extend(why_slow(slow()));
+            return pace;
+        }
+        for (at, sees) in able() {
+            let Some(ms) = sees.info_period_ms.filter(|ms| *ms > FAST_INFO_MS) else {
+                continue;
+            };
+            pace.change.push(InfoPeriod { at: at.clone(), ms });
+            if let Some(others) = sees
+                .watches
+                .and_then(|n| n.checked_sub(1))
+                .filter(|n| *n > 0)
+            {
+                let s = if others == 1 { "" } else { "s" };
+                pace.warnings.push(format!(
+                    "the Sentinel {at} watches {others} other deployment{s} too, and reads INFO of their nodes every 0.5 s as well until it has seen the priority, about 1 s: INFO-PERIOD is one for its whole process"
+                ));
+            }
+        }
+        if !pace.change.is_empty() {
+            // Together less than what Sentinels take to replace a primary that says it is a replica: down-after and two periods.
+            let whole = watch.down_after_ms().unwrap_or(0) + 2 * FAST_INFO_MS;
+            pace.sees_within_ms = (whole / 5 * 3).clamp(1_000, FAST_MS);
+            pace.back_within_ms = (whole / 4).clamp(BACK_MS.0, BACK_MS.1);
+        }
+        pace
+    }
+
+    /// Both steps; nothing where they look often enough, or cannot.
+    pub fn hasten(&self) -> Option<(SentinelAction, SentinelAction)> {
+        if self.change.is_empty() {
+            return None;
+        }
+        let set = SentinelAction::SetInfoPeriod {
+            sentinels: self.change.clone(),
+            ms: FAST_INFO_MS,
+        };
+        let back = SentinelAction::RestoreInfoPeriod {
+            sentinels: self.change.clone(),
+            from_ms: FAST_INFO_MS,
+            within_ms: self.back_within_ms,
+        };
+        Some((set, back))
+    }
+}
+
+/// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has none.
+pub(super) fn has_turn(at: &Address, watch: &Watch) -> bool {
+    let mut all = watch.up().filter(|(a, _)| *a == at);
+    let period = all.find_map(|(_, sees)| sees.info_period_ms);
+    period.is_none_or(|ms| ms > IN_FAILOVER_MS)
+}
+
+/// Why they see it only when they look by themselves, with what that takes.
+fn why_slow<'a>(slow: impl Iterator<Item = (&'a Address, &'a Sees)>) -> Vec<String> {
+    let time = "so the Sentinels see the priority only when they look by themselves, every 10 s: the whole command takes 6 to 16 s, and about 3 s with it; writes stand still no longer for it";
+    let told = slow.map(|(at, sees)| match &sees.no_debug {
+        Some(NoDebug::NoCommand) => format!(
+            "the Sentinel {at} is older than 7.0 and has no SENTINEL DEBUG, {time}"
+        ),
+        Some(NoDebug::Forbidden(user)) => {
+            let user = user.as_deref().unwrap_or("USER");
+            let user = shlex::try_quote(user).unwrap_or_default();
+            format!(
+                "the Sentinel {at} does not let its user run SENTINEL DEBUG, {time}; to allow it: redis-cli -h {} -p {} ACL SETUSER {user} '+sentinel|debug'",
+                at.host, at.port
+            )
+        }
+        None => format!("the Sentinel {at} does not answer SENTINEL DEBUG, {time}"),
+    });
+    told.collect()
+}
+
+/// What puts back at Sentinels what a run that came so far may have left there. Whoever does it looks first: most runs have put it back themselves.
+pub fn left<'a>(plan: &'a Plan, progress: &Progress) -> Option<(&'a NodeName, &'a SentinelAction)> {
+    let stages = plan.stages.iter().enumerate();
+    let mut steps = stages.flat_map(|(stage, s)| {
+        let at = move |(step, it)| (At { stage, step }, it);
+        s.steps.iter().enumerate().map(at)
+    });
+    steps.find_map(|(at, step): (At, &Step)| match (&step.action, &step.undo) {
+        (
+            Action::Sentinel(SentinelAction::SetInfoPeriod { .. }),
+            Undo::By(Action::Sentinel(back)),
+        ) if progress.started.contains(&at) => Some((&step.node, back)),
+        (_, Undo::By(_) | Undo::Nothing | Undo::Impossible) => None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
