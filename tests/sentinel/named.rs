@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const PASSWORD: &str = "s3ntinel";
 /// All that replctl's user needs on a Sentinel to look, to promote and to let it forget.
-const OPS: &str = "-@all +ping +client|setname +client|id +sentinel|master +sentinel|masters +sentinel|get-master-addr-by-name +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum +sentinel|myid +sentinel|failover +sentinel|reset";
+const OPS: &str = "-@all +ping +client|setname +client|id +sentinel|master +sentinel|masters +sentinel|get-master-addr-by-name +sentinel|replicas +sentinel|sentinels +sentinel|ckquorum +sentinel|myid +sentinel|failover +sentinel|reset +sentinel|debug";
 
 /// Three nodes and three Sentinels at addresses of their own.
 struct Named<'a> {
