@@ -10,6 +10,7 @@ pub use seam::{Act, Failure, Watch};
 use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
+use crate::plan::sentinel::SentinelAction;
 use crate::plan::{Action, Mode, Plan, Stage, Undo};
 use crate::topology::{NodeName, Topology};
 use futures::StreamExt;
@@ -349,6 +350,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         index: usize,
         progress: &Progress,
     ) -> Result<(), (At, String)> {
+        let mut left = Ok(());
         for (i, step) in stage.steps.iter().enumerate().rev() {
             let at = At {
                 stage: index,
@@ -367,10 +369,18 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                     },
                     false,
                 );
-                return Err((at, format!("`{}`: {}", step.node, failure.why)));
+                left = Err((at, format!("`{}`: {}", step.node, failure.why)));
+                // What stays at a Sentinel keeps nothing on the nodes from being put back.
+                if matches!(
+                    undo,
+                    Action::Sentinel(SentinelAction::RestoreInfoPeriod { .. })
+                ) {
+                    continue;
+                }
+                return left;
             }
             let _ = self.journal.record(&Entry::Undone { at }, false);
         }
-        Ok(())
+        left
     }
 }

@@ -93,7 +93,7 @@ impl Way<'_> {
             (set, self.step(back, Undo::Nothing))
         });
         let (set, back) = hasten.unzip();
-        let mut steps: Vec<Step> = set.into_iter().collect();
+        let mut steps = Vec::new();
         if self.priority != FIRST {
             steps.push(Step::new(
                 &self.target.name,
@@ -101,6 +101,8 @@ impl Way<'_> {
                 Undo::By(set_priority(self.priority)),
             ));
         }
+        // Not before the priority is set: they look at once then, and half a second later the next time.
+        steps.extend(set);
         steps.push(self.step(
             SentinelAction::AwaitPriority {
                 name: self.watch.name.clone(),

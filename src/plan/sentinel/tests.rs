@@ -70,8 +70,8 @@ fn the_old_primary_is_demoted_before_sentinel_is_asked() {
     assert_eq!(
         actions,
         [
-            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
             "slave1: set replica-priority 1",
+            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
             "slave1: wait until 3 Sentinels see its priority 1 (up to 1.8 s)",
             "slave1: put INFO-PERIOD back at 3 Sentinels (10000)",
             "slave1: wait until less than 256.0 KiB behind master",
@@ -172,8 +172,8 @@ fn a_replica_of_a_replica_is_moved_first() {
             "slave1: see that nobody else has changed a role",
             "slave1: replicate from master (10.0.0.1:6379)",
             "slave1: wait until in sync with master",
-            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
             "slave1: set replica-priority 1",
+            "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
             "slave1: wait until 3 Sentinels see its priority 1 (up to 1.8 s)",
             "slave1: put INFO-PERIOD back at 3 Sentinels (10000)",
         ]
