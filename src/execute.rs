@@ -369,7 +369,11 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                     },
                     false,
                 );
-                left = Err((at, format!("`{}`: {}", step.node, failure.why)));
+                let why = format!("`{}`: {}", step.node, failure.why);
+                left = Err((
+                    at,
+                    left.map_or_else(|(_, earlier)| format!("{earlier}; {why}"), |()| why.clone()),
+                ));
                 // What stays at a Sentinel keeps nothing on the nodes from being put back.
                 if matches!(
                     undo,

@@ -114,12 +114,15 @@ fn row(family: &Family, known: &str, rounds: Option<usize>, table: &str) -> Stri
         // One of them is as its operator has it.
         let before = [Some(10_000), Some(3_000), Some(10_000)];
         assert_eq!(periods(&watched), before, "{}", family.name);
-        // A machine that does other things beside the tests is slower.
-        let slower = if rounds.is_some() { 1.0 } else { 2.0 };
         // Each Sentinel says hello every two seconds.
         let heard = if known == HEARD { 2_000.0 } else { 0.0 };
-        let within = whole <= (3_000.0 + heard) * slower && gap <= 250.0 * slower;
-        assert!(within && name <= 1_200.0 * slower, "{table}{row}");
+        // A machine that does other things beside the tests is slower; Sentinels that look by themselves take 9 s and more.
+        let within = if rounds.is_some() {
+            whole <= 3_000.0 + heard && gap <= 250.0 && name <= 1_200.0
+        } else {
+            whole <= 6_000.0 + heard
+        };
+        assert!(within, "{table}{row}");
     }
     row
 }
