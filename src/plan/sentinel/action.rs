@@ -180,18 +180,19 @@ pub enum SentinelAction {
 }
 
 impl SentinelAction {
-    /// Whether it changes anything; the others only wait.
+    /// Whether it changes anything that stays; the others only wait.
     pub fn changes_something(&self) -> bool {
         match self {
             Self::FailOver { .. }
-            | Self::SetInfoPeriod { .. }
-            | Self::RestoreInfoPeriod { .. }
             | Self::Monitor { .. }
             | Self::Unmonitor { .. }
             | Self::Set { .. }
             | Self::SetAuth { .. }
             | Self::Reset { .. } => true,
-            Self::AwaitPriority { .. }
+            // How often they look is put back by the same stage, and where it could not be, that is why the stage failed.
+            Self::SetInfoPeriod { .. }
+            | Self::RestoreInfoPeriod { .. }
+            | Self::AwaitPriority { .. }
             | Self::AwaitTurn { .. }
             | Self::AwaitAgreed { .. }
             | Self::AwaitHears { .. }
