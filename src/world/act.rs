@@ -7,13 +7,18 @@ use super::role_change;
 use crate::execute::{Act, Failure};
 use crate::journal::Seen;
 use crate::plan::Action;
+use crate::plan::sentinel::SentinelAction;
 use crate::topology::tls::could_not_follow;
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
     /// What is heard goes to the journal and to the terminal: no secret may be in it.
     async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        if action.changes_something()
+        let told = matches!(
+            action,
+            Action::Sentinel(SentinelAction::SetInfoPeriod { .. })
+        );
+        if (told || action.changes_something())
             && let Some(claim) = self.claim_state()
         {
             claim.settled().await;
