@@ -2,6 +2,7 @@
 
 use crate::error::Problem;
 use crate::execute::Act;
+use crate::journal::At;
 use crate::journal::store::Store;
 use crate::output;
 use crate::plan::Action;
@@ -14,7 +15,8 @@ use std::collections::BTreeMap;
 /// What puts back at Sentinels what that operation may have left there.
 pub fn of(store: &Store, id: &str) -> Option<(NodeName, SentinelAction)> {
     let record = store.record(id)?;
-    let (node, back) = left(&record.plan, &record.progress)?;
+    let began = |stage, step| record.progress.started.contains(&At { stage, step });
+    let (node, back) = left(&record.plan, &began)?;
     Some((node.clone(), back.clone()))
 }
 

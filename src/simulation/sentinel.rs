@@ -6,7 +6,7 @@ pub mod model;
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, topologies};
 use crate::execute::{Act, Run};
-use crate::journal::Outcome;
+use crate::journal::{At, Outcome};
 use crate::plan::sentinel::{left, plan};
 use crate::plan::{Action, Plan, Promote};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
@@ -141,7 +141,8 @@ impl Case {
     /// What an operation that was cut short has left at Sentinels is known, and is put back where it is abandoned or rolled back.
     fn is_abandoned(&self, world: &World, what: &str) {
         let progress = world.0.lock().unwrap().progress.clone();
-        let known = left(&self.plan, &progress);
+        let began = |stage, step| progress.started.contains(&At { stage, step });
+        let known = left(&self.plan, &began);
         assert!(
             known.is_some() || changed(world).is_empty(),
             "{what}: left and not known"

@@ -3,7 +3,6 @@
 
 use super::FIRST;
 use super::action::{InfoPeriod, SentinelAction};
-use crate::journal::{At, Progress};
 use crate::plan::{Action, Plan, Step, Undo};
 use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
 use crate::topology::{Address, Node, NodeName};
@@ -119,20 +118,26 @@ fn why_slow<'a>(slow: impl Iterator<Item = (&'a Address, &'a Sees)>) -> Vec<Stri
     told.collect()
 }
 
-/// What puts back at Sentinels what a run that came so far may have left there. Whoever does it looks first: most runs have put it back themselves.
-pub fn left<'a>(plan: &'a Plan, progress: &Progress) -> Option<(&'a NodeName, &'a SentinelAction)> {
+/// What puts back at Sentinels what a run may have left there. `began` tells of a stage and a step whether it was begun and not put back. Whoever does
+/// it looks first: most runs have put it back themselves.
+pub fn left<'a>(
+    plan: &'a Plan,
+    began: &dyn Fn(usize, usize) -> bool,
+) -> Option<(&'a NodeName, &'a SentinelAction)> {
     let stages = plan.stages.iter().enumerate();
     let mut steps = stages.flat_map(|(stage, s)| {
-        let at = move |(step, it)| (At { stage, step }, it);
+        let at = move |(step, it)| (stage, step, it);
         s.steps.iter().enumerate().map(at)
     });
-    steps.find_map(|(at, step): (At, &Step)| match (&step.action, &step.undo) {
-        (
-            Action::Sentinel(SentinelAction::SetInfoPeriod { .. }),
-            Undo::By(Action::Sentinel(back)),
-        ) if progress.started.contains(&at) => Some((&step.node, back)),
-        (_, Undo::By(_) | Undo::Nothing | Undo::Impossible) => None,
-    })
+    steps.find_map(
+        |(stage, index, step): (usize, usize, &Step)| match (&step.action, &step.undo) {
+            (
+                Action::Sentinel(SentinelAction::SetInfoPeriod { .. }),
+                Undo::By(Action::Sentinel(back)),
+            ) if began(stage, index) => Some((&step.node, back)),
+            (_, Undo::By(_) | Undo::Nothing | Undo::Impossible) => None,
+        },
+    )
 }
 
 #[cfg(test)]
