@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn a_lag_is_told_where_it_was_measured_of_all() {
         let topology = many(40, |_, _| ());
-        let lag = |n: usize| Lag {
-            seconds: 0.001 * n as f64,
+        let lag = |n: u32| Lag {
+            seconds: 0.001 * f64::from(n),
             at_least: false,
         };
-        let name = |n: usize| format!("n{n}").as_str().into();
+        let name = |n: u32| format!("n{n}").as_str().into();
         let mut lags: Lags = (1..40).map(|n| (name(n), lag(n))).collect();
         let text = shown(&topology, false, Some(&lags));
         assert!(

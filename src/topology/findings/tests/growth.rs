@@ -13,7 +13,7 @@ use crate::topology::{Topology, tree::tree};
 use std::collections::BTreeMap;
 
 /// How much more a node may cost among ten times as many: what sorts or looks up costs a little more.
-const MOST: f64 = 1.5;
+const MOST: (u64, u64) = (3, 2);
 
 fn host(node: usize) -> String {
     format!("10.0.{}.{}", node / 200, node % 200 + 1)
@@ -156,7 +156,7 @@ fn grows_with_the_nodes(what: &str, deployment: impl Fn(usize) -> Topology) {
     for ((part, few), (_, many)) in few.into_iter().zip(many) {
         // For each node; what costs next to nothing may double.
         let (few, many) = (few / 100, many / 1000);
-        if many as f64 > few as f64 * MOST + 2.0 {
+        if many > few * MOST.0 / MOST.1 + 2 {
             wrong.push(format!("{part}: {few} among 100, {many} among 1,000"));
         }
     }
@@ -253,7 +253,7 @@ fn addresses_that_do_not_fit() {
 fn shapes_that_are_no_tree() {
     grows_with_the_nodes("a chain", |n| {
         star(n, |i, node| {
-            follows(node, host(i.saturating_sub(1)), Link::Up)
+            follows(node, host(i.saturating_sub(1)), Link::Up);
         })
     });
     grows_with_the_nodes("a circle that all hang under", |n| {

@@ -310,15 +310,14 @@ impl Bench {
             sample::down("master", 0).state
         };
         let address = node.address.clone();
-        let topology = Topology {
-            nodes: vec![Node {
-                state,
-                announced: address.clone(),
-                address,
-                ..sample::down("master", 0)
-            }]
-            .into(),
+        let node_down = Node {
+            state,
+            announced: address.clone(),
+            address,
+            ..sample::down("master", 0)
         };
+        let nodes = vec![node_down].into();
+        let topology = Topology { nodes };
         let hosts = [(node.name.clone(), Ok(self.facts(shell).await))].into();
         let op = Setup {
             nodes: Vec::new(),
