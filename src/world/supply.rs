@@ -23,14 +23,15 @@ pub async fn available(inventory: &Inventory) -> Result<Vec<PayloadInfo>, String
     }
 }
 
+/// What was unpacked: once for all hosts, which are given it side by side.
+static UNPACKED: Mutex<Vec<(PayloadInfo, ServerFiles)>> = Mutex::new(Vec::new());
+
 /// The files of one of them.
 pub fn files(inventory: &Inventory, wanted: &PayloadInfo) -> Result<ServerFiles, String> {
     if let ServerSource::Binary(path) = &inventory.server.source {
         let data = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
         return Ok(vec![(payload::SERVER.to_owned(), Arc::new(data))]);
     }
-    // Unpacked once for all hosts, which are given it side by side.
-    static UNPACKED: Mutex<Vec<(PayloadInfo, ServerFiles)>> = Mutex::new(Vec::new());
     let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, files)) = unpacked.iter().find(|(info, _)| info == wanted) {
         return Ok(files.clone());

@@ -366,3 +366,24 @@ async fn a_nodes_directory_goes_with_all_that_is_in_it_unless_somebody_works_the
         assert!(!own.exists());
     }
 }
+
+/// What it printed, or why it failed.
+fn said(ran: &Ran) -> Result<String, String> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (ran.status == 0)
+        .then(|| text(&ran.stdout))
+        .ok_or_else(|| text(&ran.stderr))
+}
+
+/// A port that nothing listens on and that no other test here is given; below the range from which the kernel takes those of outgoing connections.
+fn free_port() -> u16 {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    // Another run may be at work beside this one.
+    let first = u16::try_from(std::process::id() % 80).unwrap() * 50;
+    let tries = std::iter::repeat_with(|| NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+    tries
+        .take(1_000)
+        .map(|n| 12_000 + (first + n) % 4_000)
+        .find(|port| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok())
+        .expect("a free port")
+}

@@ -1,5 +1,6 @@
 //! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary directory.
 
+use super::{free_port, said};
 use crate::config::Paths;
 use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource};
 use crate::inventory::{ServerSettings, ServerSource, SshSettings, Via};
@@ -14,7 +15,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -22,6 +22,8 @@ use tokio::io::AsyncWriteExt;
 
 const PROGRAM: &str = "/usr/bin/redis-server";
 const NOBODY: &str = "65534";
+
+const LONG: Duration = Duration::from_secs(20);
 
 /// A shell on this machine.
 pub struct Local {
@@ -159,14 +161,7 @@ impl Shell for Local {
         let line = format!(
             "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
         );
-        let ran = self
-            .run(&line, data.to_vec(), root, Duration::from_secs(20))
-            .await?;
-        if ran.status == 0 {
-            Ok(())
-        } else {
-            Err(String::from_utf8_lossy(&ran.stderr).into_owned())
-        }
+        said(&self.run(&line, data.to_vec(), root, LONG).await?).map(drop)
     }
 
     async fn upload_around(
@@ -178,13 +173,8 @@ impl Shell for Local {
         progress: Progress,
         around: Around,
     ) -> Result<String, String> {
-        let long = Duration::from_secs(20);
         self.upload(data, path, mode, root, progress).await?;
-        let after = self.run(&around.after, Vec::new(), root, long).await?;
-        if after.status != 0 {
-            return Err(String::from_utf8_lossy(&after.stderr).into_owned());
-        }
-        Ok(String::from_utf8_lossy(&after.stdout).into_owned())
+        said(&self.run(&around.after, Vec::new(), root, LONG).await?)
     }
 
     fn can_root(&self) -> bool {
@@ -199,19 +189,6 @@ pub struct Bench {
     pub payload: PayloadInfo,
     password: Option<SecretString>,
     plain: String,
-}
-
-/// A port that nothing listens on and that no other test here is given; below the range from which the kernel takes those of outgoing connections.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Another run may be at work beside this one.
-    let first = u16::try_from(std::process::id() % 80).unwrap() * 50;
-    let tries = std::iter::repeat_with(|| NEXT.fetch_add(1, Ordering::Relaxed));
-    tries
-        .take(1_000)
-        .map(|n| 12_000 + (first + n) % 4_000)
-        .find(|port| std::net::TcpListener::bind(("0.0.0.0", *port)).is_ok())
-        .expect("a free port")
 }
 
 impl Bench {
