@@ -224,9 +224,11 @@ impl Bench<'_> {
             return Vec::new();
         };
         let told = format!("`{}` is a primary beside ", name(alone));
-        let moved = turns().filter_map(|t| match t.deed {
-            Deed::Move { node, under } if under == alone && t.said().contains(&told) => Some(node),
-            _ => None,
+        let moved = turns().filter_map(|t| {
+            let Deed::Move { node, under } = t.deed else {
+                return None;
+            };
+            (under == alone && t.said().contains(&told)).then_some(node)
         });
         std::iter::once(alone).chain(moved).collect()
     }
