@@ -50,9 +50,9 @@ fn peak(pair: &Pair, words: &[&str]) -> (Ran, u64) {
     let ran = running.wait(Duration::from_mins(5)).ok();
     let what = words.join(" ");
     figure(&format!(
-        "{} MB of stream: `{what}` had {:.1} MB at most and took {:.1} s",
+        "{} MB of stream: `{what}` had {} kB at most and took {:.1} s",
         megabytes(),
-        most as f64 / 1024.0,
+        most,
         ran.took.as_secs_f64()
     ));
     assert!(most > 1_000, "it was not seen: {what}");

@@ -114,7 +114,7 @@ fn over_long_ways_writes_stop_for_a_few_round_trips() {
                 primary = target;
             }
             gaps.sort_by(f64::total_cmp);
-            let trips = median(&gaps) / (2 * delay) as f64;
+            let trips = median(&gaps) / 2.0 / f64::from(u32::try_from(delay).unwrap());
             let _ = writeln!(
                 table,
                 "{:<12} {delay:>11} {rounds:>7} {lost:>5}  {:>26} {trips:>12.1}",

@@ -79,6 +79,14 @@ impl Deed {
         }
     }
 
+    /// The node that it moves under `upstream`, if it does.
+    pub fn moved_under(self, upstream: usize) -> Option<usize> {
+        let Self::Move { node, under } = self else {
+            return None;
+        };
+        (under == upstream).then_some(node)
+    }
+
     /// What its exit code 0 promises. Where it is not the deed but the output that says so (`repair`, `undo`, `rollback`
     /// name the primary themselves), the sentence is what counts.
     pub fn promises(self) -> Option<Promise> {

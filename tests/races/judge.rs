@@ -224,12 +224,8 @@ impl Bench<'_> {
             return Vec::new();
         };
         let told = format!("`{}` is a primary beside ", name(alone));
-        let moved = turns().filter_map(|t| {
-            let Deed::Move { node, under } = t.deed else {
-                return None;
-            };
-            (under == alone && t.said().contains(&told)).then_some(node)
-        });
+        let told = turns().filter(|t| t.said().contains(&told));
+        let moved = told.filter_map(|t| t.deed.moved_under(alone));
         std::iter::once(alone).chain(moved).collect()
     }
 
