@@ -230,7 +230,23 @@ impl Survey {
             self.written_among(lost, since, &keys, |_| true)?;
             return Ok(keys.len());
         }
-        let parts = (self.named / (self.most / 2).max(1) + 1) as u64;
+        let mut parts = (self.named / (self.most / 2).max(1) + 1) as u64;
+        loop {
+            if let Some(count) = self.written_in_parts(lost, since, parts)? {
+                return Ok(count);
+            }
+            // More than their share fell into one part. What was seen stays seen.
+            parts *= 2;
+        }
+    }
+
+    /// The same in so many parts; `None`: one has too many keys.
+    fn written_in_parts(
+        &mut self,
+        lost: &Tail,
+        since: Option<(&Tail, &[bool])>,
+        parts: u64,
+    ) -> Result<Option<usize>, String> {
         let mut count = 0;
         for part in 0..parts {
             let within = |print: u64| print % parts == part;
@@ -239,11 +255,13 @@ impl Survey {
                 let prints = self.prints_of(&unit?).into_iter();
                 prints.filter(|p| within(*p)).for_each(|p| keys.push(p));
             }
-            let keys = keys.sorted().ok_or("its keys are too many to be counted")?;
+            let Some(keys) = keys.sorted() else {
+                return Ok(None);
+            };
             self.written_among(lost, since, &keys, within)?;
             count += keys.len();
         }
-        Ok(count)
+        Ok(Some(count))
     }
 
     /// The same for some of the keys.
