@@ -7,6 +7,7 @@ use crate::inventory::address::comparable;
 use crate::topology::Address;
 use crate::topology::sentinel::Watch;
 use crate::world::World;
+use crate::world::busy::patience;
 use crate::world::deployment::short;
 use crate::world::observe::resolve;
 use futures::StreamExt;
@@ -47,8 +48,11 @@ impl World {
             return vouched;
         }
         let vouched = self.host_vouches_for(address).await;
-        self.vouched().insert(address.clone(), vouched);
-        vouched
+        // A host that did not say in time may say it at the next look.
+        if let Some(vouched) = vouched {
+            self.vouched().insert(address.clone(), vouched);
+        }
+        vouched == Some(true)
     }
 
     /// Those of the Sentinels which answered that may be told the servers' password.
@@ -65,10 +69,10 @@ impl World {
         self.vouched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens there.
-    async fn host_vouches_for(&self, address: &Address) -> bool {
+    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens there; `None`: it did not say in time.
+    async fn host_vouches_for(&self, address: &Address) -> Option<bool> {
         let Some(spec) = self.on_host_of(address).await else {
-            return false;
+            return Some(false);
         };
         let look = async {
             let host = self.host(&spec.name).await.ok()?;
@@ -76,8 +80,8 @@ impl World {
             let script = format!("p={port}; s={server}; {LISTENS}");
             host.run(&script, short(host.can_root())).await.ok()
         };
-        let said = timeout(LOOK, look).await.ok().flatten();
-        said.is_some_and(|output| output.stdout.trim_ascii() == b"yes")
+        let said = timeout(patience(LOOK), look).await.ok()?;
+        Some(said.is_some_and(|output| output.stdout.trim_ascii() == b"yes"))
     }
 
     /// A node on the same host, by its name or by an address that name has.
