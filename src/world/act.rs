@@ -44,10 +44,8 @@ impl Act for World {
 impl World {
     async fn perform(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         match action {
-            Action::PauseWrites { ms } => {
-                r::pause_writes(&*self.connections.get(node).await?, *ms).await
-            }
-            Action::ResumeWrites => r::resume_writes(&*self.connections.get(node).await?).await,
+            Action::PauseWrites { ms } => self.pause_writes(node, *ms).await,
+            Action::ResumeWrites => self.resume_writes(node).await,
             Action::RequireReplicas { to_write, max_lag } => {
                 let raised = action.fences();
                 self.require_replicas(node, *to_write, *max_lag, raised)
@@ -63,19 +61,12 @@ impl World {
                     .await
             }
             Action::AwaitCaughtUp { with, within_ms } => {
-                let (mine, theirs) = (
-                    self.connections.get(node).await?,
-                    self.connections.get(with).await?,
-                );
-                r::await_caught_up(&mine, &theirs, with, *within_ms).await
+                self.await_caught_up(node, with, *within_ms).await
             }
             Action::DrainOthers {
                 replicas,
                 within_ms,
-            } => {
-                let others = self.connections.several(replicas).await;
-                r::drain_others(&*self.connections.get(node).await?, &others, *within_ms).await
-            }
+            } => self.drain_others(node, replicas, *within_ms).await,
             Action::CheckMostAdvanced { others } => {
                 let conns = self.connections.several(others).await;
                 if let Some(missing) = others.iter().find(|o| !conns.iter().any(|(n, _)| n == *o)) {
@@ -227,6 +218,9 @@ impl World {
         others: &[NodeName],
         within_ms: u64,
     ) -> Result<Seen, Failure> {
+        if let Some(seen) = self.seen_beside_demotion(node, with)? {
+            return Ok(seen);
+        }
         let (mine, theirs) = (
             self.connections.get(node).await?,
             self.connections.get(with).await?,

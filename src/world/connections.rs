@@ -16,12 +16,37 @@ const ALIVE: Duration = Duration::from_secs(1);
 /// Opens a connection to a node of the inventory.
 pub type Open = Box<dyn Fn(NodeName) -> BoxFuture<'static, Result<Conn, Trouble>> + Send + Sync>;
 
+/// What a node said of itself in one look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// It was a primary.
+    pub primary: bool,
+    /// Its history.
+    pub replid: String,
+    /// The bytes of the stream that it had.
+    pub offset: u64,
+}
+
+/// What was seen since the writes of a primary were stopped. A round trip inside a fence is one in which writers wait: nobody is asked twice.
+#[derive(Debug, Clone, Default)]
+pub struct Stopped {
+    /// How long the command took that stopped them: a round trip.
+    pub round_trip: Duration,
+    /// All nodes with an open connection were asked.
+    pub looked: bool,
+    /// What those said that answered in time.
+    pub looks: BTreeMap<NodeName, Look>,
+    /// Who was seen to be a primary while the old one was demoted; `None`: nobody was asked then.
+    pub beside_demotion: Option<Option<NodeName>>,
+}
+
 /// One connection a node.
 pub struct Connections {
     open: Open,
     kept: Mutex<BTreeMap<NodeName, Arc<Conn>>>,
     before: Mutex<BTreeMap<NodeName, Before>>,
     demoted: Mutex<BTreeMap<NodeName, u64>>,
+    stopped: Mutex<Option<Stopped>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,6 +61,7 @@ impl Connections {
             kept: Mutex::default(),
             before: Mutex::default(),
             demoted: Mutex::default(),
+            stopped: Mutex::default(),
         }
     }
 
@@ -51,6 +77,12 @@ impl Connections {
     /// The connection to a node, if there is one.
     pub fn kept(&self, node: &NodeName) -> Option<Arc<Conn>> {
         locked(&self.kept).get(node).cloned()
+    }
+
+    /// All open connections.
+    pub fn all_kept(&self) -> Vec<(NodeName, Arc<Conn>)> {
+        let kept = locked(&self.kept);
+        kept.iter().map(|(n, c)| (n.clone(), c.clone())).collect()
     }
 
     /// A connection of its own, for what must not meet anything else.
@@ -110,6 +142,16 @@ impl Connections {
     /// Where it ended, if this run has demoted it.
     pub fn demoted(&self, node: &NodeName) -> Option<u64> {
         locked(&self.demoted).get(node).copied()
+    }
+
+    /// Keeps what is seen from the moment on in which writes were stopped; `None`: they go on, or roles change, and nothing of it counts any more.
+    pub fn keep_stopped(&self, stopped: Option<Stopped>) {
+        *locked(&self.stopped) = stopped;
+    }
+
+    /// What was seen since writes were stopped.
+    pub fn stopped(&self) -> Option<Stopped> {
+        locked(&self.stopped).clone()
     }
 
     /// What it was.

@@ -45,6 +45,7 @@ mod setup_look;
 mod sight;
 mod spool;
 pub mod ssh;
+mod stopped;
 pub mod supply;
 mod tap;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::execute::Failure;
 use crate::inventory::secrets::is_secret;
 use crate::journal::Seen;
 use crate::topology::{Address, Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use redis::{Cmd, Value, cmd};
 use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
@@ -153,13 +153,18 @@ pub async fn await_caught_up(
     within_ms: u64,
 ) -> Acted {
     let begun = Instant::now();
-    let source = look_or_fail(with, FENCED).await?;
+    // Side by side: over a long way each look is a round trip in which writers wait.
+    let (source, mine) = join(look_or_fail(with, FENCED), look_or_fail(conn, FENCED)).await;
+    let (source, mut at_first) = (source?, Some(mine?));
     let wanted = source.replication.offset;
     let mut missing = None;
     let mut looks = 0_u32;
     loop {
         looks += 1;
-        let mine = look_or_fail(conn, FENCED).await?;
+        let mine = match at_first.take() {
+            Some(mine) => mine,
+            None => look_or_fail(conn, FENCED).await?,
+        };
         if mine.replication.replid != source.replication.replid {
             return Err(Failure::none(format!(
                 "it has another history than `{with_name}`"

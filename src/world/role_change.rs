@@ -4,8 +4,8 @@
 mod demotion;
 mod transaction;
 
-pub use demotion::demote;
 pub(super) use demotion::to_replica;
+pub use demotion::{OTHERS, demote};
 
 use super::connections::Connections;
 use super::replication::{Acted, FENCED, doubtful, look, seen};

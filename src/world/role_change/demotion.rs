@@ -5,14 +5,15 @@ use super::{in_words, primary_of, put_back, role_of, settle};
 use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::topology::{Address, NodeName};
-use crate::world::connections::Connections;
+use crate::world::connections::{Connections, Look, Stopped};
 use crate::world::replication::{Acted, FENCED, bytes, doubtful, look, upstream};
 use crate::world::resp::Conn;
 use crate::world::role::LiveRole;
 use std::time::Duration;
 
-/// How long the other nodes may take to show, right before a demotion, that none of them is a primary. It is part of the time in which writers wait.
-const OTHERS: Duration = Duration::from_millis(20);
+/// How long the other nodes may take to show, right before a demotion, that none of them is a primary, beside two round trips. It is part of the time in which
+/// writers wait.
+pub const OTHERS: Duration = Duration::from_millis(20);
 
 /// The primary becomes a replica of `address`, and its last offset is kept for [`super::take_over`]. It is left as it is if it was no primary any more, or if
 /// one of `others` is one by now.
@@ -23,21 +24,20 @@ pub async fn demote(
     others: &[NodeName],
 ) -> Acted {
     let conn = connections.get(node).await?;
-    let looks = (
-        role_of(&conn, FENCED),
-        primary_of(connections, others, OTHERS),
-    );
-    let (now, other) = futures::future::join(looks.0, looks.1).await;
-    let now = now.map_err(|t| Failure::none(t.detail))?;
-    if !matches!(now, LiveRole::Primary { .. }) {
-        return Err(Failure::none(no_primary(&now)));
-    }
-    if let Some(other) = other {
-        return Err(Failure::none(format!(
-            "`{other}` is a primary now: somebody else has made it one"
-        )));
-    }
-    let last = match to_replica(connections, node, &conn, address, FENCED).await? {
+    still_alone(connections, node, &conn, others).await?;
+    let stopped = connections.stopped();
+    let within = OTHERS + 2 * stopped.as_ref().map_or(Duration::ZERO, |s| s.round_trip);
+    // Beside it and in the same time: somebody may make another node the primary now.
+    let (done, other) = futures::future::join(
+        to_replica(connections, node, &conn, address, FENCED),
+        primary_of(connections, others, within),
+    )
+    .await;
+    connections.keep_stopped(stopped.map(|stopped| Stopped {
+        beside_demotion: Some(other),
+        ..stopped
+    }));
+    let last = match done? {
         Some(offset) => offset,
         None => stands_at(connections, node).await?,
     };
@@ -47,6 +47,39 @@ pub async fn demote(
         offset: Some(last),
         ..Seen::default()
     })
+}
+
+/// Sees that a node is the primary still, and that none of `others` is one. Where all were looked at since writes were stopped, that counts.
+async fn still_alone(
+    connections: &Connections,
+    node: &NodeName,
+    conn: &Conn,
+    others: &[NodeName],
+) -> Result<(), Failure> {
+    let stopped = connections.stopped().unwrap_or_default();
+    let mine = stopped.looks.get(node);
+    let other = if let (true, Some(Look { primary: true, .. })) = (stopped.looked, mine) {
+        let primary = |other: &&NodeName| stopped.looks.get(*other).is_some_and(|l| l.primary);
+        others.iter().find(primary).cloned()
+    } else {
+        let within = OTHERS + 2 * stopped.round_trip;
+        let looks = (
+            role_of(conn, FENCED),
+            primary_of(connections, others, within),
+        );
+        let (now, other) = futures::future::join(looks.0, looks.1).await;
+        let now = now.map_err(|t| Failure::none(t.detail))?;
+        if !matches!(now, LiveRole::Primary { .. }) {
+            return Err(Failure::none(no_primary(&now)));
+        }
+        other
+    };
+    match other {
+        None => Ok(()),
+        Some(other) => Err(Failure::none(format!(
+            "`{other}` is a primary now: somebody else has made it one"
+        ))),
+    }
 }
 
 /// Makes a primary a replica of `address`: the offset at which it ended, or `None` where that answer was lost and it is seen to follow.
