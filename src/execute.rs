@@ -11,7 +11,7 @@ use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
 use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, Mode, Plan, Stage, Undo};
+use crate::plan::{Action, Mode, Plan, Stage, Step, Undo};
 use crate::topology::{NodeName, Topology};
 use futures::StreamExt;
 use past_return::past_return;
@@ -218,10 +218,12 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                 why: failure.why,
             };
         }
-        let mut progress = Progress::default();
-        progress
-            .started
-            .extend((0..=at.step).map(|step| At { stage: index, step }));
+        let places = |end| (0..end).map(|step| At { stage: index, step });
+        let progress = Progress {
+            started: places(at.step + 1).collect(),
+            done: places(at.step).collect(),
+            ..Progress::default()
+        };
         match self.undo(stage, index, &progress).await {
             Ok(()) => Outcome::RolledBack {
                 at,
@@ -358,6 +360,14 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             };
             let Undo::By(undo) = &step.undo else { continue };
             if !progress.started.contains(&at) {
+                continue;
+            }
+            // A later step of the plan itself was seen to have put it back.
+            let done_by = |(step, later): (usize, &Step)| {
+                later.action == *undo && progress.done.contains(&At { step, ..at })
+            };
+            if stage.steps.iter().enumerate().any(done_by) {
+                let _ = self.journal.record(&Entry::Undone { at }, false);
                 continue;
             }
             self.watch.undoing(step);

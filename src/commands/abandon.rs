@@ -41,7 +41,15 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         ask()?;
     }
     if let Some(back) = info_period::of(&store, id) {
-        put_back(inventory, global, id, back)?;
+        let done = put_back(inventory, global, id, back);
+        if let Err(error) = done {
+            // What only has to be noted does not fail for it.
+            let why = error.problems.first().map_or("", |p| p.what.as_str());
+            output::note(&format!(
+                "warning: how often Sentinels look was not put back: {}. See: replctl sentinel status",
+                output::escape(why)
+            ));
+        }
     }
     store.abandon(left, &who()).map_err(|error| {
         Problem::new(format!(

@@ -153,9 +153,6 @@ pub async fn carry_out(
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
     }
-    if asked.abandon && !asked.dry_run {
-        info_period::put_all_back(world).await;
-    }
     let mut plan = debts::added(world, planner().await?);
     loop {
         if plan.is_empty() {
@@ -187,6 +184,9 @@ pub async fn carry_out(
     }
     // First of all: a signal that comes once there is a journal must end in it.
     let interrupt = Interrupt::listen()?;
+    if asked.abandon {
+        info_period::put_all_back(world).await;
+    }
     let (id, journal) = world.store.begin(&plan, &who(), token())?;
     let with = (&journal, &interrupt);
     let finished = execute(world, asked, id, plan, with, How::Start).await?;

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 /// Bytes that are given at once, unless one unit has more.
 const AT_ONCE: usize = 256 << 10;
+/// Units that are gone through for one piece, which may be empty then: whoever takes the pieces has something else to do between two of them.
+const LOOKED_AT: usize = 10_000;
 
 /// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they need, in pieces. Those whose database is not
 /// known are left out: they would be done in the wrong one.
@@ -16,11 +18,15 @@ pub fn replayable(
     let mut db = None;
     std::iter::from_fn(move || {
         let mut out = Vec::new();
-        while out.len() < AT_ONCE {
+        for looked_at in 0..LOOKED_AT {
+            if out.len() >= AT_ONCE {
+                break;
+            }
             let unit = match units.next() {
                 Some((n, Ok(unit))) if take(n) => unit,
                 Some((_, Ok(_))) => continue,
                 Some((_, Err(why))) => return Some(Err(why)),
+                None if looked_at == 0 => return None,
                 None => break,
             };
             let Some(wanted) = unit.db else { continue };
@@ -30,7 +36,7 @@ pub fn replayable(
             }
             write_unit(&mut out, &unit);
         }
-        (!out.is_empty()).then_some(Ok(out))
+        Some(Ok(out))
     })
 }
 

@@ -124,12 +124,12 @@ impl Shared {
 }
 
 impl World {
-    /// One attempt to claim every node that answers. The connections of holders for whose claim `ended` says yes are ended first.
+    /// One attempt to claim every node that answers. The connections of holders for whose claim and silence, seconds, `ended` says yes are ended first.
     pub async fn claim(
         &self,
         operation: &str,
         who: &str,
-        ended: impl Fn(&Claim) -> bool,
+        ended: impl Fn(&Claim, u64) -> bool,
     ) -> Attempt {
         let shared = Arc::new(Shared::default());
         let name = Claim {
@@ -157,7 +157,7 @@ impl World {
         let mut holders = self.holders(&held).await;
         let dead: Vec<Holder> = holders
             .iter()
-            .filter(|h| ended(&h.claim))
+            .filter(|h| ended(&h.claim, h.idle_seconds))
             .cloned()
             .collect();
         if !dead.is_empty() {

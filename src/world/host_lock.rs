@@ -55,25 +55,29 @@ enum Said {
 }
 
 impl World {
-    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. A holder for whose claim `ended` says yes is
-    /// ended.
+    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. A holder for whose claim and
+    /// silence, seconds, `ended` says yes is ended.
     pub async fn lock_hosts(
         &self,
         nodes: &[NodeName],
         claim: &Claim,
-        ended: impl Fn(&Claim) -> bool,
+        ended: impl Fn(&Claim, u64) -> bool,
     ) -> Locked {
-        let seen = self.hold(nodes, claim, "new").await;
-        let is_dead = |said: &Said| matches!(said, Said::Taken(other, _) if ended(other));
-        let (dead, mut seen): (Vec<_>, Vec<_>) =
-            seen.into_iter().partition(|(.., said)| is_dead(said));
-        let dead: Vec<NodeName> = dead.into_iter().map(|(node, ..)| node).collect();
-        if !dead.is_empty() {
-            seen.extend(self.hold(&dead, claim, "over").await);
+        let new = nodes.iter().map(|node| (node.clone(), None)).collect();
+        let seen = self.hold(new, claim).await;
+        let (mut held, mut dead) = (Vec::new(), Vec::new());
+        for (node, host, said) in seen {
+            match said {
+                Said::Taken(other, idle) if other.token != claim.token && ended(&other, idle) => {
+                    dead.push((node, Some(other.name())));
+                }
+                Said::Held | Said::Taken(..) | Said::Open(_) => held.push((node, host, said)),
+            }
         }
+        held.extend(self.hold(dead, claim).await);
         let mut locked = Locked::default();
         let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
-        for (node, host, said) in seen {
+        for (node, host, said) in held {
             match said {
                 Said::Held => locked.locks.0.push(host),
                 // Another session of this process, by another login.
@@ -94,28 +98,28 @@ impl World {
         locked
     }
 
-    /// What each host says to a claim. `how`: `new`, or `over` where whoever holds it is ended.
+    /// What each host says to a claim. With each node the name of the holder that is ended first.
     async fn hold(
         &self,
-        nodes: &[NodeName],
+        nodes: Vec<(NodeName, Option<String>)>,
         claim: &Claim,
-        how: &str,
     ) -> Vec<(NodeName, Arc<Host>, Said)> {
         let name = claim.name();
         let hold = without_comments(&[HOLD]);
-        let looks = nodes.iter().map(|node| {
+        let looks = nodes.into_iter().map(|(node, dead)| {
             let (name, hold) = (&name, &hold);
             async move {
-                let host = tokio::time::timeout(patience(self.host_look()), self.host(node));
+                let host = tokio::time::timeout(patience(self.host_look()), self.host(&node));
                 let host = host.await.ok()?.ok()?;
-                let command = named(hold, &[name, how]);
+                let how = if dead.is_some() { "over" } else { "new" };
+                let command = named(hold, &[name, how, &dead.unwrap_or_default()]);
                 let again = named(hold, &[name, "again"]);
                 let said = host.hold(&command, &again, host.can_root(), HELD).await;
                 let said = match said {
                     Ok(line) => read(&line),
                     Err(error) => Said::Open(error.brief()),
                 };
-                Some((node.clone(), host, said))
+                Some((node, host, said))
             }
         });
         futures::stream::iter(looks)

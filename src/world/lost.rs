@@ -30,6 +30,15 @@ pub struct Found {
     pub since: std::result::Result<Heard, String>,
 }
 
+/// Why what only an old primary has is not there.
+#[derive(Debug)]
+pub enum Unread {
+    /// Nobody can know it.
+    Unknown(crate::error::Error),
+    /// It could be read, and reading it failed.
+    Failed(crate::error::Error),
+}
+
 /// A piece of a stream, read up to where it went at that moment.
 #[derive(Debug, Clone, Default)]
 pub struct Heard {
@@ -95,24 +104,44 @@ impl World {
 
     /// The same, of what `old` has up to an offset.
     pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<Found>> {
+        let found = self.looked_for(old, new, end).await;
+        found.map_err(|(Unread::Unknown(error) | Unread::Failed(error))| error)
+    }
+
+    /// The same, where it matters why it is not known.
+    pub(super) async fn lost_or_not(
+        &self,
+        old: &Node,
+        new: &Node,
+    ) -> std::result::Result<Option<Found>, Unread> {
+        self.looked_for(old, new, u64::MAX).await
+    }
+
+    async fn looked_for(
+        &self,
+        old: &Node,
+        new: &Node,
+        end: u64,
+    ) -> std::result::Result<Option<Found>, Unread> {
         let (Some(was), Some(is)) = (old.server(), new.server()) else {
             return Ok(None);
         };
         let Some(from) = fork(&was.replication, &is.replication) else {
-            return Err(unknown(old, new, was, is));
+            return Err(Unread::Unknown(unknown(old, new, was, is)));
         };
-        let (mine, grown) = self.look_twice(&old.name).await?;
+        let (mine, grown) = self.look_twice(&old.name).await.map_err(Unread::Failed)?;
         let to = position(&mine).min(end);
         if to < from {
             return Ok(None);
         }
         if !can_send(&mine, from, grown) {
-            return Err(too_late(&old.name, &mine, from, to));
+            return Err(Unread::Unknown(too_late(&old.name, &mine, from, to)));
         }
-        let (spool, db) = self.piece(&old.name, &mine, grown, (from, to)).await?;
+        let piece = self.piece(&old.name, &mine, grown, (from, to)).await;
+        let (spool, db) = piece.map_err(Unread::Failed)?;
         let only = only_database(was, is);
         let lost = decode(spool, db.or(only)).await;
-        let lost = lost.map_err(|why| unreadable(&old.name, &why))?;
+        let lost = lost.map_err(|why| Unread::Unknown(unreadable(&old.name, &why)))?;
         let since = self.since(&new.name, from, only).await;
         Ok(Some(Found {
             from,
@@ -184,10 +213,7 @@ impl World {
         new: &NodeName,
         end: &mut End,
     ) -> std::result::Result<Tail, String> {
-        let told = |e: crate::error::Error| {
-            let first = e.problems.into_iter().next();
-            first.map(|p| p.what).unwrap_or_default()
-        };
+        let told = |e: crate::error::Error| super::rejoin::sentence(&e);
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
         let (from, to) = (end.to + 1, position(&now));
         if to < from {

@@ -216,7 +216,7 @@ async fn watch(conn: &Conn, lost: &[Unit], part: &Part) -> Result<(), Failure> {
     }
 }
 
-/// Does one portion. `ours` gets the names of its units.
+/// Does one portion. `ours` gets the names of its units, if it was done.
 async fn transaction(
     conn: &Conn,
     lost: &[Unit],
@@ -225,7 +225,6 @@ async fn transaction(
 ) -> Result<Ended, Failure> {
     let units: Vec<&Unit> = part.units.iter().filter_map(|n| lost.get(*n)).collect();
     let marks: Vec<String> = units.iter().map(|unit| mark(unit)).collect();
-    ours.extend(marks.iter().cloned());
     let mut pipe = redis::pipe();
     pipe.cmd("SELECT").arg(part.db);
     pipe.cmd("MULTI");
@@ -244,6 +243,7 @@ async fn transaction(
     match replies.pop() {
         Some(Value::Nil) => Ok(Ended::Touched),
         Some(Value::Array(results)) => {
+            ours.extend(marks);
             let errors = results
                 .iter()
                 .filter(|v| matches!(v, Value::ServerError(_)));

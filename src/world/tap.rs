@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// How long nothing may come while bytes are missing.
 const STALL: Duration = Duration::from_secs(10);
 /// Least speed, bytes a second: so long a piece may take in all, however steadily it drips.
-const LEAST: u64 = 1 << 20;
+const LEAST: u64 = 64 << 10;
 /// Longest line before the stream.
 const MAX_LINE: usize = 1024;
 
@@ -69,7 +69,7 @@ pub async fn read(
             return Ok(());
         }
         if Instant::now() > end {
-            let why = "it comes too slowly: less than 1 MB a second";
+            let why = "it comes too slowly: less than 64 KiB a second";
             return Err(trouble(TroubleKind::Other, why));
         }
         let read = timeout(STALL, stream.read(&mut piece)).await;

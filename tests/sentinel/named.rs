@@ -130,10 +130,11 @@ fn by_names_and_with_a_user(family: &Family) {
     let named = Named::start(family, &wire);
     let operator = &named.operator;
     let port = || named.sentinels[1].field("port");
-    operator
-        .run(&["sentinel", "status"])
-        .ok()
-        .says("3 of 3 Sentinels answer");
+    // Each needs a moment to link to the others.
+    await_that("all to be well", Duration::from_secs(20), || {
+        let ran = operator.run(&["sentinel", "status"]);
+        ran.code == Some(0) && ran.stdout.contains("3 of 3 Sentinels answer")
+    });
     let ran = operator
         .run(&["promote", "slave1", "--yes", "--verbose"])
         .ok();

@@ -105,12 +105,13 @@ impl<'a> Deployed<'a> {
         load
     }
 
-    /// Runs `status`, asserts its exit code and that it took less than 6 seconds, and tells how long.
+    /// Runs `status`, asserts its exit code and that it took less than 8 seconds, and tells how long. A host that says nothing is waited for 6 seconds where this
+    /// machine is busy.
     #[track_caller]
     pub fn status(&self, fault: &str, code: i32) -> Ran {
         let ran = self.operator.run(&["status"]).code(code);
         figure(&format!("status, {fault}: {:.2} s", ran.took.as_secs_f64()));
-        assert!(ran.took < Duration::from_secs(6), "it took too long; {ran}");
+        assert!(ran.took < Duration::from_secs(8), "it took too long; {ran}");
         ran
     }
 

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long a claim is tried for. A hand-over takes less; who works for longer is named at once, then.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// How long an earlier run from here must have said nothing, seconds.
+const SILENT: u64 = 3;
 /// Between two attempts, ms: at random, so that two who meet do not meet again and again.
 const BETWEEN_MS: (u64, u64) = (200, 1_000);
 
@@ -37,8 +39,10 @@ pub async fn claim(
     let begun = Instant::now();
     let dead = world.store.earlier_claims();
     let me = who();
-    let from_here = |claim: &Claim| claim.who == me && dead.contains(&claim.token);
-    let ended = |claim: &Claim| asked.take_over || from_here(claim);
+    // A living one says something each second: of two machines with one name and one home, the lock may keep neither away.
+    let from_here =
+        |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
+    let ended = |claim: &Claim, silent| asked.take_over || from_here(claim, silent);
     let mut told = false;
     loop {
         let holders = match attempt(world, ended, operation, hosts).await {
@@ -60,7 +64,7 @@ pub async fn claim(
 
 async fn attempt(
     world: &World,
-    ended: impl Fn(&Claim) -> bool,
+    ended: impl Fn(&Claim, u64) -> bool,
     operation: &str,
     hosts: &[NodeName],
 ) -> std::result::Result<Held, Vec<Holder>> {

@@ -9,6 +9,7 @@ use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome, Progress};
 use crate::output;
 use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
+use crate::plan::sentinel::SentinelAction;
 use crate::plan::{Action, Plan, Step, roles};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
@@ -75,38 +76,66 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             let problem = Problem::new(format!("it stopped half-way; {changed}"));
             let problem = problem.cause(output::escape(why));
             match made_by_another(finished) {
+                None if at_sentinels(finished) => problem
+                    .hint(format!(
+                        "{hint_resume}; or, where that Sentinel is gone for good: replctl abandon {}",
+                        finished.id
+                    ))
+                    .exit(Exit::Stopped),
                 None => problem.hint(hint_resume).exit(Exit::Stopped),
-                Some(other) => by_another(problem, other, &finished.id),
+                Some((other, who)) => by_another(problem, other, who, &finished.id),
             }
         }
     };
     Some(error)
 }
 
-/// A node that the plan took for a replica and has not made a primary, and that is a primary now.
-fn made_by_another(finished: &Finished) -> Option<&NodeName> {
+/// A node that the plan took for a replica, and that is a primary now. With what is known of who made it one.
+fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
     let replicas = roles::replicas(&finished.plan);
     let unsent = finished
         .progress
         .as_ref()
         .map(|p| unsent(&finished.plan, p));
     let unsent = unsent.unwrap_or_default();
-    let primary = |node: &&NodeThen| {
-        let server = node.server.as_ref();
-        let was_replica = replicas.contains(&node.name) || unsent.contains(&&node.name);
-        server.is_some_and(|s| s.upstream.is_none()) && was_replica
-    };
     let nodes = &finished.after.as_ref()?.nodes;
-    nodes.iter().find(primary).map(|node| &node.name)
+    nodes.iter().find_map(|node: &NodeThen| {
+        let who = if replicas.contains(&node.name) {
+            ": somebody else has made it one"
+        } else if unsent.contains(&&node.name) {
+            // A machine that lost its power may have lost the line, too.
+            ", and the journal of this operation does not say that it made it one"
+        } else {
+            return None;
+        };
+        let server = node.server.as_ref();
+        server
+            .is_some_and(|s| s.upstream.is_none())
+            .then_some((&node.name, who))
+    })
+}
+
+/// Whether what may stay is how often Sentinels look.
+fn at_sentinels(finished: &Finished) -> bool {
+    let started = |at: &At| {
+        finished
+            .progress
+            .as_ref()
+            .is_some_and(|p| p.started.contains(at))
+    };
+    let mut all = places(&finished.plan);
+    all.any(|(at, step)| {
+        let sets = matches!(
+            step.action,
+            Action::Sentinel(SentinelAction::SetInfoPeriod { .. })
+        );
+        sets && started(&at)
+    })
 }
 
 /// The nodes that the plan makes primaries and has not, because their step was not sent, or surely did nothing.
 fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
-    let promotes = plan.stages.iter().enumerate().flat_map(|(stage, s)| {
-        let steps = s.steps.iter().enumerate();
-        steps.map(move |(step, what)| (At { stage, step }, what))
-    });
-    promotes
+    places(plan)
         .filter(|(_, step)| step.action.promotes())
         .filter(|(at, _)| !progress.started.contains(at) && !progress.done.contains(at))
         .map(|(_, step)| &step.node)
@@ -114,11 +143,11 @@ fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
 }
 
 /// Neither going on nor putting back can end it: a person decides whose data are kept.
-fn by_another(problem: Problem, other: &NodeName, id: &str) -> Error {
+fn by_another(problem: Problem, other: &NodeName, who: &str, id: &str) -> Error {
     let other = output::escape(&other.0);
     problem
         .cause(format!(
-            "`{other}` is a primary now: somebody else has made it one"
+            "`{other}` is a primary now{who}"
         ))
         .hint(format!(
             "leave it as it is, compare the nodes and choose: replctl abandon {id} --yes && replctl repair --dry-run"
@@ -262,6 +291,23 @@ fn is_back(finished: &Finished, step: &Step, within: impl Fn(usize) -> bool) -> 
     }
 }
 
+/// Whether a step was put back in a run that stopped nevertheless, as its journal tells.
+fn undone(finished: &Finished, step: &Step) -> bool {
+    let (Outcome::Stopped { .. }, Some(progress)) = (&finished.outcome, &finished.progress) else {
+        return false;
+    };
+    let mut places = places(&finished.plan).filter(|(_, other)| *other == step);
+    places.all(|(at, _)| !progress.started.contains(&at) && !progress.done.contains(&at))
+}
+
+/// The steps of a plan with their places.
+fn places(plan: &Plan) -> impl Iterator<Item = (At, &Step)> {
+    plan.stages.iter().enumerate().flat_map(|(stage, s)| {
+        let steps = s.steps.iter().enumerate();
+        steps.map(move |(step, what)| (At { stage, step }, what))
+    })
+}
+
 /// What this run changed and nothing has put back.
 fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
     let back = |passed: &Passed| {
@@ -271,7 +317,7 @@ fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
                 .get(stage)
                 .is_some_and(|s| s.steps.contains(&passed.step))
         };
-        is_back(finished, &passed.step, within)
+        is_back(finished, &passed.step, within) || undone(finished, &passed.step)
     };
     let kept = move |p: &&Passed| p.step.action.changes_something() && !back(p);
     finished.passed.iter().filter(kept)

@@ -100,6 +100,8 @@ impl Folder {
         let mut sink = self.begin(name);
         for piece in pieces {
             sink.push(piece.map_err(io::Error::other)?).await?;
+            // Beside this a fence is renewed.
+            tokio::task::yield_now().await;
         }
         self.keep(sink, None).await
     }

@@ -9,7 +9,7 @@ mod lost;
 pub(super) use folder::latest;
 
 use super::World;
-use super::lost::{Found, decode};
+use super::lost::{Found, Unread, decode};
 use super::replication::{Acted, pause_writes, seen};
 use crate::execute::Failure;
 use crate::output::escape;
@@ -96,13 +96,18 @@ impl World {
 
     /// Writes the files; the manifest is for when they are all there.
     async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
+        let first = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
+        let (begun, _) = self.look_twice(&old.name).await.map_err(first)?;
         // Before the dump: a server that forgot its history begins another one when it is asked for it.
-        let only_there = match self.lost(old, new).await {
-            Ok(None) => OnlyThere::Nothing,
-            Ok(Some(found)) => write_lost(&found, folder).await?,
-            Err(error) => OnlyThere::Unknown {
-                why: self.secrets.hide(&super::rejoin::sentence(&error)),
-            },
+        let (only_there, read_to) = match self.lost_or_not(old, new).await {
+            Ok(None) => (OnlyThere::Nothing, Some(position(&begun))),
+            Ok(Some(found)) => (write_lost(&found, folder).await?, Some(found.to)),
+            // It would be in the dump only, where nobody can do it again.
+            Err(Unread::Failed(error)) => return Err(first(error)),
+            Err(Unread::Unknown(error)) => {
+                let why = self.secrets.hide(&super::rejoin::sentence(&error));
+                (OnlyThere::Unknown { why }, None)
+            }
         };
         let stream = match self.inventory.get(&old.name) {
             Some(spec) => self.raw(spec).await.map_err(|t| Failure::none(t.detail))?,
@@ -113,6 +118,13 @@ impl World {
         let fetched = dump::fetch(stream, folder, DUMP, progress)
             .await
             .map_err(|t| Failure::none(format!("no dump came of it: {}", escape(&t.detail))))?;
+        if let Some(to) = read_to.filter(|to| fetched.offset > *to)
+            && !self.no_commands(&old.name, to + 1, fetched.offset).await
+        {
+            return Err(Failure::none(
+                "it was written to while its own commands were read",
+            ));
+        }
         let up_to = self.after(&old.name, &fetched, folder).await?;
         Ok(Manifest {
             format: 1,

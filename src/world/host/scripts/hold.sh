@@ -1,7 +1,7 @@
-# Holds this host for one operation until standard input ends; each line of it says that the holder lives. $1 who; $2 `new`, `over` (whoever holds it is
+# Holds this host for one operation until standard input ends; each line of it says that the holder lives. $1 who; $2 `new`, `over` (holders of the name $3 are
 # ended first), or `again` (only if nobody else has held it since).
 # Each opens the file as its 9, and then looks who else has: of two, at least one sees the other.
-who=$1 how=$2; umask 077
+who=$1 how=$2 dead=$3; umask 077
 # What the kernel and a file say is read by the shell itself: a process for each would cost every host more than the rest.
 me= home=
 while read -r k v _; do if [ "$k" = Uid: ]; then me=$v; break; fi; done 2>/dev/null </proc/$$/status
@@ -36,7 +36,7 @@ end() {
   [ "/proc/$p/fd/9" -ef "$f" ] && ours "$p" && kill -9 "$p"
 }
 n=0
-while [ "$how" = over ] && [ $n -lt 20 ] && other; do
+while [ "$how" = over ] && [ $n -lt 20 ] && other && [ "$name" = "$dead" ]; do
   end 2>/dev/null; n=$((n + 1)); sleep 0.1 2>/dev/null || sleep 1
 done
 read -r last <"$f"
