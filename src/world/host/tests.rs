@@ -9,6 +9,7 @@
 mod files;
 mod folders;
 mod local;
+mod prepared;
 mod tarball;
 
 use super::*;
