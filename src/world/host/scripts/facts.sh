@@ -61,10 +61,14 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
   END {
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
-    print "inodes:" inodes }' "$@" 2>/dev/null)
-printf '%s\n' "$text"
+    print "inodes:" inodes }' "$@")
 inodes= pid= listens=$port
-case $nl$text in *"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;; esac
+# Without its last line it would say that nobody listens.
+case $nl$text in
+*"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;;
+*) no "awk did not read /proc and /etc to the end" ;;
+esac
+printf '%s\n' "$text"
 if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
