@@ -125,10 +125,12 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
     } else {
         "false".to_owned()
     };
+    // The trap: where the connection breaks, nobody else is there to tidy up.
     // `set -C`: nobody's file or link of that name is ever written through.
     format!(
         "t={part}; p={path}\n\
          if {there}; then cat >/dev/null; else\n\
+         trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
          (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
          f=$t; s=$( {sum} ) || \
          {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
@@ -136,6 +138,7 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
          [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
          [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
          chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit {NOT_MOVED}\n\
+         trap - EXIT HUP INT TERM\n\
          sync \"${{p%/*}}/\" 2>/dev/null\nfi\n:\n{after}",
         part = quote(part),
         path = quote(upload.path),
@@ -235,6 +238,19 @@ mod tests {
     }
 
     const SHELLS: [&[&str]; 2] = [&["sh", "-c"], &["busybox", "sh", "-c"]];
+
+    #[test]
+    fn an_upload_that_breaks_off_leaves_nothing() {
+        for shell in SHELLS {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("p");
+            let around = Around::default();
+            assert_eq!(run(shell, &path, &PROGRAM[..9], &around), Some(72));
+            assert!(!path.exists());
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(0));
+            assert_eq!(fs::read(&path).unwrap(), PROGRAM);
+        }
+    }
 
     #[test]
     fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
