@@ -57,7 +57,7 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
     next }
   k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
-  (size += length($0) + 1) <= 262144 { print k "+" $0 }
+  (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
@@ -104,18 +104,17 @@ if is_root && (walk "$c") >/dev/null 2>&1; then
 fi
 if [ -f "$c" ]; then
   if look "$c"; then p config_owner "$mode $owner"; fi
-  # Passwords never leave the host.
-  reader awk '
-    BEGIN {
-      f = ARGV[1]
-      while ((r = (getline line < f)) > 0) {
-        if (!n) print "config="
-        if ((n += length(line) + 1) > 262144) break
-        l = tolower(line)
-        if (l !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" line
-      }
-      if (r == 0 && !n) print "config="
-    }' "$c" 2>/dev/null
+  # Passwords never leave the host. A line may be without end.
+  if [ ! -s "$c" ]; then echo config=
+  else
+    (reader head -c 262144 "$c") 2>/dev/null | awk '
+      NR == 1 { print "config=" }
+      {
+        if ((n += length($0) + 8) > 262144) exit
+        l = tolower($0)
+        if (l !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" $0
+      }' 2>/dev/null
+  fi
 fi
 for x in tls.crt tls.key tls-ca.crt; do
   x=$config/$x
