@@ -129,15 +129,17 @@ fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
   x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
-  data=$(cd "$d/$port" 2>/dev/null && pwd -P); p data_real "$data"
+  data=$d/$port
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
   exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
-  x=$( (cd "/proc/$pid/cwd" && pwd -P) 2>/dev/null || readlink "/proc/$pid/cwd" 2>/dev/null); p cwd "$x"
-  # The node's own server is known by that; of another one it is told what it is.
-  if [ -z "$exe" ] || { [ "$x" != "$d/$port" ] && [ "$x" != "$data" ]; }; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
+  # The node's own server is known by the folder in which it works; not by its name, for another root folder gives any name to any folder. Of another
+  # server it is told what it is.
+  ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ]; then ours=1; fi
+  p ours "$ours"
+  if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
   if look "/proc/$pid"; then
     if [ "$owner" = "$user_uid" ]; then p pid_user "$user"; else entry "$owner"; p pid_user "${line%%:*}"; fi
   fi
