@@ -43,11 +43,6 @@ impl Look {
         ];
         Self { args }
     }
-
-    /// Reads what the script said while the operator's clock went through `during`.
-    pub fn read(&self, output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
-        read(output, during)
-    }
 }
 
 /// Looks at the host of `node`. The error is one sentence.
@@ -61,7 +56,7 @@ pub async fn facts(
     let text = without_comments(&[OWNER, SAID, SCRIPT]);
     let args = look.args.each_ref().map(String::as_str);
     let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
-    look.read(&output, before..=now())
+    read(&output, before..=now())
 }
 
 /// Whole seconds since 1970 on the operator's clock.
@@ -118,7 +113,7 @@ pub(super) fn unhex(hex: &str) -> Option<String> {
 }
 
 /// Reads the script's output; it ran while the operator's clock went through `during`.
-fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
+pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
     let said = Said::of(output);
     if said.all("end").is_empty() {
         return Err("the look at the host was cut short".to_owned());

@@ -64,7 +64,7 @@ pub async fn together(
         });
     };
     Ok(Told {
-        facts: look.read(facts, begun..=facts::now()),
+        facts: facts::read(facts, begun..=facts::now()),
         further: further.to_owned(),
         passwords: match end.trim_start().split_once('\n') {
             Some(("0", _)) => passwords::read(file.strip_suffix('\n').unwrap_or(file)),
