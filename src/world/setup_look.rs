@@ -111,7 +111,10 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(node.name.clone(), passwords);
-        let service = asking.known(host, &told.further).await;
+        // The files that its configuration includes are asked for by commands of their own.
+        let time = patience(self.host_look());
+        let service = tokio::time::timeout(time, asking.known(host, &told.further)).await;
+        let service = service.unwrap_or_else(|_| Err(super::service::SILENT.to_owned()));
         (
             service.unwrap_or_else(unseen),
             Some(self.with_certificates(spec, told.facts)),

@@ -20,7 +20,6 @@ pub(super) const LIMIT: Duration = Duration::from_secs(20);
 
 /// What is asked of a node's host.
 pub(super) struct Look {
-    paths: Paths,
     /// The script's arguments.
     pub args: [String; 6],
 }
@@ -42,12 +41,7 @@ impl Look {
             dump,
             paths.config(),
         ];
-        Self { paths, args }
-    }
-
-    /// Reads what the script said while the operator's clock went through `during`.
-    pub fn read(&self, output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
-        read(output, &self.paths, during)
+        Self { args }
     }
 }
 
@@ -62,7 +56,7 @@ pub async fn facts(
     let text = without_comments(&[OWNER, SAID, SCRIPT]);
     let args = look.args.each_ref().map(String::as_str);
     let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
-    look.read(&output, before..=now())
+    read(&output, before..=now())
 }
 
 /// Whole seconds since 1970 on the operator's clock.
@@ -119,7 +113,7 @@ pub(super) fn unhex(hex: &str) -> Option<String> {
 }
 
 /// Reads the script's output; it ran while the operator's clock went through `during`.
-fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
+pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFacts, String> {
     let said = Said::of(output);
     if said.all("end").is_empty() {
         return Err("the look at the host was cut short".to_owned());
@@ -145,7 +139,7 @@ fn read(output: &str, paths: &Paths, during: RangeInclusive<i64>) -> Result<Host
             .map(|there| ahead(there, &during)),
         overcommit: said.number("overcommit"),
         huge_pages: said.one("thp").is_some_and(|t| t.contains("[always]")),
-        listener: listener(&said, paths),
+        listener: listener(&said),
         holder: holder(&said),
         writable: said.one("writable") == Some("1"),
         noexec: said.one("noexec").map(str::to_owned),
@@ -194,15 +188,11 @@ fn other(text: &str) -> Option<(u16, String)> {
     Some((port.parse().ok()?, name.to_owned()))
 }
 
-fn listener(said: &Said, paths: &Paths) -> Listener {
+fn listener(said: &Said) -> Listener {
     if said.one("listening").is_none() {
         return Listener::Nobody;
     }
-    let here = paths.data();
-    if said
-        .one("cwd")
-        .is_some_and(|cwd| cwd == here || said.one("data_real") == Some(cwd))
-    {
+    if said.one("ours").is_some() {
         return Listener::Ours;
     }
     let who = match (said.one("pid"), said.one("command").or(said.one("exe"))) {

@@ -97,27 +97,42 @@ const BY_COMMAND_LINE: usize = 2_000;
 const WITH_SCRIPT: usize = 64 * 1024;
 
 /// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there,
-/// with what the script itself reads.
+/// with what the script itself reads. A script that was cut off on its way does nothing.
 pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) -> (String, Vec<u8>) {
     if script.len() <= BY_COMMAND_LINE {
         return (command_line(script, args), stdin);
     }
-    if stdin.len() <= WITH_SCRIPT
-        && !stdin.contains(&0)
-        && let Ok(given) = str::from_utf8(&stdin)
-    {
-        let text = Zeroizing::new(match given {
-            "" => script.to_owned(),
-            given => format!("printf %s {} | {{\n{script}\n}}", single_quoted(given)),
-        });
+    let whole = format!("{{\n{script}\n}}");
+    let given = (stdin.len() <= WITH_SCRIPT && !stdin.contains(&0))
+        .then(|| str::from_utf8(&stdin).ok())
+        .flatten();
+    let text = match given {
+        Some("") => Some(Zeroizing::new(whole.clone())),
+        // The shell itself ends it with a line break.
+        Some(given) => given.strip_suffix('\n').map(|lines| {
+            let given = Zeroizing::new(single_quoted(lines));
+            Zeroizing::new(format!(
+                "replctl_given={}\n{GIVE} | {whole}",
+                given.as_str()
+            ))
+        }),
+        None => None,
+    };
+    if let Some(text) = text {
         let line = command_line(r#"eval "$(cat)""#, args);
         return (line, text.as_bytes().to_vec());
     }
     // Byte by byte, so that nothing is taken of what follows.
-    let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, script.len());
-    let input = [script.as_bytes(), &stdin].concat();
+    let read = format!(r#"eval "$(dd bs=1 count={} 2>/dev/null)""#, whole.len());
+    let input = [whole.as_bytes(), &stdin].concat();
     (command_line(&read, args), input)
 }
+
+/// Prints `$replctl_given`, which may be a secret, and so is never an argument of a program: a shell may lack a `printf` of its own.
+const GIVE: &str = r#"if [ "$(command -v printf)" = printf ]; then printf '%s\n' "$replctl_given"; else cat <<replctl_end
+$replctl_given
+replctl_end
+fi"#;
 
 /// A shell command line that runs `script` with these arguments, whatever they contain; in the shell that reads it, which does nothing else.
 fn command_line(script: &str, args: &[&str]) -> String {

@@ -6,9 +6,11 @@
     clippy::wildcard_enum_match_arm
 )]
 
+mod broken;
 mod files;
 mod folders;
 mod local;
+mod prepared;
 mod tarball;
 
 use super::*;

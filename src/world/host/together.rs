@@ -55,10 +55,16 @@ pub async fn together(
     let said = Zeroizing::new(String::from_utf8_lossy(&ran.stdout).into_owned());
     let parts: Vec<&str> = said.split(mark).collect();
     let [facts, further, file, end] = parts[..] else {
-        return Err("the look at the host was cut short".to_owned());
+        let cut = "the look at the host was cut short";
+        let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
+        return Err(if why.is_empty() {
+            cut.to_owned()
+        } else {
+            format!("{cut}: {why}")
+        });
     };
     Ok(Told {
-        facts: look.read(facts, begun..=facts::now()),
+        facts: facts::read(facts, begun..=facts::now()),
         further: further.to_owned(),
         passwords: match end.trim_start().split_once('\n') {
             Some(("0", _)) => passwords::read(file.strip_suffix('\n').unwrap_or(file)),

@@ -14,21 +14,23 @@ look() {
   elif [ ! -f "$1" ]; then tell read kind
   elif [ ! -r "$1" ]; then tell read unreadable
   else
-    # Nothing else leaves the host: passwords stand in the same file.
-    awk '
-      BEGIN {
-        f = ARGV[1]; most = 1048576
-        while ((r = (getline line < f)) > 0) {
-          if (size + length(line) > most) { large = 1; break }
+    # Nothing else leaves the host: passwords stand in the same file. A line may be without end; the last one says that all of it was read.
+    { head -c 1048578 2>/dev/null <"$1" && printf '\n.\n'; } 2>/dev/null | awk '
+      {
+        if (NR > 1) {
           size += length(line) + 1
-          l = tolower(line)
+          l = tolower(substr(line, 1, 1000))
           if (n < 400 && (l ~ /^[ \t\r\v\f]*["\047]?(include|replicaof|slaveof|dir|port|tls-port)["\047]?[ \t\r\v\f]/ || l ~ /^[ \t\r\v\f]*# replctl [0-9a-f]/)) keep[++n] = substr(line, 1, 1000)
         }
-        if (large) { print "read+large"; exit }
-        if (r < 0) { print "read+unreadable"; exit }
+        line = $0
+      }
+      END {
+        if (line != ".") { print "read+unreadable"; exit }
+        # With the line break before the last one.
+        if (size > 1048577) { print "read+large"; exit }
         print "read+lines"
         for (i = 1; i <= n; i++) print "read+" keep[i]
-      }' "$1" 2>/dev/null
+      }' 2>/dev/null
   fi
 }
 replace() {

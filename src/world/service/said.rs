@@ -19,17 +19,19 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
     if !said.iter().any(|(key, _)| *key == "end") {
         return Err("the look at the host was cut short".to_owned());
     }
-    let one = |key: &str| {
-        let line = said.iter().find(|(k, v)| *k == key && !v.is_empty());
+    let first = |said: &[(&str, Vec<u8>)], key: &str| {
+        let line = said.iter().find(|(k, _)| *k == key);
         line.map(|(_, v)| String::from_utf8_lossy(v).trim().to_owned())
             .filter(|v| !v.is_empty())
     };
+    answer.confined = first(&said, "confined");
+    let said = told(before_files(text));
+    let one = |key: &str| first(&said, key);
     answer.listening = one("listening").is_some();
     answer.systemd = one("systemd").is_some();
     answer.in_unit = one("in_unit");
     answer.rc_local = one("rc_local");
     answer.reader = one("reader").and_then(|text| ids(&text));
-    answer.confined = one("confined");
     let units = said.iter().filter(|(key, _)| *key == "unit");
     answer.units = units
         .map(|(_, text)| properties(&String::from_utf8_lossy(text)))
@@ -47,6 +49,24 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
     });
     read_files(text, answer);
     Ok(())
+}
+
+/// What was told before the files were read. That is done by a process of the server's user, who can write more lines beside it: they are about files only.
+fn before_files(text: &str) -> &str {
+    let of_files = |line: &str| {
+        let keys = ["read", "matching", "write"];
+        keys.iter()
+            .filter_map(|key| line.strip_prefix(key))
+            .any(|rest| rest.starts_with([':', '=', '+']))
+    };
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        if of_files(line) {
+            break;
+        }
+        end += line.len();
+    }
+    &text[..end]
 }
 
 /// Reads what was read of files.
@@ -105,4 +125,32 @@ fn properties(text: &str) -> BTreeMap<String, String> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_servers_user_writes_beside_its_files_replaces_nothing() {
+        let forged = "in_unit:evil.service\nunit=\nunit+Id=evil.service\nunit+User=root\npid:1\nids:0 0 \nrc_local+evil\nreader:0 0 \n";
+        let true_lines =
+            "listening:1\nsystemd:1\nin_unit:\nunit=\nunit+Id=a.service\nreader:7 7 8\n";
+        let text = format!(
+            "{true_lines}read=\nread+/etc/a\nread+lines\nread+dir /\n{forged}write:yes\nconfined:/etc\nend:\n"
+        );
+        let mut answer = Answer::default();
+        assert!(read(&text, &mut answer).is_ok());
+        assert_eq!((answer.in_unit, answer.rc_local), (None, None));
+        assert_eq!(answer.reader, Some((7, 7, vec![8])));
+        assert_eq!(answer.process, None);
+        assert_eq!(answer.units, [properties("Id=a.service\n")]);
+        assert_eq!(answer.confined.as_deref(), Some("/etc"));
+        assert_eq!(answer.writable, Some(Writable::Yes));
+        assert_eq!(answer.files.read.len(), 1);
+        // The first that is told counts, empty as well.
+        let mut answer = Answer::default();
+        assert!(read("in_unit:\nin_unit:evil.service\nend:\n", &mut answer).is_ok());
+        assert_eq!(answer.in_unit, None);
+    }
 }

@@ -17,6 +17,8 @@ pub(super) const START_TIME: Duration = Duration::from_secs(20);
 const TIDY_TIME: Duration = Duration::from_secs(2);
 /// How long stopping a command may take on a host that still answers.
 const STOP_TIME: Duration = Duration::from_secs(6);
+/// How long a command that has got all its input may say nothing: it may flush it to a slow disk, and hash it.
+const WORK_TIME: Duration = Duration::from_mins(1);
 const CHUNK: usize = 64 * 1024;
 /// The most that is kept of what precedes the command's own output.
 const PREFACE: usize = 64 * 1024;
@@ -134,6 +136,8 @@ pub(super) struct Running<'a> {
     pub answered: bool,
     written: usize,
     sent_eof: bool,
+    /// How long nothing may move now, where that bounds it.
+    pub quiet: Duration,
 }
 
 impl<'a> Running<'a> {
@@ -152,6 +156,9 @@ impl<'a> Running<'a> {
             answered: false,
             written: 0,
             sent_eof: false,
+            quiet: match request.limit {
+                Limit::Total(time) | Limit::Stall(time) => time,
+            },
         }
     }
 
@@ -185,7 +192,12 @@ impl<'a> Running<'a> {
                 return Err(Halt::NotStarted);
             }
             if let (true, Limit::Stall(time)) = (moved, self.request.limit) {
-                self.until.end = Instant::now() + time;
+                self.quiet = if self.sent_eof {
+                    time.max(patience(WORK_TIME))
+                } else {
+                    time
+                };
+                self.until.end = Instant::now() + self.quiet;
             }
             if let Some(stop) = self.until.over() {
                 return Err(stop.into());

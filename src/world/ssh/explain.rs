@@ -33,9 +33,12 @@ impl Running<'_> {
                             time.as_secs_f32()
                         ),
                     ),
-                    Limit::Stall(time) => SshError::new(
+                    Limit::Stall(_) => SshError::new(
                         SshErrorKind::Transfer,
-                        format!("nothing moved to {shown} for {} s", time.as_secs_f32()),
+                        format!(
+                            "nothing moved to {shown} for {} s",
+                            self.quiet.as_secs_f32()
+                        ),
                     ),
                 };
                 failure.cause(self.seen_so_far())

@@ -24,6 +24,8 @@ enum Shared {
     Same(String, String),
     /// It depends on the host.
     Each,
+    /// Why there is no answer, the host that was asked about, and when that was known: for those who were waiting then.
+    Failed(String, String, Instant),
 }
 
 /// The answers of this process. The key holds all that the answer comes from.
@@ -40,7 +42,7 @@ pub(super) fn ask(
 ) -> Result<Option<String>, SshError> {
     let config = options.ssh_config.as_deref();
     let Some(sameness) = same::sameness(config, settings, host) else {
-        return ask_alone(options, settings, host);
+        return ask_alone(options, settings, host).map_err(|why| failed(&why, host, host));
     };
     let place = {
         let mut answers = lock(&ANSWERS);
@@ -51,17 +53,35 @@ pub(super) fn ask(
                 .or_insert_with(|| Arc::new(Mutex::new(Shared::Open))),
         )
     };
+    share(&place, host, || ask_alone(options, settings, host))
+}
+
+/// Asks by `ask`, or has what another one has heard who asked at the same place.
+fn share(
+    place: &Mutex<Shared>,
+    host: &str,
+    ask: impl FnOnce() -> Answer,
+) -> Result<Option<String>, SshError> {
+    let begun = Instant::now();
     // Held while one asks: the others wait for what it hears.
-    let mut shared = lock(&place);
+    let mut shared = lock(place);
     match &*shared {
         Shared::Same(text, of) => return Ok(Some(same::for_host(text, of, host))),
         Shared::Each => {
             drop(shared);
-            return ask_alone(options, settings, host);
+            return ask().map_err(|why| failed(&why, host, host));
         }
-        Shared::Open => {}
+        Shared::Failed(why, of, at) if begun <= *at => return Err(failed(why, of, host)),
+        Shared::Failed(..) | Shared::Open => {}
     }
-    let answer = ask_alone(options, settings, host)?;
+    let answer = match ask() {
+        Ok(answer) => answer,
+        Err(why) => {
+            let error = failed(&why, host, host);
+            *shared = Shared::Failed(why, host.to_owned(), Instant::now());
+            return Err(error);
+        }
+    };
     if let Some(text) = &answer {
         *shared = if same::depends_on(text, host) {
             Shared::Each
@@ -98,29 +118,35 @@ impl Drop for Turn {
     }
 }
 
+/// The output of `ssh -G`, `None` where OpenSSH's client is not installed, or why there is none.
+type Answer = Result<Option<String>, String>;
+
+/// There is no answer about `host`, for it was the same as that about `asked`.
+fn failed(why: &str, asked: &str, host: &str) -> SshError {
+    let same = if asked == host {
+        ""
+    } else {
+        ", of which the configuration says the same"
+    };
+    SshError::new(
+        SshErrorKind::Config,
+        format!("`ssh -G {asked}` does not tell how to reach {host}{same}"),
+    )
+    .cause(why)
+    .hint(format!(
+        "run `ssh -G {asked}` and mend what it complains about in ~/.ssh/config"
+    ))
+}
+
 /// Asks about one host, when it is its turn.
-fn ask_alone(
-    options: &Options,
-    settings: &SshSettings,
-    host: &str,
-) -> Result<Option<String>, SshError> {
+fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
     let _turn = Turn::take();
     let time = patience(TIME);
     let mut command = openssh(options, settings, host);
-    let failed = |why: String| {
-        SshError::new(
-            SshErrorKind::Config,
-            format!("`ssh -G {host}` does not tell how to reach {host}"),
-        )
-        .cause(why)
-        .hint(format!(
-            "run `ssh -G {host}` and mend what it complains about in ~/.ssh/config"
-        ))
-    };
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e.to_string())),
+        Err(e) => return Err(e.to_string()),
     };
     let out = child.stdout.take().map(drain);
     let err = child.stderr.take().map(drain);
@@ -132,7 +158,7 @@ fn ask_alone(
             Ok(None) | Err(_) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                return Err(failed(format!("no answer within {} s", time.as_secs())));
+                return Err(format!("no answer within {} s", time.as_secs()));
             }
         }
     };
@@ -144,7 +170,7 @@ fn ask_alone(
     if status.success() {
         Ok(Some(text(out)))
     } else {
-        Err(failed(text(err)))
+        Err(text(err))
     }
 }
 
@@ -176,4 +202,43 @@ fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Rece
         let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_failure_counts_for_those_that_wait_for_it_and_for_nobody_later() {
+        let place = Mutex::new(Shared::Open);
+        let asked = AtomicUsize::new(0);
+        let ask = || {
+            asked.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(500));
+            Err("Bad configuration option: x".to_owned())
+        };
+        let all = |hosts: &[&str]| -> Vec<String> {
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = hosts
+                    .iter()
+                    .map(|host| scope.spawn(|| share(&place, host, ask).err()))
+                    .collect();
+                threads
+                    .into_iter()
+                    .filter_map(|t| t.join().ok().flatten())
+                    .map(|e| e.to_string())
+                    .collect()
+            })
+        };
+        let said = all(&["db1", "db2", "db3"]);
+        assert_eq!((said.len(), asked.load(Ordering::Relaxed)), (3, 1));
+        for (said, host) in said.iter().zip(["db1", "db2", "db3"]) {
+            assert!(said.contains(&format!("reach {host}")), "{said}");
+        }
+        let others = said.iter().filter(|s| s.contains("says the same"));
+        assert_eq!(others.count(), 2, "{said:?}");
+        all(&["db4"]);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
 }

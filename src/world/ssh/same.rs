@@ -35,7 +35,7 @@ pub(super) fn sameness(
     }
     let mut apply = Vec::new();
     for text in &texts {
-        apply.extend(applying(text, host)?);
+        apply.extend(applying(text, host, config.is_none())?);
     }
     Some(Sameness {
         texts,
@@ -76,8 +76,9 @@ fn home() -> Option<PathBuf> {
     Some(PathBuf::from(mine.get(5)?))
 }
 
-/// Which of the `Host` lines of a text apply to `host`; `None`: more stands there than is understood here. Pure.
-fn applying(text: &str, host: &str) -> Option<Vec<bool>> {
+/// Which of the `Host` lines of a text apply to `host`; `None`: more stands there than is understood here. `included`: the files of the system's folder are
+/// looked at as well. Pure.
+fn applying(text: &str, host: &str, included: bool) -> Option<Vec<bool>> {
     if host.contains(|c: char| c.is_ascii_uppercase()) {
         return None;
     }
@@ -90,8 +91,11 @@ fn applying(text: &str, host: &str) -> Option<Vec<bool>> {
             .split_once(|c: char| c.is_whitespace() || c == '=')
             .unwrap_or((line, ""));
         let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '=');
+        if key.contains('"') {
+            return None;
+        }
         match key.to_ascii_lowercase().as_str() {
-            "include" if rest == "/etc/ssh/ssh_config.d/*.conf" => {}
+            "include" if included && rest == "/etc/ssh/ssh_config.d/*.conf" => {}
             "match" | "include" | "canonicalizehostname" | "hostname" => return None,
             "host" if rest.contains(['"', '\'', '\\', '#']) => return None,
             "host" => out.push(is_meant(rest, host)),
@@ -171,7 +175,7 @@ mod tests {
     #[test]
     fn hosts_share_an_answer_where_the_same_lines_apply() {
         let text = "User ann\nHost db* !db9\n  Port 2222\nhost=*\n # Match\nInclude /etc/ssh/ssh_config.d/*.conf\n";
-        let of = |host: &str| applying(text, host).unwrap();
+        let of = |host: &str| applying(text, host, true).unwrap();
         assert_eq!(of("db1"), of("db22"));
         assert_eq!(of("db1"), [true, true]);
         assert_eq!(of("db9"), [false, true]);
@@ -182,10 +186,15 @@ mod tests {
             "CanonicalizeHostname yes",
             "HostName x.%h",
             "Host \"a\"",
+            "\"Host\" db1",
+            "\"HostName\" db2",
+            "Host\"a\"",
         ] {
-            assert_eq!(applying(odd, "db1"), None, "{odd}");
+            assert_eq!(applying(odd, "db1", true), None, "{odd}");
         }
-        assert_eq!(applying("", "DB1"), None);
+        assert_eq!(applying("", "DB1", true), None);
+        // A file of the operator's choice is the only one that is looked at.
+        assert_eq!(applying(text, "db1", false), None);
     }
 
     #[test]

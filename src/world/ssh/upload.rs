@@ -110,20 +110,27 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, 
 
 fn command(upload: &Upload<'_>, part: &str) -> String {
     let want = hex(&Sha256::digest(upload.data));
+    let mode = upload.mode & 0o7777;
     let sum = "{ sha256sum <\"$f\" || openssl dgst -sha256 -r <\"$f\" || shasum -a 256 <\"$f\"; } 2>/dev/null";
     let Around {
         unless_there,
         after,
     } = upload.around;
     let there = if *unless_there {
-        format!("f=$p; [ -f \"$f\" ] && s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]")
+        // As it would be put there: the same bytes with other rights, or of another user, are not what was asked for.
+        format!(
+            "f=$p; [ -f \"$f\" ] && [ ! -L \"$f\" ] && [ \"$(stat -c '%a %u' \"$f\" 2>/dev/null)\" = \"{mode:o} $(id -u)\" ] && \
+             s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]"
+        )
     } else {
         "false".to_owned()
     };
+    // The trap: where the connection breaks, nobody else is there to tidy up.
     // `set -C`: nobody's file or link of that name is ever written through.
     format!(
         "t={part}; p={path}\n\
          if {there}; then cat >/dev/null; else\n\
+         trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
          (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
          f=$t; s=$( {sum} ) || \
          {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
@@ -131,10 +138,10 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
          [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\
          [ ! -d \"$p\" ] || {{ echo \"$p is a folder\" >&2; exit 73; }}\n\
          chmod {mode:04o} \"$t\" && mv -f -- \"$t\" \"$p\" || exit {NOT_MOVED}\n\
+         trap - EXIT HUP INT TERM\n\
          sync \"${{p%/*}}/\" 2>/dev/null\nfi\n:\n{after}",
         part = quote(part),
         path = quote(upload.path),
-        mode = upload.mode & 0o7777,
     )
 }
 
@@ -187,4 +194,90 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(out, "{b:02x}");
         out
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::Write as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    const PROGRAM: &[u8] = b"#!/bin/sh\necho a program\n";
+
+    /// What the command of an upload comes to where `sent` arrives.
+    fn run(shell: &[&str], path: &Path, sent: &[u8], around: &Around) -> Option<i32> {
+        let upload = Upload {
+            data: PROGRAM,
+            path: path.to_str().unwrap(),
+            mode: 0o755,
+            root: false,
+            cancel: &Cancel::default(),
+            progress: &|_| {},
+            around,
+        };
+        let part = path.with_file_name(".part");
+        let mut child = Command::new(shell[0])
+            .args(&shell[1..])
+            .arg(command(&upload, part.to_str().unwrap()))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(sent).unwrap();
+        drop(input);
+        let status = child.wait().unwrap().code();
+        let beside = path.parent().unwrap().read_dir().unwrap();
+        let names: Vec<_> = beside.map(|e| e.unwrap().file_name()).collect();
+        assert!(!names.contains(&".part".into()), "{names:?}");
+        status
+    }
+
+    const SHELLS: [&[&str]; 2] = [&["sh", "-c"], &["busybox", "sh", "-c"]];
+
+    #[test]
+    fn an_upload_that_breaks_off_leaves_nothing() {
+        for shell in SHELLS {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("p");
+            let around = Around::default();
+            assert_eq!(run(shell, &path, &PROGRAM[..9], &around), Some(72));
+            assert!(!path.exists());
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(0));
+            assert_eq!(fs::read(&path).unwrap(), PROGRAM);
+        }
+    }
+
+    #[test]
+    fn a_file_is_kept_only_where_it_is_just_as_it_would_be_put_there() {
+        let around = Around {
+            unless_there: true,
+            after: "exit 9".to_owned(),
+        };
+        for shell in SHELLS {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, other) = (folder.path().join("p"), folder.path().join("other"));
+            let number = |path: &Path| fs::metadata(path).unwrap().ino();
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+            let first = number(&path);
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+            assert_eq!(number(&path), first);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o755);
+            fs::rename(&path, &other).unwrap();
+            symlink(&other, &path).unwrap();
+            assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+            assert!(!path.is_symlink());
+            if fs::metadata(&path).unwrap().uid() == 0 {
+                std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+                assert_eq!(run(shell, &path, PROGRAM, &around), Some(9));
+                assert_eq!(fs::metadata(&path).unwrap().uid(), 0);
+            }
+        }
+    }
 }

@@ -17,10 +17,6 @@ fn say(pairs: &[(&str, &str)]) -> String {
     out
 }
 
-fn paths() -> Paths {
-    Paths::new("/db/redis", 6379)
-}
-
 #[test]
 fn a_look_is_read() {
     let stamp = format!("# replctl {} {}", "a".repeat(32), "b".repeat(32));
@@ -37,11 +33,11 @@ fn a_look_is_read() {
         ),
         ("directory", "drwxr-x--- 998 /db/redis/6379"),
         ("listening", "1"),
-        ("cwd", "/db/redis/6379"),
+        ("ours", "1"),
         ("thp", "[always] madvise never"),
         ("end", ""),
     ]);
-    let facts = read(&output, &paths(), 999..=1000).unwrap();
+    let facts = read(&output, 999..=1000).unwrap();
     assert!(facts.root && facts.huge_pages);
     assert_eq!(
         (facts.owner_uid, facts.free_bytes, facts.clock_ahead_seconds),
@@ -79,7 +75,7 @@ fn the_clock_is_compared_with_the_whole_time_of_the_look() {
 
 #[test]
 fn a_cut_answer_is_no_answer() {
-    assert!(read(&say(&[("uid", "0")]), &paths(), 0..=0).is_err());
+    assert!(read(&say(&[("uid", "0")]), 0..=0).is_err());
 }
 
 #[test]
@@ -87,7 +83,6 @@ fn who_holds_the_port_is_told() {
     let facts = |extra: &[(&str, &str)]| {
         read(
             &say(&[&[("listening", "1"), ("end", "")], extra].concat()),
-            &paths(),
             0..=0,
         )
         .unwrap()
@@ -96,7 +91,7 @@ fn who_holds_the_port_is_told() {
         facts(&[]).listener,
         Listener::Foreign("a process of another user".into())
     );
-    let nginx = facts(&[("pid", "7"), ("cwd", "/"), ("command", "nginx -g x ")]);
+    let nginx = facts(&[("pid", "7"), ("ours", ""), ("command", "nginx -g x ")]);
     assert_eq!(
         nginx.listener,
         Listener::Foreign("`nginx -g x` (pid 7)".into())
@@ -123,7 +118,7 @@ fn an_empty_snapshot_is_told_from_one_with_keys() {
 proptest! {
     #[test]
     fn any_answer_is_read_without_a_panic(output in "(([a-z_]{1,12}|end|config|config_owner|dump|directory|server)=([0-9a-f]{0,40}|\\PC*)\n){0,20}end=\n") {
-        let _ = read(&output, &paths(), 0..=0);
+        let _ = read(&output, 0..=0);
     }
 
     #[test]

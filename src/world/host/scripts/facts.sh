@@ -57,14 +57,18 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
     next }
   k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
-  (size += length($0) + 1) <= 262144 { print k "+" $0 }
+  (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
-    print "inodes:" inodes }' "$@" 2>/dev/null)
-printf '%s\n' "$text"
+    print "inodes:" inodes }' "$@")
 inodes= pid= listens=$port
-case $nl$text in *"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;; esac
+# Without its last line it would say that nobody listens.
+case $nl$text in
+*"${nl}inodes:"*) inodes=$nl$text; inodes=${inodes##*"${nl}inodes:"} ;;
+*) no "awk did not read /proc and /etc to the end" ;;
+esac
+printf '%s\n' "$text"
 if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
@@ -100,18 +104,17 @@ if is_root && (walk "$c") >/dev/null 2>&1; then
 fi
 if [ -f "$c" ]; then
   if look "$c"; then p config_owner "$mode $owner"; fi
-  # Passwords never leave the host.
-  reader awk '
-    BEGIN {
-      f = ARGV[1]
-      while ((r = (getline line < f)) > 0) {
-        if (!n) print "config="
-        if ((n += length(line) + 1) > 262144) break
-        l = tolower(line)
-        if (l !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" line
-      }
-      if (r == 0 && !n) print "config="
-    }' "$c" 2>/dev/null
+  # Passwords never leave the host. A line may be without end.
+  if [ ! -s "$c" ]; then echo config=
+  else
+    (reader head -c 262144 "$c") 2>/dev/null | awk '
+      NR == 1 { print "config=" }
+      {
+        if ((n += length($0) + 8) > 262144) exit
+        l = tolower($0)
+        if (l !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" $0
+      }' 2>/dev/null
+  fi
 fi
 for x in tls.crt tls.key tls-ca.crt; do
   x=$config/$x
@@ -126,15 +129,17 @@ fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
   x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
-  data=$(cd "$d/$port" 2>/dev/null && pwd -P); p data_real "$data"
+  data=$d/$port
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
   exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
-  x=$( (cd "/proc/$pid/cwd" && pwd -P) 2>/dev/null || readlink "/proc/$pid/cwd" 2>/dev/null); p cwd "$x"
-  # The node's own server is known by that; of another one it is told what it is.
-  if [ -z "$exe" ] || { [ "$x" != "$d/$port" ] && [ "$x" != "$data" ]; }; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
+  # The node's own server is known by the folder in which it works; not by its name, for another root folder gives any name to any folder. Of another
+  # server it is told what it is.
+  ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ]; then ours=1; fi
+  p ours "$ours"
+  if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
   if look "/proc/$pid"; then
     if [ "$owner" = "$user_uid" ]; then p pid_user "$user"; else entry "$owner"; p pid_user "${line%%:*}"; fi
   fi

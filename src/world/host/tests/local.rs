@@ -27,7 +27,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 /// A shell on this machine.
 pub struct Local {
-    applets: Option<TempDir>,
+    pub applets: Option<TempDir>,
     nobody: bool,
     commands: Mutex<String>,
 }

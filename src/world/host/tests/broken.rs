@@ -1,0 +1,94 @@
+//! Hosts on which a program fails, or a file is no text: a look never takes what it could not read for what is not there.
+
+use super::*;
+use crate::world::host::owner::{OWNER, without_comments};
+use crate::world::host::said::SAID;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+/// The look at how a server is run, without what it reads of files.
+const SERVICE: &str = include_str!("../../service/facts.sh");
+const AS: &str = include_str!("../../service/as.sh");
+
+/// A shell that finds another program by the name `name`.
+fn with(name: &str, text: &str) -> Local {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut shell = Local::root();
+    shell.applets = Some(folder);
+    shell
+}
+
+#[tokio::test]
+async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
+    // mawk ends so where an operand cannot be opened, and where it is killed.
+    let shell = with("awk", "exit 2");
+    let bench = Bench::new(&shell);
+    let node = &bench.inventory.nodes[0];
+    let why = facts(&shell, &bench.inventory, node).await.unwrap_err();
+    assert!(why.contains("awk did not read /proc"), "{why}");
+    let text = without_comments(&[OWNER, SAID, "reader=:", AS, SERVICE]);
+    let port = node.address.port.to_string();
+    for (shell, broken) in [
+        (shell, true),
+        (Local::root(), false),
+        (Local::busybox(), false),
+    ] {
+        let ran = script(&shell, &text, &[&port, "", "", "", ""], Vec::new(), QUICK).await;
+        match ran {
+            Ok(text) => assert!(!broken && text.ends_with("end:\n"), "{shell:?}: {text}"),
+            Err(why) => assert!(broken && why.contains("awk did not read"), "{why}"),
+        }
+    }
+}
+
+const QUICK: Duration = Duration::from_secs(20);
+
+const READ: &str = include_str!("../../service/read.sh");
+
+#[tokio::test]
+async fn a_line_without_end_is_taken_into_no_memory() {
+    let limited = || with("awk", "ulimit -v 60000; exec /usr/bin/awk \"$@\"");
+    for shell in [limited(), Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let node = &bench.inventory.nodes[0];
+        let path = crate::config::Paths::of(&bench.inventory, node).config();
+        let file = std::path::Path::new(&path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let role = async |text: &[u8], length: Option<u64>| {
+            fs::write(file, text).unwrap();
+            let opened = fs::File::options().write(true).open(file).unwrap();
+            opened.set_len(length.unwrap_or(text.len() as u64)).unwrap();
+            let read = format!("f:{path}");
+            let said = script(&shell, READ, &[&read], Vec::new(), QUICK).await;
+            let seen = facts(&shell, &bench.inventory, node).await.unwrap();
+            (said.unwrap(), seen.config.unwrap().role)
+        };
+        let upstream = PersistedRole::ReplicaOf(Address::new("10.0.0.1", 6379));
+        let text = b"port 6380\nrequirepass s3cret\nreplicaof 10.0.0.1 6379\n";
+        let lines = "lines\nread+port 6380\nread+replicaof 10.0.0.1 6379\ndone=\n";
+        let (said, is) = role(text, None).await;
+        assert!(said.ends_with(lines), "{shell:?}: {said}");
+        assert_eq!(is, upstream, "{shell:?}");
+        let (said, is) = role(text, Some(4 << 30)).await;
+        assert!(said.ends_with("read+large\ndone=\n"), "{shell:?}: {said}");
+        assert_eq!(is, upstream, "{shell:?}");
+        let (said, is) = role(b"", None).await;
+        assert!(said.ends_with("read+lines\ndone=\n"), "{shell:?}: {said}");
+        assert_eq!(is, PersistedRole::Primary, "{shell:?}");
+        // Whatever stands there is told in less than is kept of an answer.
+        for (length, large) in [(1 << 20, false), ((1 << 20) + 1, true)] {
+            let (said, _) = role(&b"\n".repeat(length), None).await;
+            assert_eq!(said.contains("read+large"), large, "{shell:?}: {said}");
+        }
+        let look = super::super::facts::Look::new(&bench.inventory, node);
+        let text = without_comments(&[OWNER, SAID, super::super::facts::SCRIPT]);
+        let args = look.args.each_ref().map(String::as_str);
+        let said = script(&shell, &text, &args, Vec::new(), QUICK)
+            .await
+            .unwrap();
+        assert!(said.len() < 1 << 20, "{shell:?}: {}", said.len());
+    }
+}
