@@ -36,8 +36,8 @@ pub struct Stopped {
     pub looked: bool,
     /// What those said that answered in time.
     pub looks: BTreeMap<NodeName, Look>,
-    /// Who was seen to be a primary while the old one was demoted; `None`: nobody was asked then.
-    pub beside_demotion: Option<Option<NodeName>>,
+    /// The nodes that were seen to be primaries while the old one was demoted; `None`: nobody was asked then.
+    pub beside_demotion: Option<Vec<NodeName>>,
 }
 
 /// One connection a node.

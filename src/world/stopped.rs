@@ -102,10 +102,10 @@ impl World {
         let stopped = self.connections.stopped();
         self.connections.keep_stopped(None);
         let beside = stopped.as_ref().and_then(|s| s.beside_demotion.clone());
-        let (Some(stopped), Some(other)) = (stopped, beside) else {
+        let (Some(stopped), Some(others)) = (stopped, beside) else {
             return Ok(None);
         };
-        if let Some(other) = other {
+        if let Some(other) = others.first() {
             return Err(Failure::none(format!(
                 "`{other}` is a primary now: somebody else has made it one"
             )));

@@ -34,7 +34,7 @@ pub async fn demote(
     )
     .await;
     connections.keep_stopped(stopped.map(|stopped| Stopped {
-        beside_demotion: Some(other),
+        beside_demotion: Some(other.into_iter().collect()),
         ..stopped
     }));
     let last = match done? {
