@@ -72,28 +72,18 @@ fn put_back(
     id: &str,
     back: (NodeName, SentinelAction),
 ) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime.map_err(|e| {
-        Problem::new("no threads can be started")
-            .cause(e)
-            .exit(Exit::Failed)
-    })?;
     let entry = Entry {
         accept_new_host_keys: false,
         ask: output::can_ask(),
         concurrency: usize::from(global.concurrency),
         looks: true,
     };
-    let done = runtime.block_on(async {
+    super::with_threads(async {
         let world = World::enter(inventory, entry).await?;
         info_period::put_back(&world, id, back).await;
         world.leave().await;
         Ok(())
-    });
-    runtime.shutdown_background();
-    done
+    })
 }
 
 fn ask() -> Result<()> {

@@ -66,21 +66,24 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Undo(_)
         | Command::Resume(_)
         | Command::FenceGuard(_)
-        | Command::Rollback(_) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .enable_all()
-                .build();
-            let runtime = runtime.map_err(|e| {
-                Problem::new("no threads can be started")
-                    .cause(e)
-                    .exit(Exit::Failed)
-            })?;
-            let result = runtime.block_on(in_world(&cli.global, &cli.command));
-            // A look-up or a session that hangs must not keep the program from ending.
-            runtime.shutdown_background();
-            result
-        }
+        | Command::Rollback(_) => with_threads(in_world(&cli.global, &cli.command)),
     }
+}
+
+/// Does what needs threads of the runtime.
+fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|e| {
+        Problem::new("no threads can be started")
+            .cause(e)
+            .exit(Exit::Failed)
+    })?;
+    let result = runtime.block_on(work);
+    // A look-up or a session that hangs must not keep the program from ending.
+    runtime.shutdown_background();
+    result
 }
 
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
