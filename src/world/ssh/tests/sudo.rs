@@ -166,7 +166,7 @@ async fn a_command_as_root_out_of_time_is_stopped() {
         let file = lab.path("pid");
         let how = Run {
             root: true,
-            timeout: std::time::Duration::from_secs(4),
+            timeout: std::time::Duration::from_secs(8),
             ..Run::default()
         };
         let error = host
