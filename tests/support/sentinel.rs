@@ -135,7 +135,7 @@ impl LocalSentinel {
 
     fn connect(&self) -> Option<RawRedis> {
         let address = std::net::SocketAddr::from((self.ip, self.port));
-        RawRedis::connect(&self.net, address, self.password, Duration::from_secs(2)).ok()
+        RawRedis::connect(&self.net, address, self.password, Duration::from_secs(8)).ok()
     }
 
     /// A command to it.
