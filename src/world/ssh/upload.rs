@@ -183,7 +183,11 @@ fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError 
         .nth(3)
         .and_then(|free| free.parse::<u64>().ok())
     {
-        Some(free) => failure.cause(format!("{free} KB are free there")),
+        // What had come of it was removed before.
+        Some(free) => failure.cause(format!(
+            "it has {} KB, and {free} KB are free there",
+            upload.data.len().div_ceil(1024)
+        )),
         None => failure,
     }
 }
