@@ -333,15 +333,8 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             self.act.lost()?
         };
         let irreversible = |(stage, step)| At { stage, step } < at;
-        let steps = self.plan.stages.iter().enumerate().flat_map(|(i, s)| {
-            s.steps
-                .iter()
-                .enumerate()
-                .map(move |(j, step)| ((i, j), step))
-        });
-        let passed = steps
-            .into_iter()
-            .any(|(place, step)| step.undo == Undo::Impossible && irreversible(place));
+        let mut steps = self.plan.numbered();
+        let passed = steps.any(|(place, s)| s.undo == Undo::Impossible && irreversible(place));
         (!passed).then_some(why)
     }
 

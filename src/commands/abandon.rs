@@ -32,24 +32,24 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     }
     let outcome = history::outcome(left, left.stand(None));
     output::note(&format!("{shown}: {}", output::escape(&outcome)));
-    output::note(if info_period::of(&store, id).is_some() {
-        "What it did to servers and hosts stays, but for how often Sentinels look, which is put back. It cannot be gone on with or put back any more."
+    let at_sentinels = info_period::of(left);
+    output::note(if at_sentinels.is_some() {
+        "What it did to servers and hosts stays, but for how often Sentinels look: that is to be put back first. It cannot be gone on with or put back any more."
     } else {
         "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
     });
     if !args.yes {
         ask()?;
     }
-    if let Some(back) = info_period::of(&store, id) {
-        let done = put_back(inventory, global, id, back);
-        if let Err(error) = done {
-            // What only has to be noted does not fail for it.
-            let why = error.problems.first().map_or("", |p| p.what.as_str());
-            output::note(&format!(
-                "warning: how often Sentinels look was not put back: {}. See: replctl sentinel status",
-                output::escape(why)
-            ));
-        }
+    if let Some(back) = at_sentinels
+        && let Err(error) = put_back(inventory, global, id, back)
+    {
+        // What only has to be noted does not fail for it.
+        let why = error.problems.first().map_or("", |p| p.what.as_str());
+        output::note(&format!(
+            "warning: how often Sentinels look was not put back: {}. See: replctl sentinel status",
+            output::escape(why)
+        ));
     }
     store.abandon(left, &who()).map_err(|error| {
         Problem::new(format!(

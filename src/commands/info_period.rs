@@ -3,7 +3,7 @@
 use crate::error::Problem;
 use crate::execute::Act;
 use crate::journal::At;
-use crate::journal::store::Store;
+use crate::journal::story::Story;
 use crate::output;
 use crate::plan::Action;
 use crate::plan::sentinel::{SentinelAction, left};
@@ -12,11 +12,11 @@ use crate::topology::sentinel::Watch;
 use crate::world::World;
 use std::collections::BTreeMap;
 
-/// What puts back at Sentinels what that operation may have left there.
-pub fn of(store: &Store, id: &str) -> Option<(NodeName, SentinelAction)> {
-    let record = store.record(id)?;
-    let began = |stage, step| record.progress.started.contains(&At { stage, step });
-    let (node, back) = left(&record.plan, &began)?;
+/// What puts back at Sentinels what that operation may have left there; nothing where its journal cannot be read.
+pub fn of(story: &Story) -> Option<(NodeName, SentinelAction)> {
+    let plan = story.plan.as_ref().filter(|_| story.damage.is_none())?;
+    let began = |stage, step| story.progress.started.contains(&At { stage, step });
+    let (node, back) = left(plan, &began)?;
     Some((node.clone(), back.clone()))
 }
 
@@ -24,9 +24,7 @@ pub fn of(store: &Store, id: &str) -> Option<(NodeName, SentinelAction)> {
 pub fn note(world: &World, watch: &mut Watch) {
     let mut noted = BTreeMap::new();
     for story in world.store.open_operations(None) {
-        if let Some((_, SentinelAction::RestoreInfoPeriod { sentinels, .. })) =
-            of(&world.store, &story.id)
-        {
+        if let Some((_, SentinelAction::RestoreInfoPeriod { sentinels, .. })) = of(&story) {
             noted.extend(sentinels.into_iter().map(|s| (s.at, s.ms)));
         }
     }
@@ -54,7 +52,7 @@ pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, Sentinel
 /// The same for all that is unfinished, before it is left as it is.
 pub async fn put_all_back(world: &World) {
     for story in world.store.open_operations(None) {
-        if let Some(back) = of(&world.store, &story.id) {
+        if let Some(back) = of(&story) {
             put_back(world, &story.id, back).await;
         }
     }

@@ -159,14 +159,12 @@ fn told(plan: &Plan) -> usize {
 
 /// The hooks of a plan, each with its place: stage, step.
 pub fn of(plan: &Plan) -> impl Iterator<Item = ((usize, usize), &Hook)> {
-    plan.stages.iter().enumerate().flat_map(|(i, stage)| {
-        stage.steps.iter().enumerate().filter_map(move |(j, step)| {
-            if let Action::Hook(hook) = &step.action {
-                Some(((i, j), hook.as_ref()))
-            } else {
-                None
-            }
-        })
+    plan.numbered().filter_map(|(place, step)| {
+        if let Action::Hook(hook) = &step.action {
+            Some((place, hook.as_ref()))
+        } else {
+            None
+        }
     })
 }
 

@@ -300,6 +300,14 @@ impl Plan {
         self.stages.iter().flat_map(|s| &s.steps)
     }
 
+    /// The same, each with its place: stage, step.
+    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = ((usize, usize), &Step)> {
+        self.stages.iter().enumerate().flat_map(|(stage, s)| {
+            let steps = s.steps.iter().enumerate();
+            steps.map(move |(step, it)| ((stage, step), it))
+        })
+    }
+
     /// Whether a rollback brings all of it back, from wherever it was: it holds together, and nothing in it is past return.
     pub fn goes_back_whole(&self) -> bool {
         let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);

@@ -111,13 +111,9 @@ pub fn superseded(
     began: &dyn Fn(usize, usize) -> bool,
     now: &Topology,
 ) -> Option<(NodeName, NodeName)> {
-    let stages = plan.stages.iter().enumerate();
-    let steps = stages.flat_map(|(i, stage)| {
-        let steps = stage.steps.iter().enumerate();
-        steps.map(move |(j, step)| (i, j, step))
-    });
-    let mut promoted = steps.filter(|(i, j, step)| step.action.promotes() && began(*i, *j));
-    let (_, _, step) = promoted.next_back()?;
+    let began = |(stage, step): (usize, usize)| began(stage, step);
+    let mut steps = plan.numbered();
+    let (_, step) = steps.rfind(|(at, step)| step.action.promotes() && began(*at))?;
     now.get(&step.node)?.upstream()?;
     let other = now.primaries().next()?;
     Some((step.node.clone(), other.name.clone()))

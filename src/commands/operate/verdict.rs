@@ -117,19 +117,15 @@ fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
 
 /// Whether what may stay is how often Sentinels look.
 fn at_sentinels(finished: &Finished) -> bool {
-    let started = |at: &At| {
-        finished
-            .progress
-            .as_ref()
-            .is_some_and(|p| p.started.contains(at))
+    let Some(progress) = &finished.progress else {
+        return false;
     };
-    let mut all = places(&finished.plan);
-    all.any(|(at, step)| {
+    places(&finished.plan).any(|(at, step)| {
         let sets = matches!(
             step.action,
             Action::Sentinel(SentinelAction::SetInfoPeriod { .. })
         );
-        sets && started(&at)
+        sets && progress.started.contains(&at)
     })
 }
 
@@ -300,12 +296,10 @@ fn undone(finished: &Finished, step: &Step) -> bool {
     places.all(|(at, _)| !progress.started.contains(&at) && !progress.done.contains(&at))
 }
 
-/// The steps of a plan with their places.
+/// The steps of a plan with their places in its journal.
 fn places(plan: &Plan) -> impl Iterator<Item = (At, &Step)> {
-    plan.stages.iter().enumerate().flat_map(|(stage, s)| {
-        let steps = s.steps.iter().enumerate();
-        steps.map(move |(step, what)| (At { stage, step }, what))
-    })
+    plan.numbered()
+        .map(|((stage, step), it)| (At { stage, step }, it))
 }
 
 /// What this run changed and nothing has put back.

@@ -3,7 +3,7 @@
 
 use super::FIRST;
 use super::action::{InfoPeriod, SentinelAction};
-use crate::plan::{Action, Plan, Step, Undo};
+use crate::plan::{Action, Plan, Undo};
 use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
 use crate::topology::{Address, Node, NodeName};
 
@@ -124,20 +124,14 @@ pub fn left<'a>(
     plan: &'a Plan,
     began: &dyn Fn(usize, usize) -> bool,
 ) -> Option<(&'a NodeName, &'a SentinelAction)> {
-    let stages = plan.stages.iter().enumerate();
-    let mut steps = stages.flat_map(|(stage, s)| {
-        let at = move |(step, it)| (stage, step, it);
-        s.steps.iter().enumerate().map(at)
-    });
-    steps.find_map(
-        |(stage, index, step): (usize, usize, &Step)| match (&step.action, &step.undo) {
+    plan.numbered()
+        .find_map(|((stage, index), step)| match (&step.action, &step.undo) {
             (
                 Action::Sentinel(SentinelAction::SetInfoPeriod { .. }),
                 Undo::By(Action::Sentinel(back)),
             ) if began(stage, index) => Some((&step.node, back)),
             (_, Undo::By(_) | Undo::Nothing | Undo::Impossible) => None,
-        },
-    )
+        })
 }
 
 #[cfg(test)]

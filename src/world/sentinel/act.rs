@@ -237,11 +237,8 @@ impl World {
 
     /// A failover that an earlier run asked for may still be running; its end is waited for before anything is decided.
     pub async fn settle_sentinels(&self, plan: &Plan, progress: &Progress) {
-        let asked = plan.stages.iter().enumerate().flat_map(|(stage, s)| {
-            let at = move |(step, it)| (crate::journal::At { stage, step }, it);
-            s.steps.iter().enumerate().map(at)
-        });
-        for (at, step) in asked {
+        for ((stage, index), step) in plan.numbered() {
+            let at = crate::journal::At { stage, step: index };
             let Action::Sentinel(SentinelAction::FailOver {
                 name, at: sentinel, ..
             }) = &step.action

@@ -134,7 +134,7 @@ fn failed(why: &str, asked: &str, host: &str) -> SshError {
     )
     .cause(why)
     .hint(format!(
-        "run `ssh -G {asked}` and mend what it complains about in ~/.ssh/config"
+        "run `ssh -G {asked}` and correct what it names in ~/.ssh/config"
     ))
 }
 

@@ -1,8 +1,10 @@
 use super::*;
+use crate::journal::Seen;
 use crate::plan::hooks::{Change, Party};
 use crate::plan::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Address;
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 /// A promotion that was put back before its first change.
 fn put_back(action: Action) -> Finished {
@@ -99,4 +101,56 @@ fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
     let (exit, what) = told(&finished);
     assert_eq!(exit, Exit::Failed);
     assert!(what.ends_with("was put back"), "{what}");
+}
+
+/// A Sentinel gave no answer when its period was to be put back; the node's priority was put back before.
+#[test]
+fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
+    let priority = Action::SetDirective {
+        name: "replica-priority".to_owned(),
+        value: "1".to_owned(),
+    };
+    let period = Action::Sentinel(SentinelAction::SetInfoPeriod {
+        sentinels: Vec::new(),
+        ms: 500,
+    });
+    let mut finished = put_back(priority);
+    let set = Step::new(&"a".into(), period, Undo::Nothing);
+    finished.plan.stages[0].steps.push(set);
+    finished.passed = vec![Passed {
+        step: finished.plan.stages[0].steps[0].clone(),
+        seen: Seen::default(),
+        begun: Instant::now(),
+        ended: Instant::now(),
+    }];
+    let places = [0, 1].map(|step| At { stage: 0, step });
+    finished.outcome = Outcome::Stopped {
+        at: places[1],
+        why: "it gives no answer".to_owned(),
+    };
+    let told = |finished: &Finished| {
+        let error = verdict(finished, "again").unwrap();
+        let problem = &error.problems[0];
+        (
+            problem.what.clone(),
+            problem.hint.clone().unwrap_or_default(),
+        )
+    };
+    // Nothing was put back: the priority stays.
+    finished.progress = Some(Progress {
+        started: places.into(),
+        ..Progress::default()
+    });
+    let (what, hint) = told(&finished);
+    assert!(what.contains("replica-priority 1"), "{what}");
+    assert!(hint.contains("replctl abandon id"), "{hint}");
+    finished.progress = Some(Progress {
+        started: [places[1]].into(),
+        ..Progress::default()
+    });
+    let (what, hint) = told(&finished);
+    assert!(!what.contains("replica-priority"), "{what}");
+    assert!(hint.contains("replctl abandon id"), "{hint}");
+    finished.progress = Some(Progress::default());
+    assert_eq!(told(&finished).1, "replctl resume id");
 }
