@@ -52,19 +52,6 @@ impl Shell for Host {
         })
     }
 
-    async fn upload(
-        &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
-        mode: u32,
-        root: bool,
-        progress: Progress,
-    ) -> Result<(), String> {
-        Self::upload(self, data, path, mode, root, progress)
-            .await
-            .map_err(|e| e.brief())
-    }
-
     async fn upload_around(
         &self,
         data: Arc<Vec<u8>>,

@@ -52,7 +52,10 @@ pub trait Shell: Sync {
         mode: u32,
         root: bool,
         progress: Progress,
-    ) -> impl Future<Output = Result<(), String>> + Send;
+    ) -> impl Future<Output = Result<(), String>> + Send {
+        let done = self.upload_around(data, path, mode, root, progress, Around::default());
+        async { done.await.map(drop) }
+    }
 
     /// The same, with more that is done by the same command; what it printed at its end.
     fn upload_around(

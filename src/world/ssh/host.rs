@@ -123,12 +123,8 @@ impl Host {
         told
     }
 
-    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on the host, then moved over `path` in one
-    /// step, with `mode`. The file belongs to who wrote it. `progress` is told how many bytes have gone. Bounded by the time in which
-    /// nothing moves, not as a whole.
-    ///
-    /// # Errors
-    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left beside it.
+    /// [`Host::upload_around`], and nothing else.
+    #[cfg(test)]
     pub async fn upload(
         &self,
         data: Arc<Vec<u8>>,
@@ -142,10 +138,13 @@ impl Host {
             .map(drop)
     }
 
-    /// [`Host::upload`], and what else its command does; what that has printed.
+    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on the host, then moved over `path` in one
+    /// step, with `mode`. The file belongs to who wrote it. `progress` is told how many bytes have gone. Bounded by the time in which
+    /// nothing moves, not as a whole. `around` is what else its command does; gives what that has printed.
     ///
     /// # Errors
-    /// As [`Host::upload`]; `Transfer` with what the further script has said, where that fails.
+    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left beside it. `Transfer` with what the further script has
+    /// said, too, where that fails.
     pub async fn upload_around(
         &self,
         data: Arc<Vec<u8>>,

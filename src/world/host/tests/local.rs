@@ -149,21 +149,6 @@ impl Shell for Local {
         })
     }
 
-    async fn upload(
-        &self,
-        data: Arc<Vec<u8>>,
-        path: &str,
-        mode: u32,
-        root: bool,
-        progress: Progress,
-    ) -> Result<(), String> {
-        progress(data.len() as u64);
-        let line = format!(
-            "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
-        );
-        said(&self.run(&line, data.to_vec(), root, LONG).await?).map(drop)
-    }
-
     async fn upload_around(
         &self,
         data: Arc<Vec<u8>>,
@@ -173,7 +158,11 @@ impl Shell for Local {
         progress: Progress,
         around: Around,
     ) -> Result<String, String> {
-        self.upload(data, path, mode, root, progress).await?;
+        progress(data.len() as u64);
+        let line = format!(
+            "umask 077; cat >'{path}.part' && chmod {mode:o} '{path}.part' && mv -f '{path}.part' '{path}'"
+        );
+        said(&self.run(&line, data.to_vec(), root, LONG).await?)?;
         said(&self.run(&around.after, Vec::new(), root, LONG).await?)
     }
 
