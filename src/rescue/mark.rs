@@ -17,7 +17,8 @@ pub fn mark(unit: &Unit) -> String {
     format!("{:016x}", name(unit))
 }
 
-fn name(unit: &Unit) -> u64 {
+/// The same as a number.
+pub fn name(unit: &Unit) -> u64 {
     let mut bytes = format!("{:?} ", unit.db).into_bytes();
     write_unit(&mut bytes, unit);
     let mut first = [0; BYTES];
@@ -45,10 +46,10 @@ fn said(unit: &Unit) -> Option<Vec<Option<u64>>> {
 }
 
 /// Whether a transaction says that it replays some of these and nothing else.
-pub fn says_only(unit: &Unit, names: &HashSet<String>) -> bool {
+pub fn says_only(unit: &Unit, names: &HashSet<u64>) -> bool {
     said(unit).is_some_and(|said| {
         let mut said = said.into_iter();
-        said.all(|name| name.is_some_and(|name| names.contains(&format!("{name:016x}"))))
+        said.all(|name| name.is_some_and(|name| names.contains(&name)))
     })
 }
 

@@ -109,15 +109,7 @@ impl World {
     }
 
     /// The same, where it matters why it is not known.
-    pub(super) async fn lost_or_not(
-        &self,
-        old: &Node,
-        new: &Node,
-    ) -> std::result::Result<Option<Found>, Unread> {
-        self.looked_for(old, new, u64::MAX).await
-    }
-
-    async fn looked_for(
+    pub(super) async fn looked_for(
         &self,
         old: &Node,
         new: &Node,
@@ -213,7 +205,7 @@ impl World {
         new: &NodeName,
         end: &mut End,
     ) -> std::result::Result<Tail, String> {
-        let told = |e: crate::error::Error| super::rejoin::sentence(&e);
+        let told = |e| super::rejoin::sentence(&e);
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
         let (from, to) = (end.to + 1, position(&now));
         if to < from {

@@ -9,7 +9,7 @@ use super::trouble::from_redis;
 use crate::execute::Failure;
 use crate::output::escape;
 use crate::plan::replay::Source;
-use crate::rescue::mark::{CHANNEL, mark, says_only};
+use crate::rescue::mark::{CHANNEL, mark, name, says_only};
 use crate::rescue::parts::{Meanwhile, Part, in_groups, in_order, smaller};
 use crate::rescue::stream::Unit;
 use crate::topology::{NodeName, Trouble, words};
@@ -45,7 +45,7 @@ struct Since {
     /// What clients have written.
     written: Meanwhile,
     /// The names of the units that were sent to be replayed.
-    ours: HashSet<String>,
+    ours: HashSet<u64>,
 }
 
 /// How a portion ended.
@@ -221,7 +221,7 @@ async fn transaction(
     conn: &Conn,
     lost: &[Unit],
     part: &Part,
-    ours: &mut HashSet<String>,
+    ours: &mut HashSet<u64>,
 ) -> Result<Ended, Failure> {
     let units: Vec<&Unit> = part.units.iter().filter_map(|n| lost.get(*n)).collect();
     let marks: Vec<String> = units.iter().map(|unit| mark(unit)).collect();
@@ -243,7 +243,7 @@ async fn transaction(
     match replies.pop() {
         Some(Value::Nil) => Ok(Ended::Touched),
         Some(Value::Array(results)) => {
-            ours.extend(marks);
+            ours.extend(units.iter().map(|unit| name(unit)));
             let errors = results
                 .iter()
                 .filter(|v| matches!(v, Value::ServerError(_)));

@@ -31,30 +31,29 @@ impl Spool {
     /// # Errors
     /// Why they cannot be kept, in one phrase.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.memory.extend_from_slice(bytes);
-        if self.file.is_some() || self.memory.len() > IN_MEMORY {
-            self.write().map_err(|error| {
-                format!(
-                    "more than {} of it cannot be kept in {}, a folder that TMPDIR can change: {error}",
-                    words::bytes(IN_MEMORY as u64),
-                    std::env::temp_dir().display()
-                )
-            })?;
+        if self.file.is_none() && self.memory.len() + bytes.len() <= IN_MEMORY {
+            self.memory.extend_from_slice(bytes);
+            return Ok(());
         }
-        Ok(())
+        self.write(bytes).map_err(|error| {
+            format!(
+                "more than {} of it cannot be kept in {}, a folder that TMPDIR can change: {error}",
+                words::bytes(IN_MEMORY as u64),
+                std::env::temp_dir().display()
+            )
+        })
     }
 
-    fn write(&mut self) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(tempfile::tempfile()?),
+            none => {
+                let mut file = tempfile::tempfile()?;
+                file.write_all(&std::mem::take(&mut self.memory))?;
+                none.insert(file)
+            }
         };
-        file.write_all(&self.memory)?;
-        if self.memory.len() > IN_MEMORY {
-            self.memory = Vec::new();
-        }
-        self.memory.clear();
-        Ok(())
+        file.write_all(bytes)
     }
 }
 

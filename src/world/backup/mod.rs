@@ -96,14 +96,13 @@ impl World {
 
     /// Writes the files; the manifest is for when they are all there.
     async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
-        let first = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
-        let (begun, _) = self.look_twice(&old.name).await.map_err(first)?;
+        let (begun, _) = self.look_twice(&old.name).await.map_err(|e| failed(&e))?;
         // Before the dump: a server that forgot its history begins another one when it is asked for it.
-        let (only_there, read_to) = match self.lost_or_not(old, new).await {
+        let (only_there, read_to) = match self.looked_for(old, new, u64::MAX).await {
             Ok(None) => (OnlyThere::Nothing, Some(position(&begun))),
             Ok(Some(found)) => (write_lost(&found, folder).await?, Some(found.to)),
             // It would be in the dump only, where nobody can do it again.
-            Err(Unread::Failed(error)) => return Err(first(error)),
+            Err(Unread::Failed(error)) => return Err(failed(&error)),
             Err(Unread::Unknown(error)) => {
                 let why = self.secrets.hide(&super::rejoin::sentence(&error));
                 (OnlyThere::Unknown { why }, None)
@@ -146,8 +145,7 @@ impl World {
         fetched: &Fetched,
         folder: &mut Folder,
     ) -> Result<u64, Failure> {
-        let first = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
-        let (now, _) = self.look_twice(node).await.map_err(first)?;
+        let (now, _) = self.look_twice(node).await.map_err(|e| failed(&e))?;
         if now.replid != fetched.replid {
             return Err(Failure::none("its history changed during the backup"));
         }
@@ -155,7 +153,10 @@ impl World {
         if to < from {
             return Ok(fetched.offset);
         }
-        let spool = self.tap(node, &now.replid, from, to).await.map_err(first)?;
+        let spool = self
+            .tap(node, &now.replid, from, to)
+            .await
+            .map_err(|e| failed(&e))?;
         // After a dump a server says its database before the first command.
         let tail = decode(spool, None).await.map_err(Failure::none)?;
         for unit in tail.units() {
@@ -174,8 +175,7 @@ impl World {
 }
 
 async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
-    let judged = found.judged().await;
-    let judged = judged.map_err(|e| Failure::none(super::rejoin::sentence(&e)))?;
+    let judged = found.judged().await.map_err(|e| failed(&e))?;
     if found.lost.commands > 0 {
         for (name, wanted) in [
             (LOST, Judged::is_safe as Wanted),
@@ -202,6 +202,11 @@ fn side(node: &Node) -> Side {
         address: node.address.clone(),
         server: node.server().map(Seen::of),
     }
+}
+
+/// An error as the failure of a step.
+fn failed(error: &crate::error::Error) -> Failure {
+    Failure::none(super::rejoin::sentence(error))
 }
 
 fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
