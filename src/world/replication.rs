@@ -145,6 +145,19 @@ pub(super) fn doubtful(trouble: &Trouble) -> bool {
     }
 }
 
+/// What is said of a replica that stands at `offset` and had to come to `wanted`. `first`: the bytes that were missing at the first look.
+pub fn caught_up(offset: u64, wanted: u64, first: u64, looks: u32) -> Seen {
+    Seen {
+        text: format!(
+            "offset {offset} of {wanted}; {first} bytes were missing at the first of {looks} looks"
+        ),
+        wanted: Some(wanted),
+        offset: Some(offset),
+        resync: None,
+        ..Seen::default()
+    }
+}
+
 /// Waits until `conn`'s server has what `with` had at the beginning.
 pub async fn await_caught_up(
     conn: &Conn,
@@ -173,15 +186,7 @@ pub async fn await_caught_up(
         let offset = bytes(&mine);
         let first = *missing.get_or_insert(wanted.saturating_sub(offset));
         if offset >= wanted {
-            return Ok(Seen {
-                text: format!(
-                    "offset {offset} of {wanted}; {first} bytes were missing at the first of {looks} looks"
-                ),
-                wanted: Some(wanted),
-                offset: Some(offset),
-                resync: None,
-                ..Seen::default()
-            });
+            return Ok(caught_up(offset, wanted, first, looks));
         }
         // A replica throws away what it has not read when its link ends, and asks for it again only over the next one.
         let cut = upstream(&mine).is_some_and(|up| up.link == Link::Down);
@@ -265,29 +270,6 @@ pub async fn await_near(
         }
         tokio::time::sleep(CALM).await;
     }
-}
-
-/// Gives the replicas the time to catch up; never a failure.
-pub async fn drain_others(
-    conn: &Conn,
-    replicas: &[(NodeName, std::sync::Arc<Conn>)],
-    within_ms: u64,
-) -> Acted {
-    let name = NodeName::from("the old primary");
-    let waits = replicas.iter().map(|(node, replica)| {
-        let name = &name;
-        async move { (node, await_caught_up(replica, conn, name, within_ms).await) }
-    });
-    let late: Vec<String> = join_all(waits)
-        .await
-        .into_iter()
-        .filter_map(|(node, result)| result.err().map(|f| format!("`{node}`: {}", f.why)))
-        .collect();
-    Ok(seen(if late.is_empty() {
-        "all have everything".to_owned()
-    } else {
-        late.join("; ")
-    }))
 }
 
 /// Sees that nobody of the same history has more.

@@ -11,7 +11,7 @@ use crate::plan::password::written::Passwords;
 use crate::topology::service::Service;
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 
 /// The sessions with hosts.
@@ -39,8 +39,9 @@ impl World {
             .collect::<Hosts>();
         let (mut topology, hosts) = futures::future::join(self.observe_servers(), hosts).await;
         let unwritten = self.store.unwritten();
+        let asked: BTreeSet<&NodeName> = nodes.iter().collect();
         let looks = topology.nodes.iter_mut().map(|node| async {
-            let wanted = nodes.contains(&node.name);
+            let wanted = asked.contains(&node.name);
             let (service, facts) = self.look_at_node(node, &hosts, wanted).await;
             super::service::note(node, service, &unwritten);
             facts.map(|facts| (node.name.clone(), facts))

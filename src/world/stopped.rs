@@ -3,11 +3,13 @@
 use super::World;
 use super::connections::{Look, Stopped};
 use super::replication::{self as r, Acted};
+use super::resp::Conn;
 use super::role_change::OTHERS;
 use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::topology::{NodeName, Role, Server};
 use futures::future::join_all;
+use std::sync::Arc;
 use std::time::Instant;
 use tokio::time::timeout;
 
@@ -41,17 +43,22 @@ impl World {
         r::resume_writes(&*self.connections.get(node).await?).await
     }
 
-    /// Gives the other replicas the time to catch up; beside it, all nodes are looked at.
+    /// Gives those of the other replicas the time to catch up that were not seen to have all.
     pub(super) async fn drain_others(
         &self,
         node: &NodeName,
         replicas: &[NodeName],
         within_ms: u64,
     ) -> Acted {
-        let others = self.connections.several(replicas).await;
-        let conn = self.connections.get(node).await?;
-        let drained = r::drain_others(&conn, &others, within_ms);
-        futures::future::join(drained, self.look_around()).await.0
+        self.look_around().await;
+        let stopped = self.connections.stopped().unwrap_or_default();
+        let late: Vec<NodeName> = replicas
+            .iter()
+            .filter(|replica| has_all(&stopped, replica, node).is_none())
+            .cloned()
+            .collect();
+        let late = self.connections.several(&late).await;
+        drain(&*self.connections.get(node).await?, &late, within_ms).await
     }
 
     /// Waits until `node` has what `with` has.
@@ -116,17 +123,33 @@ impl World {
     }
 }
 
+/// Gives the replicas the time to catch up; never a failure.
+async fn drain(conn: &Conn, replicas: &[(NodeName, Arc<Conn>)], within_ms: u64) -> Acted {
+    let name = NodeName::from("the old primary");
+    let waits = replicas.iter().map(|(node, replica)| {
+        let name = &name;
+        async move {
+            (
+                node,
+                r::await_caught_up(replica, conn, name, within_ms).await,
+            )
+        }
+    });
+    let late: Vec<String> = join_all(waits)
+        .await
+        .into_iter()
+        .filter_map(|(node, result)| result.err().map(|f| format!("`{node}`: {}", f.why)))
+        .collect();
+    Ok(r::seen(if late.is_empty() {
+        "all have everything".to_owned()
+    } else {
+        late.join("; ")
+    }))
+}
+
 /// What was seen where a replica had all that its stopped primary had.
 fn has_all(stopped: &Stopped, node: &NodeName, with: &NodeName) -> Option<Seen> {
     let (mine, theirs) = (stopped.looks.get(node)?, stopped.looks.get(with)?);
     let has = theirs.primary && mine.replid == theirs.replid && mine.offset >= theirs.offset;
-    has.then(|| Seen {
-        text: format!(
-            "offset {} of {}; 0 bytes were missing at the first of 1 looks",
-            mine.offset, theirs.offset
-        ),
-        wanted: Some(theirs.offset),
-        offset: Some(mine.offset),
-        ..Seen::default()
-    })
+    has.then(|| r::caught_up(mine.offset, theirs.offset, 0, 1))
 }
