@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use support::program::Replctl;
 use support::server::{Family, families};
 use support::trio::{BACKLOG, NAMES, Trio};
-use support::writer::{Load, Style, Writer};
+use support::writer::{Load, Writer};
 use support::{await_that, figure};
 
 /// The figures of one promotion, from its `--json`.
@@ -26,16 +26,7 @@ fn twenty_promotions_of_each_family_lose_nothing() {
     for family in families() {
         let deployment = Trio::start(family, &[BACKLOG]);
         let operator = deployment.operator();
-        let mut load = Load::plain(&deployment.ports());
-        load.styles = vec![
-            Style::Set,
-            Style::Set,
-            Style::Transaction,
-            Style::Lua,
-            Style::Pipelined(8),
-            Style::Blocking,
-        ];
-        load.per_second = Some(4_000);
+        let load = Load::of_all_kinds(&deployment.ports());
         let writer = Writer::start(load);
         let mut windows = Vec::new();
         for n in 0..20 {

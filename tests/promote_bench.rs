@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use support::redis::RawRedis;
 use support::server::{Family, families};
 use support::trio::{BACKLOG, NAMES, Trio};
-use support::writer::{Load, Style, Writer};
+use support::writer::{Load, Writer};
 use support::{await_that, figure};
 
 /// Rounds of each method, where `REPLCTL_BENCH_ROUNDS` does not say more.
@@ -104,17 +104,8 @@ fn median(sorted: &[f64]) -> f64 {
 
 /// Six clients of five kinds, who begin with that primary.
 fn load(trio: &Trio, primary: usize) -> Load {
-    let mut load = Load::plain(&trio.ports());
+    let mut load = Load::of_all_kinds(&trio.ports());
     load.nodes.rotate_left(primary);
-    load.styles = vec![
-        Style::Set,
-        Style::Set,
-        Style::Transaction,
-        Style::Lua,
-        Style::Pipelined(8),
-        Style::Blocking,
-    ];
-    load.per_second = Some(4_000);
     load
 }
 

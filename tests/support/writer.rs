@@ -66,6 +66,20 @@ impl Load {
         }
     }
 
+    /// Six clients of five kinds, which write 4,000 times a second at most.
+    pub fn of_all_kinds(ports: &[u16]) -> Self {
+        let mut load = Self::plain(ports).styles(&[
+            Style::Set,
+            Style::Set,
+            Style::Transaction,
+            Style::Lua,
+            Style::Pipelined(8),
+            Style::Blocking,
+        ]);
+        load.per_second = Some(4_000);
+        load
+    }
+
     /// With these styles, one connection each.
     pub fn styles(mut self, styles: &[Style]) -> Self {
         self.styles = styles.to_vec();
