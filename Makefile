@@ -3,8 +3,6 @@ CARGO ?= cargo
 
 # The distribution's OpenSSL, which is quicker to build with than OpenSSL's own source.
 export OPENSSL_NO_VENDOR = 1
-# Labs are bounded by themselves (tests/support/lab.rs); more threads than this only make the writers' tests noisy.
-TEST_THREADS ?= $(shell n=$$(nproc); if [ $$n -lt 4 ]; then echo $$n; else echo 4; fi)
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
 .PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
@@ -18,13 +16,13 @@ demo: ## Three throwaway nodes on this machine: set up, looked at, failed over; 
 demo-down: ## Remove them
 	@demo/demo.sh down
 
-# Those that need hosts of their own need root; what cannot run is said, and is a failure where CI is set.
+# Those that need hosts of their own need root; what cannot run is said, and is a failure where CI is set. How they run: .config/nextest.toml.
 test: ## Every test
 	@scripts/need test
 	$(MAKE) --no-print-directory server
 	@scripts/servers || echo "WARNING: not every server family can be had here" >&2
 	@rm -f "$(NOT_RUN)"
-	@$(CARGO) test --no-fail-fast -- --test-threads=$(TEST_THREADS); code=$$?; \
+	@$(CARGO) nextest run --locked $(TESTS); code=$$?; \
 	if [ -s "$(NOT_RUN)" ]; then echo; echo "WARNING: this was not tested:"; sort -u "$(NOT_RUN)"; fi; exit $$code
 
 test-all: ## Every test on every server family: also what is alike on several, and every pair of versions
@@ -49,7 +47,7 @@ lint: ## The form of the code
 check: lint test ## lint and test
 
 version-matrix: servers ## Measure full copies between all pairs of server versions, and print the table of src/topology/versions
-	REPLCTL_EVERY_FAMILY=1 REPLCTL_VERSION_MATRIX=1 $(CARGO) test --test version_matrix -- --nocapture
+	REPLCTL_EVERY_FAMILY=1 REPLCTL_VERSION_MATRIX=1 $(CARGO) test --test integration version_matrix:: -- --nocapture
 
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh
@@ -59,24 +57,24 @@ bench-setup: build ## Compare setup of bare hosts with a shell script, pyinfra a
 
 bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, and over long ways (RTT=2,10,40: ms)
 	REPLCTL_BENCH_DELAYS_MS=$$(echo $${RTT:-2,10,40} | tr , '\n' | awk '{printf "%s%d", n++ ? "," : "", $$1 / 2}') \
-	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test promote_bench -- --nocapture
+	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test integration promote_bench:: -- --nocapture
 
 bench-sentinel: server servers ## Measure promote through Sentinel on every server family: the whole command, no writes, all Sentinels name the new primary
-	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} $(CARGO) test --release --test sentinel how_long_a_promotion -- --nocapture
+	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} $(CARGO) test --release --test integration how_long_a_promotion -- --nocapture
 
 bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family
-	$(CARGO) test --release --test claim_bench -- --nocapture
+	$(CARGO) test --release --test integration claim_bench:: -- --nocapture
 
 bench-status: server ## Measure what a look at 3, 100 and 1,000 servers costs, against redis-cli and a bare client (needs 3 GiB, and a machine that does nothing else)
-	REPLCTL_BENCH_STATUS=1 $(CARGO) test --release --test status_bench -- --nocapture
+	REPLCTL_BENCH_STATUS=1 $(CARGO) test --release --test integration status_bench:: -- --nocapture
 
 soak: server servers ## A thousand changes of roles with faults at random steps (SEED, CASES, FIRST, JOBS)
 	REPLCTL_SOAK_CASES=$${CASES:-1000} REPLCTL_SOAK_SEED=$${SEED:-1} REPLCTL_SOAK_FIRST=$${FIRST:-0} REPLCTL_SOAK_JOBS=$${JOBS:-2} \
-		$(CARGO) test --test soak -- --nocapture
+		$(CARGO) test --test integration soak:: -- --nocapture
 
 races: server servers ## 400 races of two operators, and 50 of one with a person at redis-cli (SEED, CASES, FIRST, JOBS)
 	REPLCTL_RACES_CASES=$${CASES:-450} REPLCTL_RACES_SEED=$${SEED:-1} REPLCTL_RACES_FIRST=$${FIRST:-0} REPLCTL_RACES_JOBS=$${JOBS:-2} \
-		$(CARGO) test --test races -- --nocapture
+		$(CARGO) test --test integration races:: -- --nocapture
 
 server-suite: server ## Run a part of the server's own test suite against the embedded server
 	server/suite.sh

@@ -1,6 +1,6 @@
 /* Checks fastmem.c against byte-by-byte references: every size to 320 with every pair of alignments, every overlap of small sizes, the overlaps near
  * the edges of large ones, differences at every place, and ranges that end or begin where the mapped memory does.
- * Compiled by tests/server_memory.rs with -fno-builtin, so that nothing here becomes a call of the functions under test. Prints what it did; ends with 1
+ * Compiled by tests/integration/server_memory.rs with -fno-builtin, so that nothing here becomes a call of the functions under test. Prints what it did; ends with 1
  * at the first fault. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -39,7 +39,8 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
     Ok(plan)
 }
 
-/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is not written into its file: it is on its way.
+/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is written into its file, although it is on its way: it stays
+/// there if what comes next fails.
 ///
 /// # Errors
 /// All that stands against it.
@@ -52,9 +53,9 @@ pub(super) fn straight(
     let lost = checks::lost_data(node, primary, topology);
     checks::all(operation, node, primary, topology, lost.as_deref())?;
     let mut stages = stages(node, primary, topology);
-    // A node under it that does not come back stops the rest.
-    for stage in &mut stages {
-        stage.steps.retain(|s| s.action != Action::PersistRole);
+    // A node under it that does not come back stops the rest; a role that cannot be written does not.
+    let writes = |stage: &Stage| stage.steps.iter().any(|s| s.action == Action::PersistRole);
+    for stage in stages.iter_mut().filter(|stage| !writes(stage)) {
         if stage.mode == Mode::KeepGoing {
             stage.mode = Mode::Gate;
         }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-#[path = "../../../tests/support/certs.rs"]
+#[path = "../../../tests/integration/support/certs.rs"]
 mod certs;
 
 use super::*;

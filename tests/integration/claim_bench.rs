@@ -1,0 +1,226 @@
+//! How long a claim holds up a server that has as many clients as this machine's descriptors allow, up to 19,000: by the server's
+//! own SLOWLOG, command by command, and by a connection that sends a PING each millisecond. On every server family that can be had.
+//!
+//! A `move`, which claims every node and asks the primary for nothing else that takes long, and a `promote`, which also counts who uses the old primary: it
+//! lists nobody there, and says so. `make bench-claim` runs it in release mode.
+
+#![allow(clippy::unwrap_used)]
+
+use crate::support::figure;
+use crate::support::redis::{RawRedis, Reply};
+use crate::support::server::{Family, families};
+use crate::support::trio::{BACKLOG, NAMES, Trio};
+use std::fmt::Write as _;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// As many clients as are wanted.
+const CLIENTS: usize = 19_000;
+/// Descriptors that this process and the servers need for other things.
+const OTHERS: usize = 900;
+/// What one command of a claim may take, ms.
+const LIMIT_MS: f64 = 5.0;
+/// How the connections of claims are called; other connections of replctl have no colon in their name.
+const CLAIM: &str = "replctl:";
+
+/// The beginning of a command that lists all clients.
+const LIST: &str = "CLIENT LIST TYPE normal";
+
+/// How long an operation may take, beside so many clients.
+const LONG: Duration = Duration::from_mins(2);
+
+#[test]
+fn a_claim_blocks_no_server_for_long() {
+    let clients = CLIENTS.min(descriptors().saturating_sub(OTHERS));
+    let mut table = format!(
+        "claims beside {clients} idle clients of the primary; ms: the longest gap of a PING each ms, and the longest command of replctl there\n{:<11} {:>7}  {:>7} {:>7} {:<26}  {:>7} {:>7} of promote\n",
+        "server", "idle", "move", "longest", "of move, which claims", "promote", "longest"
+    );
+    let mut wrong = Vec::new();
+    for family in families() {
+        let mut round = measured(family, clients);
+        // By the clock on the wall: another process may have had the server's core.
+        for _ in 0..2 {
+            if round.longest().ms > LIMIT_MS {
+                round = measured(family, clients);
+            }
+        }
+        let _ = writeln!(table, "{:<11} {}", family.name, round.text());
+        let Command { ms, words, .. } = round.longest();
+        if *ms > LIMIT_MS {
+            wrong.push(format!("{}: `{words}` took {ms:.1} ms", family.name));
+        }
+        if !round.moving.claimed {
+            wrong.push(format!("{}: no claim was seen", family.name));
+        }
+    }
+    figure(&table);
+    assert!(wrong.is_empty(), "{wrong:?}\n{table}");
+}
+
+/// A command, by the server's own clock.
+struct Command {
+    name: String,
+    ms: f64,
+    words: String,
+}
+
+/// What one operation cost the primary.
+struct Cost {
+    gap_ms: f64,
+    longest: Command,
+    claimed: bool,
+    /// It had all clients listed.
+    listed: bool,
+    /// What it printed.
+    said: String,
+}
+
+struct Round {
+    idle_ms: f64,
+    moving: Cost,
+    promoting: Cost,
+}
+
+impl Round {
+    /// The longest command of both.
+    fn longest(&self) -> &Command {
+        let (one, other) = (&self.moving.longest, &self.promoting.longest);
+        if one.ms > other.ms { one } else { other }
+    }
+
+    fn text(&self) -> String {
+        let (one, other) = (&self.moving, &self.promoting);
+        format!(
+            "{:>7.1}  {:>7.1} {:>7.2} {:<26}  {:>7.1} {:>7.2} {}",
+            self.idle_ms,
+            one.gap_ms,
+            one.longest.ms,
+            one.longest.words,
+            other.gap_ms,
+            other.longest.ms,
+            other.longest.words
+        )
+    }
+}
+
+fn measured(family: &Family, clients: usize) -> Round {
+    let limit = format!("maxclients {}", clients + 400);
+    let log = "slowlog-max-len 100000";
+    let trio = Trio::start(family, &[BACKLOG, &limit, "tcp-backlog 4000", log]);
+    let idle: Vec<TcpStream> = (0..clients)
+        .map(|_| TcpStream::connect(trio.servers[0].address()).unwrap())
+        .collect();
+    crate::support::await_that("all clients to be known", Duration::from_secs(30), || {
+        let info = trio.servers[0].client().info("clients");
+        info["connected_clients"].parse::<usize>().unwrap() >= clients
+    });
+    let words = ["CONFIG", "SET", "slowlog-log-slower-than", "0"];
+    trio.servers[0].client().command(&words);
+    let operator = trio.operator();
+    let (idle_ms, ()) = longest_gap(&trio, || std::thread::sleep(Duration::from_millis(500)));
+    let run = |words: &[&str]| {
+        trio.servers[0].client().command(&["SLOWLOG", "RESET"]);
+        let (gap_ms, ran) = longest_gap(&trio, || operator.run_within(LONG, words));
+        let said = ran.ok().stdout;
+        let asked = asked(&mut trio.servers[0].client());
+        let claimed = asked.iter().any(|c| c.name.starts_with(CLAIM));
+        let listed = asked.iter().any(|c| c.words.starts_with(LIST));
+        let longest = asked.into_iter().max_by(|a, b| a.ms.total_cmp(&b.ms));
+        Cost {
+            gap_ms,
+            claimed,
+            listed,
+            said,
+            longest: longest.unwrap(),
+        }
+    };
+    let moving = run(&["move", NAMES[2], "--under", NAMES[1], "--yes"]);
+    let promoting = run(&["promote", NAMES[1], "--yes"]);
+    if clients > 1_000 {
+        let said = &promoting.said;
+        assert!(
+            !promoting.listed && said.contains("too many to list"),
+            "{said}"
+        );
+        assert!(said.contains("replctl clients master"), "{said}");
+    }
+    // Whoever asks for the list gets it whole.
+    let ran = operator.run_within(LONG, &["clients", "master"]).ok();
+    let of_all = ran.stdout.lines().find(|l| l.starts_with("master"));
+    assert!(
+        of_all.is_some_and(|l| l.contains(&clients.to_string())),
+        "{ran}"
+    );
+    drop(idle);
+    Round {
+        idle_ms,
+        moving,
+        promoting,
+    }
+}
+
+/// What connections of replctl asked a server.
+fn asked(client: &mut RawRedis) -> Vec<Command> {
+    let entries = client.command(&["SLOWLOG", "GET", "100000"]).items();
+    let read = entries.into_iter().filter_map(|entry| {
+        let fields = entry.items();
+        let Reply::Integer(us) = fields[2] else {
+            return None;
+        };
+        let name = fields[5].text();
+        let words: Vec<String> = fields[3].clone().items().iter().map(Reply::text).collect();
+        name.starts_with("replctl").then(|| Command {
+            name,
+            ms: Duration::from_micros(us.unsigned_abs()).as_secs_f64() * 1e3,
+            words: words.join(" ").chars().take(26).collect(),
+        })
+    });
+    read.collect()
+}
+
+/// Does it, and gives the longest time that the primary took to answer a PING meanwhile, one being sent each millisecond, ms.
+fn longest_gap<T>(trio: &Trio, work: impl FnOnce() -> T) -> (f64, T) {
+    let ended = AtomicBool::new(false);
+    let mut client = trio.servers[0].client();
+    std::thread::scope(|scope| {
+        let pings = scope.spawn(|| {
+            let mut longest = Duration::ZERO;
+            while !ended.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                client.command(&["PING"]);
+                longest = longest.max(begun.elapsed());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            longest.as_secs_f64() * 1e3
+        });
+        let done = work();
+        ended.store(true, Ordering::Relaxed);
+        (pings.join().unwrap(), done)
+    })
+}
+
+/// How many files this process, and each server that it starts, may have open; as many as it may be given.
+fn descriptors() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: both calls get a whole `rlimit` of ours.
+    #[allow(unsafe_code)]
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+        // More than the hard limit is for those who may.
+        let more = libc::rlimit {
+            rlim_cur: 24_000,
+            rlim_max: limit.rlim_max.max(24_000),
+        };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const more) != 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+        libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit);
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(CLIENTS + OTHERS)
+}

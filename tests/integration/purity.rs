@@ -1,0 +1,301 @@
+//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not stand in the tree.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod scan;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Files and folders of src/ that compute and do nothing else.
+const PURE: [&str; 9] = [
+    "topology",
+    "rescue",
+    "plan",
+    "config",
+    "inventory",
+    "world/info",
+    "world/role",
+    "world/ssh/known_hosts",
+    "world/ssh/keyfile",
+];
+
+/// What they must not name.
+const FORBIDDEN: [&str; 9] = [
+    "crate::world",
+    "crate::execute",
+    "crate::journal",
+    "crate::output",
+    "tokio",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+];
+
+/// Types that only hold an address; they reach nothing.
+const ALLOWED: [&str; 3] = [
+    "std::net::IpAddr",
+    "std::net::Ipv4Addr",
+    "std::net::Ipv6Addr",
+];
+
+/// Lines a source file may have.
+const LONGEST: usize = 400;
+
+/// Files that may be longer, each with its reason. There is none.
+const LONGER: [&str; 0] = [];
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What a folder holds, all the way down; folders that are made and not written are left out.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    const MADE: [&str; 6] = [
+        "target",
+        ".git",
+        "payload",
+        "demo/run",
+        "Cargo.lock",
+        "NOTICE",
+    ];
+    let mut found = Vec::new();
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return found;
+    };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        let inside = path.strip_prefix(repository()).unwrap_or(&path);
+        if MADE.iter().any(|made| inside == Path::new(made)) {
+            continue;
+        }
+        let kind = path.symlink_metadata().unwrap().file_type();
+        if kind.is_dir() {
+            found.extend(files(&path));
+        } else if kind.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    files(&repository().join(folder))
+        .into_iter()
+        .filter(|f| f.extension().is_some_and(|e| e == "rs"))
+        .map(|f| {
+            let text = std::fs::read_to_string(&f).unwrap();
+            (f, text)
+        })
+        .collect()
+}
+
+/// `src/world/info.rs` is `["world", "info"]`.
+fn module(inside: &Path) -> Vec<String> {
+    let path = inside.with_extension("");
+    let mut parts: Vec<String> = path
+        .iter()
+        .map(|p| p.to_str().unwrap().to_owned())
+        .collect();
+    if matches!(parts.last().map(String::as_str), Some("mod" | "main")) {
+        parts.pop();
+    }
+    parts
+}
+
+fn is_pure(inside: &Path) -> bool {
+    PURE.iter()
+        .any(|room| inside.with_extension("").starts_with(room))
+}
+
+/// What a pure file names and must not.
+fn trespasses(source: &str, module: &[String]) -> Vec<scan::Named> {
+    let of = |path: &str, prefix: &str| {
+        path == prefix
+            || path
+                .strip_prefix(prefix)
+                .is_some_and(|r| r.starts_with("::"))
+    };
+    // The room of a parser may have files of its own.
+    let own = format!("crate::{}", module.join("::"));
+    scan::names(source, module)
+        .into_iter()
+        .filter(|n| FORBIDDEN.iter().any(|f| of(&n.path, f)))
+        .filter(|n| !ALLOWED.iter().any(|a| of(&n.path, a)) && !of(&n.path, &own))
+        .collect()
+}
+
+#[test]
+fn pure_rooms_stay_pure() {
+    let root = repository().join("src");
+    let all = sources("src");
+    let tests: BTreeSet<PathBuf> = all
+        .iter()
+        .flat_map(|(file, text)| scan::test_files(text, file))
+        .collect();
+    let mut looked_at = 0;
+    let mut wrong = Vec::new();
+    for (file, text) in &all {
+        let inside = file.strip_prefix(&root).unwrap();
+        if !is_pure(inside) || tests.iter().any(|t| file.starts_with(t)) {
+            continue;
+        }
+        looked_at += 1;
+        for named in trespasses(text, &module(inside)) {
+            wrong.push(format!(
+                "src/{}:{}: {}",
+                inside.display(),
+                named.line,
+                named.path
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "pure rooms name what acts:\n{wrong:#?}");
+    for room in PURE {
+        let path = root.join(room);
+        assert!(
+            path.is_dir() || path.with_extension("rs").is_file(),
+            "src/{room} is gone: correct the list"
+        );
+    }
+    assert!(looked_at > 30, "only {looked_at} files were looked at");
+}
+
+#[test]
+fn files_are_short() {
+    let long: Vec<String> = sources("src")
+        .into_iter()
+        .chain(sources("tests"))
+        .map(|(file, text)| (file, text.lines().count()))
+        .filter(|(file, lines)| *lines > LONGEST && !LONGER.iter().any(|l| file.ends_with(l)))
+        .map(|(file, lines)| format!("{}: {lines} lines", file.display()))
+        .collect();
+    assert!(long.is_empty(), "longer than {LONGEST} lines: {long:#?}");
+}
+
+/// What code must not have, put together here so that this file does not have it either.
+fn unfinished() -> [String; 3] {
+    [
+        format!("{}!", "todo"),
+        format!("{}!", "unimplemented"),
+        format!("#[{}", "ignore"),
+    ]
+}
+
+/// What no file must have: places that are only on somebody's machine.
+fn elsewhere() -> [String; 3] {
+    [
+        format!("/{}/", "work"),
+        format!("../{}", "shared"),
+        format!("/{}/main", "worktree"),
+    ]
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources("src").into_iter().chain(sources("tests")) {
+        let code = scan::bare(&text);
+        for word in unfinished() {
+            if code.contains(&word) {
+                wrong.push(format!("{}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_speaks_of_one_machine() {
+    let mut wrong = Vec::new();
+    for file in files(repository()) {
+        let text = String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned();
+        for word in elsewhere() {
+            if text.contains(&word) {
+                wrong.push(format!("{}: {word}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The paths a planted source is caught with.
+fn caught(source: &str) -> Vec<String> {
+    let module = ["plan".to_owned(), "setup".to_owned()];
+    trespasses(source, &module)
+        .into_iter()
+        .map(|n| format!("{}: {}", n.line, n.path))
+        .collect()
+}
+
+#[test]
+fn planted_trespasses_are_caught() {
+    for (source, wanted) in [
+        ("use crate::world::World;", "1: crate::world::World"),
+        ("use crate::{error, output};", "1: crate::output"),
+        ("use std::{fmt, fs::{self, File}};", "1: std::fs::File"),
+        ("use super::super::world::act;", "1: crate::world::act"),
+        ("use super::super::{error, journal};", "1: crate::journal"),
+        ("pub use tokio;", "1: tokio"),
+        ("\n\nfn f() { std::env::var(\"X\"); }", "3: std::env::var"),
+        ("use crate::execute as e;", "1: crate::execute"),
+        (
+            "use std::net::{IpAddr, TcpStream};",
+            "1: std::net::TcpStream",
+        ),
+        (
+            "fn f<'a>(x: &'a str) { std::process::exit(1) }",
+            "1: std::process::exit",
+        ),
+        ("const Q: char = '\"'; use std::fs;", "1: std::fs"),
+        ("const Q: &str = r#\"\"\"#; use std::fs;", "1: std::fs"),
+    ] {
+        let caught = caught(source);
+        assert!(caught.contains(&wanted.to_owned()), "{source}: {caught:?}");
+    }
+}
+
+#[test]
+fn innocent_sources_pass() {
+    for source in [
+        "//! Not crate::world, nor std::fs.",
+        "/* use std::fs; */ use std::fmt;",
+        "const TEXT: &str = \"use std::fs;\";",
+        "const TEXT: &str = r#\"use \"std::fs\";\"#;",
+        "use std::net::IpAddr;",
+        "use std::net::{IpAddr, Ipv6Addr};",
+        "use crate::worldly::World;",
+        "use super::world; // a module of plan's own",
+        "#[cfg(test)]\nmod tests { use std::fs; fn f() { if true { std::env::var(\"\"); } } }",
+        "#[cfg(test)]\nuse crate::world::testing;",
+    ] {
+        assert_eq!(caught(source), [""; 0], "{source}");
+    }
+}
+
+#[test]
+fn test_modules_are_known() {
+    let declared =
+        "mod real;\n#[cfg(test)]\n#[allow(dead_code)]\nmod tests;\n#[cfg(test)]\npub mod testing;";
+    let found = scan::test_files(declared, Path::new("src/plan/promote.rs"));
+    let wanted = [
+        "src/plan/promote/tests.rs",
+        "src/plan/promote/tests",
+        "src/plan/promote/testing.rs",
+        "src/plan/promote/testing",
+    ];
+    assert_eq!(found, wanted.map(PathBuf::from));
+    assert_eq!(
+        scan::test_files("#[cfg(test)] mod t;", Path::new("src/topology/mod.rs"))[0],
+        Path::new("src/topology/t.rs")
+    );
+}
+
+#[test]
+fn undone_work_is_caught_in_code_only() {
+    let [todo, ..] = unfinished();
+    assert!(scan::bare(&format!("fn f() {{ {todo}() }}")).contains(&todo));
+    assert!(!scan::bare(&format!("// {todo}()\nconst T: &str = \"{todo}\";")).contains(&todo));
+}

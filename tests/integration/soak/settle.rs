@@ -1,0 +1,183 @@
+//! What an operator does after a case, and what must hold then.
+
+use crate::soak::case::{Case, Dice, Report};
+use crate::soak::crew::{Crew, name};
+use crate::soak::fault::Fault;
+use crate::soak::order::Order;
+use crate::soak::rescued::in_no_backup;
+use crate::support::Tally;
+use crate::support::program::Replctl;
+use crate::support::server::Family;
+use std::time::{Duration, Instant};
+
+/// How long a repair, or a promotion after it, may take.
+const REPAIR: Duration = Duration::from_secs(90);
+
+/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives the primary.
+pub fn settle(
+    crew: &Crew<'_>,
+    operator: &Replctl<'_>,
+    case: &Case,
+    report: &mut Report,
+    dice: &mut Dice,
+) -> Result<usize, String> {
+    let back = dice.roll(2) == 0;
+    let mut said = String::new();
+    for turn in 0..4 {
+        let verb = if back && turn == 0 {
+            "rollback"
+        } else {
+            "resume"
+        };
+        let ran = operator.run_within(Duration::from_secs(90), &[verb, "--yes"]);
+        if ran.stdout.contains("Nothing to do") {
+            break;
+        }
+        verb.clone_into(&mut report.way);
+        said = format!("{ran}");
+        report.said.push(said.clone());
+        if ran.code == Some(0) {
+            break;
+        }
+        // A person has made somebody a primary: neither way ends that, and the hint says what does.
+        if turn > 0 && ran.stderr.contains("replctl abandon ") {
+            operator.run(&["abandon", "last", "--yes"]).ok();
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    for _ in 0..3 {
+        let primaries = crew.primaries();
+        let wanted = match primaries[..] {
+            [one] => one,
+            [] => {
+                // Whoever leads it has on its disk what it acknowledged until it was killed.
+                "a circle, repaired".clone_into(&mut report.way);
+                let ran = operator.run_within(REPAIR, &["repair", "--yes", "--allow-data-loss"]);
+                said = format!("{ran}");
+                report.said.push(said.clone());
+                continue;
+            }
+            _ => {
+                let Some(stays) = who_stays(case, &primaries) else {
+                    return Err(format!("primaries: {primaries:?}; {said}"));
+                };
+                let stays = name(stays);
+                let line = if let Order::Detach(node) = case.order
+                    && primaries.contains(&node)
+                {
+                    "brought back".clone_into(&mut report.way);
+                    let node = name(node);
+                    format!("move {node} --under {stays} --discard-data {node} --yes")
+                } else {
+                    "two primaries, repaired".clone_into(&mut report.way);
+                    format!("repair --keep {stays} --yes")
+                };
+                let words: Vec<&str> = line.split(' ').collect();
+                said = format!("{}", operator.run_within(REPAIR, &words));
+                report.said.push(said.clone());
+                continue;
+            }
+        };
+        if crew.whole(Duration::from_secs(3)) == Ok(wanted) {
+            break;
+        }
+        let ran = operator.run_within(REPAIR, &["promote", &name(wanted), "--yes"]);
+        said = format!("{ran}");
+        report.said.push(said.clone());
+    }
+    crew.whole(Duration::from_secs(20))
+        .map_err(|wrong| format!("{wrong}; {said}"))
+}
+
+/// Of two primaries, the one that took the last writes: not one that was killed before its new role was in its file and came back as one, not one that
+/// was to go, and not one that stands alone.
+fn who_stays(case: &Case, primaries: &[usize]) -> Option<usize> {
+    // No client wrote to it.
+    let by_hand = |node: usize| case.fault == Fault::PromotedByHand && node == case.victim;
+    let goes = |node: usize| match case.order {
+        _ if by_hand(node) => true,
+        Order::Detach(alone) => node == alone,
+        Order::Rejoin { .. } | Order::Repair { .. } => node == 0,
+        Order::Promote(_) | Order::Move { .. } => case.fault.brings_back() && node == case.victim,
+    };
+    let stay: Vec<usize> = primaries.iter().copied().filter(|p| !goes(*p)).collect();
+    let [stays] = stay[..] else { return None };
+    Some(stays)
+}
+
+/// What must hold once the deployment is whole again.
+pub fn after(
+    crew: &mut Crew<'_>,
+    operator: &Replctl<'_>,
+    (primary, order): (usize, Order),
+    (family, tally): (&Family, &Tally),
+    report: &mut Report,
+) -> Result<(), String> {
+    let mut lost = tally.lost(crew.servers[primary].address());
+    if order.is_of_two() {
+        lost = in_no_backup(lost, crew, family, operator, tally);
+    }
+    report.lost = lost.len();
+    if !lost.is_empty() {
+        let some: Vec<&String> = lost.iter().take(5).collect();
+        return Err(format!(
+            "{} acknowledged writes are lost: {some:?}",
+            lost.len()
+        ));
+    }
+    let mut client = crew.client(primary).ok_or("the primary does not answer")?;
+    let begun = Instant::now();
+    let written = client.try_command(&["SET", "after", "all"]);
+    if written.as_ref().map_or(true, crate::support::Reply::failed) {
+        return Err(format!("the primary takes no writes: {written:?}"));
+    }
+    if begun.elapsed() > Duration::from_millis(500) {
+        return Err(format!(
+            "a fence was left: a write took {:?}",
+            begun.elapsed()
+        ));
+    }
+    let left = client
+        .command(&["CONFIG", "GET", "min-replicas-to-write"])
+        .items();
+    if left.get(1).is_none_or(|v| v.text() != "0") {
+        return Err("min-replicas-to-write was left as the fence set it".to_owned());
+    }
+    let mut closed = operator.run(&["resume", "--yes"]);
+    // A person has made the target a primary before it had its turn: neither way ends that, and the hint says what does.
+    if closed.stderr.contains("replctl abandon ") {
+        operator.run(&["abandon", "last", "--yes"]).ok();
+        closed = operator.run(&["resume", "--yes"]);
+    }
+    if !closed.stdout.contains("Nothing to do") {
+        return Err(format!("the journal is not closed: {closed}"));
+    }
+    // Whatever a role is now, it is in its server's file.
+    // A claim that a network cut off lives on its server until the end of its connection gets through: told as another operator.
+    let end = Instant::now() + Duration::from_secs(30);
+    let written = loop {
+        let line = ["promote", &name(primary), "--yes"];
+        let ran = operator.run_within(Duration::from_mins(1), &line);
+        if ran.code != Some(3) || !ran.stderr.contains("another operator") || Instant::now() > end {
+            break ran;
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    };
+    // What a person does by hand is in no file.
+    let not_written = report.fault == "Unwritable" || report.fault.ends_with("ByHand");
+    for i in 0..crew.servers.len() {
+        if let Some(mut client) = crew.client(i).filter(|_| not_written) {
+            let _ = client.try_command(&["CONFIG", "REWRITE"]);
+        }
+    }
+    let before = crew.upstreams();
+    crew.power_cycle();
+    if crew.upstreams() != before {
+        return Err(format!(
+            "a restart of all changed the roles: {before:?} became {:?}; before it: {written}",
+            crew.upstreams()
+        ));
+    }
+    Ok(())
+}
