@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod dead;
 mod far;
 
 use crate::support::redis::RawRedis;
