@@ -4,17 +4,17 @@
 use super::Options;
 use super::ask::lock;
 use super::error::{SshError, SshErrorKind};
+use super::program::{self, Unended};
 use super::same::{self, Sameness};
 use crate::inventory::SshSettings;
 use crate::world::busy::patience;
 use std::collections::HashMap;
-use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`.
-const TIME: Duration = Duration::from_secs(2);
+/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`, for which ssh itself has no limit.
+const TIME: Duration = Duration::from_mins(1);
 
 /// What was answered of one of several hosts that may share it.
 enum Shared {
@@ -142,35 +142,16 @@ fn failed(why: &str, asked: &str, host: &str) -> SshError {
 fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
     let _turn = Turn::take();
     let time = patience(TIME);
-    let mut command = openssh(options, settings, host);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e.to_string()),
-    };
-    let out = child.stdout.take().map(drain);
-    let err = child.stderr.take().map(drain);
-    let end = Instant::now() + time;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
-            Ok(None) | Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("no answer within {} s", time.as_secs()));
-            }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    match program::run(openssh(options, settings, host), time) {
+        Ok(ended) if ended.status.success() && ended.out.is_empty() => {
+            Err("it ended without a word".to_owned())
         }
-    };
-    // A grandchild of `Match exec` may keep the pipe open: the answer is waited for no longer than the program.
-    let text = |from: Option<std::sync::mpsc::Receiver<String>>| {
-        from.and_then(|r| r.recv_timeout(Duration::from_millis(500)).ok())
-            .unwrap_or_default()
-    };
-    if status.success() {
-        Ok(Some(text(out)))
-    } else {
-        Err(text(err))
+        Ok(ended) if ended.status.success() => Ok(Some(text(ended.out))),
+        Ok(ended) => Err(text(ended.err)),
+        Err(Unended::Unstarted(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(Unended::Unstarted(e)) => Err(e.to_string()),
+        Err(Unended::Late) => Err(format!("no answer within {} s", time.as_secs())),
     }
 }
 
@@ -188,20 +169,6 @@ fn openssh(options: &Options, settings: &SshSettings, host: &str) -> Command {
     }
     command.arg("--").arg(host);
     command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.by_ref().take(1 << 20).read_to_end(&mut bytes);
-        let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    told
 }
 
 #[cfg(test)]
