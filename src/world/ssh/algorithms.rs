@@ -64,7 +64,13 @@ fn needs_no_mac(cipher: &str) -> bool {
 pub(super) fn offer(session: &Session, target: &Target, host_keys: &str) -> Result<(), SshError> {
     let allowed = &target.algorithms;
     set(session, target, MethodType::HostKey, host_keys)?;
-    let kex = chosen(session, target, "KexAlgorithms", MethodType::Kex, allowed.kex.as_deref())?;
+    let kex = chosen(
+        session,
+        target,
+        "KexAlgorithms",
+        MethodType::Kex,
+        allowed.kex.as_deref(),
+    )?;
     set(session, target, MethodType::Kex, &kex.join(","))?;
     let (ciphers, macs) = (allowed.ciphers.as_deref(), allowed.macs.as_deref());
     let mut ciphers = chosen(session, target, "Ciphers", MethodType::CryptCs, ciphers)?;
@@ -87,7 +93,10 @@ pub(super) fn offer(session: &Session, target: &Target, host_keys: &str) -> Resu
             set(session, target, kind, macs)?;
         }
     }
-    let signatures: Vec<&str> = OF_RSA.into_iter().filter(|name| allowed.takes(name)).collect();
+    let signatures: Vec<&str> = OF_RSA
+        .into_iter()
+        .filter(|name| allowed.takes(name))
+        .collect();
     if signatures.is_empty() {
         return Ok(());
     }
@@ -133,7 +142,9 @@ pub(super) fn nothing(
 }
 
 fn set(session: &Session, target: &Target, kind: MethodType, list: &str) -> Result<(), SshError> {
-    session.method_pref(kind, list).map_err(|e| ours(target, &e))
+    session
+        .method_pref(kind, list)
+        .map_err(|e| ours(target, &e))
 }
 
 fn ours(target: &Target, error: &ssh2::Error) -> SshError {

@@ -21,7 +21,10 @@ impl<'a> Said<'a> {
     }
 
     fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(k, _)| k == key).map(|(_, v)| *v)
+        self.0
+            .iter()
+            .filter(move |(k, _)| k == key)
+            .map(|(_, v)| *v)
     }
 
     fn value(&self, key: &str) -> Option<&'a str> {
@@ -83,7 +86,9 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
             match tokens.path(file) {
                 Ok(path) => into.push(path),
                 // OpenSSH goes on without this one, too.
-                Err(why @ Unexpanded::Variable(_)) => target.unusable.push(format!("{file}: {why}")),
+                Err(why @ Unexpanded::Variable(_)) => {
+                    target.unusable.push(format!("{file}: {why}"))
+                }
                 Err(why) => return Err(bad(asked, key, file, &why)),
             }
         }
@@ -107,7 +112,9 @@ fn bad(host: &str, directive: &str, value: &str, why: &Unexpanded) -> SshError {
         ),
     )
     .cause(why)
-    .hint(format!("run `ssh {host} true` and correct what it names in ~/.ssh/config"))
+    .hint(format!(
+        "run `ssh {host} true` and correct what it names in ~/.ssh/config"
+    ))
 }
 
 fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
@@ -224,18 +231,24 @@ fn rsa_bits(said: &Said<'_>) -> usize {
 fn methods(said: &Said<'_>) -> Methods {
     let preferred = said.some("preferredauthentications");
     let is_wanted = |name: &str| preferred.is_none_or(|list| super::algorithms::has(list, name));
-    let interactive = ["kbdinteractiveauthentication", "challengeresponseauthentication"];
+    let interactive = [
+        "kbdinteractiveauthentication",
+        "challengeresponseauthentication",
+    ];
     Methods {
         key: is_wanted("publickey") && !said.is_off("pubkeyauthentication"),
         password: is_wanted("password") && !said.is_off("passwordauthentication"),
-        interactive: is_wanted("keyboard-interactive") && !interactive.iter().any(|key| said.is_off(key)),
+        interactive: is_wanted("keyboard-interactive")
+            && !interactive.iter().any(|key| said.is_off(key)),
         batch: said.is_on("batchmode"),
     }
 }
 
 fn reach(said: &Said<'_>) -> Reach {
     let seconds = said.some("connecttimeout").and_then(|s| s.parse().ok());
-    let attempts = said.value("connectionattempts").and_then(|n| n.parse().ok());
+    let attempts = said
+        .value("connectionattempts")
+        .and_then(|n| n.parse().ok());
     Reach {
         from: said.text("bindaddress"),
         family: match said.value("addressfamily") {
@@ -256,10 +269,16 @@ fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
     let is_odd = |c: char| "'`\"$\\;&<>|(){},".contains(c) || c.is_whitespace() || c.is_control();
     for name in [&tokens.asked, &tokens.host, &tokens.user] {
         // A user may have a backslash in it: DOMAIN\name.
-        if name.starts_with('-') || name.contains(|c: char| c != '\\' && is_odd(c)) || name.ends_with('\\') {
+        if name.starts_with('-')
+            || name.contains(|c: char| c != '\\' && is_odd(c))
+            || name.ends_with('\\')
+        {
             return Err(SshError::new(
                 SshErrorKind::Config,
-                format!("`{}` is no name to put into a ProxyCommand", name.escape_debug()),
+                format!(
+                    "`{}` is no name to put into a ProxyCommand",
+                    name.escape_debug()
+                ),
             ));
         }
     }
@@ -271,7 +290,9 @@ fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
 
 /// `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.
 fn parse_jumps(text: &str) -> Result<Vec<Jump>, SshError> {
-    text.split(',').map(|part| parse_jump(part.trim())).collect()
+    text.split(',')
+        .map(|part| parse_jump(part.trim()))
+        .collect()
 }
 
 fn parse_jump(part: &str) -> Result<Jump, SshError> {
@@ -295,7 +316,12 @@ fn parse_jump(part: &str) -> Result<Jump, SshError> {
             .map_or((rest, None), |(host, port)| (host, Some(port))),
     };
     let port = port.map(str::parse).transpose().map_err(|_| bad())?;
-    if host.is_empty() || host.starts_with('-') || user.as_deref().is_some_and(|u| u.is_empty() || u.starts_with('-')) {
+    if host.is_empty()
+        || host.starts_with('-')
+        || user
+            .as_deref()
+            .is_some_and(|u| u.is_empty() || u.starts_with('-'))
+    {
         return Err(bad());
     }
     Ok(Jump {

@@ -66,7 +66,9 @@ impl Unfit {
     fn hint(&self, path: &Path) -> String {
         let name = quoted(path);
         match self {
-            Self::Missing => format!("ssh-keygen -t ed25519 -f {name}, or name another `identity_file`"),
+            Self::Missing => {
+                format!("ssh-keygen -t ed25519 -f {name}, or name another `identity_file`")
+            }
             Self::Open(_) => format!("chmod 600 {name}"),
             Self::Unreadable(_) => format!("ls -l {name}"),
         }
@@ -139,12 +141,7 @@ impl<'a> Login<'a> {
     }
 
     /// A secret to try next; none where the configuration says that nobody is asked.
-    pub fn next(
-        &self,
-        shared: &Shared,
-        prompt: &str,
-        refused: Option<&Answer>,
-    ) -> Option<Answer> {
+    pub fn next(&self, shared: &Shared, prompt: &str, refused: Option<&Answer>) -> Option<Answer> {
         if self.target.methods.batch {
             return None;
         }
@@ -153,7 +150,8 @@ impl<'a> Login<'a> {
 
     /// Remembers a key file that cannot be used.
     pub fn unfit(&mut self, path: &Path, why: Unfit) {
-        self.tried.push(format!("{}: {}", path.display(), why.why()));
+        self.tried
+            .push(format!("{}: {}", path.display(), why.why()));
         self.unfit.push((path.to_owned(), why));
     }
 
@@ -231,7 +229,9 @@ impl<'a> Login<'a> {
             .fold(failure, SshError::cause)
             .cause(words(error));
         if self.tried.len() > 2 {
-            failure.hint("the server allows few tries: name the right key as `identity_file` in `[ssh]`")
+            failure.hint(
+                "the server allows few tries: name the right key as `identity_file` in `[ssh]`",
+            )
         } else {
             failure.hint(format!(
                 "look at `journalctl -u ssh` on {}",
@@ -259,7 +259,8 @@ impl<'a> Login<'a> {
             )
             .hint(format!("ssh-add {}", quoted(path))),
             (None, Some((path, why))) => {
-                failed(format!("the key file {}: {}", path.display(), why.why())).hint(why.hint(path))
+                failed(format!("the key file {}: {}", path.display(), why.why()))
+                    .hint(why.hint(path))
             }
             (None, None) => {
                 let failure = failed("no key and no password was accepted".to_owned());
@@ -298,7 +299,9 @@ impl<'a> Login<'a> {
         }
         if !beyond.unknown.is_empty() {
             let unknown = beyond.unknown.join(", ");
-            all.push(format!("replctl does not know these options of `ssh -G`: {unknown}"));
+            all.push(format!(
+                "replctl does not know these options of `ssh -G`: {unknown}"
+            ));
         }
         all
     }

@@ -225,7 +225,12 @@ mod tests {
         let beyond = look_through(&text, "h").unwrap();
         assert_eq!(beyond.unknown, ["newoption"]);
         assert_eq!(beyond.ways, ["gssapiauthentication yes"]);
-        for line in ["proxyusefdpass yes", "pkcs11provider /x", "refuseconnection no", "bindinterface eth0"] {
+        for line in [
+            "proxyusefdpass yes",
+            "pkcs11provider /x",
+            "refuseconnection no",
+            "bindinterface eth0",
+        ] {
             let error = look_through(line, "h").unwrap_err().to_string();
             let (option, _) = line.split_once(' ').unwrap();
             assert!(error.contains(option) && error.contains(WAY_OUT), "{error}");

@@ -8,6 +8,7 @@ use super::error::{SshError, SshErrorKind};
 use super::known::{self, Asked};
 use super::known_hosts::{Place, Verdict, fingerprint, line_for, name_of, type_of};
 use super::settings::Target;
+use super::tokens::Tokens;
 use crate::output::escape;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -31,7 +32,7 @@ const ALGORITHMS: [(&str, &str); 6] = [
 /// # Errors
 /// `Config` where a `known_hosts` file cannot be read, or nothing is left to offer.
 pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
-    let known = known::read(target, Asked::Order)?.key_types(&target.known_as, target.port);
+    let known = known::read(target, Asked::Order)?.key_types(&target.known_as, target.known_port());
     let allowed = target.algorithms.host_keys.as_deref();
     let (mut first, then): (Vec<_>, Vec<_>) = ALGORITHMS
         .iter()
@@ -40,7 +41,12 @@ pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
     first.extend(then);
     if first.is_empty() {
         let here = ALGORITHMS.map(|(name, _)| name);
-        return Err(algorithms::nothing(target, "HostKeyAlgorithms", allowed, &here));
+        return Err(algorithms::nothing(
+            target,
+            "HostKeyAlgorithms",
+            allowed,
+            &here,
+        ));
     }
     Ok(first
         .iter()
@@ -95,20 +101,22 @@ fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), Ssh
         Verdict::Changed(place) | Verdict::Revoked(place) => {
             let by_address = Target {
                 known_as: name,
+                tokens: Tokens::default(),
                 ..target.clone()
             };
-            Err(changed(key, &by_address, &place).cause("CheckHostIP is set in the ssh configuration"))
+            Err(changed(key, &by_address, &place)
+                .cause("CheckHostIP is set in the ssh configuration"))
         }
     }
 }
 
 fn authority(target: &Target) -> Result<Option<Place>, SshError> {
-    Ok(known::read(target, Asked::Order)?.authority(&target.known_as, target.port))
+    Ok(known::read(target, Asked::Order)?.authority(&target.known_as, target.known_port()))
 }
 
 /// The host may have a certificate, which OpenSSH would look at.
 fn vouched_for(key: &[u8], target: &Target, place: &Place) -> SshError {
-    let name = name_of(&target.known_as, target.port);
+    let name = name_of(&target.known_as, target.known_port());
     SshError::new(
         SshErrorKind::HostKeyUnknown,
         format!("the host key of {name} is not known, and replctl's built-in ssh client checks no host certificates"),
@@ -120,7 +128,8 @@ fn vouched_for(key: &[u8], target: &Target, place: &Place) -> SshError {
 
 /// Whether the key is known; anything but "known" and "not known" is an error.
 fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
-    match known::read(target, Asked::Name(key))?.look_up(&target.known_as, target.port, key) {
+    match known::read(target, Asked::Name(key))?.look_up(&target.known_as, target.known_port(), key)
+    {
         Verdict::Known => Ok(true),
         Verdict::Unknown => Ok(false),
         Verdict::Changed(place) => Err(changed(key, target, &place)),
@@ -134,7 +143,7 @@ fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
 fn question(key: &[u8], target: &Target) -> String {
     format!(
         "The key of {} is not known.\n{} {}\nCompare it with `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on that host. Is it right?",
-        escape(&name_of(&target.known_as, target.port)),
+        escape(&name_of(&target.known_as, target.known_port())),
         escape(type_of(key)),
         fingerprint(key),
         short(type_of(key)),
@@ -142,16 +151,22 @@ fn question(key: &[u8], target: &Target) -> String {
 }
 
 fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
-    let name = name_of(&target.known_as, target.port);
+    let name = name_of(&target.known_as, target.known_port());
     let shown = SshError::new(
         SshErrorKind::HostKeyUnknown,
         format!("the host key of {name} is not known"),
     )
     .cause(format!("it shows {} {}", type_of(key), fingerprint(key)));
-    let dns = target.beyond.ways.iter().find(|way| way.starts_with("verifyhostkeydns"));
+    let dns = target
+        .beyond
+        .ways
+        .iter()
+        .find(|way| way.starts_with("verifyhostkeydns"));
     if let Some(dns) = dns {
         return shown
-            .cause(format!("{dns}: replctl's built-in ssh client asks no DNS for keys"))
+            .cause(format!(
+                "{dns}: replctl's built-in ssh client asks no DNS for keys"
+            ))
             .hint(WAY_OUT);
     }
     if asked {
@@ -167,7 +182,7 @@ fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
 }
 
 fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
-    let name = name_of(&target.known_as, target.port);
+    let name = name_of(&target.known_as, target.known_port());
     SshError::new(SshErrorKind::HostKeyChanged, format!("the host key of {name} is not the one that is known"))
         .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
         .cause(format!("{} line {} has {} {}", place.file, place.line, place.key_type, place.fingerprint))
@@ -231,7 +246,7 @@ fn append(path: &Path, key: &[u8], target: &Target) -> io::Result<()> {
     };
     let line = line_for(
         &target.known_as,
-        target.port,
+        target.known_port(),
         key,
         salt.as_ref().map(<[u8; 20]>::as_slice),
     );

@@ -232,8 +232,15 @@ impl Login<'_> {
             Some(key) => self.is_allowed(&shown, key),
             // What it is shows only after the passphrase: every kind has to be allowed.
             None => {
-                let kinds = ["ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"];
-                let allowed = kinds.iter().all(|kind| self.target.algorithms.takes_key(kind));
+                let kinds = [
+                    "ssh-rsa",
+                    "ecdsa-sha2-nistp256",
+                    "ecdsa-sha2-nistp384",
+                    "ecdsa-sha2-nistp521",
+                ];
+                let allowed = kinds
+                    .iter()
+                    .all(|kind| self.target.algorithms.takes_key(kind));
                 if !allowed {
                     self.tried.push(format!(
                         "{shown}: PubkeyAcceptedAlgorithms is set, and the file does not tell what key it has (`ssh-keygen -p -f {shown}` writes it anew)"
@@ -266,11 +273,13 @@ impl Login<'_> {
     /// The certificates for the key in a file: those beside it, and those that the configuration names.
     fn certificates(&self, path: &Path) -> Vec<PathBuf> {
         let key = public_half(path);
-        let all = std::iter::once(beside(path, "-cert.pub")).chain(self.target.certificate_files.iter().cloned());
+        let all = std::iter::once(beside(path, "-cert.pub"))
+            .chain(self.target.certificate_files.iter().cloned());
         let is_of_key = |file: &PathBuf| {
             let certificate = read_public(file);
             let certified = certificate.as_deref().and_then(keyfile::certified);
-            let allowed = certificate.is_some_and(|c| self.target.algorithms.takes_key(type_of(&c)));
+            let allowed =
+                certificate.is_some_and(|c| self.target.algorithms.takes_key(type_of(&c)));
             allowed && certified.is_some() && (key.is_none() || certified == key)
         };
         all.filter(is_of_key).collect()

@@ -62,7 +62,10 @@ pub(super) fn read(target: &Target, asked: Asked<'_>) -> Result<KnownHosts, SshE
         }
     }
     if let Some(command) = &target.known_hosts_command {
-        known.add("the output of KnownHostsCommand", &run(target, command, asked)?);
+        known.add(
+            "the output of KnownHostsCommand",
+            &run(target, command, asked)?,
+        );
     }
     Ok(known)
 }
@@ -95,7 +98,11 @@ fn run(target: &Target, command: &str, asked: Asked<'_>) -> Result<Vec<u8>, SshE
     let time = patience(COMMAND_TIME);
     match program::run(program, time) {
         Ok(ended) if ended.status.success() => Ok(ended.out),
-        Ok(ended) => Err(failed(format!("{} {}", ended.status, last_lines(&ended.err, 3)))),
+        Ok(ended) => Err(failed(format!(
+            "{} {}",
+            ended.status,
+            last_lines(&ended.err, 3)
+        ))),
         Err(Unended::Unstarted(e)) => Err(failed(e.to_string())),
         Err(Unended::Late) => Err(failed(format!("no end within {} s", time.as_secs()))),
     }
@@ -113,7 +120,7 @@ fn more(target: &Target, asked: Asked<'_>, token: char) -> Option<String> {
         ('I', Asked::Name(_)) => "HOSTNAME".to_owned(),
         ('I', Asked::Address(..)) => "ADDRESS".to_owned(),
         ('H', Asked::Order) => target.known_as.clone(),
-        ('H', Asked::Name(_)) => name_of(&target.known_as, target.port),
+        ('H', Asked::Name(_)) => name_of(&target.known_as, target.known_port()),
         ('H', Asked::Address(_, address)) => name_of(&address.to_string(), target.port),
         ('t', _) => of_key(|key| type_of(key).to_owned()),
         ('f', _) => of_key(fingerprint),
@@ -169,7 +176,10 @@ pub(super) fn refuse_short(key: &[u8], target: &Target) -> Result<(), SshError> 
             SshErrorKind::Config,
             format!("the RSA host key of {} has {bits} bits", target.shown()),
         )
-        .cause(format!("RequiredRSASize in the ssh configuration is {}", target.rsa_bits))
+        .cause(format!(
+            "RequiredRSASize in the ssh configuration is {}",
+            target.rsa_bits
+        ))
         .hint("give that host an ed25519 key, or a longer one")),
         Some(_) | None => Ok(()),
     }

@@ -41,7 +41,10 @@ pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Unended
     };
     let (mut out, out_there) = pipe().map_err(Unended::Unstarted)?;
     let (mut err, err_there) = pipe().map_err(Unended::Unstarted)?;
-    command.stdin(Stdio::null()).stdout(out_there).stderr(err_there);
+    command
+        .stdin(Stdio::null())
+        .stdout(out_there)
+        .stderr(err_there);
     let mut child = command.spawn().map_err(Unended::Unstarted)?;
     drop(command);
     let end = Instant::now() + time;
@@ -89,7 +92,14 @@ impl Output {
                 self.kept.extend_from_slice(&buffer[..n.min(room)]);
                 true
             }
-            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => false,
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                false
+            }
             Ok(_) | Err(_) => {
                 self.from = None;
                 false
@@ -130,13 +140,22 @@ mod tests {
     fn all_that_was_written_is_had_though_a_grandchild_keeps_the_output() {
         let began = Instant::now();
         let ended = run(
-            shell("sleep 3 & i=0; while [ $i -lt 2000 ]; do echo 0123456789; i=$((i+1)); done; echo e >&2; exit 3"),
+            shell(
+                "sleep 3 & i=0; while [ $i -lt 2000 ]; do echo 0123456789; i=$((i+1)); done; echo e >&2; exit 3",
+            ),
             Duration::from_secs(20),
         );
         let Ok(ended) = ended else { panic!("it ended") };
-        assert_eq!((ended.out.len(), ended.err.as_slice()), (22_000, &b"e\n"[..]));
+        assert_eq!(
+            (ended.out.len(), ended.err.as_slice()),
+            (22_000, &b"e\n"[..])
+        );
         assert_eq!(ended.status.code(), Some(3));
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(3),
+            "{:?}",
+            began.elapsed()
+        );
     }
 
     #[test]
@@ -146,6 +165,8 @@ mod tests {
         assert!(matches!(ended, Err(Unended::Late)));
         assert!(began.elapsed() < Duration::from_secs(3));
         let missing = run(Command::new("/no/such/program"), TICK);
-        assert!(matches!(missing, Err(Unended::Unstarted(e)) if e.kind() == io::ErrorKind::NotFound));
+        assert!(
+            matches!(missing, Err(Unended::Unstarted(e)) if e.kind() == io::ErrorKind::NotFound)
+        );
     }
 }

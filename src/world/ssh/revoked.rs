@@ -102,8 +102,14 @@ mod tests {
         };
         assert_eq!(names(&with(KEYS, b"k"), b"k"), Ok(true));
         assert_eq!(names(&with(KEYS, b"j"), b"k"), Ok(false));
-        assert_eq!(names(&with(SHA1_HASHES, &Sha1::digest(b"k")), b"k"), Ok(true));
-        assert_eq!(names(&with(SHA256_HASHES, &Sha256::digest(b"k")), b"k"), Ok(true));
+        assert_eq!(
+            names(&with(SHA1_HASHES, &Sha1::digest(b"k")), b"k"),
+            Ok(true)
+        );
+        assert_eq!(
+            names(&with(SHA256_HASHES, &Sha256::digest(b"k")), b"k"),
+            Ok(true)
+        );
         assert_eq!(names(&with(CERTIFICATES, b"k"), b"k"), Ok(false));
         assert!(names(&with(255, b"k"), b"k").is_err());
         let whole = with(KEYS, b"k");

@@ -145,6 +145,15 @@ impl Target {
         }
     }
 
+    /// The port in the names of `known_hosts`: with `HostKeyAlias` there is none, which is said by that of ssh itself.
+    pub fn known_port(&self) -> u16 {
+        if self.tokens.alias.is_empty() {
+            self.port
+        } else {
+            22
+        }
+    }
+
     /// The place in messages.
     pub fn place(&self) -> String {
         format!("{} port {}", self.host, self.port)

@@ -117,7 +117,9 @@ impl Tokens {
     /// # Errors
     /// As [`Tokens::all`].
     pub fn path(&self, text: &str) -> Result<PathBuf, Unexpanded> {
-        Ok(PathBuf::from(self.all(&at_home(text, &me().home), |_| None)?))
+        Ok(PathBuf::from(
+            self.all(&at_home(text, &me().home), |_| None)?,
+        ))
     }
 
     fn expand(
@@ -230,13 +232,19 @@ mod tests {
         assert_eq!(t.percent("%Q"), Err(Unexpanded::Token('Q')));
         assert_eq!(t.percent("%"), Err(Unexpanded::Token(' ')));
         let path = std::env::var("PATH").unwrap_or_default();
-        assert_eq!(t.all("${PATH}:%Q $X", |c| (c == 'Q').then(|| "q".to_owned())), Ok(format!("{path}:q $X")));
+        assert_eq!(
+            t.all("${PATH}:%Q $X", |c| (c == 'Q').then(|| "q".to_owned())),
+            Ok(format!("{path}:q $X"))
+        );
         assert_eq!(
             t.all("${no_such_variable}", |_| None),
             Err(Unexpanded::Variable("no_such_variable".to_owned()))
         );
         assert_eq!(t.path("~/x").ok(), Some(me().home.join("x")));
         assert_eq!(at_home("~root/x", Path::new("/h")), "/root/x");
-        assert_eq!(at_home("~no such user/x", Path::new("/h")), "~no such user/x");
+        assert_eq!(
+            at_home("~no such user/x", Path::new("/h")),
+            "~no such user/x"
+        );
     }
 }
