@@ -83,14 +83,8 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
         ("certificatefile", &mut target.certificate_files),
     ] {
         for file in said.all(key).filter(|file| *file != "none") {
-            match tokens.path(file) {
-                Ok(path) => into.push(path),
-                // OpenSSH goes on without this one, too.
-                Err(why @ Unexpanded::Variable(_)) => {
-                    target.unusable.push(format!("{file}: {why}"))
-                }
-                Err(why) => return Err(bad(asked, key, file, &why)),
-            }
+            let path = tokens.path(file);
+            into.push(path.map_err(|why| bad(asked, key, file, &why))?);
         }
     }
     if let Some(jumps) = said.some("proxyjump") {

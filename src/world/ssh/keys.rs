@@ -145,7 +145,6 @@ impl Login<'_> {
 
     pub(super) fn by_files(&mut self) -> Result<bool, SshError> {
         let mut locked = Vec::new();
-        self.tried.extend(self.target.unusable.iter().cloned());
         for path in &self.target.identity_files {
             let Some(file) = self.usable(path) else {
                 continue;

@@ -43,8 +43,6 @@ pub struct Target {
     pub proxy: Option<String>,
     /// `CertificateFile`.
     pub certificate_files: Vec<PathBuf>,
-    /// Key files whose names cannot be expanded, with why.
-    pub unusable: Vec<String>,
     /// `RevokedHostKeys`.
     pub revoked: Vec<PathBuf>,
     /// `KnownHostsCommand`, its tokens not expanded.
@@ -195,7 +193,6 @@ pub fn resolve(
     if !settings.identity_files.is_empty() {
         let files = settings.identity_files.iter();
         target.identity_files = files.map(|file| expand(file, &target.tokens)).collect();
-        target.unusable.clear();
         target.identities_only = true;
         target.keys_named = true;
     }

@@ -124,7 +124,10 @@ async fn nothing_accepted_says_what_was_tried() {
         assert_eq!(error.kind, SshErrorKind::AuthFailed);
         let text = error.to_string();
         assert!(text.contains("mode 644 shows it to others"), "{text}");
-        assert!(text.contains("no private key that can be read"), "{text}");
+        assert!(
+            text.contains("a public key, and no agent has its private half"),
+            "{text}"
+        );
         assert!(
             text.contains(&format!("{}: ", lab.path("key").display())),
             "{text}"

@@ -31,7 +31,7 @@ enum Verdict {
 
 use Verdict::{In, OnlySsh, Out};
 
-/// A configuration: what stands before that of the lab, in which `DIR`, `PORT`, `ME` and so on are put in.
+/// A configuration: what stands before that of the lab, in which `DIR`, `PORT`, `MYSELF` and so on are put in.
 struct Case {
     name: &'static str,
     lines: &'static str,
@@ -89,7 +89,7 @@ impl Oracle {
             ("NARROW", port(&narrow)),
             ("VOUCHED", port(&vouched)),
             ("PORT", port(&sshd)),
-            ("ME", me),
+            ("MYSELF", me),
             ("HOSTKEY", hostkey),
             ("RSAHOST", rsa_host),
         ];
@@ -130,7 +130,7 @@ impl Oracle {
         writeln!(text, "{}", case.lines).unwrap();
         text.push_str("Host db jump jump2 db-gate narrow vouched\n HostName 127.0.0.1\n");
         text.push_str("Host narrow\n Port NARROW\nHost vouched\n Port VOUCHED\nHost *\n Port PORT\n BatchMode yes\n IdentityAgent none\n");
-        text.push_str(" UserKnownHostsFile DIR/known\n GlobalKnownHostsFile none\n HashKnownHosts no\n User ME\n");
+        text.push_str(" UserKnownHostsFile DIR/known\n GlobalKnownHostsFile none\n HashKnownHosts no\n User MYSELF\n");
         if !case.lines.contains(OWN_KEY) {
             text.push_str(" IdentityFile DIR/key\n");
         }
@@ -182,10 +182,10 @@ async fn ask_us(config: &Path, host: &str) -> (bool, String) {
 async fn wrong(oracle: &Oracle, number: usize, case: &Case) -> Option<String> {
     let config = oracle.configure(number, case);
     let host = host_of(case);
-    let file = config.clone();
-    let asking = tokio::task::spawn_blocking(move || ask_ssh(&file, host));
-    let (ssh, ssh_says) = asking.await.unwrap();
+    // We first: ssh may write down what it sees.
     let (us, we_say) = ask_us(&config, host).await;
+    let asking = tokio::task::spawn_blocking(move || ask_ssh(&config, host));
+    let (ssh, ssh_says) = asking.await.unwrap();
     let (expected_ssh, expected_us, words) = match case.verdict {
         In => (true, true, [].as_slice()),
         Out(words) => (false, false, words),
@@ -232,7 +232,8 @@ async fn what_ssh_reaches_is_reached_and_nothing_more() {
         faults_of.lock().unwrap().extend(fault);
     });
     work.await;
-    let faults = faults.into_inner().unwrap();
+    let mut faults = faults.into_inner().unwrap();
+    faults.extend(hosts::asked_alike(&oracle));
     assert!(
         faults.is_empty(),
         "{} faults:\n{}",

@@ -291,6 +291,15 @@ pub(super) fn make(oracle: &Oracle) {
     oracle.script("fails", "exit 1");
 }
 
+/// `KnownHostsCommand` is asked by us what ssh asks it, in the same words; or what is different.
+pub(super) fn asked_alike(oracle: &Oracle) -> Option<String> {
+    let log = std::fs::read_to_string(oracle.lab.path("knows.log")).unwrap();
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines.sort_unstable();
+    let alike = lines.len() == 4 && lines.chunks(2).all(|two| two[0] == two[1]);
+    (!alike).then(|| format!("KnownHostsCommand is asked otherwise: {lines:#?}"))
+}
+
 /// Type and key of a public key.
 fn public(lab: &Lab, name: &str) -> String {
     let text = std::fs::read_to_string(lab.path(&format!("{name}.pub"))).unwrap();

@@ -54,7 +54,7 @@ pub(super) const CASES: &[Case] = &[
     case(
         "a variable that is not set, and a key",
         "IdentityFile ${NO_SUCH_VARIABLE}/key\nIdentityFile DIR/key\n",
-        In,
+        Out(&["NO_SUCH_VARIABLE"]),
     ),
     case(
         "a token that ssh does not know",
@@ -172,7 +172,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "a certificate that the agent has",
-        "IdentityAgent DIR/agent\nIdentityFile none\nUser ME\nPubkeyAcceptedAlgorithms *-cert-v01@openssh.com\n",
+        "IdentityAgent DIR/agent\nIdentityFile none\nUser MYSELF\nPubkeyAcceptedAlgorithms *-cert-v01@openssh.com\n",
         In,
     ),
     case(

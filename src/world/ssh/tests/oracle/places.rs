@@ -17,7 +17,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "a match of the user",
-        "Match user ME\n Port 1\n",
+        "Match user MYSELF\n Port 1\n",
         Out(&["port 1"]),
     ),
     case(
@@ -58,7 +58,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "forwardings",
-        "ForwardAgent yes\nForwardX11 no\nDynamicForward 127.0.0.1:0\nCompression yes\n",
+        "ForwardAgent yes\nForwardX11 no\nLocalForward DIR/sock 127.0.0.1:1\nCompression yes\n",
         In,
     ),
     case(
@@ -87,7 +87,7 @@ pub(super) fn make(oracle: &Oracle) {
     let machine = said(Command::new("uname").arg("-n"));
     let id = said(Command::new("id").arg("-u"));
     let short = machine.split('.').next().unwrap();
-    let hashed = oracle.fill(&format!("{machine}127.0.0.1PORTME"));
+    let hashed = oracle.fill(&format!("{machine}127.0.0.1PORTMYSELF"));
     let hash = said(Command::new("sh").args([
         "-c",
         "printf %s \"$1\" | sha1sum | cut -c1-40",
@@ -97,12 +97,12 @@ pub(super) fn make(oracle: &Oracle) {
     for name in [
         "db-key",
         "db-alias-key",
-        "id-127.0.0.1-PORT-ME",
+        "id-127.0.0.1-PORT-MYSELF",
         "id6-::1",
         "a%b",
         "a key",
         &hash,
-        &format!("{id}-ME-{short}-{machine}-db"),
+        &format!("{id}-MYSELF-{short}-{machine}-db"),
     ] {
         let name = oracle.fill(name);
         std::fs::copy(oracle.lab.path("key"), oracle.lab.path(&name)).unwrap();

@@ -20,13 +20,13 @@ pub(super) const CASES: &[Case] = &[
         In,
     ),
     case(
-        "through an address and a port named by a token",
-        "Host db\n ProxyJump ME@127.0.0.1:%p\n",
+        "through a host with a user and a port",
+        "Host db\n ProxyJump MYSELF@localhost:PORT\n",
         In,
     ),
     case(
         "through a URL",
-        "Host db\n ProxyJump ssh://ME@127.0.0.1:PORT\n",
+        "Host db\n ProxyJump ssh://MYSELF@localhost:PORT\n",
         In,
     ),
     case(
@@ -76,7 +76,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         "by a command with tokens",
-        "Host db\n ProxyCommand /bin/sh -c 'test %n-%r-%% = db-ME-%% && exec ssh -F CONFIG -W %h:%p jump'\n",
+        "Host db\n ProxyCommand /bin/sh -c 'test %n-%r-%% = db-MYSELF-%% && exec ssh -F CONFIG -W %h:%p jump'\n",
         In,
     ),
     case(
