@@ -84,12 +84,12 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
     ] {
         for file in said.all(key).filter(|file| *file != "none") {
             let path = tokens.path(file);
-            into.push(path.map_err(|why| bad(asked, key, file, &why))?);
+            into.push(path.map_err(|why| bad(&tokens, key, file, &why))?);
         }
     }
     if let Some(jumps) = said.some("proxyjump") {
         let text = tokens.percent(jumps);
-        target.jumps = parse_jumps(&text.map_err(|why| bad(asked, "ProxyJump", jumps, &why))?)?;
+        target.jumps = parse_jumps(&text.map_err(|why| bad(&tokens, "ProxyJump", jumps, &why))?)?;
     } else if let Some(command) = said.some("proxycommand") {
         target.proxy = Some(proxy(command, &tokens)?);
     }
@@ -97,7 +97,8 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
     Ok(target)
 }
 
-fn bad(host: &str, directive: &str, value: &str, why: &Unexpanded) -> SshError {
+fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpanded) -> SshError {
+    let host = &tokens.asked;
     SshError::new(
         SshErrorKind::Config,
         format!(
@@ -107,7 +108,8 @@ fn bad(host: &str, directive: &str, value: &str, why: &Unexpanded) -> SshError {
     )
     .cause(why)
     .hint(format!(
-        "run `ssh {host} true` and correct what it names in ~/.ssh/config"
+        "run `ssh -p {} {}@{host} true` and correct what it names in ~/.ssh/config",
+        tokens.port, tokens.user
     ))
 }
 
@@ -151,7 +153,7 @@ fn agent(said: &Said<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> 
             None => tokens
                 .path(text)
                 .map(Some)
-                .map_err(|why| bad(&tokens.asked, "IdentityAgent", text, &why)),
+                .map_err(|why| bad(tokens, "IdentityAgent", text, &why)),
         },
     }
 }
@@ -170,7 +172,7 @@ fn files(said: &Said<'_>, key: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, Ss
         .map(|name| {
             tokens
                 .path(&name)
-                .map_err(|why| bad(&tokens.asked, key, &name, &why))
+                .map_err(|why| bad(tokens, key, &name, &why))
         })
         .collect()
 }
@@ -279,7 +281,7 @@ fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
     tokens
         .all(command, |_| None)
         .or_else(|_| tokens.percent(command))
-        .map_err(|why| bad(&tokens.asked, "ProxyCommand", command, &why))
+        .map_err(|why| bad(tokens, "ProxyCommand", command, &why))
 }
 
 /// `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.

@@ -183,14 +183,24 @@ fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
 
 fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
     let name = name_of(&target.known_as, target.known_port());
-    SshError::new(SshErrorKind::HostKeyChanged, format!("the host key of {name} is not the one that is known"))
-        .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
-        .cause(format!("{} line {} has {} {}", place.file, place.line, place.key_type, place.fingerprint))
-        .hint(format!(
-            "somebody may be in between. If that host was installed anew, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on it shows the new key: then `ssh-keygen -R '{name}' -f '{}'`",
-            short(type_of(key)),
-            place.file
-        ))
+    let remedy = if place.file == known::BY_COMMAND {
+        "correct what KnownHostsCommand says".to_owned()
+    } else {
+        format!("`ssh-keygen -R '{name}' -f '{}'`", place.file)
+    };
+    SshError::new(
+        SshErrorKind::HostKeyChanged,
+        format!("the host key of {name} is not the one that is known"),
+    )
+    .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
+    .cause(format!(
+        "{} line {} has {} {}",
+        place.file, place.line, place.key_type, place.fingerprint
+    ))
+    .hint(format!(
+        "somebody may be in between. If that host was installed anew, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on it shows the new key: then {remedy}",
+        short(type_of(key))
+    ))
 }
 
 /// The word in the file name of a host key.

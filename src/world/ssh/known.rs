@@ -18,6 +18,9 @@ use std::time::Duration;
 /// How long `KnownHostsCommand` may take where nothing else is to do: it may ask a directory far away.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
+/// What stands for the file of a line that the command wrote.
+pub(super) const BY_COMMAND: &str = "the output of KnownHostsCommand";
+
 /// Why the known keys are looked at: `KnownHostsCommand` is told.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Asked<'a> {
@@ -62,10 +65,7 @@ pub(super) fn read(target: &Target, asked: Asked<'_>) -> Result<KnownHosts, SshE
         }
     }
     if let Some(command) = &target.known_hosts_command {
-        known.add(
-            "the output of KnownHostsCommand",
-            &run(target, command, asked)?,
-        );
+        known.add(BY_COMMAND, &run(target, command, asked)?);
     }
     Ok(known)
 }

@@ -42,7 +42,8 @@ pub(super) fn ask(
 ) -> Result<Option<String>, SshError> {
     let config = options.ssh_config.as_deref();
     let Some(sameness) = same::sameness(config, settings, host) else {
-        return ask_alone(options, settings, host).map_err(|why| failed(&why, host, host));
+        return ask_alone(options, settings, host)
+            .map_err(|why| failed(&why, host, host, settings));
     };
     let place = {
         let mut answers = lock(&ANSWERS);
@@ -53,13 +54,16 @@ pub(super) fn ask(
                 .or_insert_with(|| Arc::new(Mutex::new(Shared::Open))),
         )
     };
-    share(&place, host, || ask_alone(options, settings, host))
+    share(&place, host, settings, || {
+        ask_alone(options, settings, host)
+    })
 }
 
 /// Asks by `ask`, or has what another one has heard who asked at the same place.
 fn share(
     place: &Mutex<Shared>,
     host: &str,
+    settings: &SshSettings,
     ask: impl FnOnce() -> Answer,
 ) -> Result<Option<String>, SshError> {
     let begun = Instant::now();
@@ -69,15 +73,15 @@ fn share(
         Shared::Same(text, of) => return Ok(Some(same::for_host(text, of, host))),
         Shared::Each => {
             drop(shared);
-            return ask().map_err(|why| failed(&why, host, host));
+            return ask().map_err(|why| failed(&why, host, host, settings));
         }
-        Shared::Failed(why, of, at) if begun <= *at => return Err(failed(why, of, host)),
+        Shared::Failed(why, of, at) if begun <= *at => return Err(failed(why, of, host, settings)),
         Shared::Failed(..) | Shared::Open => {}
     }
     let answer = match ask() {
         Ok(answer) => answer,
         Err(why) => {
-            let error = failed(&why, host, host);
+            let error = failed(&why, host, host, settings);
             *shared = Shared::Failed(why, host.to_owned(), Instant::now());
             return Err(error);
         }
@@ -122,7 +126,13 @@ impl Drop for Turn {
 type Answer = Result<Option<String>, String>;
 
 /// There is no answer about `host`, for it was the same as that about `asked`.
-fn failed(why: &str, asked: &str, host: &str) -> SshError {
+fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshError {
+    let as_asked = SshSettings {
+        host: Some(asked.to_owned()),
+        user: settings.user.clone(),
+        port: settings.port,
+        ..SshSettings::default()
+    };
     let same = if asked == host {
         ""
     } else {
@@ -134,7 +144,8 @@ fn failed(why: &str, asked: &str, host: &str) -> SshError {
     )
     .cause(why)
     .hint(format!(
-        "run `ssh -G {asked}` and correct what it names in ~/.ssh/config"
+        "run `{}` and correct what it names in ~/.ssh/config",
+        as_asked.command(asked).replacen("ssh", "ssh -G", 1)
     ))
 }
 
@@ -189,7 +200,9 @@ mod tests {
             std::thread::scope(|scope| {
                 let threads: Vec<_> = hosts
                     .iter()
-                    .map(|host| scope.spawn(|| share(&place, host, ask).err()))
+                    .map(|host| {
+                        scope.spawn(|| share(&place, host, &SshSettings::default(), ask).err())
+                    })
                     .collect();
                 threads
                     .into_iter()

@@ -121,3 +121,34 @@ fn keep() {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_connection_is_cut_at_its_end_and_not_before_or_without() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let wire = Arc::new(Wire::Tunnel(near));
+        far.set_read_timeout(Some(Duration::from_millis(400)))
+            .unwrap();
+        let mut byte = [0];
+        // Ended before its time, and paused.
+        drop(Watch::within(&wire, Duration::from_millis(50)));
+        let mut watch = Watch::within(&wire, Duration::from_millis(50));
+        watch.pause();
+        assert!(far.read(&mut byte).is_err() && !watch.is_over());
+        // A later one does not hide an earlier one, in either order.
+        let _late = Watch::within(&wire, Duration::from_mins(10));
+        watch.extend(Instant::now() + Duration::from_millis(100));
+        let _later = Watch::within(&wire, Duration::from_mins(20));
+        far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let began = Instant::now();
+        assert_eq!(far.read(&mut byte).unwrap(), 0);
+        assert!(watch.is_over());
+        assert!(began.elapsed() < Duration::from_secs(5));
+    }
+}
