@@ -1,11 +1,13 @@
-//! Which algorithms are offered: of those that libssh2 has, the ones that the ssh configuration allows. Never one that it does not.
+//! Which algorithms are offered: of those that libssh2 has, the ones that the ssh configuration
+//! allows. Never one that it does not.
 
 use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind, words};
 use super::settings::Target;
 use ssh2::{MethodType, Session};
 
-/// What the configuration allows; `None`: nothing is said, because OpenSSH's client is not installed.
+/// What the configuration allows; `None`: nothing is said, because OpenSSH's client is not
+/// installed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowed {
     /// `KexAlgorithms`.

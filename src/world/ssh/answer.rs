@@ -1,4 +1,5 @@
-//! What `ssh -G` says of a host, taken apart: everything that counts becomes part of a [`Target`], and what only OpenSSH can do is refused.
+//! What `ssh -G` says of a host, taken apart: everything that counts becomes part of a [`Target`],
+//! and what only OpenSSH can do is refused.
 
 use super::algorithms::Allowed;
 use super::directives::{self, refused};
@@ -177,7 +178,8 @@ fn files(said: &Said<'_>, key: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, Ss
         .collect()
 }
 
-/// `ssh -G` prints names with spaces in them without quotation marks: what does not begin as a file's name goes on with the one before.
+/// `ssh -G` prints names with spaces in them without quotation marks: what does not begin as a
+/// file's name goes on with the one before.
 fn split(value: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for word in value.split(' ') {
@@ -257,7 +259,8 @@ fn reach(said: &Said<'_>) -> Reach {
     }
 }
 
-/// The command with its tokens expanded. What a shell would run as a command of its own is no name of a host or user, as in OpenSSH.
+/// The command with its tokens expanded. What a shell would run as a command of its own is no name
+/// of a host or user, as in OpenSSH.
 fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
     if command == "-" {
         return Err(refused(&tokens.asked, "ProxyCommand", "proxycommand -"));

@@ -1,4 +1,5 @@
-//! Logging in: keys (see `keys`), then passwords, as far as the configuration allows each; what was tried is told when nothing worked.
+//! Logging in: keys (see `keys`), then passwords, as far as the configuration allows each; what was
+//! tried is told when nothing worked.
 
 use super::ask::{Answer, Questions, Shared, Use};
 use super::conn::{Wire, is_broken};
@@ -15,7 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a login by an agent may take, in which somebody may have to touch a token: as long as sshd waits for a login.
+/// How long a login by an agent may take, in which somebody may have to touch a token: as long as
+/// sshd waits for a login.
 pub(super) const TOUCH: Duration = Duration::from_mins(2);
 
 /// What bounds each step of a login.

@@ -225,7 +225,8 @@ impl Conn {
         }
     }
 
-    /// Cuts the connection at that moment, unless the watch has ended before: libssh2 knows no end of what does not end by itself.
+    /// Cuts the connection at that moment, unless the watch has ended before: libssh2 knows no end
+    /// of what does not end by itself.
     pub fn watch(&self, end: Instant) -> Watch {
         Watch::until(&self.wire, end)
     }

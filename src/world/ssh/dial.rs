@@ -1,4 +1,5 @@
-//! The way to a host that needs no other host: a TCP connection, or the process of a `ProxyCommand`.
+//! The way to a host that needs no other host: a TCP connection, or the process of a
+//! `ProxyCommand`.
 
 use super::Options;
 use super::conn::Wire;
@@ -17,7 +18,8 @@ const BETWEEN: Duration = Duration::from_secs(1);
 /// Opens it.
 ///
 /// # Errors
-/// `NameUnknown`, `Refused`, `NoAnswer`, `NoRoute`, `Io`; `Config` for an address of our own that cannot be used.
+/// `NameUnknown`, `Refused`, `NoAnswer`, `NoRoute`, `Io`; `Config` for an address of our own that
+/// cannot be used.
 pub(super) fn open(target: &Target, options: &Options) -> Result<Wire, SshError> {
     if let Some(command) = &target.proxy {
         let (socket, process) = proxy::start(command).map_err(|e| {
@@ -54,7 +56,8 @@ fn connect(to: SocketAddr, from: Option<SocketAddr>, time: Duration) -> io::Resu
         socket.bind(&SockAddr::from(from))?;
     }
     socket.connect_timeout(&SockAddr::from(to), time)?;
-    // Without this every command costs 44 ms instead of 2 (Nagle's algorithm and delayed acknowledgements).
+    // Without this every command costs 44 ms instead of 2 (Nagle's algorithm and delayed
+    // acknowledgements).
     socket.set_tcp_nodelay(true)?;
     Ok(socket.into())
 }

@@ -1,4 +1,5 @@
-//! Every option that `ssh -G` prints, and what becomes of it here. What is not in this table is told where a login fails, and a test names it.
+//! Every option that `ssh -G` prints, and what becomes of it here. What is not in this table is
+//! told where a login fails, and a test names it.
 
 use super::error::{SshError, SshErrorKind};
 
@@ -9,15 +10,18 @@ pub enum Treatment {
     Honoured,
     /// It has no influence on whether a command on the host is reached safely.
     Harmless,
-    /// It counts in OpenSSH only; with one of these values it changes nothing, with any other the host is refused before a login.
+    /// It counts in OpenSSH only; with one of these values it changes nothing, with any other the
+    /// host is refused before a login.
     Refused(&'static [&'static str]),
-    /// A way to log in that only OpenSSH has: told where nothing else was accepted, if it has none of these values.
+    /// A way to log in that only OpenSSH has: told where nothing else was accepted, if it has none
+    /// of these values.
     Told(&'static [&'static str]),
 }
 
 use Treatment::{Harmless, Honoured, Refused, Told};
 
-/// Sorted by name, in lower case, as `ssh -G` prints them: those of OpenSSH 7.4 to 10.2 with the patches of Debian and Red Hat.
+/// Sorted by name, in lower case, as `ssh -G` prints them: those of OpenSSH 7.4 to 10.2 with the
+/// patches of Debian and Red Hat.
 pub const OPTIONS: &[(&str, Treatment)] = &[
     ("addkeystoagent", Harmless),
     ("addressfamily", Honoured),

@@ -27,7 +27,8 @@ const ALGORITHMS: [(&str, &str); 6] = [
     ("rsa-sha2-256", "ssh-rsa"),
 ];
 
-/// The host key algorithms to offer, of those that are allowed: those of the known keys first, so that the host shows a key that can be recognised.
+/// The host key algorithms to offer, of those that are allowed: those of the known keys first, so
+/// that the host shows a key that can be recognised.
 ///
 /// # Errors
 /// `Config` where a `known_hosts` file cannot be read, or nothing is left to offer.
@@ -55,10 +56,12 @@ pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
         .join(","))
 }
 
-/// Accepts the key, or says why not. `peer` is the address of the host, where there is a connection straight to it.
+/// Accepts the key, or says why not. `peer` is the address of the host, where there is a connection
+/// straight to it.
 ///
 /// # Errors
-/// `HostKeyUnknown`, `HostKeyChanged`, `HostKeyRevoked`; `Config` where a file that decides cannot be read or written.
+/// `HostKeyUnknown`, `HostKeyChanged`, `HostKeyRevoked`; `Config` where a file that decides cannot
+/// be read or written.
 pub(super) fn check(
     key: &[u8],
     target: &Target,
@@ -90,7 +93,8 @@ pub(super) fn check(
     add(key, target)
 }
 
-/// `CheckHostIP`: the address must not have another key. Where nothing is known of it, the name decides alone.
+/// `CheckHostIP`: the address must not have another key. Where nothing is known of it, the name
+/// decides alone.
 fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), SshError> {
     let name = address.to_string();
     if address.is_loopback() || name == target.host {

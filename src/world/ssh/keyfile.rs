@@ -48,7 +48,8 @@ pub fn public(text: &str) -> Option<Vec<u8>> {
     (field(&mut rest)? == kind.as_bytes()).then_some(key)
 }
 
-/// The key that a certificate of a user is about, as it goes over the wire; `None` where it is no certificate.
+/// The key that a certificate of a user is about, as it goes over the wire; `None` where it is no
+/// certificate.
 pub fn certified(certificate: &[u8]) -> Option<Vec<u8>> {
     let mut rest = certificate;
     let kind = std::str::from_utf8(field(&mut rest)?).ok()?;

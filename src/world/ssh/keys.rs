@@ -1,4 +1,5 @@
-//! Logging in by keys: the agent's, then the files', each with its certificates, as far as the configuration allows them.
+//! Logging in by keys: the agent's, then the files', each with its certificates, as far as the
+//! configuration allows them.
 
 use super::agent;
 use super::ask::{Answer, Use};
@@ -126,7 +127,8 @@ impl Login<'_> {
             let Some(identity) = identities.iter().find(|i| i.blob() == key.as_slice()) else {
                 continue;
             };
-            // The agent may wait for somebody to touch a token, as long as the server lets a login take.
+            // The agent may wait for somebody to touch a token, as long as the server lets a login
+            // take.
             let result = self.bounded(super::auth::TOUCH, || {
                 agent.userauth(&self.target.user, identity)
             });
@@ -168,7 +170,8 @@ impl Login<'_> {
         let meta = match std::fs::metadata(path) {
             Ok(meta) => meta,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                // OpenSSH's own choice of names says nothing; with its public half, the agent has been asked for the key.
+                // OpenSSH's own choice of names says nothing; with its public half, the agent has
+                // been asked for the key.
                 if !is_default(path) && public_half(path).is_none() {
                     self.unfit(path, Unfit::Missing);
                 }
@@ -269,7 +272,8 @@ impl Login<'_> {
         Ok(false)
     }
 
-    /// The certificates for the key in a file: those beside it, and those that the configuration names.
+    /// The certificates for the key in a file: those beside it, and those that the configuration
+    /// names.
     fn certificates(&self, path: &Path) -> Vec<PathBuf> {
         let key = public_half(path);
         let all = std::iter::once(beside(path, "-cert.pub"))
@@ -345,7 +349,8 @@ fn keyfile_of(path: &Path) -> Option<KeyFile> {
     keyfile::parse(&std::fs::read_to_string(path).ok()?)
 }
 
-/// The public half of a private key file: what its own header says, or the file beside it; a public key is its own.
+/// The public half of a private key file: what its own header says, or the file beside it; a public
+/// key is its own.
 fn public_half(path: &Path) -> Option<Vec<u8>> {
     let own = keyfile_of(path).and_then(|key| key.public);
     own.or_else(|| read_public(&beside(path, ".pub")))

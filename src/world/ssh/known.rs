@@ -1,4 +1,5 @@
-//! What is known of host keys on this machine: the files, what `KnownHostsCommand` says, and the lists of revoked keys.
+//! What is known of host keys on this machine: the files, what `KnownHostsCommand` says, and the
+//! lists of revoked keys.
 //! What cannot be read or run is never taken for empty.
 
 use super::error::{SshError, SshErrorKind};
@@ -15,7 +16,8 @@ use std::net::IpAddr;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long `KnownHostsCommand` may take where nothing else is to do: it may ask a directory far away.
+/// How long `KnownHostsCommand` may take where nothing else is to do: it may ask a directory far
+/// away.
 const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// What stands for the file of a line that the command wrote.
@@ -129,7 +131,8 @@ fn more(target: &Target, asked: Asked<'_>, token: char) -> Option<String> {
     })
 }
 
-/// Refuses a key that a list of `RevokedHostKeys` names, and every key where the list cannot be read: as OpenSSH does.
+/// Refuses a key that a list of `RevokedHostKeys` names, and every key where the list cannot be
+/// read: as OpenSSH does.
 ///
 /// # Errors
 /// `HostKeyRevoked`; `Config` where the list cannot be read.

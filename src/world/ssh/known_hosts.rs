@@ -30,7 +30,8 @@ pub enum Marker {
     Key,
     /// This key must never be accepted.
     Revoked,
-    /// A certificate authority; certificates of hosts are not looked at, so that such lines let nobody in.
+    /// A certificate authority; certificates of hosts are not looked at, so that such lines let
+    /// nobody in.
     CertAuthority,
 }
 

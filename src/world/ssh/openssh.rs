@@ -13,7 +13,8 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`, for which ssh itself has no limit.
+/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`,
+/// for which ssh itself has no limit.
 const TIME: Duration = Duration::from_mins(1);
 
 /// What was answered of one of several hosts that may share it.

@@ -1,4 +1,5 @@
-//! Runs a small program of this machine to its end: no longer than its time, and with no more of its output than is of use.
+//! Runs a small program of this machine to its end: no longer than its time, and with no more of
+//! its output than is of use.
 
 use super::poll::{self, Interest};
 use std::io::{self, Read as _};
@@ -27,7 +28,8 @@ pub(super) enum Unended {
     Late,
 }
 
-/// Runs it. What it wrote before its end is had in full, also where something that it started lives on with its outputs.
+/// Runs it. What it wrote before its end is had in full, also where something that it started lives
+/// on with its outputs.
 pub(super) fn run(mut command: Command, time: Duration) -> Result<Ended, Unended> {
     let pipe = || -> io::Result<(Output, OwnedFd)> {
         // A socket and not a pipe, because std can read one without waiting.

@@ -1,4 +1,5 @@
-//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over a socket, and ended with the session.
+//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over a socket, and
+//! ended with the session.
 
 use super::ask::lock;
 use super::output::last_lines;
@@ -27,7 +28,8 @@ pub(super) struct Proxy {
 
 /// Starts the command, whose tokens are expanded.
 ///
-/// It is in a process group of its own: an interrupt from the terminal must not cut the connection over which something is put back.
+/// It is in a process group of its own: an interrupt from the terminal must not cut the connection
+/// over which something is put back.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let (near, far) = UnixStream::pair()?;

@@ -1,4 +1,5 @@
-//! Lists of revoked keys: `RevokedHostKeys`, as text or as OpenSSH's binary list (a KRL). Pure. A list that is not understood is an error, never an empty one.
+//! Lists of revoked keys: `RevokedHostKeys`, as text or as OpenSSH's binary list (a KRL). Pure. A
+//! list that is not understood is an error, never an empty one.
 
 use super::known_hosts::type_of;
 use base64::Engine as _;

@@ -143,7 +143,8 @@ impl Target {
         }
     }
 
-    /// The port in the names of `known_hosts`: with `HostKeyAlias` there is none, which is said by that of ssh itself.
+    /// The port in the names of `known_hosts`: with `HostKeyAlias` there is none, which is said by
+    /// that of ssh itself.
     pub fn known_port(&self) -> u16 {
         if self.tokens.alias.is_empty() {
             self.port
@@ -267,7 +268,8 @@ fn without_openssh(host: &str) -> Target {
     }
 }
 
-/// The name of a file of the inventory: `~` is the home of whoever runs this, and tokens are those of ssh.
+/// The name of a file of the inventory: `~` is the home of whoever runs this, and tokens are those
+/// of ssh.
 fn expand(file: &Path, tokens: &Tokens) -> PathBuf {
     let home = etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/"));
     let text = tokens::at_home(&file.to_string_lossy(), &home);

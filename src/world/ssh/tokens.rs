@@ -1,4 +1,5 @@
-//! The `%` tokens, `${…}` variables and `~` of OpenSSH's configuration, which `ssh -G` leaves as they are. Where OpenSSH refuses one, it is refused here.
+//! The `%` tokens, `${…}` variables and `~` of OpenSSH's configuration, which `ssh -G` leaves as
+//! they are. Where OpenSSH refuses one, it is refused here.
 
 use sha1::{Digest, Sha1};
 use std::fmt::Write as _;

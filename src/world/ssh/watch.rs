@@ -1,4 +1,5 @@
-//! Ends a connection when the time of what goes on over it is over: libssh2 looks at no clock as long as bytes arrive.
+//! Ends a connection when the time of what goes on over it is over: libssh2 looks at no clock as
+//! long as bytes arrive.
 //! One thread for all connections.
 
 use super::ask::lock;

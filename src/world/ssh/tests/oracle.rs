@@ -1,4 +1,5 @@
-//! OpenSSH is the oracle: each configuration is tried by `ssh HOST true` and by us. What ssh reaches, we reach, or we say the one reason and the way out;
+//! OpenSSH is the oracle: each configuration is tried by `ssh HOST true` and by us. What ssh
+//! reaches, we reach, or we say the one reason and the way out;
 //! what it refuses, we refuse.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -31,7 +32,8 @@ enum Verdict {
 
 use Verdict::{In, OnlySsh, Out};
 
-/// A configuration: what stands before that of the lab, in which `DIR`, `PORT`, `MYSELF` and so on are put in.
+/// A configuration: what stands before that of the lab, in which `DIR`, `PORT`, `MYSELF` and so on
+/// are put in.
 struct Case {
     name: &'static str,
     lines: &'static str,

@@ -306,7 +306,8 @@ fn start(lab: &Lab, name: &str, keys: &[&str]) -> Running {
     agent
 }
 
-/// One agent with the certified key and the plain one, and one with the key whose certificate is in a file.
+/// One agent with the certified key and the plain one, and one with the key whose certificate is in
+/// a file.
 pub(super) fn agent(lab: &Lab) -> [Running; 2] {
     let agents = [
         start(lab, "agent", &["certagent", "agentkey"]),
