@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ const END: Duration = Duration::from_millis(300);
 pub(super) struct Proxy {
     child: Mutex<Child>,
     said: Arc<Mutex<Vec<u8>>>,
+    /// Closed once all that it said has been heard.
+    heard: Mutex<Receiver<()>>,
     /// Our end of its standard error.
     ear: UnixStream,
 }
@@ -44,14 +47,17 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
         .spawn()?;
     let said = Arc::new(Mutex::new(Vec::new()));
     let (mut from, to) = (ear.try_clone()?, Arc::clone(&said));
+    let (hearing, heard) = channel::<()>();
     let proxy = Proxy {
         child: Mutex::new(child),
         said,
+        heard: Mutex::new(heard),
         ear,
     };
     std::thread::Builder::new()
         .name("ssh-proxy".to_owned())
         .spawn(move || {
+            let _hearing = hearing;
             let mut buffer = [0; 1024];
             while let Ok(n @ 1..) = from.read(&mut buffer) {
                 let mut said = lock(&to);
@@ -78,8 +84,9 @@ impl Proxy {
         }
     }
 
-    /// The last that it said on standard error.
+    /// The last that it said on standard error, up to its end where that comes soon.
     pub fn said(&self) -> String {
+        let _ = lock(&self.heard).recv_timeout(END);
         last_lines(&lock(&self.said), 3)
     }
 }
