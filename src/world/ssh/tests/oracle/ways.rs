@@ -35,6 +35,11 @@ pub(super) const CASES: &[Case] = &[
         In,
     ),
     case(
+        "through two hosts, of which the second has a command of its own",
+        "Host db\n ProxyJump jump,jump2\nHost jump2\n ProxyCommand false\n",
+        In,
+    ),
+    case(
         "through a host that is reached through another",
         "Host db\n ProxyJump jump\nHost jump\n ProxyJump jump2\n",
         In,
