@@ -294,14 +294,14 @@ fn parse_jumps(text: &str) -> Result<Vec<Jump>, SshError> {
         .collect()
 }
 
-fn parse_jump(part: &str) -> Result<Jump, SshError> {
+fn parse_jump(text: &str) -> Result<Jump, SshError> {
     let bad = || {
         SshError::new(
             SshErrorKind::Config,
-            format!("`{}` in ProxyJump is no host", part.escape_debug()),
+            format!("`{}` in ProxyJump is no host", text.escape_debug()),
         )
     };
-    let plain = part.strip_prefix("ssh://").unwrap_or(part);
+    let plain = text.strip_prefix("ssh://").unwrap_or(text);
     let plain = plain.strip_suffix('/').unwrap_or(plain);
     let (user, rest) = match plain.rsplit_once('@') {
         Some((user, rest)) => (Some(user.to_owned()), rest),
