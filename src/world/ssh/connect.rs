@@ -22,6 +22,8 @@ const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(12);
 /// The same where it has never been seen to be one.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
+/// How much later than libssh2 we look at the clock, which it does not do while bytes arrive.
+const SLACK: Duration = Duration::from_millis(500);
 /// Hosts to go through at most, so that a configuration that refers to itself ends.
 const MOST_HOPS: usize = 8;
 
@@ -155,12 +157,12 @@ impl Context {
         let time = patience(limit);
         session.set_timeout(milliseconds(time));
         let began = Instant::now();
-        let watch = Watch::within(wire, time);
+        let watch = Watch::within(wire, time + SLACK);
         let shaken = session.handshake();
-        if watch.is_over() {
-            return Err(no_greeting(target, time));
-        }
-        shaken.map_err(|e| shake_failed(target, wire, &e, began.elapsed()))?;
+        shaken.map_err(|e| {
+            let late = watch.is_over().then(|| began.elapsed());
+            shake_failed(target, wire, &e, late.or(timed_out(&e, began)))
+        })?;
         drop(watch);
         self.gate.meet(target);
         let Some((key, _)) = session.host_key() else {
@@ -186,49 +188,72 @@ impl Context {
     }
 }
 
-/// It sends and sends, and nothing of it is what an ssh server says.
-fn no_greeting(target: &Target, time: Duration) -> SshError {
-    SshError::new(
-        SshErrorKind::Frozen,
-        format!(
-            "{} does not come to the end of its greeting (waited {:.1} s)",
-            target.place(),
-            time.as_secs_f32()
-        ),
-    )
-    .hint(format!(
-        "something else than sshd may be there: {}; a slow server needs `ConnectTimeout` in ~/.ssh/config",
-        target.command.replacen("ssh", "ssh -v", 1)
-    ))
+/// How long it took, where libssh2's own clock has ended it.
+fn timed_out(error: &ssh2::Error, began: Instant) -> Option<Duration> {
+    let is = [
+        libssh2_sys::LIBSSH2_ERROR_TIMEOUT,
+        libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT,
+    ];
+    let is = is.map(ssh2::ErrorCode::Session).contains(&error.code());
+    is.then(|| began.elapsed())
 }
 
-fn shake_failed(target: &Target, wire: &Wire, error: &ssh2::Error, took: Duration) -> SshError {
+/// Why there was no handshake; `late`: its time was over.
+fn shake_failed(
+    target: &Target,
+    wire: &Wire,
+    error: &ssh2::Error,
+    late: Option<Duration>,
+) -> SshError {
     let place = target.place();
     let code = match error.code() {
         ssh2::ErrorCode::Session(code) => code,
         ssh2::ErrorCode::SFTP(_) => 0,
     };
     let look = target.command.replacen("ssh", "ssh -v", 1);
-    let failure = match code {
-        libssh2_sys::LIBSSH2_ERROR_TIMEOUT | libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT => SshError::new(
+    if let Some(took) = late {
+        let failure = SshError::new(
             SshErrorKind::Frozen,
-            format!("{place} takes connections and then says nothing (waited {:.1} s)", took.as_secs_f32()),
-        )
-        .hint("the host may be frozen or overloaded, or something else than sshd listens there; for a slow one there is `ConnectTimeout` in ~/.ssh/config"),
-        libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE | libssh2_sys::LIBSSH2_ERROR_METHOD_NONE => SshError::new(
-            SshErrorKind::Handshake,
-            format!("{place} has no algorithm in common with replctl"),
-        )
-        .hint(format!("`{look}` shows what it has; where ssh itself gets in, {WAY_OUT}")),
+            format!(
+                "the ssh handshake with {place} did not end within {:.1} s",
+                took.as_secs_f32()
+            ),
+        );
+        return said_by(wire, failure).hint(format!(
+            "the host may be frozen or overloaded, or something else than sshd may answer there: {look}; for a slow one there is `ConnectTimeout` in ~/.ssh/config"
+        ));
+    }
+    let failure = match code {
+        libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE | libssh2_sys::LIBSSH2_ERROR_METHOD_NONE => {
+            SshError::new(
+                SshErrorKind::Handshake,
+                format!("{place} has no algorithm in common with replctl"),
+            )
+            .hint(format!(
+                "`{look}` shows what it has; where ssh itself gets in, {WAY_OUT}"
+            ))
+        }
         _ if target.proxy.is_some() => SshError::new(
             SshErrorKind::Io,
-            format!("the ProxyCommand of {} did not lead to an ssh server", target.shown()),
+            format!(
+                "the ProxyCommand of {} did not lead to an ssh server",
+                target.shown()
+            ),
         )
         .hint(look),
-        _ => SshError::new(SshErrorKind::Handshake, format!("{place} ended the connection before the login"))
-            .hint(format!("too many connections at once, or no ssh server there: {look}")),
+        _ => SshError::new(
+            SshErrorKind::Handshake,
+            format!("{place} ended the connection before the login"),
+        )
+        .hint(format!(
+            "too many connections at once, or no ssh server there: {look}"
+        )),
     };
-    let failure = failure.cause(words(error));
+    said_by(wire, failure.cause(words(error)))
+}
+
+/// With what the process of a `ProxyCommand` said.
+fn said_by(wire: &Wire, failure: SshError) -> SshError {
     let Wire::Command(_, process) = wire else {
         return failure;
     };
