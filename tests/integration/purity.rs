@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Files and folders of src/ that compute and do nothing else.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "topology",
     "rescue",
     "plan",
@@ -18,6 +18,7 @@ const PURE: [&str; 9] = [
     "world/role",
     "world/ssh/known_hosts",
     "world/ssh/keyfile",
+    "world/ssh/revoked",
 ];
 
 /// What they must not name.

@@ -1,41 +1,100 @@
-//! Logging in: the agent's keys, key files, then passwords, each tried once; what was tried is told when nothing worked.
+//! Logging in: keys (see `keys`), then passwords, as far as the configuration allows each; what was
+//! tried is told when nothing worked.
 
-use super::agent;
-use super::ask::{Answer, Questions, Use};
-use super::conn::is_broken;
+use super::ask::{Answer, Questions, Shared, Use};
+use super::conn::{Wire, is_broken};
+use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind, words};
 use super::interactive::Prompter;
-use super::keyfile::{self, KeyFile};
 use super::settings::Target;
+use super::watch::Watch;
 use crate::output::escape;
 use secrecy::ExposeSecret;
 use ssh2::{ErrorCode, Session};
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a login by an agent may take, in which somebody may have to touch a token: as long as
+/// sshd waits for a login.
+pub(super) const TOUCH: Duration = Duration::from_mins(2);
+
+/// What bounds each step of a login.
+#[derive(Clone, Copy)]
+pub(super) struct Bound<'a> {
+    /// It is cut where a step takes too long.
+    pub wire: &'a Arc<Wire>,
+    pub time: Duration,
+}
 
 /// One login being made.
 pub(super) struct Login<'a> {
     pub session: &'a Session,
     pub target: &'a Target,
     pub questions: &'a Questions,
+    pub bound: Bound<'a>,
+    /// A step took too long.
+    late: Cell<bool>,
     /// What was tried, for the error.
-    tried: Vec<String>,
+    pub tried: Vec<String>,
     /// Public keys that the server has refused, so that the same key in a file is not tried (nor its passphrase asked) again.
-    refused: Vec<Vec<u8>>,
+    pub refused: Vec<Vec<u8>>,
     /// A key was left out for want of its passphrase.
-    locked: Option<PathBuf>,
+    pub locked: Option<PathBuf>,
+    /// Key files that cannot be used.
+    unfit: Vec<(PathBuf, Unfit)>,
+    /// What only OpenSSH could have tried.
+    pub openssh_only: Vec<String>,
+}
+
+/// Why a key file cannot be used.
+pub(super) enum Unfit {
+    Missing,
+    /// Others can read it: its mode.
+    Open(u32),
+    Unreadable(String),
+}
+
+impl Unfit {
+    fn why(&self) -> String {
+        match self {
+            Self::Missing => "it does not exist".to_owned(),
+            Self::Open(mode) => format!("not used, its mode {mode:o} shows it to others"),
+            Self::Unreadable(why) => format!("it cannot be read: {why}"),
+        }
+    }
+
+    fn hint(&self, path: &Path) -> String {
+        let name = quoted(path);
+        match self {
+            Self::Missing => {
+                format!("ssh-keygen -t ed25519 -f {name}, or name another `identity_file`")
+            }
+            Self::Open(_) => format!("chmod 600 {name}"),
+            Self::Unreadable(_) => format!("ls -l {name}"),
+        }
+    }
 }
 
 impl<'a> Login<'a> {
-    pub fn new(session: &'a Session, target: &'a Target, questions: &'a Questions) -> Self {
+    pub fn new(
+        session: &'a Session,
+        target: &'a Target,
+        questions: &'a Questions,
+        bound: Bound<'a>,
+    ) -> Self {
         Self {
             session,
             target,
             questions,
+            bound,
+            late: Cell::new(false),
             tried: Vec::new(),
             refused: Vec::new(),
             locked: None,
+            unfit: Vec::new(),
+            openssh_only: Vec::new(),
         }
     }
 
@@ -47,16 +106,17 @@ impl<'a> Login<'a> {
         let Some(offers) = self.offers()? else {
             return Ok(());
         };
-        if offers.contains("publickey") && (self.by_agent()? || self.by_files()?) {
+        let methods = self.target.methods;
+        if methods.key && offers.contains("publickey") && (self.by_agent()? || self.by_files()?) {
             return Ok(());
         }
         // After a first factor the server may ask for another, so what it offers now counts.
         let Some(offers) = self.offers()? else {
             return Ok(());
         };
-        if (offers.contains("password") || offers.contains("keyboard-interactive"))
-            && self.by_password(&offers)?
-        {
+        let password = methods.password && offers.split(',').any(|o| o == "password");
+        let interactive = methods.interactive && offers.contains("keyboard-interactive");
+        if (password || interactive) && !methods.batch && self.by_password(password)? {
             return Ok(());
         }
         Err(self.nothing_worked(&offers))
@@ -64,187 +124,54 @@ impl<'a> Login<'a> {
 
     /// What the server offers; `None`: it wants nothing more.
     fn offers(&self) -> Result<Option<String>, SshError> {
-        match self.session.auth_methods(&self.target.user) {
+        let offers = self.bounded(self.bound.time, || {
+            self.session.auth_methods(&self.target.user)
+        });
+        match offers {
             Ok(list) => Ok(Some(list.to_owned())),
             Err(_) if self.session.authenticated() => Ok(None),
             Err(e) => Err(self.broken(&e)),
         }
     }
 
-    fn by_agent(&mut self) -> Result<bool, SshError> {
-        let Some(socket) = self.target.agent.clone() else {
-            return Ok(false);
-        };
-        let keys = match agent::keys(&socket) {
-            Ok(keys) => keys,
-            Err(e) => {
-                self.tried
-                    .push(format!("agent at {}: {e}", socket.display()));
-                return Ok(false);
-            }
-        };
-        let wanted: Vec<Vec<u8>> = self
-            .target
-            .identity_files
-            .iter()
-            .filter_map(|f| public_half(f))
-            .collect();
-        let (mut first, then): (Vec<_>, Vec<_>) =
-            keys.into_iter().partition(|k| wanted.contains(k));
-        if !self.target.identities_only {
-            first.extend(then);
-        }
-        if first.is_empty() {
-            self.tried.push("agent: it has no key for this".to_owned());
-            return Ok(false);
-        }
-        self.offer_agent_keys(&socket, &first)
+    /// Does a step of the login, and cuts the connection where it takes too long.
+    pub fn bounded<T>(&self, time: Duration, step: impl FnOnce() -> T) -> T {
+        let watch = Watch::within(self.bound.wire, time);
+        let result = step();
+        self.late.set(self.late.get() || watch.is_over());
+        result
     }
 
-    fn offer_agent_keys(&mut self, socket: &Path, keys: &[Vec<u8>]) -> Result<bool, SshError> {
-        let mut agent = self.session.agent().map_err(|e| self.broken(&e))?;
-        let listed = agent
-            .set_identity_path(socket)
-            .and_then(|()| agent.connect())
-            .and_then(|()| agent.list_identities())
-            .and_then(|()| agent.identities());
-        let identities = match listed {
-            Ok(identities) => identities,
-            Err(e) => {
-                self.tried.push(format!("agent: {}", words(&e)));
-                return Ok(false);
-            }
-        };
-        for key in keys {
-            let Some(identity) = identities.iter().find(|i| i.blob() == key.as_slice()) else {
-                continue;
-            };
-            match agent.userauth(&self.target.user, identity) {
-                // Another try after a success would wait for an answer that never comes.
-                Ok(()) if self.session.authenticated() => return Ok(true),
-                Ok(()) => return Ok(false),
-                Err(e) => {
-                    self.refusal(&format!("agent key `{}`", escape(identity.comment())), &e)?;
-                    self.refused.push(key.clone());
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    fn by_files(&mut self) -> Result<bool, SshError> {
-        let mut locked = Vec::new();
-        for path in &self.target.identity_files {
-            let Some(file) = self.usable(path) else {
-                continue;
-            };
-            if file.encrypted {
-                locked.push(path.clone());
-            } else if self.offer_file(path, None)? == Offer::Taken {
-                return Ok(true);
-            }
-        }
-        for path in locked {
-            if self.with_passphrase(&path)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The key file, unless it cannot be used; then the reason is remembered (a missing file is no reason worth telling).
-    fn usable(&mut self, path: &Path) -> Option<KeyFile> {
-        let mode = match std::fs::metadata(path) {
-            Ok(meta) => meta.permissions().mode(),
-            Err(e) => {
-                if e.kind() != io::ErrorKind::NotFound || self.target.identities_only {
-                    self.tried.push(format!("{}: {e}", path.display()));
-                }
-                return None;
-            }
-        };
-        if mode & 0o077 != 0 {
-            self.tried.push(format!(
-                "{}: not used, its mode {:o} shows it to others (chmod 600)",
-                path.display(),
-                mode & 0o777
-            ));
+    /// A secret to try next; none where the configuration says that nobody is asked.
+    pub fn next(&self, shared: &Shared, prompt: &str, refused: Option<&Answer>) -> Option<Answer> {
+        if self.target.methods.batch {
             return None;
         }
-        let Some(file) = std::fs::read_to_string(path)
-            .ok()
-            .as_deref()
-            .and_then(keyfile::parse)
-        else {
-            self.tried.push(format!(
-                "{}: no private key that can be read",
-                path.display()
-            ));
-            return None;
-        };
-        let public = file.public.clone().or_else(|| public_half(path));
-        if public.is_some_and(|key| self.refused.contains(&key)) {
-            return None;
-        }
-        Some(file)
+        shared.next(self.questions, prompt, refused)
     }
 
-    fn with_passphrase(&mut self, path: &Path) -> Result<bool, SshError> {
-        let shared = self.questions.shared(Use::Key(path.to_owned()));
-        let prompt = format!("Passphrase of {}", path.display());
-        let mut refused: Option<Answer> = None;
-        while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
-            match self.offer_file(path, Some(&answer))? {
-                Offer::Unreadable => refused = Some(answer),
-                offer @ (Offer::Taken | Offer::Refused) => {
-                    shared.proven(&answer);
-                    return Ok(offer == Offer::Taken);
-                }
-            }
-        }
+    /// Remembers a key file that cannot be used.
+    pub fn unfit(&mut self, path: &Path, why: Unfit) {
         self.tried
-            .push(format!("{}: its passphrase is needed", path.display()));
-        self.locked.get_or_insert_with(|| path.to_owned());
-        Ok(false)
+            .push(format!("{}: {}", path.display(), why.why()));
+        self.unfit.push((path.to_owned(), why));
     }
 
-    fn offer_file(&mut self, path: &Path, passphrase: Option<&Answer>) -> Result<Offer, SshError> {
-        let phrase = passphrase.map(|a| a.secret.expose_secret());
-        match self
-            .session
-            .userauth_pubkey_file(&self.target.user, None, path, phrase)
-        {
-            Ok(()) if self.session.authenticated() => Ok(Offer::Taken),
-            Ok(()) => Ok(Offer::Refused),
-            Err(e) if e.code() == ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_FILE) => {
-                if passphrase.is_none() {
-                    self.tried
-                        .push(format!("{}: {}", path.display(), words(&e)));
-                }
-                Ok(Offer::Unreadable)
-            }
-            Err(e) => {
-                self.refusal(&path.display().to_string(), &e)?;
-                Ok(Offer::Refused)
-            }
-        }
-    }
-
-    fn by_password(&mut self, offers: &str) -> Result<bool, SshError> {
+    fn by_password(&mut self, plainly: bool) -> Result<bool, SshError> {
         let shared = self.questions.shared(Use::Login(self.target.user.clone()));
         let prompt = format!(
             "Password of {} (for {} and the other hosts)",
             self.target.user, self.target.host
         );
         let mut refused: Option<Answer> = None;
-        while let Some(answer) = shared.next(self.questions, &prompt, refused.as_ref()) {
-            let result = if offers.contains("password") {
-                self.session
-                    .userauth_password(&self.target.user, answer.secret.expose_secret())
+        while let Some(answer) = self.next(&shared, &prompt, refused.as_ref()) {
+            let result = if plainly {
+                self.bounded(self.bound.time, || {
+                    self.session
+                        .userauth_password(&self.target.user, answer.secret.expose_secret())
+                })
             } else {
-                let mut prompter = Prompter::new(&answer, self.questions);
-                self.session
-                    .userauth_keyboard_interactive(&self.target.user, &mut prompter)
+                self.by_questions(&answer)
             };
             match result {
                 Ok(()) if self.session.authenticated() => {
@@ -263,19 +190,33 @@ impl<'a> Login<'a> {
         Ok(false)
     }
 
+    fn by_questions(&self, answer: &Answer) -> Result<(), ssh2::Error> {
+        let mut prompter = Prompter::new(answer, self.questions, self.bound);
+        // libssh2 would count the time in which a person thinks: the watch does not.
+        let time = self.session.timeout();
+        self.session.set_timeout(0);
+        let result = self
+            .session
+            .userauth_keyboard_interactive(&self.target.user, &mut prompter);
+        self.session.set_timeout(time);
+        self.late.set(self.late.get() || prompter.is_late());
+        result
+    }
+
     /// A refusal is remembered; a broken connection ends the login.
-    fn refusal(&mut self, what: &str, error: &ssh2::Error) -> Result<(), SshError> {
+    pub fn refusal(&mut self, what: &str, error: &ssh2::Error) -> Result<(), SshError> {
         self.tried.push(format!("{what}: {}", words(error)));
-        if is_broken(error) {
+        if is_broken(error) || self.late.get() {
             Err(self.broken(error))
         } else {
             Ok(())
         }
     }
 
-    fn broken(&self, error: &ssh2::Error) -> SshError {
+    pub fn broken(&self, error: &ssh2::Error) -> SshError {
         let shown = self.target.shown();
-        let kind = if error.code() == ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_TIMEOUT) {
+        let timeout = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_TIMEOUT);
+        let kind = if error.code() == timeout || self.late.get() {
             SshErrorKind::Frozen
         } else {
             SshErrorKind::AuthFailed
@@ -290,7 +231,9 @@ impl<'a> Login<'a> {
             .fold(failure, SshError::cause)
             .cause(words(error));
         if self.tried.len() > 2 {
-            failure.hint("the server allows few tries: name the right key with `[ssh] identity_files = [\"~/.ssh/…\"]`")
+            failure.hint(
+                "the server allows few tries: name the right key as `identity_file` in `[ssh]`",
+            )
         } else {
             failure.hint(format!(
                 "look at `journalctl -u ssh` on {}",
@@ -301,57 +244,72 @@ impl<'a> Login<'a> {
 
     fn nothing_worked(&self, offers: &str) -> SshError {
         let shown = self.target.shown();
-        let failure = match &self.locked {
-            Some(path) => SshError::new(
+        let failed = |why: String| {
+            SshError::new(
+                SshErrorKind::AuthFailed,
+                format!("cannot log in to {shown}: {why}"),
+            )
+        };
+        let beyond = self.only_openssh(offers);
+        let failure = match (&self.locked, self.main_fault()) {
+            (Some(path), _) => SshError::new(
                 SshErrorKind::PassphraseNeeded,
                 format!(
                     "cannot log in to {shown}: the passphrase of {} is needed",
                     path.display()
                 ),
             )
-            .hint(format!("ssh-add {}", path.display())),
-            None => SshError::new(
-                SshErrorKind::AuthFailed,
-                format!("cannot log in to {shown}: no key and no password was accepted"),
-            )
-            .hint(format!(
-                "ssh-copy-id -p {} {}@{}",
-                self.target.port, self.target.user, self.target.host
-            )),
+            .hint(format!("ssh-add {}", quoted(path))),
+            (None, Some((path, why))) => {
+                failed(format!("the key file {}: {}", path.display(), why.why()))
+                    .hint(why.hint(path))
+            }
+            (None, None) => {
+                let failure = failed("no key and no password was accepted".to_owned());
+                failure.hint(if beyond.is_empty() {
+                    self.target.command.replacen("ssh", "ssh-copy-id", 1)
+                } else {
+                    WAY_OUT.to_owned()
+                })
+            }
         };
+        let failure = failure.cause(format!("the server takes: {}", escape(offers)));
         let failure = if self.tried.is_empty() {
             failure.cause("there was no key to try")
         } else {
-            failure
+            self.tried.iter().fold(failure, SshError::cause)
         };
-        self.tried
-            .iter()
-            .fold(failure, SshError::cause)
-            .cause(format!("the server takes: {}", escape(offers)))
+        beyond.iter().fold(failure, SshError::cause)
+    }
+
+    /// A key file that the operator means and that cannot be used.
+    fn main_fault(&self) -> Option<&(PathBuf, Unfit)> {
+        let named = self.target.keys_named;
+        let mut all = self.unfit.iter();
+        all.find(|(_, why)| named || !matches!(why, Unfit::Missing))
+    }
+
+    /// What only OpenSSH could have tried here.
+    fn only_openssh(&self, offers: &str) -> Vec<String> {
+        let mut all = self.openssh_only.clone();
+        let beyond = &self.target.beyond;
+        for (option, method) in [("gssapiauth", "gssapi"), ("hostbasedauth", "hostbased")] {
+            let set = beyond.ways.iter().find(|way| way.starts_with(option));
+            all.extend(set.filter(|_| offers.contains(method)).map(|set| {
+                format!("{set}: replctl's built-in ssh client does not log in this way")
+            }));
+        }
+        if !beyond.unknown.is_empty() {
+            let unknown = beyond.unknown.join(", ");
+            all.push(format!(
+                "replctl does not know these options of `ssh -G`: {unknown}"
+            ));
+        }
+        all
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Offer {
-    Taken,
-    Refused,
-    /// A wrong passphrase, or no key.
-    Unreadable,
-}
-
-/// The public half of a private key file: what its own header says, or the file beside it.
-fn public_half(path: &Path) -> Option<Vec<u8>> {
-    let own = std::fs::read_to_string(path)
-        .ok()
-        .as_deref()
-        .and_then(keyfile::parse)
-        .and_then(|k| k.public);
-    own.or_else(|| {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".pub");
-        std::fs::read_to_string(beside)
-            .ok()
-            .as_deref()
-            .and_then(keyfile::public)
-    })
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    shlex::try_quote(&text).unwrap_or_default().into_owned()
 }

@@ -5,6 +5,8 @@
 //! kept to shut it down before anything stuck is dropped. A session lives in one thread.
 
 use super::poll::{self, Interest};
+use super::proxy::Proxy;
+use super::watch::Watch;
 use ssh2::{BlockDirections, Channel, DisconnectCode, ErrorCode, Session};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -18,6 +20,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(100);
 /// Between two signs of life to a command that goes on.
 pub(super) const ALIVE: Duration = Duration::from_secs(1);
+/// What a call that does not wait may take beyond its end, where the host sends without end.
+pub(super) const SLACK: Duration = Duration::from_secs(2);
 /// How long saying goodbye may take, in milliseconds.
 const GOODBYE_MS: u32 = 300;
 
@@ -28,6 +32,8 @@ pub(super) enum Wire {
     Tcp(TcpStream),
     /// To the thread that pumps through the host in between.
     Tunnel(UnixStream),
+    /// To the process of a `ProxyCommand`.
+    Command(UnixStream, Proxy),
 }
 
 impl Wire {
@@ -35,7 +41,7 @@ impl Wire {
     pub fn cut(&self) {
         let _ = match self {
             Self::Tcp(socket) => socket.shutdown(Shutdown::Both),
-            Self::Tunnel(socket) => socket.shutdown(Shutdown::Both),
+            Self::Tunnel(socket) | Self::Command(socket, _) => socket.shutdown(Shutdown::Both),
         };
     }
 }
@@ -44,7 +50,7 @@ impl AsFd for Wire {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(socket) => socket.as_fd(),
-            Self::Tunnel(socket) => socket.as_fd(),
+            Self::Tunnel(socket) | Self::Command(socket, _) => socket.as_fd(),
         }
     }
 }
@@ -111,7 +117,7 @@ pub(super) enum Stop {
 pub(super) struct Conn {
     // Order matters: the session is dropped before the socket closes, and after `drop` has cut it.
     pub session: Session,
-    wire: Wire,
+    wire: Arc<Wire>,
     polite: bool,
     /// The command that goes on as long as this session does.
     held: Option<Held>,
@@ -126,7 +132,7 @@ struct Held {
 
 impl Conn {
     /// Takes over a session that is logged in; it becomes non-blocking.
-    pub fn new(session: Session, wire: Wire) -> Self {
+    pub fn new(session: Session, wire: Arc<Wire>) -> Self {
         session.set_blocking(false);
         session.set_keepalive(true, 15);
         Self {
@@ -174,6 +180,7 @@ impl Conn {
             return;
         }
         let room = poll::has_room(self.wire.as_fd());
+        let _watch = self.watch(Instant::now() + SLACK);
         let Some(held) = &mut self.held else { return };
         let mut heard = [0; 256];
         let read = held.channel.read(&mut heard);
@@ -196,13 +203,17 @@ impl Conn {
         until: &Until,
         mut call: impl FnMut(&Session) -> Result<T, ssh2::Error>,
     ) -> Result<T, Stop> {
+        let watch = self.watch(until.end + SLACK);
         loop {
             match call(&self.session) {
                 Ok(value) => return Ok(value),
                 Err(e) if is_again(&e) => {}
                 Err(e) => {
-                    if is_broken(&e) {
+                    if is_broken(&e) || watch.is_over() {
                         self.cut();
+                    }
+                    if watch.is_over() {
+                        return Err(Stop::Late);
                     }
                     return Err(Stop::Ssh(e));
                 }
@@ -212,6 +223,12 @@ impl Conn {
             }
             self.wait(until.left());
         }
+    }
+
+    /// Cuts the connection at that moment, unless the watch has ended before: libssh2 knows no end
+    /// of what does not end by itself.
+    pub fn watch(&self, end: Instant) -> Watch {
+        Watch::until(&self.wire, end)
     }
 
     /// Waits until the socket is ready for what libssh2 wants next, for a tick at most.

@@ -1,19 +1,19 @@
 //! From a target to a logged-in session: name, connection (through other hosts where configured), handshake, host key, login.
 //! Blocking; each part has its own time-out, and none of them counts the time a question stands on the terminal.
 
-use super::Options;
 use super::ask::{Questions, lock};
-use super::auth::Login;
+use super::auth::{Bound, Login};
 use super::conn::{Conn, Wire};
+use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind, words};
 use super::settings::{self, Target};
-use super::{hostkey, tunnel};
+use super::watch::Watch;
+use super::{Options, algorithms, dial, hostkey, tunnel};
 use crate::world::busy::patience;
-use ssh2::{MethodType, Session};
+use ssh2::Session;
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::sync::{Condvar, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (`MaxStartups`).
@@ -22,6 +22,8 @@ const AT_ONCE: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(12);
 /// The same where it has never been seen to be one.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
+/// How much later than libssh2 we look at the clock, which it does not do while bytes arrive.
+const SLACK: Duration = Duration::from_millis(500);
 /// Hosts to go through at most, so that a configuration that refers to itself ends.
 const MOST_HOPS: usize = 8;
 
@@ -81,7 +83,7 @@ impl Context {
         let _turn = self.gate.enter(&target.host, target.port);
         let wire = match tunnel {
             Some(wire) => wire,
-            None => Wire::Tcp(open(target, self.options.connect_timeout)?),
+            None => dial::open(target, &self.options)?,
         };
         self.log_in(target, wire)
     }
@@ -110,7 +112,7 @@ impl Context {
             &hop,
             &target.host,
             target.port,
-            self.options.handshake_timeout,
+            target.reach.time.unwrap_or(self.options.handshake_timeout),
         )?;
         Ok(Wire::Tunnel(near))
     }
@@ -127,19 +129,14 @@ impl Context {
             SshError::new(SshErrorKind::Io, "cannot begin an ssh session").cause(words(&e))
         };
         let mut session = Session::new().map_err(ours)?;
-        let kept = match wire {
-            Wire::Tcp(socket) => {
-                let kept = socket.try_clone().map_err(io)?;
-                session.set_tcp_stream(socket);
-                Wire::Tcp(kept)
+        match &wire {
+            Wire::Tcp(socket) => session.set_tcp_stream(socket.try_clone().map_err(io)?),
+            Wire::Tunnel(socket) | Wire::Command(socket, _) => {
+                session.set_tcp_stream(socket.try_clone().map_err(io)?);
             }
-            Wire::Tunnel(socket) => {
-                let kept = socket.try_clone().map_err(io)?;
-                session.set_tcp_stream(socket);
-                Wire::Tunnel(kept)
-            }
-        };
-        match self.shake_hands(&mut session, target) {
+        }
+        let kept = Arc::new(wire);
+        match self.shake_hands(&mut session, target, &kept) {
             Ok(()) => Ok(Conn::new(session, kept)),
             Err(e) => {
                 // Dropping a session waits for its time-out once more, unless the socket is down.
@@ -149,18 +146,24 @@ impl Context {
         }
     }
 
-    fn shake_hands(&self, session: &mut Session, target: &Target) -> Result<(), SshError> {
-        let ours = |e: ssh2::Error| {
-            SshError::new(SshErrorKind::Io, "cannot begin an ssh session").cause(words(&e))
-        };
-        session
-            .method_pref(MethodType::HostKey, &hostkey::algorithms(target)?)
-            .map_err(ours)?;
-        session.set_timeout(milliseconds(patience(self.options.handshake_timeout)));
+    fn shake_hands(
+        &self,
+        session: &mut Session,
+        target: &Target,
+        wire: &Arc<Wire>,
+    ) -> Result<(), SshError> {
+        algorithms::offer(session, target, &hostkey::algorithms(target)?)?;
+        let limit = target.reach.time.unwrap_or(self.options.handshake_timeout);
+        let time = patience(limit);
+        session.set_timeout(milliseconds(time));
         let began = Instant::now();
-        session
-            .handshake()
-            .map_err(|e| shake_failed(target, &e, began.elapsed()))?;
+        let watch = Watch::within(wire, time + SLACK);
+        let shaken = session.handshake();
+        shaken.map_err(|e| {
+            let late = watch.is_over().then(|| began.elapsed());
+            shake_failed(target, wire, &e, late.or(timed_out(&e, began)))
+        })?;
+        drop(watch);
         self.gate.meet(target);
         let Some((key, _)) = session.host_key() else {
             return Err(SshError::new(
@@ -168,124 +171,99 @@ impl Context {
                 format!("{} shows no host key", target.shown()),
             ));
         };
+        let peer = match &**wire {
+            Wire::Tcp(socket) => socket.peer_addr().ok().map(|address| address.ip()),
+            Wire::Tunnel(_) | Wire::Command(..) => None,
+        };
         hostkey::check(
             key,
             target,
+            peer,
             &self.questions,
             self.options.accept_new_host_keys,
         )?;
-        session.set_timeout(milliseconds(patience(self.options.auth_timeout)));
-        Login::new(session, target, &self.questions).run()
+        let time = patience(self.options.auth_timeout);
+        session.set_timeout(milliseconds(time));
+        Login::new(session, target, &self.questions, Bound { wire, time }).run()
     }
 }
 
-fn open(target: &Target, time: Duration) -> Result<TcpStream, SshError> {
-    let addresses = look_up(target, time)?;
-    let mut last = None;
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, time) {
-            Ok(socket) => {
-                // Without this every command costs 44 ms instead of 2 (Nagle's algorithm and delayed acknowledgements).
-                socket.set_nodelay(true).map_err(|e| {
-                    SshError::new(
-                        SshErrorKind::Io,
-                        format!("cannot use the connection to {}", target.shown()),
-                    )
-                    .cause(e)
-                })?;
-                return Ok(socket);
-            }
-            Err(e) => last = Some(e),
-        }
-    }
-    Err(no_connection(target, last, time))
+/// How long it took, where libssh2's own clock has ended it.
+fn timed_out(error: &ssh2::Error, began: Instant) -> Option<Duration> {
+    let is = [
+        libssh2_sys::LIBSSH2_ERROR_TIMEOUT,
+        libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT,
+    ];
+    let is = is.map(ssh2::ErrorCode::Session).contains(&error.code());
+    is.then(|| began.elapsed())
 }
 
-/// Resolves the name, bounded: the system's resolver itself may take half a minute.
-fn look_up(target: &Target, time: Duration) -> Result<Vec<SocketAddr>, SshError> {
-    let unknown = |why: String| {
-        SshError::new(
-            SshErrorKind::NameUnknown,
-            format!("the host name `{}` does not resolve", target.host),
-        )
-        .cause(why)
-        .hint(format!("getent hosts {}", target.host))
-    };
-    let (tell, told) = mpsc::channel();
-    let name = (target.host.clone(), target.port);
-    std::thread::spawn(move || {
-        let _ = tell.send(name.to_socket_addrs().map(Iterator::collect::<Vec<_>>));
-    });
-    match told.recv_timeout(time) {
-        Ok(Ok(addresses)) if addresses.is_empty() => Err(unknown("it has no address".to_owned())),
-        Ok(Ok(addresses)) => Ok(addresses),
-        Ok(Err(e)) => Err(unknown(e.to_string())),
-        Err(_) => Err(unknown(format!(
-            "no answer from the name service within {} s",
-            time.as_secs_f32()
-        ))),
-    }
-}
-
-fn no_connection(target: &Target, error: Option<io::Error>, time: Duration) -> SshError {
-    let place = format!("{} port {}", target.host, target.port);
-    let error = error.unwrap_or_else(|| io::Error::other("no address"));
-    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    let (kind, what, hint) = if is(&[io::ErrorKind::ConnectionRefused]) {
-        (
-            SshErrorKind::Refused,
-            format!("no ssh server listens on {place}"),
-            "start sshd there, or name its port with `[ssh] port = …`".to_owned(),
-        )
-    } else if is(&[io::ErrorKind::TimedOut, io::ErrorKind::WouldBlock]) {
-        (
-            SshErrorKind::NoAnswer,
-            format!("no answer from {place} within {} s", time.as_secs_f32()),
-            format!(
-                "is the host up, and no firewall in between? ping -c 3 {}",
-                target.host
-            ),
-        )
-    } else if is(&[
-        io::ErrorKind::HostUnreachable,
-        io::ErrorKind::NetworkUnreachable,
-    ]) {
-        (
-            SshErrorKind::NoRoute,
-            format!("no route to {place}"),
-            format!("ip route get {}", target.host),
-        )
-    } else {
-        (
-            SshErrorKind::Io,
-            format!("cannot connect to {place}"),
-            format!("{} -v", target.command),
-        )
-    };
-    SshError::new(kind, what).cause(error).hint(hint)
-}
-
-fn shake_failed(target: &Target, error: &ssh2::Error, took: Duration) -> SshError {
-    let place = format!("{} port {}", target.host, target.port);
+/// Why there was no handshake; `late`: its time was over.
+fn shake_failed(
+    target: &Target,
+    wire: &Wire,
+    error: &ssh2::Error,
+    late: Option<Duration>,
+) -> SshError {
+    let place = target.place();
     let code = match error.code() {
         ssh2::ErrorCode::Session(code) => code,
         ssh2::ErrorCode::SFTP(_) => 0,
     };
-    let failure = match code {
-        libssh2_sys::LIBSSH2_ERROR_TIMEOUT | libssh2_sys::LIBSSH2_ERROR_SOCKET_TIMEOUT => SshError::new(
+    let look = target.command.replacen("ssh", "ssh -v", 1);
+    if let Some(took) = late {
+        let failure = SshError::new(
             SshErrorKind::Frozen,
-            format!("{place} takes connections and then says nothing (waited {:.1} s)", took.as_secs_f32()),
+            format!(
+                "the ssh handshake with {place} did not end within {:.1} s",
+                took.as_secs_f32()
+            ),
+        );
+        return said_by(wire, failure).hint(format!(
+            "the host may be frozen or overloaded, or something else than sshd may answer there: {look}; for a slow one there is `ConnectTimeout` in ~/.ssh/config"
+        ));
+    }
+    let failure = match code {
+        libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE | libssh2_sys::LIBSSH2_ERROR_METHOD_NONE => {
+            SshError::new(
+                SshErrorKind::Handshake,
+                format!("{place} has no algorithm in common with replctl"),
+            )
+            .hint(format!(
+                "`{look}` shows what it has; where ssh itself gets in, {WAY_OUT}"
+            ))
+        }
+        _ if target.proxy.is_some() => SshError::new(
+            SshErrorKind::Io,
+            format!(
+                "the ProxyCommand of {} did not lead to an ssh server",
+                target.shown()
+            ),
         )
-        .hint("the host may be frozen or overloaded, or something else than sshd listens there"),
-        libssh2_sys::LIBSSH2_ERROR_KEX_FAILURE | libssh2_sys::LIBSSH2_ERROR_METHOD_NONE => SshError::new(
+        .hint(look),
+        _ => SshError::new(
             SshErrorKind::Handshake,
-            format!("{place} has no algorithm in common with replctl"),
+            format!("{place} ended the connection before the login"),
         )
-        .hint("replctl uses no SHA-1: the host needs OpenSSH 6.5 or newer, with an ed25519 or ecdsa host key"),
-        _ => SshError::new(SshErrorKind::Handshake, format!("{place} ended the connection before the login"))
-            .hint(format!("too many connections at once, or no ssh server there: ssh -v -p {} {}", target.port, target.host)),
+        .hint(format!(
+            "too many connections at once, or no ssh server there: {look}"
+        )),
     };
-    failure.cause(words(error))
+    said_by(wire, failure.cause(words(error)))
+}
+
+/// With what the process of a `ProxyCommand` said.
+fn said_by(wire: &Wire, failure: SshError) -> SshError {
+    let Wire::Command(_, process) = wire else {
+        return failure;
+    };
+    // What it says comes before its end, but perhaps after ours.
+    let ended = process.ended(Duration::from_millis(200));
+    let failure = match ended {
+        Some(status) => failure.cause(format!("it ended: {status}")),
+        None => failure,
+    };
+    failure.cause(process.said())
 }
 
 fn milliseconds(time: Duration) -> u32 {

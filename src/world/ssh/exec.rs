@@ -1,10 +1,11 @@
 //! Runs one command on a session: both outputs read apart, standard input written, stopped when its time is over.
 //! Everything is non-blocking; a command that floods one output cannot hold up the other.
 
-use super::conn::{Cancel, Conn, Stop, Until};
+use super::conn::{Cancel, Conn, SLACK, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
 use super::output::{Kept, Output};
 use super::script::{self, Opening, RunsAs, Way};
+use super::watch::Watch;
 use crate::world::busy::patience;
 use secrecy::{ExposeSecret, SecretString};
 use ssh2::Channel;
@@ -19,6 +20,8 @@ const TIDY_TIME: Duration = Duration::from_secs(2);
 const STOP_TIME: Duration = Duration::from_secs(6);
 /// How long a command that has got all its input may say nothing: it may flush it to a slow disk, and hash it.
 const WORK_TIME: Duration = Duration::from_mins(1);
+/// How long it may go on after its input by saying something all the time: it may build a server.
+const LONGEST_WORK: Duration = Duration::from_hours(1);
 const CHUNK: usize = 64 * 1024;
 /// The most that is kept of what precedes the command's own output.
 const PREFACE: usize = 64 * 1024;
@@ -136,6 +139,8 @@ pub(super) struct Running<'a> {
     pub answered: bool,
     written: usize,
     sent_eof: bool,
+    /// When something was last written.
+    pushed: Instant,
     /// How long nothing may move now, where that bounds it.
     pub quiet: Duration,
 }
@@ -156,6 +161,7 @@ impl<'a> Running<'a> {
             answered: false,
             written: 0,
             sent_eof: false,
+            pushed: Instant::now(),
             quiet: match request.limit {
                 Limit::Total(time) | Limit::Stall(time) => time,
             },
@@ -164,8 +170,12 @@ impl<'a> Running<'a> {
 
     fn drive(&mut self, conn: &mut Conn, channel: &mut Channel) -> Result<(), Halt> {
         let mut buffer = vec![0; CHUNK];
-        let broken = |conn: &mut Conn, e: &io::Error| {
+        let mut watch = conn.watch(self.until.end + SLACK);
+        let broken = |conn: &mut Conn, watch: &Watch, e: &io::Error| {
             conn.cut();
+            if watch.is_over() {
+                return Halt::Late;
+            }
             Halt::Broken(e.to_string())
         };
         loop {
@@ -175,29 +185,35 @@ impl<'a> Running<'a> {
                     self.take_stdout(&buffer[..n]);
                     moved |= n > 0;
                 }
-                Err(e) => return Err(broken(conn, &e)),
+                Err(e) => return Err(broken(conn, &watch, &e)),
             }
             match pull(&mut channel.stderr(), &mut buffer) {
                 Ok(n) => {
                     self.take_stderr(&buffer[..n])?;
                     moved |= n > 0;
                 }
-                Err(e) => return Err(broken(conn, &e)),
+                Err(e) => return Err(broken(conn, &watch, &e)),
             }
             if channel.eof() || (self.request.stays && self.stdout.line().is_some()) {
                 return Ok(());
             }
-            moved |= self.push(channel);
+            if self.push(channel) {
+                moved = true;
+                self.pushed = Instant::now();
+            }
             if self.runs_as.is_none() && Instant::now() > self.start_by {
                 return Err(Halt::NotStarted);
             }
-            if let (true, Limit::Stall(time)) = (moved, self.request.limit) {
+            // Words of the host alone do not put off the end for ever.
+            let counts = moved && self.pushed.elapsed() < LONGEST_WORK;
+            if let (true, Limit::Stall(time)) = (counts, self.request.limit) {
                 self.quiet = if self.sent_eof {
                     time.max(patience(WORK_TIME))
                 } else {
                     time
                 };
                 self.until.end = Instant::now() + self.quiet;
+                watch.extend(self.until.end + SLACK);
             }
             if let Some(stop) = self.until.over() {
                 return Err(stop.into());

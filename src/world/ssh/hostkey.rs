@@ -1,13 +1,18 @@
 //! Whether a host is who it should be: reads the `known_hosts` files, decides, asks, and adds the one line.
 //! Never accepts a changed or revoked key, whatever the configuration says.
 
+use super::algorithms;
 use super::ask::Questions;
+use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind};
-use super::known_hosts::{KnownHosts, Place, Verdict, fingerprint, line_for, name_of, type_of};
+use super::known::{self, Asked};
+use super::known_hosts::{Place, Verdict, fingerprint, line_for, name_of, type_of};
 use super::settings::Target;
+use super::tokens::Tokens;
 use crate::output::escape;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -22,16 +27,28 @@ const ALGORITHMS: [(&str, &str); 6] = [
     ("rsa-sha2-256", "ssh-rsa"),
 ];
 
-/// The host key algorithms to offer: those of the known keys first, so that the host shows a key that can be recognised.
+/// The host key algorithms to offer, of those that are allowed: those of the known keys first, so
+/// that the host shows a key that can be recognised.
 ///
 /// # Errors
-/// `Config` where a `known_hosts` file cannot be read.
+/// `Config` where a `known_hosts` file cannot be read, or nothing is left to offer.
 pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
-    let known = read(target)?.key_types(&target.known_as, target.port);
+    let known = known::read(target, Asked::Order)?.key_types(&target.known_as, target.known_port());
+    let allowed = target.algorithms.host_keys.as_deref();
     let (mut first, then): (Vec<_>, Vec<_>) = ALGORITHMS
         .iter()
+        .filter(|(name, _)| allowed.is_none_or(|list| algorithms::has(list, name)))
         .partition(|(_, key)| known.iter().any(|k| k == key));
     first.extend(then);
+    if first.is_empty() {
+        let here = ALGORITHMS.map(|(name, _)| name);
+        return Err(algorithms::nothing(
+            target,
+            "HostKeyAlgorithms",
+            allowed,
+            &here,
+        ));
+    }
     Ok(first
         .iter()
         .map(|(name, _)| *name)
@@ -39,16 +56,24 @@ pub(super) fn algorithms(target: &Target) -> Result<String, SshError> {
         .join(","))
 }
 
-/// Accepts the key, or says why not.
+/// Accepts the key, or says why not. `peer` is the address of the host, where there is a connection
+/// straight to it.
 ///
 /// # Errors
-/// `HostKeyUnknown`, `HostKeyChanged`, `HostKeyRevoked`; `Config` where a `known_hosts` file cannot be read or written.
+/// `HostKeyUnknown`, `HostKeyChanged`, `HostKeyRevoked`; `Config` where a file that decides cannot
+/// be read or written.
 pub(super) fn check(
     key: &[u8],
     target: &Target,
+    peer: Option<IpAddr>,
     questions: &Questions,
     accept_new: bool,
 ) -> Result<(), SshError> {
+    known::refuse_revoked(key, target)?;
+    known::refuse_short(key, target)?;
+    if let Some(address) = peer.filter(|_| target.check_host_ip) {
+        check_address(key, target, address)?;
+    }
     if verdict(key, target)? {
         return Ok(());
     }
@@ -57,7 +82,10 @@ pub(super) fn check(
     if verdict(key, target)? {
         return Ok(());
     }
-    let may_ask = questions.can_ask() && !target.strict;
+    if let (Some(place), false) = (authority(target)?, accept_new) {
+        return Err(vouched_for(key, target, &place));
+    }
+    let may_ask = questions.can_ask() && !target.strict && !target.methods.batch;
     let accepted = accept_new || (may_ask && questions.confirm(&question(key, target), &turn));
     if !accepted {
         return Err(unknown(key, target, may_ask));
@@ -65,62 +93,61 @@ pub(super) fn check(
     add(key, target)
 }
 
-/// Whether the key is known; anything but "known" and "not known" is an error.
-fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
-    match read(target)?.look_up(&target.known_as, target.port, key) {
-        Verdict::Known => Ok(true),
-        Verdict::Unknown => Ok(false),
-        Verdict::Changed(place) => Err(changed(key, target, &place)),
-        Verdict::Revoked(place) => Err(SshError::new(
-            SshErrorKind::HostKeyRevoked,
-            format!("{} shows a host key that is revoked", target.shown()),
-        )
-        .cause(format!(
-            "{} {} is marked @revoked in {} line {}",
-            type_of(key),
-            fingerprint(key),
-            place.file,
-            place.line
-        ))
-        .hint("do not log in: give that host a new key, and put the new one into known_hosts")),
+/// `CheckHostIP`: the address must not have another key. Where nothing is known of it, the name
+/// decides alone.
+fn check_address(key: &[u8], target: &Target, address: IpAddr) -> Result<(), SshError> {
+    let name = address.to_string();
+    if address.is_loopback() || name == target.host {
+        return Ok(());
+    }
+    match known::read(target, Asked::Address(key, address))?.look_up(&name, target.port, key) {
+        Verdict::Known | Verdict::Unknown => Ok(()),
+        Verdict::Changed(place) | Verdict::Revoked(place) => {
+            let by_address = Target {
+                known_as: name,
+                tokens: Tokens::default(),
+                ..target.clone()
+            };
+            Err(changed(key, &by_address, &place)
+                .cause("CheckHostIP is set in the ssh configuration"))
+        }
     }
 }
 
-fn read(target: &Target) -> Result<KnownHosts, SshError> {
-    let mut known = KnownHosts::default();
-    for file in target
-        .user_known_hosts
-        .iter()
-        .chain(&target.global_known_hosts)
+fn authority(target: &Target) -> Result<Option<Place>, SshError> {
+    Ok(known::read(target, Asked::Order)?.authority(&target.known_as, target.known_port()))
+}
+
+/// The host may have a certificate, which OpenSSH would look at.
+fn vouched_for(key: &[u8], target: &Target, place: &Place) -> SshError {
+    let name = name_of(&target.known_as, target.known_port());
+    SshError::new(
+        SshErrorKind::HostKeyUnknown,
+        format!("the host key of {name} is not known, and replctl's built-in ssh client checks no host certificates"),
+    )
+    .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
+    .cause(format!("@cert-authority is in {} line {}", place.file, place.line))
+    .hint(WAY_OUT)
+}
+
+/// Whether the key is known; anything but "known" and "not known" is an error.
+fn verdict(key: &[u8], target: &Target) -> Result<bool, SshError> {
+    match known::read(target, Asked::Name(key))?.look_up(&target.known_as, target.known_port(), key)
     {
-        match std::fs::read(file) {
-            Ok(text) => known.add(file.display().to_string(), &text),
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
-            Err(e) => {
-                return Err(SshError::new(
-                    SshErrorKind::Config,
-                    format!(
-                        "cannot read {}, so the key of {} cannot be checked",
-                        file.display(),
-                        target.shown()
-                    ),
-                )
-                .cause(e)
-                .hint(format!("ls -l {}", file.display())));
-            }
+        Verdict::Known => Ok(true),
+        Verdict::Unknown => Ok(false),
+        Verdict::Changed(place) => Err(changed(key, target, &place)),
+        Verdict::Revoked(place) => {
+            let place = format!("marked @revoked in {} line {}", place.file, place.line);
+            Err(known::revoked(key, target, &place))
         }
     }
-    Ok(known)
 }
 
 fn question(key: &[u8], target: &Target) -> String {
     format!(
         "The key of {} is not known.\n{} {}\nCompare it with `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on that host. Is it right?",
-        escape(&name_of(&target.known_as, target.port)),
+        escape(&name_of(&target.known_as, target.known_port())),
         escape(type_of(key)),
         fingerprint(key),
         short(type_of(key)),
@@ -128,12 +155,24 @@ fn question(key: &[u8], target: &Target) -> String {
 }
 
 fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
-    let name = name_of(&target.known_as, target.port);
+    let name = name_of(&target.known_as, target.known_port());
     let shown = SshError::new(
         SshErrorKind::HostKeyUnknown,
         format!("the host key of {name} is not known"),
     )
     .cause(format!("it shows {} {}", type_of(key), fingerprint(key)));
+    let dns = target
+        .beyond
+        .ways
+        .iter()
+        .find(|way| way.starts_with("verifyhostkeydns"));
+    if let Some(dns) = dns {
+        return shown
+            .cause(format!(
+                "{dns}: replctl's built-in ssh client asks no DNS for keys"
+            ))
+            .hint(WAY_OUT);
+    }
     if asked {
         return shown.hint(format!(
             "on that host, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` shows the right one",
@@ -147,15 +186,25 @@ fn unknown(key: &[u8], target: &Target, asked: bool) -> SshError {
 }
 
 fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
-    let name = name_of(&target.known_as, target.port);
-    SshError::new(SshErrorKind::HostKeyChanged, format!("the host key of {name} is not the one that is known"))
-        .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
-        .cause(format!("{} line {} has {} {}", place.file, place.line, place.key_type, place.fingerprint))
-        .hint(format!(
-            "somebody may be in between. If that host was installed anew, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on it shows the new key: then `ssh-keygen -R '{name}' -f '{}'`",
-            short(type_of(key)),
-            place.file
-        ))
+    let name = name_of(&target.known_as, target.known_port());
+    let remedy = if place.file == known::BY_COMMAND {
+        "correct what KnownHostsCommand says".to_owned()
+    } else {
+        format!("`ssh-keygen -R '{name}' -f '{}'`", place.file)
+    };
+    SshError::new(
+        SshErrorKind::HostKeyChanged,
+        format!("the host key of {name} is not the one that is known"),
+    )
+    .cause(format!("it shows {} {}", type_of(key), fingerprint(key)))
+    .cause(format!(
+        "{} line {} has {} {}",
+        place.file, place.line, place.key_type, place.fingerprint
+    ))
+    .hint(format!(
+        "somebody may be in between. If that host was installed anew, `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` on it shows the new key: then {remedy}",
+        short(type_of(key))
+    ))
 }
 
 /// The word in the file name of a host key.
@@ -211,7 +260,7 @@ fn append(path: &Path, key: &[u8], target: &Target) -> io::Result<()> {
     };
     let line = line_for(
         &target.known_as,
-        target.port,
+        target.known_port(),
         key,
         salt.as_ref().map(<[u8; 20]>::as_slice),
     );

@@ -1,23 +1,36 @@
 //! Keyboard-interactive logins: the server asks, and the operator or the shared password answers.
 
 use super::ask::{Answer, Questions};
+use super::auth::Bound;
+use super::watch::Watch;
 use crate::output::escape;
 use secrecy::ExposeSecret;
+use std::time::{Duration, Instant};
 
 /// Answers the server's questions: the first hidden one that speaks of a password with the shared password, the rest by asking.
 pub(super) struct Prompter<'a> {
     answer: &'a Answer,
     questions: &'a Questions,
     given: bool,
+    /// Stands still while a person is asked.
+    watch: Watch,
+    time: Duration,
 }
 
 impl<'a> Prompter<'a> {
-    pub fn new(answer: &'a Answer, questions: &'a Questions) -> Self {
+    pub fn new(answer: &'a Answer, questions: &'a Questions, bound: Bound<'_>) -> Self {
         Self {
             answer,
             questions,
             given: false,
+            watch: Watch::within(bound.wire, bound.time),
+            time: bound.time,
         }
+    }
+
+    /// The server took too long.
+    pub fn is_late(&self) -> bool {
+        self.watch.is_over()
     }
 }
 
@@ -28,6 +41,7 @@ impl ssh2::KeyboardInteractivePrompt for Prompter<'_> {
         instructions: &str,
         prompts: &[ssh2::Prompt<'_>],
     ) -> Vec<String> {
+        self.watch.pause();
         let mut answers = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             if !self.given && !prompt.echo && prompt.text.to_lowercase().contains("password") {
@@ -43,6 +57,7 @@ impl ssh2::KeyboardInteractivePrompt for Prompter<'_> {
                     .unwrap_or_default(),
             );
         }
+        self.watch.extend(Instant::now() + self.time);
         answers
     }
 }

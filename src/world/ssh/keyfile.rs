@@ -42,8 +42,36 @@ pub fn public(text: &str) -> Option<Vec<u8>> {
         .lines()
         .find(|l| !l.trim().is_empty())?
         .split_ascii_whitespace();
-    let _kind = words.next()?;
-    STANDARD.decode(words.next()?).ok()
+    let kind = words.next()?;
+    let key = STANDARD.decode(words.next()?).ok()?;
+    let mut rest = key.as_slice();
+    (field(&mut rest)? == kind.as_bytes()).then_some(key)
+}
+
+/// The key that a certificate of a user is about, as it goes over the wire; `None` where it is no
+/// certificate.
+pub fn certified(certificate: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = certificate;
+    let kind = std::str::from_utf8(field(&mut rest)?).ok()?;
+    let plain = kind.strip_suffix("-cert-v01@openssh.com")?;
+    let fields = match plain {
+        "ssh-ed25519" => 1,
+        "ssh-rsa" => 2,
+        other if other.starts_with("ecdsa-sha2-") => 2,
+        _ => return None,
+    };
+    let _nonce = field(&mut rest)?;
+    let mut key = Vec::new();
+    let mut put = |value: &[u8]| {
+        key.extend(u32::try_from(value.len()).ok()?.to_be_bytes());
+        key.extend(value);
+        Some(())
+    };
+    put(plain.as_bytes())?;
+    for _ in 0..fields {
+        put(field(&mut rest)?)?;
+    }
+    Some(key)
 }
 
 fn openssh(text: &str) -> Option<KeyFile> {

@@ -30,7 +30,8 @@ pub enum Marker {
     Key,
     /// This key must never be accepted.
     Revoked,
-    /// A certificate authority; certificates of hosts are not looked at, so that such lines decide nothing.
+    /// A certificate authority; certificates of hosts are not looked at, so that such lines let
+    /// nobody in.
     CertAuthority,
 }
 
@@ -112,6 +113,16 @@ impl KnownHosts {
             types = self.types_of(&host.to_lowercase());
         }
         types
+    }
+
+    /// Where a certificate authority stands that may vouch for this host.
+    pub fn authority(&self, host: &str, port: u16) -> Option<Place> {
+        let names = [name_of(host, port), host.to_lowercase()];
+        let mut all = self.entries();
+        let found = all.find(|(_, entry)| {
+            entry.marker == Marker::CertAuthority && names.iter().any(|name| entry.speaks_of(name))
+        });
+        found.map(|(file, entry)| entry.place(file))
     }
 
     fn types_of(&self, name: &str) -> Vec<String> {
@@ -266,6 +277,21 @@ pub fn type_of(key: &[u8]) -> &str {
     rest.get(..length)
         .and_then(|word| std::str::from_utf8(word).ok())
         .unwrap_or("")
+}
+
+/// The length of an RSA key in bits; `None` for keys of other kinds.
+pub fn rsa_bits(key: &[u8]) -> Option<usize> {
+    let kind = type_of(key);
+    if kind != "ssh-rsa" {
+        return None;
+    }
+    let rest = key.get(4 + kind.len()..)?;
+    let (length, rest) = rest.split_first_chunk::<4>()?;
+    let exponent = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let modulus = rest.get(exponent..)?.get(4..)?;
+    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
+    let first = modulus.get(zeros)?.leading_zeros();
+    Some((modulus.len() - zeros) * 8 - usize::try_from(first).ok()?)
 }
 
 /// The fingerprint as OpenSSH shows it.

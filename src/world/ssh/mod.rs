@@ -3,10 +3,14 @@
 //! Not here: what is run on a host and why. `~/.ssh/config` counts where OpenSSH's client is installed (see `settings`).
 
 mod agent;
+mod algorithms;
+mod answer;
 mod ask;
 mod auth;
 mod conn;
 mod connect;
+mod dial;
+mod directives;
 mod error;
 mod exec;
 mod explain;
@@ -15,15 +19,22 @@ mod host;
 mod hostkey;
 mod interactive;
 mod keyfile;
+mod keys;
+mod known;
 mod known_hosts;
 mod openssh;
 mod output;
 mod poll;
+mod program;
+mod proxy;
+mod revoked;
 mod same;
 mod script;
 mod settings;
+mod tokens;
 mod tunnel;
 mod upload;
+mod watch;
 mod worker;
 
 pub use ask::{Ask, Terminal};

@@ -4,17 +4,18 @@
 use super::Options;
 use super::ask::lock;
 use super::error::{SshError, SshErrorKind};
+use super::program::{self, Unended};
 use super::same::{self, Sameness};
 use crate::inventory::SshSettings;
 use crate::world::busy::patience;
 use std::collections::HashMap;
-use std::io::Read as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`.
-const TIME: Duration = Duration::from_secs(2);
+/// How long `ssh -G` may take where nothing else is to do: it runs the commands of `Match exec`,
+/// for which ssh itself has no limit.
+const TIME: Duration = Duration::from_mins(1);
 
 /// What was answered of one of several hosts that may share it.
 enum Shared {
@@ -42,7 +43,8 @@ pub(super) fn ask(
 ) -> Result<Option<String>, SshError> {
     let config = options.ssh_config.as_deref();
     let Some(sameness) = same::sameness(config, settings, host) else {
-        return ask_alone(options, settings, host).map_err(|why| failed(&why, host, host));
+        return ask_alone(options, settings, host)
+            .map_err(|why| failed(&why, host, host, settings));
     };
     let place = {
         let mut answers = lock(&ANSWERS);
@@ -53,13 +55,16 @@ pub(super) fn ask(
                 .or_insert_with(|| Arc::new(Mutex::new(Shared::Open))),
         )
     };
-    share(&place, host, || ask_alone(options, settings, host))
+    share(&place, host, settings, || {
+        ask_alone(options, settings, host)
+    })
 }
 
 /// Asks by `ask`, or has what another one has heard who asked at the same place.
 fn share(
     place: &Mutex<Shared>,
     host: &str,
+    settings: &SshSettings,
     ask: impl FnOnce() -> Answer,
 ) -> Result<Option<String>, SshError> {
     let begun = Instant::now();
@@ -69,15 +74,15 @@ fn share(
         Shared::Same(text, of) => return Ok(Some(same::for_host(text, of, host))),
         Shared::Each => {
             drop(shared);
-            return ask().map_err(|why| failed(&why, host, host));
+            return ask().map_err(|why| failed(&why, host, host, settings));
         }
-        Shared::Failed(why, of, at) if begun <= *at => return Err(failed(why, of, host)),
+        Shared::Failed(why, of, at) if begun <= *at => return Err(failed(why, of, host, settings)),
         Shared::Failed(..) | Shared::Open => {}
     }
     let answer = match ask() {
         Ok(answer) => answer,
         Err(why) => {
-            let error = failed(&why, host, host);
+            let error = failed(&why, host, host, settings);
             *shared = Shared::Failed(why, host.to_owned(), Instant::now());
             return Err(error);
         }
@@ -122,7 +127,13 @@ impl Drop for Turn {
 type Answer = Result<Option<String>, String>;
 
 /// There is no answer about `host`, for it was the same as that about `asked`.
-fn failed(why: &str, asked: &str, host: &str) -> SshError {
+fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshError {
+    let as_asked = SshSettings {
+        host: Some(asked.to_owned()),
+        user: settings.user.clone(),
+        port: settings.port,
+        ..SshSettings::default()
+    };
     let same = if asked == host {
         ""
     } else {
@@ -134,7 +145,8 @@ fn failed(why: &str, asked: &str, host: &str) -> SshError {
     )
     .cause(why)
     .hint(format!(
-        "run `ssh -G {asked}` and correct what it names in ~/.ssh/config"
+        "run `{}` and correct what it names in ~/.ssh/config",
+        as_asked.command(asked).replacen("ssh", "ssh -G", 1)
     ))
 }
 
@@ -142,35 +154,16 @@ fn failed(why: &str, asked: &str, host: &str) -> SshError {
 fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
     let _turn = Turn::take();
     let time = patience(TIME);
-    let mut command = openssh(options, settings, host);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e.to_string()),
-    };
-    let out = child.stdout.take().map(drain);
-    let err = child.stderr.take().map(drain);
-    let end = Instant::now() + time;
-    let status = loop {
-        match child.try_wait() {
-            Ok(Some(status)) => break status,
-            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
-            Ok(None) | Err(_) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(format!("no answer within {} s", time.as_secs()));
-            }
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    match program::run(openssh(options, settings, host), time) {
+        Ok(ended) if ended.status.success() && ended.out.is_empty() => {
+            Err("it ended without a word".to_owned())
         }
-    };
-    // A grandchild of `Match exec` may keep the pipe open: the answer is waited for no longer than the program.
-    let text = |from: Option<std::sync::mpsc::Receiver<String>>| {
-        from.and_then(|r| r.recv_timeout(Duration::from_millis(500)).ok())
-            .unwrap_or_default()
-    };
-    if status.success() {
-        Ok(Some(text(out)))
-    } else {
-        Err(text(err))
+        Ok(ended) if ended.status.success() => Ok(Some(text(ended.out))),
+        Ok(ended) => Err(text(ended.err)),
+        Err(Unended::Unstarted(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(Unended::Unstarted(e)) => Err(e.to_string()),
+        Err(Unended::Late) => Err(format!("no answer within {} s", time.as_secs())),
     }
 }
 
@@ -188,20 +181,6 @@ fn openssh(options: &Options, settings: &SshSettings, host: &str) -> Command {
     }
     command.arg("--").arg(host);
     command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn drain(mut from: impl std::io::Read + Send + 'static) -> std::sync::mpsc::Receiver<String> {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = from.by_ref().take(1 << 20).read_to_end(&mut bytes);
-        let _ = tell.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    told
 }
 
 #[cfg(test)]
@@ -222,7 +201,9 @@ mod tests {
             std::thread::scope(|scope| {
                 let threads: Vec<_> = hosts
                     .iter()
-                    .map(|host| scope.spawn(|| share(&place, host, ask).err()))
+                    .map(|host| {
+                        scope.spawn(|| share(&place, host, &SshSettings::default(), ask).err())
+                    })
                     .collect();
                 threads
                     .into_iter()

@@ -3,11 +3,14 @@
 //! `ssh -G` is asked because nothing else reads `~/.ssh/config` rightly (`Match`, `Include`, tokens). Where OpenSSH's client is not
 //! installed, only the inventory and the defaults count. `StrictHostKeyChecking` can make replctl stricter, never laxer.
 
-use super::Options;
+use super::algorithms::Allowed;
+use super::directives::Beyond;
 use super::error::{SshError, SshErrorKind};
-use super::openssh;
+use super::tokens::{self, Tokens};
+use super::{Options, answer, openssh};
 use crate::inventory::SshSettings;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A host to log in to, with everything decided.
 #[derive(Debug, Clone, Default)]
@@ -36,10 +39,85 @@ pub struct Target {
     pub strict: bool,
     /// Hosts to go through, in the order from here.
     pub jumps: Vec<Jump>,
+    /// `ProxyCommand`, its tokens expanded: the way there, in place of a connection.
+    pub proxy: Option<String>,
+    /// `CertificateFile`.
+    pub certificate_files: Vec<PathBuf>,
+    /// `RevokedHostKeys`.
+    pub revoked: Vec<PathBuf>,
+    /// `KnownHostsCommand`, its tokens not expanded.
+    pub known_hosts_command: Option<String>,
+    /// Look also whether another key is known for the address.
+    pub check_host_ip: bool,
+    /// What the tokens of this host stand for.
+    pub tokens: Tokens,
+    /// The algorithms that may be used.
+    pub algorithms: Allowed,
+    /// The least length of an RSA key, in bits.
+    pub rsa_bits: usize,
+    /// The ways to log in that may be tried.
+    pub methods: Methods,
+    /// How the connection is made.
+    pub reach: Reach,
+    /// What is set that only OpenSSH can do.
+    pub beyond: Beyond,
+    /// The inventory names the keys.
+    pub keys_named: bool,
+    /// The inventory names the file of known hosts.
+    pub known_hosts_named: bool,
     /// `SshSettings::sudo`.
     pub sudo: Option<bool>,
     /// The beginning of a command that reaches it by OpenSSH, for hints: see [`SshSettings::command`].
     pub command: String,
+}
+
+/// The ways to log in that the configuration leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Methods {
+    /// By a key.
+    pub key: bool,
+    /// By a password.
+    pub password: bool,
+    /// By answers to what the host asks.
+    pub interactive: bool,
+    /// Nobody is asked anything.
+    pub batch: bool,
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Self {
+            key: true,
+            password: true,
+            interactive: true,
+            batch: false,
+        }
+    }
+}
+
+/// How a connection is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The local address to connect from.
+    pub from: Option<String>,
+    /// Which addresses are used.
+    pub family: Family,
+    /// `ConnectTimeout`: for the connection, and for the handshake.
+    pub time: Option<Duration>,
+    /// How often all addresses are tried.
+    pub attempts: u32,
+}
+
+/// `AddressFamily`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Family {
+    /// Both.
+    #[default]
+    Any,
+    /// IPv4 only.
+    V4,
+    /// IPv6 only.
+    V6,
 }
 
 /// One host to go through.
@@ -64,12 +142,27 @@ impl Target {
             port => format!("ssh://{}@{}:{port}", self.user, self.host),
         }
     }
+
+    /// The port in the names of `known_hosts`: with `HostKeyAlias` there is none, which is said by
+    /// that of ssh itself.
+    pub fn known_port(&self) -> u16 {
+        if self.tokens.alias.is_empty() {
+            self.port
+        } else {
+            22
+        }
+    }
+
+    /// The place in messages.
+    pub fn place(&self) -> String {
+        format!("{} port {}", self.host, self.port)
+    }
 }
 
 /// Decides everything about a host of the inventory. Blocking, for some seconds at most.
 ///
 /// # Errors
-/// `Config` where the configuration cannot be read or asks for what is not supported (`ProxyCommand`).
+/// `Config` where the configuration cannot be read, or asks for what only OpenSSH can do.
 pub fn resolve(
     options: &Options,
     settings: &SshSettings,
@@ -87,26 +180,27 @@ pub fn resolve(
         ));
     }
     let mut target = match openssh::ask(options, settings, host)? {
-        Some(text) => read_answer(&text, host)?,
+        Some(text) => answer::read(&text, host)?,
         None => without_openssh(host),
     };
     if let Some(user) = &settings.user {
         target.user.clone_from(user);
+        target.tokens.user.clone_from(user);
     }
     if let Some(port) = settings.port {
         target.port = port;
+        target.tokens.port = port;
     }
     if !settings.identity_files.is_empty() {
-        target.identity_files = settings
-            .identity_files
-            .iter()
-            .map(|f| expand(&f.to_string_lossy(), &target))
-            .collect();
+        let files = settings.identity_files.iter();
+        target.identity_files = files.map(|file| expand(file, &target.tokens)).collect();
         target.identities_only = true;
+        target.keys_named = true;
     }
     if let Some(file) = &settings.known_hosts {
-        target.user_known_hosts = vec![expand(&file.to_string_lossy(), &target)];
+        target.user_known_hosts = vec![expand(file, &target.tokens)];
         target.global_known_hosts.clear();
+        target.known_hosts_named = true;
     }
     target.sudo = settings.sudo;
     target.command = settings.command(address);
@@ -130,182 +224,56 @@ pub fn resolve_jump(
         ..SshSettings::default()
     };
     let mut hop = resolve(options, &settings, &jump.host)?;
-    for file in &target.identity_files {
-        if !hop.identity_files.contains(file) {
-            hop.identity_files.push(file.clone());
+    // What the inventory names counts on the way, too; the rest is the host's own, as with ssh.
+    if target.keys_named {
+        for file in &target.identity_files {
+            if !hop.identity_files.contains(file) {
+                hop.identity_files.push(file.clone());
+            }
         }
     }
-    if hop.user_known_hosts.first() != target.user_known_hosts.first() {
-        // The inventory's own file holds the keys of the way there, too.
-        hop.user_known_hosts
-            .splice(0..0, target.user_known_hosts.iter().take(1).cloned());
+    if target.known_hosts_named {
+        let own = target.user_known_hosts.iter().take(1);
+        hop.user_known_hosts.splice(0..0, own.cloned());
     }
+    (hop.keys_named, hop.known_hosts_named) = (target.keys_named, target.known_hosts_named);
     if !before.is_empty() {
         hop.jumps = before.to_vec();
+        hop.proxy = None;
     }
     Ok(hop)
 }
 
-/// What `ssh -G` says, taken apart.
-fn read_answer(text: &str, host: &str) -> Result<Target, SshError> {
-    let mut target = Target {
-        host: host.to_owned(),
-        port: 22,
-        agent: agent_from_environment(),
-        ..Target::default()
-    };
-    let (mut files, mut user_known, mut global_known) = (Vec::new(), Vec::new(), Vec::new());
-    let mut agent = None;
-    for line in text.lines() {
-        let Some((key, value)) = line.trim().split_once(' ') else {
-            continue;
-        };
-        let value = value.trim();
-        match key.to_ascii_lowercase().as_str() {
-            "hostname" => value.clone_into(&mut target.host),
-            "user" => value.clone_into(&mut target.user),
-            "port" => target.port = value.parse().unwrap_or(22),
-            "hostkeyalias" => value.clone_into(&mut target.known_as),
-            "identityfile" => files.push(value.to_owned()),
-            "identitiesonly" => target.identities_only = value == "yes",
-            "identityagent" => agent = Some(value.to_owned()),
-            "userknownhostsfile" => user_known.extend(value.split_whitespace().map(str::to_owned)),
-            "globalknownhostsfile" => {
-                global_known.extend(value.split_whitespace().map(str::to_owned));
-            }
-            "hashknownhosts" => target.hash_known_hosts = value == "yes",
-            "stricthostkeychecking" => target.strict = matches!(value, "yes" | "true"),
-            "proxyjump" if value != "none" => target.jumps = jumps(value)?,
-            "proxycommand" if value != "none" => return Err(no_proxy_command(host)),
-            _ => {}
-        }
-    }
-    if target.known_as.is_empty() {
-        target.known_as.clone_from(&target.host);
-    }
-    let paths = |list: Vec<String>| {
-        list.iter()
-            .filter(|f| *f != "none")
-            .map(|f| expand(f, &target))
-            .collect::<Vec<_>>()
-    };
-    let (files, user_known, global_known) = (paths(files), paths(user_known), paths(global_known));
-    if let Some(agent) = agent {
-        target.agent = match agent.as_str() {
-            "none" => None,
-            "SSH_AUTH_SOCK" => agent_from_environment(),
-            other => match other.strip_prefix('$') {
-                Some(variable) => std::env::var_os(variable).map(PathBuf::from),
-                None => Some(expand(other, &target)),
-            },
-        };
-    }
-    target.identity_files = files;
-    target.user_known_hosts = user_known;
-    target.global_known_hosts = global_known;
-    Ok(target)
-}
-
 fn without_openssh(host: &str) -> Target {
-    let target = Target {
+    let me = tokens::me();
+    Target {
         host: host.to_owned(),
         known_as: host.to_owned(),
         port: 22,
-        user: std::env::var("USER")
-            .or_else(|_| std::env::var("LOGNAME"))
-            .unwrap_or_else(|_| "root".to_owned()),
-        agent: agent_from_environment(),
-        global_known_hosts: vec![PathBuf::from("/etc/ssh/ssh_known_hosts")],
-        ..Target::default()
-    };
-    Target {
+        user: me.name.clone(),
+        agent: answer::agent_from_environment(),
         identity_files: ["id_ed25519", "id_ecdsa", "id_rsa"]
-            .iter()
-            .map(|f| expand(&format!("~/.ssh/{f}"), &target))
-            .collect(),
-        user_known_hosts: vec![expand("~/.ssh/known_hosts", &target)],
-        ..target
-    }
-}
-
-fn agent_from_environment() -> Option<PathBuf> {
-    std::env::var_os("SSH_AUTH_SOCK")
-        .filter(|s| !s.is_empty())
-        .map(PathBuf::from)
-}
-
-fn no_proxy_command(host: &str) -> SshError {
-    SshError::new(
-        SshErrorKind::Config,
-        format!(
-            "the ssh configuration reaches {host} through a ProxyCommand, which replctl cannot use"
-        ),
-    )
-    .hint(format!(
-        "use ProxyJump instead in ~/.ssh/config (`ssh -G {host} | grep -i proxy` shows what is set)"
-    ))
-}
-
-/// `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.
-fn jumps(text: &str) -> Result<Vec<Jump>, SshError> {
-    let bad = |part: &str| {
-        SshError::new(
-            SshErrorKind::Config,
-            format!("`{}` in ProxyJump is no host", part.escape_debug()),
-        )
-    };
-    let jump = |part: &str| {
-        let plain = part.trim().strip_prefix("ssh://").unwrap_or(part.trim());
-        let (user, rest) = match plain.rsplit_once('@') {
-            Some((user, rest)) => (Some(user.to_owned()), rest),
-            None => (None, plain),
-        };
-        let (host, port) = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
-            Some((host, after)) => (host, after.strip_prefix(':')),
-            None if rest.matches(':').count() > 1 => (rest, None),
-            None => rest
-                .split_once(':')
-                .map_or((rest, None), |(host, port)| (host, Some(port))),
-        };
-        let port = port
-            .map(|p| p.parse::<u16>().map_err(|_| bad(part)))
-            .transpose()?;
-        if host.is_empty() {
-            return Err(bad(part));
-        }
-        Ok(Jump {
+            .map(|name| me.home.join(".ssh").join(name))
+            .to_vec(),
+        user_known_hosts: vec![me.home.join(".ssh/known_hosts")],
+        rsa_bits: 1024,
+        tokens: Tokens {
+            asked: host.to_owned(),
             host: host.to_owned(),
-            user,
-            port,
-        })
-    };
-    text.split(',').map(jump).collect()
+            port: 22,
+            user: me.name.clone(),
+            ..Tokens::default()
+        },
+        ..Target::default()
+    }
 }
 
-/// `~` and the `%` tokens that `ssh -G` leaves as they are.
-fn expand(text: &str, target: &Target) -> PathBuf {
+/// The name of a file of the inventory: `~` is the home of whoever runs this, and tokens are those
+/// of ssh.
+fn expand(file: &Path, tokens: &Tokens) -> PathBuf {
     let home = etcetera::home_dir().unwrap_or_else(|_| PathBuf::from("/"));
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        if c != '%' {
-            out.push(c);
-            continue;
-        }
-        match chars.next() {
-            Some('d') => out.push_str(&home.to_string_lossy()),
-            Some('h') => out.push_str(&target.host),
-            Some('p') => out.push_str(&target.port.to_string()),
-            Some('r') => out.push_str(&target.user),
-            Some('u') => out.push_str(&std::env::var("USER").unwrap_or_default()),
-            Some('%') | None => out.push('%'),
-            Some(other) => out.extend(['%', other]),
-        }
-    }
-    match out.strip_prefix("~/") {
-        Some(rest) => home.join(rest),
-        None => Path::new(&out).to_path_buf(),
-    }
+    let text = tokens::at_home(&file.to_string_lossy(), &home);
+    PathBuf::from(tokens.percent(&text).unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod files;
 mod host_keys;
 mod known_hosts;
 mod logins;
+mod oracle;
 mod sshd;
 mod sudo;
 mod trouble;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
-use std::time::{Duration, Instant};
 
 fn options(config: &Path) -> Options {
     Options {
@@ -114,9 +113,20 @@ fn defaults() {
 #[test]
 fn what_cannot_be_used_is_said() {
     let none = SshSettings::default();
-    let error = in_config("ProxyCommand nc %h %p\n", &none, "h").unwrap_err();
+    let command = "ProxyCommand nc %h %p %n %r %%\nUser ann\nPort 7\n";
+    let target = in_config(command, &none, "h").unwrap();
+    assert_eq!(target.proxy.as_deref(), Some("nc h 7 h ann %"));
+    for user in ["$(touch x)", "a`b", "a;b"] {
+        let settings = SshSettings {
+            user: Some(user.to_owned()),
+            ..SshSettings::default()
+        };
+        let target = in_config("ProxyCommand nc %r\n", &settings, "h");
+        assert_eq!(target.unwrap_err().kind, SshErrorKind::Config, "{user}");
+    }
+    let error = in_config("ProxyUseFdpass yes\n", &none, "h").unwrap_err();
     assert!(
-        error.kind == SshErrorKind::Config && error.to_string().contains("ProxyJump"),
+        error.to_string().contains("transport = \"openssh\""),
         "{error}"
     );
     let error = in_config("Prot 22\n", &none, "h").unwrap_err();
@@ -131,12 +141,7 @@ fn what_cannot_be_used_is_said() {
             "{name:?}"
         );
     }
-    let began = Instant::now();
-    let error = in_config("Match exec \"sleep 20\"\n Port 1\n", &none, "h").unwrap_err();
-    assert!(error.to_string().contains("no answer"), "{error}");
-    assert!(
-        began.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        began.elapsed()
-    );
+    // Longer than any limit that a busy machine would break.
+    let target = in_config("Match exec \"sleep 4\"\n Port 1\n", &none, "h");
+    assert_eq!(target.unwrap().port, 1);
 }

@@ -5,7 +5,7 @@ use super::sshd::{Lab, for_seconds, free_port, run, within};
 use crate::inventory::SshSettings;
 use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
 use std::io::Write as _;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -195,6 +195,96 @@ async fn a_login_that_runs_nothing() {
             error.to_string().contains("this account is closed"),
             "{error}"
         );
+    })
+    .await;
+}
+
+/// A server that greets a connection by `greet`, as often as one comes.
+fn server(greet: impl Fn(TcpStream) + Send + Clone + 'static) -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let greet = greet.clone();
+            std::thread::spawn(move || greet(socket));
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_that_never_end() {
+    let lab = Lab::new();
+    let lines = server(|mut socket| while socket.write_all(b"we are not there yet\r\n").is_ok() {});
+    let one_line = server(|mut socket| while socket.write_all(&[b'x'; 4096]).is_ok() {});
+    let drip = server(|mut socket| {
+        while socket.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    // A greeting, and then messages to be ignored: 12 bytes, 6 of them padding, SSH_MSG_IGNORE.
+    let messages = server(|mut socket| {
+        let message = [0, 0, 0, 12, 6, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let many = message.repeat(256);
+        let _ = socket.write_all(b"SSH-2.0-x\r\n");
+        while socket.write_all(&many).is_ok() {}
+    });
+    within(60, async {
+        for (name, port) in [
+            ("lines", lines),
+            ("one line", one_line),
+            ("drip", drip),
+            ("messages", messages),
+        ] {
+            let (kind, took, text) = kind_of(&lab, "127.0.0.1", port).await;
+            // One line that is too long is no greeting at all.
+            let expected = if name == "one line" {
+                [SshErrorKind::Handshake, SshErrorKind::Frozen]
+            } else {
+                [SshErrorKind::Frozen; 2]
+            };
+            assert!(expected.contains(&kind), "{name}: {text}");
+            assert!(took < Duration::from_secs(6), "{name}: {took:?}");
+            assert!(!text.contains("xxxx"), "{name}: {text}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_greeting_has_the_time_that_is_configured() {
+    let lab = Lab::new();
+    let sshd = lab.sshd();
+    let (to, pause) = (sshd.port, Duration::from_secs(5));
+    let port = server(move |socket| {
+        std::thread::sleep(pause);
+        let far = TcpStream::connect(("127.0.0.1", to)).unwrap();
+        let (mut a, mut b) = (socket.try_clone().unwrap(), far.try_clone().unwrap());
+        std::thread::spawn(move || std::io::copy(&mut a, &mut b));
+        let (mut a, mut b) = (socket, far);
+        let _ = std::io::copy(&mut b, &mut a);
+    });
+    within(60, async {
+        let (kind, _, text) = kind_of(&lab, "127.0.0.1", port).await;
+        assert_eq!(kind, SshErrorKind::Frozen, "{text}");
+        assert!(text.contains("ConnectTimeout"), "{text}");
+        lab.configure("ConnectTimeout 20\n");
+        let settings = SshSettings {
+            port: Some(port),
+            ..SshSettings::default()
+        };
+        let ssh = Ssh::new(hasty(&lab));
+        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+        assert!(host.run("true", for_seconds(20)).await.unwrap().success());
+        // The other way round: a shorter time counts as well.
+        lab.configure("ConnectTimeout 1\n");
+        let ssh = Ssh::new(lab.options());
+        let error = ssh
+            .host("node", &settings, "127.0.0.1")
+            .await
+            .err()
+            .unwrap();
+        assert_eq!(error.kind, SshErrorKind::Frozen, "{error}");
     })
     .await;
 }

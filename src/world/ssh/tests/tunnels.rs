@@ -156,7 +156,9 @@ async fn through_other_hosts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ways_that_lead_nowhere() {
     let lab = Lab::new();
-    lab.configure("Host round\n ProxyJump round\nHost command\n ProxyCommand nc %h %p\n");
+    lab.configure(
+        "Host round\n ProxyJump round\nHost command\n ProxyCommand sh -c 'echo closed >&2' %h\n",
+    );
     within(60, async {
         let failure = async |host: &str| {
             let ssh = Ssh::new(lab.options());
@@ -165,9 +167,9 @@ async fn ways_that_lead_nowhere() {
         };
         let error = failure("command").await;
         let text = error.to_string();
-        assert_eq!(error.kind, SshErrorKind::Config);
+        assert_eq!(error.kind, SshErrorKind::Io, "{text}");
         assert!(
-            text.contains("ProxyCommand") && text.contains("ProxyJump"),
+            text.contains("ProxyCommand") && text.contains("closed"),
             "{text}"
         );
         assert_eq!(failure("round").await.kind, SshErrorKind::Config);

@@ -1,0 +1,331 @@
+//! What `ssh -G` says of a host, taken apart: everything that counts becomes part of a [`Target`],
+//! and what only OpenSSH can do is refused.
+
+use super::algorithms::Allowed;
+use super::directives::{self, refused};
+use super::error::{SshError, SshErrorKind};
+use super::settings::{Family, Jump, Methods, Reach, Target};
+use super::tokens::{Tokens, Unexpanded};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The options and their values, in the order of the answer.
+struct Said<'a>(Vec<(String, &'a str)>);
+
+impl<'a> Said<'a> {
+    fn new(text: &'a str) -> Self {
+        let line = |line: &'a str| {
+            let (key, value) = line.trim().split_once(' ')?;
+            Some((key.to_ascii_lowercase(), value.trim()))
+        };
+        Self(text.lines().filter_map(line).collect())
+    }
+
+    fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(k, _)| k == key)
+            .map(|(_, v)| *v)
+    }
+
+    fn value(&self, key: &str) -> Option<&'a str> {
+        self.all(key).next()
+    }
+
+    /// A value that is not `none`.
+    fn some(&self, key: &str) -> Option<&'a str> {
+        self.value(key).filter(|value| *value != "none")
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.some(key).map(str::to_owned)
+    }
+
+    fn is_on(&self, key: &str) -> bool {
+        matches!(self.value(key), Some("yes" | "true"))
+    }
+
+    fn is_off(&self, key: &str) -> bool {
+        matches!(self.value(key), Some("no" | "false"))
+    }
+}
+
+/// Reads the answer about `asked`.
+///
+/// # Errors
+/// `Config`: it says something that only OpenSSH can honour, or that nobody can.
+pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
+    let beyond = directives::look_through(text, asked)?;
+    let said = Said::new(text);
+    let tokens = tokens(&said, asked)?;
+    let mut target = Target {
+        host: tokens.host.clone(),
+        port: tokens.port,
+        user: tokens.user.clone(),
+        known_as: known_as(&tokens),
+        identities_only: said.is_on("identitiesonly"),
+        agent: agent(&said, &tokens)?,
+        user_known_hosts: files(&said, "userknownhostsfile", &tokens)?,
+        global_known_hosts: files(&said, "globalknownhostsfile", &tokens)?,
+        hash_known_hosts: said.is_on("hashknownhosts"),
+        strict: said.is_on("stricthostkeychecking"),
+        check_host_ip: said.is_on("checkhostip"),
+        revoked: revoked(&said, &tokens),
+        known_hosts_command: said.text("knownhostscommand"),
+        algorithms: algorithms(&said),
+        rsa_bits: rsa_bits(&said),
+        methods: methods(&said),
+        reach: reach(&said),
+        beyond,
+        ..Target::default()
+    };
+    for (key, into) in [
+        ("identityfile", &mut target.identity_files),
+        ("certificatefile", &mut target.certificate_files),
+    ] {
+        for file in said.all(key).filter(|file| *file != "none") {
+            let path = tokens.path(file);
+            into.push(path.map_err(|why| bad(&tokens, key, file, &why))?);
+        }
+    }
+    if let Some(jumps) = said.some("proxyjump") {
+        let text = tokens.percent(jumps);
+        target.jumps = parse_jumps(&text.map_err(|why| bad(&tokens, "ProxyJump", jumps, &why))?)?;
+    } else if let Some(command) = said.some("proxycommand") {
+        target.proxy = Some(proxy(command, &tokens)?);
+    }
+    target.tokens = tokens;
+    Ok(target)
+}
+
+fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpanded) -> SshError {
+    let host = &tokens.asked;
+    SshError::new(
+        SshErrorKind::Config,
+        format!(
+            "{directive} in the ssh configuration of {host} cannot be used: {}",
+            value.escape_debug()
+        ),
+    )
+    .cause(why)
+    .hint(format!(
+        "run `ssh -p {} {}@{host} true` and correct what it names in ~/.ssh/config",
+        tokens.port, tokens.user
+    ))
+}
+
+fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
+    let port = said.value("port").unwrap_or("22");
+    let jump = match said.some("proxyjump") {
+        Some(text) => parse_jumps(text)?.pop().map(|jump| jump.host),
+        None => None,
+    };
+    Ok(Tokens {
+        asked: asked.to_owned(),
+        host: said.value("hostname").unwrap_or(asked).to_owned(),
+        port: port.parse().map_err(|_| {
+            SshError::new(
+                SshErrorKind::Config,
+                format!("`ssh -G` names no port of {asked}: {}", port.escape_debug()),
+            )
+        })?,
+        user: said.value("user").unwrap_or_default().to_owned(),
+        alias: said.value("hostkeyalias").unwrap_or_default().to_owned(),
+        jump: jump.unwrap_or_default(),
+        // This option came one version before the change of the hash.
+        jump_is_hashed: said.value("obscurekeystroketiming").is_some(),
+    })
+}
+
+fn known_as(tokens: &Tokens) -> String {
+    if tokens.alias.is_empty() {
+        tokens.host.clone()
+    } else {
+        tokens.alias.clone()
+    }
+}
+
+fn agent(said: &Said<'_>, tokens: &Tokens) -> Result<Option<PathBuf>, SshError> {
+    match said.value("identityagent") {
+        Some("none") => Ok(None),
+        None | Some("SSH_AUTH_SOCK") => Ok(agent_from_environment()),
+        Some(text) => match text.strip_prefix('$').filter(|name| !name.starts_with('{')) {
+            Some(name) => Ok(std::env::var_os(name).map(PathBuf::from)),
+            None => tokens
+                .path(text)
+                .map(Some)
+                .map_err(|why| bad(tokens, "IdentityAgent", text, &why)),
+        },
+    }
+}
+
+pub(super) fn agent_from_environment() -> Option<PathBuf> {
+    std::env::var_os("SSH_AUTH_SOCK")
+        .filter(|s| !s.is_empty())
+        .map(PathBuf::from)
+}
+
+/// Several files in one value.
+fn files(said: &Said<'_>, key: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
+    let names = said.all(key).flat_map(split);
+    let names = names.filter(|name| name != "none");
+    names
+        .map(|name| {
+            tokens
+                .path(&name)
+                .map_err(|why| bad(tokens, key, &name, &why))
+        })
+        .collect()
+}
+
+/// `ssh -G` prints names with spaces in them without quotation marks: what does not begin as a
+/// file's name goes on with the one before.
+fn split(value: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for word in value.split(' ') {
+        match names.last_mut() {
+            Some(last) if !word.starts_with(['/', '~', '%', '$']) => {
+                last.push(' ');
+                last.push_str(word);
+            }
+            Some(_) | None => names.push(word.to_owned()),
+        }
+    }
+    names
+}
+
+fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
+    let names = said.all("revokedhostkeys").flat_map(split);
+    let names = names.filter(|name| name != "none");
+    names
+        .map(|name| {
+            // Older versions take the name as it is.
+            let plain = super::tokens::at_home(&name, &super::tokens::me().home);
+            match tokens.path(&name) {
+                Ok(path) if !PathBuf::from(&plain).exists() => path,
+                Ok(_) | Err(_) => plain.into(),
+            }
+        })
+        .collect()
+}
+
+fn algorithms(said: &Said<'_>) -> Allowed {
+    let list = |key: &str| said.value(key).map(str::to_owned);
+    Allowed {
+        kex: list("kexalgorithms"),
+        host_keys: list("hostkeyalgorithms"),
+        ciphers: list("ciphers"),
+        macs: list("macs"),
+        user_keys: list("pubkeyacceptedalgorithms").or_else(|| list("pubkeyacceptedkeytypes")),
+    }
+}
+
+fn rsa_bits(said: &Said<'_>) -> usize {
+    let bits = said.value("requiredrsasize").or(said.value("rsaminsize"));
+    // 1024 is the least that OpenSSH takes where it has no such option.
+    bits.and_then(|bits| bits.parse().ok()).unwrap_or(1024)
+}
+
+fn methods(said: &Said<'_>) -> Methods {
+    let preferred = said.some("preferredauthentications");
+    let is_wanted = |name: &str| preferred.is_none_or(|list| super::algorithms::has(list, name));
+    let interactive = [
+        "kbdinteractiveauthentication",
+        "challengeresponseauthentication",
+    ];
+    Methods {
+        key: is_wanted("publickey") && !said.is_off("pubkeyauthentication"),
+        password: is_wanted("password") && !said.is_off("passwordauthentication"),
+        interactive: is_wanted("keyboard-interactive")
+            && !interactive.iter().any(|key| said.is_off(key)),
+        batch: said.is_on("batchmode"),
+    }
+}
+
+fn reach(said: &Said<'_>) -> Reach {
+    let seconds = said.some("connecttimeout").and_then(|s| s.parse().ok());
+    let attempts = said
+        .value("connectionattempts")
+        .and_then(|n| n.parse().ok());
+    Reach {
+        from: said.text("bindaddress"),
+        family: match said.value("addressfamily") {
+            Some("inet") => Family::V4,
+            Some("inet6") => Family::V6,
+            Some(_) | None => Family::Any,
+        },
+        time: seconds.filter(|s| *s > 0).map(Duration::from_secs),
+        attempts: attempts.unwrap_or(1),
+    }
+}
+
+/// The command with its tokens expanded. What a shell would run as a command of its own is no name
+/// of a host or user, as in OpenSSH.
+fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
+    if command == "-" {
+        return Err(refused(&tokens.asked, "ProxyCommand", "proxycommand -"));
+    }
+    let is_odd = |c: char| "'`\"$\\;&<>|(){},".contains(c) || c.is_whitespace() || c.is_control();
+    for name in [&tokens.asked, &tokens.host, &tokens.user] {
+        // A user may have a backslash in it: DOMAIN\name.
+        if name.starts_with('-')
+            || name.contains(|c: char| c != '\\' && is_odd(c))
+            || name.ends_with('\\')
+        {
+            return Err(SshError::new(
+                SshErrorKind::Config,
+                format!(
+                    "`{}` is no name to put into a ProxyCommand",
+                    name.escape_debug()
+                ),
+            ));
+        }
+    }
+    tokens
+        .all(command, |_| None)
+        .or_else(|_| tokens.percent(command))
+        .map_err(|why| bad(tokens, "ProxyCommand", command, &why))
+}
+
+/// `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.
+fn parse_jumps(text: &str) -> Result<Vec<Jump>, SshError> {
+    text.split(',')
+        .map(|part| parse_jump(part.trim()))
+        .collect()
+}
+
+fn parse_jump(text: &str) -> Result<Jump, SshError> {
+    let bad = || {
+        SshError::new(
+            SshErrorKind::Config,
+            format!("`{}` in ProxyJump is no host", text.escape_debug()),
+        )
+    };
+    let plain = text.strip_prefix("ssh://").unwrap_or(text);
+    let plain = plain.strip_suffix('/').unwrap_or(plain);
+    let (user, rest) = match plain.rsplit_once('@') {
+        Some((user, rest)) => (Some(user.to_owned()), rest),
+        None => (None, plain),
+    };
+    let (host, port) = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        Some((host, after)) => (host, after.strip_prefix(':')),
+        None if rest.matches(':').count() > 1 => (rest, None),
+        None => rest
+            .split_once(':')
+            .map_or((rest, None), |(host, port)| (host, Some(port))),
+    };
+    let port = port.map(str::parse).transpose().map_err(|_| bad())?;
+    if host.is_empty()
+        || host.starts_with('-')
+        || user
+            .as_deref()
+            .is_some_and(|u| u.is_empty() || u.starts_with('-'))
+    {
+        return Err(bad());
+    }
+    Ok(Jump {
+        host: host.to_owned(),
+        user,
+        port,
+    })
+}

@@ -1,0 +1,104 @@
+//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over a socket, and
+//! ended with the session.
+
+use super::ask::lock;
+use super::output::last_lines;
+use std::io::{self, Read as _};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// The most that is kept of what it says on standard error: the end of it.
+const MOST: usize = 4096;
+/// How long it has to end by itself, once nobody speaks to it any more.
+const END: Duration = Duration::from_millis(300);
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Proxy {
+    child: Mutex<Child>,
+    said: Arc<Mutex<Vec<u8>>>,
+    /// Closed once all that it said has been heard.
+    heard: Mutex<Receiver<()>>,
+    /// Our end of its standard error.
+    ear: UnixStream,
+}
+
+/// Starts the command, whose tokens are expanded.
+///
+/// It is in a process group of its own: an interrupt from the terminal must not cut the connection
+/// over which something is put back.
+pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
+    let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
+    let (near, far) = UnixStream::pair()?;
+    let (ear, mouth) = UnixStream::pair()?;
+    let stdin: OwnedFd = far.try_clone()?.into();
+    let child = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()))
+        .args(["-c", &format!("exec {command}")])
+        .stdin(stdin)
+        .stdout(OwnedFd::from(far))
+        .stderr(OwnedFd::from(mouth))
+        .process_group(0)
+        .spawn()?;
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let (mut from, to) = (ear.try_clone()?, Arc::clone(&said));
+    let (hearing, heard) = channel::<()>();
+    let proxy = Proxy {
+        child: Mutex::new(child),
+        said,
+        heard: Mutex::new(heard),
+        ear,
+    };
+    std::thread::Builder::new()
+        .name("ssh-proxy".to_owned())
+        .spawn(move || {
+            let _hearing = hearing;
+            let mut buffer = [0; 1024];
+            while let Ok(n @ 1..) = from.read(&mut buffer) {
+                let mut said = lock(&to);
+                said.extend_from_slice(&buffer[..n]);
+                let excess = said.len().saturating_sub(MOST);
+                said.drain(..excess);
+            }
+        })?;
+    Ok((near, proxy))
+}
+
+impl Proxy {
+    /// Its end, where it ends within that time.
+    pub fn ended(&self, within: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + within;
+        loop {
+            if let Ok(Some(status)) = lock(&self.child).try_wait() {
+                return Some(status);
+            }
+            if Instant::now() >= end {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The last that it said on standard error, up to its end where that comes soon.
+    pub fn said(&self) -> String {
+        let _ = lock(&self.heard).recv_timeout(END);
+        last_lines(&lock(&self.said), 3)
+    }
+}
+
+impl Drop for Proxy {
+    /// The socket is down already.
+    fn drop(&mut self) {
+        if self.ended(END).is_none() {
+            let mut child = lock(&self.child);
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = self.ear.shutdown(Shutdown::Both);
+    }
+}

@@ -1,0 +1,312 @@
+//! What is known of the host's key.
+
+use super::super::sshd::{Lab, Sshd, run};
+use super::{Case, In, OPENSSH, OnlySsh, Oracle, Out, case};
+use std::process::Command;
+
+pub(super) const CASES: &[Case] = &[
+    case(
+        "a file with a space in its name",
+        "UserKnownHostsFile \"DIR/known hosts\"\n",
+        In,
+    ),
+    case(
+        "two files",
+        "UserKnownHostsFile DIR/nothing DIR/known\n",
+        In,
+    ),
+    case(
+        "a file named by tokens",
+        "UserKnownHostsFile DIR/known-%n-%p\n",
+        In,
+    ),
+    case(
+        "a file named by a variable",
+        "UserKnownHostsFile ${HOME}/../../../..DIR/known\n",
+        In,
+    ),
+    case(
+        "the machine's file",
+        "UserKnownHostsFile none\nGlobalKnownHostsFile DIR/known\n",
+        In,
+    ),
+    case(
+        "no file at all",
+        "UserKnownHostsFile none\n",
+        Out(&["not known", "--accept-new-host-keys"]),
+    ),
+    case("hashed names", "UserKnownHostsFile DIR/hashed\n", In),
+    case(
+        "hashed names of others",
+        "UserKnownHostsFile DIR/hashed-others\n",
+        Out(&["not known"]),
+    ),
+    case("patterns", "UserKnownHostsFile DIR/patterns\n", In),
+    case(
+        "a pattern that is negated",
+        "UserKnownHostsFile DIR/negated\n",
+        Out(&["not known"]),
+    ),
+    case(
+        "a name without the port",
+        "UserKnownHostsFile DIR/portless\n",
+        In,
+    ),
+    case(
+        "another key",
+        "UserKnownHostsFile DIR/changed\n",
+        Out(&["not the one that is known", "ssh-keygen -R"]),
+    ),
+    case(
+        "another kind of key",
+        "UserKnownHostsFile DIR/rsa-known\n",
+        In,
+    ),
+    case(
+        "an alias",
+        "HostKeyAlias db-alias\nUserKnownHostsFile DIR/aliased\n",
+        In,
+    ),
+    case(
+        "an alias that is not known",
+        "HostKeyAlias no-alias\n",
+        Out(&["not known"]),
+    ),
+    case(
+        "an alias with another key",
+        "HostKeyAlias changed-alias\nUserKnownHostsFile DIR/aliased\nStrictHostKeyChecking accept-new\n",
+        Out(&["not the one that is known"]),
+    ),
+    case("strict and known", "StrictHostKeyChecking yes\n", In),
+    case(
+        "strict and unknown",
+        "StrictHostKeyChecking yes\nUserKnownHostsFile DIR/nothing\n",
+        Out(&["not known"]),
+    ),
+    case(
+        "new keys accepted",
+        "StrictHostKeyChecking accept-new\nUserKnownHostsFile DIR/new1\n",
+        OnlySsh(&["not known", "--accept-new-host-keys"]),
+    ),
+    case(
+        "new keys accepted, and another is known",
+        "StrictHostKeyChecking accept-new\nUserKnownHostsFile DIR/changed\n",
+        Out(&["not the one that is known"]),
+    ),
+    case(
+        "everything accepted",
+        "StrictHostKeyChecking no\nUserKnownHostsFile DIR/changed2\n",
+        OnlySsh(&["not the one that is known"]),
+    ),
+    case("the address is checked, too", "CheckHostIP yes\n", In),
+    case("what DNS says", "VerifyHostKeyDNS yes\n", In),
+    case(
+        "a list of revoked keys",
+        "RevokedHostKeys DIR/revoked\n",
+        Out(&["revoked", "RevokedHostKeys"]),
+    ),
+    case(
+        "a list of other revoked keys",
+        "RevokedHostKeys DIR/revoked-others\n",
+        In,
+    ),
+    case("no list of revoked keys", "RevokedHostKeys none\n", In),
+    case(
+        "a list of revoked keys that is missing",
+        "RevokedHostKeys DIR/nothing\n",
+        Out(&["RevokedHostKeys"]),
+    ),
+    case(
+        "a binary list",
+        "RevokedHostKeys DIR/krl\n",
+        Out(&["revoked"]),
+    ),
+    case(
+        "a binary list by SHA-1",
+        "RevokedHostKeys DIR/krl-sha1\n",
+        Out(&["revoked"]),
+    ),
+    case(
+        "a binary list by SHA-256",
+        "RevokedHostKeys DIR/krl-sha256\n",
+        Out(&["revoked"]),
+    ),
+    case(
+        "a binary list of others",
+        "RevokedHostKeys DIR/krl-others\n",
+        In,
+    ),
+    case(
+        "a binary list that is cut short",
+        "RevokedHostKeys DIR/krl-short\n",
+        Out(&["RevokedHostKeys"]),
+    ),
+    case("a list that is empty", "RevokedHostKeys DIR/empty\n", In),
+    case(
+        "a line that revokes",
+        "UserKnownHostsFile DIR/known-revoked\n",
+        Out(&["@revoked"]),
+    ),
+    case(
+        "a line that revokes for others",
+        "UserKnownHostsFile DIR/known-revoked-others\n",
+        In,
+    ),
+    case(
+        "a command that knows",
+        "KnownHostsCommand DIR/knows %H\nUserKnownHostsFile none\n",
+        In,
+    ),
+    case(
+        "a command that knows the kind",
+        "KnownHostsCommand DIR/knows-kind %I %t %K %f %h %p\nUserKnownHostsFile none\n",
+        In,
+    ),
+    case(
+        "a command that knows another key",
+        "KnownHostsCommand DIR/knows-other %H\nUserKnownHostsFile none\n",
+        Out(&["not the one that is known", "KnownHostsCommand"]),
+    ),
+    case(
+        "a command that revokes",
+        "KnownHostsCommand DIR/revokes\n",
+        Out(&["revoked"]),
+    ),
+    case(
+        "a command that fails",
+        "KnownHostsCommand DIR/fails\n",
+        Out(&["KnownHostsCommand"]),
+    ),
+    case(
+        "a command that is not there",
+        "KnownHostsCommand DIR/nothing\nUserKnownHostsFile none\n",
+        Out(&["KnownHostsCommand"]),
+    ),
+    case(
+        "vouched for, and its key is not known",
+        "UserKnownHostsFile DIR/authority\n",
+        OnlySsh(&["@cert-authority", "certificates", OPENSSH]),
+    ),
+    case(
+        "vouched for, and its key is known",
+        "UserKnownHostsFile DIR/authority DIR/vouched-known\n",
+        In,
+    ),
+    case(
+        "vouched for by somebody else",
+        "UserKnownHostsFile DIR/authority-other\n",
+        Out(&[]),
+    ),
+    case(
+        "vouched for, for another name",
+        "UserKnownHostsFile DIR/authority-elsewhere\n",
+        Out(&["not known"]),
+    ),
+];
+
+/// A host with a certificate.
+pub(super) fn certify(lab: &Lab, many: &str) -> Sshd {
+    lab.keygen("hostca", "ed25519", "");
+    lab.host_key("vouchedkey", "ed25519");
+    run(Command::new("ssh-keygen")
+        .args(["-q", "-h", "-s"])
+        .arg(lab.path("hostca"))
+        .args(["-I", "h", "-n", "127.0.0.1"])
+        .arg(lab.path("vouchedkey.pub")));
+    let certificate = lab.path("vouchedkey-cert.pub");
+    lab.sshd_with(
+        &["vouchedkey"],
+        &format!("{many}HostCertificate {}\n", certificate.display()),
+    )
+}
+
+pub(super) fn make(oracle: &Oracle) {
+    let lab = &oracle.lab;
+    let other = lab.host_key("otherhost", "ed25519");
+    let (ca, vouched) = (public(lab, "hostca"), public(lab, "vouchedkey"));
+    let known = "[127.0.0.1]:PORT HOSTKEY\n";
+    for (name, text) in [
+        ("known hosts", known.to_owned()),
+        ("known-db-PORT", known.to_owned()),
+        ("hashed", known.to_owned()),
+        ("hashed-others", "[127.0.0.2]:PORT HOSTKEY\n".to_owned()),
+        ("patterns", "[127.0.*]:PORT,elsewhere HOSTKEY\n".to_owned()),
+        ("negated", "[127.0.*]:*,![127.0.0.1]:* HOSTKEY\n".to_owned()),
+        ("portless", "127.0.0.1 HOSTKEY\n".to_owned()),
+        ("changed", format!("[127.0.0.1]:PORT {other}\n")),
+        ("changed2", format!("[127.0.0.1]:PORT {other}\n")),
+        ("rsa-known", "[127.0.0.1]:PORT RSAHOST\n".to_owned()),
+        (
+            "aliased",
+            format!("db-alias HOSTKEY\nchanged-alias {other}\n"),
+        ),
+        ("revoked", "# these\n\nHOSTKEY a comment\n".to_owned()),
+        ("revoked-others", format!("{other}\n")),
+        ("empty", String::new()),
+        ("known-revoked", format!("{known}@revoked * HOSTKEY\n")),
+        (
+            "known-revoked-others",
+            format!("{known}@revoked * {other}\n@revoked elsewhere HOSTKEY\n"),
+        ),
+        (
+            "authority",
+            format!("@cert-authority [127.0.0.1]:VOUCHED {ca}\n"),
+        ),
+        ("authority-other", format!("@cert-authority * {other}\n")),
+        (
+            "authority-elsewhere",
+            format!("@cert-authority elsewhere {ca}\n"),
+        ),
+        ("vouched-known", format!("[127.0.0.1]:VOUCHED {vouched}\n")),
+        ("by-sha1", format!("sha1: {}\n", public(lab, "hostkey"))),
+        ("by-sha256", format!("sha256: {}\n", public(lab, "hostkey"))),
+    ] {
+        oracle.write(&oracle.fill(name), &text);
+    }
+    for name in ["hashed", "hashed-others"] {
+        run(Command::new("ssh-keygen")
+            .args(["-q", "-H", "-f"])
+            .arg(lab.path(name)));
+    }
+    for (list, of) in [
+        ("krl", "hostkey.pub"),
+        ("krl-sha1", "by-sha1"),
+        ("krl-sha256", "by-sha256"),
+        ("krl-others", "otherhost.pub"),
+    ] {
+        run(Command::new("ssh-keygen")
+            .args(["-q", "-k", "-f"])
+            .arg(lab.path(list))
+            .arg(lab.path(of)));
+    }
+    let whole = std::fs::read(lab.path("krl-others")).unwrap();
+    std::fs::write(lab.path("krl-short"), &whole[..whole.len() - 3]).unwrap();
+    oracle.script("knows", "echo \"$1 HOSTKEY\"");
+    oracle.script(
+        "knows-kind",
+        "echo \"$*\" >>DIR/knows.log\necho '[127.0.0.1]:PORT HOSTKEY'",
+    );
+    oracle.script("knows-other", &format!("echo \"$1 {other}\""));
+    oracle.script("revokes", "echo '@revoked * HOSTKEY'");
+    oracle.script("fails", "exit 1");
+}
+
+/// `KnownHostsCommand` is asked by us what ssh asks it, in the same words; or what is different.
+pub(super) fn asked_alike(oracle: &Oracle) -> Option<String> {
+    let log = std::fs::read_to_string(oracle.lab.path("knows.log")).unwrap();
+    let mut lines: Vec<&str> = log.lines().collect();
+    lines.sort_unstable();
+    let alike = lines.len() == 4 && lines.chunks(2).all(|two| two[0] == two[1]);
+    (!alike).then(|| format!("KnownHostsCommand is asked otherwise: {lines:#?}"))
+}
+
+/// Type and key of a public key.
+fn public(lab: &Lab, name: &str) -> String {
+    let text = std::fs::read_to_string(lab.path(&format!("{name}.pub"))).unwrap();
+    text.split(' ')
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .trim()
+        .to_owned()
+}

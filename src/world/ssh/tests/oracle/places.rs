@@ -1,0 +1,111 @@
+//! Where a configuration says something, and options that change nothing here.
+
+use super::{Case, In, Oracle, Out, case};
+use std::process::Command;
+
+pub(super) const CASES: &[Case] = &[
+    case(
+        "an include",
+        "IdentityFile none\nInclude DIR/included\n",
+        In,
+    ),
+    case("an include that is not there", "Include DIR/nothing\n", In),
+    case(
+        "a match of the host",
+        "Match host 127.0.0.1\n Port 1\nMatch originalhost db\n Port 1\n",
+        Out(&["port 1"]),
+    ),
+    case(
+        "a match of the user",
+        "Match user MYSELF\n Port 1\n",
+        Out(&["port 1"]),
+    ),
+    case(
+        "a match of another user",
+        "Match user no-such-user\n Port 1\n",
+        In,
+    ),
+    case(
+        "a match by a command",
+        "Match exec \"test %n = db\"\n Port 1\n",
+        Out(&["port 1"]),
+    ),
+    case(
+        "a match by a command that fails",
+        "Match exec \"test %n = other\"\n Port 1\n",
+        In,
+    ),
+    case(
+        "a match by a slow command",
+        "Match exec \"sleep 5\"\n IdentityFile DIR/key\n",
+        In,
+    ),
+    case("a pattern that is negated", "Host !db *\n Port 1\n", In),
+    case(
+        "an option that does not exist",
+        "NoSuchOption yes\n",
+        Out(&["ssh -G", "nosuchoption"]),
+    ),
+    case(
+        "an option that is to be ignored",
+        "IgnoreUnknown NoSuchOption\nNoSuchOption yes\n",
+        In,
+    ),
+    case(
+        "ways to log in that are not needed",
+        "GSSAPIAuthentication yes\nHostbasedAuthentication yes\n",
+        In,
+    ),
+    case(
+        "forwardings",
+        "ForwardAgent yes\nForwardX11 no\nLocalForward DIR/sock 127.0.0.1:1\nCompression yes\n",
+        In,
+    ),
+    case(
+        "keeping alive",
+        "ServerAliveInterval 1\nTCPKeepAlive no\nRekeyLimit 1G 1h\nIPQoS none\n",
+        In,
+    ),
+    case(
+        "variables and terminals",
+        "SetEnv A=b\nSendEnv LANG\nRequestTTY no\nLogLevel ERROR\nEscapeChar none\n",
+        In,
+    ),
+    case(
+        "a shared connection",
+        "ControlMaster no\nControlPath DIR/control-%C\nAddKeysToAgent no\n",
+        In,
+    ),
+];
+
+/// The files that tokens name.
+pub(super) fn make(oracle: &Oracle) {
+    let said = |command: &mut Command| {
+        let out = command.output().unwrap();
+        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+    };
+    let machine = said(Command::new("uname").arg("-n"));
+    let id = said(Command::new("id").arg("-u"));
+    let short = machine.split('.').next().unwrap();
+    let hashed = oracle.fill(&format!("{machine}127.0.0.1PORTMYSELF"));
+    let hash = said(Command::new("sh").args([
+        "-c",
+        "printf %s \"$1\" | sha1sum | cut -c1-40",
+        "-",
+        &hashed,
+    ]));
+    for name in [
+        "db-key",
+        "db-alias-key",
+        "id-127.0.0.1-PORT-MYSELF",
+        "id6-::1",
+        "a%b",
+        "a key",
+        &hash,
+        &format!("{id}-MYSELF-{short}-{machine}-db"),
+    ] {
+        let name = oracle.fill(name);
+        std::fs::copy(oracle.lab.path("key"), oracle.lab.path(&name)).unwrap();
+    }
+    oracle.write("included", "Host *\n IdentityFile DIR/key\n");
+}
