@@ -16,6 +16,8 @@ mod support;
 mod tarball;
 #[path = "setup_sshd/tls.rs"]
 mod tls;
+#[path = "setup_sshd/transports.rs"]
+mod transports;
 
 use bench::{Bench, NAMES, PASSWORD, listing, mode};
 use std::os::unix::fs::PermissionsExt;

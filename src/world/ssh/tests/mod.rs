@@ -8,5 +8,6 @@ mod known_hosts;
 mod logins;
 mod sshd;
 mod sudo;
+mod transports;
 mod trouble;
 mod tunnels;

@@ -1,0 +1,374 @@
+//! The installed `ssh` as the way to a host: one client holds one connection, and every command and tunnel goes through it. How it gets there, which keys
+//! it takes and which host it trusts is its own business and that of its configuration.
+//!
+//! The client is ours: in a session of its own, so that no Ctrl-C ends it before us; it ends with us; its control socket lies in a folder that only we may
+//! enter.
+
+mod folder;
+mod questions;
+mod session;
+mod wire;
+mod words;
+
+pub use questions::{ASKPASS, answer as answer_askpass};
+pub(super) use session::Session;
+
+use super::conn::Until;
+use super::connect::Context;
+use super::error::{SshError, SshErrorKind};
+use super::settings::Target;
+use super::{Options, ask, detached, openssh};
+use crate::inventory::SshSettings;
+use crate::world::busy::patience;
+use questions::Desk;
+use rustix::process::{Pid, Signal, kill_process};
+use session::Control;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How often it is looked whether the login is done.
+const TICK: Duration = Duration::from_millis(5);
+/// How long a client may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+/// The most that is kept of what a client says.
+const SAID: usize = 16 * 1024;
+/// How the client is to be called for one host.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The client that holds the connection now.
+    current: Mutex<Weak<Master>>,
+    arguments: Vec<OsString>,
+    /// `ConnectTimeout` of the configuration.
+    patience: Option<Duration>,
+}
+
+/// Decides how a host of the inventory is reached. Blocking, for some seconds at most.
+///
+/// # Errors
+/// `Config`: `ssh` is not there, or its configuration is wrong.
+pub(super) fn resolve(
+    options: &Options,
+    settings: &SshSettings,
+    address: &str,
+) -> Result<(Target, Plan), SshError> {
+    let host = settings.host.as_deref().unwrap_or(address);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        let what = format!("`{}` is no host name", host.escape_debug());
+        return Err(SshError::new(SshErrorKind::Config, what));
+    }
+    let Some(said) = openssh::ask(options, settings, host)? else {
+        return Err(not_installed(&settings.command(address)));
+    };
+    let value = |key: &str| {
+        said.lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(k, _)| *k == key)
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    let number = |key: &str| value(key).and_then(|v| v.parse::<u64>().ok());
+    let target = Target {
+        host: value("hostname").unwrap_or_else(|| host.to_owned()),
+        port: number("port")
+            .and_then(|p| u16::try_from(p).ok())
+            .unwrap_or(22),
+        user: value("user").unwrap_or_default(),
+        sudo: settings.sudo,
+        command: settings.command(address),
+        ..Target::default()
+    };
+    let patience = number("connecttimeout").filter(|t| *t > 0);
+    let mut own = Vec::new();
+    if value("forkafterauthentication").is_some() {
+        // Older ones do not know it, and would not start.
+        own.extend(["-o".into(), "ForkAfterAuthentication=no".into()]);
+    }
+    if number("serveraliveinterval").unwrap_or(0) == 0 {
+        own.extend(["-o".into(), "ServerAliveInterval=15".into()]);
+    }
+    own.extend(arguments(options, settings, host, patience.is_some()));
+    let plan = Plan {
+        current: Mutex::default(),
+        arguments: own,
+        patience: patience.map(Duration::from_secs),
+    };
+    Ok((target, plan))
+}
+
+impl Plan {
+    /// The client that holds the connection, where there is one.
+    pub fn current(&self) -> Option<Arc<Master>> {
+        let current = ask::lock(&self.current).upgrade();
+        current.filter(|master| !master.has_ended())
+    }
+}
+
+/// The arguments for one host, but for the control socket's. What the configuration says of other things than the way there must not get in.
+fn arguments(
+    options: &Options,
+    settings: &SshSettings,
+    host: &str,
+    patient: bool,
+) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
+    let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
+    add(&["-N", "-T", "-a", "-x"]);
+    for option in [
+        "ControlMaster=yes",
+        "ControlPersist=no",
+        "ClearAllForwardings=yes",
+        "ForwardAgent=no",
+        "PermitLocalCommand=no",
+        "RemoteCommand=none",
+        "EscapeChar=none",
+        "LogLevel=INFO",
+    ] {
+        add(&["-o", option]);
+    }
+    if !patient {
+        let time = options.connect_timeout.as_secs().max(1);
+        add(&["-o", &format!("ConnectTimeout={time}")]);
+    }
+    if options.ask.is_none() {
+        add(&["-o", "BatchMode=yes"]);
+    }
+    if options.accept_new_host_keys {
+        add(&["-o", "StrictHostKeyChecking=accept-new"]);
+    }
+    if let Some(file) = &settings.known_hosts {
+        let file = file.to_string_lossy().replace('"', "\\\"");
+        add(&["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
+        add(&["-o", "GlobalKnownHostsFile=/dev/null"]);
+    }
+    if let Some(user) = &settings.user {
+        add(&["-l", user]);
+    }
+    if let Some(port) = settings.port {
+        add(&["-p", &port.to_string()]);
+    }
+    if !settings.identity_files.is_empty() {
+        add(&["-o", "IdentitiesOnly=yes"]);
+    }
+    for file in &settings.identity_files {
+        all.extend([OsString::from("-i"), file.into()]);
+    }
+    if let Some(file) = &options.ssh_config {
+        all.extend([OsString::from("-F"), file.into()]);
+    }
+    all.extend([OsString::from("--"), host.into()]);
+    all
+}
+
+fn not_installed(command: &str) -> SshError {
+    SshError::new(
+        SshErrorKind::Config,
+        "`transport = \"openssh\"` needs the program `ssh`, which is not installed here",
+    )
+    .hint(format!(
+        "apt install openssh-client (dnf: openssh-clients); then try: {command} true"
+    ))
+}
+
+/// A client that holds the connection to one host; it is ended when this is dropped.
+pub(super) struct Master {
+    child: Mutex<Child>,
+    said: Arc<Mutex<Vec<u8>>>,
+    socket: PathBuf,
+    // The last field: the folder goes when the client has gone.
+    _folder: TempDir,
+}
+
+impl Master {
+    /// Starts a client, and waits until it is logged in.
+    ///
+    /// # Errors
+    /// Every kind but those of commands and transfers, by what ssh says.
+    pub fn start(context: &Context, target: &Target, plan: &Plan) -> Result<Arc<Self>, SshError> {
+        let cannot = |e: io::Error| {
+            let what = format!("cannot start ssh for {}", target.shown());
+            SshError::new(SshErrorKind::Io, what).cause(e)
+        };
+        let folder = folder::make().map_err(cannot)?;
+        let socket = folder.path().join("s");
+        let mut desk = Desk::open(context, target, folder.path()).map_err(cannot)?;
+        let mut command = Command::new("ssh");
+        command
+            .arg("-o")
+            .arg(format!("ControlPath={}", socket.display()))
+            .args(&plan.arguments)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        desk.tell(&mut command);
+        let mut child = detached::start(command, true).map_err(|e| {
+            if e.kind() == io::ErrorKind::NotFound {
+                not_installed(&target.command)
+            } else {
+                cannot(e)
+            }
+        })?;
+        let said = Arc::new(Mutex::new(Vec::new()));
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, &said).map_err(cannot)?;
+        }
+        let master = Arc::new(Self {
+            child: Mutex::new(child),
+            said,
+            socket,
+            _folder: folder,
+        });
+        master.log_in(context, target, plan, &mut desk)?;
+        *ask::lock(&plan.current) = Arc::downgrade(&master);
+        Ok(master)
+    }
+
+    fn log_in(
+        &self,
+        context: &Context,
+        target: &Target,
+        plan: &Plan,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), SshError> {
+        let options = &context.options;
+        let connect = plan.patience.unwrap_or(options.connect_timeout);
+        let time = patience(connect + options.handshake_timeout + options.auth_timeout);
+        let mut until = Until::for_tidying(time);
+        let mut asked: Option<Control> = None;
+        loop {
+            // The time that a question stands on the terminal does not count.
+            until.end += desk.serve();
+            if self.has_ended() {
+                return Err(self.explain(target));
+            }
+            let answered = match &mut asked {
+                Some(control) => control.next(),
+                None => match Control::ask(&self.socket, wire::Request::Alive, &[]) {
+                    Ok(control) => {
+                        asked = Some(control);
+                        continue;
+                    }
+                    Err(_) => Ok(None),
+                },
+            };
+            match answered {
+                Ok(Some(wire::Answer::Alive)) => {
+                    desk.proven();
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(_) => asked = None,
+            }
+            if until.over().is_some() {
+                let what = format!(
+                    "ssh has not logged in to {} within {} s",
+                    target.shown(),
+                    time.as_secs()
+                );
+                return Err(SshError::new(SshErrorKind::Frozen, what)
+                    .cause(words::reason(&self.words()))
+                    .hint(format!("try: {} true", target.command)));
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// Why ssh has ended without a login.
+    fn explain(&self, target: &Target) -> SshError {
+        // The last words may still be on their way.
+        let end = Instant::now() + Duration::from_millis(300);
+        while Arc::strong_count(&self.said) > 1 && Instant::now() < end {
+            std::thread::sleep(TICK);
+        }
+        let (said, shown) = (self.words(), target.shown());
+        let kind = words::kind(&said);
+        let hint = if kind == SshErrorKind::HostKeyUnknown {
+            format!(
+                "compare its key and accept it: {} true (or --accept-new-host-keys)",
+                target.command
+            )
+        } else {
+            format!("try: {} true", target.command)
+        };
+        SshError::new(kind, format!("ssh cannot log in to {shown}"))
+            .cause(words::reason(&said))
+            .hint(hint)
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Whether the client has ended.
+    pub fn has_ended(&self) -> bool {
+        ask::lock(&self.child)
+            .try_wait()
+            .map_or(true, |ended| ended.is_some())
+    }
+
+    /// Whether the client ends within that time.
+    pub fn falls(&self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while !self.has_ended() {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(TICK);
+        }
+        true
+    }
+
+    /// The last words of a client that has ended, or else these.
+    pub fn why_broken(&self, otherwise: &str) -> String {
+        match self
+            .words()
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+        {
+            Some(last) if self.has_ended() => last.chars().take(300).collect(),
+            Some(_) | None => otherwise.to_owned(),
+        }
+    }
+
+    fn words(&self) -> String {
+        String::from_utf8_lossy(&ask::lock(&self.said)).into_owned()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        if !self.has_ended() {
+            let pid = Pid::from_child(&ask::lock(&self.child));
+            // Which it takes for the end: it says goodbye to the host.
+            let _ = kill_process(pid, Signal::TERM);
+            if !self.falls(GOODBYE) {
+                let _ = ask::lock(&self.child).kill();
+                let _ = ask::lock(&self.child).wait();
+            }
+        }
+    }
+}
+
+/// Keeps the last of what a client says.
+fn listen(mut from: impl io::Read + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) -> io::Result<()> {
+    let said = Arc::clone(into);
+    std::thread::Builder::new()
+        .name("ssh-words".to_owned())
+        .spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = from.read(&mut buffer) {
+                let mut said = ask::lock(&said);
+                said.extend_from_slice(&buffer[..n]);
+                let over = said.len().saturating_sub(SAID);
+                said.drain(..over);
+            }
+        })
+        .map(drop)
+}
