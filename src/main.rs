@@ -43,5 +43,6 @@ fn main() -> ExitCode {
         }
         error.exit
     });
+    world::ssh::end_all();
     ExitCode::from(output::end(exit) as u8)
 }

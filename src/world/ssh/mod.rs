@@ -37,7 +37,7 @@ mod worker;
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
 pub use host::{Host, Run};
-pub use multiplexed::{ASKPASS, answer_askpass};
+pub use multiplexed::{ASKPASS, answer_askpass, end_all};
 pub use output::KEPT;
 
 use crate::inventory::{self, SshSettings};

@@ -179,8 +179,23 @@ pub(super) struct Master {
     child: Mutex<Child>,
     said: Arc<Mutex<Vec<u8>>>,
     socket: PathBuf,
-    // The last field: the folder goes when the client has gone.
-    _folder: TempDir,
+    /// Goes when the client has gone.
+    folder: Mutex<Option<TempDir>>,
+}
+
+/// The clients of this process, to be ended with it.
+static ALL: Mutex<Vec<Weak<Master>>> = Mutex::new(Vec::new());
+
+/// Ends all clients: what still holds one is not waited for.
+pub fn end_all() {
+    let all: Vec<_> = ask::lock(&ALL).drain(..).collect();
+    let all: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+    for master in &all {
+        master.say_goodbye();
+    }
+    for master in &all {
+        master.end();
+    }
 }
 
 impl Master {
@@ -221,8 +236,9 @@ impl Master {
             child: Mutex::new(child),
             said,
             socket,
-            _folder: folder,
+            folder: Mutex::new(Some(folder)),
         });
+        ask::lock(&ALL).push(Arc::downgrade(&master));
         master.log_in(context, target, plan, &mut desk)?;
         *ask::lock(&plan.current) = Arc::downgrade(&master);
         Ok(master)
@@ -337,6 +353,23 @@ impl Master {
         }
     }
 
+    /// Tells the client to end.
+    fn say_goodbye(&self) {
+        if !self.has_ended() {
+            let _ = kill_process(Pid::from_child(&ask::lock(&self.child)), Signal::TERM);
+        }
+    }
+
+    /// Sees to it that it has ended, and that nothing of it is left.
+    fn end(&self) {
+        if !self.falls(GOODBYE) {
+            let mut child = ask::lock(&self.child);
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ask::lock(&self.folder).take();
+    }
+
     fn words(&self) -> String {
         String::from_utf8_lossy(&ask::lock(&self.said)).into_owned()
     }
@@ -344,15 +377,8 @@ impl Master {
 
 impl Drop for Master {
     fn drop(&mut self) {
-        if !self.has_ended() {
-            let pid = Pid::from_child(&ask::lock(&self.child));
-            // Which it takes for the end: it says goodbye to the host.
-            let _ = kill_process(pid, Signal::TERM);
-            if !self.falls(GOODBYE) {
-                let _ = ask::lock(&self.child).kill();
-                let _ = ask::lock(&self.child).wait();
-            }
-        }
+        self.say_goodbye();
+        self.end();
     }
 }
 

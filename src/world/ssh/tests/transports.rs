@@ -169,27 +169,21 @@ async fn tunnels(host: &Host) {
     let port = listener.local_addr().unwrap().port();
     let mut near = host.tunnel("127.0.0.1", port).await.unwrap();
     let (mut far, _) = listener.accept().await.unwrap();
-    // More than any buffer in between, both ways at once, and then the end of each direction.
+    // More than any buffer in between, both ways at once, and then the end of one direction.
     let sent = vec![7; 4 << 20];
-    let (mut out, mut heard) = (Vec::new(), Vec::new());
-    let (up, down) = (sent.clone(), sent.clone());
+    let (mut out, mut heard) = (vec![0; sent.len()], Vec::new());
     let far_side = async {
         let (mut read, mut write) = far.split();
-        let reading = read.read_to_end(&mut heard);
-        let writing = async {
-            write.write_all(&down).await.unwrap();
-            write.shutdown().await.unwrap();
-        };
-        tokio::join!(reading, writing).0.unwrap();
+        let (read, written) = tokio::join!(read.read_to_end(&mut heard), write.write_all(&sent));
+        written.unwrap();
+        read.unwrap();
     };
     let near_side = async {
         let (mut read, mut write) = near.split();
-        let writing = async {
-            write.write_all(&up).await.unwrap();
-            write.shutdown().await.unwrap();
-        };
-        let reading = read.read_to_end(&mut out);
-        tokio::join!(writing, reading).1.unwrap();
+        let (read, written) = tokio::join!(read.read_exact(&mut out), write.write_all(&sent));
+        written.unwrap();
+        read.unwrap();
+        write.shutdown().await.unwrap();
     };
     tokio::join!(far_side, near_side);
     assert!(out == sent && heard == sent);
