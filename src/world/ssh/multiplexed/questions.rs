@@ -99,6 +99,8 @@ impl<'a> Desk<'a> {
         }
         if kind == "confirm" || question.contains("(yes/no") {
             let turn = questions.turn();
+            // The answers of ours are added where it is asked.
+            let shown = shown.replace(" (yes/no/[fingerprint])?", "?");
             let said = if questions.confirm(&shown, &turn) {
                 "yes"
             } else {

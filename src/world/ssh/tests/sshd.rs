@@ -154,7 +154,7 @@ impl Lab {
             }
             fields.join(":") + "\n"
         });
-        let file = self.path("passwd");
+        let file = self.path(&format!("passwd{}", shell.replace('/', "-")));
         std::fs::write(&file, with_shell.collect::<String>()).unwrap();
         *self.users.lock().unwrap() = Some(file);
         let sshd = self.sshd();
