@@ -1,5 +1,6 @@
-//! The whole program through each transport: `setup` of bare hosts, `status` through tunnels, a promotion, and nothing left to do; what is said of hosts that
-//! let nobody in; and that the installed `ssh` makes one connection, asks on the terminal, and leaves nothing behind.
+//! The whole program through each transport: `setup` of bare hosts, `status` through tunnels, a
+//! promotion, and nothing left to do; what is said of hosts that let nobody in; and that the
+//! installed `ssh` makes one connection, asks on the terminal, and leaves nothing behind.
 
 use super::bench::{Bench, NAMES};
 use super::support::{await_that, figure};
@@ -38,7 +39,8 @@ fn logins(bench: &Bench) -> usize {
     host("h1") + host("h2")
 }
 
-/// What is left of the installed `ssh`: control sockets' folders, and processes that are called with them.
+/// What is left of the installed `ssh`: control sockets' folders, and processes that are called
+/// with them.
 fn left(bench: &Bench) -> Vec<String> {
     let runtime = bench.folder().join("runtime");
     let folders = std::fs::read_dir(&runtime).unwrap().flatten();

@@ -1,7 +1,8 @@
-//! The way to one host, by whichever transport: commands are opened on it, one may go on beside the others, and it is cut where it can no longer be trusted.
+//! The way to one host, by whichever transport: commands are opened on it, one may go on beside the
+//! others, and it is cut where it can no longer be trusted.
 //!
-//! What runs commands (`exec`), holds one (`holding`) and reconnects (`worker`) knows nothing of libssh2, of the installed `ssh` and of processes; this is the
-//! only place that knows all three.
+//! What runs commands (`exec`), holds one (`holding`) and reconnects (`worker`) knows nothing of
+//! libssh2, of the installed `ssh` and of processes; this is the only place that knows all three.
 
 use super::conn::{Conn, Stop, Until};
 use super::error::words;

@@ -1,4 +1,5 @@
-//! This machine as a host: commands by `/bin/sh`, in a session of their own, without a daemon in between.
+//! This machine as a host: commands by `/bin/sh`, in a session of their own, without a daemon in
+//! between.
 
 use super::detached;
 use super::error::{SshError, SshErrorKind};
@@ -72,7 +73,8 @@ fn kind(error: &io::Error) -> SshErrorKind {
 pub(super) fn run(line: &str) -> io::Result<Streams> {
     let Pipes { near, far } = Pipes::new()?;
     let mut command = Command::new("/bin/sh");
-    // What stands in the environment of this process, perhaps a password, is not for what is started here and goes on.
+    // What stands in the environment of this process, perhaps a password, is not for what is
+    // started here and goes on.
     command.env_clear();
     for name in ["PATH", "HOME", "USER", "LOGNAME", "SHELL"] {
         if let Some(value) = std::env::var_os(name) {

@@ -40,7 +40,8 @@ pub(super) enum Root {
     DoasForbids,
 }
 
-/// Says who we are, and, where that is not root, how we become it. Each is tried: nothing else tells it truly.
+/// Says who we are, and, where that is not root, how we become it. Each is tried: nothing else
+/// tells it truly.
 const LOOK: &str = r#"[ "$u" != 0 ] || exit 0
 if command -v sudo >/dev/null 2>&1; then
 w=$(sudo -n -- /bin/sh -c : 2>&1 </dev/null) && echo sudo || case $w in *"must have a tty"*) echo terminal;; *) echo asks;; esac

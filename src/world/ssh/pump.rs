@@ -1,5 +1,6 @@
-//! A tunnel whose far end is made of descriptors of this machine: those that the installed `ssh` works on, or a plain connection. A thread carries what
-//! comes between them and one end of a socket pair.
+//! A tunnel whose far end is made of descriptors of this machine: those that the installed `ssh`
+//! works on, or a plain connection. A thread carries what comes between them and one end of a
+//! socket pair.
 
 use super::conn::Until;
 use super::error::{SshError, SshErrorKind};
@@ -132,7 +133,8 @@ impl<F: Far> Pump<F> {
         let _ = self.near.shutdown(Shutdown::Both);
     }
 
-    /// Whether it goes on; an error where either end broke, of which nobody can be told but by the end of the socket.
+    /// Whether it goes on; an error where either end broke, of which nobody can be told but by the
+    /// end of the socket.
     fn turn(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
         let mut moved = false;
         if self.down.is_empty() && !self.ended {
@@ -183,7 +185,8 @@ impl<F: Far> Pump<F> {
         let (from, to) = self.far.fds();
         let interest = |fd, read, write| Interest { fd, read, write };
         let mut all = Vec::with_capacity(4);
-        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at once.
+        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at
+        // once.
         if self.down.is_empty() {
             all.push(interest(from, true, false));
         }

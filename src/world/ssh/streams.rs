@@ -1,5 +1,6 @@
-//! A command whose three streams are pipes of this machine: one of this machine's own, or one that OpenSSH's client runs on a host. And what is kept of one
-//! that goes on beside all others. Nothing here waits without an end.
+//! A command whose three streams are pipes of this machine: one of this machine's own, or one that
+//! OpenSSH's client runs on a host. And what is kept of one that goes on beside all others. Nothing
+//! here waits without an end.
 
 use super::conn::{ALIVE, Until};
 use super::multiplexed::Session;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The longest name of the folder around it: with the socket's own name and what ssh adds while it makes it, 108 bytes must do.
+/// The longest name of the folder around it: with the socket's own name and what ssh adds while it
+/// makes it, 108 bytes must do.
 const LONGEST: usize = 60;
 /// What its name begins with; the number of the process follows.
 const PREFIX: &str = "replctl-ssh-";

@@ -1,15 +1,18 @@
-//! The installed `ssh` as the way to a host: one client holds one connection, and every command and tunnel goes through it. How it gets there, which keys
-//! it takes and which host it trusts is its own business and that of its configuration.
+//! The installed `ssh` as the way to a host: one client holds one connection, and every command and
+//! tunnel goes through it. How it gets there, which keys it takes and which host it trusts is its
+//! own business and that of its configuration.
 //!
-//! The client is ours: in a session of its own, so that no Ctrl-C ends it before us; it ends with us; its control socket lies in a folder that only we may
-//! enter.
+//! The client is ours: in a session of its own, so that no Ctrl-C ends it before us; it ends with
+//! us; its control socket lies in a folder that only we may enter.
 
 mod folder;
+mod plan;
 mod questions;
 mod session;
 mod wire;
 mod words;
 
+pub(super) use plan::{Plan, resolve};
 pub use questions::{ASKPASS, answer as answer_askpass};
 pub(super) use session::Session;
 
@@ -17,13 +20,11 @@ use super::conn::Until;
 use super::connect::Context;
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
-use super::{Options, ask, detached, openssh};
-use crate::inventory::SshSettings;
+use super::{ask, detached};
 use crate::world::busy::patience;
 use questions::Desk;
 use rustix::process::{Pid, Signal, kill_process};
 use session::Control;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,143 +38,6 @@ const TICK: Duration = Duration::from_millis(5);
 const GOODBYE: Duration = Duration::from_millis(500);
 /// The most that is kept of what a client says.
 const SAID: usize = 16 * 1024;
-/// How the client is to be called for one host.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// The client that holds the connection now.
-    current: Mutex<Weak<Master>>,
-    arguments: Vec<OsString>,
-    /// `ConnectTimeout` of the configuration.
-    patience: Option<Duration>,
-}
-
-/// Decides how a host of the inventory is reached. Blocking, for some seconds at most.
-///
-/// # Errors
-/// `Config`: `ssh` is not there, or its configuration is wrong.
-pub(super) fn resolve(
-    options: &Options,
-    settings: &SshSettings,
-    address: &str,
-) -> Result<(Target, Plan), SshError> {
-    let host = settings.host.as_deref().unwrap_or(address);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        let what = format!("`{}` is no host name", host.escape_debug());
-        return Err(SshError::new(SshErrorKind::Config, what));
-    }
-    let Some(said) = openssh::ask(options, settings, host)? else {
-        return Err(not_installed(&settings.command(address)));
-    };
-    let value = |key: &str| {
-        said.lines()
-            .filter_map(|line| line.split_once(' '))
-            .find(|(k, _)| *k == key)
-            .map(|(_, value)| value.trim().to_owned())
-    };
-    let number = |key: &str| value(key).and_then(|v| v.parse::<u64>().ok());
-    let target = Target {
-        host: value("hostname").unwrap_or_else(|| host.to_owned()),
-        port: number("port")
-            .and_then(|p| u16::try_from(p).ok())
-            .unwrap_or(22),
-        user: value("user").unwrap_or_default(),
-        sudo: settings.sudo,
-        command: settings.command(address),
-        ..Target::default()
-    };
-    let patience = number("connecttimeout").filter(|t| *t > 0);
-    let mut own = Vec::new();
-    if value("forkafterauthentication").is_some() {
-        // Older ones do not know it, and would not start.
-        own.extend(["-o".into(), "ForkAfterAuthentication=no".into()]);
-    }
-    if number("serveraliveinterval").unwrap_or(0) == 0 {
-        own.extend(["-o".into(), "ServerAliveInterval=15".into()]);
-    }
-    own.extend(arguments(options, settings, host, patience.is_some()));
-    let plan = Plan {
-        current: Mutex::default(),
-        arguments: own,
-        patience: patience.map(Duration::from_secs),
-    };
-    Ok((target, plan))
-}
-
-impl Plan {
-    /// The client that holds the connection, where there is one.
-    pub fn current(&self) -> Option<Arc<Master>> {
-        let current = ask::lock(&self.current).upgrade();
-        current.filter(|master| !master.has_ended())
-    }
-}
-
-/// The arguments for one host, but for the control socket's. What the configuration says of other things than the way there must not get in.
-fn arguments(
-    options: &Options,
-    settings: &SshSettings,
-    host: &str,
-    patient: bool,
-) -> Vec<OsString> {
-    let mut all: Vec<OsString> = Vec::new();
-    let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
-    add(&["-N", "-T", "-a", "-x"]);
-    for option in [
-        "ControlMaster=yes",
-        "ControlPersist=no",
-        "ClearAllForwardings=yes",
-        "ForwardAgent=no",
-        "PermitLocalCommand=no",
-        "RemoteCommand=none",
-        "EscapeChar=none",
-        "LogLevel=INFO",
-    ] {
-        add(&["-o", option]);
-    }
-    if !patient {
-        let time = options.connect_timeout.as_secs().max(1);
-        add(&["-o", &format!("ConnectTimeout={time}")]);
-    }
-    if options.ask.is_none() {
-        add(&["-o", "BatchMode=yes"]);
-    }
-    if options.accept_new_host_keys {
-        add(&["-o", "StrictHostKeyChecking=accept-new"]);
-    }
-    if let Some(file) = &settings.known_hosts {
-        let file = file.to_string_lossy().replace('"', "\\\"");
-        add(&["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
-        add(&["-o", "GlobalKnownHostsFile=/dev/null"]);
-    }
-    if let Some(user) = &settings.user {
-        add(&["-l", user]);
-    }
-    if let Some(port) = settings.port {
-        add(&["-p", &port.to_string()]);
-    }
-    if !settings.identity_files.is_empty() {
-        add(&["-o", "IdentitiesOnly=yes"]);
-    }
-    for file in &settings.identity_files {
-        all.extend([OsString::from("-i"), file.into()]);
-    }
-    if let Some(file) = &options.ssh_config {
-        all.extend([OsString::from("-F"), file.into()]);
-    }
-    all.extend([OsString::from("--"), host.into()]);
-    all
-}
-
-fn not_installed(command: &str) -> SshError {
-    SshError::new(
-        SshErrorKind::Config,
-        "`transport = \"openssh\"` needs the program `ssh`, which is not installed here",
-    )
-    .hint(format!(
-        "apt install openssh-client (dnf: openssh-clients); then try: {command} true"
-    ))
-}
-
 /// A client that holds the connection to one host; it is ended when this is dropped.
 pub(super) struct Master {
     child: Mutex<Child>,
@@ -223,7 +87,7 @@ impl Master {
         desk.tell(&mut command);
         let mut child = detached::start(command, true).map_err(|e| {
             if e.kind() == io::ErrorKind::NotFound {
-                not_installed(&target.command)
+                plan::not_installed(&target.command)
             } else {
                 cannot(e)
             }

@@ -1,5 +1,7 @@
-//! What `ssh` asks (a passphrase, a password, whether a host is to be trusted) is asked as everything else is: one question at a time, between the lines of
-//! progress, and each secret once. `ssh` runs this program to ask (`SSH_ASKPASS`), which passes the question on by a socket and prints the answer.
+//! What `ssh` asks (a passphrase, a password, whether a host is to be trusted) is asked as
+//! everything else is: one question at a time, between the lines of progress, and each secret once.
+//! `ssh` runs this program to ask (`SSH_ASKPASS`), which passes the question on by a socket and
+//! prints the answer.
 
 use super::super::ask::{Answer, Shared, Use};
 use super::super::connect::Context;
@@ -28,7 +30,8 @@ pub(super) struct Desk<'a> {
     context: &'a Context,
     target: &'a Target,
     listener: Option<(UnixListener, PathBuf)>,
-    /// The last answers, each with what it is for: another question for the same means that it was refused.
+    /// The last answers, each with what it is for: another question for the same means that it was
+    /// refused.
     given: HashMap<Use, (Arc<Shared>, Answer)>,
 }
 
@@ -173,7 +176,8 @@ fn heard(socket: &mut UnixStream) -> io::Result<(String, String)> {
     Ok((kind.to_owned(), question.to_owned()))
 }
 
-/// The whole of a process that `ssh` has started to ask: passes the question on, and prints the answer. Whether there was one.
+/// The whole of a process that `ssh` has started to ask: passes the question on, and prints the
+/// answer. Whether there was one.
 pub fn answer(socket: &OsStr) -> bool {
     let question = std::env::args().nth(1).unwrap_or_default();
     let kind = std::env::var("SSH_ASKPASS_PROMPT").unwrap_or_default();

@@ -1,5 +1,6 @@
-//! One command, or one connection from a host, through OpenSSH's client that holds the connection to it: the descriptors are handed over on its control
-//! socket, and it does the rest. No process of ours for any of them.
+//! One command, or one connection from a host, through OpenSSH's client that holds the connection
+//! to it: the descriptors are handed over on its control socket, and it does the rest. No process
+//! of ours for any of them.
 
 use super::super::conn::{Stop, Until};
 use super::super::link::Refused;
@@ -126,7 +127,8 @@ impl Session {
         Self::open(master, Request::Session(command), &hand, until)
     }
 
-    /// Has the host connect to `host:port`; `hand`: where it reads what is sent there, and where it writes what comes.
+    /// Has the host connect to `host:port`; `hand`: where it reads what is sent there, and where it
+    /// writes what comes.
     ///
     /// # Errors
     /// [`Refused`].

@@ -1,5 +1,6 @@
-//! What is said to OpenSSH's client that holds a connection, on its control socket: version 4 of its multiplexing protocol (`PROTOCOL.mux` in OpenSSH's
-//! sources), which has not changed since 5.4. Pure.
+//! What is said to OpenSSH's client that holds a connection, on its control socket: version 4 of
+//! its multiplexing protocol (`PROTOCOL.mux` in OpenSSH's sources), which has not changed since
+//! 5.4. Pure.
 
 /// The version of the protocol.
 const VERSION: u32 = 4;

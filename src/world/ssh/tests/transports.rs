@@ -1,5 +1,5 @@
-//! The same through each transport: a real sshd with libssh2, a real sshd with the installed `ssh`, and this machine itself. What is asked of a host afterwards
-//! is asked of the kernel.
+//! The same through each transport: a real sshd with libssh2, a real sshd with the installed `ssh`,
+//! and this machine itself. What is asked of a host afterwards is asked of the kernel.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Sshd, appears, children_of, for_seconds, within};
@@ -254,25 +254,7 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
             drop(host);
             ssh.close().await;
 
-            // No key that is taken there.
-            lab.keygen("stranger", "ed25519", "");
-            let wrong = SshSettings {
-                identity_files: vec![lab.path("stranger")],
-                ..settings.clone()
-            };
-            let ssh = Ssh::new(lab.options());
-            let text = std::fs::read_to_string(lab.path("config")).unwrap();
-            let bare: Vec<&str> = text
-                .lines()
-                .filter(|l| !l.contains("IdentityFile"))
-                .collect();
-            std::fs::write(lab.path("config"), bare.join("\n")).unwrap();
-            let error = ssh.host("node", &wrong, "127.0.0.1").await.err().unwrap();
-            assert_eq!(error.kind, SshErrorKind::AuthFailed, "{error}");
-            std::fs::write(lab.path("config"), text).unwrap();
-            for key in ["stranger", "stranger.pub", "otherkey", "otherkey.pub"] {
-                let _ = std::fs::remove_file(lab.path(key));
-            }
+            wrong_key(&lab, &settings).await;
         })
         .await;
     }
@@ -283,6 +265,28 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
         let error = ssh.host("node", &settings, "127.0.0.1").await;
         let error = error.err().unwrap();
         assert_eq!(error.kind, SshErrorKind::Refused, "{error}");
+    }
+}
+
+/// No key that is taken there.
+async fn wrong_key(lab: &Lab, settings: &SshSettings) {
+    lab.keygen("stranger", "ed25519", "");
+    let wrong = SshSettings {
+        identity_files: vec![lab.path("stranger")],
+        ..settings.clone()
+    };
+    let ssh = Ssh::new(lab.options());
+    let text = std::fs::read_to_string(lab.path("config")).unwrap();
+    let bare: Vec<&str> = text
+        .lines()
+        .filter(|l| !l.contains("IdentityFile"))
+        .collect();
+    std::fs::write(lab.path("config"), bare.join("\n")).unwrap();
+    let error = ssh.host("node", &wrong, "127.0.0.1").await.err().unwrap();
+    assert_eq!(error.kind, SshErrorKind::AuthFailed, "{error}");
+    std::fs::write(lab.path("config"), text).unwrap();
+    for key in ["stranger", "stranger.pub", "otherkey", "otherkey.pub"] {
+        let _ = std::fs::remove_file(lab.path(key));
     }
 }
 
