@@ -26,7 +26,15 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // First of all: a shell may be asking for completions, and wants to hear of nothing else.
+    // Before anything else: `ssh` may have started this to ask, and takes what is printed for the answer.
+    if let Some(socket) = std::env::var_os(world::ssh::ASKPASS) {
+        return if world::ssh::answer_askpass(&socket) {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
+    // Then: a shell may be asking for completions, and wants to hear of nothing else.
     clap_complete::CompleteEnv::with_factory(commands::completions::command).complete();
     let cli = cli::Cli::parse();
     let exit = commands::run(&cli).unwrap_or_else(|error| {
@@ -35,5 +43,6 @@ fn main() -> ExitCode {
         }
         error.exit
     });
+    world::ssh::end_all();
     ExitCode::from(output::end(exit) as u8)
 }

@@ -50,6 +50,10 @@ pub const ENVIRONMENT: Section = Section {
             "where journals, debts and the lock are kept (~/.local/state)",
         ),
         (
+            "XDG_RUNTIME_DIR",
+            "where the control sockets of `transport = \"openssh\"` are while it runs (/tmp)",
+        ),
+        (
             "SSH_AUTH_SOCK",
             "the SSH agent that is asked before key files are",
         ),

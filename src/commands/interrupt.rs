@@ -60,6 +60,7 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
         } else if at_once {
             output::note("interrupted; to go on: replctl resume");
             output::flush(Some(LAST_WORDS));
+            crate::world::ssh::end_all();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     }

@@ -189,6 +189,20 @@ pub struct SshSettings {
     pub known_hosts: Option<PathBuf>,
     /// Become root by sudo: `Some(false)` never, `Some(true)` always, `None` where the login is not root and sudo is there.
     pub sudo: Option<bool>,
+    /// By what the host is reached.
+    pub transport: Option<Transport>,
+}
+
+/// By what a host is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Transport {
+    /// The SSH that replctl carries.
+    #[default]
+    Builtin,
+    /// The installed `ssh`.
+    OpenSsh,
+    /// Nothing: it is the operator's own machine.
+    Local,
 }
 
 /// How a node's server is reached by the operator.

@@ -49,7 +49,7 @@ pub struct RawNode {
     pub upstream: RawUpstream,
     priority: Option<u32>,
     via: Via,
-    ssh: SshSettings,
+    pub ssh: SshSettings,
     tls: Wish,
     service: ServiceSettings,
     config: Directives,

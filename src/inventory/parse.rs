@@ -97,7 +97,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     let server = section
         .map(|section| server::read(&section, problems))
         .unwrap_or_default();
-    let nodes = nodes(root, problems);
+    let nodes = nodes(root, &ssh, problems);
     check::names(&nodes, problems);
     check::addresses(&nodes, problems);
     check::tree(&nodes, problems);
@@ -138,7 +138,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     (name.is_some() && auth.is_some()).then_some(inventory)
 }
 
-fn nodes(root: &Section, problems: &mut Problems) -> Vec<RawNode> {
+fn nodes(root: &Section, ssh: &SshSettings, problems: &mut Problems) -> Vec<RawNode> {
     let example =
         "add, for example, `[[node]]` with `name = \"master\"` and `address = \"192.168.0.120\"`";
     let Some(value) = root.get("node") else {
@@ -160,7 +160,13 @@ fn nodes(root: &Section, problems: &mut Problems) -> Vec<RawNode> {
     let mut nodes = Vec::new();
     for (index, item) in items.iter().enumerate() {
         match item.get_ref().as_table() {
-            Some(table) => nodes.push(node::read(table, item.span().start, index, problems)),
+            Some(table) => {
+                let at = item.span().start;
+                let node = node::read(table, at, index, problems);
+                let section = Section::new(table, at, format!("of {}", node.called));
+                ssh::check(&node.ssh, ssh, &section, problems);
+                nodes.push(node);
+            }
             None => problems.hinted(
                 item.span().start,
                 "`node` must be a list of tables",

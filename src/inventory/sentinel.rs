@@ -256,7 +256,9 @@ impl Reader<'_> {
         if table.get("via").is_some() {
             member.via = node::via(table, problems);
         }
-        member.ssh = ssh::overlay(ssh::of_node(table, problems), &member.ssh);
+        let own = ssh::of_node(table, problems);
+        ssh::check(&own, &member.ssh, table, problems);
+        member.ssh = ssh::overlay(own, &member.ssh);
         Some(member)
     }
 

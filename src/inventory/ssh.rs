@@ -1,19 +1,23 @@
 //! `[ssh]` and the `ssh` of one node: how a host is reached. Pure; `~/.ssh/config` is read elsewhere.
 
-use super::SshSettings;
 use super::address::host_and_port;
 use super::place::Problems;
 use super::section::{Found, Section};
+use super::{SshSettings, Transport};
 use std::path::PathBuf;
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "user",
     "port",
     "host",
     "identity_file",
     "known_hosts",
     "sudo",
+    "transport",
 ];
+
+/// The keys that say where a host is, which have no use for this machine.
+const ELSEWHERE: [&str; 5] = ["host", "port", "user", "identity_file", "known_hosts"];
 
 /// Reads a table of SSH settings.
 pub fn read(section: &Section, problems: &mut Problems) -> SshSettings {
@@ -28,7 +32,23 @@ pub fn read(section: &Section, problems: &mut Problems) -> SshSettings {
         "hostname" | "address" => Some("did you mean `host`?".to_owned()),
         _ => None,
     });
+    let transport = transport(section, problems);
+    if transport == Some(Transport::Local) {
+        for key in ELSEWHERE {
+            if let Some(at) = section.place_of(key) {
+                problems.hinted(
+                    at,
+                    format!(
+                        "`{key}` {} does not go with `transport = \"local\"`",
+                        section.called
+                    ),
+                    "remove it: this machine is reached without ssh, by the user who runs replctl",
+                );
+            }
+        }
+    }
     SshSettings {
+        transport,
         host: section
             .filled(problems, "host")
             .and_then(|found| host(&found, section, problems)),
@@ -43,6 +63,41 @@ pub fn read(section: &Section, problems: &mut Problems) -> SshSettings {
             .filled(problems, "known_hosts")
             .map(|found| PathBuf::from(found.value)),
         sudo: section.boolean(problems, "sudo").map(|found| found.value),
+    }
+}
+
+fn transport(section: &Section, problems: &mut Problems) -> Option<Transport> {
+    let found = section.string(problems, "transport")?;
+    match found.value {
+        "builtin" => Some(Transport::Builtin),
+        "openssh" => Some(Transport::OpenSsh),
+        "local" => Some(Transport::Local),
+        other => {
+            problems.hinted(
+                found.at,
+                format!("`transport` {} is unknown: `{other}`", section.called),
+                "it is \"builtin\", \"openssh\" (the installed ssh) or \"local\" (this machine)",
+            );
+            None
+        }
+    }
+}
+
+/// Tells of a node that is this machine by what `[ssh]` says, and has a place elsewhere by what it says itself.
+pub fn check(over: &SshSettings, under: &SshSettings, node: &Section, problems: &mut Problems) {
+    if over.is_elsewhere()
+        && over.transport.is_none()
+        && under.transport == Some(Transport::Local)
+        && let Some(at) = node.place_of("ssh")
+    {
+        problems.hinted(
+            at,
+            format!(
+                "`ssh` {} does not go with `transport = \"local\"` in `[ssh]`",
+                node.called
+            ),
+            "give the node a table [node.ssh] with a `transport` of its own",
+        );
     }
 }
 
@@ -67,9 +122,21 @@ pub fn of_node(node: &Section, problems: &mut Problems) -> SshSettings {
 }
 
 impl SshSettings {
+    /// Whether it says where the host is.
+    fn is_elsewhere(&self) -> bool {
+        self.host.is_some()
+            || self.port.is_some()
+            || self.user.is_some()
+            || self.known_hosts.is_some()
+            || !self.identity_files.is_empty()
+    }
+
     /// The beginning of a command that reaches the host as replctl does: `ssh -p 2222 deploy@bastion`. `address` is the node's own. What is not set
     /// here is left to `~/.ssh/config`, as replctl does it, so the host's name there is kept.
     pub fn command(&self, address: &str) -> String {
+        if self.transport == Some(Transport::Local) {
+            return "env".to_owned();
+        }
         let quoted = |text: &str| {
             shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
         };
@@ -95,6 +162,10 @@ impl SshSettings {
 
     /// The same for a command that needs root: by sudo where the inventory names another user than root. Without a user it is not known who one is there.
     pub fn as_root(&self, address: &str) -> String {
+        if self.transport == Some(Transport::Local) {
+            let other = self.sudo == Some(false);
+            return if other { "env" } else { "sudo" }.to_owned();
+        }
         let command = self.command(address);
         let other = self.user.as_deref().is_some_and(|user| user != "root");
         if other && self.sudo != Some(false) || self.sudo == Some(true) {
@@ -107,7 +178,17 @@ impl SshSettings {
 
 /// What `over` says, and what `under` says where `over` says nothing.
 pub fn overlay(over: SshSettings, under: &SshSettings) -> SshSettings {
+    let transport = over.transport.or(under.transport);
+    if transport == Some(Transport::Local) {
+        // Where other hosts are says nothing of this machine.
+        return SshSettings {
+            sudo: over.sudo.or(under.sudo),
+            transport,
+            ..SshSettings::default()
+        };
+    }
     SshSettings {
+        transport,
         host: over.host.or_else(|| under.host.clone()),
         user: over.user.or_else(|| under.user.clone()),
         port: over.port.or(under.port),
@@ -223,6 +304,7 @@ mod tests {
             identity_files: vec!["~/.ssh/a key".into()],
             known_hosts: Some("/etc/known".into()),
             sudo: Some(true),
+            transport: None,
         };
         assert_eq!(
             full.command("10.0.0.1"),
@@ -237,5 +319,11 @@ mod tests {
         assert_eq!(user("root", None).as_root("db1"), "ssh root@db1");
         assert_eq!(user("ops", None).as_root("db1"), "ssh -t ops@db1 sudo");
         assert_eq!(user("ops", Some(false)).as_root("db1"), "ssh ops@db1");
+        let here = SshSettings {
+            transport: Some(Transport::Local),
+            ..SshSettings::default()
+        };
+        assert_eq!(here.command("db1"), "env");
+        assert_eq!(here.as_root("db1"), "sudo");
     }
 }

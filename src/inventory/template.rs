@@ -55,7 +55,9 @@ pub fn text(sketch: &Sketch) -> String {
         Some(user) => line(&format!("user = {}", quoted(user))),
         None => line("# user = \"root\""),
     }
-    line("# port, identity_file, known_hosts, sudo: what is missing comes from ~/.ssh/config");
+    line(
+        "# port, identity_file, known_hosts, sudo, transport: what is missing comes from ~/.ssh/config",
+    );
     line(
         "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or \"package\", \"tarball\", \"binary\"",
     );

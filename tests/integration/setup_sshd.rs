@@ -9,6 +9,7 @@ mod others;
 mod refused;
 mod tarball;
 mod tls;
+mod transports;
 
 use crate::support::server::families;
 use crate::support::{await_that, figure};

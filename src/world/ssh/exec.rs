@@ -1,15 +1,16 @@
 //! Runs one command on a session: both outputs read apart, standard input written, stopped when its time is over.
 //! Everything is non-blocking; a command that floods one output cannot hold up the other.
 
-use super::conn::{Cancel, Conn, SLACK, Stop, Until};
+use super::conn::{Cancel, SLACK, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
+use super::link::{Link, Pipe, Refused};
 use super::output::{Kept, Output};
 use super::script::{self, Opening, RunsAs, Way};
+use super::streams::End;
 use super::watch::Watch;
 use crate::world::busy::patience;
 use secrecy::{ExposeSecret, SecretString};
-use ssh2::Channel;
-use std::io::{self, Read, Write as _};
+use std::io;
 use std::time::{Duration, Instant};
 
 /// How long a shell (and sudo) may take to start the command.
@@ -37,7 +38,6 @@ pub(super) enum Limit {
 
 /// One command to run.
 pub(super) struct Request<'a> {
-    pub command: &'a str,
     pub way: Way,
     pub password: Option<&'a SecretString>,
     pub stdin: &'a [u8],
@@ -47,6 +47,8 @@ pub(super) struct Request<'a> {
     pub progress: &'a dyn Fn(u64),
     /// The host, for messages.
     pub shown: &'a str,
+    /// Who has logged in, for hints.
+    pub user: &'a str,
     /// The beginning of a command that reaches it by OpenSSH, for hints.
     pub ssh: &'a str,
     /// It is what stops another command.
@@ -55,43 +57,50 @@ pub(super) struct Request<'a> {
     pub stays: bool,
 }
 
-/// Runs it on a fresh channel.
+/// A command as it is sent.
+pub(super) struct Line {
+    mark: String,
+    pub text: String,
+}
+
+impl Line {
+    /// The whole command line of a request.
+    ///
+    /// # Errors
+    /// `Command`: it is too long.
+    pub fn of(command: &str, way: Way, shown: &str) -> Result<Self, SshError> {
+        let mark = super::nonce();
+        let text = script::command_line(command, way, &mark);
+        if text.len() > script::LONGEST {
+            let what = format!("the command for {shown} is too long ({} bytes)", text.len());
+            return Err(SshError::new(SshErrorKind::Command, what));
+        }
+        Ok(Self { mark, text })
+    }
+}
+
+/// Sees it through once it has been opened.
 ///
 /// # Errors
-/// `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`. The connection is cut where it can no longer be trusted.
+/// `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`. The link is cut where it can no longer be trusted.
 pub(super) fn run(
-    conn: &mut Conn,
-    mut channel: Channel,
+    link: &mut Link,
+    mut pipe: Pipe,
+    line: &Line,
     request: &Request<'_>,
 ) -> Result<Output, SshError> {
-    let mark = super::nonce();
-    let line = script::command_line(request.command, request.way, &mark);
-    if line.len() > script::LONGEST {
-        return Err(SshError::new(
-            SshErrorKind::Command,
-            format!(
-                "the command for {} is too long ({} bytes)",
-                request.shown,
-                line.len()
-            ),
-        ));
-    }
     let limit = match request.limit {
         Limit::Total(time) | Limit::Stall(time) => time,
     };
     let until = Until::new(limit, request.cancel);
-    let begun = conn.step(&until, |_| channel.exec(&line));
-    let mut running = Running::new(&mark, request, until);
-    let result = begun
-        .map_err(Halt::from)
-        .and_then(|()| running.drive(conn, &mut channel));
-    match result {
-        Ok(()) if request.stays && !channel.eof() => {
-            conn.hold(channel);
+    let mut running = Running::new(&line.mark, request, until);
+    match running.drive(link, &mut pipe) {
+        Ok(()) if request.stays && !pipe.eof() => {
+            link.hold(pipe);
             Ok(running.begun())
         }
-        Ok(()) => running.finish(conn, &mut channel),
-        Err(halt) => Err(running.give_up(conn, channel, &halt)),
+        Ok(()) => running.finish(link, &mut pipe),
+        Err(halt) => Err(running.give_up(link, pipe, &halt)),
     }
 }
 
@@ -109,6 +118,16 @@ pub(super) enum Halt {
     NotStarted,
     /// The connection broke.
     Broken(String),
+}
+
+impl From<Refused> for Halt {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Late => Self::Late,
+            Refused::Cancelled => Self::Cancelled,
+            Refused::No(why) | Refused::Broken(why) | Refused::Unanswered(why) => Self::Broken(why),
+        }
+    }
 }
 
 impl From<Stop> for Halt {
@@ -168,36 +187,36 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn drive(&mut self, conn: &mut Conn, channel: &mut Channel) -> Result<(), Halt> {
+    fn drive(&mut self, link: &mut Link, pipe: &mut Pipe) -> Result<(), Halt> {
         let mut buffer = vec![0; CHUNK];
-        let mut watch = conn.watch(self.until.end + SLACK);
-        let broken = |conn: &mut Conn, watch: &Watch, e: &io::Error| {
-            conn.cut();
-            if watch.is_over() {
+        let mut watch = link.watch(self.until.end + SLACK);
+        let broken = |link: &mut Link, watch: &Option<Watch>, e: &io::Error| {
+            link.cut();
+            if watch.as_ref().is_some_and(Watch::is_over) {
                 return Halt::Late;
             }
             Halt::Broken(e.to_string())
         };
         loop {
             let mut moved = false;
-            match pull(channel, &mut buffer) {
+            match pipe.read(&mut buffer) {
                 Ok(n) => {
                     self.take_stdout(&buffer[..n]);
                     moved |= n > 0;
                 }
-                Err(e) => return Err(broken(conn, &watch, &e)),
+                Err(e) => return Err(broken(link, &watch, &e)),
             }
-            match pull(&mut channel.stderr(), &mut buffer) {
+            match pipe.read_stderr(&mut buffer) {
                 Ok(n) => {
                     self.take_stderr(&buffer[..n])?;
                     moved |= n > 0;
                 }
-                Err(e) => return Err(broken(conn, &watch, &e)),
+                Err(e) => return Err(broken(link, &watch, &e)),
             }
-            if channel.eof() || (self.request.stays && self.stdout.line().is_some()) {
+            if pipe.eof() || (self.request.stays && self.stdout.line().is_some()) {
                 return Ok(());
             }
-            if self.push(channel) {
+            if self.push(pipe) {
                 moved = true;
                 self.pushed = Instant::now();
             }
@@ -213,13 +232,15 @@ impl<'a> Running<'a> {
                     time
                 };
                 self.until.end = Instant::now() + self.quiet;
-                watch.extend(self.until.end + SLACK);
+                if let Some(watch) = &mut watch {
+                    watch.extend(self.until.end + SLACK);
+                }
             }
             if let Some(stop) = self.until.over() {
                 return Err(stop.into());
             }
             if !moved {
-                conn.wait(self.until.left());
+                link.wait(pipe, self.until.left());
             }
         }
     }
@@ -271,9 +292,9 @@ impl<'a> Running<'a> {
     }
 
     /// Writes what may be written now; whether anything moved.
-    fn push(&mut self, channel: &mut Channel) -> bool {
+    fn push(&mut self, pipe: &mut Pipe) -> bool {
         if !self.answer.is_empty() {
-            let sent = channel.write(&self.answer).unwrap_or(0);
+            let sent = pipe.write(&self.answer).unwrap_or(0);
             self.answer.drain(..sent);
             return sent > 0;
         }
@@ -282,10 +303,10 @@ impl<'a> Running<'a> {
         }
         let rest = &self.request.stdin[self.written..];
         if rest.is_empty() {
-            self.sent_eof = !self.request.stays && channel.send_eof().is_ok();
+            self.sent_eof = !self.request.stays && pipe.send_eof();
             return self.sent_eof;
         }
-        match channel.write(&rest[..rest.len().min(super::upload::CHUNK)]) {
+        match pipe.write(&rest[..rest.len().min(super::upload::CHUNK)]) {
             Ok(sent) => {
                 self.written += sent;
                 (self.request.progress)(self.written as u64);
@@ -308,18 +329,15 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Closes the channel and collects what the command left.
-    fn finish(self, conn: &mut Conn, channel: &mut Channel) -> Result<Output, SshError> {
+    /// Closes it and collects what the command left.
+    fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
         let until = Until::for_tidying(patience(TIDY_TIME));
-        let closed = conn
-            .step(&until, |_| channel.close())
-            .and_then(|()| conn.step(&until, |_| channel.wait_close()));
-        if let Err(stop) = closed {
-            conn.cut();
-            return Err(self.explain(&stop.into()));
-        }
-        let status = channel.exit_status().unwrap_or(-1);
-        let signal = channel.exit_signal().ok().and_then(|s| s.exit_signal);
+        let (status, signal) = match link.end(pipe, &until) {
+            Ok(End::Status(status)) => (status, None),
+            Ok(End::Signal(signal)) => (-1, Some(signal)),
+            Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
+            Err(refused) => return Err(self.lost(link, refused)),
+        };
         if self.runs_as.is_none() {
             return Err(self.never_started(status));
         }
@@ -334,22 +352,26 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Leaves nothing behind: the command is stopped where it runs, and the connection is kept only if it still answers.
-    fn give_up(self, conn: &mut Conn, mut channel: Channel, halt: &Halt) -> SshError {
+    fn lost(&self, link: &mut Link, refused: Refused) -> SshError {
+        link.cut();
+        self.explain(&refused.into())
+    }
+
+    /// Leaves nothing behind: the command is stopped where it runs, and the link is kept only if it still answers.
+    fn give_up(self, link: &mut Link, pipe: Pipe, halt: &Halt) -> SshError {
         let error = self.explain(halt);
         // The order matters for the time: stopping may take longer than closing may.
-        let stopped = !conn.is_cut() && self.stop(conn);
-        let until = Until::for_tidying(TIDY_TIME);
-        let orderly = stopped && conn.step(&until, |_| channel.close()).is_ok();
-        if !orderly {
-            conn.cut();
+        if !link.is_cut() && self.stop(link) {
+            link.close(pipe, &Until::for_tidying(TIDY_TIME));
+        } else {
+            link.cut();
+            drop(pipe);
         }
-        drop(channel);
         error
     }
 
     /// Stops the command on the host. What stops another command is itself not stopped: that would have no end.
-    fn stop(&self, conn: &mut Conn) -> bool {
+    fn stop(&self, link: &mut Link) -> bool {
         if self.request.last_resort {
             return false;
         }
@@ -358,11 +380,14 @@ impl<'a> Running<'a> {
         };
         let cancel = Cancel::default();
         let until = Until::new(TIDY_TIME, &cancel);
-        let Ok(channel) = conn.step(&until, ssh2::Session::channel_session) else {
+        let command = script::stop(runs_as);
+        let Ok(line) = Line::of(&command, self.request.way, self.request.shown) else {
+            return false;
+        };
+        let Ok(pipe) = link.open(&line.text, &until) else {
             return false;
         };
         let request = Request {
-            command: &script::stop(runs_as),
             stdin: &[],
             limit: Limit::Total(STOP_TIME),
             cancel: &cancel,
@@ -371,14 +396,6 @@ impl<'a> Running<'a> {
             stays: false,
             ..*self.request
         };
-        run(conn, channel, &request).is_ok_and(|out| out.success())
-    }
-}
-
-/// Reads what is there: 0 where there is nothing now, or nothing more.
-fn pull(from: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    match from.read(buffer) {
-        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
+        run(link, pipe, &line, &request).is_ok_and(|out| out.success())
     }
 }

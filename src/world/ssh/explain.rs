@@ -91,13 +91,18 @@ impl Running<'_> {
         if has("a password is required") {
             return no_sudo_password(shown, false);
         }
+        let by = if self.request.way == Way::DoasFree {
+            "doas"
+        } else {
+            "sudo"
+        };
         let failure = SshError::new(
             SshErrorKind::NoSudo,
-            format!("cannot become root on {shown} by sudo"),
+            format!("cannot become root on {shown} by {by}"),
         )
         .cause(&words);
         if has("must have a tty") {
-            return failure.hint("allow sudo without a terminal there: `Defaults !requiretty` in a file of /etc/sudoers.d");
+            return super::login::needs_terminal(shown, self.request.user);
         }
         if has("not found") || has("No such file") {
             return failure.hint("install sudo there, or log in as root (`[ssh] user = \"root\"`)");

@@ -47,8 +47,8 @@ impl Worker {
                 said: line.clone(),
                 lost: None,
             });
-        } else if let Some(conn) = &mut self.conn {
-            conn.let_go(&Until::for_tidying(END));
+        } else if let Some(link) = &mut self.link {
+            link.let_go(&Until::for_tidying(END));
         }
         Ok(line)
     }
@@ -56,9 +56,9 @@ impl Worker {
     /// Ends it.
     pub fn let_go(&mut self) {
         if self.holding.take().is_some()
-            && let Some(conn) = &mut self.conn
+            && let Some(link) = &mut self.link
         {
-            conn.let_go(&Until::for_tidying(END));
+            link.let_go(&Until::for_tidying(END));
         }
     }
 

@@ -5,11 +5,12 @@ use super::conn::Cancel;
 use super::connect::Context;
 use super::error::{SshError, SshErrorKind};
 use super::exec::Limit;
+use super::login::{Login, Root};
 use super::output::Output;
 use super::settings::Target;
-use super::tunnel;
 use super::upload::{self, Upload};
-use super::worker::{Job, Login, Order, Sudo, Worker};
+use super::worker::{Job, Order, Transport, Worker};
+use super::{local, pump, tunnel};
 use crate::world::host::Around;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -49,6 +50,7 @@ pub struct Host {
 pub(super) struct Line {
     pub context: Arc<Context>,
     pub target: Arc<Target>,
+    pub transport: Transport,
     pub login: Login,
     pub jobs: Sender<Job>,
 }
@@ -66,9 +68,9 @@ impl Host {
         self.line.login.uid == 0
     }
 
-    /// The login is root, or may become root by sudo as far as can be told without a password.
+    /// The login is root, or may become root by sudo or doas as far as can be told without a password.
     pub fn can_root(&self) -> bool {
-        self.is_root() || self.line.login.sudo != Sudo::Absent
+        self.is_root() || self.line.login.root != Root::Absent
     }
 
     /// `user@host`, or `ssh://user@host:port` where the port is not 22.
@@ -173,7 +175,7 @@ impl Host {
         .await
     }
 
-    /// A connection made by the host to `host:port`, on a session of its own that ends with the returned socket.
+    /// A connection made by the host to `host:port`, which ends with the returned socket. With the built-in transport it has a session of its own.
     ///
     /// # Errors
     /// `Refused` where nothing listens there (or sshd forbids it), `NoAnswer`, and those of connecting.
@@ -183,29 +185,60 @@ impl Host {
             Arc::clone(&self.line.target),
         );
         let host = host.to_owned();
-        let (tell, told) = oneshot::channel();
-        let started = std::thread::Builder::new()
-            .name("ssh-tunnel".to_owned())
-            .spawn(move || {
-                let opened = context.connect(&target).and_then(|conn| {
-                    tunnel::open(conn, &target, &host, port, context.options.tunnel_timeout)
-                });
-                let _ = tell.send(opened);
-            });
-        let io = |e: std::io::Error| {
-            SshError::new(
-                SshErrorKind::Io,
-                format!("cannot tunnel through {}", self.shown()),
-            )
-            .cause(e)
+        let time = context.options.tunnel_timeout;
+        let near = match &self.line.transport {
+            Transport::Builtin => {
+                self.beside(move || {
+                    context
+                        .connect(&target)
+                        .and_then(|conn| tunnel::open(conn, &target, &host, port, time))
+                })
+                .await
+            }
+            Transport::OpenSsh(plan) => {
+                // Not by the host's thread where that can be: it may be at work for minutes.
+                let master = match plan.current() {
+                    Some(master) => master,
+                    None => self
+                        .on_thread(|worker, _| worker.master())
+                        .await?
+                        .ok_or_else(|| self.gone())?,
+                };
+                self.beside(move || pump::through(&master, &target, (&host, port), time))
+                    .await
+            }
+            Transport::Local => {
+                self.beside(move || pump::here(local::connect(&host, port, time)?))
+                    .await
+            }
         };
-        let opened = async {
-            started.map_err(io)?;
-            let near = told.await.map_err(|_| self.gone())??;
+        let io = |e: std::io::Error| {
+            let what = format!("cannot tunnel through {}", self.shown());
+            SshError::new(SshErrorKind::Io, what).cause(e)
+        };
+        near.and_then(|near| {
             near.set_nonblocking(true).map_err(io)?;
             UnixStream::from_std(near).map_err(io)
-        };
-        opened.await.map_err(|e| e.of_node(&self.label))
+        })
+        .map_err(|e| e.of_node(&self.label))
+    }
+
+    /// Has work done in a thread of its own.
+    async fn beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, SshError> + Send + 'static,
+    ) -> Result<T, SshError> {
+        let (tell, told) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("ssh-tunnel".to_owned())
+            .spawn(move || {
+                let _ = tell.send(work());
+            })
+            .map_err(|e| {
+                let what = format!("cannot tunnel through {}", self.shown());
+                SshError::new(SshErrorKind::Io, what).cause(e)
+            })?;
+        told.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     async fn on_thread<T: Send + 'static>(

@@ -1,4 +1,5 @@
-//! Hosts over SSH: logins, commands, files, tunnels. libssh2 underneath, each session in a thread of its own, everything bounded in time.
+//! Hosts: logins, commands, files, tunnels; everything bounded in time. By libssh2, each session in a thread of its own; by the installed `ssh` (`multiplexed`);
+//! or without any SSH, where the host is this machine (`local`). `link` is where the three meet.
 //!
 //! Not here: what is run on a host and why. `~/.ssh/config` counts where OpenSSH's client is installed (see `settings`).
 
@@ -9,6 +10,7 @@ mod ask;
 mod auth;
 mod conn;
 mod connect;
+mod detached;
 mod dial;
 mod directives;
 mod error;
@@ -22,15 +24,21 @@ mod keyfile;
 mod keys;
 mod known;
 mod known_hosts;
+mod link;
+mod local;
+mod login;
+mod multiplexed;
 mod openssh;
 mod output;
 mod poll;
 mod program;
 mod proxy;
+mod pump;
 mod revoked;
 mod same;
 mod script;
 mod settings;
+mod streams;
 mod tokens;
 mod tunnel;
 mod upload;
@@ -40,16 +48,19 @@ mod worker;
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
 pub use host::{Host, Run};
+pub use multiplexed::{ASKPASS, answer_askpass, end_all};
 pub use output::KEPT;
 
-use crate::inventory::SshSettings;
+use crate::inventory::{self, SshSettings};
 use connect::Context;
 use host::{Line, submit};
+use settings::Target;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Semaphore};
+use worker::Transport;
 
 /// Logins made at the same time.
 pub(super) const LOGINS_AT_ONCE: usize = 32;
@@ -113,6 +124,7 @@ struct Key {
     identity_files: Vec<PathBuf>,
     known_hosts: Option<PathBuf>,
     sudo: Option<bool>,
+    transport: Option<inventory::Transport>,
 }
 
 #[derive(Default)]
@@ -144,12 +156,18 @@ impl Ssh {
         address: &str,
     ) -> Result<Arc<Host>, SshError> {
         let key = Key {
-            host: settings.host.clone().unwrap_or_else(|| address.to_owned()),
+            // All nodes on this machine are on one host, whatever their addresses are.
+            host: match (settings.transport, &settings.host) {
+                (Some(inventory::Transport::Local), _) => String::new(),
+                (_, Some(host)) => host.clone(),
+                (_, None) => address.to_owned(),
+            },
             user: settings.user.clone(),
             port: settings.port,
             identity_files: settings.identity_files.clone(),
             known_hosts: settings.known_hosts.clone(),
             sudo: settings.sudo,
+            transport: settings.transport,
         };
         let slot = Arc::clone(self.0.slots.lock().await.entry(key).or_default());
         // Held while logging in: a second node on the same host waits for the same login, or the same failure.
@@ -184,18 +202,19 @@ impl Ssh {
         let context = Arc::clone(&self.0.context);
         let (settings, address) = (settings.clone(), address.to_owned());
         let resolving = Arc::clone(&context);
-        let target = tokio::task::spawn_blocking(move || {
-            settings::resolve(&resolving.options, &settings, &address)
-        })
-        .await;
-        let target = Arc::new(target.map_err(|_| gone())??);
-        let jobs = worker::start(Arc::clone(&context), Arc::clone(&target))?;
+        let resolved =
+            tokio::task::spawn_blocking(move || resolve(&resolving.options, &settings, &address))
+                .await;
+        let (target, transport) = resolved.map_err(|_| gone())??;
+        let target = Arc::new(target);
+        let jobs = worker::start(Arc::clone(&context), Arc::clone(&target), transport.clone())?;
         let login = submit(&jobs, worker::Worker::greet)
             .await
             .ok_or_else(gone)??;
         Ok(Arc::new(Line {
             context,
             target,
+            transport,
             login,
             jobs,
         }))
@@ -218,6 +237,25 @@ impl Ssh {
         });
         let _ = tokio::time::timeout(GOODBYE, futures::future::join_all(goodbyes)).await;
     }
+}
+
+/// Where a host is, and by what it is reached. Blocking, for some seconds at most.
+fn resolve(
+    options: &Options,
+    settings: &SshSettings,
+    address: &str,
+) -> Result<(Target, Transport), SshError> {
+    Ok(match settings.transport.unwrap_or_default() {
+        inventory::Transport::Builtin => (
+            settings::resolve(options, settings, address)?,
+            Transport::Builtin,
+        ),
+        inventory::Transport::OpenSsh => {
+            let (target, plan) = multiplexed::resolve(options, settings, address)?;
+            (target, Transport::OpenSsh(Arc::new(plan)))
+        }
+        inventory::Transport::Local => (local::target(settings, address), Transport::Local),
+    })
 }
 
 /// A word that occurs nowhere else: for marks and temporary names.

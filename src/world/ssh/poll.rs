@@ -1,4 +1,4 @@
-//! Waiting for file descriptors: the one place of the program that needs `unsafe`, because neither std nor ssh2 has `poll`.
+//! Waiting for file descriptors, which needs `unsafe`, because neither std nor ssh2 has `poll`.
 #![allow(unsafe_code)]
 
 use std::os::fd::{AsRawFd, BorrowedFd};

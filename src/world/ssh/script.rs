@@ -14,6 +14,8 @@ pub(super) enum Way {
     SudoFree,
     /// `sudo -S`, with the password on standard input when it asks.
     SudoPassword,
+    /// `doas -n`.
+    DoasFree,
 }
 
 /// The longest command line; what is longer belongs on standard input. libssh2 packets end at 40,000 bytes.
@@ -35,16 +37,63 @@ pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
     match way {
         // Not by `env`, which is one more program to start.
         Way::Direct => format!(
-            "exec /bin/sh -c {}",
-            quote(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+            "exec {}",
+            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
-        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- /bin/sh -c {}", quote(&script)),
+        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- {}", by_sh(&script)),
         Way::SudoPassword => format!(
-            "exec env LC_ALL=C sudo -S -p {} -- /bin/sh -c {}",
+            "exec env LC_ALL=C sudo -S -p {} -- {}",
             quote(&prompt(mark)),
-            quote(&script)
+            by_sh(&script)
+        ),
+        // It drops the environment.
+        Way::DoasFree => format!(
+            "exec env LC_ALL=C doas -n -- {}",
+            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
     }
+}
+
+/// Puts a script together again from its pieces, and runs it: `-` begins a line, `+` goes on with it. Without line breaks, backslashes and `!`, which the
+/// shells that take this line read differently; and without a process of its own.
+const TOGETHER: &str = r#"replctl_s=;replctl_n=${IFS#??};for replctl_l do case $replctl_l in +*) replctl_s=$replctl_s${replctl_l#+};; *) replctl_s=$replctl_s$replctl_n${replctl_l#-};; esac;done;set --;eval "$replctl_s""#;
+
+/// The longest piece, in bytes: the oldest csh takes words of 1024.
+const PIECE: usize = 600;
+
+/// A script as arguments of a command line that sh, bash, zsh, csh, tcsh and fish read alike.
+fn by_sh(script: &str) -> String {
+    let mut line = format!("/bin/sh -c '{TOGETHER}' /bin/sh");
+    for text in script.trim_end_matches('\n').split('\n') {
+        let (mut rest, mut begins) = (text, '-');
+        loop {
+            let mut end = rest.len().min(PIECE);
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            line.push(' ');
+            line.push_str(&for_any_shell(begins, &rest[..end]));
+            (rest, begins) = (&rest[end..], '+');
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    line
+}
+
+/// A word that every shell reads alike: single quotes, and what is special inside them somewhere (a quote, fish's backslash, csh's `!`) between them, after
+/// a backslash. It begins with `first`.
+fn for_any_shell(first: char, text: &str) -> String {
+    let mut word = format!("'{first}");
+    for c in text.chars() {
+        match c {
+            '\'' | '\\' | '!' => word.extend(['\'', '\\', c, '\'']),
+            c => word.push(c),
+        }
+    }
+    word.push('\'');
+    word
 }
 
 /// What sudo asks with.
@@ -72,7 +121,7 @@ pub(super) fn stop(what: RunsAs) -> String {
     )
 }
 
-/// Quoted for any shell: single quotes, which even csh and fish read alike.
+/// Quoted for `sh`.
 pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -123,4 +172,52 @@ pub(super) fn output_begins(text: &[u8], mark: &str) -> Option<usize> {
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {
     text.windows(what.len()).position(|w| w == what)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn every_login_shell_runs_the_same_command() {
+        // All that any of them reads in a way of its own, a line longer than a word of csh, an empty line, and a line that begins as a piece does.
+        let odd = r#"a'b"c\d\e!!f!1 $HOME `id` ~ * {x,y} %1 ^a^b # 
+ é 数 "#;
+        let long = "long ".repeat(700);
+        let command = format!(
+            "cat <<'end'\n{odd}\n\n-+{long}\n!!\nend\nprintf '%s|' $# \"$0\" \"$LC_ALL\"; exit 7"
+        );
+        let wanted = format!("{odd}\n\n-+{long}\n!!\n0|/bin/sh|C|");
+        let line = command_line(&command, Way::Direct, "mark");
+        let mut tried = Vec::new();
+        for shell in [
+            "sh", "bash", "zsh", "busybox", "csh", "bsd-csh", "tcsh", "fish",
+        ] {
+            let mut run = Command::new(shell);
+            if shell == "busybox" {
+                run.arg("sh");
+            }
+            let Ok(out) = run.args(["-c", &line]).env("HOME", "/nonexistent").output() else {
+                continue;
+            };
+            tried.push(shell);
+            let said = String::from_utf8_lossy(&out.stdout);
+            let text = said.strip_prefix("mark\n").unwrap_or(&said);
+            assert_eq!(
+                text,
+                wanted,
+                "{shell}: {}",
+                String::from_utf8_lossy(&out.stderr)
+            );
+            assert_eq!(out.status.code(), Some(7), "{shell}");
+        }
+        for must in ["tcsh", "fish"] {
+            assert!(
+                tried.contains(&must) || std::env::var_os("CI").is_none(),
+                "{must} is not installed: {tried:?}"
+            );
+        }
+    }
 }

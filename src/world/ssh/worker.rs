@@ -1,53 +1,31 @@
 //! The thread that owns the session of one host. What is asked of it is done one after the other; a session that has died meanwhile is made
 //! anew, but never in the middle of a command.
 
-use super::ask::{Answer, Use, no_sudo_password};
-use super::conn::{Cancel, Conn, Stop, Until};
+use super::ask::Answer;
+use super::conn::{Cancel, Until};
 use super::connect::Context;
-use super::error::{SshError, SshErrorKind, words};
-use super::exec::{self, Limit, Request};
+use super::error::{SshError, SshErrorKind};
+use super::exec::{self, Limit, Line, Request};
 use super::holding::Holding;
+use super::link::{Beside, Link, Pipe, Refused};
+use super::login::Login;
+use super::multiplexed::{Master, Plan};
 use super::output::Output;
 use super::script::Way;
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
-use crate::world::busy::patience;
-use ssh2::{Channel, ErrorCode};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-/// What libssh2 says where the server opens no channel.
-const NO_CHANNEL: ErrorCode = ErrorCode::Session(libssh2_sys::LIBSSH2_ERROR_CHANNEL_FAILURE);
 /// How often a channel that was refused is asked for again, and the time between: a second in all.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(50);
 /// How often an idle session says that it is alive.
 const KEEPALIVE: Duration = Duration::from_secs(15);
-/// How long the first look at a host may take.
-const LOOK_TIME: Duration = Duration::from_secs(15);
-
 /// Something to do on the thread.
 pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
-
-/// What is known of the login.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Login {
-    pub uid: u32,
-    pub sudo: Sudo,
-}
-
-/// How the login becomes root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sudo {
-    /// sudo is not there, or the inventory forbids it.
-    Absent,
-    /// Without a password.
-    Free,
-    /// With a password, perhaps.
-    Asks,
-}
 
 /// A command for a worker.
 pub(super) struct Order<'a> {
@@ -75,12 +53,24 @@ impl<'a> Order<'a> {
     }
 }
 
+/// By what a host is reached.
+#[derive(Debug, Clone)]
+pub(super) enum Transport {
+    /// libssh2.
+    Builtin,
+    /// The installed `ssh`.
+    OpenSsh(Arc<Plan>),
+    /// Nothing: it is this machine.
+    Local,
+}
+
 /// One host's session and what is known of it.
 pub(super) struct Worker {
-    context: Arc<Context>,
-    target: Arc<Target>,
-    pub(super) conn: Option<Conn>,
-    login: Option<Login>,
+    pub(super) context: Arc<Context>,
+    pub(super) target: Arc<Target>,
+    transport: Transport,
+    pub(super) link: Option<Link>,
+    pub(super) login: Option<Login>,
     /// What goes on beside all other commands: without it none is run.
     pub(super) holding: Option<Holding>,
 }
@@ -89,13 +79,18 @@ pub(super) struct Worker {
 ///
 /// # Errors
 /// Where the system starts no more threads.
-pub(super) fn start(context: Arc<Context>, target: Arc<Target>) -> Result<Sender<Job>, SshError> {
+pub(super) fn start(
+    context: Arc<Context>,
+    target: Arc<Target>,
+    transport: Transport,
+) -> Result<Sender<Job>, SshError> {
     let (sender, jobs) = channel::<Job>();
     let shown = target.shown();
     let worker = Worker {
         context,
         target,
-        conn: None,
+        transport,
+        link: None,
         login: None,
         holding: None,
     };
@@ -123,9 +118,8 @@ impl Worker {
             match jobs.recv_timeout(idle) {
                 Ok(job) => job(&mut self),
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Some(conn) = &mut self.conn {
-                        conn.beat();
-                        let _ = conn.session.keepalive_send();
+                    if let Some(link) = &mut self.link {
+                        link.beat();
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -148,47 +142,69 @@ impl Worker {
 
     /// Ends the session with a goodbye.
     pub fn part(&mut self) {
-        self.conn = None;
+        self.link = None;
     }
 
     /// Ends the session without a goodbye: the next job makes a new one.
     pub fn cut(&mut self) {
-        if let Some(conn) = &mut self.conn {
-            conn.cut();
+        if let Some(link) = &mut self.link {
+            link.cut();
         }
     }
 
-    /// The session; made where there is none.
+    /// The link; made where there is none.
     ///
     /// # Errors
     /// As connecting.
-    pub fn conn(&mut self) -> Result<&mut Conn, SshError> {
+    pub fn link(&mut self) -> Result<&mut Link, SshError> {
         let must_hold = self.holding.is_some();
-        let usable = self.conn.take().filter(|conn| !conn.is_cut());
-        let usable = usable.and_then(|mut conn| {
-            if must_hold && !conn.holds() {
-                conn.cut();
+        let usable = self.link.take().filter(|link| !link.is_cut());
+        let usable = usable.and_then(|mut link| {
+            if must_hold && !link.holds() {
+                link.cut();
                 return None;
             }
-            Some(conn)
+            Some(link)
         });
-        if let Some(conn) = usable {
-            return Ok(self.conn.insert(conn));
+        if let Some(link) = usable {
+            return Ok(self.link.insert(link));
         }
-        self.conn = Some(self.context.connect(&self.target)?);
+        self.link = Some(self.connect()?);
         self.hold_again()?;
         let shown = self.target.shown();
-        self.conn.as_mut().ok_or_else(|| {
+        self.link.as_mut().ok_or_else(|| {
             SshError::new(SshErrorKind::Io, format!("the connection to {shown} broke"))
         })
     }
 
-    /// A fresh channel; where the session turns out to be dead, on a new session.
+    fn connect(&self) -> Result<Link, SshError> {
+        Ok(match &self.transport {
+            Transport::Builtin => Link::Session(Box::new(self.context.connect(&self.target)?)),
+            Transport::OpenSsh(plan) => {
+                let master = Master::start(&self.context, &self.target, plan)?;
+                Link::Master(Beside::new(master))
+            }
+            Transport::Local => Link::Here(Beside::new(())),
+        })
+    }
+
+    /// The installed `ssh` that holds the connection; made anew where there is none.
+    ///
+    /// # Errors
+    /// As connecting.
+    pub fn master(&mut self) -> Result<Option<Arc<Master>>, SshError> {
+        Ok(match self.link()? {
+            Link::Master(beside) => Some(beside.by()),
+            Link::Session(_) | Link::Here(_) => None,
+        })
+    }
+
+    /// Opens a command; where the session turns out to be dead, on a new one.
     ///
     /// # Errors
     /// As connecting; `Io`, `Timeout`.
-    pub fn channel(&mut self, until: &Until) -> Result<Channel, SshError> {
-        let mut reused = self.conn.as_ref().is_some_and(|conn| !conn.is_cut());
+    fn open(&mut self, line: &str, until: &Until) -> Result<Pipe, SshError> {
+        let mut reused = self.link.as_ref().is_some_and(|link| !link.is_cut());
         let mut tries = 0;
         loop {
             let shown = self.target.shown();
@@ -196,20 +212,20 @@ impl Worker {
                 until.left().min(self.context.options.auth_timeout),
                 &until.cancel,
             );
-            let conn = self.conn()?;
-            let stop = match conn.step(&wait, ssh2::Session::channel_session) {
-                Ok(channel) => return Ok(channel),
-                Err(stop) => stop,
+            let link = self.link()?;
+            let refused = match link.open(line, &wait) {
+                Ok(pipe) => return Ok(pipe),
+                Err(refused) => refused,
             };
             let failure = SshError::new(
                 SshErrorKind::Io,
                 format!("{shown} opens no channel for a command"),
             );
-            match stop {
-                Stop::Ssh(_) if reused && conn.is_cut() => reused = false,
+            match refused {
+                Refused::No(_) | Refused::Broken(_) if reused && link.is_cut() => reused = false,
                 // The command that holds the host stands in the way of all others.
-                Stop::Ssh(_) if conn.holds() => {
-                    conn.let_go(&Until::for_tidying(super::holding::END));
+                Refused::No(_) if !matches!(link, Link::Here(_)) && link.holds() => {
+                    link.let_go(&Until::for_tidying(super::holding::END));
                     self.holding = None;
                     let what = format!(
                         "{shown} lets a login run one command at a time, so replctl does not hold it: another operator who works on it now is not seen"
@@ -217,26 +233,32 @@ impl Worker {
                     output::warning(&Problem::new(what));
                 }
                 // The channel before it may not be closed on the other side yet, which counts where a login may have few.
-                Stop::Ssh(e) if e.code() == NO_CHANNEL && tries < TRIES => {
+                Refused::No(_) if tries < TRIES => {
                     tries += 1;
                     std::thread::sleep(BETWEEN);
                 }
-                Stop::Ssh(e) => return Err(failure.cause(words(&e))),
+                Refused::No(why) | Refused::Broken(why) => return Err(failure.cause(why)),
+                Refused::Unanswered(why) => {
+                    let what = format!(
+                        "{shown} did not say whether it has begun a command, so it is not sent again"
+                    );
+                    return Err(SshError::new(SshErrorKind::Io, what).cause(why));
+                }
                 // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
                 // a new one shows, within its own time-outs, whether the host is.
-                Stop::Late if reused => {
-                    conn.cut();
+                Refused::Late if reused => {
+                    link.cut();
                     reused = false;
                 }
-                Stop::Late => {
-                    conn.cut();
+                Refused::Late => {
+                    link.cut();
                     return Err(SshError::new(
                         SshErrorKind::Timeout,
                         format!("{shown} does not answer any more"),
                     ));
                 }
-                Stop::Cancelled => {
-                    conn.cut();
+                Refused::Cancelled => {
+                    link.forget_opening();
                     return Err(SshError::new(
                         SshErrorKind::Timeout,
                         format!("a command on {shown} was given up"),
@@ -244,47 +266,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    /// Connects, and looks who we are there.
-    ///
-    /// # Errors
-    /// As connecting and running a command.
-    pub fn greet(&mut self, cancel: &Cancel) -> Result<Login, SshError> {
-        if let Some(login) = self.login {
-            return Ok(login);
-        }
-        // Root needs no sudo.
-        let id = "u=$(id -u); echo \"$u\"";
-        let sudo = "[ \"$u\" != 0 ] || exit 0\ncommand -v sudo >/dev/null 2>&1 || { echo absent; exit 0; }\n\
-                    sudo -n -- /bin/sh -c : >/dev/null 2>&1 </dev/null && echo free || echo asks";
-        let with_sudo = format!("{id}\n{sudo}");
-        let command = if self.target.sudo == Some(false) {
-            id
-        } else {
-            &with_sudo
-        };
-        let out = self.attempt(
-            &Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel),
-            Way::Direct,
-            None,
-        )?;
-        let text = out.text();
-        let mut lines = text.lines();
-        let uid = lines.next().and_then(|l| l.trim().parse().ok());
-        let (Some(uid), None) = (uid, out.failure()) else {
-            return Err(SshError::new(
-                SshErrorKind::Command,
-                format!("{} does not tell who we are there", self.shown()),
-            )
-            .cause(out.failure().unwrap_or(text)));
-        };
-        let sudo = match lines.next().map(str::trim) {
-            Some("free") => Sudo::Free,
-            Some("asks") => Sudo::Asks,
-            Some(_) | None => Sudo::Absent,
-        };
-        Ok(*self.login.insert(Login { uid, sudo }))
     }
 
     /// Runs a command, as root where that is wanted.
@@ -296,7 +277,7 @@ impl Worker {
         // Where the session broke because another operator ended it, that is the reason to tell.
         match result {
             Err(error) if self.holding.is_some() && error.kind == SshErrorKind::Io => {
-                match self.conn() {
+                match self.link() {
                     Err(taken) if taken.kind == SshErrorKind::Taken => Err(taken),
                     Ok(_) | Err(_) => Err(error),
                 }
@@ -305,44 +286,7 @@ impl Worker {
         }
     }
 
-    fn run_as(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
-        let login = self.greet(order.cancel)?;
-        if !order.root || login.uid == 0 {
-            return self.attempt(order, Way::Direct, None);
-        }
-        match login.sudo {
-            Sudo::Absent => Err(self.no_sudo()),
-            Sudo::Free => self.attempt(order, Way::SudoFree, None),
-            Sudo::Asks => self.run_with_password(order),
-        }
-    }
-
-    fn run_with_password(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
-        let context = Arc::clone(&self.context);
-        let shown = self.shown();
-        let shared = context
-            .questions
-            .shared(Use::Sudo(self.target.user.clone()));
-        let prompt = format!(
-            "Password of {} for sudo (on {} and the other hosts)",
-            self.target.user, self.target.host
-        );
-        let mut refused: Option<Answer> = None;
-        while let Some(answer) = shared.next(&context.questions, &prompt, refused.as_ref()) {
-            match self.attempt(order, Way::SudoPassword, Some(&answer)) {
-                Err(e) if e.kind == SshErrorKind::SudoPasswordWrong => refused = Some(answer),
-                result => {
-                    if result.is_ok() {
-                        shared.proven(&answer);
-                    }
-                    return result;
-                }
-            }
-        }
-        Err(no_sudo_password(&shown, refused.is_some()))
-    }
-
-    fn attempt(
+    pub(super) fn attempt(
         &mut self,
         order: &Order<'_>,
         way: Way,
@@ -352,11 +296,11 @@ impl Worker {
             Limit::Total(time) | Limit::Stall(time) => time,
         };
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time begins after it.
-        self.conn()?;
-        let channel = self.channel(&Until::new(limit, order.cancel))?;
+        self.link()?;
         let (shown, target) = (self.shown(), self.target.clone());
+        let line = Line::of(order.command, way, &shown)?;
+        let pipe = self.open(&line.text, &Until::new(limit, order.cancel))?;
         let request = Request {
-            command: order.command,
             way,
             password: password.map(|p| &p.secret),
             stdin: order.stdin,
@@ -364,25 +308,11 @@ impl Worker {
             cancel: order.cancel,
             progress: order.progress,
             shown: &shown,
+            user: &target.user,
             ssh: &target.command,
             last_resort: false,
             stays: order.stays,
         };
-        exec::run(self.conn()?, channel, &request)
-    }
-
-    fn no_sudo(&self) -> SshError {
-        let shown = self.shown();
-        let why = if self.target.sudo == Some(false) {
-            "the inventory says `sudo = false`"
-        } else {
-            "sudo is not installed there"
-        };
-        SshError::new(
-            SshErrorKind::NoSudo,
-            format!("cannot become root on {shown}"),
-        )
-        .cause(why)
-        .hint("log in as root (`[ssh] user = \"root\"`), or let that user use sudo")
+        exec::run(self.link()?, pipe, &line, &request)
     }
 }

@@ -9,5 +9,6 @@ mod logins;
 mod oracle;
 mod sshd;
 mod sudo;
+mod transports;
 mod trouble;
 mod tunnels;

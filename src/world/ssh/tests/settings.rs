@@ -64,6 +64,7 @@ fn the_inventory_overrides_it() {
         identity_files: vec!["~/mine".into()],
         known_hosts: Some("/mine".into()),
         sudo: Some(true),
+        transport: None,
     };
     let target = in_config(CONFIG, &settings, "10.0.0.1").unwrap();
     assert_eq!(

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 /// A folder with a user key and a configuration; what else a test needs goes there, too.
 pub struct Lab {
     folder: tempfile::TempDir,
+    /// What stands in the place of `/etc/passwd` for the daemons.
+    users: Mutex<Option<PathBuf>>,
 }
 
 /// A process that ends with its test.
@@ -65,6 +67,7 @@ impl Lab {
     pub fn new() -> Self {
         let lab = Self {
             folder: tempfile::tempdir().unwrap(),
+            users: Mutex::default(),
         };
         lab.keygen("key", "ed25519", "");
         lab.authorize("key");
@@ -139,6 +142,26 @@ impl Lab {
         self.sshd_with(&["hostkey"], "Subsystem sftp internal-sftp\n")
     }
 
+    /// An sshd for which the calling user has that login shell.
+    pub fn sshd_of(&self, shell: &str) -> Sshd {
+        use std::os::unix::fs::MetadataExt as _;
+        let me = std::fs::metadata("/proc/self").unwrap().uid().to_string();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap();
+        let with_shell = users.lines().map(|line| {
+            let mut fields: Vec<&str> = line.split(':').collect();
+            if fields[2] == me {
+                fields[6] = shell;
+            }
+            fields.join(":") + "\n"
+        });
+        let file = self.path(&format!("passwd{}", shell.replace('/', "-")));
+        std::fs::write(&file, with_shell.collect::<String>()).unwrap();
+        *self.users.lock().unwrap() = Some(file);
+        let sshd = self.sshd();
+        *self.users.lock().unwrap() = None;
+        sshd
+    }
+
     pub fn sshd_with(&self, host_keys: &[&str], lines: &str) -> Sshd {
         // sshd insists on this folder where it runs as root.
         if std::fs::metadata("/proc/self")
@@ -169,7 +192,15 @@ impl Lab {
         config.push_str(lines);
         let file = self.path(&format!("sshd_config.{port}"));
         std::fs::write(&file, config).unwrap();
-        let child = Command::new("/usr/sbin/sshd")
+        let mut command = Command::new("/usr/sbin/sshd");
+        if let Some(users) = &*self.users.lock().unwrap() {
+            command = Command::new("unshare");
+            command
+                .args(["-m", "sh", "-c"])
+                .arg("mount --bind \"$0\" /etc/passwd && exec /usr/sbin/sshd \"$@\"")
+                .arg(users);
+        }
+        let child = command
             .args(["-D", "-f"])
             .arg(&file)
             .arg("-E")

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, Sshd, within};
+use crate::inventory::{SshSettings, Transport};
 use crate::world::ssh::{Host, Options, Run, Ssh, SshErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -113,10 +114,16 @@ async fn with_a_password_asked_once_for_all_hosts() {
             ask: Some(Arc::clone(&ask) as _),
             ..lab.options()
         });
-        let work = sshds.iter().map(|sshd| {
+        // One of them through the installed ssh: what is asked for is the same.
+        let transports = [Transport::Builtin, Transport::OpenSsh];
+        let work = sshds.iter().zip(transports).map(|(sshd, transport)| {
             let ssh = ssh.clone();
             async move {
-                ssh.host("node", &sshd.settings(), "127.0.0.1")
+                let settings = SshSettings {
+                    transport: Some(transport),
+                    ..sshd.settings()
+                };
+                ssh.host("node", &settings, "127.0.0.1")
                     .await?
                     .run(LOOK, as_root())
                     .await
@@ -205,6 +212,20 @@ async fn refusals_say_which() {
         );
         assert_eq!(ask.asked().len(), 3);
 
+        let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
+        let settings = SshSettings {
+            transport: Some(Transport::OpenSsh),
+            ..sshd.settings()
+        };
+        let ssh = Ssh::new(Options {
+            ask: Some(Arc::clone(&ask) as _),
+            ..lab.options()
+        });
+        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+        let error = host.run("true", as_root()).await.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong, "{error}");
+        assert_eq!(ask.asked().len(), 3);
+
         mode("nobody");
         let ask = Scripted::secrets(&["right $one"]);
         let error = log_in(&lab, &sshd, Some(&ask))
@@ -227,6 +248,7 @@ async fn refusals_say_which() {
             .unwrap_err();
         assert_eq!(error.kind, SshErrorKind::NoSudo);
         assert!(error.to_string().contains("!requiretty"), "{error}");
+        assert!(ask.asked().is_empty(), "{:?}", ask.asked());
 
         let mut settings = sshd.settings();
         settings.sudo = Some(false);
@@ -239,6 +261,66 @@ async fn refusals_say_which() {
             host.run("true", as_root()).await.unwrap_err().kind,
             SshErrorKind::NoSudo
         );
+    })
+    .await;
+}
+
+/// As OpenBSD's, which reads a password from a terminal only, and drops the environment.
+const DOAS: &str = r#"#!/bin/sh
+here=${0%/*}; n=
+while [ $# -gt 0 ]; do case $1 in -n) n=1;; --) shift; break;; esac; shift; done
+[ -n "$n" ] || { echo 'doas: a tty is required' >&2; exit 1; }
+case $(cat "$here/mode") in
+  free) exec env -i PATH="$PATH" REPLCTL_ROOT="1 $LC_ALL" "$@";;
+  asks) echo 'doas: Authentication required' >&2; exit 1;;
+  *) echo 'doas: Operation not permitted' >&2; exit 1;;
+esac
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doas_where_there_is_no_sudo() {
+    let lab = Lab::new();
+    let sshd = sshd(&lab, "free");
+    let bin = lab.path("bin");
+    std::fs::rename(bin.join("sudo"), bin.join("doas")).unwrap();
+    std::fs::write(bin.join("doas"), DOAS).unwrap();
+    // All programs of this machine but sudo.
+    for entry in std::fs::read_dir("/usr/bin").unwrap().flatten() {
+        if entry.file_name() != "sudo" {
+            let _ = std::os::unix::fs::symlink(entry.path(), bin.join(entry.file_name()));
+        }
+    }
+    let lines = format!("SetEnv PATH={}\n", bin.display());
+    drop(sshd);
+    let sshd = lab.sshd_with(&["hostkey"], &lines);
+    let mode = |mode: &str| std::fs::write(lab.path("bin/mode"), mode).unwrap();
+    within(60, async {
+        for transport in [Transport::Builtin, Transport::OpenSsh] {
+            let log_in = async || {
+                let settings = SshSettings {
+                    transport: Some(transport),
+                    ..sshd.settings()
+                };
+                let ssh = Ssh::new(lab.options());
+                ssh.host("node", &settings, "127.0.0.1").await.unwrap()
+            };
+            mode("free");
+            let host = log_in().await;
+            assert!(!host.is_root() && host.can_root());
+            let look = "echo root=$REPLCTL_ROOT $LC_ALL; cat";
+            let out = host.run(look, as_root()).await.unwrap();
+            assert_eq!(out.text(), "root=1 C C\nthe input");
+            for (word, says) in [("asks", "wants a password"), ("not", "does not let")] {
+                mode(word);
+                let error = log_in().await.run("true", as_root()).await.unwrap_err();
+                assert_eq!(error.kind, SshErrorKind::NoSudo);
+                let text = error.to_string();
+                assert!(
+                    text.contains(says) && text.contains("permit nopass"),
+                    "{text}"
+                );
+            }
+        }
     })
     .await;
 }

@@ -1,0 +1,264 @@
+//! The installed `ssh` as the way to a host: one client holds one connection, and every command and
+//! tunnel goes through it. How it gets there, which keys it takes and which host it trusts is its
+//! own business and that of its configuration.
+//!
+//! The client is ours: in a session of its own, so that no Ctrl-C ends it before us; it ends with
+//! us; its control socket lies in a folder that only we may enter.
+
+mod folder;
+mod plan;
+mod questions;
+mod session;
+mod wire;
+mod words;
+
+pub(super) use plan::{Plan, resolve};
+pub use questions::{ASKPASS, answer as answer_askpass};
+pub(super) use session::Session;
+
+use super::conn::Until;
+use super::connect::Context;
+use super::error::{SshError, SshErrorKind};
+use super::settings::Target;
+use super::{ask, detached};
+use crate::world::busy::patience;
+use questions::Desk;
+use rustix::process::{Pid, Signal, kill_process};
+use session::Control;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How often it is looked whether the login is done.
+const TICK: Duration = Duration::from_millis(5);
+/// How long a client may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+/// The most that is kept of what a client says.
+const SAID: usize = 16 * 1024;
+/// A client that holds the connection to one host; it is ended when this is dropped.
+pub(super) struct Master {
+    child: Mutex<Child>,
+    said: Arc<Mutex<Vec<u8>>>,
+    socket: PathBuf,
+    /// Goes when the client has gone.
+    folder: Mutex<Option<TempDir>>,
+}
+
+/// The clients of this process, to be ended with it.
+static ALL: Mutex<Vec<Weak<Master>>> = Mutex::new(Vec::new());
+
+/// Ends all clients: what still holds one is not waited for.
+pub fn end_all() {
+    let all: Vec<_> = ask::lock(&ALL).drain(..).collect();
+    let all: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
+    for master in &all {
+        master.say_goodbye();
+    }
+    for master in &all {
+        master.end();
+    }
+}
+
+impl Master {
+    /// Starts a client, and waits until it is logged in.
+    ///
+    /// # Errors
+    /// Every kind but those of commands and transfers, by what ssh says.
+    pub fn start(context: &Context, target: &Target, plan: &Plan) -> Result<Arc<Self>, SshError> {
+        let cannot = |e: io::Error| {
+            let what = format!("cannot start ssh for {}", target.shown());
+            SshError::new(SshErrorKind::Io, what).cause(e)
+        };
+        let folder = folder::make().map_err(cannot)?;
+        let socket = folder.path().join("s");
+        let mut desk = Desk::open(context, target, folder.path()).map_err(cannot)?;
+        let mut command = Command::new("ssh");
+        command
+            .arg("-o")
+            .arg(format!("ControlPath={}", socket.display()))
+            .args(&plan.arguments)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        desk.tell(&mut command);
+        let mut child = detached::start(command, true).map_err(|e| {
+            if e.kind() == io::ErrorKind::NotFound {
+                plan::not_installed(&target.command)
+            } else {
+                cannot(e)
+            }
+        })?;
+        let said = Arc::new(Mutex::new(Vec::new()));
+        if let Some(stderr) = child.stderr.take() {
+            listen(stderr, &said).map_err(cannot)?;
+        }
+        let master = Arc::new(Self {
+            child: Mutex::new(child),
+            said,
+            socket,
+            folder: Mutex::new(Some(folder)),
+        });
+        ask::lock(&ALL).push(Arc::downgrade(&master));
+        master.log_in(context, target, plan, &mut desk)?;
+        *ask::lock(&plan.current) = Arc::downgrade(&master);
+        Ok(master)
+    }
+
+    fn log_in(
+        &self,
+        context: &Context,
+        target: &Target,
+        plan: &Plan,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), SshError> {
+        let options = &context.options;
+        let connect = plan.patience.unwrap_or(options.connect_timeout);
+        let time = patience(connect + options.handshake_timeout + options.auth_timeout);
+        let mut until = Until::for_tidying(time);
+        let mut asked: Option<Control> = None;
+        loop {
+            // The time that a question stands on the terminal does not count.
+            until.end += desk.serve();
+            if self.has_ended() {
+                return Err(self.explain(target));
+            }
+            let answered = match &mut asked {
+                Some(control) => control.next(),
+                None => match Control::ask(&self.socket, wire::Request::Alive, &[]) {
+                    Ok(control) => {
+                        asked = Some(control);
+                        continue;
+                    }
+                    Err(_) => Ok(None),
+                },
+            };
+            match answered {
+                Ok(Some(wire::Answer::Alive)) => {
+                    desk.proven();
+                    return Ok(());
+                }
+                Ok(_) => {}
+                Err(_) => asked = None,
+            }
+            if until.over().is_some() {
+                let what = format!(
+                    "ssh has not logged in to {} within {} s",
+                    target.shown(),
+                    time.as_secs()
+                );
+                return Err(SshError::new(SshErrorKind::Frozen, what)
+                    .cause(words::reason(&self.words()))
+                    .hint(format!("try: {} true", target.command)));
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
+    /// Why ssh has ended without a login.
+    fn explain(&self, target: &Target) -> SshError {
+        // The last words may still be on their way.
+        let end = Instant::now() + Duration::from_millis(300);
+        while Arc::strong_count(&self.said) > 1 && Instant::now() < end {
+            std::thread::sleep(TICK);
+        }
+        let (said, shown) = (self.words(), target.shown());
+        let kind = words::kind(&said);
+        let hint = if kind == SshErrorKind::HostKeyUnknown {
+            format!(
+                "compare its key and accept it: {} true (or --accept-new-host-keys)",
+                target.command
+            )
+        } else {
+            format!("try: {} true", target.command)
+        };
+        SshError::new(kind, format!("ssh cannot log in to {shown}"))
+            .cause(words::reason(&said))
+            .hint(hint)
+    }
+
+    /// The control socket.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Whether the client has ended.
+    pub fn has_ended(&self) -> bool {
+        ask::lock(&self.child)
+            .try_wait()
+            .map_or(true, |ended| ended.is_some())
+    }
+
+    /// Whether the client ends within that time.
+    pub fn falls(&self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while !self.has_ended() {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(TICK);
+        }
+        true
+    }
+
+    /// The last words of a client that has ended, or else these.
+    pub fn why_broken(&self, otherwise: &str) -> String {
+        match self
+            .words()
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty())
+        {
+            Some(last) if self.has_ended() => last.chars().take(300).collect(),
+            Some(_) | None => otherwise.to_owned(),
+        }
+    }
+
+    /// Tells the client to end.
+    fn say_goodbye(&self) {
+        if !self.has_ended() {
+            let _ = kill_process(Pid::from_child(&ask::lock(&self.child)), Signal::TERM);
+        }
+    }
+
+    /// Sees to it that it has ended, and that nothing of it is left.
+    fn end(&self) {
+        if !self.falls(GOODBYE) {
+            let mut child = ask::lock(&self.child);
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        ask::lock(&self.folder).take();
+    }
+
+    fn words(&self) -> String {
+        String::from_utf8_lossy(&ask::lock(&self.said)).into_owned()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.say_goodbye();
+        self.end();
+    }
+}
+
+/// Keeps the last of what a client says.
+fn listen(mut from: impl io::Read + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) -> io::Result<()> {
+    let said = Arc::clone(into);
+    std::thread::Builder::new()
+        .name("ssh-words".to_owned())
+        .spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n @ 1..) = from.read(&mut buffer) {
+                let mut said = ask::lock(&said);
+                said.extend_from_slice(&buffer[..n]);
+                let over = said.len().saturating_sub(SAID);
+                said.drain(..over);
+            }
+        })
+        .map(drop)
+}

@@ -1,0 +1,205 @@
+//! One command, or one connection from a host, through OpenSSH's client that holds the connection
+//! to it: the descriptors are handed over on its control socket, and it does the rest. No process
+//! of ours for any of them.
+
+use super::super::conn::{Stop, Until};
+use super::super::link::Refused;
+use super::super::poll::{self, Interest};
+use super::super::streams::{End, Far};
+use super::Master;
+use super::wire::{self, Answer, Request};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the end of a client is waited for whose connection seems to have broken.
+const FALL: Duration = Duration::from_secs(1);
+/// How often a wait looks whether it has been cancelled.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What is open through a client, for as long as this is.
+pub(in super::super) struct Session {
+    control: Control,
+    master: Arc<Master>,
+    status: Option<u32>,
+    closed: bool,
+}
+
+/// A connection to the control socket.
+pub(super) struct Control {
+    socket: UnixStream,
+    heard: Vec<u8>,
+}
+
+impl Control {
+    /// Asks for something, and hands the descriptors over.
+    ///
+    /// # Errors
+    /// Where nobody listens, or takes what is said.
+    pub fn ask(path: &Path, request: Request<'_>, hand: &[BorrowedFd<'_>]) -> io::Result<Self> {
+        let mut socket = UnixStream::connect(path)?;
+        // All of it fits into the socket, unless nobody reads at all.
+        socket.set_write_timeout(Some(Duration::from_secs(5)))?;
+        socket.write_all(&wire::bytes(request))?;
+        for fd in hand {
+            let fds = [*fd];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut with = SendAncillaryBuffer::new(&mut space);
+            with.push(SendAncillaryMessage::ScmRights(&fds));
+            sendmsg(
+                &socket,
+                &[IoSlice::new(&[0])],
+                &mut with,
+                SendFlags::NOSIGNAL,
+            )?;
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self {
+            socket,
+            heard: Vec::new(),
+        })
+    }
+
+    /// The next answer; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// Where there will be none.
+    pub fn next(&mut self) -> io::Result<Option<Answer>> {
+        let mut buffer = [0; 4096];
+        loop {
+            if let Some(answer) = wire::take(&mut self.heard).map_err(io::Error::other)? {
+                return Ok(Some(answer));
+            }
+            match self.socket.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => self.heard.extend_from_slice(&buffer[..n]),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Waits for the answer to what was asked.
+    fn answer(&mut self, until: &Until) -> Result<Answer, Refused> {
+        loop {
+            match self.next() {
+                Ok(Some(Answer::Hello(_))) => {}
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {
+                    if let Some(stop) = until.over() {
+                        return Err(stop.into());
+                    }
+                    self.wait(until.left());
+                }
+                Err(e) => return Err(Refused::Broken(e.to_string())),
+            }
+        }
+    }
+
+    fn wait(&self, at_most: Duration) {
+        let interest = Interest {
+            fd: self.socket.as_fd(),
+            read: true,
+            write: false,
+        };
+        poll::wait(&[interest], at_most.min(TICK));
+    }
+}
+
+impl Session {
+    /// Has the host run a command with these streams.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn run(
+        master: &Arc<Master>,
+        command: &str,
+        far: Far,
+        until: &Until,
+    ) -> Result<Self, Refused> {
+        let hand = [far.stdin, far.stdout, far.stderr];
+        Self::open(master, Request::Session(command), &hand, until)
+    }
+
+    /// Has the host connect to `host:port`; `hand`: where it reads what is sent there, and where it
+    /// writes what comes.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn forward(
+        master: &Arc<Master>,
+        (host, port): (&str, u16),
+        hand: [OwnedFd; 2],
+        until: &Until,
+    ) -> Result<Self, Refused> {
+        Self::open(master, Request::Forward(host, port), &hand, until)
+    }
+
+    fn open(
+        master: &Arc<Master>,
+        request: Request<'_>,
+        hand: &[OwnedFd],
+        until: &Until,
+    ) -> Result<Self, Refused> {
+        let hand: Vec<BorrowedFd<'_>> = hand.iter().map(OwnedFd::as_fd).collect();
+        let control = Control::ask(master.socket(), request, &hand);
+        let mut control =
+            control.map_err(|e| Refused::Broken(master.why_broken(&e.to_string())))?;
+        match control.answer(until) {
+            Ok(Answer::Opened) => Ok(Self {
+                control,
+                master: Arc::clone(master),
+                status: None,
+                closed: false,
+            }),
+            Ok(Answer::Refused(why)) => Err(Refused::No(why)),
+            Ok(other) => Err(Refused::Broken(format!("it answers {other:?}"))),
+            Err(Refused::Broken(e)) => {
+                // It closes without a word where it falls itself.
+                master.falls(FALL);
+                Err(Refused::Broken(master.why_broken(&e)))
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether it is over, and how: `None` where it goes on. Waits until then.
+    pub fn end(&mut self, until: &Until) -> Option<End> {
+        while !self.closed {
+            match self.control.next() {
+                Ok(Some(Answer::Exit(status))) => self.status = Some(status),
+                Ok(Some(_)) => {}
+                Ok(None) if until.over().is_some() => return None,
+                Ok(None) => self.control.wait(until.left()),
+                Err(_) => self.closed = true,
+            }
+            if self.status.is_some() {
+                break;
+            }
+        }
+        if let Some(status) = self.status {
+            return Some(End::Status(i32::try_from(status).unwrap_or(-1)));
+        }
+        // ssh tells nothing of a command that a signal ended, nor of one whose connection broke.
+        if self.master.falls(FALL) {
+            return Some(End::Lost(self.master.why_broken("")));
+        }
+        Some(End::Signal("(ssh does not tell which)".to_owned()))
+    }
+}
+
+impl From<Stop> for Refused {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Late => Self::Late,
+            Stop::Cancelled => Self::Cancelled,
+            Stop::Ssh(e) => Self::Broken(super::super::error::words(&e)),
+        }
+    }
+}

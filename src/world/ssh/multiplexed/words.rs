@@ -1,0 +1,105 @@
+//! What OpenSSH's client says where it does not reach a host, as one of our reasons. Pure.
+
+use super::super::error::SshErrorKind;
+
+/// What it says, and what that is: the first that occurs counts.
+const SAYINGS: [(&str, SshErrorKind); 30] = [
+    ("could not resolve hostname", SshErrorKind::NameUnknown),
+    ("revoked host key detected", SshErrorKind::HostKeyRevoked),
+    ("marked as revoked", SshErrorKind::HostKeyRevoked),
+    ("is revoked by file", SshErrorKind::HostKeyRevoked),
+    (
+        "remote host identification has changed",
+        SshErrorKind::HostKeyChanged,
+    ),
+    ("host key verification failed", SshErrorKind::HostKeyUnknown),
+    ("bad configuration option", SshErrorKind::Config),
+    ("bad owner or permissions", SshErrorKind::Config),
+    ("can't open user config file", SshErrorKind::Config),
+    ("unsupported option", SshErrorKind::Config),
+    ("command-line line", SshErrorKind::Config),
+    ("permission denied (", SshErrorKind::AuthFailed),
+    ("too many authentication failures", SshErrorKind::AuthFailed),
+    (
+        "no supported authentication methods",
+        SshErrorKind::AuthFailed,
+    ),
+    ("timed out during banner exchange", SshErrorKind::Frozen),
+    ("connection timed out", SshErrorKind::NoAnswer),
+    ("operation timed out", SshErrorKind::NoAnswer),
+    ("timeout, server", SshErrorKind::NoAnswer),
+    ("connection refused", SshErrorKind::Refused),
+    ("no route to host", SshErrorKind::NoRoute),
+    ("network is unreachable", SshErrorKind::NoRoute),
+    ("unable to negotiate", SshErrorKind::Handshake),
+    ("no matching", SshErrorKind::Handshake),
+    ("kex_exchange_identification", SshErrorKind::Handshake),
+    ("ssh_exchange_identification", SshErrorKind::Handshake),
+    ("banner exchange", SshErrorKind::Handshake),
+    ("invalid ssh identification", SshErrorKind::Handshake),
+    ("connection closed by", SshErrorKind::Handshake),
+    ("connection reset by", SshErrorKind::Handshake),
+    ("disconnected from", SshErrorKind::Handshake),
+];
+
+/// The kind of failure that these words tell of.
+pub(super) fn kind(said: &str) -> SshErrorKind {
+    let said = said.to_lowercase();
+    SAYINGS
+        .iter()
+        .find(|(words, _)| said.contains(words))
+        .map_or(SshErrorKind::Io, |(_, kind)| *kind)
+}
+
+/// The one line of them that says why: the last one that is no notice.
+pub(super) fn reason(said: &str) -> String {
+    let kind_of_all = kind(said);
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("Warning: Permanently added"))
+        .collect();
+    let telling = lines
+        .iter()
+        .rev()
+        .find(|line| kind_of_all != SshErrorKind::Io && kind(line) == kind_of_all);
+    let line = telling.or(lines.last()).copied().unwrap_or_default();
+    line.trim_matches(['@', ' ']).chars().take(300).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_openssh_says_is_one_of_our_reasons() {
+        for (said, is, because) in [
+            (
+                "ssh: connect to host 10.0.0.1 port 22: Connection refused\r\n",
+                SshErrorKind::Refused,
+                "ssh: connect to host 10.0.0.1 port 22: Connection refused",
+            ),
+            (
+                "@@@@@@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@\nOffending ED25519 key in /k:1\n\
+                 Host key for a has changed and you have requested strict checking.\nHost key verification failed.\n",
+                SshErrorKind::HostKeyChanged,
+                "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
+            ),
+            (
+                "Warning: Permanently added 'a' (ED25519) to the list of known hosts.\nann@a: Permission denied (publickey).\n",
+                SshErrorKind::AuthFailed,
+                "ann@a: Permission denied (publickey).",
+            ),
+            (
+                "No ED25519 host key is known for a and you have requested strict checking.\nHost key verification failed.\n",
+                SshErrorKind::HostKeyUnknown,
+                "Host key verification failed.",
+            ),
+            ("something new\n", SshErrorKind::Io, "something new"),
+            ("", SshErrorKind::Io, ""),
+        ] {
+            assert_eq!(kind(said), is, "{said}");
+            assert_eq!(reason(said), because);
+        }
+    }
+}
