@@ -170,7 +170,7 @@ fn examples_of_others(command: &str) -> &'static [(&'static str, &'static str)] 
         "endpoint" => &[
             ("replctl endpoint", "HOST:PORT"),
             (
-                "env=$(replctl endpoint --format env) && eval \"$env\" && redis-cli -h \"$REPLCTL_PRIMARY_HOST\" -p \"$REPLCTL_PRIMARY_PORT\" ping",
+                "env=$(replctl endpoint --format env) && eval \"$env\" && echo \"$REPLCTL_PRIMARY_HOST\"",
                 "in a shell script",
             ),
             ("replctl endpoint --json | jq -er .url", "redis://HOST:PORT"),

@@ -9,6 +9,7 @@ use crate::inventory::nearest::nearest;
 use crate::output::{self, form};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, Command, CommandFactory, FromArgMatches};
+use std::io::IsTerminal as _;
 
 /// The command line; where it is wrong that is said, and the exit code is given back.
 pub fn read() -> Result<Cli, Exit> {
@@ -19,7 +20,9 @@ pub fn read() -> Result<Cli, Exit> {
     let choice = match form::colours(colour.into()) {
         Some(true) => ColorChoice::Always,
         Some(false) => ColorChoice::Never,
-        None => ColorChoice::Auto,
+        // clap takes every CLICOLOR_FORCE for a yes, `0` too.
+        None if std::io::stdout().is_terminal() => ColorChoice::Auto,
+        None => ColorChoice::Never,
     };
     let mut command = Cli::command().color(choice);
     let parsed = command.try_get_matches_from_mut(given);

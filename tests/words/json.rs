@@ -1,15 +1,15 @@
 //! Every command's JSON, as it really comes, against the committed schema; errors too.
 
-use crate::group::Group;
+use crate::bench::{Bench, NAMES};
 use crate::schema::{sees_faults, wrong};
-use crate::support::{Ran, await_that};
+use crate::support::{Ran, await_that, ports};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Runs commands with `--json`, and keeps what they print.
 struct Listener<'a> {
-    group: &'a Group,
+    bench: &'a Bench,
     documents: Vec<(String, Value)>,
 }
 
@@ -19,7 +19,7 @@ impl Listener<'_> {
     fn run(&mut self, line: &str, code: i32) -> Value {
         let mut words: Vec<&str> = line.split(' ').collect();
         words.push("--json");
-        let ran = self.group.bench.operator.run(&words).code(code);
+        let ran = self.bench.operator.run(&words).code(code);
         let document: Value =
             serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"));
         assert_eq!(document["format"], 1, "{ran}");
@@ -43,11 +43,13 @@ fn told_to_people_too(ran: &Ran, document: &Value, code: i32) {
 
 #[test]
 fn every_document_is_as_the_schema_says() {
-    let Some(group) = Group::new(None) else {
+    let Some(bench) = Bench::new(3) else {
         return;
     };
+    bench.run(&["setup", "--yes"]).ok();
+    bench.in_sync(0);
     let mut listen = Listener {
-        group: &group,
+        bench: &bench,
         documents: Vec::new(),
     };
     looks(&mut listen);
@@ -57,7 +59,7 @@ fn every_document_is_as_the_schema_says() {
     wrong_words(&mut listen);
 
     let documents = listen.documents;
-    let folder = group.bench.folder();
+    let folder = bench.folder();
     if let Some(wrong) = wrong(folder, &documents) {
         assert!(wrong.is_empty(), "{wrong}");
     }
@@ -80,12 +82,12 @@ fn every_document_is_as_the_schema_says() {
     let missing: Vec<&String> = known.difference(&seen).collect();
     // Both need a group of which one is gone for good, or an operation that was killed: their documents are those of the others.
     assert_eq!(missing, ["sentinel forget"], "never seen");
-    commands_of_help_are(&group, &known);
+    commands_of_help_are(&bench, &known);
 }
 
 /// The schema knows each command that help names.
-fn commands_of_help_are(group: &Group, known: &BTreeSet<String>) {
-    let help = group.bench.run(&["help"]).ok().stdout;
+fn commands_of_help_are(bench: &Bench, known: &BTreeSet<String>) {
+    let help = bench.run(&["help"]).ok().stdout;
     let lines = help
         .lines()
         .skip_while(|l| !l.starts_with("Commands:"))
@@ -172,7 +174,7 @@ fn changes(listen: &mut Listener<'_>) {
 /// `add` by its own name: what `remove --leave-running` took out of the inventory, and runs on.
 fn the_rest_by_name(listen: &mut Listener<'_>) {
     listen.run("remove slave2 --leave-running --yes", 0);
-    let bench = &listen.group.bench;
+    let bench = listen.bench;
     let spec = bench
         .text
         .nodes()
@@ -189,7 +191,7 @@ fn the_rest_by_name(listen: &mut Listener<'_>) {
 }
 
 fn two_primaries(listen: &mut Listener<'_>) {
-    let bench = &listen.group.bench;
+    let bench = listen.bench;
     let said = bench.client(1).command(&["REPLICAOF", "NO", "ONE"]).text();
     assert_eq!(said, "OK");
     bench.client(1).command(&["SET", "new", "1"]);
@@ -209,12 +211,19 @@ fn two_primaries(listen: &mut Listener<'_>) {
     listen.run("promote slave1 --yes", 0);
     listen.run("repair --yes", 0);
     await_that("all to follow slave1", Duration::from_secs(20), || {
-        listen.group.bench.run(&["status"]).code == Some(0)
+        listen.bench.run(&["status"]).code == Some(0)
     });
 }
 
 fn sentinels(listen: &mut Listener<'_>) {
     assert!(listen.run("sentinel status", 0)["watch"].is_null());
+    let none = listen.run("sentinel setup --yes", 2);
+    assert_eq!(none["error"]["changed"], false);
+    let nodes = NAMES.map(|name| format!("\"{name}:{}\"", ports::free()));
+    let section = format!("\n[sentinel]\nnodes = [{}]\n", nodes.join(", "));
+    let file = listen.bench.folder().join("inventory.toml");
+    let text = std::fs::read_to_string(&file).unwrap() + &section;
+    std::fs::write(&file, text).unwrap();
     listen.run("sentinel setup --dry-run", 0);
     listen.run("sentinel setup --yes", 0);
     assert_eq!(listen.run("sentinel setup --yes", 0)["nothing_to_do"], true);
