@@ -75,8 +75,8 @@ pub struct Global {
     /// Print one JSON document on stdout, with its error in it
     #[arg(long, global = true)]
     pub json: bool,
-    /// When to print in colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
+    /// When to print in colour: auto, always or never. auto is on a terminal, unless `NO_COLOR` is set, and wherever `CLICOLOR_FORCE` is
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true, default_value_t = Colour::Auto)]
     pub color: Colour,
 }
 

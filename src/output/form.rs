@@ -135,7 +135,7 @@ fn held() -> std::sync::MutexGuard<'static, Told> {
 
 /// Whether something was changed, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum Changed {
     /// Nothing was, or all was put back.
     No,
     /// Something is otherwise than before.
@@ -144,7 +144,7 @@ pub enum Change {
     Unknown,
 }
 
-impl Serialize for Change {
+impl Serialize for Changed {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::No => to.serialize_bool(false),

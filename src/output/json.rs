@@ -1,7 +1,7 @@
 //! `status --json`: the observed structures themselves with what was concluded from them; and what is around the documents of all commands:
 //! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
 
-use super::form::Change;
+use super::form::Changed;
 use super::status::Seen;
 use super::verdict::{deployment_of, verdict};
 use crate::error::{Exit, Problem};
@@ -119,7 +119,7 @@ pub struct Fault {
     causes: Vec<String>,
     hint: Option<String>,
     /// Whether something is otherwise than before the command.
-    changed: Change,
+    changed: Changed,
     /// Where there is more than one thing wrong: the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     further: Vec<Further>,
@@ -156,7 +156,7 @@ impl Fault {
             message: first.message,
             causes: first.causes,
             hint: first.hint,
-            changed: Change::No,
+            changed: Changed::No,
             further: all.collect(),
         })
     }
@@ -164,7 +164,7 @@ impl Fault {
 
 impl Fault {
     /// The same, of a command that has changed that.
-    pub fn after(self, changed: Change) -> Self {
+    pub fn after(self, changed: Changed) -> Self {
         Self { changed, ..self }
     }
 }
@@ -291,7 +291,7 @@ mod tests {
         let hostile = "a \u{7f}\u{202e} \"quoted\"\n}";
         let problems = [hostile, "another"].map(|what| Problem::new(what).hint("do"));
         let fault = Fault::of(&problems, Exit::Stopped);
-        let fault = fault.map(|fault| fault.after(Change::Unknown));
+        let fault = fault.map(|fault| fault.after(Changed::Unknown));
         let made = document(&serde_json::json!({ "node": hostile, "list": [{}] }));
         for document in [Some(made.clone()), None] {
             let had = document.is_some();

@@ -3,7 +3,7 @@
 //! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that takes nothing neither ends nor delays what the
 //! program does meanwhile.
 
-use super::form::Change;
+use super::form::Changed;
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -115,13 +115,13 @@ pub fn perhaps_changed() {
 }
 
 /// Whether something was changed, as far as that is known.
-pub fn change() -> Change {
+pub fn change() -> Changed {
     if CHANGED.load(Ordering::Relaxed) {
-        Change::Yes
+        Changed::Yes
     } else if DOUBT.load(Ordering::Relaxed) {
-        Change::Unknown
+        Changed::Unknown
     } else {
-        Change::No
+        Changed::No
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Finished, verdict};
 use crate::output;
 use crate::output::ended::Ended;
-use crate::output::form::Change;
+use crate::output::form::Changed;
 
 /// Tells how it ended: `text` for people, where there is something to say.
 pub fn told(finished: &Finished, text: Option<&str>) {
@@ -15,8 +15,8 @@ pub fn told(finished: &Finished, text: Option<&str>) {
 /// Notes whether it has changed something, for what is said at the end.
 pub fn note_change(finished: &Finished) {
     match verdict::change(finished) {
-        Change::Yes => output::changed(),
-        Change::Unknown => output::perhaps_changed(),
-        Change::No => {}
+        Changed::Yes => output::changed(),
+        Changed::Unknown => output::perhaps_changed(),
+        Changed::No => {}
     }
 }

@@ -7,7 +7,7 @@ use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome, Progress};
 use crate::output;
-use crate::output::form::Change;
+use crate::output::form::Changed;
 use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
 use crate::plan::sentinel::SentinelAction;
@@ -273,7 +273,7 @@ fn stays(finished: &Finished) -> bool {
 }
 
 /// Whether a run has changed something, as far as that is known.
-pub fn change(finished: &Finished) -> Change {
+pub fn change(finished: &Finished) -> Changed {
     let in_doubt = match &finished.outcome {
         // Its step was sent, or may have been, and what became of it was not heard.
         Outcome::Stopped { at, .. } => {
@@ -292,11 +292,11 @@ pub fn change(finished: &Finished) -> Change {
         || finished.before.iter().any(earlier)
         || found(|left| matches!(left, Left::These(_)))
     {
-        Change::Yes
+        Changed::Yes
     } else if in_doubt || found(|left| matches!(left, Left::Unseen(_))) {
-        Change::Unknown
+        Changed::Unknown
     } else {
-        Change::No
+        Changed::No
     }
 }
 

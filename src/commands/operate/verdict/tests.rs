@@ -167,12 +167,12 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
         };
         finished
     };
-    assert_eq!(change(&put_back(check.clone())), Change::No);
-    assert_eq!(change(&put_back(Action::ResumeWrites)), Change::No);
-    assert_eq!(change(&stopped(check.clone())), Change::No);
+    assert_eq!(change(&put_back(check.clone())), Changed::No);
+    assert_eq!(change(&put_back(Action::ResumeWrites)), Changed::No);
+    assert_eq!(change(&stopped(check.clone())), Changed::No);
     // It was sent, and what became of it was not heard.
     let mut finished = stopped(Action::Promote);
-    assert_eq!(change(&finished), Change::Unknown);
+    assert_eq!(change(&finished), Changed::Unknown);
     // An earlier step of the same run was seen to be done.
     let step = Step::new(&"b".into(), Action::Promote, Undo::Impossible);
     finished.plan.stages[0].steps.push(step.clone());
@@ -182,13 +182,13 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
         begun: Instant::now(),
         ended: Instant::now(),
     }];
-    assert_eq!(change(&finished), Change::Yes);
+    assert_eq!(change(&finished), Changed::Yes);
     // A host that was put back, and could not be looked at again.
     let mut finished = put_back(check);
     let unseen = Left::Unseen("no route".to_owned());
     finished.left = [("a".into(), unseen)].into();
-    assert_eq!(change(&finished), Change::Unknown);
+    assert_eq!(change(&finished), Changed::Unknown);
     let these = Left::These(vec!["/db".to_owned()]);
     finished.left = [("a".into(), these)].into();
-    assert_eq!(change(&finished), Change::Yes);
+    assert_eq!(change(&finished), Changed::Yes);
 }
