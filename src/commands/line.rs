@@ -81,7 +81,7 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     } else {
         sentence
     };
-    let path = path(words, command).0;
+    let path = path(words.iter(), command);
     let hint = format!(
         "replctl {}--help",
         path.map(|w| w + " ").unwrap_or_default()
@@ -89,30 +89,25 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     Problem::new(what).hint(hint).exit(Exit::Usage)
 }
 
-/// The commands at the beginning of a command line, and the words that follow them, options left out.
-fn path(words: &[String], command: &Command) -> (Option<String>, Vec<String>) {
+/// The commands that these words name, one below the other. What is none, such as the value of an option, is passed over.
+fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
     let mut at = command;
     let mut path: Vec<&str> = Vec::new();
-    let mut rest = Vec::new();
-    for word in words.iter().filter(|word| !word.starts_with('-')) {
-        match at.find_subcommand(word).filter(|_| rest.is_empty()) {
-            Some(found) => {
-                path.push(found.get_name());
-                at = found;
-            }
-            None => rest.push(word.clone()),
+    for word in words {
+        if let Some(found) = at.find_subcommand(word) {
+            path.push(found.get_name());
+            at = found;
         }
     }
-    let path = (!path.is_empty()).then(|| path.join(" "));
-    (path, rest)
+    (!path.is_empty()).then(|| path.join(" "))
 }
 
 /// The answer to a word that is no command.
 fn no_command(word: &str, words: &[String], command: &Command) -> Error {
-    let (before, rest) = path(words, command);
-    let mut rest = rest.iter().map(String::as_str).skip_while(|w| *w != word);
-    rest.next();
-    let after: Vec<&str> = rest.collect();
+    let place = words.iter().position(|w| w == word).unwrap_or(words.len());
+    let before = path(words.iter().take(place), command);
+    let rest = words.iter().skip(place + 1).map(String::as_str);
+    let after: Vec<&str> = rest.filter(|w| !w.starts_with('-')).collect();
     let first = after.first().copied();
     let inventory = completions::inventory_of(words);
     let shown = output::escape(word);
@@ -232,11 +227,16 @@ mod tests {
 
     #[test]
     fn places_are_filled_by_what_was_typed_and_by_the_inventory() {
-        let text = "name = \"orders\"\n[[node]]\nname = \"master\"\naddress = \"10.0.0.1\"\n\
-            [[node]]\nname = \"slave1\"\naddress = \"10.0.0.2\"\nreplicaof = \"master\"\n\
-            [[node]]\nname = \"slave2\"\naddress = \"10.0.0.3\"\nreplicaof = \"master\"\nauth = \"none\"\n";
-        let text = text.replace("\nauth = \"none\"", "");
-        let text = format!("{text}[server]\nauth = \"none\"\n");
+        let node = |name: &str, last: u8, more: &str| {
+            format!("[[node]]\nname = \"{name}\"\naddress = \"10.0.0.{last}\"\n{more}")
+        };
+        let text = [
+            "[deployment]\nname = \"orders\"\nauth = \"none\"\n".to_owned(),
+            node("master", 1, ""),
+            node("slave1", 2, "replicaof = \"master\"\n"),
+            node("slave2", 3, "replicaof = \"master\"\n"),
+        ]
+        .concat();
         let inventory = parse(Path::new("i.toml"), &text).unwrap();
         let hint = |word: &str, after: &[&str]| {
             let entry = meant(None, word, after.first().copied()).unwrap();
