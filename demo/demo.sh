@@ -151,7 +151,7 @@ up() {
 The deployment is up ($((SECONDS - started)) s). Play on:
   source demo/run/env
   replctl status
-  replctl setup master            # brings the lost node back, as a replica
+  replctl rejoin master           # brings the lost node back as a replica, with what only it has backed up
   replctl promote master          # and makes it the primary again, without losing a write
   redis-cli -p $slave1 info replication
 Remove it:

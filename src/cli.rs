@@ -2,6 +2,7 @@
 
 pub mod after;
 mod clients;
+mod colour;
 mod endpoint;
 pub mod examples;
 mod hidden;
@@ -10,10 +11,12 @@ mod ignore;
 mod lost;
 mod members;
 mod moves;
+mod named;
 mod others;
 mod rejoin;
 mod repair;
 mod sentinel;
+pub mod words;
 
 pub use members::{Add, Remove};
 pub use moves::{Detach, Move};
@@ -25,15 +28,14 @@ use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
+pub use colour::Colour;
 pub use endpoint::{Endpoint, EndpointFormat};
 pub use hidden::{FenceGuard, Man};
 pub use history::{Abandon, History, Report, Resume, Undo};
 pub use ignore::{Ignore, IgnoreRole};
 pub use lost::Lost;
 pub use others::Others;
-pub use sentinel::{
-    Sentinel, SentinelCommand, SentinelForget, SentinelRemove, SentinelSetup, SentinelStatus,
-};
+pub use sentinel::{Sentinel, SentinelCommand, SentinelForget, SentinelRemove, SentinelSetup};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -53,6 +55,7 @@ pub struct Cli {
 
 /// Options every command takes.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Global {
     /// The inventory file [default: ./inventory.toml, then replctl/inventory.toml in the configuration folder]
     #[arg(short, long, global = true, value_name = "FILE", env = "REPLCTL_INVENTORY", hide_env_values = true, value_hint = clap::ValueHint::FilePath)]
@@ -66,6 +69,15 @@ pub struct Global {
     /// Say more: each step with what was seen
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Say nothing on stderr but errors and questions
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print one JSON document on stdout, with its error in it
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to print in colour: auto, always or never. auto is on a terminal, unless `NO_COLOR` is set, and wherever `CLICOLOR_FORCE` is
+    #[arg(long, global = true, value_enum, value_name = "WHEN", hide_possible_values = true, default_value_t = Colour::Auto)]
+    pub color: Colour,
 }
 
 /// The subcommands.
@@ -105,6 +117,7 @@ pub enum Command {
     Clients(Clients),
     /// Make NODE the primary, without losing an acknowledged write
     ///
+    /// Without NODE it shows the candidates, each with what speaks for it or stands against it, and asks; without a terminal it names the command to give.
     /// While the primary answers, its writes are paused for a few milliseconds, NODE is seen to have every one of them, and only then do they change roles; if
     /// that cannot be proved, all is put back. Where the primary is lost, it is stopped first if its host answers, NODE is refused if another replica has more,
     /// and what may be lost is said before anything is done. Where Sentinels watch, it goes through them and never beside them. Ends with the proof: offsets,
@@ -280,9 +293,6 @@ pub struct Setup {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
     /// Show every node, however many there are; over 30, those that are well are summed up otherwise
     #[arg(long)]
     pub all: bool,
@@ -298,9 +308,9 @@ pub struct Status {
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Promote {
-    /// The node to make primary
+    /// The node to make primary; without it the candidates are shown, and it is asked for
     #[arg(value_name = "NODE", add = Candidates::new(promotable))]
-    pub node: String,
+    pub node: Option<String>,
     /// Show the plan and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -331,17 +341,11 @@ pub struct Promote {
     /// Leave an operation that stopped half-way as it is, and plan from what is seen now
     #[arg(long)]
     pub abandon_unfinished: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `server`.
 #[derive(Debug, Args)]
 pub struct Server {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
     /// Write the files of one architecture into a folder
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub extract: Option<PathBuf>,

@@ -22,7 +22,6 @@ mod simulation;
 mod topology;
 mod world;
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -36,13 +35,13 @@ fn main() -> ExitCode {
     }
     // Then: a shell may be asking for completions, and wants to hear of nothing else.
     clap_complete::CompleteEnv::with_factory(commands::completions::command).complete();
-    let cli = cli::Cli::parse();
-    let exit = commands::run(&cli).unwrap_or_else(|error| {
-        for problem in &error.problems {
-            output::problem(problem);
-        }
-        error.exit
-    });
+    let exit = match commands::line::read() {
+        Ok(cli) => commands::run(&cli).unwrap_or_else(|error| {
+            output::form::failed(&error);
+            error.exit
+        }),
+        Err(exit) => exit,
+    };
     world::ssh::end_all();
     ExitCode::from(output::end(exit) as u8)
 }

@@ -62,8 +62,8 @@ pub const ENVIRONMENT: Section = Section {
             "whom the system trusts, for `[tls]` without `ca`",
         ),
         (
-            "NO_COLOR, CLICOLOR, FORCE_COLOR",
-            "whether to print in colour",
+            "NO_COLOR, CLICOLOR_FORCE, CLICOLOR, FORCE_COLOR",
+            "whether to print in colour, where --color is auto; the first counts most",
         ),
         (
             "a variable of your own",

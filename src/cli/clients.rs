@@ -10,7 +10,4 @@ pub struct Clients {
     /// Only this node
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub node: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }

@@ -6,11 +6,8 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub struct Endpoint {
     /// The form of the answer
-    #[arg(long, value_enum, value_name = "FORM", default_value_t = EndpointFormat::Address)]
+    #[arg(long, value_enum, value_name = "FORM", conflicts_with = "json", default_value_t = EndpointFormat::Address)]
     pub format: EndpointFormat,
-    /// Print JSON
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
 }
 
 /// What `--format` may name.

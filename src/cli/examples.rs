@@ -37,11 +37,15 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             ("replctl status", "one look at every node"),
             ("replctl status --seconds", "how late each replica is, too"),
             (
-                "replctl status --json | jq '.findings[].title'",
+                "replctl status --json | jq -r '.findings[].message'",
                 "for scripts",
             ),
         ],
         "promote" => &[
+            (
+                "replctl promote",
+                "show the candidates, and ask which it is to be",
+            ),
             ("replctl promote slave1 --dry-run", "show the plan only"),
             ("replctl promote slave1", "show the plan, ask, hand over"),
             (
@@ -166,10 +170,10 @@ fn examples_of_others(command: &str) -> &'static [(&'static str, &'static str)] 
         "endpoint" => &[
             ("replctl endpoint", "HOST:PORT"),
             (
-                "env=$(replctl endpoint --format env) && eval \"$env\" && redis-cli -h \"$REPLCTL_PRIMARY_HOST\" -p \"$REPLCTL_PRIMARY_PORT\" ping",
+                "env=$(replctl endpoint --format env) && eval \"$env\" && echo \"$REPLCTL_PRIMARY_HOST\"",
                 "in a shell script",
             ),
-            ("replctl endpoint --json | jq -r .url", "redis://HOST:PORT"),
+            ("replctl endpoint --json | jq -er .url", "redis://HOST:PORT"),
         ],
         "clients" => &[
             ("replctl clients", "of every node"),

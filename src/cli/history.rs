@@ -15,9 +15,6 @@ pub struct History {
     /// How many to list; 0 is all
     #[arg(short = 'l', long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `report`.
@@ -81,7 +78,4 @@ pub struct Undo {
     /// Go on although a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnoreRole>,
-    /// Print JSON, as the command that undoes it does
-    #[arg(long)]
-    pub json: bool,
 }

@@ -22,11 +22,8 @@ pub struct Lost {
     /// Read them from the backup that `rejoin` made of NODE, instead of from NODE itself
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
-    /// Print JSON, with every command
-    #[arg(long)]
-    pub json: bool,
     /// Do the safe ones again on the new primary, each once
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long)]
     pub replay: bool,
     /// Those in conflict, too: they change what clients wrote since
     #[arg(long, requires = "replay")]

@@ -38,9 +38,6 @@ pub struct Add {
     /// Replace the keys that the new node holds, or has on its disk, by those of the primary
     #[arg(long, value_name = "NAME")]
     pub discard_data: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `remove`.
@@ -65,7 +62,4 @@ pub struct Remove {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }

@@ -33,9 +33,6 @@ pub struct Move {
     /// Go on although a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnoreRole>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `detach`.
@@ -56,7 +53,4 @@ pub struct Detach {
     /// Go on although a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnoreRole>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }

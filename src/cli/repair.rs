@@ -37,7 +37,4 @@ pub struct Repair {
     /// Go on although a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnoreRole>,
-    /// Print what was compared as JSON
-    #[arg(long, requires = "dry_run")]
-    pub json: bool,
 }

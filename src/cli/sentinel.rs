@@ -68,11 +68,7 @@ pub struct SentinelSetup {
 
 /// `sentinel status`.
 #[derive(Debug, Args)]
-pub struct SentinelStatus {
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
+pub struct SentinelStatus {}
 
 /// `sentinel remove`.
 #[derive(Debug, Args)]

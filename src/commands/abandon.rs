@@ -7,10 +7,12 @@ use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::Inventory;
 use crate::journal::store::{ABANDONED, Store};
+use crate::output::ended::nothing;
 use crate::output::{self, history};
 use crate::plan::sentinel::SentinelAction;
 use crate::topology::NodeName;
 use crate::world::{Entry, World, inventory};
+use serde::Serialize;
 
 /// Runs the command.
 pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
@@ -23,7 +25,8 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     let open = store.open_operations(None);
     let shown = output::escape(id);
     let Some(left) = open.iter().find(|story| story.id == *id) else {
-        output::result(&format!("Nothing to do: `{shown}` is not unfinished."));
+        let message = format!("Nothing to do: `{id}` is not unfinished.");
+        nothing(None, &message, &[]);
         return Ok(Exit::Done);
     };
     let unread = store.unread();
@@ -31,9 +34,14 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         return Err(operate::not_known(note).exit(Exit::Refused));
     }
     let outcome = history::outcome(left, left.stand(None));
-    output::note(&format!("{shown}: {}", output::escape(&outcome)));
+    let say = if args.yes {
+        output::note
+    } else {
+        output::before_question
+    };
+    say(&format!("{shown}: {}", output::escape(&outcome)));
     let at_sentinels = info_period::of(left);
-    output::note(if at_sentinels.is_some() {
+    say(if at_sentinels.is_some() {
         "What it did to servers and hosts stays, but for how often Sentinels look: that is to be put back first. It cannot be gone on with or put back any more."
     } else {
         "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
@@ -59,10 +67,25 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
         .exit(Exit::Failed)
     })?;
     output::changed();
-    output::result(&format!(
-        "`{shown}` is left as it is. Look at the nodes: replctl status"
-    ));
+    let content = Abandoned {
+        id,
+        left_as_it_is: true,
+        before: &outcome,
+    };
+    output::told(&content, || {
+        format!("`{shown}` is left as it is. Look at the nodes: replctl status")
+    });
     Ok(Exit::Done)
+}
+
+/// What became of it.
+#[derive(Serialize)]
+struct Abandoned<'a> {
+    /// The operation's id in the journal.
+    id: &'a str,
+    left_as_it_is: bool,
+    /// How it stood before.
+    before: &'a str,
 }
 
 /// How often Sentinels look is put back: it stands in no file and nobody would miss it.

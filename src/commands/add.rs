@@ -9,6 +9,7 @@ use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
 use crate::journal::Outcome;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::output::members::{self, added};
 use crate::plan::add::Around;
 use crate::plan::{self, Add, Operation, Plan};
@@ -48,7 +49,7 @@ pub async fn run(
         node,
     };
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    perform(world, &operation, &edit, asked, args.json).await
+    perform(world, &operation, &edit, asked).await
 }
 
 /// Whether its name, if it has one, means something here.
@@ -70,21 +71,19 @@ async fn resolves(world: &World, node: &NodeName) -> Result<()> {
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(
-    world: &World,
-    operation: &Add,
-    edit: &Edit,
-    asked: Asked,
-    json: bool,
-) -> Result<Exit> {
+pub async fn perform(world: &World, operation: &Add, edit: &Edit, asked: Asked) -> Result<Exit> {
     let planner = async || make_plan(world, operation, edit).await;
-    let finished =
-        match operate::carry_out(world, &asked, &Operation::Add(operation.clone()), planner).await?
-        {
-            Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
-            Done::Ran(finished) => finished,
-        };
-    report(world, operation, &finished, json);
+    let of = Operation::Add(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is there.", operation.node);
+            nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)
 }
@@ -114,15 +113,11 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> 
 }
 
 /// Prints what has come, and how it was proved.
-pub fn report(world: &World, operation: &Add, finished: &Finished, json: bool) {
+pub fn report(world: &World, operation: &Add, finished: &Finished) {
     let reached = matches!(
         finished.outcome,
         Outcome::Completed | Outcome::Incomplete { .. }
     );
     let added = added(&world.inventory, operation, finished.moved());
-    if json {
-        output::result(&output::json::document(&added));
-    } else if reached {
-        output::result(&members::text_of_added(&added));
-    }
+    output::told_where(&added, || reached.then(|| members::text_of_added(&added)));
 }

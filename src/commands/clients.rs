@@ -2,9 +2,9 @@
 
 use crate::cli;
 use crate::error::{Exit, Result};
+use crate::output;
 use crate::output::clients::{OfNode, Seen, render};
 use crate::output::table::Options;
-use crate::output::{self, json};
 use crate::topology::{NodeName, State};
 use crate::world::World;
 use std::collections::BTreeMap;
@@ -54,11 +54,7 @@ pub async fn run(world: &World, args: &cli::Clients) -> Result<Exit> {
         deployment: &world.inventory.name,
         nodes: nodes.collect(),
     };
-    if args.json {
-        output::result(&json::document(&seen));
-    } else {
-        output::result(&render(&seen, Options::of_stdout()));
-    }
+    output::told(&seen, || render(&seen, Options::of_stdout()));
     let unknown = seen.nodes.iter().any(|n| n.clients.is_none());
     Ok(if unknown { Exit::Problems } else { Exit::Done })
 }

@@ -43,7 +43,11 @@ pub fn run(args: &cli::Completions) -> Result<()> {
                     .exit(Exit::Failed)
             })?;
     }
-    output::result(String::from_utf8_lossy(&script).trim_end());
+    let script = String::from_utf8_lossy(&script);
+    let script = script.trim_end();
+    output::told(&serde_json::json!({ "script": script }), || {
+        script.to_owned()
+    });
     Ok(())
 }
 
@@ -133,8 +137,12 @@ fn candidates(nodes: impl Iterator<Item = NodeSpec>) -> Vec<CompletionCandidate>
 
 /// The inventory that the command line being completed means.
 fn inventory() -> Option<Inventory> {
-    let words = words();
-    let given = given(&words)
+    inventory_of(&words())
+}
+
+/// The inventory that a command line means, where it can be read.
+pub fn inventory_of(words: &[String]) -> Option<Inventory> {
+    let given = given(words)
         .map(|text| match text.strip_prefix("~/") {
             // The shell has not expanded the words that it completes.
             Some(rest) => etcetera::home_dir().unwrap_or_default().join(rest),
@@ -171,7 +179,8 @@ fn given(words: &[String]) -> Option<&str> {
 /// What follows the `i` of `-i`, `-vi` and the like.
 fn flags_before_inventory(word: &str) -> Option<&str> {
     let rest = word.strip_prefix('-')?;
-    rest.trim_start_matches(['v', 'n', 'y']).strip_prefix('i')
+    rest.trim_start_matches(['v', 'q', 'n', 'y'])
+        .strip_prefix('i')
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
+use crate::output;
 use crate::output::moved::detached;
-use crate::output::{self, json};
 use crate::plan::forecast::Unkept;
 use crate::plan::{self, Detach, Operation};
 use crate::world::World;
@@ -38,29 +38,26 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Detach) -> Res
     .await?
     {
         Done::Nothing { .. } => {
-            if args.json {
-                output::result(&json::document(&detached(node, None)));
-            } else {
-                output::result(&format!("Nothing to do: {node} stands alone."));
-            }
+            output::told(&detached(node, None), || {
+                format!("Nothing to do: {node} stands alone.")
+            });
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    if args.json {
-        output::result(&json::document(&detached(node, Some(finished.moved()))));
-    } else if finished.outcome == Outcome::Completed {
-        let told = detached(node, Some(finished.moved()));
-        let file = if told.persisted {
-            "its file says so, "
-        } else {
-            ""
-        };
-        output::result(&format!(
+    let told = detached(node, Some(finished.moved()));
+    let file = if told.persisted {
+        "its file says so, "
+    } else {
+        ""
+    };
+    output::told_where(&told, || {
+        let text = format!(
             "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
              To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
-        ));
-    }
+        );
+        (finished.outcome == Outcome::Completed).then_some(text)
+    });
     operate::verdict(&finished, &format!("replctl detach {node}")).map_or(Ok(Exit::Done), Err)
 }

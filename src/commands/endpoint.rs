@@ -3,7 +3,7 @@
 use super::status::context;
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
-use crate::output::{self, endpoint, json};
+use crate::output::{self, endpoint};
 use crate::topology::endpoint::{Doubt, endpoint as find};
 use crate::topology::findings::findings;
 use crate::world::World;
@@ -29,15 +29,11 @@ pub async fn run(world: &World, args: &cli::Endpoint) -> Result<Exit> {
         tls: tls.is_some(),
         server_name: tls.and_then(|tls| tls.server_name.as_deref()),
     };
-    output::result(&if args.json {
-        json::document(&endpoint)
-    } else {
-        endpoint::text(&endpoint, args.format)
-    });
+    output::told(&endpoint, || endpoint::text(&endpoint, args.format));
     Ok(Exit::Done)
 }
 
-/// Nothing goes to standard output then: a script that ignores the exit code must not find a primary there.
+/// No address goes to standard output then: a script that ignores the exit code must not find a primary there.
 fn unknown(doubts: Vec<Doubt>) -> Error {
     let problems = doubts.into_iter().map(|doubt| {
         Problem::new(format!("the primary cannot be named: {}", doubt.seen)).hint(doubt.hint)

@@ -4,7 +4,7 @@ use crate::cli;
 use crate::error::Result;
 use crate::journal::store::Store;
 use crate::journal::story::Story;
-use crate::output::history::{Shown, json, text};
+use crate::output::history::{Shown, history, text};
 use crate::output::{self, table::Options};
 use crate::topology::NodeName;
 use crate::world::inventory;
@@ -45,11 +45,7 @@ pub fn run(global: &cli::Global, args: &cli::History) -> Result<()> {
         now: Timestamp::now(),
         zone: TimeZone::system(),
     };
-    output::result(&if args.json {
-        json(&shown)
-    } else {
-        text(&shown, Options::of_stdout())
-    });
+    output::told(&history(&shown), || text(&shown, Options::of_stdout()));
     Ok(())
 }
 

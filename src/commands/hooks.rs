@@ -66,7 +66,7 @@ pub fn warned(finished: &Finished) -> Exit {
             continue;
         };
         exit = Exit::Stopped;
-        output::warning(
+        output::form::left(
             &Problem::new(format!(
                 "the hook {} failed; `{}` is the primary all the same, and nothing was undone",
                 hook.point, failure.node
@@ -76,6 +76,7 @@ pub fn warned(finished: &Finished) -> Exit {
                 "mend what it needs, and let it run again: replctl resume {}",
                 finished.id
             )),
+            exit,
         );
     }
     exit
@@ -131,7 +132,8 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
     let again = format!("replctl promote {}", promote.node);
     let mut finished = operate::take_up(world, asked, record, false).await?;
     if finished.outcome == Outcome::Completed {
-        output::result(&format!("The hook after_promote of {id} has run."));
+        let text = format!("The hook after_promote of {id} has run.");
+        operate::told(&finished, Some(&text));
         if !others.is_empty() {
             // What the hook makes up for is the hook: the rest is as it was.
             let outcome = Outcome::Incomplete { failed: others };

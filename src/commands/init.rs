@@ -15,6 +15,7 @@ use crate::topology::Address;
 use crate::world::secret;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -83,11 +84,25 @@ pub fn run(args: &cli::Init) -> Result<()> {
             .map_err(|error| cannot_write(&args.output, &error))?;
     }
     output::changed();
-    output::result(&report(
-        &args.output,
-        (answers.password == Password::New).then_some(&secret_file),
-    ));
+    let password = (answers.password == Password::New).then_some(&secret_file);
+    let content = Wrote {
+        inventory: &args.output,
+        password_file: password,
+        deployment: &answers.name,
+        nodes: answers.nodes.iter().map(|(name, _)| name).collect(),
+    };
+    output::told(&content, || report(&args.output, password));
     Ok(())
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Wrote<'a> {
+    inventory: &'a Path,
+    /// Null where no password was made.
+    password_file: Option<&'a PathBuf>,
+    deployment: &'a str,
+    nodes: Vec<&'a String>,
 }
 
 /// The answers from the arguments alone.

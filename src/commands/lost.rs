@@ -25,11 +25,10 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Lost) -> Resul
     super::setup::known(world, std::iter::once(&name).chain(&than))?;
     let (new, found) = find(world, args, &name, than.as_ref()).await?;
     let Some(found) = found else {
-        output::result(&if args.json {
-            output::json::document(&serde_json::json!({
-                "node": name, "than": new, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
-            }))
-        } else {
+        let none = serde_json::json!({
+            "node": name, "than": new, "commands": 0, "safe": 0, "keys": 0, "pings": 0, "list": [],
+        });
+        output::told(&none, || {
             format!("Nothing is lost: `{new}` has all that `{name}` has.")
         });
         return Ok(Exit::Done);
@@ -39,13 +38,17 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Lost) -> Resul
         write(file, &found, &judged)?;
     }
     let report = lost::report(&name, &new, &found, &judged);
-    if args.json && !args.replay {
+    if output::form::json() && !args.replay {
         output::json::print(&report).map_err(|why| again(&why))?;
         return Ok(Exit::Done);
     }
     let text = lost::text(&report).map_err(|why| again(&why))?;
     if args.replay {
-        output::note(&text);
+        if args.yes || args.dry_run {
+            output::note(&text);
+        } else {
+            output::before_question(&text);
+        }
         return replay(world, global, args, (name, new, &found, judged.counts)).await;
     }
     output::result(&text);
@@ -122,16 +125,10 @@ async fn replay(
     };
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation, counts).await;
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Replay(operation.clone()),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { .. } => {
-            output::result(&nothing(&operation, counts));
+    let of = Operation::Replay(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            output::ended::nothing(Some(&of), &nothing(&operation, counts), &warnings);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -178,13 +175,10 @@ pub fn told(operation: &Replay, finished: &Finished) {
             arrived.push(&passed.step.node.0);
         }
     }
-    if text.is_empty() {
-        return;
-    }
-    if !arrived.is_empty() {
+    if !text.is_empty() && !arrived.is_empty() {
         let _ = write!(text, "\n  arrived on  {}", arrived.join(", "));
     }
-    output::result(&output::lines(&text));
+    operate::told(finished, (!text.is_empty()).then_some(text.as_str()));
 }
 
 /// The node, which must answer and follow nobody who could take its data from it.

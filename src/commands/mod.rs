@@ -2,6 +2,7 @@
 
 mod abandon;
 mod add;
+mod choose;
 mod clients;
 pub mod completions;
 mod confirm;
@@ -14,6 +15,7 @@ mod hooks;
 mod info_period;
 pub mod init;
 mod interrupt;
+pub mod line;
 mod lost;
 mod man;
 mod moves;

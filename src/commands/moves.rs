@@ -39,7 +39,6 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Move) -> Resul
         asked,
         undoes: None,
         accepted: &accepted,
-        json: args.json,
     };
     perform(world, &operation, way).await
 }
@@ -53,8 +52,6 @@ pub struct Way<'a> {
     pub undoes: Option<&'a Past>,
     /// Why roles may be lost at a restart.
     pub accepted: &'a [Unkept],
-    /// Print JSON.
-    pub json: bool,
 }
 
 /// Plans, shows, asks, and does it.
@@ -72,14 +69,14 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
             let wished = wished(world, operation);
             show(
                 &moved::moved(&world.inventory, operation, None, wished),
-                way.json,
+                true,
             );
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    report(world, operation, &finished, way.json);
+    report(world, operation, &finished);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)
 }
@@ -142,21 +139,16 @@ fn wished(world: &World, operation: &Move) -> Option<Wished> {
 }
 
 /// Prints where the node is now and how it got there, as its steps have seen it.
-pub fn report(world: &World, operation: &Move, finished: &Finished, json: bool) {
-    if json || finished.reached() {
-        let run = finished.moved();
-        let wished = wished(world, operation);
-        show(
-            &moved::moved(&world.inventory, operation, Some(run), wished),
-            json,
-        );
-    }
+pub fn report(world: &World, operation: &Move, finished: &Finished) {
+    let run = finished.moved();
+    let wished = wished(world, operation);
+    show(
+        &moved::moved(&world.inventory, operation, Some(run), wished),
+        finished.reached(),
+    );
 }
 
-fn show(moved: &Moved<'_>, json: bool) {
-    output::result(&if json {
-        output::json::document(moved)
-    } else {
-        moved::text(moved)
-    });
+/// `reached`: there is something to say to people.
+fn show(moved: &Moved<'_>, reached: bool) {
+    output::told_where(moved, || reached.then(|| moved::text(moved)));
 }

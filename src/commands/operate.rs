@@ -3,11 +3,13 @@
 mod back;
 mod claim;
 mod first;
+mod told;
 mod verdict;
 mod who;
 
 pub use back::Left;
 pub use first::{not_known, nothing_comes_first, nothing_unknown};
+pub use told::told;
 pub use verdict::verdict;
 pub use who::who;
 
@@ -19,6 +21,7 @@ use crate::execute::Run;
 use crate::journal::snapshot::Snapshot;
 use crate::journal::store::{FileJournal, Record};
 use crate::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
+use crate::output::ended::Shown;
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, moved, plan as plan_text};
 use crate::plan::{Action, Operation, Plan, Undo, roles};
@@ -119,8 +122,8 @@ impl Finished {
 pub enum Done {
     /// The plan was empty.
     Nothing {
-        /// Something was warned of.
-        warned: bool,
+        /// What was warned of.
+        warnings: Vec<String>,
     },
     /// It was only to be shown.
     Shown,
@@ -156,20 +159,21 @@ pub async fn carry_out(
     let mut plan = debts::added(world, planner().await?);
     loop {
         if plan.is_empty() {
-            for warning in plan_text::warnings(&plan) {
-                output::note(&format!("warning: {}", output::escape(&warning)));
+            let warnings = plan_text::warnings(&plan);
+            for warning in &warnings {
+                output::note(&format!("warning: {}", output::escape(warning)));
             }
-            let warned = !plan.warnings.is_empty();
-            return Ok(Done::Nothing { warned });
+            return Ok(Done::Nothing { warnings });
         }
         if asked.dry_run {
-            output::result(&plan_text::text(&plan));
+            output::told(&Shown::of(&plan), || plan_text::text(&plan));
             return Ok(Done::Shown);
         }
-        output::note(&plan_text::text(&plan));
         if asked.yes {
+            output::note(&plan_text::text(&plan));
             break;
         }
+        output::before_question(&plan_text::text(&plan));
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
@@ -177,7 +181,7 @@ pub async fn carry_out(
         if again.stages == plan.stages {
             break;
         }
-        output::note("What is seen has changed since. The plan is now:");
+        output::before_question("What is seen has changed since. The plan is now:");
         plan = again;
         // Nobody waits for a claim while a question stands here.
         drop(claimed.take());
@@ -311,12 +315,9 @@ async fn execute(
             .hint(format!("go on with it instead: replctl resume {id}"))
             .exit(Exit::Refused)
     })?;
-    if let Outcome::Completed | Outcome::Incomplete { .. } = outcome {
-        output::changed();
-    }
     let interrupted = interrupt.flag.load(Ordering::Relaxed);
     let left = back::look(world, &plan, &outcome, &hosts).await;
-    Ok(Finished {
+    let finished = Finished {
         left,
         progress: world.store.record(&id).map(|record| record.progress),
         id,
@@ -327,7 +328,9 @@ async fn execute(
         interrupted,
         put_back_before: false,
         after,
-    })
+    };
+    told::note_change(&finished);
+    Ok(finished)
 }
 
 /// A promotion is not gone on with where another primary was made since: what it would say at its end is not so any more.

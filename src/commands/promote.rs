@@ -7,12 +7,16 @@ use super::permitted::permitted;
 use crate::cli;
 use crate::error::{Error, Exit, Result};
 use crate::journal::Outcome;
+use crate::output::ended::nothing;
 use crate::output::{self, proof};
 use crate::plan::hooks::Wanted;
+use crate::plan::promote::Access;
 use crate::plan::reverse::Past;
 use crate::plan::{self, Accept, Action, Operation, Plan, Promote};
-use crate::topology::{Link, sentinel};
+use crate::topology::sentinel::{self, Watch};
+use crate::topology::{Link, NodeName, Topology};
 use crate::world::World;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How often a hand-over from a server before 6.2 is tried while scripts write.
@@ -31,8 +35,6 @@ pub struct Way<'a> {
     pub kick: bool,
     /// The operation that is undone by it.
     pub undoes: Option<&'a Past>,
-    /// Print JSON.
-    pub json: bool,
 }
 
 /// Runs the command.
@@ -48,13 +50,18 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         }
     }
     accept.extend(args.ignore.iter().copied().map(Accept::from));
-    let operation = Promote {
-        node: args.node.as_str().into(),
+    let mut operation = Promote {
+        node: args.node.as_deref().unwrap_or_default().into(),
         accept,
     };
-    super::setup::known(world, std::iter::once(&operation.node))?;
+    if args.node.is_some() {
+        super::setup::known(world, std::iter::once(&operation.node))?;
+    }
     if !args.abandon_unfinished {
         operate::nothing_comes_first(world)?;
+    }
+    if args.node.is_none() {
+        operation.node = super::choose::node(world, args, &operation).await?;
     }
     let way = Way {
         asked: Asked {
@@ -68,7 +75,6 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Promote) -> Re
         },
         kick: args.kick_clients,
         undoes: None,
-        json: args.json,
     };
     perform(world, &operation, way).await
 }
@@ -80,7 +86,7 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
         return Ok(Exit::Done);
     };
     hooks::on_failure(world, &finished, way.asked.verbose).await;
-    report(world, operation, &finished, way.json);
+    report(world, operation, &finished);
     let again = format!("replctl promote {}", operation.node);
     let exit = hooks::warned(&finished);
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
@@ -100,11 +106,12 @@ async fn again_where_scripts_write(
         let earlier = attempt > 2;
         let done = done.map_err(|error| if earlier { not_untouched(error) } else { error });
         let mut finished = match done? {
-            Done::Nothing { .. } => {
-                output::result(&format!(
+            Done::Nothing { warnings } => {
+                let message = format!(
                     "Nothing to do: {} is the primary, and everything that answers follows it.",
-                    output::escape(&promote.node.0)
-                ));
+                    promote.node
+                );
+                nothing(Some(&operation), &message, &warnings);
                 return Ok(None);
             }
             Done::Shown => return Ok(None),
@@ -169,7 +176,7 @@ async fn await_link(world: &World, operation: &Promote) {
 
 /// Prints the proof, where there is a new primary to speak of. The steps have seen all that is said: no second look at a node that may be
 /// dead keeps the operator waiting.
-pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, json: bool) {
+pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
     let run = proof::Run {
         id: &finished.id,
         plan: &finished.plan,
@@ -182,41 +189,72 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished, 
         .passed
         .iter()
         .any(|p| p.step.node == operation.node && p.step.action.promotes());
-    if json {
-        output::result(&output::json::document(&proof));
-    } else if promoted || finished.reached() {
-        output::result(&proof::text(&proof));
+    let reached = promoted || finished.reached();
+    output::told_where(&proof, || reached.then(|| proof::text(&proof)));
+}
+
+/// All that is looked at before a promotion is planned.
+pub struct Seen {
+    topology: Topology,
+    by: By,
+}
+
+/// Who changes the primary.
+enum By {
+    /// The Sentinels that watch; none where some are counted and none was found.
+    Sentinels(Option<Watch>),
+    /// We do, and this is known of the hosts of nodes that do not answer.
+    Us(BTreeMap<NodeName, Access>),
+}
+
+impl Seen {
+    /// Looks at the nodes, and at Sentinels or hosts.
+    pub async fn look(world: &World, operation: &Promote) -> Result<Self> {
+        let topology = world.observe().await;
+        one_address(world, &topology)?;
+        let alone = world.alone(&topology);
+        if alone.contains(&operation.node) {
+            let refusal = plan::detach::stands_alone(&operation.node);
+            return Err(output::plan::refused(vec![refusal]));
+        }
+        let mut topology = topology.without(&alone).into_owned();
+        let beside = operation.accept.contains(&Accept::WithoutSentinel);
+        let by = if !beside && sentinel::watched(&topology).is_some() {
+            By::Sentinels(world.sentinels(&mut topology).await)
+        } else {
+            By::Us(world.access(&topology).await)
+        };
+        Ok(Self { topology, by })
+    }
+
+    /// The nodes, without those that stand alone on purpose.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What would be done, or what stands against it.
+    pub fn plan(&self, operation: &Promote) -> std::result::Result<Plan, Vec<plan::Refusal>> {
+        match &self.by {
+            By::Sentinels(watch) => plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
+            By::Us(access) => plan::promote::plan(operation, &self.topology, access),
+        }
     }
 }
 
 async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<Plan> {
-    let topology = world.observe().await;
-    one_address(world, &topology)?;
-    let alone = world.alone(&topology);
-    if alone.contains(&operation.node) {
-        let refusal = plan::detach::stands_alone(&operation.node);
-        return Err(output::plan::refused(vec![refusal]));
-    }
-    let mut topology = topology.without(&alone).into_owned();
-    let beside = operation.accept.contains(&Accept::WithoutSentinel);
-    let plan = if !beside && sentinel::watched(&topology).is_some() {
-        let watch = world.sentinels(&mut topology).await;
-        plan::sentinel::plan(operation, &topology, watch.as_ref())
-    } else {
-        let access = world.access(&topology).await;
-        plan::promote::plan(operation, &topology, &access)
-    };
-    let mut plan = plan.map_err(output::plan::refused)?;
-    plan::strangers::warn(&mut plan, &operation.node, &topology);
-    plan::clients::add(&mut plan, operation, &topology, way.kick);
+    let seen = Seen::look(world, operation).await?;
+    let mut plan = seen.plan(operation).map_err(output::plan::refused)?;
+    let topology = seen.topology();
+    plan::strangers::warn(&mut plan, &operation.node, topology);
+    plan::clients::add(&mut plan, operation, topology, way.kick);
     plan::hooks::add(
         &mut plan,
         operation,
-        &topology,
+        topology,
         &world.inventory.hooks,
         way.hooks,
     );
-    super::undo::still(way.undoes, &mut plan, &topology)?;
+    super::undo::still(way.undoes, &mut plan, topology)?;
     let accepted = operation.accept.iter().filter_map(|accept| match accept {
         Accept::Unkept(unkept) => Some(*unkept),
         Accept::DataLoss

@@ -7,6 +7,7 @@ use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::Resync;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::rejoin::Owed;
 use crate::plan::{self, Action, Operation, Plan, Rejoin};
@@ -41,21 +42,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Rejoin) -> Res
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &operation, &accepted).await;
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Rejoin(operation.clone()),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { .. } => {
+    let of = Operation::Rejoin(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
             // It is only a note: where it cannot be written, `status` removes it.
             let _ = world.store.forget(std::slice::from_ref(&operation.node));
-            output::result(&format!(
-                "Nothing to do: {} is a replica, in sync.",
-                operation.node
-            ));
+            let message = format!("Nothing to do: {} is a replica, in sync.", operation.node);
+            nothing(Some(&of), &message, &warnings);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
@@ -106,11 +99,8 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
 
 /// Prints where the node is now, where its backup is, and how it got there, as its steps have seen it.
 pub fn report(operation: &Rejoin, finished: &Finished) {
-    if !finished.reached() {
-        return;
-    }
     let text = format!("{} is a replica again.{}", operation.node, told(finished));
-    output::result(&output::lines(&text));
+    operate::told(finished, finished.reached().then_some(text.as_str()));
 }
 
 /// Where nodes are now, where their backups are, and how they got there: a line for each.

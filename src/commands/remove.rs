@@ -5,8 +5,9 @@ use super::operate::{self, Asked, Done, Finished};
 use super::written;
 use crate::cli;
 use crate::error::{Exit, Result};
-use crate::journal::{Debt, Outcome};
+use crate::journal::Debt;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::output::members::{self, removed};
 use crate::plan::remove::{Around, Notes};
 use crate::plan::{self, Operation, Plan, Remove};
@@ -23,24 +24,23 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Remove) -> Res
     super::setup::known(world, std::iter::once(&operation.node))?;
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    perform(world, &operation, asked, args.json).await
+    perform(world, &operation, asked).await
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(world: &World, operation: &Remove, asked: Asked, json: bool) -> Result<Exit> {
+pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<Exit> {
     let planner = async || make_plan(world, operation).await;
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Remove(operation.clone()),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { .. } | Done::Shown => return Ok(Exit::Done),
+    let of = Operation::Remove(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is gone.", operation.node);
+            nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    report(world, operation, &finished, json);
+    report(world, operation, &finished);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)
 }
@@ -84,14 +84,10 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
 }
 
 /// Prints what was done about it, and what was not.
-pub fn report(world: &World, operation: &Remove, finished: &Finished, json: bool) {
+pub fn report(world: &World, operation: &Remove, finished: &Finished) {
     let removed = removed(&world.inventory, operation, finished.moved());
-    if json {
-        output::result(&output::json::document(&removed));
-    } else if matches!(
-        finished.outcome,
-        Outcome::Completed | Outcome::Incomplete { .. }
-    ) {
-        output::result(&members::text_of_removed(&removed));
-    }
+    let reached = finished.reached();
+    output::told_where(&removed, || {
+        reached.then(|| members::text_of_removed(&removed))
+    });
 }

@@ -59,13 +59,18 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
     let owns = owns(world, &found, &topology).await;
     let noted = noted(world, &found);
     let told = compare(&found, keep.as_ref(), &owns, noted.as_ref(), &topology);
-    if args.json {
-        output::result(&output::json::document(&told));
+    if output::form::json() && args.dry_run {
+        output::told(&told, String::new);
         return Ok(Exit::Done);
     }
     if !matches!(found, Situation::Sound(_)) {
         let text = output::repair::text(&told, Options::of_stdout());
-        output::note(&format!("{}\n\n{text}\n", output::escape(&sentence)));
+        let text = format!("{}\n\n{text}\n", output::escape(&sentence));
+        if args.yes || args.dry_run {
+            output::note(&text);
+        } else {
+            output::before_question(&text);
+        }
     }
     let chosen = chosen(&told, keep, args.yes)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
@@ -98,7 +103,6 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
                 hooks: Wanted::All,
                 kick: false,
                 undoes: None,
-                json: false,
             };
             promote::perform(world, &operation, way).await
         }
@@ -181,18 +185,16 @@ async fn perform(
     accepted: &[Unkept],
 ) -> Result<Exit> {
     let planner = async || make_plan(world, operation, accepted).await;
-    let finished =
-        match operate::carry_out(world, asked, &Operation::Repair(operation.clone()), planner)
-            .await?
-        {
-            Done::Nothing { .. } => {
-                let keep = output::escape(&operation.keep.0);
-                output::result(&format!("Nothing to do: {keep} is the only primary."));
-                return Ok(Exit::Done);
-            }
-            Done::Shown => return Ok(Exit::Done),
-            Done::Ran(finished) => finished,
-        };
+    let of = Operation::Repair(operation.clone());
+    let finished = match operate::carry_out(world, asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is the only primary.", operation.keep);
+            output::ended::nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
     report(world, operation, &finished);
     operate::verdict(&finished, &format!("replctl {}", operation.line()))
         .map_or(Ok(Exit::Done), Err)
@@ -211,11 +213,9 @@ async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Re
 /// Prints which is the primary now, and what became of the others, as the steps have seen it.
 pub fn report(world: &World, operation: &Repair, finished: &Finished) {
     let steps = rejoin::told(finished);
-    if !finished.reached() && steps.is_empty() {
-        return;
-    }
     let at = world.inventory.get(&operation.keep);
     let at = at.map_or_else(String::new, |n| format!(" ({})", n.announced()));
     let text = format!("{}{at} is the primary.{steps}", operation.keep);
-    output::result(&output::lines(&text));
+    let say = finished.reached() || !steps.is_empty();
+    operate::told(finished, say.then_some(text.as_str()));
 }

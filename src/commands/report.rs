@@ -8,6 +8,8 @@ use crate::output;
 use crate::output::report::{Report, render};
 use crate::world::inventory;
 use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::path::PathBuf;
 
 /// What stands for the newest operation.
 pub const LAST: &str = "last";
@@ -31,13 +33,30 @@ pub fn run(global: &cli::Global, args: &cli::Report) -> Result<()> {
         open: open.iter().any(|story| story.id == *id),
         zone: TimeZone::system(),
     });
+    let mut told = Told {
+        id,
+        markdown: None,
+        file: None,
+    };
     let Some(file) = &args.output else {
-        output::result(text.trim_end());
+        told.markdown = Some(text.trim_end());
+        output::told(&told, || text.trim_end().to_owned());
         return Ok(());
     };
     let bytes = new_file::write(file, std::iter::once(Ok(text.into_bytes())))?;
     output::note(&format!("wrote {} ({bytes} bytes)", file.display()));
+    told.file = Some(file);
+    output::told_where(&told, || None);
     Ok(())
+}
+
+/// The report, or the file that it was written to.
+#[derive(Serialize)]
+struct Told<'a> {
+    /// The operation's id in the journal.
+    id: &'a str,
+    markdown: Option<&'a str>,
+    file: Option<&'a PathBuf>,
 }
 
 /// The operation that is meant: `last`, its id, or as much of it as no other has. `ids`: newest first.

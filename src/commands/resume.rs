@@ -8,6 +8,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::journal::store::Record;
 use crate::journal::{At, Outcome};
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::{self, Operation};
 use crate::world::World;
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ pub async fn run(
 ) -> Result<Exit> {
     let lock = world.store.lock(&operate::who())?;
     let Some(mut record) = find(world, args, back)? else {
-        output::result("Nothing to do: no operation is unfinished.");
+        nothing(None, "Nothing to do: no operation is unfinished.", &[]);
         return Ok(Exit::Done);
     };
     let verb = if back {
@@ -33,7 +34,8 @@ pub async fn run(
     plan::hooks::name_commands(&mut record.plan, &world.inventory.hooks);
     let asked = Asked::new(global, args.yes, false).with(args.others);
     if record.hook_left() && args.no_hooks {
-        output::result("Nothing to do: only a hook is left.");
+        let of = &record.plan.operation;
+        nothing(Some(of), "Nothing to do: only a hook is left.", &[]);
         return Ok(Exit::Done);
     }
     if record.hook_left() {
@@ -59,11 +61,12 @@ pub async fn run(
         } else {
             "the stages before it stay as they are"
         };
-        output::result(&format!("{id} was put back; {rest}. See: replctl status"));
+        let text = format!("{id} was put back; {rest}. See: replctl status");
+        operate::told(&finished, Some(&text));
         return Ok(Exit::Done);
     }
     if let Operation::Promote(promote) = &operation {
-        super::promote::report(world, promote, &finished, false);
+        super::promote::report(world, promote, &finished);
     } else if let Operation::Rejoin(rejoin) = &operation {
         super::rejoin::report(rejoin, &finished);
     } else if let Operation::Repair(repair) = &operation {
@@ -71,13 +74,15 @@ pub async fn run(
     } else if let Operation::Replay(replay) = &operation {
         super::lost::told(replay, &finished);
     } else if let Operation::Move(moved) = &operation {
-        super::moves::report(world, moved, &finished, false);
+        super::moves::report(world, moved, &finished);
     } else if let Operation::Add(add) = &operation {
-        super::add::report(world, add, &finished, false);
+        super::add::report(world, add, &finished);
     } else if let Operation::Remove(remove) = &operation {
-        super::remove::report(world, remove, &finished, false);
-    } else if finished.outcome == Outcome::Completed {
-        output::result(&format!("{id} is done. See: replctl status"));
+        super::remove::report(world, remove, &finished);
+    } else {
+        let text = format!("{id} is done. See: replctl status");
+        let done = finished.outcome == Outcome::Completed;
+        operate::told(&finished, done.then_some(text.as_str()));
     }
     let again = match &operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),

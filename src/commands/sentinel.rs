@@ -6,9 +6,9 @@ mod setup;
 
 use crate::cli;
 use crate::error::{Exit, Result};
+use crate::output;
 use crate::output::sentinel::{Seen, render};
 use crate::output::table::Options;
-use crate::output::{self, json};
 use crate::topology::findings::healthy;
 use crate::topology::findings::sentinels::of_sentinels;
 use crate::world::World;
@@ -16,7 +16,7 @@ use crate::world::World;
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> Result<Exit> {
     match &args.command {
-        cli::SentinelCommand::Status(args) => status(world, args).await,
+        cli::SentinelCommand::Status(_) => status(world).await,
         cli::SentinelCommand::Setup(args) => setup::run(world, global, args).await,
         cli::SentinelCommand::Remove(args) => remove::run(world, global, args).await,
         cli::SentinelCommand::Forget(args) => forget::run(world, global, args).await,
@@ -24,7 +24,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Sentinel) -> R
 }
 
 /// What they say, against what is.
-async fn status(world: &World, args: &cli::SentinelStatus) -> Result<Exit> {
+async fn status(world: &World) -> Result<Exit> {
     let mut topology = world.observe_servers().await;
     let mut watch = world.sentinels(&mut topology).await;
     if let Some(watch) = &mut watch {
@@ -35,11 +35,7 @@ async fn status(world: &World, args: &cli::SentinelStatus) -> Result<Exit> {
         .map(|watch| of_sentinels(&topology, watch))
         .unwrap_or_default();
     let seen = Seen::new(&world.inventory.name, &topology, watch.as_ref(), &found);
-    if args.json {
-        output::result(&json::document(&seen));
-    } else {
-        output::result(&render(&seen, Options::of_stdout()));
-    }
+    output::told(&seen, || render(&seen, Options::of_stdout()));
     Ok(if healthy(&found) {
         Exit::Done
     } else {

@@ -17,17 +17,16 @@ use std::path::{Path, PathBuf};
 /// Nothing is embedded, or not for the architecture asked for, or the folder cannot be written: exit code 1.
 pub fn run(args: &cli::Server) -> Result<()> {
     if args.licence {
-        output::result(payload::NOTICE.trim_end());
+        let notice = payload::NOTICE.trim_end();
+        output::told(&serde_json::json!({ "licences": notice }), || {
+            notice.to_owned()
+        });
         return Ok(());
     }
     if let Some(directory) = &args.extract {
         let arch = args.arch.as_deref().unwrap_or(std::env::consts::ARCH);
-        let text = extract(payload::server_for(arch)?, directory)?;
-        output::result(&if args.json {
-            json(&text)?
-        } else {
-            text.human()
-        });
+        let extracted = extract(payload::server_for(arch)?, directory)?;
+        output::told(&extracted, || extracted.human());
         return Ok(());
     }
     let servers = payload::servers();
@@ -35,26 +34,13 @@ pub fn run(args: &cli::Server) -> Result<()> {
         payload::server_for(std::env::consts::ARCH)?;
         return Ok(());
     };
-    output::result(&if args.json {
-        json(&Report::of(first, servers))?
-    } else {
-        human(first, servers)
-    });
+    output::told(&Report::of(first, servers), || human(first, servers));
     Ok(())
-}
-
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value).map_err(|e| {
-        Problem::new("the result cannot be written as JSON")
-            .cause(e)
-            .exit(Exit::Failed)
-    })
 }
 
 /// The JSON of `replctl server`.
 #[derive(Serialize)]
 struct Report {
-    format: u8,
     engine: &'static str,
     version: &'static str,
     revision: &'static str,
@@ -89,7 +75,6 @@ impl Report {
             compressed: file.compressed(),
         };
         Self {
-            format: 1,
             engine: first.engine,
             version: first.version,
             revision: first.revision,
@@ -180,7 +165,6 @@ fn size(bytes: u64) -> String {
 /// What `--extract` wrote.
 #[derive(Serialize)]
 struct Extracted {
-    format: u8,
     arch: &'static str,
     directory: PathBuf,
     files: Vec<&'static str>,
@@ -212,6 +196,7 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
             // Whatever the umask took away.
             target.set_permissions(fs::Permissions::from_mode(0o755))
         })?;
+        output::changed();
         files.push(file.name);
     }
     for link in payload::LINKS {
@@ -219,7 +204,6 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
         files.push(link);
     }
     Ok(Extracted {
-        format: 1,
         arch: server.arch,
         directory: directory.to_owned(),
         files,

@@ -47,34 +47,39 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Setup) -> Resu
         }
         Ok(plan)
     };
-    let finished =
-        match operate::carry_out(world, &asked, &Operation::Setup(operation.clone()), planner)
-            .await?
-        {
-            Done::Nothing { warned } => {
-                let name = &world.inventory.name;
-                if let Some(earlier) = world.store.unfinished() {
-                    // What it set up holds; what it wanted to prove at its end was not proved.
-                    output::note(&format!(
-                        "`{0}` was cut short; for its proof: replctl resume {0}",
-                        earlier.id
-                    ));
-                }
-                output::result(&if warned {
-                    format!("Nothing to do for `{name}` but what the warnings say.")
-                } else {
-                    format!("Nothing to do: `{name}` is set up as its inventory says.")
-                });
-                return Ok(Exit::Done);
-            }
-            Done::Shown => return Ok(Exit::Done),
-            Done::Ran(finished) => finished,
-        };
+    let of = Operation::Setup(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            nothing_to_do(world, &of, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    let mut text = None;
     if finished.outcome == Outcome::Completed {
         let after = world.observe_servers().await;
-        output::result(&report(world, &finished, &after));
+        text = Some(report(world, &finished, &after));
     }
+    operate::told(&finished, text.as_deref());
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
+}
+
+fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
+    let name = &world.inventory.name;
+    if let Some(earlier) = world.store.unfinished() {
+        // What it set up holds; what it wanted to prove at its end was not proved.
+        output::note(&format!(
+            "`{0}` was cut short; for its proof: replctl resume {0}",
+            earlier.id
+        ));
+    }
+    let message = if warnings.is_empty() {
+        format!("Nothing to do: `{name}` is set up as its inventory says.")
+    } else {
+        format!("Nothing to do for `{name}` but what the warnings say.")
+    };
+    output::ended::nothing(Some(operation), &message, warnings);
 }
 
 /// The plan, and whether servers are given a password by it that none of them has shown to have.

@@ -56,11 +56,9 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
         lags: lags.as_ref(),
         all: args.all,
     };
-    if args.json {
-        output::result(&json::render(&seen));
-    } else {
-        output::result(&status::render(&seen, Options::of_stdout()));
-    }
+    output::told(&json::status(&seen), || {
+        status::render(&seen, Options::of_stdout())
+    });
     Ok(if findings::healthy(&found) {
         Exit::Done
     } else {

@@ -10,6 +10,7 @@ use crate::journal::Moment;
 use crate::journal::store::Store;
 use crate::journal::story::{Stand, Story};
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
@@ -28,7 +29,7 @@ pub async fn run(
     let id = report::find(&ids, &args.id, &world.inventory.name)?;
     let story = world.store.story(id);
     if let Some(why) = put_back(&story) {
-        output::result(&format!("Nothing to do: {why}."));
+        nothing(None, &format!("Nothing to do: {why}."), &[]);
         return Ok(Exit::Done);
     }
     let past = past(world, &ids, &story)?;
@@ -40,12 +41,17 @@ pub async fn run(
     }
     let operation = match reverse(&past, &topology).map_err(output::plan::refused)? {
         Reverse::Nothing(why) => {
-            output::result(&output::escape(&format!("Nothing to do: {why}.")));
+            nothing(None, &format!("Nothing to do: {why}."), &[]);
             return Ok(Exit::Done);
         }
         Reverse::Do(operation) => operation,
     };
-    output::note(&output::escape(&format!(
+    let say = if args.yes || args.dry_run {
+        output::note
+    } else {
+        output::before_question
+    };
+    say(&output::escape(&format!(
         "To undo `{}`: replctl {}",
         story.line(),
         operation.line()
@@ -64,7 +70,6 @@ pub async fn run(
                 hooks,
                 kick: false,
                 undoes: Some(&past),
-                json: args.json,
             };
             let mut back = back.clone();
             back.accept.extend(accepted.into_iter().map(Accept::Unkept));
@@ -75,13 +80,12 @@ pub async fn run(
                 asked,
                 undoes: Some(&past),
                 accepted: &accepted,
-                json: args.json,
             };
             moves::perform(world, back, way).await
         }
-        Operation::Remove(back) => remove::perform(world, back, asked, args.json).await,
+        Operation::Remove(back) => remove::perform(world, back, asked).await,
         Operation::Add(back) => match edit {
-            Some(edit) => add::perform(world, back, &edit, asked, args.json).await,
+            Some(edit) => add::perform(world, back, &edit, asked).await,
             None => Err(in_it_again(&back.node)),
         },
         Operation::Setup(_)

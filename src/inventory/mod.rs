@@ -7,7 +7,7 @@ pub mod deployment;
 pub mod edit;
 pub mod hooks;
 pub mod locate;
-mod nearest;
+pub mod nearest;
 pub mod node;
 pub mod parse;
 pub mod place;

@@ -82,8 +82,8 @@ impl Shown<'_> {
     }
 }
 
-/// The JSON text, without a newline at its end.
-pub fn json(shown: &Shown<'_>) -> String {
+/// All of it.
+pub fn history<'a>(shown: &'a Shown<'a>) -> impl Serialize + 'a {
     let listed = shown.stories.iter().map(|story| Listed {
         id: &story.id,
         line: story.line(),
@@ -102,12 +102,12 @@ pub fn json(shown: &Shown<'_>) -> String {
         troubles: story.troubles(),
         runs: &story.runs,
     });
-    super::json::document(&History {
+    History {
         deployment: shown.deployment,
         running: shown.holder,
         older: shown.older,
         operations: listed.collect(),
-    })
+    }
 }
 
 /// The table, and what to do about an operation that is unfinished.

@@ -1,7 +1,9 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. It never waits for stderr while something is done, and never ends because of it.
 
 pub mod clients;
+pub mod ended;
 pub mod endpoint;
+pub mod form;
 pub mod history;
 pub mod json;
 pub mod lost;
@@ -19,7 +21,8 @@ mod stream;
 pub mod table;
 pub mod verdict;
 
-pub use stream::{changed, flush, note, result};
+pub use form::{told, told_where};
+pub use stream::{changed, flush, perhaps_changed, result};
 
 use crate::error::{Exit, Problem};
 use crate::hidden::hides;
@@ -27,6 +30,7 @@ use std::io::{self, IsTerminal};
 
 /// The end of the program: everything is written, and the exit code says so where a result could not be.
 pub fn end(exit: Exit) -> Exit {
+    form::finish();
     let exit = match stream::lost() {
         None => exit,
         // Who looks no further has seen what was wanted.
@@ -61,6 +65,18 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
+/// Prints to stderr, a newline after it, unless only errors and questions are wanted. It does not wait.
+pub fn note(text: &str) {
+    if !form::quiet() {
+        stream::note(text);
+    }
+}
+
+/// Prints to stderr what has to be read before the question that follows.
+pub fn before_question(text: &str) {
+    stream::note(text);
+}
+
 /// Asks: what stands before the question on stderr is written first.
 pub fn ask<T>(question: impl FnOnce() -> T) -> T {
     flush(None);
@@ -81,17 +97,20 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Prints one problem to stderr: the sentence, its causes, its hint.
-pub fn problem(problem: &crate::error::Problem) {
-    told(problem, &paint::err("error:", paint::Tone::Bad));
+pub fn problem(problem: &Problem) {
+    say(problem, &paint::err("error:", paint::Tone::Bad));
 }
 
 /// The same for what keeps nothing from being done.
-pub fn warning(problem: &crate::error::Problem) {
-    told(problem, &paint::err("warning:", paint::Tone::Warn));
+pub fn warning(problem: &Problem) {
+    if !form::quiet() {
+        say(problem, &paint::err("warning:", paint::Tone::Warn));
+    }
 }
 
-fn told(problem: &crate::error::Problem, word: &str) {
+fn say(problem: &Problem, word: &str) {
     use paint::{Tone, err};
+    use stream::note;
     note(&format!("{} {}", word, lines(&problem.what)));
     for cause in &problem.causes {
         note(&format!(

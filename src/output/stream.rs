@@ -3,6 +3,7 @@
 //! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that takes nothing neither ends nor delays what the
 //! program does meanwhile.
 
+use super::form::Changed;
 use indicatif::{ProgressDrawTarget, TermLike};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -28,6 +29,7 @@ enum Message {
 static WAITING: AtomicUsize = AtomicUsize::new(0);
 static LOST: OnceLock<io::Error> = OnceLock::new();
 static CHANGED: AtomicBool = AtomicBool::new(false);
+static DOUBT: AtomicBool = AtomicBool::new(false);
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// The way to the thread; `None` where it could not be started.
@@ -80,7 +82,7 @@ pub fn flush(limit: Option<Duration>) {
     }
 }
 
-/// Prints the command's result to stdout, a newline after it. What cannot be written is kept for [`lost`].
+/// Prints a result to stdout, a newline after it. What cannot be written is kept for [`lost`].
 pub fn result(text: &str) {
     result_by(|out| out.write_all(text.as_bytes()));
 }
@@ -107,6 +109,22 @@ pub fn changed() {
     CHANGED.store(true, Ordering::Relaxed);
 }
 
+/// Notes that something may have been changed, and that it is not known whether it was.
+pub fn perhaps_changed() {
+    DOUBT.store(true, Ordering::Relaxed);
+}
+
+/// Whether something was changed, as far as that is known.
+pub fn change() -> Changed {
+    if CHANGED.load(Ordering::Relaxed) {
+        Changed::Yes
+    } else if DOUBT.load(Ordering::Relaxed) {
+        Changed::Unknown
+    } else {
+        Changed::No
+    }
+}
+
 /// Why a result could not be written, and whether something was changed before.
 pub fn lost() -> Option<(&'static io::Error, bool)> {
     LOST.get()
@@ -115,7 +133,7 @@ pub fn lost() -> Option<(&'static io::Error, bool)> {
 
 /// Where progress is drawn: the terminal that stderr is, if it is one.
 pub fn progress() -> ProgressDrawTarget {
-    if io::stderr().is_terminal() {
+    if io::stderr().is_terminal() && !super::form::quiet() {
         ProgressDrawTarget::term_like_with_hz(Box::<Terminal>::default(), RATE)
     } else {
         ProgressDrawTarget::hidden()

@@ -241,6 +241,14 @@ pub struct Launch {
 }
 
 impl PayloadInfo {
+    /// What its program is called by those who make it.
+    pub fn program(&self) -> &'static str {
+        match self.product {
+            Product::Redis => "redis-server",
+            Product::Valkey => "valkey-server",
+        }
+    }
+
     /// The name of its directory: the version for people, the hash so that two builds of one version lie side by side.
     pub fn directory_name(&self) -> String {
         let product = match self.product {
@@ -325,8 +333,10 @@ impl fmt::Display for HostAction {
                 let mb = server.bytes / 1_000_000;
                 write!(
                     f,
-                    "upload redis-server {} for {} ({mb} MB) to {into}",
-                    server.version, server.arch
+                    "upload {} {} for {} ({mb} MB) to {into}",
+                    server.program(),
+                    server.version,
+                    server.arch
                 )
             }
             Self::RemoveServer { path, .. } => {

@@ -5,6 +5,7 @@
 pub mod action;
 pub mod add;
 mod asked;
+pub mod candidates;
 pub mod clients;
 pub mod debts;
 pub mod detach;

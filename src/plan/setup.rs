@@ -79,6 +79,18 @@ impl<'a> Look<'a> {
             ServerSource::Embedded | ServerSource::Binary(_)
         )
     }
+
+    /// What stands before the program that is brought, and before what there is none for.
+    fn brought(&self) -> (&'static str, &'static str) {
+        if matches!(self.inventory.server.source, ServerSource::Binary(_)) {
+            (
+                "the program that the inventory gives is",
+                "the program that the inventory gives is not for",
+            )
+        } else {
+            ("this replctl carries", "this replctl carries no server for")
+        }
+    }
 }
 
 /// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase. All refusals come at once.

@@ -57,3 +57,4 @@ mod undo;
 mod users;
 mod version_matrix;
 mod versions;
+mod words;

@@ -5,7 +5,7 @@
 
 use crate::setup_sshd::bench;
 mod forget;
-mod group;
+pub mod group;
 mod remove;
 mod tls;
 mod trouble;

@@ -7,6 +7,7 @@ use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
 use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome, Progress};
 use crate::output;
+use crate::output::form::Changed;
 use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
 use crate::plan::sentinel::SentinelAction;
@@ -269,6 +270,34 @@ fn stays(finished: &Finished) -> bool {
         || failed.iter().any(|f| f.put_back != Some(true))
         || finished.left.values().any(left)
         || finished.before.iter().any(earlier)
+}
+
+/// Whether a run has changed something, as far as that is known.
+pub fn change(finished: &Finished) -> Changed {
+    let in_doubt = match &finished.outcome {
+        // Its step was sent, or may have been, and what became of it was not heard.
+        Outcome::Stopped { at, .. } => {
+            step_of(finished, *at).is_some_and(|step| step.action.changes_something())
+        }
+        Outcome::Halted { failed } => failed.iter().any(|f| f.put_back == Some(false)),
+        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. } => false,
+    };
+    let earlier = |at: &At| {
+        step_of(finished, *at).is_some_and(|step| {
+            step.action.changes_something() && !is_back(finished, step, |stage| stage == at.stage)
+        })
+    };
+    let found = |wanted: fn(&Left) -> bool| finished.left.values().any(wanted);
+    if kept(finished).next().is_some()
+        || finished.before.iter().any(earlier)
+        || found(|left| matches!(left, Left::These(_)))
+    {
+        Changed::Yes
+    } else if in_doubt || found(|left| matches!(left, Left::Unseen(_))) {
+        Changed::Unknown
+    } else {
+        Changed::No
+    }
 }
 
 /// The step of the plan that stands there.

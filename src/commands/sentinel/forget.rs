@@ -6,6 +6,7 @@ use crate::commands::operate::{self, Asked, Done};
 use crate::error::{Exit, Result};
 use crate::journal::Outcome;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::sentinel::forget;
 use crate::plan::{Operation, Plan, Sentinels};
 use crate::world::World;
@@ -16,36 +17,25 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelForget
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, &args.what).await;
     let what = args.what.join(", ");
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Sentinels(Sentinels::Forget {
-            what: args.what.clone(),
-        }),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { .. } => {
-            output::result(&format!(
-                "Nothing to do: no Sentinel that answers knows {}.",
-                output::escape(&what)
-            ));
+    let operation = Operation::Sentinels(Sentinels::Forget {
+        what: args.what.clone(),
+    });
+    let finished = match operate::carry_out(world, &asked, &operation, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: no Sentinel that answers knows {what}.");
+            nothing(Some(&operation), &message, &warnings);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    if finished.outcome == Outcome::Completed {
-        let seen = finished.passed.last().map(|p| p.seen.text.as_str());
-        output::result(&output::escape(&format!(
-            "The Sentinels have forgotten {what}; each hears from the primary, and {}.",
-            seen.unwrap_or("knows all others")
-        )));
-    }
-    let operation = Operation::Sentinels(Sentinels::Forget {
-        what: args.what.clone(),
-    });
+    let seen = finished.passed.last().map(|p| p.seen.text.as_str());
+    let text = format!(
+        "The Sentinels have forgotten {what}; each hears from the primary, and {}.",
+        seen.unwrap_or("knows all others")
+    );
+    let done = finished.outcome == Outcome::Completed;
+    operate::told(&finished, done.then_some(text.as_str()));
     let again = format!("replctl {}", operation.line());
     operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
 }

@@ -7,6 +7,7 @@ use crate::error::{Exit, Result};
 use crate::inventory::SentinelSettings;
 use crate::journal::Outcome;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::setup::sentinels::remove;
 use crate::plan::{Operation, Plan, Sentinels};
 use crate::topology::sentinel::watched;
@@ -20,31 +21,27 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings, args.purge).await;
     let name = &world.inventory.name;
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Sentinels(operation.clone()),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { warned } => {
-            let but = if warned {
-                " but what the warnings say"
-            } else {
+    let of = Operation::Sentinels(operation);
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let but = if warnings.is_empty() {
                 ""
+            } else {
+                " but what the warnings say"
             };
-            output::result(&format!(
+            let message = format!(
                 "Nothing to do{but}: no Sentinel that the inventory names runs for `{name}`."
-            ));
+            );
+            nothing(Some(&of), &message, &warnings);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
+    let mut text = None;
     if finished.outcome == Outcome::Completed {
         let left = watched(&world.observe_servers().await);
-        output::result(&match left {
+        text = Some(match left {
             None => format!(
                 "No Sentinel watches `{name}` any more: nothing changes its primary but `replctl promote`."
             ),
@@ -56,7 +53,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelRemove
             ),
         });
     }
-    let again = format!("replctl {}", Operation::Sentinels(operation).line());
+    operate::told(&finished, text.as_deref());
+    let again = format!("replctl {}", of.line());
     operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
 }
 

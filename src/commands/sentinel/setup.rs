@@ -7,6 +7,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::inventory::SentinelSettings;
 use crate::journal::Outcome;
 use crate::output;
+use crate::output::ended::nothing;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::plan::sentinel::SentinelAction;
 use crate::plan::setup::sentinels::{self, Around};
@@ -30,35 +31,30 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::SentinelSetup)
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || make_plan(world, settings).await;
-    let finished = match operate::carry_out(
-        world,
-        &asked,
-        &Operation::Sentinels(Sentinels::Setup),
-        planner,
-    )
-    .await?
-    {
-        Done::Nothing { warned } => {
-            let but = if warned {
-                " but what the warnings say"
-            } else {
+    let of = Operation::Sentinels(Sentinels::Setup);
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let but = if warnings.is_empty() {
                 ""
+            } else {
+                " but what the warnings say"
             };
-            output::result(&format!(
+            let message = format!(
                 "Nothing to do{but}: {} Sentinel{} watch{} `{}` together.",
                 settings.nodes.len(),
                 plural(settings.nodes.len()),
                 if settings.nodes.len() == 1 { "es" } else { "" },
                 world.inventory.name
-            ));
+            );
+            nothing(Some(&of), &message, &warnings);
             return Ok(Exit::Done);
         }
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    if finished.outcome == Outcome::Completed {
-        output::result(&report(world, settings, &finished));
-    }
+    let done = finished.outcome == Outcome::Completed;
+    let text = done.then(|| report(world, settings, &finished));
+    operate::told(&finished, text.as_deref());
     operate::verdict(&finished, "replctl sentinel setup").map_or(Ok(Exit::Done), Err)
 }
 

@@ -202,13 +202,13 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
     let topology = hostile();
     let text = shown(&topology);
     let found = findings::findings(&topology, &context());
-    let json = json::render(&Seen {
+    let json = json::document(&json::status(&Seen {
         deployment: "orders",
         topology: &topology,
         findings: &found,
         lags: None,
         all: false,
-    });
+    }));
     for output in [&text, &json] {
         let bad: Vec<char> = output
             .chars()
@@ -235,13 +235,13 @@ fn topology_detail(topology: &Topology) -> String {
 fn the_json_of_the_slip() {
     let topology = typo();
     let found = findings::findings(&topology, &context());
-    insta::assert_snapshot!(json::render(&Seen {
+    insta::assert_snapshot!(json::document(&json::status(&Seen {
         deployment: "orders",
         topology: &topology,
         findings: &found,
         lags: None,
         all: false,
-    }));
+    })));
 }
 
 #[test]

@@ -253,13 +253,10 @@ pub(super) fn to_start(
             ),
         ));
     }
-    let payload = look.payload_for(&facts.arch);
+    let (payload, (_, none)) = (look.payload_for(&facts.arch), look.brought());
     if look.brings_server() && payload.is_none() {
         out.push(Refusal::new(
-            format!(
-                "this replctl carries no server for {}, which the host of `{name}` is",
-                facts.arch
-            ),
+            format!("{none} {}, which the host of `{name}` is", facts.arch),
             "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
         ));
     }
@@ -347,7 +344,12 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
         if let Some(payload) =
             payload.filter(|p| p.version != server.version || p.product != server.product)
         {
-            out.push(format!("`{name}` runs {}, and this replctl carries {}: setup does not replace a running server", server.version, payload.version));
+            let (brings, _) = look.brought();
+            let ours = format!("{} {}", payload.program(), payload.version);
+            out.push(format!(
+                "`{name}` runs {}, and {brings} {ours}: setup does not replace a running server",
+                server.version
+            ));
         }
     }
     if running.is_some() && facts.by_shared_link(node.address.port) {

@@ -62,9 +62,19 @@ impl Look<'_> {
         let own = name(&node.name);
         match trouble.kind {
             // Without a primary the first thing is to have one; starting the old one is for afterwards.
-            TroubleKind::Refused => self
-                .primary()
-                .map(|_| format!("replctl setup {}", node.name)),
+            TroubleKind::Refused => self.primary().map(|_| {
+                // Started as it is it would be a second primary; what only it has is backed up before it follows.
+                let verb = match node.persisted {
+                    Some(PersistedRole::Primary) => "rejoin",
+                    Some(
+                        PersistedRole::ReplicaOf(_)
+                        | PersistedRole::Unknown(_)
+                        | PersistedRole::Unwritten,
+                    )
+                    | None => "setup",
+                };
+                format!("replctl {verb} {}", node.name)
+            }),
             TroubleKind::PasswordMissing => Some(
                 "give `password` under `[deployment]` in the inventory; or, to take the password away from servers that setup made: replctl setup".into(),
             ),

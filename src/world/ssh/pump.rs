@@ -84,7 +84,9 @@ fn not_opened(refused: Refused, shown: &str, host: &str, port: u16) -> SshError 
             format!("{shown} got no answer from {host} port {port}"),
         ),
         Refused::No(why) => SshError::new(SshErrorKind::Refused, cannot).cause(why),
-        Refused::Broken(why) | Refused::Unanswered(why) => SshError::new(SshErrorKind::Io, cannot).cause(why),
+        Refused::Broken(why) | Refused::Unanswered(why) => {
+            SshError::new(SshErrorKind::Io, cannot).cause(why)
+        }
     }
     .hint(hint)
 }

@@ -154,3 +154,41 @@ fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
     finished.progress = Some(Progress::default());
     assert_eq!(told(&finished).1, "replctl resume id");
 }
+
+#[test]
+fn whether_something_was_changed_is_told_as_it_is_known() {
+    let check = Action::CheckRoles { roles: Vec::new() };
+    let at = At { stage: 0, step: 0 };
+    let stopped = |action: Action| {
+        let mut finished = put_back(action);
+        finished.outcome = Outcome::Stopped {
+            at,
+            why: "no answer".to_owned(),
+        };
+        finished
+    };
+    assert_eq!(change(&put_back(check.clone())), Changed::No);
+    assert_eq!(change(&put_back(Action::ResumeWrites)), Changed::No);
+    assert_eq!(change(&stopped(check.clone())), Changed::No);
+    // It was sent, and what became of it was not heard.
+    let mut finished = stopped(Action::Promote);
+    assert_eq!(change(&finished), Changed::Unknown);
+    // An earlier step of the same run was seen to be done.
+    let step = Step::new(&"b".into(), Action::Promote, Undo::Impossible);
+    finished.plan.stages[0].steps.push(step.clone());
+    finished.passed = vec![Passed {
+        step,
+        seen: Seen::default(),
+        begun: Instant::now(),
+        ended: Instant::now(),
+    }];
+    assert_eq!(change(&finished), Changed::Yes);
+    // A host that was put back, and could not be looked at again.
+    let mut finished = put_back(check);
+    let unseen = Left::Unseen("no route".to_owned());
+    finished.left = [("a".into(), unseen)].into();
+    assert_eq!(change(&finished), Changed::Unknown);
+    let these = Left::These(vec!["/db".to_owned()]);
+    finished.left = [("a".into(), these)].into();
+    assert_eq!(change(&finished), Changed::Yes);
+}

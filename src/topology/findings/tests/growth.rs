@@ -109,7 +109,7 @@ fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
     vec![
         ("findings", looks(|| findings(topology, &context))),
         ("the tree", looks(|| tree(topology))),
-        ("JSON", looks(|| json::render(&seen))),
+        ("JSON", looks(|| json::document(&json::status(&seen)))),
         ("the table", looks(|| status::render(&seen, options))),
         ("endpoint", looks(|| endpoint(topology, &found).is_ok())),
         ("the best replica", looks(|| best_replica(topology))),

@@ -170,6 +170,35 @@ fn how_a_node_was_looked_at_and_what_it_is_older_than_is_a_note() {
 }
 
 #[test]
+fn an_old_primary_that_does_not_run_leads_to_rejoin() {
+    let mut topology = healthy();
+    topology.nodes[1] = down(
+        "slave1",
+        "192.168.0.130",
+        TroubleKind::Refused,
+        "connection refused",
+    );
+    for (persisted, verb) in [
+        (Some(PersistedRole::Primary), "rejoin"),
+        (
+            Some(PersistedRole::ReplicaOf(Address::new(
+                "192.168.0.120",
+                6379,
+            ))),
+            "setup",
+        ),
+        (None, "setup"),
+    ] {
+        topology.nodes[1].persisted = persisted;
+        let told = told(&topology, &context());
+        assert!(
+            told[0].ends_with(&format!("| replctl {verb} slave1")),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_set_up_and_does_not_run_leads_to_setup() {
     let refused = |name: &str, host: &str| {
         let mut node = down(name, host, TroubleKind::Refused, "connection refused");

@@ -1,0 +1,262 @@
+//! Reads the command line, and answers what is wrong with it: what other tools call a command leads to ours.
+
+use super::completions;
+use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
+use crate::cli::{Cli, Colour};
+use crate::error::{Error, Exit, Problem};
+use crate::inventory::Inventory;
+use crate::inventory::nearest::nearest;
+use crate::output::{self, form};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ColorChoice, Command, CommandFactory, FromArgMatches};
+use std::io::IsTerminal as _;
+
+/// The command line; where it is wrong that is said, and the exit code is given back.
+pub fn read() -> Result<Cli, Exit> {
+    let given: Vec<_> = std::env::args_os().collect();
+    let words = given.iter().skip(1).map(|w| w.to_string_lossy());
+    let words: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
+    let colour = Colour::among(words.iter().map(String::as_str));
+    let choice = match form::colours(colour.into()) {
+        Some(true) => ColorChoice::Always,
+        Some(false) => ColorChoice::Never,
+        // clap takes every CLICOLOR_FORCE for a yes, `0` too.
+        None if std::io::stdout().is_terminal() => ColorChoice::Auto,
+        None => ColorChoice::Never,
+    };
+    let mut command = Cli::command().color(choice);
+    let parsed = command.try_get_matches_from_mut(given);
+    let parsed = parsed.and_then(|found| Cli::from_arg_matches(&found));
+    match parsed {
+        Ok(cli) => {
+            form::choose(form::Form {
+                json: cli.global.json,
+                quiet: cli.global.quiet,
+                command: Some(cli.command.name()),
+            });
+            Ok(cli)
+        }
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let mut options = words.iter().take_while(|word| *word != "--");
+            form::choose(form::Form {
+                json: options.any(|word| word == "--json"),
+                ..form::Form::default()
+            });
+            wrong(&error, &words, &command);
+            Err(Exit::Usage)
+        }
+    }
+}
+
+impl From<Colour> for form::Colour {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
+}
+
+fn wrong(error: &clap::Error, words: &[String], command: &Command) {
+    let unknown = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => word,
+        Some(_) | None => {
+            let _ = error.print();
+            return form::keep(&told_by_clap(error, words, command));
+        }
+    };
+    form::failed(&no_command(unknown, words, command));
+}
+
+/// What clap says, as a problem; it has been printed in clap's own form.
+fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Error {
+    let told = error.render().to_string();
+    let first = told.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let what = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        "no command is given".to_owned()
+    } else {
+        sentence
+    };
+    let path = path(words.iter(), command);
+    let hint = format!(
+        "replctl {}--help",
+        path.map(|w| w + " ").unwrap_or_default()
+    );
+    Problem::new(what).hint(hint).exit(Exit::Usage)
+}
+
+/// The commands that these words name, one below the other. What is none, such as the value of an option, is passed over.
+fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
+    let mut at = command;
+    let mut path: Vec<&str> = Vec::new();
+    for word in words {
+        if let Some(found) = at.find_subcommand(word) {
+            path.push(found.get_name());
+            at = found;
+        }
+    }
+    (!path.is_empty()).then(|| path.join(" "))
+}
+
+/// The answer to a word that is no command.
+fn no_command(word: &str, words: &[String], command: &Command) -> Error {
+    let place = words.iter().position(|w| w == word).unwrap_or(words.len());
+    let before = path(words.iter().take(place), command);
+    let rest = words.iter().skip(place + 1).map(String::as_str);
+    let after: Vec<&str> = rest.filter(|w| !w.starts_with('-')).collect();
+    let first = after.first().copied();
+    let inventory = completions::inventory_of(words);
+    let shown = output::escape(word);
+    let shown = match &before {
+        Some(before) => format!("no command `{before} {shown}`"),
+        None => format!("no command `{shown}`"),
+    };
+    if let Some(entry) = meant(before.as_deref(), word, first) {
+        let what = entry
+            .truth
+            .map_or_else(|| shown.clone(), |truth| format!("{shown}: {truth}"));
+        let hint = filled(entry, &after, inventory.as_ref());
+        return Problem::new(what).hint(hint).exit(Exit::Usage);
+    }
+    let at = before.as_deref().and_then(|b| command.find_subcommand(b));
+    let ours = at.unwrap_or(command).get_subcommands();
+    let ours = ours.filter(|c| !c.is_hide_set()).flat_map(|c| {
+        let aliases = c.get_visible_aliases();
+        std::iter::once(c.get_name()).chain(aliases)
+    });
+    let prefix = before.map(|b| b + " ").unwrap_or_default();
+    let hint = match nearest(word, ours) {
+        Some(near) => format!("replctl {prefix}{near}"),
+        None => format!("replctl {prefix}--help"),
+    };
+    Problem::new(shown).hint(hint).exit(Exit::Usage)
+}
+
+/// The command of an entry with its places filled: by the node that was typed, else by nodes of the inventory. Without any inventory its help.
+fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
+    let command = entry.command;
+    let line = |rest: &str| format!("replctl {rest}");
+    let named = |inventory: &Inventory| {
+        let known = |w: &&&str| inventory.nodes.iter().any(|n| n.name.0 == ***w);
+        after.iter().find(known).map(|w| (*w).to_owned())
+    };
+    if !command.contains('{') {
+        // What was typed behind an old word is the node that it was meant for.
+        let takes = command == "promote" && entry.truth.is_none();
+        return match inventory.and_then(named).filter(|_| takes) {
+            Some(node) => line(&format!("promote {node}")),
+            None => line(command),
+        };
+    }
+    let nodes = inventory.and_then(|inventory| {
+        let is_root = |n: &&crate::inventory::NodeSpec| n.replicaof.is_none();
+        let root = inventory.nodes.iter().find(is_root)?.name.0.clone();
+        let mut others = inventory.nodes.iter().filter(|n| !is_root(n));
+        let replica = others.next_back()?.name.0.clone();
+        let typed = named(inventory);
+        Some(if command.contains(REPLICA) {
+            (typed.filter(|n| *n != root).unwrap_or(replica), root)
+        } else {
+            (replica, typed.unwrap_or(root))
+        })
+    });
+    match nodes {
+        Some((replica, primary)) => line(
+            &command
+                .replace(REPLICA, &replica)
+                .replace(PRIMARY, &primary),
+        ),
+        None => {
+            let words = command
+                .split(' ')
+                .take_while(|w| !w.starts_with(['{', '-']));
+            line(&format!("{} --help", words.collect::<Vec<_>>().join(" ")))
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::inventory::parse::parse;
+    use std::path::Path;
+
+    fn answer(line: &str) -> (String, String) {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let mut command = Cli::command();
+        let given = std::iter::once("replctl").chain(line.split(' '));
+        let error = command.try_get_matches_from_mut(given).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidSubcommand, "{line}");
+        let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+            panic!("{line}");
+        };
+        let error = no_command(word, &words, &command);
+        assert_eq!(error.exit, Exit::Usage);
+        let problem = error.problems.into_iter().next().unwrap();
+        (problem.what, problem.hint.unwrap())
+    }
+
+    #[test]
+    fn a_mistyped_word_leads_to_a_command_that_is_shown() {
+        let line = |line| answer(&format!("--inventory /nonexistent {line}"));
+        assert_eq!(line("statsu").1, "replctl status");
+        assert_eq!(line("sentinel stauts").1, "replctl sentinel status");
+        // Near to hidden commands, and to the alias of setup.
+        for word in ["fence-guar", "fence-guards", "mann", "ma"] {
+            assert_eq!(line(word).1, "replctl --help", "{word}");
+        }
+        assert!(!line("destroy").1.contains("deploy"));
+        assert_eq!(
+            line("destroy").0,
+            "no command `destroy`: no command ends a whole deployment; one node after another can leave, but not the primary"
+        );
+        assert_eq!(line("destroy").1, "replctl remove --help");
+        assert_eq!(
+            line("failover"),
+            (
+                "no command `failover`".to_owned(),
+                "replctl promote".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn places_are_filled_by_what_was_typed_and_by_the_inventory() {
+        let node = |name: &str, last: u8, more: &str| {
+            format!("[[node]]\nname = \"{name}\"\naddress = \"10.0.0.{last}\"\n{more}")
+        };
+        let text = [
+            "[deployment]\nname = \"orders\"\nauth = \"none\"\n".to_owned(),
+            node("master", 1, ""),
+            node("slave1", 2, "replicaof = \"master\"\n"),
+            node("slave2", 3, "replicaof = \"master\"\n"),
+        ]
+        .concat();
+        let inventory = parse(Path::new("i.toml"), &text).unwrap();
+        let hint = |word: &str, after: &[&str]| {
+            let entry = meant(None, word, after.first().copied()).unwrap();
+            filled(entry, after, Some(&inventory))
+        };
+        assert_eq!(hint("failover", &[]), "replctl promote");
+        assert_eq!(hint("failover", &["slave1"]), "replctl promote slave1");
+        assert_eq!(hint("demote", &["master"]), "replctl promote");
+        assert_eq!(
+            hint("slaveof", &["10.0.0.1", "6379"]),
+            "replctl move slave2 --under master"
+        );
+        assert_eq!(
+            hint("relocate", &["slave1"]),
+            "replctl move slave1 --under master"
+        );
+        assert_eq!(
+            hint("destroy", &["master"]),
+            "replctl remove slave2 --dry-run"
+        );
+        assert_eq!(hint("diff", &[]), "replctl lost master");
+    }
+}

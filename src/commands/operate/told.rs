@@ -1,0 +1,22 @@
+//! What is said of a run that has ended, where its command has no document of its own; and whether it has changed something.
+
+use super::{Finished, verdict};
+use crate::output;
+use crate::output::ended::Ended;
+use crate::output::form::Changed;
+
+/// Tells how it ended: `text` for people, where there is something to say.
+pub fn told(finished: &Finished, text: Option<&str>) {
+    let of = (finished.id.as_str(), &finished.plan);
+    let ended = Ended::of(of, &finished.outcome, &finished.passed, text);
+    output::told_where(&ended, || text.map(output::lines));
+}
+
+/// Notes whether it has changed something, for what is said at the end.
+pub fn note_change(finished: &Finished) {
+    match verdict::change(finished) {
+        Changed::Yes => output::changed(),
+        Changed::Unknown => output::perhaps_changed(),
+        Changed::No => {}
+    }
+}

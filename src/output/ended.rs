@@ -1,0 +1,149 @@
+//! What became of a command that has no document of its own, and of those that had nothing to do or were only to be shown.
+
+use super::screen::Passed;
+use super::{escape, plan as plan_text};
+use crate::journal::{Outcome, Resync};
+use crate::plan::{Operation, Plan};
+use crate::topology::NodeName;
+use serde::Serialize;
+
+/// There was nothing to do.
+#[derive(Debug, Serialize)]
+pub struct Nothing<'a> {
+    /// What was typed behind `replctl`.
+    operation: Option<String>,
+    nothing_to_do: bool,
+    /// Why, as it is told to people.
+    message: &'a str,
+    warnings: &'a [String],
+}
+
+impl<'a> Nothing<'a> {
+    /// `operation`: none where it is not known which one was meant.
+    pub fn of(operation: Option<&Operation>, message: &'a str, warnings: &'a [String]) -> Self {
+        Self {
+            operation: operation.map(Operation::line),
+            nothing_to_do: true,
+            message,
+            warnings,
+        }
+    }
+}
+
+/// A plan that was only to be shown.
+#[derive(Debug, Serialize)]
+pub struct Shown<'a> {
+    operation: String,
+    dry_run: bool,
+    plan: Stages<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stages<'a> {
+    stages: Vec<Titled<'a>>,
+    warnings: Vec<String>,
+    may_lose: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Titled<'a> {
+    title: &'a str,
+    steps: Vec<Step<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Step<'a> {
+    node: &'a NodeName,
+    /// What is done, in words.
+    action: String,
+}
+
+impl<'a> Shown<'a> {
+    /// Of a plan.
+    pub fn of(plan: &'a Plan) -> Self {
+        let stages = plan.stages.iter().map(|stage| Titled {
+            title: &stage.title,
+            steps: stage
+                .steps
+                .iter()
+                .map(|step| Step {
+                    node: &step.node,
+                    action: step.action.to_string(),
+                })
+                .collect(),
+        });
+        Self {
+            operation: plan.operation.line(),
+            dry_run: true,
+            plan: Stages {
+                stages: stages.collect(),
+                warnings: plan_text::warnings(plan),
+                may_lose: plan.may_lose.as_deref(),
+            },
+        }
+    }
+}
+
+/// A run that has ended.
+#[derive(Debug, Serialize)]
+pub struct Ended<'a> {
+    /// Its id in the journal.
+    pub id: &'a str,
+    /// What was typed behind `replctl`.
+    pub operation: String,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+    /// What is told to people; null where its goal was not reached.
+    pub message: Option<&'a str>,
+    /// What was warned of before it began.
+    pub warnings: Vec<String>,
+    /// What may have been lost.
+    pub may_lose: Option<&'a str>,
+    /// The steps that this run has seen to be done.
+    pub steps: Vec<Did<'a>>,
+}
+
+/// A step, and what it has seen.
+#[derive(Debug, Serialize)]
+pub struct Did<'a> {
+    node: &'a NodeName,
+    action: String,
+    /// What was seen, in words; empty where there is nothing to say of it.
+    seen: &'a str,
+    offset: Option<u64>,
+    resync: Option<Resync>,
+}
+
+impl<'a> Ended<'a> {
+    /// Of a run.
+    pub fn of(
+        (id, plan): (&'a str, &'a Plan),
+        outcome: &'a Outcome,
+        passed: &'a [Passed],
+        message: Option<&'a str>,
+    ) -> Self {
+        let did = passed.iter().map(|passed| Did {
+            node: &passed.step.node,
+            action: passed.step.action.to_string(),
+            seen: &passed.seen.text,
+            offset: passed.seen.offset,
+            resync: passed.seen.resync,
+        });
+        Self {
+            id,
+            operation: plan.operation.line(),
+            outcome,
+            message,
+            warnings: plan_text::warnings(plan),
+            may_lose: plan.may_lose.as_deref(),
+            steps: did.collect(),
+        }
+    }
+}
+
+/// Prints that there was nothing to do.
+pub fn nothing(operation: Option<&Operation>, message: &str, warnings: &[String]) {
+    super::told(&Nothing::of(operation, message, warnings), || {
+        escape(message)
+    });
+}

@@ -1,0 +1,175 @@
+//! In which form results are told: text for people, or one JSON document with its error in it; how much is said beside it, and in which colours.
+//!
+//! It is chosen once, before anything is said.
+
+use super::json::{Fault, document, with_fault};
+use super::stream;
+use crate::error::{Error, Exit, Problem};
+use serde::Serialize;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// What the command line says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// JSON on stdout, errors too.
+    pub json: bool,
+    /// Nothing on stderr but errors and questions.
+    pub quiet: bool,
+    /// The name of the command, as its document has it; none where it is not known.
+    pub command: Option<&'static str>,
+}
+
+/// When to print in colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Where the stream is a terminal, unless the environment says otherwise.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+static FORM: OnceLock<Form> = OnceLock::new();
+static TOLD: Mutex<Told> = Mutex::new(Told {
+    document: None,
+    fault: None,
+    printed: false,
+});
+
+/// What is printed at the end, where JSON is wanted.
+struct Told {
+    document: Option<String>,
+    fault: Option<Fault>,
+    /// A result stands on stdout already.
+    printed: bool,
+}
+
+/// Chooses the form. Later choices count for nothing.
+pub fn choose(form: Form) {
+    let _ = FORM.set(form);
+}
+
+fn form() -> Form {
+    FORM.get().copied().unwrap_or_default()
+}
+
+/// Whether JSON is wanted.
+pub fn json() -> bool {
+    form().json
+}
+
+/// Whether nothing is said but errors and questions.
+pub fn quiet() -> bool {
+    form().quiet
+}
+
+/// The name of the command.
+pub(super) fn command() -> Option<&'static str> {
+    form().command
+}
+
+/// Tells the result: `content` where JSON is wanted, else the text that is made of it.
+pub fn told(content: &impl Serialize, text: impl FnOnce() -> String) {
+    told_where(content, || Some(text()));
+}
+
+/// The same of a result of which there is nothing to say to people in some cases.
+pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String>) {
+    if json() {
+        held().document = Some(document(content));
+    } else if let Some(text) = text() {
+        super::result(&text);
+    }
+}
+
+/// Notes that a result was printed piece by piece.
+pub(super) fn printed() {
+    held().printed = true;
+}
+
+/// Says what ended the run: on stderr for people, and for programs at the end, with all that is known by then.
+pub fn failed(error: &Error) {
+    for problem in &error.problems {
+        super::problem(problem);
+    }
+    keep(error);
+}
+
+/// Says what is left to do after something that is done all the same, and is why the exit code is not 0.
+pub fn left(problem: &Problem, exit: Exit) {
+    super::say(
+        problem,
+        &super::paint::err("warning:", super::paint::Tone::Warn),
+    );
+    keep(&problem.clone().exit(exit));
+}
+
+/// Notes for programs what ended the run; people have been told.
+pub fn keep(error: &Error) {
+    if json() {
+        held().fault = Fault::of(&error.problems, error.exit);
+    }
+}
+
+/// Prints the document, where JSON is wanted: a result, an error, or both.
+pub(super) fn finish() {
+    if !json() {
+        return;
+    }
+    let (document, fault) = {
+        let mut told = held();
+        if told.printed {
+            return;
+        }
+        told.printed = true;
+        (told.document.take(), told.fault.take())
+    };
+    let fault = fault.map(|fault| fault.after(stream::change()));
+    super::result(&with_fault(document, fault.as_ref()));
+}
+
+fn held() -> std::sync::MutexGuard<'static, Told> {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether something was changed, as far as that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// Nothing was, or all was put back.
+    No,
+    /// Something is otherwise than before.
+    Yes,
+    /// Something may be.
+    Unknown,
+}
+
+impl Serialize for Changed {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::No => to.serialize_bool(false),
+            Self::Yes => to.serialize_bool(true),
+            Self::Unknown => to.serialize_str("unknown"),
+        }
+    }
+}
+
+/// Sets the colours of everything that prints, questions too; whether there are any, where that does not depend on the terminal. `NO_COLOR` comes before
+/// `CLICOLOR_FORCE`.
+pub fn colours(wanted: Colour) -> Option<bool> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let forced = match wanted {
+        Colour::Always => Some(true),
+        Colour::Never => Some(false),
+        Colour::Auto if set("NO_COLOR").is_some() => Some(false),
+        Colour::Auto => set("CLICOLOR_FORCE")
+            .is_some_and(|value| value != "0")
+            .then_some(true),
+    };
+    if let Some(coloured) = forced {
+        owo_colors::set_override(coloured);
+        dialoguer::console::set_colors_enabled(coloured);
+        dialoguer::console::set_colors_enabled_stderr(coloured);
+    }
+    forced
+}

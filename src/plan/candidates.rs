@@ -1,0 +1,203 @@
+//! The nodes that could be promoted, each with what speaks for it or stands against it: by the planner that would promote it. Pure.
+
+use super::{Plan, Promote, Refusal};
+use crate::topology::candidate::{best_replica, promotable};
+use crate::topology::lineage::position;
+use crate::topology::words::bytes;
+use crate::topology::{Node, NodeName, Topology};
+use serde::Serialize;
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub struct Candidates {
+    /// All nodes but the primary, in the order of the inventory.
+    pub nodes: Vec<Candidate>,
+    /// What stands against each of them alike.
+    pub whichever: Vec<Refusal>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// The node.
+    pub node: NodeName,
+    /// It is the one to take.
+    pub best: bool,
+    /// Nothing stands against it alone.
+    pub possible: bool,
+    /// What speaks for it, or stands against it.
+    pub why: String,
+}
+
+impl Candidates {
+    /// The one to take.
+    pub fn best(&self) -> Option<&NodeName> {
+        let best = self.nodes.iter().find(|candidate| candidate.best);
+        best.map(|candidate| &candidate.node)
+    }
+}
+
+/// Looks at every node but the primary. `plan`: what would be done to promote one, or what stands against it.
+pub fn candidates(
+    wished: &Promote,
+    topology: &Topology,
+    plan: impl Fn(&Promote) -> Result<Plan, Vec<Refusal>>,
+) -> Candidates {
+    let others = topology.nodes.iter().filter(|n| !n.is_primary());
+    let planned: Vec<(&Node, Vec<Refusal>)> = others
+        .map(|node| {
+            let of = Promote {
+                node: node.name.clone(),
+                ..wished.clone()
+            };
+            (node, plan(&of).err().unwrap_or_default())
+        })
+        .collect();
+    let whichever = alike(&planned);
+    let own = |refusals: &[Refusal]| {
+        let own = refusals.iter().filter(|r| !said(r, &whichever));
+        own.map(|r| r.why.clone()).collect::<Vec<_>>()
+    };
+    // What status names; where what it cannot see stands against that one, the first against which nothing does.
+    let free = |node: &NodeName| {
+        let of = planned.iter().find(|(n, _)| n.name == *node);
+        of.is_some_and(|(_, refusals)| own(refusals).is_empty())
+    };
+    let named = best_replica(topology).map(|node| &node.name);
+    let first = || planned.iter().map(|(n, _)| &n.name).find(|name| free(name));
+    let best = named.filter(|name| free(name)).or_else(first).or(named);
+    let nodes = planned.iter().map(|(node, refusals)| {
+        let against = own(refusals);
+        let is_best = best == Some(&node.name);
+        Candidate {
+            node: node.name.clone(),
+            best: is_best,
+            possible: against.is_empty(),
+            why: if against.is_empty() {
+                speaks_for(node, is_best, topology)
+            } else {
+                against.join("; ")
+            },
+        }
+    });
+    Candidates {
+        nodes: nodes.collect(),
+        whichever,
+    }
+}
+
+fn said(refusal: &Refusal, among: &[Refusal]) -> bool {
+    among.iter().any(|other| other.why == refusal.why)
+}
+
+/// What stands against each of those that answer, in the same words.
+fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
+    let mut answering = planned.iter().filter(|(n, _)| n.server().is_some());
+    let Some((_, first)) = answering.next() else {
+        return Vec::new();
+    };
+    let rest: Vec<_> = answering.collect();
+    let of_all = |r: &&Refusal| !rest.is_empty() && rest.iter().all(|(_, other)| said(r, other));
+    first.iter().filter(of_all).cloned().collect()
+}
+
+/// Where it stands, and what makes it the best.
+fn speaks_for(node: &Node, best: bool, topology: &Topology) -> String {
+    let Some(server) = node.server() else {
+        return "it does not answer".to_owned();
+    };
+    let offset = position(&server.replication);
+    let stands = match (topology.in_sync(node), topology.behind(node)) {
+        (Some(true), _) => "in sync".to_owned(),
+        (_, Some(behind)) => format!("{} behind", bytes(behind)),
+        (_, None) => format!("at offset {offset}"),
+    };
+    if !best {
+        return stands;
+    }
+    let others = topology.nodes.iter().filter(|n| n.name != node.name);
+    let rivals: Vec<u64> = others
+        .filter(|n| promotable(n))
+        .filter_map(|n| n.server())
+        .filter(|s| s.replication.replid == server.replication.replid)
+        .map(|s| position(&s.replication))
+        .collect();
+    let why = match rivals.iter().max() {
+        None => "the only one with this history",
+        Some(most) if offset > *most => "it has most data",
+        Some(most) if offset == *most => "none has more data, and it comes first in the inventory",
+        Some(_) => "what stands against the others does not stand against it",
+    };
+    format!("{stands}; {why}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::plan::promote::{self, Access};
+    use crate::topology::testing::healthy;
+    use crate::topology::{State, Trouble, TroubleKind};
+    use std::collections::BTreeMap;
+
+    /// Of a look, as `replctl promote` makes it.
+    fn of(topology: &Topology, stopped: &Access) -> Candidates {
+        let wished = Promote {
+            node: "".into(),
+            accept: Vec::new(),
+        };
+        let access = BTreeMap::from([("master".into(), stopped.clone())]);
+        candidates(&wished, topology, |promote| {
+            promote::plan(promote, topology, &access)
+        })
+    }
+
+    fn dead_master() -> Topology {
+        let mut topology = healthy();
+        topology.nodes[0].state = State::Down(Trouble {
+            kind: TroubleKind::Refused,
+            detail: "nothing listens there".into(),
+        });
+        for node in &mut topology.nodes[1..] {
+            node.link().link = crate::topology::Link::Down;
+            node.link().last_io_seconds = None;
+        }
+        topology
+    }
+
+    #[test]
+    fn of_the_tutorials_dead_master_the_replica_with_most_data_is_best() {
+        let mut topology = dead_master();
+        let told = of(&topology, &Access::Yes);
+        let names: Vec<_> = told.nodes.iter().map(|c| c.node.0.as_str()).collect();
+        assert_eq!(names, ["master", "slave1", "slave2"]);
+        assert_eq!(told.best().unwrap().0, "slave1");
+        assert!(told.nodes[1].why.contains("comes first"), "{told:?}");
+        assert!(!told.nodes[0].possible, "{told:?}");
+        topology.nodes[2].link().offset += 100;
+        topology.nodes[2].up().replication.offset += 100;
+        let told = of(&topology, &Access::Yes);
+        assert_eq!(told.best().unwrap().0, "slave2");
+        assert!(told.nodes[2].why.ends_with("it has most data"), "{told:?}");
+        assert!(!told.nodes[1].possible);
+        assert!(told.nodes[1].why.contains("behind `slave2`"), "{told:?}");
+    }
+
+    #[test]
+    fn what_stands_against_all_is_told_once() {
+        let told = of(&dead_master(), &Access::No("no route".to_owned()));
+        assert_eq!(told.whichever.len(), 1, "{told:?}");
+        assert!(told.whichever[0].why.contains("`master` cannot be stopped"));
+        assert!(told.nodes[1].possible && told.nodes[1].best);
+    }
+
+    #[test]
+    fn one_that_is_never_to_be_promoted_is_no_candidate() {
+        let mut topology = healthy();
+        topology.nodes[1].up().replication.priority = Some(0);
+        let told = of(&topology, &Access::Yes);
+        assert_eq!(told.nodes.len(), 2, "not the primary");
+        assert_eq!(told.best().unwrap().0, "slave2");
+        assert!(!told.nodes[0].possible, "{told:?}");
+    }
+}
