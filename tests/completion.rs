@@ -136,6 +136,23 @@ impl Shell {
         shell
     }
 
+    /// A zsh that finds the completion by itself, in a folder of its `fpath`, as where a package has put it there.
+    fn zsh_by_folder(desk: &Desk) -> Self {
+        let folder = desk.folder.path().join("functions");
+        std::fs::create_dir(&folder).unwrap();
+        let out = desk.command("replctl", &["completions", "zsh"]).output();
+        std::fs::write(folder.join("_replctl"), out.unwrap().stdout).unwrap();
+        let mut command = desk.command("zsh", &["-f", "-i"]);
+        command.env("PS1", PROMPT);
+        let mut shell = Self {
+            session: spawn_command(command, Some(20_000)).unwrap(),
+        };
+        shell.run("stty echo");
+        shell.run("unsetopt beep prompt_sp; fpath=(~/functions $fpath)");
+        shell.run("autoload -Uz compinit; compinit -D -u");
+        shell
+    }
+
     /// Runs a line; what it prints.
     fn run(&mut self, line: &str) -> String {
         self.session.send(line).unwrap();
@@ -316,6 +333,21 @@ fn zsh_lists_the_nodes() {
     // Options only, which all begin with two dashes.
     assert!(none.contains("replctl promote --"), "{none:?}");
     assert!(!none.contains("error"), "{none:?}");
+}
+
+#[test]
+fn zsh_lists_the_nodes_at_the_first_tab_where_it_loads_the_script_itself() {
+    if !installed("zsh") {
+        return;
+    }
+    let desk = Desk::new();
+    let mut zsh = Shell::zsh_by_folder(&desk);
+    for time in ["the first time", "the second time"] {
+        let words = zsh.candidates("replctl -i orders.toml promote ");
+        for node in ["slave1", "slave2", "master"] {
+            assert!(words.iter().any(|w| w == node), "{time}: {words:?}");
+        }
+    }
 }
 
 #[test]
