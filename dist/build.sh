@@ -1,15 +1,19 @@
 #!/bin/bash
-# build.sh — make the files of a release, into target/dist/release: a program that needs glibc 2.17 or newer and nothing else, packed by pack.sh.
+# build.sh [--keep] — make the files of a release, into target/dist/release: a program that needs glibc 2.17 or newer and nothing else, packed by pack.sh.
 #
 # It builds for the architectures whose standard library is installed, x86_64 in any case, on an x86_64 Linux machine. The cross linker comes from
 # PyPI by checksum (requirements.txt), the maker of the SBOM from crates.io by version and lock file, into target/dist/tools: nothing is
 # installed elsewhere but the distribution's packages that scripts/need names. The dates inside are those of the last commit.
+#
+# With --keep what an earlier run has compiled is used: for trying something out, not for a release.
 #
 # The same commit gives the same files where the toolchain and the path of the repository are the same (OpenSSL keeps that path inside it).
 set -euo pipefail
 umask 022
 export LC_ALL=C TZ=UTC
 here=$(dirname "$(realpath "$0")") repo=$(realpath "$(dirname "$(realpath "$0")")/..")
+keep=''
+[ "${1:-}" != --keep ] || { keep=yes; shift; }
 [ $# = 0 ] || { sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "$0"; exit 2; }
 cyclonedx=0.5.9
 die() { echo "dist: $*" >&2; exit 1; }
@@ -43,6 +47,7 @@ PATH=$tools/python/bin:$tools/bin:$PATH
 export RUSTFLAGS="--remap-path-prefix=$repo=/replctl --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$(rustc --print sysroot)=/rust"
 export LIBZ_SYS_STATIC=1 ZIG_GLOBAL_CACHE_DIR=$work/zig ZIG_LOCAL_CACHE_DIR=$work/zig CARGO_ZIGBUILD_CACHE_DIR=$work/zigbuild
 
+[ -n "$keep" ] || rm -rf "$work/build"
 rm -rf "$work/release"; mkdir -p "$work/release"
 for arch in x86_64 aarch64; do
   target=$arch-unknown-linux-gnu

@@ -59,7 +59,7 @@ if [ -n "$uninstall" ]; then
   rm -f "$record"
   rmdir "$prefix/share/replctl" "$prefix/share/doc/replctl" 2>/dev/null || true
   echo "removed replctl from $prefix ($count files)"
-  echo "left as they are: inventories, and the journals in ${XDG_STATE_HOME:-${HOME:-~}/.local/state}/replctl"
+  echo "left as they are: your inventories, and what journals there are in ${XDG_STATE_HOME:-${HOME:-~}/.local/state}/replctl"
   exit 0
 fi
 
@@ -113,7 +113,7 @@ version=$("$new" --version 2>"$work/words") || fail "the program does not run on
   echo 'completions/replctl.bash share/bash-completion/completions replctl'
   echo 'completions/_replctl share/zsh/site-functions _replctl'
   echo 'completions/replctl.fish share/fish/vendor_completions.d replctl.fish'
-  for file in README.md README.zh.md CHANGELOG.md LICENSE NOTICE inventory.toml.example; do
+  for file in README.md README.zh.md CHANGELOG.md LICENSE NOTICE NOTICE-rust-std.html inventory.toml.example; do
     [ ! -f "$tree/$file" ] || echo "$file share/doc/replctl $file"
   done
   echo 'install.sh share/replctl install.sh'
@@ -121,7 +121,7 @@ version=$("$new" --version 2>"$work/words") || fail "the program does not run on
 { while read -r file folder name; do echo "$folder/$name"; done <"$work/plan"; echo bin/replctl; } >"$work/installed"
 # The list comes first, with all that an earlier release wrote: what stops half-way can be removed, too.
 keep_list() { cp "$1" "$record.$$" && mv -f "$record.$$" "$record"; }
-mkdir -p "$prefix/share/replctl"
+mkdir -p "$prefix/share/replctl" || fail "the folder $prefix/share/replctl cannot be made; nothing was installed"
 : >"$work/earlier"
 [ ! -f "$record" ] || cp "$record" "$work/earlier"
 sort -u "$work/earlier" "$work/installed" >"$work/both"

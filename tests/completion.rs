@@ -125,6 +125,17 @@ impl Shell {
     }
 
     fn zsh(desk: &Desk) -> Self {
+        Self::zsh_with(desk, "source <(replctl completions zsh)")
+    }
+
+    /// A zsh that loads the completion by itself, from a folder of its `fpath`, where packages put it.
+    fn zsh_by_folder(desk: &Desk) -> Self {
+        Self::zsh_with(desk, "compinit -D -u")
+    }
+
+    fn zsh_with(desk: &Desk, last: &str) -> Self {
+        let out = desk.command("replctl", &["completions", "zsh"]).output();
+        std::fs::write(desk.path("_replctl"), out.unwrap().stdout).unwrap();
         let mut command = desk.command("zsh", &["-f", "-i"]);
         command.env("PS1", PROMPT);
         let mut shell = Self {
@@ -132,24 +143,8 @@ impl Shell {
         };
         shell.run("stty echo");
         shell.run("unsetopt beep prompt_sp; autoload -Uz compinit; compinit -D -u");
-        shell.run("source <(replctl completions zsh)");
-        shell
-    }
-
-    /// A zsh that finds the completion by itself, in a folder of its `fpath`, as where a package has put it there.
-    fn zsh_by_folder(desk: &Desk) -> Self {
-        let folder = desk.folder.path().join("functions");
-        std::fs::create_dir(&folder).unwrap();
-        let out = desk.command("replctl", &["completions", "zsh"]).output();
-        std::fs::write(folder.join("_replctl"), out.unwrap().stdout).unwrap();
-        let mut command = desk.command("zsh", &["-f", "-i"]);
-        command.env("PS1", PROMPT);
-        let mut shell = Self {
-            session: spawn_command(command, Some(20_000)).unwrap(),
-        };
-        shell.run("stty echo");
-        shell.run("unsetopt beep prompt_sp; fpath=(~/functions $fpath)");
-        shell.run("autoload -Uz compinit; compinit -D -u");
+        shell.run("fpath=($PWD $fpath)");
+        shell.run(last);
         shell
     }
 
