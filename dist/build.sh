@@ -41,7 +41,7 @@ if ! cmp -s dist/requirements.txt "$tools/requirements.txt"; then
   cp dist/requirements.txt "$tools/requirements.txt"
 fi
 "$tools/bin/cargo-cyclonedx" cyclonedx --version 2>/dev/null | grep -qF " $cyclonedx" ||
-  CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --root "$tools" "cargo-cyclonedx@$cyclonedx"
+  CARGO_TARGET_DIR=$tools/build cargo install --quiet --locked --debug --root "$tools" "cargo-cyclonedx@$cyclonedx"
 PATH=$tools/python/bin:$tools/bin:$PATH
 # Paths of this machine stand in no panic message.
 export RUSTFLAGS="--remap-path-prefix=$repo=/replctl --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=/crates --remap-path-prefix=$(rustc --print sysroot)=/rust"

@@ -45,11 +45,15 @@ debian() {
   grep -q '^11' /etc/debian_version || fail "this is no Debian 11"
   echo "  $(ldd --version | head -n 1)"
   # The tar.gz, by somebody without rights, in a home where nothing is.
+  as 'mkdir -p ~/.config/fish'
   said=$(as 'sh /check/release/install.sh /check/release/replctl-*-x86_64-linux.tar.gz') || fail "install.sh: $said"
   wants "install.sh says what it did and how to undo it" "$said" "installed: replctl $version, as /home/op/.local/bin/replctl" "sh '/home/op/.local/share/replctl/install.sh' --uninstall"
   wants "replctl --version" "$(as 'command -v replctl; replctl --version')" /home/op/.local/bin/replctl "replctl $version"
   wants "man" "$(as 'man -w replctl-promote; man replctl | cat')" /home/op/.local/share/man/man1/replctl-promote.1 'EXIT STATUS'
   wants "TAB in bash" "$(in_bash)" 'beta alpha'
+  # Debian 11's fish does not look into a home's folder for what packages bring: the line for it is said, and is put where it says.
+  wants "install.sh knows that this fish looks elsewhere" "$said" 'add to ~/.config/fish/config.fish:' 'completions fish | source'
+  sed -n 's/^  \(.* completions fish | source\)$/\1/p' <<<"$said" >/home/op/.config/fish/config.fish
   wants "TAB in fish" "$(as "fish -c 'complete --do-complete \"replctl promote \"'")" beta alpha
   wants "zsh finds its completion" "$(as "zsh -fc 'fpath=(~/.local/share/zsh/site-functions \$fpath); autoload -Uz compinit; compinit -D -u; print \$_comps[replctl]'")" _replctl
   demo /home/op/.local/bin/replctl

@@ -153,10 +153,15 @@ if command -v zsh >/dev/null; then
   echo "zsh looks for completions there after this line in ~/.zshrc, before compinit:"
   echo "  fpath=($(quoted "$prefix/share/zsh/site-functions") \$fpath)"
 fi
-data=${XDG_DATA_HOME:-${HOME:-}/.local/share}
-if [ "$prefix/share" != "$data" ]; then
-  echo "bash and fish do not look for completions in $prefix/share by themselves:"
-  echo "  replctl completions bash   # and fish: prints what to source"
+# Older releases of fish look only in other folders; it is asked where somebody uses it, as it makes folders of its own when it starts.
+if command -v fish >/dev/null && [ -d "${XDG_CONFIG_HOME:-${HOME:-}/.config}/fish" ] &&
+  ! fish -c 'printf "%s\n" $fish_complete_path' </dev/null 2>/dev/null | grep -qxF "$prefix/share/fish/vendor_completions.d"; then
+  echo "this fish does not look for completions there; add to ~/.config/fish/config.fish:"
+  echo "  $(quoted "$program") completions fish | source"
+fi
+if [ "$prefix/share" != "${XDG_DATA_HOME:-${HOME:-}/.local/share}" ]; then
+  echo "bash does not look for completions there by itself; add to ~/.bashrc:"
+  echo "  source $(quoted "$prefix/share/bash-completion/completions/replctl")"
 fi
 undo="sh $(quoted "$prefix/share/replctl/install.sh") --uninstall"
 [ "$prefix" = "${HOME:-}/.local" ] || undo="$undo --prefix $(quoted "$prefix")"
