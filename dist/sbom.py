@@ -6,10 +6,24 @@ SBOM.json is that of cargo-cyclonedx; MANIFEST.toml is payload/manifest.toml, of
 
 import json
 import re
+import subprocess
 import sys
+from pathlib import Path
 
-# Which crate brings which C library, and where its version stands.
-BUILD_METADATA = {"openssl-src": ("openssl", "Apache-2.0")}
+# Which crate brings which C library: its name, its licence, and where its version stands.
+BROUGHT = {
+    "openssl-src": ("openssl", "Apache-2.0", "openssl/VERSION.dat", r"MAJOR=(\d+)\nMINOR=(\d+)\nPATCH=(\d+)"),
+    "libssh2-sys": ("libssh2", "BSD-3-Clause", "libssh2/include/libssh2.h", r'define LIBSSH2_VERSION\s+"([^"]+)"'),
+    "libz-sys": ("zlib", "Zlib", "src/zlib/zlib.h", r'define ZLIB_VERSION\s+"([^"]+)"'),
+}
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def folders():
+    """Where the source of each crate that brings C is."""
+    line = ["cargo", "metadata", "--format-version", "1", "--locked", "--features", "vendored-openssl"]
+    packages = json.loads(subprocess.check_output(line, cwd=ROOT))["packages"]
+    return {p["name"]: Path(p["manifest_path"]).parent for p in packages if p["name"] in BROUGHT}
 
 
 def manifest(path):
@@ -27,15 +41,20 @@ def manifest(path):
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    sbom = json.load(open(sys.argv[1], encoding="utf-8"))
+    # The path of the repository is no part of a name.
+    text = Path(sys.argv[1]).read_text(encoding="utf-8")
+    sbom = json.loads(text.replace(f"path+file://{ROOT}#", "path+file:///replctl#"))
     head, files = manifest(sys.argv[2])
     components = sbom["components"]
-    for crate in [c for c in components if c["name"] in BUILD_METADATA]:
-        name, licence = BUILD_METADATA[crate["name"]]
-        version = re.sub(r"^.*\+", "", crate["version"])
+    sources = folders()
+    for crate, (name, licence, file, pattern) in BROUGHT.items():
+        found = re.search(pattern, (sources[crate] / file).read_text(encoding="utf-8"))
+        if not found:
+            sys.exit(f"sbom: the version of {name} is not in {sources[crate] / file} any more")
+        version = ".".join(found.groups())
         components.append(
             {"type": "library", "bom-ref": f"c:{name}", "name": name, "version": version, "licenses": [{"license": {"id": licence}}],
-             "purl": f"pkg:generic/{name}@{version}", "description": f"linked, from the crate {crate['name']}"}
+             "purl": f"pkg:generic/{name}@{version}", "description": f"linked, from the crate {crate}"}
         )
     for file in files:
         components.append(

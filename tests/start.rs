@@ -3,7 +3,11 @@
 //! A build without optimization is held to processor time and to pages touched, which hardly change on a busy machine; `make bench-start` names an
 //! optimized program in `REPLCTL_BENCH_PROGRAM`, prints the medians, and holds them to what is felt as nothing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::cast_precision_loss
+)]
 
 mod support;
 
@@ -74,6 +78,7 @@ impl Case {
 }
 
 /// Runs it to its end: what it cost, and what it printed.
+#[allow(clippy::zombie_processes)] // wait4 waits for it, and tells what it cost
 fn measured(command: &mut Command) -> (Cost, String) {
     let begun = Instant::now();
     let mut child = command.spawn().unwrap();
