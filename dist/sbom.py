@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def folders():
     """Where the source of each crate that brings C is."""
-    line = ["cargo", "metadata", "--format-version", "1", "--locked", "--features", "vendored-openssl"]
+    line = ["cargo", "metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu", "--features", "vendored-openssl"]
     packages = json.loads(subprocess.check_output(line, cwd=ROOT))["packages"]
     return {p["name"]: Path(p["manifest_path"]).parent for p in packages if p["name"] in BROUGHT}
 

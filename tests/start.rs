@@ -3,11 +3,7 @@
 //! A build without optimization is held to processor time and to pages touched, which hardly change on a busy machine; `make bench-start` names an
 //! optimized program in `REPLCTL_BENCH_PROGRAM`, prints the medians, and holds them to what is felt as nothing.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::cast_precision_loss
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
 mod support;
 
