@@ -5,7 +5,7 @@ CARGO ?= cargo
 export OPENSSL_NO_VENDOR = 1
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 
-.PHONY: help demo demo-down test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
+.PHONY: help demo demo-down dist dist-check bench-start test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ servers: ## Fetch Redis 6.0, 6.2, 8.0, 8.2 and Valkey 8.1, 9.1, to test and meas
 build: server ## Build replctl with that server inside
 	$(CARGO) build --release
 
+dist: ## Build the files of a release, for any Linux with glibc 2.17: tar.gz, .deb, .rpm, checksums, SBOM, into target/dist/release
+	@dist/build.sh
+
+dist-check: ## Prove them: symbols, Debian 11 (a home without root, the demo, .deb), a host with dnf (.rpm, the demo); needs root
+	@dist/check.sh
+
 generated: ## Write completions/ and man/ anew from the program
 	scripts/generated
 
@@ -51,6 +57,10 @@ version-matrix: servers ## Measure full copies between all pairs of server versi
 
 bench-server: server ## Compare the embedded server's speed with the distribution's
 	server/bench.sh
+
+bench-start: $(if $(PROGRAM),,build) ## Measure what --help and TAB take, beside a program that does nothing (PROGRAM, ROUNDS)
+	REPLCTL_BENCH_PROGRAM=$${PROGRAM:-$${CARGO_TARGET_DIR:-target}/release/replctl} REPLCTL_BENCH_ROUNDS=$${ROUNDS:-101} \
+		$(CARGO) test --test integration start:: -- --nocapture
 
 bench-setup: build ## Compare setup of bare hosts with a shell script, pyinfra and Ansible (HOSTS, ROUNDS, TOOLS)
 	tests/setup_bench/run

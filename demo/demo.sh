@@ -1,8 +1,9 @@
 #!/bin/bash
-# demo.sh up|down — replctl at work on this machine, as whoever calls it; root is not needed.
+# demo.sh up [PROGRAM]|down — replctl at work on this machine, as whoever calls it; root is not needed.
 #
 # up: installs what is missing, builds the server that replctl carries and replctl itself, starts three SSH servers on ports of 127.0.0.1, and
 #     plays an operator's session on them: setup, status, a write and a read, the loss of the primary, promote. The deployment stays up.
+#     With PROGRAM, a replctl that is built already, nothing is installed or built.
 # down: ends it and removes demo/run, the only folder it touches beside target/ and payload/.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")") repo=$(realpath "$(dirname "$(realpath "$0")")/..")
@@ -110,7 +111,14 @@ up() {
   [ ! -t 1 ] || [ -n "${NO_COLOR:-}" ] || { bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; }
   PATH=$PATH:${HOME:-/root}/.cargo/bin:/usr/sbin:/sbin
   [[ $run != *[\"\\\ ]* ]] || die "the path of the repository has a space, a quote or a backslash in it: $run"
-  build
+  local program=${1:-}
+  if [ -n "$program" ]; then
+    [ -x "$program" ] || die "$program is no program"
+    program=$(realpath "$program")
+  else
+    build
+    program=$(realpath "${CARGO_TARGET_DIR:-$repo/target}")/release/replctl
+  fi
   down
   umask 077
   mkdir -p "$run/ssh" "$run/bin"
@@ -119,7 +127,7 @@ up() {
   head -c 24 /dev/urandom | base64 | tr -d '\n' >"$run/password"; echo >>"$run/password"
   ssh-keygen -q -t ed25519 -N '' -C 'demo' -f "$run/ssh/key"
   inventory >"$run/inventory.toml"
-  ln -s "$(realpath "${CARGO_TARGET_DIR:-$repo/target}")/release/replctl" "$run/bin/replctl"
+  ln -s "$program" "$run/bin/replctl"
   # The journal stays in our folder as well.
   printf '%s\n' "export REPLCTL_INVENTORY='$run/inventory.toml'" "export XDG_STATE_HOME='$run/state'" \
     "REDISCLI_AUTH=\$(cat '$run/password'); export REDISCLI_AUTH" "export PATH='$run/bin':\"\$PATH\"" >"$run/env"
@@ -160,7 +168,7 @@ T
 }
 
 case ${1:-} in
-  up) up;;
+  up) up "${2:-}";;
   down) down;;
   *) sed -n '2,/^set/{/^set/!s/^# \{0,1\}//p}' "$0"; exit 2;;
 esac

@@ -15,6 +15,11 @@ use std::path::PathBuf;
 /// The name the scripts call.
 const NAME: &str = "replctl";
 
+/// What makes the first TAB complete, too, where zsh has found the script in a folder of its `fpath`:
+/// there the file is the body of the function `_replctl`, and only defines what completes.
+const FIRST_TAB: &str =
+    "\nif [[ $funcstack[1] == _replctl ]]; then\n    _clap_dynamic_completer_replctl \"$@\"\nfi\n";
+
 /// Prints a completion script.
 pub fn run(args: &cli::Completions) -> Result<()> {
     let mut script = Vec::new();
@@ -42,6 +47,9 @@ pub fn run(args: &cli::Completions) -> Result<()> {
                     .cause(e)
                     .exit(Exit::Failed)
             })?;
+        if args.shell == cli::Shell::Zsh {
+            script.extend_from_slice(FIRST_TAB.as_bytes());
+        }
     }
     let script = String::from_utf8_lossy(&script);
     let script = script.trim_end();

@@ -123,6 +123,17 @@ impl Shell {
     }
 
     fn zsh(desk: &Desk) -> Self {
+        Self::zsh_with(desk, "source <(replctl completions zsh)")
+    }
+
+    /// A zsh that loads the completion by itself, from a folder of its `fpath`, where packages put it.
+    fn zsh_by_folder(desk: &Desk) -> Self {
+        Self::zsh_with(desk, "compinit -D -u")
+    }
+
+    fn zsh_with(desk: &Desk, last: &str) -> Self {
+        let out = desk.command("replctl", &["completions", "zsh"]).output();
+        std::fs::write(desk.path("_replctl"), out.unwrap().stdout).unwrap();
         let mut command = desk.command("zsh", &["-f", "-i"]);
         command.env("PS1", PROMPT);
         let mut shell = Self {
@@ -130,7 +141,8 @@ impl Shell {
         };
         shell.run("stty echo");
         shell.run("unsetopt beep prompt_sp; autoload -Uz compinit; compinit -D -u");
-        shell.run("source <(replctl completions zsh)");
+        shell.run("fpath=($PWD $fpath)");
+        shell.run(last);
         shell
     }
 
@@ -314,6 +326,21 @@ fn zsh_lists_the_nodes() {
     // Options only, which all begin with two dashes.
     assert!(none.contains("replctl promote --"), "{none:?}");
     assert!(!none.contains("error"), "{none:?}");
+}
+
+#[test]
+fn zsh_lists_the_nodes_at_the_first_tab_where_it_loads_the_script_itself() {
+    if !installed("zsh") {
+        return;
+    }
+    let desk = Desk::new();
+    let mut zsh = Shell::zsh_by_folder(&desk);
+    for time in ["the first time", "the second time"] {
+        let words = zsh.candidates("replctl -i orders.toml promote ");
+        for node in ["slave1", "slave2", "master"] {
+            assert!(words.iter().any(|w| w == node), "{time}: {words:?}");
+        }
+    }
 }
 
 #[test]
