@@ -46,7 +46,7 @@ impl Desk {
             crate::support::not_run("busybox is not installed");
             return None;
         }
-        desk.path = bin.to_str().unwrap().to_owned();
+        bin.to_str().unwrap().clone_into(&mut desk.path);
         desk.shell = vec![bin.join("sh").to_str().unwrap().to_owned()];
         Some(desk)
     }
@@ -58,8 +58,8 @@ impl Desk {
     /// A release as `dist/pack.sh` names it, whose program says its version, with a page for each of `commands`; its SHA256SUMS beside it.
     fn release(&self, version: &str, arch: &str, program: &str, commands: &[&str]) -> PathBuf {
         let name = format!("replctl-{version}-{arch}-linux");
-        let shelf = self.folder.path().join(format!("shelf {version}"));
-        let tree = shelf.join(&name);
+        let downloads = self.folder.path().join(format!("downloads {version}"));
+        let tree = downloads.join(&name);
         fs::create_dir_all(tree.join("man")).unwrap();
         fs::create_dir_all(tree.join("completions")).unwrap();
         let write = |file: &str, text: &str| fs::write(tree.join(file), text).unwrap();
@@ -78,17 +78,17 @@ impl Desk {
         fs::copy(script(), tree.join("install.sh")).unwrap();
         let packed = Command::new("tar")
             .args(["-czf", &format!("{name}.tar.gz"), &name])
-            .current_dir(&shelf)
+            .current_dir(&downloads)
             .status();
         assert!(packed.unwrap().success());
         fs::remove_dir_all(&tree).unwrap();
         let sums = Command::new("sha256sum")
             .arg(format!("{name}.tar.gz"))
-            .current_dir(&shelf)
+            .current_dir(&downloads)
             .output()
             .unwrap();
-        fs::write(shelf.join("SHA256SUMS"), sums.stdout).unwrap();
-        shelf.join(format!("{name}.tar.gz"))
+        fs::write(downloads.join("SHA256SUMS"), sums.stdout).unwrap();
+        downloads.join(format!("{name}.tar.gz"))
     }
 
     fn good(&self, version: &str, commands: &[&str]) -> PathBuf {
