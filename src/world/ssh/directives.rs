@@ -178,12 +178,11 @@ pub fn look_through(answer: &str, host: &str) -> Result<Beyond, SshError> {
         }
         let other = |values: &[&str]| !values.contains(&value.trim());
         match treatment(&option.to_ascii_lowercase()) {
-            Some(Honoured | Harmless) => {}
             Some(Refused(values)) if other(values) => {
                 return Err(refused(host, option, &format!("{option} {value}")));
             }
             Some(Told(values)) if other(values) => beyond.ways.push(format!("{option} {value}")),
-            Some(Refused(_) | Told(_)) => {}
+            Some(Honoured | Harmless | Refused(_) | Told(_)) => {}
             None => beyond.unknown.push(option.to_owned()),
         }
     }

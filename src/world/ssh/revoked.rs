@@ -1,7 +1,6 @@
 //! Lists of revoked keys: `RevokedHostKeys`, as text or as OpenSSH's binary list (a KRL). Pure. A
 //! list that is not understood is an error, never an empty one.
 
-use super::known_hosts::type_of;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::Sha1;
@@ -33,7 +32,7 @@ fn text(list: &[u8], key: &[u8]) -> bool {
         let mut words = line.split_ascii_whitespace();
         let kind = words.next().unwrap_or_default();
         let body = words.next().and_then(|body| STANDARD.decode(body).ok());
-        body.is_some_and(|body| type_of(&body) == kind && body == key)
+        body.is_some_and(|body| field(&mut body.as_slice()) == Some(kind.as_bytes()) && body == key)
     })
 }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 /// A host to log in to, with everything decided.
 #[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // Each is an option of ssh.
 pub struct Target {
     /// Name or address to connect to.
     pub host: String,
@@ -73,6 +74,7 @@ pub struct Target {
 
 /// The ways to log in that the configuration leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // Each is an option of ssh.
 pub struct Methods {
     /// By a key.
     pub key: bool,

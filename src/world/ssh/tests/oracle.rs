@@ -229,7 +229,7 @@ async fn what_ssh_reaches_is_reached_and_nothing_more() {
     let work = futures::stream::iter(cases.into_iter().enumerate());
     let work = work.for_each_concurrent(6, |(number, case)| async move {
         let fault =
-            tokio::time::timeout(Duration::from_secs(60), wrong(oracle_of, number, case)).await;
+            tokio::time::timeout(Duration::from_mins(1), wrong(oracle_of, number, case)).await;
         let fault = fault.unwrap_or_else(|_| Some(format!("`{}` takes too long", case.name)));
         faults_of.lock().unwrap().extend(fault);
     });

@@ -263,6 +263,19 @@ pub(super) fn make(oracle: &Oracle) {
     ] {
         oracle.write(&oracle.fill(name), &text);
     }
+    lists(lab);
+    oracle.script("knows", "echo \"$1 HOSTKEY\"");
+    oracle.script(
+        "knows-kind",
+        "echo \"$*\" >>DIR/knows.log\necho '[127.0.0.1]:PORT HOSTKEY'",
+    );
+    oracle.script("knows-other", &format!("echo \"$1 {other}\""));
+    oracle.script("revokes", "echo '@revoked * HOSTKEY'");
+    oracle.script("fails", "exit 1");
+}
+
+/// The lists that `ssh-keygen` makes.
+fn lists(lab: &Lab) {
     for name in ["hashed", "hashed-others"] {
         run(Command::new("ssh-keygen")
             .args(["-q", "-H", "-f"])
@@ -281,14 +294,6 @@ pub(super) fn make(oracle: &Oracle) {
     }
     let whole = std::fs::read(lab.path("krl-others")).unwrap();
     std::fs::write(lab.path("krl-short"), &whole[..whole.len() - 3]).unwrap();
-    oracle.script("knows", "echo \"$1 HOSTKEY\"");
-    oracle.script(
-        "knows-kind",
-        "echo \"$*\" >>DIR/knows.log\necho '[127.0.0.1]:PORT HOSTKEY'",
-    );
-    oracle.script("knows-other", &format!("echo \"$1 {other}\""));
-    oracle.script("revokes", "echo '@revoked * HOSTKEY'");
-    oracle.script("fails", "exit 1");
 }
 
 /// `KnownHostsCommand` is asked by us what ssh asks it, in the same words; or what is different.
