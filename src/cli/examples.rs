@@ -93,18 +93,6 @@ pub fn examples(command: &str) -> &'static [(&'static str, &'static str)] {
             "one of `replctl history` that says unfinished",
         )],
         "rollback" => &[("replctl rollback", "put back what is unfinished")],
-        "server" => &[
-            ("replctl server", "its version, sizes and checksums"),
-            (
-                "replctl server --extract ./bin",
-                "write redis-server and redis-cli to ./bin",
-            ),
-        ],
-        "completions" => &[
-            ("source <(replctl completions bash)", "in ~/.bashrc"),
-            ("source <(replctl completions zsh)", "in ~/.zshrc"),
-            ("replctl completions fish | source", "in config.fish"),
-        ],
         "add" | "remove" | "move" | "detach" => members::examples(command),
         other if other.starts_with("sentinel") => examples_of_sentinels(other),
         other => examples_of_others(other),
@@ -167,6 +155,18 @@ fn examples_of_sentinels(command: &str) -> &'static [(&'static str, &'static str
 /// Those of the commands that bring nodes back, or look at one thing.
 fn examples_of_others(command: &str) -> &'static [(&'static str, &'static str)] {
     match command {
+        "server" => &[
+            ("replctl server", "its version, sizes and checksums"),
+            (
+                "replctl server --extract ./bin",
+                "write redis-server and redis-cli to ./bin",
+            ),
+        ],
+        "completions" => &[
+            ("source <(replctl completions bash)", "in ~/.bashrc"),
+            ("source <(replctl completions zsh)", "in ~/.zshrc"),
+            ("replctl completions fish | source", "in config.fish"),
+        ],
         "endpoint" => &[
             ("replctl endpoint", "HOST:PORT"),
             (

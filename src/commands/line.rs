@@ -19,10 +19,9 @@ pub fn read() -> Result<Cli, Exit> {
     let colour = Colour::among(words.iter().map(String::as_str));
     let choice = match form::colours(colour.into()) {
         Some(true) => ColorChoice::Always,
-        Some(false) => ColorChoice::Never,
         // clap takes every CLICOLOR_FORCE for a yes, `0` too.
         None if std::io::stdout().is_terminal() => ColorChoice::Auto,
-        None => ColorChoice::Never,
+        Some(false) | None => ColorChoice::Never,
     };
     let mut command = Cli::command().color(choice);
     let parsed = command.try_get_matches_from_mut(given);
@@ -164,19 +163,14 @@ fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String
             (replica, typed.unwrap_or(root))
         })
     });
-    match nodes {
-        Some((replica, primary)) => line(
-            &command
-                .replace(REPLICA, &replica)
-                .replace(PRIMARY, &primary),
-        ),
-        None => {
-            let words = command
-                .split(' ')
-                .take_while(|w| !w.starts_with(['{', '-']));
-            line(&format!("{} --help", words.collect::<Vec<_>>().join(" ")))
-        }
+    if let Some((replica, primary)) = nodes {
+        let filled = command.replace(REPLICA, &replica);
+        return line(&filled.replace(PRIMARY, &primary));
     }
+    let words = command
+        .split(' ')
+        .take_while(|w| !w.starts_with(['{', '-']));
+    line(&format!("{} --help", words.collect::<Vec<_>>().join(" ")))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// There was nothing to do.
 #[derive(Debug, Serialize)]
-pub struct Nothing<'a> {
+pub struct Idle<'a> {
     /// What was typed behind `replctl`.
     operation: Option<String>,
     nothing_to_do: bool,
@@ -18,7 +18,7 @@ pub struct Nothing<'a> {
     warnings: &'a [String],
 }
 
-impl<'a> Nothing<'a> {
+impl<'a> Idle<'a> {
     /// `operation`: none where it is not known which one was meant.
     pub fn of(operation: Option<&Operation>, message: &'a str, warnings: &'a [String]) -> Self {
         Self {
@@ -35,11 +35,11 @@ impl<'a> Nothing<'a> {
 pub struct Shown<'a> {
     operation: String,
     dry_run: bool,
-    plan: Stages<'a>,
+    plan: Planned<'a>,
 }
 
 #[derive(Debug, Serialize)]
-struct Stages<'a> {
+struct Planned<'a> {
     stages: Vec<Titled<'a>>,
     warnings: Vec<String>,
     may_lose: Option<&'a str>,
@@ -75,7 +75,7 @@ impl<'a> Shown<'a> {
         Self {
             operation: plan.operation.line(),
             dry_run: true,
-            plan: Stages {
+            plan: Planned {
                 stages: stages.collect(),
                 warnings: plan_text::warnings(plan),
                 may_lose: plan.may_lose.as_deref(),
@@ -143,7 +143,5 @@ impl<'a> Ended<'a> {
 
 /// Prints that there was nothing to do.
 pub fn nothing(operation: Option<&Operation>, message: &str, warnings: &[String]) {
-    super::told(&Nothing::of(operation, message, warnings), || {
-        escape(message)
-    });
+    super::told(&Idle::of(operation, message, warnings), || escape(message));
 }

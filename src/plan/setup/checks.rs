@@ -253,10 +253,10 @@ pub(super) fn to_start(
             ),
         ));
     }
-    let (payload, (_, none)) = (look.payload_for(&facts.arch), look.brought());
+    let (payload, (_, lacks)) = (look.payload_for(&facts.arch), look.brought());
     if look.brings_server() && payload.is_none() {
         out.push(Refusal::new(
-            format!("{none} {}, which the host of `{name}` is", facts.arch),
+            format!("{lacks} {}, which the host of `{name}` is", facts.arch),
             "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
         ));
     }

@@ -1,6 +1,6 @@
 //! `promote` without a node: who is shown, who is proposed, and what is asked.
 
-use crate::support::{Family, Trio, await_that};
+use crate::support::{Family, Replctl, Trio, await_that};
 use std::time::Duration;
 
 #[test]
@@ -10,7 +10,28 @@ fn without_a_node_the_candidates_are_shown_and_the_best_is_named() {
     };
     let trio = Trio::start(family, &[]);
     let operator = trio.operator();
-    // All is well: both are in sync.
+    all_is_well(&trio, &operator);
+    the_master_is_dead(&trio, &operator);
+    // What is named is done, with the risk that it names.
+    operator
+        .run(&["promote", "slave2"])
+        .code(3)
+        .says("replctl promote slave2 --accept-split-brain");
+    operator
+        .run(&["promote", "slave2", "--accept-split-brain", "--yes"])
+        .ok();
+    assert_eq!(trio.role(2), "master");
+    // Nobody is left to take over once all others are gone.
+    trio.servers[1].kill9();
+    operator
+        .run(&["promote"])
+        .code(3)
+        .says("no node can be promoted")
+        .says("`slave1`");
+}
+
+/// Both replicas are in sync: the first is proposed, shown, and asked about.
+fn all_is_well(trio: &Trio, operator: &Replctl<'_>) {
     let ran = operator.run(&["promote"]).code(2);
     assert!(ran.stdout.is_empty(), "{ran}");
     assert!(
@@ -33,8 +54,10 @@ fn without_a_node_the_candidates_are_shown_and_the_best_is_named() {
         .unwrap();
     terminal.exp_eof().unwrap();
     trio.assert_primary(0);
+}
 
-    // The tutorial's case: the master is dead. slave1 is cut off before, and has less.
+/// The tutorial's case. slave1 was cut off before, and has less.
+fn the_master_is_dead(trio: &Trio, operator: &Replctl<'_>) {
     trio.servers[1]
         .client()
         .command(&["REPLICAOF", "127.0.0.1", "1"]);
@@ -90,20 +113,4 @@ fn without_a_node_the_candidates_are_shown_and_the_best_is_named() {
         .map(|c| c["best"] == true)
         .collect();
     assert_eq!(best, [false, false, true], "{json:#}");
-    // What is named is done, with the risk that it names.
-    operator
-        .run(&["promote", "slave2"])
-        .code(3)
-        .says("replctl promote slave2 --accept-split-brain");
-    operator
-        .run(&["promote", "slave2", "--accept-split-brain", "--yes"])
-        .ok();
-    assert_eq!(trio.role(2), "master");
-    // Nobody is left to take over once all others are gone.
-    trio.servers[1].kill9();
-    operator
-        .run(&["promote"])
-        .code(3)
-        .says("no node can be promoted")
-        .says("`slave1`");
 }

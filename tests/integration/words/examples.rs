@@ -90,7 +90,7 @@ const ALL: &[(&str, How)] = &[
     ("replctl move slave2 --under master", Yes),
     ("replctl detach slave2 --dry-run", Run),
     ("replctl detach slave2", Yes),
-    ("a note", Make(|group| stands_alone(group))),
+    ("a note", Make(stands_alone)),
     ("replctl status --json | jq -r '.findings[].message'", Run),
     (
         "replctl move slave2 --under master --discard-data slave2",
@@ -112,7 +112,7 @@ const ALL: &[(&str, How)] = &[
     ("replctl remove slave3", Parsed(AFTER_ADD)),
     ("replctl remove slave3 --purge", Parsed(AFTER_ADD)),
     ("replctl remove slave3 --leave-running", Parsed(AFTER_ADD)),
-    ("two primaries", Make(|group| part(group))),
+    ("two primaries", Make(part)),
     ("replctl lost master", Run),
     ("replctl lost master --output rescued.resp", Run),
     ("replctl repair --dry-run", Run),
@@ -125,7 +125,7 @@ const ALL: &[(&str, How)] = &[
         "replctl lost master --backup ~/.local/state/replctl/orders/backup/20261125T030000Z-master --replay",
         Yes,
     ),
-    ("the nodes as they were", Make(|group| whole(group))),
+    ("the nodes as they were", Make(whole)),
     ("replctl setup master --discard-data master", Dry),
     ("replctl repair", Yes),
     ("replctl sentinel setup --dry-run", Run),
@@ -236,16 +236,8 @@ fn path_with_the_program(group: &Group) -> String {
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
-/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints nothing.
-fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
-    let shell = ["zsh", "fish"]
-        .into_iter()
-        .find(|shell| line.contains(&format!("completions {shell}")));
-    let shell = shell.unwrap_or("bash");
-    if Command::new(shell).arg("--version").output().is_err() {
-        crate::support::not_run(&format!("{shell} is not installed"));
-        return None;
-    }
+/// A line with the operation and the backup that there are, in place of those that it invents.
+fn filled(group: &Group, line: &str) -> String {
     let operator = &group.bench.operator;
     let newest = || operator.run(&["history", "--json"]).ok().stdout;
     let mut line = line.to_owned();
@@ -264,6 +256,21 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
         let backup = backup.to_str().unwrap();
         line = line.replace("BACKUP", backup).replace(of_orders, backup);
     }
+    line
+}
+
+/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints nothing.
+fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
+    let shell = ["zsh", "fish"]
+        .into_iter()
+        .find(|shell| line.contains(&format!("completions {shell}")));
+    let shell = shell.unwrap_or("bash");
+    if Command::new(shell).arg("--version").output().is_err() {
+        crate::support::not_run(&format!("{shell} is not installed"));
+        return None;
+    }
+    let operator = &group.bench.operator;
+    let line = filled(group, line);
     // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
     let first = if shell == "zsh" {
         "autoload -Uz compinit; compinit -u; "

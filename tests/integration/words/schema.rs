@@ -41,7 +41,7 @@ fn close(value: &mut Value) {
             fields.values_mut().collect()
         }
         Value::Array(items) => items.iter_mut().collect(),
-        _ => return,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return,
     };
     parts.into_iter().for_each(close);
 }
