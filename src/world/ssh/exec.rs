@@ -86,14 +86,14 @@ impl Line {
 pub(super) fn run(
     link: &mut Link,
     mut pipe: Pipe,
-    line: &Line,
+    sent: &Line,
     request: &Request<'_>,
 ) -> Result<Output, SshError> {
     let limit = match request.limit {
         Limit::Total(time) | Limit::Stall(time) => time,
     };
     let until = Until::new(limit, request.cancel);
-    let mut running = Running::new(&line.mark, request, until);
+    let mut running = Running::new(&sent.mark, request, until);
     match running.drive(link, &mut pipe) {
         Ok(()) if request.stays && !pipe.eof() => {
             link.hold(pipe);
@@ -381,10 +381,10 @@ impl<'a> Running<'a> {
         let cancel = Cancel::default();
         let until = Until::new(TIDY_TIME, &cancel);
         let command = script::stop(runs_as);
-        let Ok(line) = Line::of(&command, self.request.way, self.request.shown) else {
+        let Ok(sent) = Line::of(&command, self.request.way, self.request.shown) else {
             return false;
         };
-        let Ok(pipe) = link.open(&line.text, &until) else {
+        let Ok(pipe) = link.open(&sent.text, &until) else {
             return false;
         };
         let request = Request {
@@ -396,6 +396,6 @@ impl<'a> Running<'a> {
             stays: false,
             ..*self.request
         };
-        run(link, pipe, &line, &request).is_ok_and(|out| out.success())
+        run(link, pipe, &sent, &request).is_ok_and(|out| out.success())
     }
 }

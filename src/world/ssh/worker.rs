@@ -203,8 +203,8 @@ impl Worker {
     ///
     /// # Errors
     /// As connecting; `Io`, `Timeout`.
-    fn open(&mut self, line: &str, until: &Until) -> Result<Pipe, SshError> {
-        let mut reused = self.link.as_ref().is_some_and(|link| !link.is_cut());
+    fn open(&mut self, command: &str, until: &Until) -> Result<Pipe, SshError> {
+        let mut was_there = self.link.as_ref().is_some_and(|link| !link.is_cut());
         let mut tries = 0;
         loop {
             let shown = self.target.shown();
@@ -213,16 +213,18 @@ impl Worker {
                 &until.cancel,
             );
             let link = self.link()?;
-            let refused = match link.open(line, &wait) {
+            let why_not = match link.open(command, &wait) {
                 Ok(pipe) => return Ok(pipe),
-                Err(refused) => refused,
+                Err(why_not) => why_not,
             };
             let failure = SshError::new(
                 SshErrorKind::Io,
                 format!("{shown} opens no channel for a command"),
             );
-            match refused {
-                Refused::No(_) | Refused::Broken(_) if reused && link.is_cut() => reused = false,
+            match why_not {
+                Refused::No(_) | Refused::Broken(_) if was_there && link.is_cut() => {
+                    was_there = false;
+                }
                 // The command that holds the host stands in the way of all others.
                 Refused::No(_) if !matches!(link, Link::Here(_)) && link.holds() => {
                     link.let_go(&Until::for_tidying(super::holding::END));
@@ -246,9 +248,9 @@ impl Worker {
                 }
                 // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
                 // a new one shows, within its own time-outs, whether the host is.
-                Refused::Late if reused => {
+                Refused::Late if was_there => {
                     link.cut();
-                    reused = false;
+                    was_there = false;
                 }
                 Refused::Late => {
                     link.cut();

@@ -28,7 +28,7 @@ use session::Control;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -40,25 +40,28 @@ const GOODBYE: Duration = Duration::from_millis(500);
 const SAID: usize = 16 * 1024;
 /// A client that holds the connection to one host; it is ended when this is dropped.
 pub(super) struct Master {
-    child: Mutex<Child>,
+    client: Arc<Client>,
     said: Arc<Mutex<Vec<u8>>>,
     socket: PathBuf,
-    /// Goes when the client has gone.
+}
+
+/// The process, and the folder that goes with it.
+struct Client {
+    child: Mutex<Child>,
     folder: Mutex<Option<TempDir>>,
 }
 
 /// The clients of this process, to be ended with it.
-static ALL: Mutex<Vec<Weak<Master>>> = Mutex::new(Vec::new());
+static ALL: Mutex<Vec<Arc<Client>>> = Mutex::new(Vec::new());
 
 /// Ends all clients: what still holds one is not waited for.
 pub fn end_all() {
     let all: Vec<_> = ask::lock(&ALL).drain(..).collect();
-    let all: Vec<_> = all.iter().filter_map(Weak::upgrade).collect();
-    for master in &all {
-        master.say_goodbye();
+    for client in &all {
+        client.say_goodbye();
     }
-    for master in &all {
-        master.end();
+    for client in &all {
+        client.end();
     }
 }
 
@@ -96,13 +99,16 @@ impl Master {
         if let Some(stderr) = child.stderr.take() {
             listen(stderr, &said).map_err(cannot)?;
         }
-        let master = Arc::new(Self {
+        let client = Arc::new(Client {
             child: Mutex::new(child),
-            said,
-            socket,
             folder: Mutex::new(Some(folder)),
         });
-        ask::lock(&ALL).push(Arc::downgrade(&master));
+        ask::lock(&ALL).push(Arc::clone(&client));
+        let master = Arc::new(Self {
+            client,
+            said,
+            socket,
+        });
         master.log_in(context, target, plan, &mut desk)?;
         *ask::lock(&plan.current) = Arc::downgrade(&master);
         Ok(master)
@@ -187,21 +193,12 @@ impl Master {
 
     /// Whether the client has ended.
     pub fn has_ended(&self) -> bool {
-        ask::lock(&self.child)
-            .try_wait()
-            .map_or(true, |ended| ended.is_some())
+        self.client.has_ended()
     }
 
     /// Whether the client ends within that time.
     pub fn falls(&self, within: Duration) -> bool {
-        let end = Instant::now() + within;
-        while !self.has_ended() {
-            if Instant::now() >= end {
-                return false;
-            }
-            std::thread::sleep(TICK);
-        }
-        true
+        self.client.falls(within)
     }
 
     /// The last words of a client that has ended, or else these.
@@ -217,10 +214,42 @@ impl Master {
         }
     }
 
+    fn words(&self) -> String {
+        String::from_utf8_lossy(&ask::lock(&self.said)).into_owned()
+    }
+}
+
+impl Drop for Master {
+    fn drop(&mut self) {
+        self.client.say_goodbye();
+        self.client.end();
+        ask::lock(&ALL).retain(|client| !Arc::ptr_eq(client, &self.client));
+    }
+}
+
+impl Client {
+    fn has_ended(&self) -> bool {
+        ask::lock(&self.child)
+            .try_wait()
+            .map_or(true, |ended| ended.is_some())
+    }
+
+    fn falls(&self, within: Duration) -> bool {
+        let end = Instant::now() + within;
+        while !self.has_ended() {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(TICK);
+        }
+        true
+    }
+
     /// Tells the client to end.
     fn say_goodbye(&self) {
-        if !self.has_ended() {
-            let _ = kill_process(Pid::from_child(&ask::lock(&self.child)), Signal::TERM);
+        let mut child = ask::lock(&self.child);
+        if matches!(child.try_wait(), Ok(None)) {
+            let _ = kill_process(Pid::from_child(&child), Signal::TERM);
         }
     }
 
@@ -232,17 +261,6 @@ impl Master {
             let _ = child.wait();
         }
         ask::lock(&self.folder).take();
-    }
-
-    fn words(&self) -> String {
-        String::from_utf8_lossy(&ask::lock(&self.said)).into_owned()
-    }
-}
-
-impl Drop for Master {
-    fn drop(&mut self) {
-        self.say_goodbye();
-        self.end();
     }
 }
 

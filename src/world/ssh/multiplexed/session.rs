@@ -138,7 +138,10 @@ impl Session {
         hand: [OwnedFd; 2],
         until: &Until,
     ) -> Result<Self, Refused> {
-        Self::open(master, Request::Forward(host, port), &hand, until)
+        let opened = Self::open(master, Request::Forward(host, port), &hand, until);
+        // Theirs alone from now on: an end of a pipe ends with its last owner.
+        drop(hand);
+        opened
     }
 
     fn open(

@@ -317,7 +317,7 @@ async fn what_never_becomes_a_login_ends() {
                         socket.write_all(b"\n").await.unwrap_or_default();
                     }
                     let _ = socket.read(&mut [0; 4096]).await;
-                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    tokio::time::sleep(Duration::from_mins(1)).await;
                 });
             }
         };
