@@ -103,7 +103,7 @@ impl Link {
                 let opened = conn.step(until, ssh2::Session::channel_session);
                 let mut channel = opened.map_err(|stop| match stop {
                     Stop::Ssh(e) if e.code() == NO_CHANNEL => Refused::No(words(&e)),
-                    stop => stop.into(),
+                    Stop::Ssh(_) | Stop::Late | Stop::Cancelled => stop.into(),
                 })?;
                 // From here on it may run, and is not to be sent a second time. A channel that is dropped half-way
                 // waits for the host, unless the connection is cut.
