@@ -65,7 +65,7 @@ bench-start: $(if $(PROGRAM),,build) ## Measure what --help and TAB take, beside
 bench-setup: build ## Compare setup of bare hosts with a shell script, pyinfra and Ansible (HOSTS, ROUNDS, TOOLS)
 	tests/setup_bench/run
 
-bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, and over long ways (RTT=2,10,40: ms)
+bench-promote: server servers ## Measure promote against the server's own FAILOVER, on every server family, over long ways (RTT=2,10,40: ms), and of a dead primary beside Sentinels
 	REPLCTL_BENCH_DELAYS_MS=$$(echo $${RTT:-2,10,40} | tr , '\n' | awk '{printf "%s%d", n++ ? "," : "", $$1 / 2}') \
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} REPLCTL_BENCH_LIMIT_MS=$${LIMIT_MS:-15} $(CARGO) test --release --test integration promote_bench:: -- --nocapture
 
