@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::await_that;
-use crate::support::process::{Running, run};
+use crate::support::process::{Running, family_of, run};
 use crate::support::program::Replctl;
 use crate::support::server::{Family, each_family};
 use crate::support::trio::{BACKLOG, Trio};
@@ -154,6 +154,13 @@ fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     let first = slow(&trio);
     let second = trio.operator();
     let mut running = claimed(&trio, &first);
+    // In its hook: whoever is frozen while it looks goes on with half an old picture, and refuses for that.
+    let sleeps = |pid: &i32| {
+        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == "sleep")
+    };
+    await_that("its hook", Duration::from_secs(10), || {
+        family_of(running.pid()).iter().any(sleeps)
+    });
     running.signal(libc::SIGSTOP);
     std::thread::sleep(Duration::from_secs(12));
     let ran = second.run(&["promote", "slave2", "--yes"]).code(3);
