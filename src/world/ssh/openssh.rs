@@ -4,7 +4,7 @@
 use super::Options;
 use super::ask::lock;
 use super::error::{SshError, SshErrorKind};
-use super::program::{self, Unended};
+use super::program::{self, Unended, too_much};
 use super::same::{self, Sameness};
 use crate::inventory::SshSettings;
 use crate::world::busy::patience;
@@ -150,9 +150,19 @@ fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshErro
     ))
 }
 
+/// The last that had no answer in time, and when that was known: for those who were waiting for
+/// their turn then. Each of them would wait as long, a few at a time.
+static LATE: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+
 /// Asks about one host, when it is its turn.
 fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
+    let begun = Instant::now();
     let _turn = Turn::take();
+    if let Some((why, at)) = &*lock(&LATE)
+        && begun <= *at
+    {
+        return Err(why.clone());
+    }
     let time = patience(TIME);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     match program::run(openssh(options, settings, host), time) {
@@ -163,7 +173,12 @@ fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
         Ok(ended) => Err(text(ended.err)),
         Err(Unended::Unstarted(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(Unended::Unstarted(e)) => Err(e.to_string()),
-        Err(Unended::Late) => Err(format!("no answer within {} s", time.as_secs())),
+        Err(Unended::Late) => {
+            let why = format!("no answer within {} s", time.as_secs());
+            *lock(&LATE) = Some((format!("`ssh -G {host}`: {why}"), Instant::now()));
+            Err(why)
+        }
+        Err(Unended::TooMuch) => Err(too_much()),
     }
 }
 

@@ -2,12 +2,13 @@
 //! ended with the session.
 
 use super::ask::lock;
+use super::detached;
 use super::output::last_lines;
+use super::program;
 use std::io::{self, Read as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -31,20 +32,20 @@ pub(super) struct Proxy {
 
 /// Starts the command, whose tokens are expanded.
 ///
-/// It is in a process group of its own: an interrupt from the terminal must not cut the connection
-/// over which something is put back.
+/// It stands apart from the terminal: an interrupt there must not cut the connection over which
+/// something is put back, and what asks there is told at once that it cannot.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let (near, far) = UnixStream::pair()?;
     let (ear, mouth) = UnixStream::pair()?;
     let stdin: OwnedFd = far.try_clone()?.into();
-    let child = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()))
+    let mut program = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
+    program
         .args(["-c", &format!("exec {command}")])
         .stdin(stdin)
         .stdout(OwnedFd::from(far))
-        .stderr(OwnedFd::from(mouth))
-        .process_group(0)
-        .spawn()?;
+        .stderr(OwnedFd::from(mouth));
+    let child = detached::start(program, true)?;
     let said = Arc::new(Mutex::new(Vec::new()));
     let (mut from, to) = (ear.try_clone()?, Arc::clone(&said));
     let (hearing, heard) = channel::<()>();
@@ -95,9 +96,7 @@ impl Drop for Proxy {
     /// The socket is down already.
     fn drop(&mut self) {
         if self.ended(END).is_none() {
-            let mut child = lock(&self.child);
-            let _ = child.kill();
-            let _ = child.wait();
+            program::stop(&mut lock(&self.child));
         }
         let _ = self.ear.shutdown(Shutdown::Both);
     }

@@ -190,7 +190,7 @@ async fn a_changed_key_is_refused_whatever_is_said() {
             "{text}"
         );
         let remedy = format!(
-            "ssh-keygen -R '[127.0.0.1]:{}' -f '{}'",
+            "ssh-keygen -R '[127.0.0.1]:{}' -f {}",
             sshd.port,
             lab.known_hosts().display()
         );
