@@ -361,3 +361,29 @@ fn parse_jump(text: &str) -> Result<Jump, SshError> {
         port,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_as_far_as_that_can_be() {
+        let split = |value: &str, home: &str| -> Vec<String> {
+            let names = split(value, Path::new(home));
+            names.iter().map(|name| name.join("|")).collect()
+        };
+        assert_eq!(
+            split("/a ~/b %d/c ${D}/d", "/h"),
+            ["/a", "~/b", "%d/c", "${D}/d"]
+        );
+        assert_eq!(split("/a b c /d", "/h"), ["/a|b|c", "/d"]);
+        assert_eq!(split("a b", "/h"), ["a|b"]);
+        assert_eq!(
+            split(
+                "/home/a b/.ssh/known_hosts /home/a b/.ssh/known_hosts2",
+                "/home/a b"
+            ),
+            ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+        );
+    }
+}

@@ -152,16 +152,27 @@ fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshErro
 
 /// The last that had no answer in time, and when that was known: for those who were waiting for
 /// their turn then. Each of them would wait as long, a few at a time.
-static LATE: Mutex<Option<(String, Instant)>> = Mutex::new(None);
+static LATE: Mutex<Late> = Mutex::new(None);
+
+type Late = Option<(String, Instant)>;
+
+fn note_late(late: &Mutex<Late>, host: &str, why: &str) {
+    *lock(late) = Some((format!("`ssh -G {host}`: {why}"), Instant::now()));
+}
+
+/// Why one that waits since then is not asked about.
+fn late_since(late: &Mutex<Late>, begun: Instant) -> Option<String> {
+    let late = lock(late);
+    let (why, at) = late.as_ref()?;
+    (begun <= *at).then(|| why.clone())
+}
 
 /// Asks about one host, when it is its turn.
 fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
     let begun = Instant::now();
     let _turn = Turn::take();
-    if let Some((why, at)) = &*lock(&LATE)
-        && begun <= *at
-    {
-        return Err(why.clone());
+    if let Some(why) = late_since(&LATE, begun) {
+        return Err(why);
     }
     let time = patience(TIME);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -175,7 +186,7 @@ fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
         Err(Unended::Unstarted(e)) => Err(e.to_string()),
         Err(Unended::Late) => {
             let why = format!("no answer within {} s", time.as_secs());
-            *lock(&LATE) = Some((format!("`ssh -G {host}`: {why}"), Instant::now()));
+            note_late(&LATE, host, &why);
             Err(why)
         }
         Err(Unended::TooMuch) => Err(too_much()),
@@ -236,5 +247,16 @@ mod tests {
         assert_eq!(others.count(), 2, "{said:?}");
         all(&["db4"]);
         assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+    #[test]
+    fn those_that_wait_for_their_turn_share_a_time_out_and_nobody_later() {
+        let before = Instant::now();
+        let late = Mutex::new(None);
+        assert_eq!(late_since(&late, before), None);
+        note_late(&late, "db1", "no answer within 60 s");
+        let why = late_since(&late, before);
+        assert_eq!(why.as_deref(), Some("`ssh -G db1`: no answer within 60 s"));
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(late_since(&late, Instant::now()), None);
     }
 }

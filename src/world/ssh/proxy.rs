@@ -101,3 +101,34 @@ impl Drop for Proxy {
         let _ = self.ear.shutdown(Shutdown::Both);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn it_has_no_terminal_and_all_of_it_is_ended() {
+        let text =
+            "/bin/sh -c 'sleep 1000 & echo $! $$ $(cut -d\" \" -f6 /proc/$$/stat) >&2; wait'";
+        let (near, proxy) = start(text).unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while !lock(&proxy.said).ends_with(b"\n") && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let said = String::from_utf8(lock(&proxy.said).clone()).unwrap();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words.len(), 3, "{said}");
+        assert_eq!(words[1], words[2], "its session is its own");
+        drop(near);
+        drop(proxy);
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", words[0]));
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while lives() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!lives(), "what it started is ended with it");
+    }
+}
