@@ -96,20 +96,22 @@ impl Relay {
     /// # Errors
     /// Where there is no agent, or no folder that a socket can be in.
     pub fn start(agent: &Path, time: Duration) -> io::Result<Self> {
-        let agent = connect(agent, Instant::now() + ANSWER_TIME)?;
+        let mut agent = connect(agent, Instant::now() + ANSWER_TIME)?;
         let (folder, listener) = listen()?;
         let late = Arc::<AtomicBool>::default();
         let tell = Arc::clone(&late);
         std::thread::Builder::new()
             .name("ssh-agent".to_owned())
             .spawn(move || {
-                let Ok((near, _)) = listener.accept() else {
+                let Ok((mut near, _)) = listener.accept() else {
                     return;
                 };
                 drop(listener);
-                let end = pass_on(near, agent, time).err();
+                let end = pass_on(&mut near, &mut agent, time).err();
                 let is_late = end.is_some_and(|e| e.kind() == io::ErrorKind::WouldBlock);
+                // Before the socket closes, which is what libssh2 hears of it.
                 tell.store(is_late, Ordering::Release);
+                drop(near);
             })?;
         Ok(Self { folder, late })
     }
@@ -153,18 +155,18 @@ fn listen() -> io::Result<(TempDir, UnixListener)> {
 }
 
 /// Request and answer, until one of them has enough: always an error.
-fn pass_on(mut near: UnixStream, mut agent: UnixStream, time: Duration) -> io::Result<()> {
+fn pass_on(near: &mut UnixStream, agent: &mut UnixStream, time: Duration) -> io::Result<()> {
     near.set_write_timeout(Some(ANSWER_TIME))?;
     agent.set_write_timeout(Some(ANSWER_TIME))?;
     loop {
-        let request = message(&mut near, None)?;
+        let request = message(near, None)?;
         let time = match request.first() {
             Some(&REQUEST_IDENTITIES) => ANSWER_TIME,
             Some(_) | None => time,
         };
-        send(&mut agent, &request)?;
-        let answer = message(&mut agent, Some(Instant::now() + time))?;
-        send(&mut near, &answer)?;
+        send(agent, &request)?;
+        let answer = message(agent, Some(Instant::now() + time))?;
+        send(near, &answer)?;
     }
 }
 

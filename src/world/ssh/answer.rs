@@ -65,8 +65,8 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
         known_as: known_as(&tokens),
         identities_only: said.is_on("identitiesonly"),
         agent: agent(&said, &tokens)?,
-        user_known_hosts: files(&said, "userknownhostsfile", &tokens)?,
-        global_known_hosts: files(&said, "globalknownhostsfile", &tokens)?,
+        user_known_hosts: files(&said, "UserKnownHostsFile", &tokens)?,
+        global_known_hosts: files(&said, "GlobalKnownHostsFile", &tokens)?,
         hash_known_hosts: said.is_on("hashknownhosts"),
         strict: said.is_on("stricthostkeychecking"),
         check_host_ip: said.is_on("checkhostip"),
@@ -166,21 +166,21 @@ pub(super) fn agent_from_environment() -> Option<PathBuf> {
 }
 
 /// Several files in one value.
-fn files(said: &Said<'_>, key: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
+fn files(said: &Said<'_>, directive: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
     let mut files = Vec::new();
-    for value in said.all(key) {
+    for value in said.all(&directive.to_ascii_lowercase()) {
         for name in split(value, &tokens::me().home) {
             if name.len() == 1 && name[0] == "none" {
                 continue;
             }
             let whole = name.join(" ");
             let path = tokens.path(&whole);
-            let path = path.map_err(|why| bad(tokens, key, &whole, &why))?;
+            let path = path.map_err(|why| bad(tokens, directive, &whole, &why))?;
             // As one name only where nothing else can be meant: of a file that is missing, a host
             // whose key is revoked counts as new.
             if name.len() > 1 && (!path.exists() || name[1..].iter().any(|n| Path::new(n).exists()))
             {
-                return Err(several(tokens, key, value));
+                return Err(several(tokens, directive, value));
             }
             files.push(path);
         }

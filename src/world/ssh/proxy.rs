@@ -4,10 +4,12 @@
 use super::ask::lock;
 use super::detached;
 use super::output::last_lines;
+use super::poll::{self, Interest};
 use super::program;
-use std::io::{self, Read as _};
+use rustix::io::ioctl_fionbio;
+use std::io::{self, PipeReader, Read as _};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
@@ -26,7 +28,7 @@ pub(super) struct Proxy {
     said: Arc<Mutex<Vec<u8>>>,
     /// Closed once all that it said has been heard.
     heard: Mutex<Receiver<()>>,
-    /// Our end of its standard error.
+    /// Its standard error is heard until this closes.
     ear: UnixStream,
 }
 
@@ -37,17 +39,20 @@ pub(super) struct Proxy {
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let (near, far) = UnixStream::pair()?;
-    let (ear, mouth) = UnixStream::pair()?;
+    let (from, mouth) = io::pipe()?;
+    ioctl_fionbio(&from, true)?;
+    let (ear, stop) = UnixStream::pair()?;
+    stop.set_nonblocking(true)?;
     let stdin: OwnedFd = far.try_clone()?.into();
     let mut program = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
     program
         .args(["-c", &format!("exec {command}")])
         .stdin(stdin)
         .stdout(OwnedFd::from(far))
-        .stderr(OwnedFd::from(mouth));
+        .stderr(mouth);
     let child = detached::start(program, true)?;
     let said = Arc::new(Mutex::new(Vec::new()));
-    let (mut from, to) = (ear.try_clone()?, Arc::clone(&said));
+    let to = Arc::clone(&said);
     let (hearing, heard) = channel::<()>();
     let proxy = Proxy {
         child: Mutex::new(child),
@@ -59,15 +64,40 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
         .name("ssh-proxy".to_owned())
         .spawn(move || {
             let _hearing = hearing;
-            let mut buffer = [0; 1024];
-            while let Ok(n @ 1..) = from.read(&mut buffer) {
-                let mut said = lock(&to);
+            hear(from, &stop, &to);
+        })?;
+    Ok((near, proxy))
+}
+
+/// Keeps the end of what it says. A pipe, because scripts open `/dev/stderr`, which fails with a
+/// socket.
+fn hear(mut from: PipeReader, mut stop: &UnixStream, to: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 1024];
+    loop {
+        let interests = [from.as_fd(), stop.as_fd()].map(|fd| Interest {
+            fd,
+            read: true,
+            write: false,
+        });
+        poll::wait(&interests, Duration::from_mins(1));
+        match from.read(&mut buffer) {
+            Ok(n) if n > 0 => {
+                let mut said = lock(to);
                 said.extend_from_slice(&buffer[..n]);
                 let excess = said.len().saturating_sub(MOST);
                 said.drain(..excess);
             }
-        })?;
-    Ok((near, proxy))
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Ok(_) | Err(_) => return,
+        }
+        if matches!(stop.read(&mut [0]), Ok(0)) {
+            return;
+        }
+    }
 }
 
 impl Proxy {
@@ -109,8 +139,7 @@ mod tests {
 
     #[test]
     fn it_has_no_terminal_and_all_of_it_is_ended() {
-        let text =
-            "/bin/sh -c 'sleep 1000 & echo $! $$ $(cut -d\" \" -f6 /proc/$$/stat) >&2; wait'";
+        let text = "/bin/sh -c 'sleep 1000 & echo $! $$ $(cut -d\" \" -f6 /proc/$$/stat) >/dev/stderr; wait'";
         let (near, proxy) = start(text).unwrap();
         let end = Instant::now() + Duration::from_secs(20);
         while !lock(&proxy.said).ends_with(b"\n") && Instant::now() < end {
