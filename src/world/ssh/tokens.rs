@@ -93,6 +93,14 @@ fn machine() -> String {
 }
 
 impl Tokens {
+    /// Expands tokens only.
+    ///
+    /// # Errors
+    /// An unknown token.
+    pub fn percent(&self, text: &str) -> Result<String, Unexpanded> {
+        expand(text, |_| None, |token| self.token(token))
+    }
+
     /// Expands what `ProxyCommand` and `ProxyJump` may have in them: a few tokens, and no variables,
     /// which are the shell's affair there.
     ///
@@ -235,6 +243,7 @@ mod tests {
             t.of_way("%r@%h:%p %n %k %%").as_deref(),
             Ok("ann@db.example:2222 db db %")
         );
+        assert_eq!(t.percent("%i ${X}"), Ok(format!("{} ${{X}}", me().uid)));
         // A value such as `; rm …` must never become part of the shell's command.
         assert_eq!(t.of_way("${HOME} $X").as_deref(), Ok("${HOME} $X"));
         for token in "CdijLluQ".chars() {
