@@ -4,9 +4,9 @@
 use super::algorithms::Allowed;
 use super::directives::{self, refused};
 use super::error::{SshError, SshErrorKind};
-use super::settings::{Family, Jump, Methods, Reach, Target};
-use super::tokens::{Tokens, Unexpanded};
-use std::path::PathBuf;
+use super::settings::{Family, Jump, LEAST_RSA, Methods, Reach, Target};
+use super::tokens::{self, Tokens, Unexpanded};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The options and their values, in the order of the answer.
@@ -65,8 +65,8 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
         known_as: known_as(&tokens),
         identities_only: said.is_on("identitiesonly"),
         agent: agent(&said, &tokens)?,
-        user_known_hosts: files(&said, "userknownhostsfile", &tokens)?,
-        global_known_hosts: files(&said, "globalknownhostsfile", &tokens)?,
+        user_known_hosts: files(&said, "UserKnownHostsFile", &tokens)?,
+        global_known_hosts: files(&said, "GlobalKnownHostsFile", &tokens)?,
         hash_known_hosts: said.is_on("hashknownhosts"),
         strict: said.is_on("stricthostkeychecking"),
         check_host_ip: said.is_on("checkhostip"),
@@ -89,7 +89,7 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
         }
     }
     if let Some(jumps) = said.some("proxyjump") {
-        let text = tokens.percent(jumps);
+        let text = tokens.of_way(jumps);
         target.jumps = parse_jumps(&text.map_err(|why| bad(&tokens, "ProxyJump", jumps, &why))?)?;
     } else if let Some(command) = said.some("proxycommand") {
         target.proxy = Some(proxy(command, &tokens)?);
@@ -166,41 +166,75 @@ pub(super) fn agent_from_environment() -> Option<PathBuf> {
 }
 
 /// Several files in one value.
-fn files(said: &Said<'_>, key: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
-    let names = said.all(key).flat_map(split);
-    let names = names.filter(|name| name != "none");
-    names
-        .map(|name| {
-            tokens
-                .path(&name)
-                .map_err(|why| bad(tokens, key, &name, &why))
-        })
-        .collect()
+fn files(said: &Said<'_>, directive: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
+    let mut files = Vec::new();
+    for value in said.all(&directive.to_ascii_lowercase()) {
+        for name in split(value, &tokens::me().home) {
+            if name.len() == 1 && name[0] == "none" {
+                continue;
+            }
+            let whole = name.join(" ");
+            let path = tokens.path(&whole);
+            let path = path.map_err(|why| bad(tokens, directive, &whole, &why))?;
+            // As one name only where nothing else can be meant: of a file that is missing, a host
+            // whose key is revoked counts as new.
+            if name.len() > 1 && (!path.exists() || name[1..].iter().any(|n| Path::new(n).exists()))
+            {
+                return Err(several(tokens, directive, value));
+            }
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
-/// `ssh -G` prints names with spaces in them without quotation marks: what does not begin as a
-/// file's name goes on with the one before.
-fn split(value: &str) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
+fn several(tokens: &Tokens, directive: &str, value: &str) -> SshError {
+    let host = &tokens.asked;
+    SshError::new(
+        SshErrorKind::Config,
+        format!("{directive} in the ssh configuration of {host} does not tell where a name ends"),
+    )
+    .cause(format!(
+        "`ssh -G` prints no quotation marks: {}",
+        value.escape_debug()
+    ))
+    .hint(format!(
+        "in ~/.ssh/config, let each name of {directive} begin with / or ~ and have no space in it"
+    ))
+}
+
+/// `ssh -G` prints names with spaces in them without quotation marks: a word that does not begin as
+/// an absolute name is a further part of the one before, or a name of its own. `home` is ours, which
+/// is one part also with spaces in it.
+fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
+    let mut names: Vec<Vec<String>> = Vec::new();
+    let home = home.display().to_string();
+    let value = if home.contains(' ') {
+        value.replace(&format!("{home}/"), "~/")
+    } else {
+        value.to_owned()
+    };
     for word in value.split(' ') {
         match names.last_mut() {
-            Some(last) if !word.starts_with(['/', '~', '%', '$']) => {
-                last.push(' ');
-                last.push_str(word);
-            }
-            Some(_) | None => names.push(word.to_owned()),
+            Some(last) if !word.starts_with(['/', '~', '%', '$']) => last.push(word.to_owned()),
+            Some(_) | None => names.push(vec![word.to_owned()]),
         }
     }
     names
 }
 
 fn revoked(said: &Said<'_>, tokens: &Tokens) -> Vec<PathBuf> {
-    let names = said.all("revokedhostkeys").flat_map(split);
-    let names = names.filter(|name| name != "none");
+    let home = &tokens::me().home;
+    let names = said.all("revokedhostkeys");
+    // A list that is missing lets nobody in, so that a wrong name is no danger.
+    let names = names.flat_map(|value| split(value, home));
+    let names = names
+        .map(|name| name.join(" "))
+        .filter(|name| name != "none");
     names
         .map(|name| {
             // Older versions take the name as it is.
-            let plain = super::tokens::at_home(&name, &super::tokens::me().home);
+            let plain = tokens::at_home(&name, home);
             match tokens.path(&name) {
                 Ok(path) if !PathBuf::from(&plain).exists() => path,
                 Ok(_) | Err(_) => plain.into(),
@@ -222,8 +256,7 @@ fn algorithms(said: &Said<'_>) -> Allowed {
 
 fn rsa_bits(said: &Said<'_>) -> usize {
     let bits = said.value("requiredrsasize").or(said.value("rsaminsize"));
-    // 1024 is the least that OpenSSH takes where it has no such option.
-    bits.and_then(|bits| bits.parse().ok()).unwrap_or(1024)
+    bits.and_then(|bits| bits.parse().ok()).unwrap_or(LEAST_RSA)
 }
 
 fn methods(said: &Said<'_>) -> Methods {
@@ -282,8 +315,7 @@ fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
         }
     }
     tokens
-        .all(command, |_| None)
-        .or_else(|_| tokens.percent(command))
+        .of_way(command)
         .map_err(|why| bad(tokens, "ProxyCommand", command, &why))
 }
 
@@ -328,4 +360,30 @@ fn parse_jump(text: &str) -> Result<Jump, SshError> {
         user,
         port,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart_as_far_as_that_can_be() {
+        let split = |value: &str, home: &str| -> Vec<String> {
+            let names = split(value, Path::new(home));
+            names.iter().map(|name| name.join("|")).collect()
+        };
+        assert_eq!(
+            split("/a ~/b %d/c ${D}/d", "/h"),
+            ["/a", "~/b", "%d/c", "${D}/d"]
+        );
+        assert_eq!(split("/a b c /d", "/h"), ["/a|b|c", "/d"]);
+        assert_eq!(split("a b", "/h"), ["a|b"]);
+        assert_eq!(
+            split(
+                "/home/a b/.ssh/known_hosts /home/a b/.ssh/known_hosts2",
+                "/home/a b"
+            ),
+            ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]
+        );
+    }
 }

@@ -309,7 +309,8 @@ impl<'a> Login<'a> {
     }
 }
 
-fn quoted(path: &Path) -> String {
+/// A file's name as it can be pasted into a shell.
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     shlex::try_quote(&text).unwrap_or_default().into_owned()
 }

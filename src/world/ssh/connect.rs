@@ -240,7 +240,9 @@ fn shake_failed(
                 target.shown()
             ),
         )
-        .hint(look),
+        .hint(format!(
+            "`{look}` shows why; where it asks on the terminal, {WAY_OUT}"
+        )),
         _ => SshError::new(
             SshErrorKind::Handshake,
             format!("{place} ended the connection before the login"),

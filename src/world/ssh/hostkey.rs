@@ -3,6 +3,7 @@
 
 use super::algorithms;
 use super::ask::Questions;
+use super::auth::quoted;
 use super::directives::WAY_OUT;
 use super::error::{SshError, SshErrorKind};
 use super::known::{self, Asked};
@@ -190,7 +191,10 @@ fn changed(key: &[u8], target: &Target, place: &Place) -> SshError {
     let remedy = if place.file == known::BY_COMMAND {
         "correct what KnownHostsCommand says".to_owned()
     } else {
-        format!("`ssh-keygen -R '{name}' -f '{}'`", place.file)
+        format!(
+            "`ssh-keygen -R '{name}' -f {}`",
+            quoted(Path::new(&place.file))
+        )
     };
     SshError::new(
         SshErrorKind::HostKeyChanged,
@@ -231,10 +235,7 @@ fn add(key: &[u8], target: &Target) -> Result<(), SshError> {
             ),
         )
         .cause(e)
-        .hint(format!(
-            "ls -ld {}",
-            file.parent().unwrap_or(file).display()
-        ))
+        .hint(format!("ls -ld {}", quoted(file.parent().unwrap_or(file))))
     })
 }
 

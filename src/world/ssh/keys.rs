@@ -1,12 +1,14 @@
 //! Logging in by keys: the agent's, then the files', each with its certificates, as far as the
 //! configuration allows them.
 
-use super::agent;
+use super::agent::{self, ANSWER_TIME, Relay};
 use super::ask::{Answer, Use};
-use super::auth::{Login, Unfit};
+use super::auth::{Login, TOUCH, Unfit, quoted};
+use super::derived;
 use super::error::{SshError, words};
 use super::keyfile::{self, KeyFile};
 use super::known_hosts::{rsa_bits, type_of};
+use super::settings::LEAST_RSA;
 use super::tokens;
 use crate::output::escape;
 use secrecy::ExposeSecret;
@@ -110,9 +112,16 @@ impl Login<'_> {
     }
 
     fn offer_agent_keys(&mut self, socket: &Path, keys: &[Vec<u8>]) -> Result<bool, SshError> {
+        let relay = match Relay::start(socket, TOUCH) {
+            Ok(relay) => relay,
+            Err(e) => {
+                self.tried.push(format!("agent: {e}"));
+                return Ok(false);
+            }
+        };
         let mut agent = self.session.agent().map_err(|e| self.broken(&e))?;
         let listed = agent
-            .set_identity_path(socket)
+            .set_identity_path(&relay.path())
             .and_then(|()| agent.connect())
             .and_then(|()| agent.list_identities())
             .and_then(|()| agent.identities());
@@ -129,9 +138,15 @@ impl Login<'_> {
             };
             // The agent may wait for somebody to touch a token, as long as the server lets a login
             // take.
-            let result = self.bounded(super::auth::TOUCH, || {
+            let result = self.bounded(TOUCH + ANSWER_TIME, || {
                 agent.userauth(&self.target.user, identity)
             });
+            if relay.is_late() {
+                self.tried.push(format!(
+                    "agent: it does not sign within {} s",
+                    TOUCH.as_secs()
+                ));
+            }
             match result {
                 // Another try after a success would wait for an answer that never comes.
                 Ok(()) if self.session.authenticated() => return Ok(true),
@@ -232,24 +247,46 @@ impl Login<'_> {
                 !self.certificates(path).is_empty()
             }
             Some(key) => self.is_allowed(&shown, key),
-            // What it is shows only after the passphrase: every kind has to be allowed.
-            None => {
-                let kinds = [
-                    "ssh-rsa",
-                    "ecdsa-sha2-nistp256",
-                    "ecdsa-sha2-nistp384",
-                    "ecdsa-sha2-nistp521",
-                ];
-                let allowed = kinds
-                    .iter()
-                    .all(|kind| self.target.algorithms.takes_key(kind));
-                if !allowed {
-                    self.tried.push(format!(
-                        "{shown}: PubkeyAcceptedAlgorithms is set, and the file does not tell what key it has (`ssh-keygen -p -f {shown}` writes it anew)"
-                    ));
-                }
-                allowed
-            }
+            // What it is shows only after the passphrase, when it is about to be offered.
+            None => true,
+        }
+    }
+
+    /// What becomes of a key that may not be offered, where no file tells its public half.
+    fn unfit_inside(&mut self, path: &Path, passphrase: Option<&Answer>) -> Option<Offer> {
+        let phrase = passphrase.map_or("", |a| a.secret.expose_secret());
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        if let Some(key) = derived::public(&text, phrase) {
+            let allowed = self.is_allowed(&path.display().to_string(), &key);
+            return (!allowed).then_some(Offer::Refused);
+        }
+        let limit = self.limit_of_keys();
+        if let (Some(limit), None) = (limit, passphrase) {
+            self.tried.push(format!(
+                "{}: {limit}, and the file does not tell what key it has (`ssh-keygen -p -f {}` writes it anew)",
+                path.display(),
+                quoted(path)
+            ));
+        }
+        limit.map(|_| Offer::Unreadable)
+    }
+
+    /// What in the configuration takes some keys only.
+    fn limit_of_keys(&self) -> Option<&'static str> {
+        let kinds = [
+            "ssh-rsa",
+            "ssh-ed25519",
+            "ecdsa-sha2-nistp256",
+            "ecdsa-sha2-nistp384",
+            "ecdsa-sha2-nistp521",
+        ];
+        let takes = |kind: &&str| self.target.algorithms.takes_key(kind);
+        if !kinds.iter().all(takes) {
+            Some("PubkeyAcceptedAlgorithms is set")
+        } else if self.target.rsa_bits > LEAST_RSA {
+            Some("RequiredRSASize is set")
+        } else {
+            None
         }
     }
 
@@ -289,6 +326,11 @@ impl Login<'_> {
     }
 
     fn offer_file(&mut self, path: &Path, passphrase: Option<&Answer>) -> Result<Offer, SshError> {
+        if public_half(path).is_none()
+            && let Some(offer) = self.unfit_inside(path, passphrase)
+        {
+            return Ok(offer);
+        }
         for certificate in self.certificates(path) {
             match self.offer_as(path, Some(&certificate), passphrase)? {
                 Offer::Refused => {}

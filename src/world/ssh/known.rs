@@ -2,10 +2,11 @@
 //! lists of revoked keys.
 //! What cannot be read or run is never taken for empty.
 
+use super::auth::quoted;
 use super::error::{SshError, SshErrorKind};
 use super::known_hosts::{KnownHosts, fingerprint, name_of, rsa_bits, type_of};
 use super::output::last_lines;
-use super::program::{self, Unended};
+use super::program::{self, Unended, too_much};
 use super::revoked;
 use super::settings::Target;
 use crate::world::busy::patience;
@@ -62,7 +63,7 @@ pub(super) fn read(target: &Target, asked: Asked<'_>) -> Result<KnownHosts, SshE
                     ),
                 )
                 .cause(e)
-                .hint(format!("ls -l {}", file.display())));
+                .hint(format!("ls -l {}", quoted(file))));
             }
         }
     }
@@ -107,6 +108,7 @@ fn run(target: &Target, command: &str, asked: Asked<'_>) -> Result<Vec<u8>, SshE
         ))),
         Err(Unended::Unstarted(e)) => Err(failed(e.to_string())),
         Err(Unended::Late) => Err(failed(format!("no end within {} s", time.as_secs()))),
+        Err(Unended::TooMuch) => Err(failed(too_much())),
     }
 }
 
@@ -148,7 +150,7 @@ pub(super) fn refuse_revoked(key: &[u8], target: &Target) -> Result<(), SshError
                 ),
             )
             .cause(why)
-            .hint(format!("ls -l {}", file.display()))
+            .hint(format!("ls -l {}", quoted(file)))
         };
         let list = std::fs::read(file).map_err(|e| unread(e.to_string()))?;
         if revoked::names(&list, key).map_err(|why| unread(why.to_owned()))? {

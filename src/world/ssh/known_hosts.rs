@@ -279,19 +279,30 @@ pub fn type_of(key: &[u8]) -> &str {
         .unwrap_or("")
 }
 
-/// The length of an RSA key in bits; `None` for keys of other kinds.
+/// The length of an RSA key, or of the one that a certificate is about, in bits; `None` for keys of
+/// other kinds.
 pub fn rsa_bits(key: &[u8]) -> Option<usize> {
-    let kind = type_of(key);
-    if kind != "ssh-rsa" {
-        return None;
+    let mut rest = key;
+    match field(&mut rest)? {
+        b"ssh-rsa" => {}
+        b"ssh-rsa-cert-v01@openssh.com" => {
+            let _nonce = field(&mut rest)?;
+        }
+        _ => return None,
     }
-    let rest = key.get(4 + kind.len()..)?;
-    let (length, rest) = rest.split_first_chunk::<4>()?;
-    let exponent = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let modulus = rest.get(exponent..)?.get(4..)?;
+    let _exponent = field(&mut rest)?;
+    let modulus = field(&mut rest)?;
     let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
     let first = modulus.get(zeros)?.leading_zeros();
     Some((modulus.len() - zeros) * 8 - usize::try_from(first).ok()?)
+}
+
+fn field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (value, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(value)
 }
 
 /// The fingerprint as OpenSSH shows it.

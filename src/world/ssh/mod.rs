@@ -10,6 +10,7 @@ mod ask;
 mod auth;
 mod conn;
 mod connect;
+mod derived;
 mod detached;
 mod dial;
 mod directives;

@@ -4,7 +4,7 @@
 use super::Options;
 use super::ask::lock;
 use super::error::{SshError, SshErrorKind};
-use super::program::{self, Unended};
+use super::program::{self, Unended, too_much};
 use super::same::{self, Sameness};
 use crate::inventory::SshSettings;
 use crate::world::busy::patience;
@@ -150,9 +150,30 @@ fn failed(why: &str, asked: &str, host: &str, settings: &SshSettings) -> SshErro
     ))
 }
 
+/// The last that had no answer in time, and when that was known: for those who were waiting for
+/// their turn then. Each of them would wait as long, a few at a time.
+static LATE: Mutex<Late> = Mutex::new(None);
+
+type Late = Option<(String, Instant)>;
+
+fn note_late(late: &Mutex<Late>, host: &str, why: &str) {
+    *lock(late) = Some((format!("`ssh -G {host}`: {why}"), Instant::now()));
+}
+
+/// Why one that waits since then is not asked about.
+fn late_since(late: &Mutex<Late>, begun: Instant) -> Option<String> {
+    let late = lock(late);
+    let (why, at) = late.as_ref()?;
+    (begun <= *at).then(|| why.clone())
+}
+
 /// Asks about one host, when it is its turn.
 fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
+    let begun = Instant::now();
     let _turn = Turn::take();
+    if let Some(why) = late_since(&LATE, begun) {
+        return Err(why);
+    }
     let time = patience(TIME);
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     match program::run(openssh(options, settings, host), time) {
@@ -163,7 +184,12 @@ fn ask_alone(options: &Options, settings: &SshSettings, host: &str) -> Answer {
         Ok(ended) => Err(text(ended.err)),
         Err(Unended::Unstarted(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(Unended::Unstarted(e)) => Err(e.to_string()),
-        Err(Unended::Late) => Err(format!("no answer within {} s", time.as_secs())),
+        Err(Unended::Late) => {
+            let why = format!("no answer within {} s", time.as_secs());
+            note_late(&LATE, host, &why);
+            Err(why)
+        }
+        Err(Unended::TooMuch) => Err(too_much()),
     }
 }
 
@@ -221,5 +247,16 @@ mod tests {
         assert_eq!(others.count(), 2, "{said:?}");
         all(&["db4"]);
         assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
+    #[test]
+    fn those_that_wait_for_their_turn_share_a_time_out_and_nobody_later() {
+        let before = Instant::now();
+        let late = Mutex::new(None);
+        assert_eq!(late_since(&late, before), None);
+        note_late(&late, "db1", "no answer within 60 s");
+        let why = late_since(&late, before);
+        assert_eq!(why.as_deref(), Some("`ssh -G db1`: no answer within 60 s"));
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(late_since(&late, Instant::now()), None);
     }
 }

@@ -2,12 +2,15 @@
 //! ended with the session.
 
 use super::ask::lock;
+use super::detached;
 use super::output::last_lines;
-use std::io::{self, Read as _};
+use super::poll::{self, Interest};
+use super::program;
+use rustix::io::ioctl_fionbio;
+use std::io::{self, PipeReader, Read as _};
 use std::net::Shutdown;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -25,28 +28,31 @@ pub(super) struct Proxy {
     said: Arc<Mutex<Vec<u8>>>,
     /// Closed once all that it said has been heard.
     heard: Mutex<Receiver<()>>,
-    /// Our end of its standard error.
+    /// Its standard error is heard until this closes.
     ear: UnixStream,
 }
 
 /// Starts the command, whose tokens are expanded.
 ///
-/// It is in a process group of its own: an interrupt from the terminal must not cut the connection
-/// over which something is put back.
+/// It stands apart from the terminal: an interrupt there must not cut the connection over which
+/// something is put back, and what asks there is told at once that it cannot.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
     let (near, far) = UnixStream::pair()?;
-    let (ear, mouth) = UnixStream::pair()?;
+    let (from, mouth) = io::pipe()?;
+    ioctl_fionbio(&from, true)?;
+    let (ear, stop) = UnixStream::pair()?;
+    stop.set_nonblocking(true)?;
     let stdin: OwnedFd = far.try_clone()?.into();
-    let child = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()))
+    let mut program = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
+    program
         .args(["-c", &format!("exec {command}")])
         .stdin(stdin)
         .stdout(OwnedFd::from(far))
-        .stderr(OwnedFd::from(mouth))
-        .process_group(0)
-        .spawn()?;
+        .stderr(mouth);
+    let child = detached::start(program, true)?;
     let said = Arc::new(Mutex::new(Vec::new()));
-    let (mut from, to) = (ear.try_clone()?, Arc::clone(&said));
+    let to = Arc::clone(&said);
     let (hearing, heard) = channel::<()>();
     let proxy = Proxy {
         child: Mutex::new(child),
@@ -58,15 +64,40 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
         .name("ssh-proxy".to_owned())
         .spawn(move || {
             let _hearing = hearing;
-            let mut buffer = [0; 1024];
-            while let Ok(n @ 1..) = from.read(&mut buffer) {
-                let mut said = lock(&to);
+            hear(from, &stop, &to);
+        })?;
+    Ok((near, proxy))
+}
+
+/// Keeps the end of what it says. A pipe, because scripts open `/dev/stderr`, which fails with a
+/// socket.
+fn hear(mut from: PipeReader, mut stop: &UnixStream, to: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 1024];
+    loop {
+        let interests = [from.as_fd(), stop.as_fd()].map(|fd| Interest {
+            fd,
+            read: true,
+            write: false,
+        });
+        poll::wait(&interests, Duration::from_mins(1));
+        match from.read(&mut buffer) {
+            Ok(n) if n > 0 => {
+                let mut said = lock(to);
                 said.extend_from_slice(&buffer[..n]);
                 let excess = said.len().saturating_sub(MOST);
                 said.drain(..excess);
             }
-        })?;
-    Ok((near, proxy))
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) => {}
+            Ok(_) | Err(_) => return,
+        }
+        if matches!(stop.read(&mut [0]), Ok(0)) {
+            return;
+        }
+    }
 }
 
 impl Proxy {
@@ -95,10 +126,38 @@ impl Drop for Proxy {
     /// The socket is down already.
     fn drop(&mut self) {
         if self.ended(END).is_none() {
-            let mut child = lock(&self.child);
-            let _ = child.kill();
-            let _ = child.wait();
+            program::stop(&mut lock(&self.child));
         }
         let _ = self.ear.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn it_has_no_terminal_and_all_of_it_is_ended() {
+        let text = "/bin/sh -c 'sleep 1000 & echo $! $$ $(cut -d\" \" -f6 /proc/$$/stat) >/dev/stderr; wait'";
+        let (near, proxy) = start(text).unwrap();
+        let end = Instant::now() + Duration::from_secs(20);
+        while !lock(&proxy.said).ends_with(b"\n") && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let said = String::from_utf8(lock(&proxy.said).clone()).unwrap();
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert_eq!(words.len(), 3, "{said}");
+        assert_eq!(words[1], words[2], "its session is its own");
+        drop(near);
+        drop(proxy);
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", words[0]));
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        while lives() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!lives(), "what it started is ended with it");
     }
 }

@@ -12,6 +12,9 @@ use crate::inventory::SshSettings;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The shortest RSA key, in bits, that OpenSSH takes where nothing is set.
+pub const LEAST_RSA: usize = 1024;
+
 /// A host to log in to, with everything decided.
 #[derive(Debug, Clone, Default)]
 #[allow(clippy::struct_excessive_bools)] // Each is an option of ssh.
@@ -258,7 +261,7 @@ fn without_openssh(host: &str) -> Target {
             .map(|name| me.home.join(".ssh").join(name))
             .to_vec(),
         user_known_hosts: vec![me.home.join(".ssh/known_hosts")],
-        rsa_bits: 1024,
+        rsa_bits: LEAST_RSA,
         tokens: Tokens {
             asked: host.to_owned(),
             host: host.to_owned(),

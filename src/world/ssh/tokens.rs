@@ -98,7 +98,20 @@ impl Tokens {
     /// # Errors
     /// An unknown token.
     pub fn percent(&self, text: &str) -> Result<String, Unexpanded> {
-        self.expand(text, false, |_| None)
+        expand(text, |_| None, |token| self.token(token))
+    }
+
+    /// Expands what `ProxyCommand` and `ProxyJump` may have in them: a few tokens, and no variables,
+    /// which are the shell's affair there.
+    ///
+    /// # Errors
+    /// Another token.
+    pub fn of_way(&self, text: &str) -> Result<String, Unexpanded> {
+        expand(
+            text,
+            |_| None,
+            |token| self.token(token).filter(|_| "%hknpr".contains(token)),
+        )
     }
 
     /// Expands tokens and variables; `more` knows further tokens.
@@ -110,7 +123,9 @@ impl Tokens {
         text: &str,
         more: impl Fn(char) -> Option<String>,
     ) -> Result<String, Unexpanded> {
-        self.expand(text, true, more)
+        expand(text, variable, |token| {
+            self.token(token).or_else(|| more(token))
+        })
     }
 
     /// Expands the name of a file of the ssh configuration: `~`, tokens and variables.
@@ -121,34 +136,6 @@ impl Tokens {
         Ok(PathBuf::from(
             self.all(&at_home(text, &me().home), |_| None)?,
         ))
-    }
-
-    fn expand(
-        &self,
-        text: &str,
-        variables: bool,
-        more: impl Fn(char) -> Option<String>,
-    ) -> Result<String, Unexpanded> {
-        let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            rest = &rest[c.len_utf8()..];
-            if let ('$', true, Some((name, after))) = (c, variables, variable(rest)) {
-                let value = std::env::var(name);
-                out.push_str(&value.map_err(|_| Unexpanded::Variable(name.to_owned()))?);
-                rest = after;
-            } else if c == '%' {
-                let Some(token) = rest.chars().next() else {
-                    return Err(Unexpanded::Token(' '));
-                };
-                rest = &rest[token.len_utf8()..];
-                let value = self.token(token).or_else(|| more(token));
-                out.push_str(&value.ok_or(Unexpanded::Token(token))?);
-            } else {
-                out.push(c);
-            }
-        }
-        Ok(out)
     }
 
     fn token(&self, token: char) -> Option<String> {
@@ -184,6 +171,33 @@ impl Tokens {
         }
         out
     }
+}
+
+/// Expands the tokens that `token` knows, and the variables that `variable` sees behind a `$`.
+fn expand(
+    text: &str,
+    variable: fn(&str) -> Option<(&str, &str)>,
+    token: impl Fn(char) -> Option<String>,
+) -> Result<String, Unexpanded> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        if let ('$', Some((name, after))) = (c, variable(rest)) {
+            let value = std::env::var(name);
+            out.push_str(&value.map_err(|_| Unexpanded::Variable(name.to_owned()))?);
+            rest = after;
+        } else if c == '%' {
+            let Some(name) = rest.chars().next() else {
+                return Err(Unexpanded::Token(' '));
+            };
+            rest = &rest[name.len_utf8()..];
+            out.push_str(&token(name).ok_or(Unexpanded::Token(name))?);
+        } else {
+            out.push(c);
+        }
+    }
+    Ok(out)
 }
 
 /// The name in `{NAME}` at the beginning, and what follows it.
@@ -226,12 +240,20 @@ mod tests {
     fn tokens_and_variables() {
         let t = tokens();
         assert_eq!(
-            t.percent("%r@%h:%p %n %k %%").as_deref(),
+            t.of_way("%r@%h:%p %n %k %%").as_deref(),
             Ok("ann@db.example:2222 db db %")
         );
-        assert_eq!(t.percent("${HOME}").as_deref(), Ok("${HOME}"));
-        assert_eq!(t.percent("%Q"), Err(Unexpanded::Token('Q')));
-        assert_eq!(t.percent("%"), Err(Unexpanded::Token(' ')));
+        assert_eq!(t.percent("%i ${X}"), Ok(format!("{} ${{X}}", me().uid)));
+        // A value such as `; rm …` must never become part of the shell's command.
+        assert_eq!(t.of_way("${HOME} $X").as_deref(), Ok("${HOME} $X"));
+        for token in "CdijLluQ".chars() {
+            assert_eq!(
+                t.of_way(&format!("%{token}")),
+                Err(Unexpanded::Token(token))
+            );
+        }
+        assert_eq!(t.of_way("%"), Err(Unexpanded::Token(' ')));
+        assert_eq!(t.all("%i", |_| None), Ok(me().uid.to_string()));
         let path = std::env::var("PATH").unwrap_or_default();
         assert_eq!(
             t.all("${PATH}:%Q $X", |c| (c == 'Q').then(|| "q".to_owned())),

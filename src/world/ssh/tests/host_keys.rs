@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, within};
-use crate::world::ssh::{Options, Ssh, SshErrorKind};
+use crate::world::ssh::ask::Questions;
+use crate::world::ssh::settings::Target;
+use crate::world::ssh::{Options, Ssh, SshErrorKind, hostkey, keyfile};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::Arc;
@@ -190,7 +192,7 @@ async fn a_changed_key_is_refused_whatever_is_said() {
             "{text}"
         );
         let remedy = format!(
-            "ssh-keygen -R '[127.0.0.1]:{}' -f '{}'",
+            "ssh-keygen -R '[127.0.0.1]:{}' -f {}",
             sshd.port,
             lab.known_hosts().display()
         );
@@ -257,4 +259,55 @@ async fn a_file_that_cannot_be_read_is_not_taken_for_an_empty_one() {
         assert!(error.to_string().contains("known_hosts"), "{error}");
     })
     .await;
+}
+
+#[test]
+fn an_address_with_another_key_is_refused_where_it_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = Lab::new();
+    let (right, wrong) = (
+        lab.host_key("hostkey", "ed25519"),
+        lab.host_key("other", "ed25519"),
+    );
+    let file = folder.path().join("known hosts");
+    std::fs::write(
+        &file,
+        format!("db {right}\n192.0.2.1 {wrong}\n192.0.2.2 {right}\n"),
+    )
+    .unwrap();
+    let key = keyfile::public(&right).unwrap();
+    let check = |address: &str, check_host_ip| {
+        let target = Target {
+            host: "db".to_owned(),
+            port: 22,
+            known_as: "db".to_owned(),
+            user_known_hosts: vec![file.clone()],
+            check_host_ip,
+            ..Target::default()
+        };
+        let peer = Some(address.parse().unwrap());
+        hostkey::check(&key, &target, peer, &Questions::new(None), true)
+    };
+    let error = check("192.0.2.1", true).unwrap_err();
+    assert_eq!(error.kind, SshErrorKind::HostKeyChanged);
+    let text = error.to_string();
+    assert!(
+        text.contains("CheckHostIP") && text.contains("192.0.2.1"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!(
+            "ssh-keygen -R '192.0.2.1' -f '{}'",
+            file.display()
+        )),
+        "{text}"
+    );
+    for (address, counts) in [
+        ("192.0.2.1", false),
+        ("192.0.2.2", true),
+        ("192.0.2.3", true),
+        ("127.0.0.1", true),
+    ] {
+        assert_eq!(check(address, counts), Ok(()), "{address}");
+    }
 }

@@ -59,7 +59,7 @@ struct Oracle {
     lab: Arc<Lab>,
     words: Vec<(&'static str, String)>,
     _sshds: Vec<Sshd>,
-    _agents: [Running; 2],
+    _agents: [Running; 3],
 }
 
 impl Oracle {
@@ -242,11 +242,12 @@ async fn what_ssh_reaches_is_reached_and_nothing_more() {
         faults.len(),
         faults.join("\n")
     );
+    keys_of_the_inventory(&oracle).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_public_key_in_the_inventory_names_the_agents_key() {
-    let oracle = Oracle::new();
+/// A public key in the inventory names the agent's key, and a file that cannot be used is told with
+/// what to do.
+async fn keys_of_the_inventory(oracle: &Oracle) {
     let config = oracle.configure(0, &case("inventory", "IdentityAgent DIR/agent\n", In));
     let try_key = async |file: &str| {
         let ssh = Ssh::new(Options {

@@ -117,6 +117,18 @@ fn what_cannot_be_used_is_said() {
     let command = "ProxyCommand nc %h %p %n %r %%\nUser ann\nPort 7\n";
     let target = in_config(command, &none, "h").unwrap();
     assert_eq!(target.proxy.as_deref(), Some("nc h 7 h ann %"));
+    // Variables are its shell's affair: as text, their values would be parts of the command.
+    let target = in_config("ProxyCommand nc ${HOME}\n", &none, "h").unwrap();
+    assert_eq!(target.proxy.as_deref(), Some("nc ${HOME}"));
+    let error = in_config("ProxyCommand nc %i\n", &none, "h").unwrap_err();
+    assert!(error.to_string().contains("ssh has no token %i"), "{error}");
+    let error = in_config("UserKnownHostsFile /a b\n", &none, "h").unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("does not tell where a name ends"),
+        "{error}"
+    );
     for user in ["$(touch x)", "a`b", "a;b"] {
         let settings = SshSettings {
             user: Some(user.to_owned()),
