@@ -280,3 +280,6 @@ fn listen(mut from: impl io::Read + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) 
         })
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests;
