@@ -5,9 +5,11 @@ use super::detached;
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
 use super::streams::{From, Pipes, Streams};
+use super::tokens;
 use crate::inventory::SshSettings;
 use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,9 +18,7 @@ pub(super) fn target(settings: &SshSettings, address: &str) -> Target {
     Target {
         host: "localhost".to_owned(),
         port: 22,
-        user: std::env::var("USER")
-            .or_else(|_| std::env::var("LOGNAME"))
-            .unwrap_or_else(|_| "root".to_owned()),
+        user: tokens::me().name.clone(),
         sudo: settings.sudo,
         command: settings.command(address),
         ..Target::default()
@@ -76,25 +76,23 @@ pub(super) fn run(line: &str) -> io::Result<Streams> {
     // What stands in the environment of this process, perhaps a password, is not for what is
     // started here and goes on.
     command.env_clear();
-    for name in ["PATH", "HOME", "USER", "LOGNAME", "SHELL"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
     }
+    // As a login has it: `sudo -E` and `su` leave the home of another user in the environment, and
+    // two operators would hold different locks.
+    let me = tokens::me();
+    let home = Some(me.home.as_path()).filter(|home| home.is_dir());
     command
+        .env("HOME", &me.home)
+        .env("USER", &me.name)
+        .env("LOGNAME", &me.name)
+        .env("SHELL", &me.shell)
         .args(["-c", line])
-        .current_dir(home())
+        .current_dir(home.unwrap_or(Path::new("/")))
         .stdin(Stdio::from(far.stdin))
         .stdout(Stdio::from(far.stdout))
         .stderr(Stdio::from(far.stderr));
     let child = detached::start(command, false)?;
     Ok(near.of(From::Child(child)))
-}
-
-/// Where a login begins: the home, or else the root folder.
-fn home() -> std::path::PathBuf {
-    etcetera::home_dir()
-        .ok()
-        .filter(|home| home.is_dir())
-        .unwrap_or_else(|| "/".into())
 }
