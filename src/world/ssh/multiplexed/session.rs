@@ -5,7 +5,7 @@
 use super::super::conn::{Stop, Until};
 use super::super::link::Refused;
 use super::super::poll::{self, Interest};
-use super::super::streams::{End, Far};
+use super::super::streams::{End, Far, Pipes};
 use super::Master;
 use super::wire::{self, Answer, Request};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -204,6 +204,12 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether the host answers where a command is to be opened.
+pub(super) fn opens(master: &Arc<Master>, until: &Until) -> bool {
+    let opened = Pipes::new().map(|pipes| Session::run(master, ":", pipes.far, until));
+    matches!(opened, Ok(Ok(_) | Err(Refused::No(_))) | Err(_))
 }
 
 impl Master {
