@@ -1,14 +1,14 @@
 //! This machine as a host: commands by `/bin/sh`, in a session of their own, without a daemon in
 //! between.
 
-use super::detached;
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
-use super::streams::{From, Pipes, Streams};
+use super::streams::{self, From, Pipes, Streams};
 use super::tokens;
+use super::{detached, dial};
 use crate::inventory::SshSettings;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +25,12 @@ pub(super) fn target(settings: &SshSettings, address: &str) -> Target {
     }
 }
 
+/// Whether the beginning of a command that reaches a host is that for this machine: see
+/// [`SshSettings::command`].
+pub(super) fn is_here(command: &str) -> bool {
+    command == "env"
+}
+
 /// A connection to `host:port`, within that time in all.
 ///
 /// # Errors
@@ -33,12 +39,13 @@ pub(super) fn connect(host: &str, port: u16, time: Duration) -> Result<TcpStream
     let what = || format!("this machine cannot connect to {host} port {port}");
     let hint = format!("nc -vz {host} {port}");
     let end = Instant::now() + time;
-    let addresses = (host, port).to_socket_addrs().map_err(|e| {
-        SshError::new(SshErrorKind::NameUnknown, what())
-            .cause(e)
-            .hint(hint.clone())
-    })?;
-    let mut last = SshError::new(SshErrorKind::NameUnknown, what());
+    let to = Target {
+        host: host.to_owned(),
+        port,
+        ..Target::default()
+    };
+    let addresses = dial::look_up(&to, time)?;
+    let mut last = SshError::new(SshErrorKind::NoAnswer, what()).hint(hint.clone());
     for address in addresses {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -71,6 +78,7 @@ fn kind(error: &io::Error) -> SshErrorKind {
 /// # Errors
 /// Where the system has no more descriptors or processes.
 pub(super) fn run(line: &str) -> io::Result<Streams> {
+    streams::reap();
     let Pipes { near, far } = Pipes::new()?;
     let mut command = Command::new("/bin/sh");
     // What stands in the environment of this process, perhaps a password, is not for what is
