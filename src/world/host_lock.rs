@@ -150,7 +150,9 @@ fn read(line: &str) -> Said {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use rustix::process::{Pid, Signal, kill_process_group};
     use std::io::{BufRead as _, BufReader};
+    use std::os::unix::process::CommandExt as _;
     use std::path::Path;
     use std::process::{Child, Command, Stdio};
 
@@ -165,6 +167,7 @@ mod tests {
             .args(["-c", &format!("exec {command}")])
             .env("HOME", home)
             .env_remove("SUDO_UID")
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -198,7 +201,7 @@ mod tests {
             assert_eq!(said, HELD);
             let ended = login.try_wait().unwrap().is_some();
             for child in [&mut second, &mut login] {
-                let _ = child.kill();
+                let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
                 child.wait().unwrap();
             }
             assert_eq!(ended, !here, "the login, where the holder is here: {here}");
