@@ -51,7 +51,8 @@ pub fn is_closed(fd: BorrowedFd<'_>) -> bool {
         events: 0,
         revents: 0,
     };
-    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it stays open meanwhile.
+    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it
+    // stays open meanwhile.
     let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
     ready == 1 && one.revents & libc::POLLHUP != 0
 }

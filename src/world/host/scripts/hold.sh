@@ -26,8 +26,8 @@ other() {
   done
   p=; return 1
 }
-# The session that the holder came by is ended with it. A holder of this machine came by none: above the replctl that began it there is only the login of
-# its operator.
+# The session that the holder came by is ended with it. A holder of this machine came by none:
+# above the replctl that began it there is only the login of its operator.
 end() {
   q=$p
   while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do
