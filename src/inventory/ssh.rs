@@ -160,6 +160,13 @@ impl SshSettings {
         words.join(" ")
     }
 
+    /// Root needs no sudo on its own machine, which may have none.
+    pub fn spare_sudo(&mut self, is_root: bool) {
+        if is_root && self.transport == Some(Transport::Local) {
+            self.sudo = Some(false);
+        }
+    }
+
     /// The same for a command that needs root: by sudo where the inventory names another user than root. Without a user it is not known who one is there.
     pub fn as_root(&self, address: &str) -> String {
         if self.transport == Some(Transport::Local) {
@@ -319,11 +326,14 @@ mod tests {
         assert_eq!(user("root", None).as_root("db1"), "ssh root@db1");
         assert_eq!(user("ops", None).as_root("db1"), "ssh -t ops@db1 sudo");
         assert_eq!(user("ops", Some(false)).as_root("db1"), "ssh ops@db1");
-        let here = SshSettings {
+        let mut here = SshSettings {
             transport: Some(Transport::Local),
             ..SshSettings::default()
         };
         assert_eq!(here.command("db1"), "env");
-        assert_eq!(here.as_root("db1"), "sudo");
+        for (is_root, says) in [(false, "sudo"), (true, "env")] {
+            here.spare_sudo(is_root);
+            assert_eq!(here.as_root("db1"), says);
+        }
     }
 }

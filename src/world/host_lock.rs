@@ -148,7 +148,65 @@ fn read(line: &str) -> Said {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use rustix::process::{Pid, Signal, kill_process_group};
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::process::CommandExt as _;
+    use std::path::Path;
+    use std::process::{Child, Command, Stdio};
+
+    /// A shell with the name of another program, which runs that and then waits.
+    fn by_a(program: &Path, command: &str) -> String {
+        let command = command.replace('\'', "'\\''");
+        format!("'{}' -c '{command}; sleep 60; :'", program.display())
+    }
+
+    fn began(command: &str, home: &Path) -> (Child, String) {
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("exec {command}")])
+            .env("HOME", home)
+            .env_remove("SUDO_UID")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        (child, line.trim().to_owned())
+    }
+
+    #[test]
+    fn to_take_a_lock_over_ends_a_session_but_not_the_login_of_an_operator_on_this_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        std::fs::create_dir(&home).unwrap();
+        let program = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::copy("/bin/sh", &path).unwrap();
+            path
+        };
+        let (sshd, replctl) = (program("sshd-fake"), program("replctl"));
+        let (one, two) = ("replctl:setup:ann%40b:1", "replctl:setup:bob%40b:2");
+        let script = without_comments(&[HOLD]);
+        for here in [false, true] {
+            let hold = named(&script, &[one, "new"]).replacen("exec ", "", 1);
+            let by = if here { by_a(&replctl, &hold) } else { hold };
+            let (mut login, said) = began(&by_a(&sshd, &by), &home);
+            assert_eq!(said, HELD);
+            let over = named(&script, &[two, "over", one]).replacen("exec ", "", 1);
+            let (mut second, said) = began(&over, &home);
+            assert_eq!(said, HELD);
+            let ended = login.try_wait().unwrap().is_some();
+            for child in [&mut second, &mut login] {
+                let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+                child.wait().unwrap();
+            }
+            assert_eq!(ended, !here, "the login, where the holder is here: {here}");
+        }
+    }
 
     #[test]
     fn what_a_host_says_is_read() {

@@ -207,6 +207,7 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
             .iter_mut()
             .chain(&mut node.ssh.known_hosts)
             .for_each(place);
+        node.ssh.spare_sudo(rustix::process::geteuid().is_root());
         if let Some(tls) = &mut node.tls {
             tls.files_mut().for_each(place);
         }

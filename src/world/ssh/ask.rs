@@ -193,14 +193,17 @@ impl State {
 }
 
 /// The failure where a sudo password would be needed and there is none (left).
-pub(super) fn no_sudo_password(host: &str, refused: bool) -> SshError {
+pub(super) fn no_sudo_password(host: &str, ssh: &str, refused: bool) -> SshError {
     let what = if refused {
         format!("sudo on {host} refused the password")
     } else {
         format!("sudo on {host} needs a password, and nobody can be asked for it")
     };
     SshError::new(SshErrorKind::SudoPasswordWrong, what)
-        .hint("run replctl on a terminal and type that user's password, log in as root (`[ssh] user = \"root\"`), or allow sudo without a password there")
+        .hint(format!(
+            "run replctl on a terminal and type that user's password, {}, or allow sudo without a password there",
+            super::login::as_root(ssh)
+        ))
 }
 
 /// Locks, whatever became of the thread that held it before: what is guarded here is whole at every moment.

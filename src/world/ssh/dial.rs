@@ -34,7 +34,7 @@ pub(super) fn open(target: &Target, options: &Options) -> Result<Wire, SshError>
     }
     let time = target.reach.time.unwrap_or(options.connect_timeout);
     let addresses = look_up(target, time)?;
-    let from = own_address(target)?;
+    let from = own_address(target, time)?;
     let mut last = None;
     for attempt in 1..=target.reach.attempts.max(1) {
         if attempt > 1 {
@@ -63,12 +63,16 @@ fn connect(to: SocketAddr, from: Option<SocketAddr>, time: Duration) -> io::Resu
 }
 
 /// `BindAddress`.
-fn own_address(target: &Target) -> Result<Option<SocketAddr>, SshError> {
+fn own_address(target: &Target, time: Duration) -> Result<Option<SocketAddr>, SshError> {
     let Some(from) = &target.reach.from else {
         return Ok(None);
     };
-    let mut found = (from.as_str(), 0).to_socket_addrs();
-    let address = found.as_mut().ok().and_then(Iterator::next);
+    let own = Target {
+        host: from.clone(),
+        ..Target::default()
+    };
+    let found = look_up(&own, time).ok();
+    let address = found.and_then(|found| found.first().copied());
     address.map(Some).ok_or_else(|| {
         SshError::new(
             SshErrorKind::Config,
@@ -81,7 +85,10 @@ fn own_address(target: &Target) -> Result<Option<SocketAddr>, SshError> {
 }
 
 /// Resolves the name, bounded: the system's resolver itself may take half a minute.
-fn look_up(target: &Target, time: Duration) -> Result<Vec<SocketAddr>, SshError> {
+///
+/// # Errors
+/// `NameUnknown`.
+pub(super) fn look_up(target: &Target, time: Duration) -> Result<Vec<SocketAddr>, SshError> {
     let unknown = |why: String| {
         SshError::new(
             SshErrorKind::NameUnknown,

@@ -11,8 +11,8 @@ impl Running<'_> {
         let (shown, ssh) = (self.request.shown, self.request.ssh);
         let said = last_lines(&self.preface, 3);
         match halt {
-            Halt::WrongPassword => no_sudo_password(shown, true),
-            Halt::NoPassword => no_sudo_password(shown, false),
+            Halt::WrongPassword => no_sudo_password(shown, ssh, true),
+            Halt::NoPassword => no_sudo_password(shown, ssh, false),
             Halt::NotStarted => SshError::new(
                 SshErrorKind::Command,
                 format!(
@@ -86,10 +86,10 @@ impl Running<'_> {
                 || has("no password was provided")
                 || has("Sorry, try again"))
         {
-            return no_sudo_password(shown, true);
+            return no_sudo_password(shown, ssh, true);
         }
         if has("a password is required") {
-            return no_sudo_password(shown, false);
+            return no_sudo_password(shown, ssh, false);
         }
         let by = if self.request.way == Way::DoasFree {
             "doas"
@@ -105,8 +105,10 @@ impl Running<'_> {
             return super::login::needs_terminal(shown, self.request.user);
         }
         if has("not found") || has("No such file") {
-            return failure.hint("install sudo there, or log in as root (`[ssh] user = \"root\"`)");
+            let as_root = super::login::as_root(ssh);
+            return failure.hint(format!("install sudo there, or {as_root}"));
         }
-        failure.hint(format!("allow it there (`usermod -aG sudo …`), or log in as root; `{ssh} sudo -l` shows what is allowed"))
+        let as_root = super::login::as_root(ssh);
+        failure.hint(format!("allow it there (`usermod -aG sudo …`), or {as_root}; `{ssh} sudo -l` shows what is allowed"))
     }
 }

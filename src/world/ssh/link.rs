@@ -126,7 +126,7 @@ impl Link {
             }),
             Self::Here(_) => local::run(line).map_err(broken),
         };
-        if matches!(opened, Err(Refused::Broken(_))) {
+        if matches!(opened, Err(Refused::Broken(_) | Refused::Unanswered(_))) {
             self.cut();
         }
         opened.map(|streams| Pipe::Streams(Box::new(streams)))

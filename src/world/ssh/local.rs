@@ -1,13 +1,15 @@
 //! This machine as a host: commands by `/bin/sh`, in a session of their own, without a daemon in
 //! between.
 
-use super::detached;
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
-use super::streams::{From, Pipes, Streams};
+use super::streams::{self, From, Pipes, Streams};
+use super::tokens;
+use super::{detached, dial};
 use crate::inventory::SshSettings;
 use std::io;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -16,13 +18,17 @@ pub(super) fn target(settings: &SshSettings, address: &str) -> Target {
     Target {
         host: "localhost".to_owned(),
         port: 22,
-        user: std::env::var("USER")
-            .or_else(|_| std::env::var("LOGNAME"))
-            .unwrap_or_else(|_| "root".to_owned()),
+        user: tokens::me().name.clone(),
         sudo: settings.sudo,
         command: settings.command(address),
         ..Target::default()
     }
+}
+
+/// Whether the beginning of a command that reaches a host is that for this machine: see
+/// [`SshSettings::command`].
+pub(super) fn is_here(command: &str) -> bool {
+    command == "env"
 }
 
 /// A connection to `host:port`, within that time in all.
@@ -33,12 +39,13 @@ pub(super) fn connect(host: &str, port: u16, time: Duration) -> Result<TcpStream
     let what = || format!("this machine cannot connect to {host} port {port}");
     let hint = format!("nc -vz {host} {port}");
     let end = Instant::now() + time;
-    let addresses = (host, port).to_socket_addrs().map_err(|e| {
-        SshError::new(SshErrorKind::NameUnknown, what())
-            .cause(e)
-            .hint(hint.clone())
-    })?;
-    let mut last = SshError::new(SshErrorKind::NameUnknown, what());
+    let to = Target {
+        host: host.to_owned(),
+        port,
+        ..Target::default()
+    };
+    let addresses = dial::look_up(&to, time)?;
+    let mut last = SshError::new(SshErrorKind::NoAnswer, what()).hint(hint.clone());
     for address in addresses {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -71,30 +78,29 @@ fn kind(error: &io::Error) -> SshErrorKind {
 /// # Errors
 /// Where the system has no more descriptors or processes.
 pub(super) fn run(line: &str) -> io::Result<Streams> {
+    streams::reap();
     let Pipes { near, far } = Pipes::new()?;
     let mut command = Command::new("/bin/sh");
     // What stands in the environment of this process, perhaps a password, is not for what is
     // started here and goes on.
     command.env_clear();
-    for name in ["PATH", "HOME", "USER", "LOGNAME", "SHELL"] {
-        if let Some(value) = std::env::var_os(name) {
-            command.env(name, value);
-        }
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
     }
+    // As a login has it: `sudo -E` and `su` leave the home of another user in the environment, and
+    // two operators would hold different locks.
+    let me = tokens::me();
+    let home = Some(me.home.as_path()).filter(|home| home.is_dir());
     command
+        .env("HOME", &me.home)
+        .env("USER", &me.name)
+        .env("LOGNAME", &me.name)
+        .env("SHELL", &me.shell)
         .args(["-c", line])
-        .current_dir(home())
+        .current_dir(home.unwrap_or(Path::new("/")))
         .stdin(Stdio::from(far.stdin))
         .stdout(Stdio::from(far.stdout))
         .stderr(Stdio::from(far.stderr));
     let child = detached::start(command, false)?;
     Ok(near.of(From::Child(child)))
-}
-
-/// Where a login begins: the home, or else the root folder.
-fn home() -> std::path::PathBuf {
-    etcetera::home_dir()
-        .ok()
-        .filter(|home| home.is_dir())
-        .unwrap_or_else(|| "/".into())
 }

@@ -4,6 +4,7 @@ use super::ask::{Answer, Use, no_sudo_password};
 use super::conn::Cancel;
 use super::error::{SshError, SshErrorKind};
 use super::exec::Limit;
+use super::local;
 use super::output::Output;
 use super::script::Way;
 use super::worker::{Order, Worker};
@@ -139,12 +140,12 @@ impl Worker {
                 }
             }
         }
-        Err(no_sudo_password(&shown, refused.is_some()))
+        Err(no_sudo_password(&shown, self.ssh(), refused.is_some()))
     }
 
     fn no_root(&self, root: Root) -> SshError {
         let (shown, user) = (self.shown(), &self.target.user);
-        let as_root = "log in as root (`[ssh] user = \"root\"`)";
+        let as_root = as_root(self.ssh());
         let (why, hint) = match root {
             Root::SudoOnTerminal => return needs_terminal(&shown, user),
             Root::DoasAsks => (
@@ -175,6 +176,15 @@ impl Worker {
         )
         .cause(why)
         .hint(hint)
+    }
+}
+
+/// What spares sudo, for a host that this command reaches.
+pub(super) fn as_root(ssh: &str) -> &'static str {
+    if local::is_here(ssh) {
+        "run replctl as root"
+    } else {
+        "log in as root (`[ssh] user = \"root\"`)"
     }
 }
 

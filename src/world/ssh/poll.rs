@@ -43,3 +43,16 @@ pub fn has_room(fd: BorrowedFd<'_>) -> bool {
     let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
     ready == 1 && one.revents & libc::POLLOUT != 0
 }
+
+/// Whether the other end of a socket is closed, though there may be something left to read.
+pub fn is_closed(fd: BorrowedFd<'_>) -> bool {
+    let mut one = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it
+    // stays open meanwhile.
+    let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
+    ready == 1 && one.revents & libc::POLLHUP != 0
+}

@@ -50,8 +50,12 @@ pub(super) fn through(
     let (down, theirs_too) = io::pipe().map_err(failed)?;
     let hand = [theirs.into(), theirs_too.into()];
     let until = Until::for_tidying(time);
-    let session = Session::forward(master, (host, port), hand, &until)
-        .map_err(|refused| not_opened(refused, &shown, host, port))?;
+    let session = Session::forward(master, (host, port), hand, &until).map_err(|refused| {
+        if matches!(refused, Refused::Late) {
+            Master::doubt(master, time);
+        }
+        not_opened(refused, &shown, (host, port), time)
+    })?;
     ioctl_fionbio(&up, true).map_err(|e| failed(e.into()))?;
     ioctl_fionbio(&down, true).map_err(|e| failed(e.into()))?;
     start(Through {
@@ -73,7 +77,12 @@ pub(super) fn here(far: TcpStream) -> Result<UnixStream, SshError> {
     start(far).map_err(failed)
 }
 
-fn not_opened(refused: Refused, shown: &str, host: &str, port: u16) -> SshError {
+fn not_opened(
+    refused: Refused,
+    shown: &str,
+    (host, port): (&str, u16),
+    time: Duration,
+) -> SshError {
     let hint = format!(
         "on {shown}: nc -vz {host} {port} (sshd there may also forbid it: AllowTcpForwarding)"
     );
@@ -81,7 +90,10 @@ fn not_opened(refused: Refused, shown: &str, host: &str, port: u16) -> SshError 
     match refused {
         Refused::Late | Refused::Cancelled => SshError::new(
             SshErrorKind::NoAnswer,
-            format!("{shown} got no answer from {host} port {port}"),
+            format!(
+                "{shown} did not open a connection to {host} port {port} within {} s",
+                time.as_secs_f32()
+            ),
         ),
         Refused::No(why) => SshError::new(SshErrorKind::Refused, cannot).cause(why),
         Refused::Broken(why) | Refused::Unanswered(why) => {
@@ -101,6 +113,7 @@ fn start(far: impl Far) -> io::Result<UnixStream> {
         down: Vec::new(),
         ended: false,
         finished: None,
+        stuck: None,
         told: false,
     };
     std::thread::Builder::new()
@@ -120,7 +133,9 @@ struct Pump<F> {
     ended: bool,
     /// Since when the near end sends no more.
     finished: Option<Instant>,
-    /// The far end knows that.
+    /// Since when the near end is closed and the far end takes nothing of what is left.
+    stuck: Option<Instant>,
+    /// The far end knows that the near end sends no more.
     told: bool,
 }
 
@@ -166,14 +181,19 @@ impl<F: Far> Pump<F> {
         {
             self.up.drain(..n);
             moved |= n > 0;
+            self.stuck = None;
+        }
+        if self.stuck.is_none() && !self.up.is_empty() && poll::is_closed(self.near.as_fd()) {
+            self.stuck = Some(Instant::now());
         }
         if self.finished.is_some() && self.up.is_empty() && !self.told {
             self.far.finish();
             self.told = true;
         }
-        let outlived = self
-            .finished
-            .is_some_and(|since| since.elapsed() > AFTERLIFE);
+        let outlived = [self.finished, self.stuck]
+            .into_iter()
+            .flatten()
+            .any(|since| since.elapsed() > AFTERLIFE);
         if (self.ended && self.down.is_empty()) || outlived {
             return Ok(false);
         }
@@ -266,5 +286,62 @@ fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
             Ok(None)
         }
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// Takes nothing and sends nothing.
+    struct Frozen {
+        fd: UnixStream,
+        dropped: Arc<AtomicBool>,
+    }
+
+    impl Far for Frozen {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn finish(&mut self) {}
+
+        fn fds(&self) -> (BorrowedFd<'_>, Option<BorrowedFd<'_>>) {
+            (self.fd.as_fd(), None)
+        }
+    }
+
+    impl Drop for Frozen {
+        fn drop(&mut self) {
+            self.dropped.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_tunnel_ends_though_its_far_end_takes_nothing() {
+        let (fd, _other) = UnixStream::pair().unwrap();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let far = Frozen {
+            fd,
+            dropped: Arc::clone(&dropped),
+        };
+        let mut near = start(far).unwrap();
+        near.write_all(b"PING\r\n").unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        near.write_all(b"PING\r\n").unwrap();
+        std::thread::sleep(AFTERLIFE);
+        assert!(!dropped.load(Ordering::SeqCst), "it ends while it is used");
+        drop(near);
+        let end = Instant::now() + AFTERLIFE * 4;
+        while !dropped.load(Ordering::SeqCst) {
+            assert!(Instant::now() < end, "it goes on for ever");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

@@ -2,14 +2,17 @@
 //! OpenSSH's client runs on a host. And what is kept of one that goes on beside all others. Nothing
 //! here waits without an end.
 
+use super::ask::lock;
 use super::conn::{ALIVE, Until};
 use super::multiplexed::Session;
 use super::poll::{self, Interest};
 use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, WaitOptions, waitpid};
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Child;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// How often an end is looked for that no descriptor tells of.
@@ -181,6 +184,26 @@ impl Streams {
         let mut heard = [0; 4096];
         let _ = self.read_stderr(&mut heard);
         self.read(&mut heard).is_ok() && self.stdout.is_some()
+    }
+}
+
+/// Children that were given up before they had ended.
+static LEFT: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+/// Collects those of them that have ended.
+pub(super) fn reap() {
+    let runs = |pid: &Pid| matches!(waitpid(Some(*pid), WaitOptions::NOHANG), Ok(None));
+    lock(&LEFT).retain(runs);
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        if let From::Child(child) = &mut self.from
+            && matches!(child.try_wait(), Ok(None))
+        {
+            lock(&LEFT).push(Pid::from_child(child));
+        }
+        reap();
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Me {
     pub name: String,
     /// Home folder.
     pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
 }
 
 /// Who runs this program. Where `/etc/passwd` does not tell, the environment does.
@@ -61,7 +63,10 @@ pub fn me() -> &'static Me {
     ME.get_or_init(|| {
         let uid = std::fs::metadata("/proc/self").map_or(u32::MAX, |m| m.uid());
         let id = uid.to_string();
-        let (name, home) = entry(|fields| fields.get(2) == Some(&id.as_str())).unzip();
+        let found = entry(|fields| fields.get(2) == Some(&id.as_str()));
+        let (name, home, shell) = found.map_or((None, None, None), |(name, home, shell)| {
+            (Some(name), Some(home), Some(shell))
+        });
         let variable = |names: &[&str]| names.iter().find_map(|n| std::env::var(n).ok());
         Me {
             uid,
@@ -71,19 +76,23 @@ pub fn me() -> &'static Me {
             home: home
                 .or_else(|| etcetera::home_dir().ok())
                 .unwrap_or_else(|| PathBuf::from("/")),
+            shell: shell
+                .filter(|shell| !shell.as_os_str().is_empty())
+                .unwrap_or_else(|| PathBuf::from("/bin/sh")),
         }
     })
 }
 
-/// Name and home of the first entry of the user database that is meant.
-fn entry(is_meant: impl Fn(&[&str]) -> bool) -> Option<(String, PathBuf)> {
+/// Name, home and shell of the first entry of the user database that is meant.
+fn entry(is_meant: impl Fn(&[&str]) -> bool) -> Option<(String, PathBuf, PathBuf)> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     users.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         if !is_meant(&fields) {
             return None;
         }
-        Some((fields.first()?.to_string(), PathBuf::from(fields.get(5)?)))
+        let path = |at: usize| Some(PathBuf::from(fields.get(at)?));
+        Some((fields.first()?.to_string(), path(5)?, path(6)?))
     })
 }
 
@@ -214,7 +223,7 @@ pub fn at_home(text: &str, home: &Path) -> String {
     let home = if user.is_empty() {
         Some(home.to_owned())
     } else {
-        entry(|fields| fields.first() == Some(&user)).map(|(_, home)| home)
+        entry(|fields| fields.first() == Some(&user)).map(|(_, home, _)| home)
     };
     home.map_or_else(
         || text.to_owned(),

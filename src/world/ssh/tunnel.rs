@@ -66,7 +66,7 @@ fn not_opened(stop: Stop, shown: &str, host: &str, port: u16) -> SshError {
     match stop {
         Stop::Late | Stop::Cancelled => SshError::new(
             SshErrorKind::NoAnswer,
-            format!("{shown} got no answer from {host} port {port}"),
+            format!("{shown} did not open a connection to {host} port {port} in time"),
         )
         .hint(hint),
         Stop::Ssh(e) => {

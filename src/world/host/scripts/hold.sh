@@ -26,11 +26,12 @@ other() {
   done
   p=; return 1
 }
-# The session that the holder came by is ended with it.
+# The session that the holder came by is ended with it. A holder of this machine came by none:
+# above the replctl that began it there is only the login of its operator.
 end() {
   q=$p
   while [ "${q:-0}" -gt 1 ] && read -r c <"/proc/$q/comm"; do
-    case $c in sshd*|dropbear*) [ "/proc/$p/fd/9" -ef "$f" ] && kill -9 "$q"; break ;; esac
+    case $c in replctl*) break ;; sshd*|dropbear*) [ "/proc/$p/fd/9" -ef "$f" ] && kill -9 "$q"; break ;; esac
     q=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/$q/status")
   done
   [ "/proc/$p/fd/9" -ef "$f" ] && ours "$p" && kill -9 "$p"

@@ -23,9 +23,15 @@ const OLD: Duration = Duration::from_mins(5);
 pub(super) fn make() -> io::Result<TempDir> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let bases = [own, Some(std::env::temp_dir()), Some(PathBuf::from("/tmp"))];
-    let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for base in bases.into_iter().flatten().filter(|base| is_plain(base)) {
-        sweep(&base);
+    make_in(&bases.map(Option::unwrap_or_default), me()?)
+}
+
+/// Makes one in the first of these folders that does, for that user.
+fn make_in(bases: &[PathBuf], me: u32) -> io::Result<TempDir> {
+    let mut last = io::Error::other("no folder for temporary files is safe from other users");
+    let fit = |base: &&PathBuf| is_plain(base) && is_safe(base, me);
+    for base in bases.iter().filter(fit) {
+        sweep(base, me);
         let made = tempfile::Builder::new()
             .prefix(&format!("{PREFIX}{}-", std::process::id()))
             .permissions(std::fs::Permissions::from_mode(0o700))
@@ -38,6 +44,22 @@ pub(super) fn make() -> io::Result<TempDir> {
     Err(last)
 }
 
+/// Who we are.
+fn me() -> io::Result<u32> {
+    std::fs::metadata("/proc/self").map(|m| m.uid())
+}
+
+/// Whether nobody else can rename what we make there: after `su`, `XDG_RUNTIME_DIR` is still the
+/// folder of the user before.
+fn is_safe(path: &Path, me: u32) -> bool {
+    const STICKY: u32 = 0o1000;
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    std::fs::metadata(path).is_ok_and(|m| {
+        let closed = m.mode() & WRITABLE_BY_OTHERS == 0 || m.mode() & STICKY != 0;
+        closed && (m.uid() == me || m.uid() == 0)
+    })
+}
+
 /// Whether ssh takes a path in it as it stands.
 fn is_plain(path: &Path) -> bool {
     let text = path.to_string_lossy();
@@ -46,10 +68,7 @@ fn is_plain(path: &Path) -> bool {
 }
 
 /// Removes our folders of processes that are no more.
-fn sweep(base: &Path) {
-    let Ok(me) = std::fs::metadata("/proc/self").map(|m| m.uid()) else {
-        return;
-    };
+fn sweep(base: &Path, me: u32) {
     for entry in std::fs::read_dir(base).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let process = name
@@ -69,6 +88,76 @@ fn sweep(base: &Path) {
         };
         if dead && ours() && UnixStream::connect(entry.path().join("s")).is_err() {
             let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs::{File, FileTimes, Permissions};
+    use std::os::unix::net::UnixListener;
+    use std::time::SystemTime;
+
+    fn folder(of: &Path, name: &str, mode: u32) -> PathBuf {
+        let path = of.join(name);
+        std::fs::create_dir(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_folder_where_another_user_may_rename_it_is_not_taken() {
+        let all = tempfile::tempdir().unwrap();
+        let me = me().unwrap();
+        let own = folder(all.path(), "own", 0o700);
+        let open = folder(all.path(), "open", 0o777);
+        let group = folder(all.path(), "group", 0o770);
+        let sticky = folder(all.path(), "sticky", 0o1777);
+        for (bases, taken) in [
+            ([&open, &own], &own),
+            ([&group, &sticky], &sticky),
+            ([&own, &sticky], &own),
+        ] {
+            let made = make_in(&bases.map(Clone::clone), me).unwrap();
+            assert_eq!(made.path().parent().unwrap(), taken);
+        }
+        assert!(make_in(&[open, group], me).is_err());
+        // A folder of a user who is neither we nor root.
+        let other = me.max(1) + 1;
+        if me == 0 {
+            std::os::unix::fs::chown(&own, Some(other), None).unwrap();
+            assert!(make_in(&[own], me).is_err());
+        } else {
+            assert!(make_in(&[own], other).is_err());
+        }
+    }
+
+    #[test]
+    fn only_old_folders_of_ended_processes_that_do_not_answer_are_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let long_ago = SystemTime::now() - OLD * 2;
+        let gone = {
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            child.wait().unwrap();
+            child.id()
+        };
+        let make = |name: &str| folder(base.path(), name, 0o700);
+        let left = make(&format!("{PREFIX}{gone}-left"));
+        let young = make(&format!("{PREFIX}{gone}-young"));
+        let answers = make(&format!("{PREFIX}{gone}-answers"));
+        let alive = make(&format!("{PREFIX}{}-alive", std::process::id()));
+        let strange = make("strange");
+        let _listener = UnixListener::bind(answers.join("s")).unwrap();
+        for old in [&left, &answers, &alive, &strange] {
+            let times = FileTimes::new().set_modified(long_ago);
+            File::open(old).unwrap().set_times(times).unwrap();
+        }
+        sweep(base.path(), me().unwrap());
+        assert!(!left.exists());
+        for stays in [young, answers, alive, strange] {
+            assert!(stays.exists(), "{}", stays.display());
         }
     }
 }

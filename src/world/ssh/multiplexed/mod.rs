@@ -28,6 +28,7 @@ use session::Control;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -43,6 +44,8 @@ pub(super) struct Master {
     client: Arc<Client>,
     said: Arc<Mutex<Vec<u8>>>,
     socket: PathBuf,
+    /// Nothing new is to be opened on it.
+    given_up: AtomicBool,
 }
 
 /// The process, and the folder that goes with it.
@@ -77,7 +80,7 @@ impl Master {
         };
         let folder = folder::make().map_err(cannot)?;
         let socket = folder.path().join("s");
-        let mut desk = Desk::open(context, target, folder.path()).map_err(cannot)?;
+        let mut desk = Desk::open(context, target, plan, folder.path()).map_err(cannot)?;
         let mut command = Command::new("ssh");
         command
             .arg("-o")
@@ -108,6 +111,7 @@ impl Master {
             client,
             said,
             socket,
+            given_up: AtomicBool::new(false),
         });
         master.log_in(context, target, plan, &mut desk)?;
         *ask::lock(&plan.current) = Arc::downgrade(&master);
@@ -130,7 +134,7 @@ impl Master {
             // The time that a question stands on the terminal does not count.
             until.end += desk.serve();
             if self.has_ended() {
-                return Err(self.explain(target));
+                return Err(self.explain(target, plan));
             }
             let answered = match &mut asked {
                 Some(control) => control.next(),
@@ -165,7 +169,7 @@ impl Master {
     }
 
     /// Why ssh has ended without a login.
-    fn explain(&self, target: &Target) -> SshError {
+    fn explain(&self, target: &Target, plan: &Plan) -> SshError {
         // The last words may still be on their way.
         let end = Instant::now() + Duration::from_millis(300);
         while Arc::strong_count(&self.said) > 1 && Instant::now() < end {
@@ -173,7 +177,9 @@ impl Master {
         }
         let (said, shown) = (self.words(), target.shown());
         let kind = words::kind(&said);
-        let hint = if kind == SshErrorKind::HostKeyUnknown {
+        let hint = if let Some(jump) = plan.to_jump(&said) {
+            format!("log in to the host in between first: {jump}")
+        } else if kind == SshErrorKind::HostKeyUnknown {
             format!(
                 "compare its key and accept it: {} true (or --accept-new-host-keys)",
                 target.command
@@ -191,9 +197,26 @@ impl Master {
         &self.socket
     }
 
-    /// Whether the client has ended.
+    /// Whether the client has ended, or nothing new is to be opened on it.
     pub fn has_ended(&self) -> bool {
-        self.client.has_ended()
+        self.given_up.load(Ordering::Acquire) || self.client.has_ended()
+    }
+
+    /// Looks whether the host still opens anything, which must not be waited for: if not, the next
+    /// one gets another client.
+    pub fn doubt(this: &Arc<Self>, time: Duration) {
+        let master = Arc::clone(this);
+        let look = move || {
+            if !session::opens(&master, &Until::for_tidying(time)) {
+                master.given_up.store(true, Ordering::Release);
+            }
+        };
+        let started = std::thread::Builder::new()
+            .name("ssh-doubt".to_owned())
+            .spawn(look);
+        if started.is_err() {
+            this.given_up.store(true, Ordering::Release);
+        }
     }
 
     /// Whether the client ends within that time.
@@ -280,3 +303,6 @@ fn listen(mut from: impl io::Read + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) 
         })
         .map(drop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,15 @@ pub(in super::super) struct Plan {
     pub(super) arguments: Vec<OsString>,
     /// `ConnectTimeout` of the configuration.
     pub(super) patience: Option<Duration>,
+    /// What `ssh` may call the host where it asks for a password.
+    pub(super) names: Vec<String>,
+    /// This `ssh` tells the host's questions from its own: older ones show the words of a host as
+    /// they are.
+    pub(super) marks_questions: bool,
+    /// `NumberOfPasswordPrompts`: how often one secret is asked for.
+    pub(super) prompts: u64,
+    /// `ProxyJump`.
+    pub(super) jump: Option<String>,
 }
 
 /// Decides how a host of the inventory is reached. Blocking, for some seconds at most.
@@ -69,11 +78,35 @@ pub(in super::super) fn resolve(
         current: Mutex::default(),
         arguments: own,
         patience: patience.map(Duration::from_secs),
+        names: [Some(target.host.clone()), value("hostkeyalias")]
+            .into_iter()
+            .flatten()
+            .collect(),
+        // 8.5 has given this option its name, and begun to mark the questions.
+        marks_questions: value("pubkeyacceptedalgorithms").is_some(),
+        prompts: number("numberofpasswordprompts").unwrap_or(3),
+        jump: value("proxyjump").filter(|jump| jump != "none"),
     };
     Ok((target, plan))
 }
 
 impl Plan {
+    /// A command that logs in to the last host in between, where these words say that `ssh` has
+    /// not come further.
+    pub(super) fn to_jump(&self, said: &str) -> Option<String> {
+        let jump = self.jump.as_ref()?;
+        if !said.contains("UNKNOWN port 65535") {
+            return None;
+        }
+        let (before, last) = match jump.rsplit_once(',') {
+            Some((before, last)) => (format!("-J {before} "), last),
+            None => (String::new(), jump.as_str()),
+        };
+        let scheme = if last.contains(':') { "ssh://" } else { "" };
+        let last = last.trim_start_matches("ssh://");
+        Some(format!("ssh {before}{scheme}{last} true"))
+    }
+
     /// The client that holds the connection, where there is one.
     pub fn current(&self) -> Option<Arc<Master>> {
         let current = ask::lock(&self.current).upgrade();

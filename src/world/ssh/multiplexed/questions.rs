@@ -6,6 +6,7 @@
 use super::super::ask::{Answer, Shared, Use};
 use super::super::connect::Context;
 use super::super::settings::Target;
+use super::Plan;
 use crate::error::Problem;
 use crate::output::{self, escape};
 use secrecy::ExposeSecret as _;
@@ -29,10 +30,29 @@ const TIME: Duration = Duration::from_secs(5);
 pub(super) struct Desk<'a> {
     context: &'a Context,
     target: &'a Target,
+    plan: &'a Plan,
     listener: Option<(UnixListener, PathBuf)>,
-    /// The last answers, each with what it is for: another question for the same means that it was
-    /// refused.
-    given: HashMap<Use, (Arc<Shared>, Answer)>,
+    /// The last answers, each with who asked and what it is for: another question of the same
+    /// process for the same means that it was refused. The `ssh` to a host in between asks, too.
+    given: HashMap<(u32, Use), Given>,
+}
+
+/// An answer that a process got.
+struct Given {
+    shared: Arc<Shared>,
+    answer: Answer,
+    /// How many answers it got for the same.
+    times: u64,
+    /// It asked again.
+    refused: bool,
+}
+
+/// A question as it arrives.
+struct Question {
+    kind: String,
+    /// The process that asks.
+    by: u32,
+    text: String,
 }
 
 impl<'a> Desk<'a> {
@@ -40,7 +60,12 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// Where the socket cannot be made.
-    pub fn open(context: &'a Context, target: &'a Target, folder: &Path) -> io::Result<Self> {
+    pub fn open(
+        context: &'a Context,
+        target: &'a Target,
+        plan: &'a Plan,
+        folder: &Path,
+    ) -> io::Result<Self> {
         let listener = if context.questions.can_ask() {
             let path = folder.join("q");
             let listener = UnixListener::bind(&path)?;
@@ -52,6 +77,7 @@ impl<'a> Desk<'a> {
         Ok(Self {
             context,
             target,
+            plan,
             listener,
             given: HashMap::new(),
         })
@@ -85,16 +111,17 @@ impl<'a> Desk<'a> {
         let Ok((mut socket, _)) = listener.accept() else {
             return Duration::ZERO;
         };
-        if let Ok((kind, question)) = heard(&mut socket)
-            && let Some(answer) = self.answer(&kind, &question)
+        if let Ok(question) = heard(&mut socket)
+            && let Some(answer) = self.answer(&question)
         {
             let _ = socket.write_all(answer.expose_secret().as_bytes());
         }
         began.elapsed()
     }
 
-    fn answer(&mut self, kind: &str, question: &str) -> Option<secrecy::SecretString> {
+    fn answer(&mut self, asked: &Question) -> Option<secrecy::SecretString> {
         let questions = &self.context.questions;
+        let (kind, question) = (asked.kind.as_str(), asked.text.as_str());
         let shown = lines(question);
         if kind == "none" {
             output::warning(&Problem::new(shown));
@@ -115,14 +142,30 @@ impl<'a> Desk<'a> {
             return questions.secret(&shown);
         };
         let shared = questions.shared(of.clone());
-        let refused = self.given.get(&of).map(|(_, answer)| answer);
-        let answer = shared.next(questions, &prompt, refused)?;
-        self.given.insert(of, (shared, answer.clone()));
-        Some(answer.secret)
+        let key = (asked.by, of);
+        let mut before = self.given.get_mut(&key);
+        if let Some(before) = &mut before {
+            before.refused = true;
+        }
+        let (refused, times) = before.map_or((None, 0), |b| (Some(b.answer.clone()), b.times));
+        let answer = shared.next(questions, &prompt, refused.as_ref())?;
+        let secret = answer.secret.clone();
+        let given = Given {
+            shared,
+            answer,
+            times: times + 1,
+            refused: false,
+        };
+        self.given.insert(key, given);
+        Some(secret)
     }
 
     /// What a secret is for that several hosts may ask for, and how it is asked for.
     fn what_for(&self, question: &str) -> Option<(Use, String)> {
+        // What the host itself asks must not pass for a question of ssh.
+        if !self.plan.marks_questions {
+            return None;
+        }
         let question = question.trim().trim_end_matches(':');
         if let Some(file) = question.strip_prefix("Enter passphrase for key ") {
             let file = file.trim_matches('\'');
@@ -131,28 +174,39 @@ impl<'a> Desk<'a> {
                 format!("Passphrase of {}", escape(file)),
             ));
         }
-        let own = format!("{}@", self.target.user);
-        let asked_by_ssh = question.ends_with("'s password") && question.starts_with(&own);
-        let asked_by_host = question
-            .strip_prefix('(')
-            .and_then(|rest| rest.strip_prefix(&own)?.split_once(") "))
-            .is_some_and(|(_, asked)| asked.eq_ignore_ascii_case("password"));
-        if asked_by_ssh || asked_by_host {
+        let login = asked_for(question)?;
+        let (user, host) = login.rsplit_once('@')?;
+        let is_this = |name: &String| name.eq_ignore_ascii_case(host);
+        if user == self.target.user && self.plan.names.iter().any(is_this) {
             let prompt = format!(
-                "Password of {} (on {} and the other hosts)",
-                self.target.user, self.target.host
+                "Password of {user} (on {} and the other hosts)",
+                self.target.host
             );
-            return Some((Use::Login(self.target.user.clone()), prompt));
+            return Some((Use::Login(user.to_owned()), prompt));
         }
-        None
+        // A host in between may have another password.
+        let prompt = format!("Password of {} on {}", escape(user), escape(host));
+        Some((Use::Login(login.to_owned()), prompt))
     }
 
     /// The login was done with what was answered.
     pub fn proven(&self) {
-        for (shared, answer) in self.given.values() {
-            shared.proven(answer);
+        for given in self.given.values() {
+            // Nobody tells whether the last of all answers was right.
+            if !given.refused && given.times < self.plan.prompts {
+                given.shared.proven(&given.answer);
+            }
         }
     }
+}
+
+/// `user@host`, where a question is for its password: by ssh, or by the host, which ssh marks.
+fn asked_for(question: &str) -> Option<&str> {
+    if let Some(login) = question.strip_suffix("'s password") {
+        return Some(login).filter(|login| !login.starts_with('('));
+    }
+    let (login, asked) = question.strip_prefix('(')?.split_once(") ")?;
+    Some(login).filter(|_| asked.eq_ignore_ascii_case("password"))
 }
 
 /// A question as it is shown: its lines, made harmless.
@@ -165,15 +219,18 @@ fn lines(question: &str) -> String {
     lines.join("\n")
 }
 
-fn heard(socket: &mut UnixStream) -> io::Result<(String, String)> {
+fn heard(socket: &mut UnixStream) -> io::Result<Question> {
     socket.set_nonblocking(false)?;
     socket.set_read_timeout(Some(TIME))?;
     socket.set_write_timeout(Some(TIME))?;
     let mut text = Vec::new();
     (&*socket).take(LONGEST).read_to_end(&mut text)?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let (kind, question) = text.split_once('\0').unwrap_or(("", &text));
-    Ok((kind.to_owned(), question.to_owned()))
+    let mut parts = text.splitn(3, '\0');
+    let mut part = || parts.next().unwrap_or_default().to_owned();
+    let (kind, by, text) = (part(), part(), part());
+    let by = by.parse().map_err(io::Error::other)?;
+    Ok(Question { kind, by, text })
 }
 
 /// The whole of a process that `ssh` has started to ask: passes the question on, and prints the
@@ -183,7 +240,8 @@ pub fn answer(socket: &OsStr) -> bool {
     let kind = std::env::var("SSH_ASKPASS_PROMPT").unwrap_or_default();
     let exchange = || -> io::Result<Vec<u8>> {
         let mut socket = UnixStream::connect(socket)?;
-        socket.write_all(format!("{kind}\0{question}").as_bytes())?;
+        let by = std::os::unix::process::parent_id();
+        socket.write_all(format!("{kind}\0{by}\0{question}").as_bytes())?;
         socket.shutdown(std::net::Shutdown::Write)?;
         let mut answer = Vec::new();
         socket.read_to_end(&mut answer)?;

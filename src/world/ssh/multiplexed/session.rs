@@ -5,7 +5,7 @@
 use super::super::conn::{Stop, Until};
 use super::super::link::Refused;
 use super::super::poll::{self, Interest};
-use super::super::streams::{End, Far};
+use super::super::streams::{End, Far, Pipes};
 use super::Master;
 use super::wire::{self, Answer, Request};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -124,7 +124,13 @@ impl Session {
         until: &Until,
     ) -> Result<Self, Refused> {
         let hand = [far.stdin, far.stdout, far.stderr];
-        Self::open(master, Request::Session(command), &hand, until)
+        let opened = Self::open(master, Request::Session(command), &hand, until);
+        // The client sends the command as soon as the host has a channel for it, perhaps after we
+        // have stopped waiting: it may run, and is not to be sent a second time.
+        opened.map_err(|refused| match refused {
+            Refused::Late => Refused::Unanswered("no answer in time".to_owned()),
+            other => other,
+        })
     }
 
     /// Has the host connect to `host:port`; `hand`: where it reads what is sent there, and where it
@@ -162,19 +168,20 @@ impl Session {
                 closed: false,
             }),
             Ok(Answer::Refused(why)) => Err(Refused::No(why)),
-            Ok(other) => Err(Refused::Broken(format!("it answers {other:?}"))),
+            Ok(other) => Err(Refused::Unanswered(format!("it answers {other:?}"))),
             Err(Refused::Broken(e)) => {
                 // It closes without a word where it falls itself.
                 master.falls(FALL);
-                Err(Refused::Broken(master.why_broken(&e)))
+                Err(Refused::Unanswered(master.why_broken(&e)))
             }
             Err(other) => Err(other),
         }
     }
 
-    /// Whether it is over, and how: `None` where it goes on. Waits until then.
+    /// Whether it is over, and how: `None` where it goes on. Waits until then. Both outputs have
+    /// ended before that.
     pub fn end(&mut self, until: &Until) -> Option<End> {
-        while !self.closed {
+        while !self.closed && self.status.is_none() {
             match self.control.next() {
                 Ok(Some(Answer::Exit(status))) => self.status = Some(status),
                 Ok(Some(_)) => {}
@@ -182,18 +189,38 @@ impl Session {
                 Ok(None) => self.control.wait(until.left()),
                 Err(_) => self.closed = true,
             }
-            if self.status.is_some() {
-                break;
+        }
+        // The status may come before the rest of the output. Only a client that goes on after the
+        // outputs have ended has passed all of it on: one that ends closes them, too.
+        match self.master.answers(until) {
+            Ok(()) => Some(match self.status {
+                Some(status) => End::Status(i32::try_from(status).unwrap_or(-1)),
+                None => End::Signal("(ssh does not tell which)".to_owned()),
+            }),
+            Err(Refused::Late | Refused::Cancelled) => None,
+            Err(Refused::No(why) | Refused::Broken(why) | Refused::Unanswered(why)) => {
+                self.master.falls(FALL);
+                Some(End::Lost(self.master.why_broken(&why)))
             }
         }
-        if let Some(status) = self.status {
-            return Some(End::Status(i32::try_from(status).unwrap_or(-1)));
+    }
+}
+
+/// Whether the host answers where a command is to be opened.
+pub(super) fn opens(master: &Arc<Master>, until: &Until) -> bool {
+    let opened = Pipes::new().map(|pipes| Session::run(master, ":", pipes.far, until));
+    matches!(opened, Ok(Ok(_) | Err(Refused::No(_))) | Err(_))
+}
+
+impl Master {
+    /// Whether the client goes on now.
+    fn answers(&self, until: &Until) -> Result<(), Refused> {
+        let mut control = Control::ask(self.socket(), Request::Alive, &[])
+            .map_err(|e| Refused::Broken(e.to_string()))?;
+        match control.answer(until)? {
+            Answer::Alive => Ok(()),
+            other => Err(Refused::Broken(format!("it answers {other:?}"))),
         }
-        // ssh tells nothing of a command that a signal ended, nor of one whose connection broke.
-        if self.master.falls(FALL) {
-            return Some(End::Lost(self.master.why_broken("")));
-        }
-        Some(End::Signal("(ssh does not tell which)".to_owned()))
     }
 }
 
