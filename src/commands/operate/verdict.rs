@@ -1,18 +1,21 @@
 //! What an outcome means for whoever ran the command: the error it is, if it is one, and what stays changed.
 
+mod change;
+
+pub use change::change;
+
 use super::{Finished, Left};
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::hooks::HookPoint;
 use crate::journal::snapshot::NodeThen;
 use crate::journal::store::FileJournal;
-use crate::journal::{At, INTERRUPTED, NodeFailure, Outcome, Progress};
+use crate::journal::{At, NodeFailure, Outcome, Progress};
 use crate::output;
-use crate::output::form::Changed;
-use crate::output::screen::Passed;
 use crate::plan::hooks::{self, Hook};
 use crate::plan::sentinel::SentinelAction;
 use crate::plan::{Action, Plan, Step, roles};
 use crate::topology::NodeName;
+use change::{began_to_change, doubts, elsewhere, kept, places, stays, stays_of_earlier};
 use std::fmt::Write as _;
 
 /// Says so where how a run ended could not be written into its journal: what that tells is then not what was.
@@ -200,21 +203,12 @@ fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Proble
 }
 
 fn halted(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
-    let left = finished.left.get(&failure.node);
-    let state = match (failure.put_back, left) {
-        (Some(true), Some(Left::Nothing)) => "was put back as it was".to_owned(),
-        (Some(true), Some(Left::These(what))) => {
-            format!("was put back, but for {}", output::escape(&what.join(", ")))
-        }
-        (Some(true), Some(Left::Unseen(why))) => format!(
-            "was put back, which could not be looked at again ({})",
-            output::escape(why.as_str())
-        ),
-        (Some(true), None) => "was put back".to_owned(),
-        (Some(false), _) => "could NOT be put back wholly".to_owned(),
-        (None, _) => "stays as it is".to_owned(),
+    let state = match failure.put_back {
+        Some(true) => back(finished, &failure.node),
+        Some(false) => "could NOT be put back wholly".to_owned(),
+        None => "stays as it is".to_owned(),
     };
-    let others = if kept(finished).next().is_some() {
+    let others = if elsewhere(finished, &failure.node) {
         "the other nodes stay as they are now"
     } else {
         "nothing was changed on the other nodes"
@@ -224,150 +218,59 @@ fn halted(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
         .hint(again)
 }
 
-/// Whether a step that changes something was begun in the stage that was put back. Each undoing has seen its effect.
-fn began_to_change(finished: &Finished) -> bool {
-    let Outcome::RolledBack { at, why } = &finished.outcome else {
-        return true;
-    };
-    let stage = finished.plan.stages.get(at.stage);
-    let steps = stage.map_or(&[][..], |s| &s.steps);
-    let failed = if why == INTERRUPTED {
-        at.step
-    } else {
-        at.step + 1
-    };
-    let begun = steps
-        .iter()
-        .take(failed)
-        .any(|s| s.action.changes_something());
-    // What an earlier run had done is put back by the one that takes it up.
-    let earlier = |at: &At| step_of(finished, *at).is_some_and(|s| s.action.changes_something());
-    begun
-        || finished.put_back_before
-        || finished.before.iter().any(earlier)
-        || finished
-            .passed
-            .iter()
-            .any(|p| p.step.action.changes_something())
-}
-
-/// Whether something is otherwise than before, or may be.
-fn stays(finished: &Finished) -> bool {
-    let failed = match &finished.outcome {
-        Outcome::Halted { failed } => failed.as_slice(),
-        Outcome::Completed
-        | Outcome::Incomplete { .. }
-        | Outcome::RolledBack { .. }
-        | Outcome::Stopped { .. } => &[],
-    };
-    let left = |of: &Left| !matches!(of, Left::Nothing);
-    let earlier = |at: &At| {
-        step_of(finished, *at).is_some_and(|step| {
-            step.action.changes_something() && !is_back(finished, step, |stage| stage == at.stage)
-        })
-    };
-    kept(finished).next().is_some()
-        || failed.iter().any(|f| f.put_back != Some(true))
-        || finished.left.values().any(left)
-        || finished.before.iter().any(earlier)
-}
-
-/// Whether a run has changed something, as far as that is known.
-pub fn change(finished: &Finished) -> Changed {
-    let in_doubt = match &finished.outcome {
-        // Its step was sent, or may have been, and what became of it was not heard.
-        Outcome::Stopped { at, .. } => {
-            step_of(finished, *at).is_some_and(|step| step.action.changes_something())
-        }
-        Outcome::Halted { failed } => failed.iter().any(|f| f.put_back == Some(false)),
-        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. } => false,
-    };
-    let earlier = |at: &At| {
-        step_of(finished, *at).is_some_and(|step| {
-            step.action.changes_something() && !is_back(finished, step, |stage| stage == at.stage)
-        })
-    };
-    let found = |wanted: fn(&Left) -> bool| finished.left.values().any(wanted);
-    if kept(finished).next().is_some()
-        || finished.before.iter().any(earlier)
-        || found(|left| matches!(left, Left::These(_)))
-    {
-        Changed::Yes
-    } else if in_doubt || found(|left| matches!(left, Left::Unseen(_))) {
-        Changed::Unknown
-    } else {
-        Changed::No
+/// How a node is that was put back: what has no undo stays, and a host may not be as it was.
+fn back(finished: &Finished, node: &NodeName) -> String {
+    let mine = kept(finished).filter(|p| p.step.node == *node);
+    let mut but: Vec<String> = mine.map(|p| p.step.action.to_string()).collect();
+    let doubts = doubts(finished).into_iter().filter(|s| s.node == *node);
+    but.extend(doubts.map(|s| format!("{} (not known whether it was done)", s.action)));
+    let left = finished.left.get(node);
+    if let Some(Left::These(what)) = left {
+        but.extend(what.iter().map(|what| output::escape(what)));
     }
-}
-
-/// The step of the plan that stands there.
-fn step_of(finished: &Finished, at: At) -> Option<&Step> {
-    finished.plan.stages.get(at.stage)?.steps.get(at.step)
-}
-
-/// Whether a step was put back. `within`: it is one of that stage.
-fn is_back(finished: &Finished, step: &Step, within: impl Fn(usize) -> bool) -> bool {
-    match &finished.outcome {
-        Outcome::RolledBack { at, .. } => within(at.stage),
-        Outcome::Halted { failed } => failed
-            .iter()
-            .any(|f| f.put_back == Some(true) && f.node == step.node && within(f.at.stage)),
-        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
+    let mut state = match (but.is_empty(), left) {
+        (true, Some(Left::Nothing)) => "was put back as it was".to_owned(),
+        (true, _) => "was put back".to_owned(),
+        (false, _) => format!("was put back, but for {}", but.join(", ")),
+    };
+    if let Some(Left::Unseen(why)) = left {
+        let why = output::escape(why.as_str());
+        let _ = write!(state, ", which could not be looked at again ({why})");
     }
-}
-
-/// Whether a step was put back in a run that stopped nevertheless, as its journal tells.
-fn undone(finished: &Finished, step: &Step) -> bool {
-    let (Outcome::Stopped { .. }, Some(progress)) = (&finished.outcome, &finished.progress) else {
-        return false;
-    };
-    let mut places = places(&finished.plan).filter(|(_, other)| *other == step);
-    places.all(|(at, _)| !progress.started.contains(&at) && !progress.done.contains(&at))
-}
-
-/// The steps of a plan with their places in its journal.
-fn places(plan: &Plan) -> impl Iterator<Item = (At, &Step)> {
-    plan.numbered()
-        .map(|((stage, step), it)| (At { stage, step }, it))
-}
-
-/// What this run changed and nothing has put back.
-fn kept(finished: &Finished) -> impl Iterator<Item = &Passed> {
-    let back = |passed: &Passed| {
-        let stages = &finished.plan.stages;
-        let within = |stage: usize| {
-            stages
-                .get(stage)
-                .is_some_and(|s| s.steps.contains(&passed.step))
-        };
-        is_back(finished, &passed.step, within) || undone(finished, &passed.step)
-    };
-    let kept = move |p: &&Passed| p.step.action.changes_something() && !back(p);
-    finished.passed.iter().filter(kept)
+    state
 }
 
 /// What was changed and stays changed, in one phrase.
 fn changed(finished: &Finished) -> String {
-    let mut text = String::new();
-    for passed in kept(finished) {
-        let _ = write!(
-            text,
-            "{}`{}`: {}",
-            if text.is_empty() { "" } else { "; " },
-            passed.step.node,
-            passed.step.action
-        );
-    }
-    let text = if text.is_empty() && matches!(finished.outcome, Outcome::Stopped { .. }) {
-        "what was done before, and was not put back, stays".to_owned()
-    } else if text.is_empty() {
-        if began_to_change(finished) {
-            "all was put back".to_owned()
-        } else {
-            "nothing was changed".to_owned()
-        }
+    let told = |step: &Step| format!("`{}`: {}", step.node, step.action);
+    let stay: Vec<String> = kept(finished).map(|p| told(&p.step)).collect();
+    let stopped = matches!(finished.outcome, Outcome::Stopped { .. });
+    let doubts = if stopped {
+        Vec::new()
     } else {
-        format!("what stays changed: {text}")
+        doubts(finished)
+    };
+    let mut text = Vec::new();
+    if !stay.is_empty() {
+        text.push(format!("what stays changed: {}", stay.join("; ")));
+    }
+    if !doubts.is_empty() {
+        let doubts: Vec<String> = doubts.into_iter().map(told).collect();
+        text.push(format!(
+            "not known whether it was done: {}",
+            doubts.join("; ")
+        ));
+    }
+    let text = if !text.is_empty() {
+        text.join("; ")
+    } else if stopped {
+        "what was done before, and was not put back, stays".to_owned()
+    } else if stays_of_earlier(finished) {
+        "what an earlier run had done stays".to_owned()
+    } else if began_to_change(finished) {
+        "all was put back".to_owned()
+    } else {
+        "nothing was changed".to_owned()
     };
     let agreed = |a: &Action| matches!(a, Action::Hook(h) if h.point == HookPoint::BeforePromote);
     if finished.passed.iter().any(|p| agreed(&p.step.action)) {

@@ -1,5 +1,7 @@
 use super::*;
-use crate::journal::Seen;
+use crate::journal::{INTERRUPTED, Seen};
+use crate::output::form::Changed;
+use crate::output::screen::Passed;
 use crate::plan::hooks::{Change, Party};
 use crate::plan::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Address;
@@ -63,7 +65,7 @@ fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
 fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
     // This run failed before it came to what the earlier one had done.
     let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
-    let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::Nothing);
+    let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::By(Action::Promote));
     finished.plan.stages[0].steps.push(done);
     finished.before = [At { stage: 0, step: 1 }].into();
     let error = verdict(&finished, "again").unwrap();
@@ -168,7 +170,9 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
         finished
     };
     assert_eq!(change(&put_back(check.clone())), Changed::No);
-    assert_eq!(change(&put_back(Action::ResumeWrites)), Changed::No);
+    let mut finished = put_back(Action::ResumeWrites);
+    finished.plan.stages[0].steps[0].undo = Undo::By(Action::Promote);
+    assert_eq!(change(&finished), Changed::No);
     assert_eq!(change(&stopped(check.clone())), Changed::No);
     // It was sent, and what became of it was not heard.
     let mut finished = stopped(Action::Promote);
@@ -191,4 +195,106 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
     let these = Left::These(vec!["/db".to_owned()]);
     finished.left = [("a".into(), these)].into();
     assert_eq!(change(&finished), Changed::Yes);
+}
+
+fn passed(step: &Step) -> Passed {
+    Passed {
+        step: step.clone(),
+        seen: Seen::default(),
+        begun: Instant::now(),
+        ended: Instant::now(),
+    }
+}
+
+fn failure(step: usize) -> NodeFailure {
+    NodeFailure {
+        at: At { stage: 0, step },
+        node: "a".into(),
+        why: "no answer".to_owned(),
+        put_back: Some(true),
+    }
+}
+
+/// The server of an old primary is stopped, and SSH ends before it says so: nothing starts that server again.
+#[test]
+fn a_stop_without_an_answer_is_not_put_back() {
+    let mut finished = put_back(Action::StopServer);
+    assert_eq!(change(&finished), Changed::Unknown);
+    let error = verdict(&finished, "again").unwrap();
+    assert_eq!(error.exit, Exit::Stopped);
+    let what = &error.problems[0].what;
+    assert!(
+        what.contains("not known whether it was done: `a`"),
+        "{what}"
+    );
+    assert!(!what.contains("put back"), "{what}");
+    // The journal says that it had no effect, or was not sent.
+    finished.progress = Some(Progress::default());
+    assert_eq!(change(&finished), Changed::No);
+    finished.progress = None;
+    finished.outcome = Outcome::RolledBack {
+        at: At { stage: 0, step: 0 },
+        why: INTERRUPTED.to_owned(),
+    };
+    assert_eq!(change(&finished), Changed::No);
+}
+
+/// `setup` attaches a replica and cannot write its role, and `rejoin` sets a password and cannot back up: neither has an undo.
+#[test]
+fn what_has_no_undo_stays_where_its_node_was_put_back() {
+    let follow = Action::Follow {
+        upstream: "b".into(),
+        address: Address::new("10.0.0.2", 6379),
+    };
+    let back_up = Action::BackUp {
+        primary: "b".into(),
+        folder: "/tmp".to_owned(),
+        fence_ms: None,
+    };
+    for (done, fails) in [
+        (follow.clone(), Action::PersistRole),
+        (Action::SetReplicaAuth, back_up),
+    ] {
+        let mut finished = put_back(done.clone());
+        let next = Step::new(&"a".into(), fails, Undo::Nothing);
+        finished.plan.stages[0].steps.push(next);
+        finished.passed = vec![passed(&finished.plan.stages[0].steps[0])];
+        finished.outcome = Outcome::Halted {
+            failed: vec![failure(1)],
+        };
+        assert_eq!(change(&finished), Changed::Yes, "{done}");
+        let error = verdict(&finished, "again").unwrap();
+        let what = &error.problems[0].what;
+        assert_eq!(error.exit, Exit::Stopped, "{what}");
+        assert!(what.contains(&format!("but for {done}")), "{what}");
+        assert!(what.ends_with("nothing was changed on the other nodes"));
+        finished.outcome = Outcome::RolledBack {
+            at: At { stage: 0, step: 1 },
+            why: "it failed".to_owned(),
+        };
+        assert_eq!(change(&finished), Changed::Yes, "{done}");
+        let what = verdict(&finished, "again").unwrap().problems[0]
+            .what
+            .clone();
+        assert!(what.contains("what stays changed: `a`"), "{what}");
+        // With an undo it is put back.
+        finished.plan.stages[0].steps[0].undo = Undo::By(Action::Promote);
+        finished.plan.stages[0].steps[1].action = Action::CountClients;
+        finished.passed = vec![passed(&finished.plan.stages[0].steps[0])];
+        assert_eq!(change(&finished), Changed::No, "{done}");
+    }
+}
+
+/// The only step gets no answer, and nothing of such a stage is put back.
+#[test]
+fn a_last_step_without_an_answer_is_not_known() {
+    let mut finished = put_back(Action::PersistRole);
+    let mut failed = failure(0);
+    failed.put_back = None;
+    finished.outcome = Outcome::Incomplete {
+        failed: vec![failed],
+    };
+    assert_eq!(change(&finished), Changed::Unknown);
+    finished.progress = Some(Progress::default());
+    assert_eq!(change(&finished), Changed::No);
 }
