@@ -378,9 +378,8 @@ impl<'a> Running<'a> {
         let Some(runs_as) = self.runs_as else {
             return true;
         };
-        let cancel = Cancel::default();
+        let (cancel, command) = (Cancel::default(), script::stop(runs_as));
         let until = Until::new(TIDY_TIME, &cancel);
-        let command = script::stop(runs_as);
         let Ok(sent) = Line::of(&command, self.request.way, self.request.shown) else {
             return false;
         };
