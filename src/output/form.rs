@@ -113,7 +113,7 @@ pub fn keep(error: &Error) {
 }
 
 /// Prints the document, where JSON is wanted: a result, an error, or both.
-pub(super) fn finish() {
+pub fn finish() {
     if !json() {
         return;
     }
