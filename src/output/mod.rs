@@ -126,6 +126,11 @@ pub fn warning(problem: &Problem) {
     warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
 }
 
+/// The same for what is said nowhere else: `--quiet` does not hide it.
+pub fn not_to_be_missed(problem: &Problem) {
+    say(problem, &paint::err("warning:", paint::Tone::Warn));
+}
+
 fn say(problem: &Problem, word: &str) {
     stream::note(&said(problem, word));
 }

@@ -96,9 +96,8 @@ impl<'a> Run<'a> {
             let step = stage.and_then(|s| s.steps.get(at.step));
             step.is_some_and(|s| wanted(&s.action) && !was_put_back(self.plan, self.outcome, s))
         };
-        let now = |p: &Passed| {
-            wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step)
-        };
+        let now =
+            |p: &Passed| wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step);
         stays && (self.passed.iter().any(now) || self.before.iter().any(earlier))
     }
 
@@ -106,9 +105,7 @@ impl<'a> Run<'a> {
     pub fn saw(self, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let stays = !matches!(self.outcome, Outcome::RolledBack { .. });
         let mut passed = self.passed.iter().filter(|_| stays);
-        passed.find(|p| {
-            wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step)
-        })
+        passed.find(|p| wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step))
     }
 
     fn passed(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {

@@ -2,8 +2,8 @@
 
 mod clients;
 
-use super::paint::{self, Tone};
 use super::moved::was_put_back;
+use super::paint::{self, Tone};
 use super::screen::{Passed, duration};
 use super::{escape, paint::out};
 use crate::inventory::Inventory;

@@ -28,7 +28,7 @@ pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &
         Ok(Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. })
         | Err(_) => "replctl abandon",
     };
-    output::warning(
+    output::not_to_be_missed(
         &Problem::new(format!(
             "how `{id}` ended could not be written into its journal: for status and resume it is unfinished"
         ))
@@ -245,14 +245,21 @@ fn changed(finished: &Finished) -> String {
     let told = |step: &Step| format!("`{}`: {}", step.node, step.action);
     let stay: Vec<String> = kept(finished).map(|p| told(&p.step)).collect();
     let stopped = matches!(finished.outcome, Outcome::Stopped { .. });
-    let doubts = if stopped { Vec::new() } else { doubts(finished) };
+    let doubts = if stopped {
+        Vec::new()
+    } else {
+        doubts(finished)
+    };
     let mut text = Vec::new();
     if !stay.is_empty() {
         text.push(format!("what stays changed: {}", stay.join("; ")));
     }
     if !doubts.is_empty() {
         let doubts: Vec<String> = doubts.into_iter().map(told).collect();
-        text.push(format!("not known whether it was done: {}", doubts.join("; ")));
+        text.push(format!(
+            "not known whether it was done: {}",
+            doubts.join("; ")
+        ));
     }
     let text = if !text.is_empty() {
         text.join("; ")

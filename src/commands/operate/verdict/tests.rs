@@ -223,7 +223,10 @@ fn a_stop_without_an_answer_is_not_put_back() {
     let error = verdict(&finished, "again").unwrap();
     assert_eq!(error.exit, Exit::Stopped);
     let what = &error.problems[0].what;
-    assert!(what.contains("not known whether it was done: `a`"), "{what}");
+    assert!(
+        what.contains("not known whether it was done: `a`"),
+        "{what}"
+    );
     assert!(!what.contains("put back"), "{what}");
     // The journal says that it had no effect, or was not sent.
     finished.progress = Some(Progress::default());
@@ -270,7 +273,9 @@ fn what_has_no_undo_stays_where_its_node_was_put_back() {
             why: "it failed".to_owned(),
         };
         assert_eq!(change(&finished), Changed::Yes, "{done}");
-        let what = verdict(&finished, "again").unwrap().problems[0].what.clone();
+        let what = verdict(&finished, "again").unwrap().problems[0]
+            .what
+            .clone();
         assert!(what.contains("what stays changed: `a`"), "{what}");
         // With an undo it is put back.
         finished.plan.stages[0].steps[0].undo = Undo::By(Action::Promote);
