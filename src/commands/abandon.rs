@@ -54,10 +54,11 @@ pub fn run(global: &cli::Global, args: &cli::Abandon) -> Result<Exit> {
     {
         // What only has to be noted does not fail for it.
         let why = error.problems.first().map_or("", |p| p.what.as_str());
-        output::note(&format!(
-            "warning: how often Sentinels look was not put back: {}. See: replctl sentinel status",
-            output::escape(why)
-        ));
+        output::not_to_be_missed(
+            &Problem::new("how often Sentinels look was not put back")
+                .cause(output::escape(why))
+                .hint("replctl sentinel status"),
+        );
     }
     store.abandon(left, &who()).map_err(|error| {
         Problem::new(format!(

@@ -5,7 +5,7 @@ use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 use crate::plan::candidates::{Candidate, Candidates, candidates};
-use crate::plan::{Promote, Refusal};
+use crate::plan::{Operation, Promote, Refusal};
 use crate::topology::NodeName;
 use crate::world::World;
 use serde::Serialize;
@@ -35,42 +35,70 @@ pub async fn node(world: &World, args: &cli::Promote, wished: &Promote) -> Resul
     let Some(best) = all.best() else {
         return Err(nobody(&all));
     };
-    let place = all.nodes.iter().position(|c| c.best).unwrap_or(0);
-    output::before_question(&text(&all));
     if args.yes || !output::can_ask() {
-        let dry = if args.dry_run { " --dry-run" } else { "" };
+        output::note(&text(&all));
         return Err(Problem::new("which node to promote has to be said")
-            .hint(format!("replctl promote {best}{dry}"))
+            .hint(line(args, wished, best))
             .exit(Exit::Usage));
     }
+    output::before_question(&text(&all));
+    let best = best.0.clone();
     let names: Vec<String> = all
         .nodes
         .iter()
         .map(|c| output::escape(&c.node.0))
         .collect();
+    // A word rather than a menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
     let answer = tokio::task::spawn_blocking(move || {
-        let question = dialoguer::Select::new()
+        let check = move |answer: &String| {
+            let known = names.iter().any(|name| name == answer.trim());
+            known.then_some(()).ok_or("it is none of these nodes")
+        };
+        let question = dialoguer::Input::<String>::new()
             .with_prompt("Which is to be the primary?")
-            .items(&names)
-            .default(place);
-        output::ask(|| question.interact_opt())
+            .default(output::escape(&best))
+            .validate_with(check);
+        output::ask(|| question.interact())
     })
     .await;
     let untouched =
         |what: &str, exit| Problem::new(format!("{what}; nothing was touched")).exit(exit);
-    match answer {
-        Ok(Ok(Some(place))) => match all.nodes.get(place) {
-            Some(candidate) => Ok(candidate.node.clone()),
-            None => Err(untouched("none was chosen", Exit::Refused)),
-        },
-        Ok(Ok(None)) => Err(untouched("none was chosen", Exit::Refused)),
-        Ok(Err(_)) | Err(_) => Err(untouched("interrupted", Exit::Interrupted)),
+    let Ok(Ok(answer)) = answer else {
+        return Err(untouched("interrupted", Exit::Interrupted));
+    };
+    let chosen = |c: &&Candidate| output::escape(&c.node.0) == answer.trim();
+    match all.nodes.iter().find(chosen) {
+        Some(candidate) => Ok(candidate.node.clone()),
+        None => Err(untouched("none was chosen", Exit::Refused)),
     }
+}
+
+/// What was typed, with the node in it.
+fn line(args: &cli::Promote, wished: &Promote, best: &NodeName) -> String {
+    let operation = Operation::Promote(Promote {
+        node: best.clone(),
+        ..wished.clone()
+    });
+    let mut line = format!("replctl {}", operation.line());
+    for (given, option) in [
+        (args.no_hooks, "--no-hooks"),
+        (args.kick_clients, "--kick-clients"),
+        (args.abandon_unfinished, "--abandon-unfinished"),
+        (args.others.take_over, "--take-over"),
+        (args.dry_run, "--dry-run"),
+        (args.yes, "--yes"),
+    ] {
+        if given {
+            line.push(' ');
+            line.push_str(option);
+        }
+    }
+    line
 }
 
 fn nobody(all: &Candidates) -> crate::error::Error {
     let mut problem = Problem::new("no node can be promoted; nothing was touched");
-    for candidate in &all.nodes {
+    for candidate in all.nodes.iter().filter(|c| !c.possible) {
         let Candidate { node, why, .. } = candidate;
         let about = format!("`{node}`");
         let line = if why.contains(&about) {
@@ -80,7 +108,14 @@ fn nobody(all: &Candidates) -> crate::error::Error {
         };
         problem = problem.cause(output::escape(&line));
     }
-    problem.hint("replctl status").exit(Exit::Refused)
+    for refusal in &all.whichever {
+        let why = format!("whichever it is: {}", refusal.why);
+        problem = problem.cause(output::escape(&why));
+    }
+    let hints = all.whichever.iter().map(|r| &r.hint);
+    let mut hints = hints.chain(all.nodes.iter().flat_map(|c| &c.hints));
+    let hint = hints.next().map_or("replctl status", String::as_str);
+    problem.hint(hint).exit(Exit::Refused)
 }
 
 /// One line for each, and what stands against all.
@@ -91,6 +126,7 @@ fn text(all: &Candidates) -> String {
         let mark = if candidate.best { '*' } else { ' ' };
         let word = match (candidate.best, candidate.possible) {
             (true, true) => "best:",
+            (false, true) if !all.whichever.is_empty() => "is:",
             (false, true) => "can be promoted:",
             (_, false) => "cannot:",
         };
@@ -99,7 +135,10 @@ fn text(all: &Candidates) -> String {
         format!("{mark} {name:width$}  {word} {why}")
     };
     let mut lines: Vec<String> = all.nodes.iter().map(line).collect();
-    let whichever = |r: &Refusal| output::escape(&format!("whichever it is: {}", r.why));
+    let whichever = |r: &Refusal| {
+        let (why, hint) = (output::escape(&r.why), output::escape(&r.hint));
+        format!("whichever it is: {why}\n hint: {hint}")
+    };
     lines.extend(all.whichever.iter().map(whichever));
     lines.join("\n")
 }

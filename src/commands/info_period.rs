@@ -34,17 +34,21 @@ pub fn note(world: &World, watch: &mut Watch) {
 /// Puts it back, and says what was seen. What could not be put back is told with the command that does it.
 pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, SentinelAction)) {
     match world.act(&node, &Action::Sentinel(back)).await {
-        Ok(seen) => output::note(&format!(
-            "{}: what it had set at Sentinels: {}",
-            output::escape(id),
-            output::escape(&seen.text)
-        )),
+        Ok(seen) => {
+            output::changed();
+            output::note(&format!(
+                "{}: what it had set at Sentinels: {}",
+                output::escape(id),
+                output::escape(&seen.text)
+            ));
+        }
         Err(failure) => {
             let what = format!(
                 "what `{}` has set at Sentinels is not seen to be put back",
                 output::escape(id)
             );
-            output::warning(&Problem::new(what).cause(output::escape(&failure.why)));
+            output::perhaps_changed();
+            output::not_to_be_missed(&Problem::new(what).cause(output::escape(&failure.why)));
         }
     }
 }

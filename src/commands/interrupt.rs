@@ -54,14 +54,33 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
             _ = hang_up.recv() => continue,
         };
         if !flag.swap(true, Ordering::Relaxed) {
-            output::note(
+            // Somebody typed it and waits for what it does: `--quiet` does not hide that.
+            output::before_question(
                 "stopping before the next step, if it can be put back (Ctrl-C again: at once)",
             );
         } else if at_once {
-            output::note("interrupted; to go on: replctl resume");
-            output::flush(Some(LAST_WORDS));
+            last_words();
             crate::world::ssh::end_all();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
     }
+}
+
+/// What is said before the process ends at once: what became of the step that was under way is not known.
+fn last_words() {
+    output::before_question("interrupted; to go on: replctl resume");
+    output::perhaps_changed();
+    output::form::keep(
+        &Problem::new("it was interrupted, and ended at once")
+            .hint("replctl resume")
+            .exit(Exit::Interrupted),
+    );
+    output::flush(Some(LAST_WORDS));
+    // A reader that takes nothing must not keep the process from ending.
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        output::form::finish();
+        let _ = tell.send(());
+    });
+    let _ = told.recv_timeout(LAST_WORDS);
 }

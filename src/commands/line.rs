@@ -61,6 +61,10 @@ impl From<Colour> for form::Colour {
 fn wrong(error: &clap::Error, words: &[String], command: &Command) {
     let unknown = match error.get(ContextKind::InvalidSubcommand) {
         Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => word,
+        // Clap's own words name the hidden commands.
+        Some(_) | None if error.kind() == ErrorKind::MissingSubcommand => {
+            return form::failed(&told_by_clap(error, words, command));
+        }
         Some(_) | None => {
             let _ = error.print();
             return form::keep(&told_by_clap(error, words, command));
@@ -75,7 +79,11 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     let first = told.split("\n\n").next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
     let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    let what = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+    let none = [
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+        ErrorKind::MissingSubcommand,
+    ];
+    let what = if none.contains(&error.kind()) {
         "no command is given".to_owned()
     } else {
         sentence
@@ -93,7 +101,8 @@ fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Optio
     let mut at = command;
     let mut path: Vec<&str> = Vec::new();
     for word in words {
-        if let Some(found) = at.find_subcommand(word) {
+        // What stands behind `help` is what is looked for.
+        if let Some(found) = at.find_subcommand(word).filter(|c| c.get_name() != "help") {
             path.push(found.get_name());
             at = found;
         }
@@ -106,8 +115,8 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     let place = words.iter().position(|w| w == word).unwrap_or(words.len());
     let before = path(words.iter().take(place), command);
     let rest = words.iter().skip(place + 1).map(String::as_str);
-    let after: Vec<&str> = rest.filter(|w| !w.starts_with('-')).collect();
-    let first = after.first().copied();
+    let after: Vec<&str> = rest.collect();
+    let first = after.iter().copied().find(|w| !w.starts_with('-'));
     let inventory = completions::inventory_of(words);
     let shown = output::escape(word);
     let shown = match &before {
@@ -135,42 +144,74 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     Problem::new(shown).hint(hint).exit(Exit::Usage)
 }
 
-/// The command of an entry with its places filled: by the node that was typed, else by nodes of the inventory. Without any inventory its help.
+/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the inventory where nothing was. What was typed and does not
+/// fit is not replaced by a node that nobody named: then it is the command's help.
 fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
     let command = entry.command;
     let line = |rest: &str| format!("replctl {rest}");
-    let named = |inventory: &Inventory| {
-        let known = |w: &&&str| inventory.nodes.iter().any(|n| n.name.0 == ***w);
-        after.iter().find(known).map(|w| (*w).to_owned())
-    };
-    if !command.contains('{') {
-        // What was typed behind an old word is the node that it was meant for.
-        let takes = command == "promote" && entry.truth.is_none();
-        return match inventory.and_then(named).filter(|_| takes) {
-            Some(node) => line(&format!("promote {node}")),
-            None => line(command),
-        };
-    }
+    let typed: Vec<&str> = after
+        .iter()
+        .copied()
+        .filter(|w| !w.starts_with('-'))
+        .collect();
+    let places = command.contains('{');
     let nodes = inventory.and_then(|inventory| {
+        let known = |w: &&str| inventory.nodes.iter().any(|n| n.name.0 == **w);
+        if !places {
+            // What was typed behind an old word is the node that it was meant for.
+            let takes = command == "promote" && entry.truth.is_none();
+            let named = candidate(after).or(match typed[..] {
+                [one] => Some(one),
+                _ => None,
+            });
+            let node = named.filter(known).filter(|_| takes)?.to_owned();
+            return Some((node, String::new()));
+        }
         let is_root = |n: &&crate::inventory::NodeSpec| n.replicaof.is_none();
-        let root = inventory.nodes.iter().find(is_root)?.name.0.clone();
-        let mut others = inventory.nodes.iter().filter(|n| !is_root(n));
-        let replica = others.next_back()?.name.0.clone();
-        let typed = named(inventory);
-        Some(if command.contains(REPLICA) {
-            (typed.filter(|n| *n != root).unwrap_or(replica), root)
-        } else {
-            (replica, typed.unwrap_or(root))
-        })
+        let root = inventory.nodes.iter().find(is_root)?.name.0.as_str();
+        let replica = inventory
+            .nodes
+            .iter()
+            .rfind(|n| !is_root(n))?
+            .name
+            .0
+            .as_str();
+        let (of_replica, of_primary) = (command.contains(REPLICA), command.contains(PRIMARY));
+        let (replica, primary) = match typed[..] {
+            [] => (replica, root),
+            [one] if of_replica && known(&one) && one != root => (one, root),
+            [one] if !of_replica && known(&one) => (replica, one),
+            [one, two] if of_replica && of_primary && known(&one) && known(&two) && one != two => {
+                (one, two)
+            }
+            _ => return None,
+        };
+        Some((replica.to_owned(), primary.to_owned()))
     });
-    if let Some((replica, primary)) = nodes {
-        let filled = command.replace(REPLICA, &replica);
-        return line(&filled.replace(PRIMARY, &primary));
+    match nodes {
+        Some((node, _)) if !places => line(&format!("promote {node}")),
+        None if !places => line(command),
+        Some((replica, primary)) => {
+            let filled = command.replace(REPLICA, &replica);
+            line(&filled.replace(PRIMARY, &primary))
+        }
+        None => {
+            let words = command.split(' ');
+            let words: Vec<&str> = words.take_while(|w| !w.starts_with(['{', '-'])).collect();
+            line(&format!("{} --help", words.join(" ")))
+        }
     }
-    let words = command
-        .split(' ')
-        .take_while(|w| !w.starts_with(['{', '-']));
-    line(&format!("{} --help", words.collect::<Vec<_>>().join(" ")))
+}
+
+/// The new primary, as other tools have it named.
+fn candidate<'a>(words: &[&'a str]) -> Option<&'a str> {
+    ["--candidate", "--to"].iter().find_map(|option| {
+        let place = words.iter().position(|w| w.starts_with(option))?;
+        match words.get(place)?.strip_prefix(option)? {
+            "" => words.get(place + 1).copied(),
+            value => value.strip_prefix('='),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -241,16 +282,32 @@ mod tests {
         assert_eq!(hint("demote", &["master"]), "replctl promote");
         assert_eq!(
             hint("slaveof", &["10.0.0.1", "6379"]),
-            "replctl move slave2 --under master"
+            "replctl move --help"
         );
         assert_eq!(
             hint("relocate", &["slave1"]),
             "replctl move slave1 --under master"
         );
+        assert_eq!(hint("destroy", &[]), "replctl remove slave2 --dry-run");
+        // No node that nobody named stands where one was.
+        assert_eq!(hint("destroy", &["master"]), "replctl remove --help");
+        assert_eq!(hint("rm", &["nosuch"]), "replctl remove --help");
+        assert_eq!(hint("reinit", &["master"]), "replctl setup --help");
         assert_eq!(
-            hint("destroy", &["master"]),
-            "replctl remove slave2 --dry-run"
+            hint("slaveof", &["slave1", "no", "one"]),
+            "replctl move --help"
         );
+        assert_eq!(
+            hint("repoint", &["slave1", "slave2"]),
+            "replctl move slave1 --under slave2"
+        );
+        let both = ["--leader", "master", "--candidate", "slave1"];
+        assert_eq!(hint("switchover", &both), "replctl promote slave1");
+        assert_eq!(
+            hint("switchover", &["--candidate=slave2"]),
+            "replctl promote slave2"
+        );
+        assert_eq!(hint("switchover", &["a", "slave1"]), "replctl promote");
         assert_eq!(hint("diff", &[]), "replctl lost master");
     }
 }

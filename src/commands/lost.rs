@@ -245,6 +245,7 @@ fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
     ] {
         let pieces = replayable(&found.lost, |n| wanted(judged, n));
         let bytes = new_file::write(path, pieces)?;
+        output::changed();
         output::note(&format!("wrote {} ({bytes} bytes)", path.display()));
     }
     let mut homeless = 0;
@@ -252,9 +253,9 @@ fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
         homeless += usize::from(unit.map_err(|why| again(&why))?.db.is_none());
     }
     if homeless > 0 {
-        output::note(&format!(
-            "warning: {homeless} whose database cannot be known are in neither file; --json has them"
-        ));
+        output::not_to_be_missed(&Problem::new(format!(
+            "{homeless} whose database cannot be known are in neither file; --json has them"
+        )));
     }
     Ok(())
 }

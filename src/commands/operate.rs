@@ -161,7 +161,7 @@ pub async fn carry_out(
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
             for warning in &warnings {
-                output::note(&format!("warning: {}", output::escape(warning)));
+                output::not_to_be_missed(&Problem::new(warning));
             }
             return Ok(Done::Nothing { warnings });
         }

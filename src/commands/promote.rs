@@ -140,8 +140,12 @@ fn not_untouched(error: Error) -> Error {
     } else {
         error.exit
     };
-    output::note("An earlier attempt was put back, and another one is not possible:");
-    Error { exit, ..error }
+    let mut problems = error.problems;
+    if let Some(first) = problems.first_mut() {
+        let cause = "An earlier attempt was put back, and another one is not possible";
+        first.causes.insert(0, cause.to_owned());
+    }
+    Error { problems, exit }
 }
 
 /// Whether it was put back because of a write that came between the last wait and the demotion, on a server that cannot stop scripts.
@@ -185,12 +189,8 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) 
         outcome: &finished.outcome,
     };
     let proof = proof::proof(&world.inventory, operation, run);
-    let promoted = finished
-        .passed
-        .iter()
-        .any(|p| p.step.node == operation.node && p.step.action.promotes());
-    let reached = promoted || finished.reached();
-    output::told_where(&proof, || reached.then(|| proof::text(&proof)));
+    let stands = proof.primary.is_some();
+    output::told_where(&proof, || stands.then(|| proof::text(&proof)));
 }
 
 /// All that is looked at before a promotion is planned.

@@ -108,12 +108,17 @@ pub fn left(problem: &Problem, exit: Exit) {
 /// Notes for programs what ended the run; people have been told.
 pub fn keep(error: &Error) {
     if json() {
-        held().fault = Fault::of(&error.problems, error.exit);
+        let mut told = held();
+        let earlier = told.fault.take();
+        told.fault = match (Fault::of(&error.problems, error.exit), earlier) {
+            (Some(fault), Some(earlier)) => Some(fault.and(earlier)),
+            (fault, earlier) => fault.or(earlier),
+        };
     }
 }
 
 /// Prints the document, where JSON is wanted: a result, an error, or both.
-pub(super) fn finish() {
+pub fn finish() {
     if !json() {
         return;
     }

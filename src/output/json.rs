@@ -163,6 +163,17 @@ impl Fault {
 }
 
 impl Fault {
+    /// The same, with what was said before it.
+    pub fn and(mut self, earlier: Self) -> Self {
+        self.further.push(Further {
+            message: earlier.message,
+            causes: earlier.causes,
+            hint: earlier.hint,
+        });
+        self.further.extend(earlier.further);
+        self
+    }
+
     /// The same, of a command that has changed that.
     pub fn after(self, changed: Changed) -> Self {
         Self { changed, ..self }

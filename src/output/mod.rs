@@ -27,6 +27,7 @@ pub use stream::{changed, flush, perhaps_changed, result};
 use crate::error::{Exit, Problem};
 use crate::hidden::hides;
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The end of the program: everything is written, and the exit code says so where a result could not be.
 pub fn end(exit: Exit) -> Exit {
@@ -77,8 +78,27 @@ pub fn before_question(text: &str) {
     stream::note(text);
 }
 
+/// What was not said because only errors and questions are wanted, and has to be seen before a question.
+static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Prints a warning to stderr. Where only errors and questions are wanted, it is kept for the first question.
+pub fn warned(text: &str) {
+    if form::quiet() {
+        held().push(text.to_owned());
+    } else {
+        stream::note(text);
+    }
+}
+
+fn held() -> MutexGuard<'static, Vec<String>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Asks: what stands before the question on stderr is written first.
 pub fn ask<T>(question: impl FnOnce() -> T) -> T {
+    for warning in held().drain(..) {
+        stream::note(&warning);
+    }
     flush(None);
     question()
 }
@@ -103,28 +123,44 @@ pub fn problem(problem: &Problem) {
 
 /// The same for what keeps nothing from being done.
 pub fn warning(problem: &Problem) {
-    if !form::quiet() {
-        say(problem, &paint::err("warning:", paint::Tone::Warn));
-    }
+    warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
+}
+
+/// The same for what is said nowhere else: `--quiet` does not hide it.
+pub fn not_to_be_missed(problem: &Problem) {
+    say(problem, &paint::err("warning:", paint::Tone::Warn));
 }
 
 fn say(problem: &Problem, word: &str) {
+    stream::note(&said(problem, word));
+}
+
+fn said(problem: &Problem, word: &str) -> String {
     use paint::{Tone, err};
-    use stream::note;
-    note(&format!("{} {}", word, lines(&problem.what)));
+    let mut text = vec![format!("{} {}", word, lines(&problem.what))];
     for cause in &problem.causes {
-        note(&format!(
-            "{} {}",
-            err("caused by:", Tone::Dim),
-            lines(cause)
-        ));
+        text.push(format!("{} {}", err("caused by:", Tone::Dim), lines(cause)));
     }
     if let Some(hint) = &problem.hint {
-        note(&format!("{} {}", err(" hint:", Tone::Strong), lines(hint)));
+        text.push(format!("{} {}", err(" hint:", Tone::Strong), lines(hint)));
     }
+    text.join("\n")
 }
 
 /// Escapes each line, and keeps the line ends.
 pub fn lines(text: &str) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever answers a question has seen what it is about.
+    #[test]
+    fn a_warning_that_was_kept_is_gone_after_a_question() {
+        held().push("warning: kept".to_owned());
+        ask(|| ());
+        assert!(held().is_empty());
+    }
 }

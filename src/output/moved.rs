@@ -94,9 +94,10 @@ impl<'a> Run<'a> {
         let earlier = |at: &At| {
             let stage = self.plan.stages.get(at.stage);
             let step = stage.and_then(|s| s.steps.get(at.step));
-            step.is_some_and(|s| wanted(&s.action))
+            step.is_some_and(|s| wanted(&s.action) && !was_put_back(self.plan, self.outcome, s))
         };
-        let now = |p: &Passed| wanted(&p.step.action);
+        let now =
+            |p: &Passed| wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step);
         stays && (self.passed.iter().any(now) || self.before.iter().any(earlier))
     }
 
@@ -104,12 +105,27 @@ impl<'a> Run<'a> {
     pub fn saw(self, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let stays = !matches!(self.outcome, Outcome::RolledBack { .. });
         let mut passed = self.passed.iter().filter(|_| stays);
-        passed.find(|p| wanted(&p.step.action))
+        passed.find(|p| wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step))
     }
 
     fn passed(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let is = |p: &&Passed| p.step.node == *node && wanted(&p.step.action);
         self.passed.iter().find(is)
+    }
+}
+
+/// Whether a step is one of what was put back.
+pub fn was_put_back(plan: &Plan, outcome: &Outcome, step: &Step) -> bool {
+    let within = |at: At| {
+        let stage = plan.stages.get(at.stage);
+        stage.is_some_and(|stage| stage.steps.contains(step))
+    };
+    match outcome {
+        Outcome::RolledBack { at, .. } => within(*at),
+        Outcome::Halted { failed } => failed
+            .iter()
+            .any(|f| f.put_back == Some(true) && f.node == step.node && within(f.at)),
+        Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Stopped { .. } => false,
     }
 }
 

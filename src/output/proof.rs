@@ -2,6 +2,7 @@
 
 mod clients;
 
+use super::moved::was_put_back;
 use super::paint::{self, Tone};
 use super::screen::{Passed, duration};
 use super::{escape, paint::out};
@@ -21,10 +22,10 @@ use std::time::Duration;
 pub struct Proof {
     /// The operation's id in the journal.
     pub id: String,
-    /// The new primary.
-    pub primary: NodeName,
-    /// Where clients must write now.
-    pub address: Address,
+    /// The new primary; `None` where the promotion was not seen to be done, or was put back.
+    pub primary: Option<NodeName>,
+    /// Where clients must write now; `None` as there.
+    pub address: Option<Address>,
     /// How the run ended.
     pub outcome: Outcome,
     /// From the first byte of the fence to the proof of the promotion, ms; `None` for a failover.
@@ -92,7 +93,8 @@ pub struct Run<'a> {
 impl Run<'_> {
     /// Whether such a step on `node` was done, now or earlier.
     fn did(&self, node: &NodeName, wanted: &dyn Fn(&Action) -> bool) -> bool {
-        let is = |step: &Step| step.node == *node && wanted(&step.action);
+        let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
+        let is = |step: &Step| step.node == *node && wanted(&step.action) && !back(step);
         let earlier = |at: &At| {
             let stage = self.plan.stages.get(at.stage);
             stage.and_then(|s| s.steps.get(at.step)).is_some_and(is)
@@ -100,8 +102,21 @@ impl Run<'_> {
         self.passed.iter().any(|p| is(&p.step)) || self.before.iter().any(earlier)
     }
 
+    /// Whether the node is the primary now, as far as the steps have seen it.
+    fn stands(&self, node: &NodeName) -> bool {
+        match self.outcome {
+            Outcome::Completed | Outcome::Incomplete { .. } => true,
+            Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => {
+                self.did(node, &Action::promotes)
+            }
+        }
+    }
+
     fn role_in_file(&self, node: &NodeName) -> RoleInFile {
-        let wrote = |p: &&Passed| p.step.node == *node && p.step.action == Action::PersistRole;
+        let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
+        let wrote = |p: &&Passed| {
+            p.step.node == *node && p.step.action == Action::PersistRole && !back(&p.step)
+        };
         match self.passed.iter().rfind(wrote).map(|p| p.seen.read_back) {
             Some(Some(true)) => RoleInFile::ReadBack,
             Some(Some(false) | None) => RoleInFile::Written,
@@ -164,10 +179,11 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         let spec = inventory.get(&operation.node);
         spec.map_or_else(|| Address::new("?", 0), |n| n.announced().clone())
     });
+    let stands = run.stands(&operation.node);
     Proof {
         id: run.id.to_owned(),
-        primary: operation.node.clone(),
-        address,
+        primary: stands.then(|| operation.node.clone()),
+        address: stands.then_some(address),
         outcome: run.outcome.clone(),
         writes_stopped_ms: fence
             .zip(promoted)
@@ -181,19 +197,17 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         nodes: moved.collect(),
         may_lose: plan.may_lose.clone(),
         clients: clients::clients(run),
-        changed_primary: plan.changes_roles(),
+        changed_primary: stands && plan.changes_roles(),
     }
 }
 
 /// The proof as people read it.
 pub fn text(proof: &Proof) -> String {
     let mut text = String::new();
-    let primary = format!(
-        "{} ({})",
-        escape(&proof.primary.0),
-        escape(&proof.address.to_string())
-    );
-    let _ = writeln!(text, "{} is the primary.", out(&primary, Tone::Strong));
+    if let (Some(primary), Some(address)) = (&proof.primary, &proof.address) {
+        let primary = format!("{} ({})", escape(&primary.0), escape(&address.to_string()));
+        let _ = writeln!(text, "{} is the primary.", out(&primary, Tone::Strong));
+    }
     let rows = rows(proof);
     let width = rows.iter().map(|r| r.0.chars().count()).max();
     for (label, tone, what) in &rows {
@@ -202,8 +216,8 @@ pub fn text(proof: &Proof) -> String {
         let label = tone.map_or(label.clone(), |tone| paint::out(&label, tone));
         let _ = writeln!(text, "  {label}  {what}");
     }
-    if proof.changed_primary {
-        let address = escape(&proof.address.to_string());
+    if let (true, Some(address)) = (proof.changed_primary, &proof.address) {
+        let address = escape(&address.to_string());
         let _ = write!(text, "Clients must now write to {address}.");
     }
     text.truncate(text.trim_end().len());
@@ -245,19 +259,19 @@ fn rows(proof: &Proof) -> Vec<(String, Option<Tone>, String)> {
         rows.push(("may be lost".to_owned(), Some(Tone::Warn), escape(loss)));
     }
     let nodes = proof.nodes.iter();
-    rows.extend(nodes.map(|n| (escape(&n.node.0), None, moved(n, &proof.primary))));
+    rows.extend(nodes.map(|n| (escape(&n.node.0), None, moved(n, proof.primary.as_ref()))));
     let clients = proof.clients.iter().flat_map(clients::Clients::rows);
     rows.extend(clients.map(|(label, text)| (label, None, text)));
     rows
 }
 
-fn moved(node: &Moved, primary: &NodeName) -> String {
+fn moved(node: &Moved, primary: Option<&NodeName>) -> String {
     let persisted = match node.role_in_file {
         RoleInFile::ReadBack => "role written to its file",
         RoleInFile::Written => "role written, what a restart reads was not seen",
         RoleInFile::No => "role NOT written: a restart may undo it",
     };
-    if node.node == *primary {
+    if Some(&node.node) == primary {
         return format!("primary, {persisted}");
     }
     if node.fenced {
@@ -270,4 +284,68 @@ fn moved(node: &Moved, primary: &NodeName) -> String {
         (false, _) => "NOT in sync",
     };
     format!("replica, {how}, {persisted}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::inventory::parse::parse;
+    use crate::journal::Seen;
+    use crate::plan::{Mode, Operation, Stage, Undo};
+    use std::path::Path;
+    use std::time::Instant;
+
+    #[test]
+    fn a_promotion_that_was_put_back_names_no_primary() {
+        let text = "[deployment]\nname = \"o\"\nauth = \"none\"\n[[node]]\nname = \"a\"\naddress = \"10.0.0.1\"\n";
+        let inventory = parse(Path::new("i.toml"), text).unwrap();
+        let promote = Promote {
+            node: "a".into(),
+            accept: Vec::new(),
+        };
+        let step = Step::new(&"a".into(), Action::Promote, Undo::Impossible);
+        let stage = Stage {
+            title: String::new(),
+            mode: Mode::Atomic,
+            steps: vec![step.clone()],
+        };
+        let plan = Plan {
+            operation: Operation::Promote(promote.clone()),
+            stages: vec![stage],
+            warnings: Vec::new(),
+            may_lose: None,
+        };
+        let passed = [Passed {
+            step,
+            seen: Seen::default(),
+            begun: Instant::now(),
+            ended: Instant::now(),
+        }];
+        let told = |passed: &[Passed], outcome: &Outcome| {
+            let run = Run {
+                id: "id",
+                plan: &plan,
+                passed,
+                before: &BTreeSet::new(),
+                outcome,
+            };
+            let proof = proof(&inventory, &promote, run);
+            let json = serde_json::to_value(&proof).unwrap();
+            assert_eq!(json["primary"].is_null(), json["address"].is_null());
+            (json["primary"].is_string(), proof.changed_primary)
+        };
+        let at = At { stage: 0, step: 0 };
+        let why = "it failed".to_owned();
+        let back = Outcome::RolledBack {
+            at,
+            why: why.clone(),
+        };
+        let stopped = Outcome::Stopped { at, why };
+        assert_eq!(told(&[], &back), (false, false));
+        assert_eq!(told(&passed, &back), (false, false));
+        assert_eq!(told(&[], &stopped), (false, false));
+        assert_eq!(told(&passed, &stopped), (true, true));
+        assert_eq!(told(&passed, &Outcome::Completed), (true, true));
+    }
 }

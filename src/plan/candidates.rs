@@ -6,6 +6,7 @@ use crate::topology::lineage::position;
 use crate::topology::words::bytes;
 use crate::topology::{Node, NodeName, Topology};
 use serde::Serialize;
+use std::cmp::Reverse;
 
 /// What there is to choose from.
 #[derive(Debug)]
@@ -27,6 +28,9 @@ pub struct Candidate {
     pub possible: bool,
     /// What speaks for it, or stands against it.
     pub why: String,
+    /// What can be done about what stands against it.
+    #[serde(skip)]
+    pub hints: Vec<String>,
 }
 
 impl Candidates {
@@ -63,27 +67,74 @@ pub fn candidates(
         let of = planned.iter().find(|(n, _)| n.name == *node);
         of.is_some_and(|(_, refusals)| own(refusals).is_empty())
     };
-    let named = best_replica(topology).map(|node| &node.name);
-    let first = || planned.iter().map(|(n, _)| &n.name).find(|name| free(name));
-    let best = named.filter(|name| free(name)).or_else(first).or(named);
+    let named = best_replica(topology);
+    let history = named.and_then(replid);
+    let rank = |(order, node): &(usize, &Node)| {
+        let shared = replid(node) == history;
+        (shared, offset_of(node), Reverse(*order))
+    };
+    let open: Vec<&Node> = planned.iter().map(|(node, _)| *node).collect();
+    let open: Vec<&Node> = open.into_iter().filter(|n| free(&n.name)).collect();
+    let first = open.iter().copied().enumerate().max_by_key(rank);
+    let of_named = named.and_then(|node| planned.iter().find(|(n, _)| n.name == node.name));
+    let acceptable = of_named.filter(|(_, refusals)| refusals.iter().all(can_be_accepted));
+    let best = named
+        .filter(|node| free(&node.name))
+        .or(first.map(|(_, node)| node))
+        .or(acceptable.map(|(node, _)| *node))
+        .filter(|_| whichever.iter().all(can_be_accepted))
+        .map(|node| &node.name);
     let nodes = planned.iter().map(|(node, refusals)| {
         let against = own(refusals);
         let is_best = best == Some(&node.name);
+        let mine = refusals.iter().filter(|r| !said(r, &whichever));
         Candidate {
             node: node.name.clone(),
             best: is_best,
             possible: against.is_empty(),
             why: if against.is_empty() {
-                speaks_for(node, is_best, topology)
+                speaks_for(node, is_best, topology, &open)
             } else {
                 against.join("; ")
             },
+            hints: mine.map(|r| r.hint.clone()).collect(),
         }
     });
-    Candidates {
-        nodes: nodes.collect(),
-        whichever,
-    }
+    let nodes: Vec<Candidate> = nodes.collect();
+    // Their hints name a node: the one that is proposed.
+    let of_best = planned.iter().find(|(n, _)| best == Some(&n.name));
+    let of_best = of_best.map(|(_, refusals)| refusals.iter().filter(|r| said(r, &whichever)));
+    let whichever = match of_best {
+        Some(refusals) if !whichever.is_empty() => {
+            let told: Vec<Refusal> = refusals.cloned().collect();
+            if told.is_empty() {
+                whichever.clone()
+            } else {
+                told
+            }
+        }
+        Some(_) | None => whichever.clone(),
+    };
+    Candidates { nodes, whichever }
+}
+
+/// Whether an option accepts what stands against it; its hint names that option.
+fn can_be_accepted(refusal: &Refusal) -> bool {
+    let options = [
+        "--allow-data-loss",
+        "--accept-split-brain",
+        "--without-sentinel",
+        "--ignore",
+    ];
+    options.iter().any(|option| refusal.hint.contains(option))
+}
+
+fn replid(node: &Node) -> Option<&str> {
+    Some(node.server()?.replication.replid.as_str())
+}
+
+fn offset_of(node: &Node) -> u64 {
+    node.server().map_or(0, |s| position(&s.replication))
 }
 
 fn said(refusal: &Refusal, among: &[Refusal]) -> bool {
@@ -101,8 +152,8 @@ fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
     first.iter().filter(of_all).cloned().collect()
 }
 
-/// Where it stands, and what makes it the best.
-fn speaks_for(node: &Node, best: bool, topology: &Topology) -> String {
+/// Where it stands, and what makes it the best. `open`: those against which nothing stands, in the order of the inventory.
+fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> String {
     let Some(server) = node.server() else {
         return "it does not answer".to_owned();
     };
@@ -115,18 +166,23 @@ fn speaks_for(node: &Node, best: bool, topology: &Topology) -> String {
     if !best {
         return stands;
     }
-    let others = topology.nodes.iter().filter(|n| n.name != node.name);
-    let rivals: Vec<u64> = others
-        .filter(|n| promotable(n))
-        .filter_map(|n| n.server())
-        .filter(|s| s.replication.replid == server.replication.replid)
-        .map(|s| position(&s.replication))
-        .collect();
-    let why = match rivals.iter().max() {
-        None => "the only one with this history",
-        Some(most) if offset > *most => "it has most data",
-        Some(most) if offset == *most => "none has more data, and it comes first in the inventory",
-        Some(_) => "what stands against the others does not stand against it",
+    let rival = |n: &&Node| n.name != node.name && promotable(n) && replid(n) == replid(node);
+    let rivals = topology.nodes.iter().filter(rival).map(offset_of);
+    let equals = |n: &&&Node| n.name == node.name || rival(*n) && offset_of(n) == offset;
+    let comes_first = open
+        .iter()
+        .find(equals)
+        .is_some_and(|n| n.name == node.name);
+    let most = open.iter().copied().filter(rival).map(offset_of).max();
+    let why = match (rivals.max(), most) {
+        (None, _) => "the only one with this history",
+        (Some(most), _) if offset > most => "it has most data",
+        (_, None) => "what stands against the others does not stand against it",
+        (_, Some(most)) if offset > most => "it has most data of those that can be promoted",
+        (_, Some(most)) if offset == most && comes_first => {
+            "none that can be promoted has more data, and it comes first in the inventory"
+        }
+        (_, Some(_)) => "it can be promoted",
     };
     format!("{stands}; {why}")
 }
@@ -199,5 +255,55 @@ mod tests {
         assert_eq!(told.nodes.len(), 2, "not the primary");
         assert_eq!(told.best().unwrap().0, "slave2");
         assert!(!told.nodes[0].possible, "{told:?}");
+    }
+
+    /// The one with most data may not be promoted: the next is the one that has most of the others, not the first.
+    #[test]
+    fn among_the_others_the_one_with_most_data_is_best() {
+        let mut topology = healthy();
+        let mut third = topology.nodes[2].clone();
+        third.name = "slave3".into();
+        topology.nodes.push(third);
+        for (n, offset) in [(1, 300), (2, 100), (3, 200)] {
+            topology.nodes[n].link().offset = offset;
+            topology.nodes[n].up().replication.offset = offset;
+        }
+        let wished = Promote {
+            node: "".into(),
+            accept: Vec::new(),
+        };
+        let refused = |promote: &Promote, hint: &str| {
+            let refusal = Refusal::new(format!("no, `{}`", promote.node), hint);
+            Err(vec![refusal])
+        };
+        let free = || Plan {
+            operation: crate::plan::Operation::Promote(wished.clone()),
+            stages: Vec::new(),
+            warnings: Vec::new(),
+            may_lose: None,
+        };
+        let told = candidates(&wished, &topology, |promote| {
+            match promote.node.0.as_str() {
+                "slave1" => refused(promote, "replctl status"),
+                _ => Ok(free()),
+            }
+        });
+        assert_eq!(told.best().unwrap().0, "slave3", "{told:?}");
+        let best = told.nodes.iter().find(|c| c.best).unwrap();
+        assert!(
+            best.why.contains("of those that can be promoted"),
+            "{told:?}"
+        );
+        // Nothing is proposed that no option lets pass.
+        let told = candidates(&wished, &topology, |promote| {
+            refused(promote, "replctl status")
+        });
+        assert_eq!(told.best(), None, "{told:?}");
+        let told = candidates(&wished, &topology, |promote| {
+            refused(promote, "replctl promote slave1 --allow-data-loss")
+        });
+        assert_eq!(told.best().unwrap().0, "slave1", "{told:?}");
+        let alike = |_: &Promote| Err(vec![Refusal::new("two primaries", "replctl repair")]);
+        assert_eq!(candidates(&wished, &topology, alike).best(), None);
     }
 }

@@ -38,7 +38,7 @@ pub fn load(global: &cli::Global) -> Result<Inventory> {
 /// Says what is allowed in it and still not wise.
 pub fn warn(inventory: &Inventory) {
     for warning in inventory.warnings() {
-        output::note(&format!("warning: {warning}"));
+        output::warned(&format!("warning: {warning}"));
     }
 }
 

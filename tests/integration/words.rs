@@ -28,9 +28,10 @@ fn words_of_other_tools_lead_to_ours() {
         (&["destroy"], "replctl remove slave2 --dry-run"),
         (&["delete", "slave1"], "replctl remove slave1 --dry-run"),
         (&["fence"], "replctl promote --dry-run"),
+        (&["slaveof", "127.0.0.1", "6379"], "replctl move --help"),
         (
-            &["slaveof", "127.0.0.1", "6379"],
-            "replctl move slave2 --under master",
+            &["repoint", "slave1", "slave2"],
+            "replctl move slave1 --under slave2",
         ),
         (&["sentinel", "failover"], "replctl promote"),
         (&["sentinel", "ckquorum"], "replctl sentinel status"),

@@ -57,7 +57,7 @@ fn name() -> Result<String> {
 }
 
 fn nodes() -> Result<Vec<(String, Address)>> {
-    output::note(
+    output::before_question(
         "nodes, one per line, as [NAME=]ADDRESS[:PORT]; the first is the first primary, an empty line ends",
     );
     output::flush(None);
@@ -99,7 +99,7 @@ fn optional(prompt: &str) -> Result<Option<String>> {
 
 /// A word rather than a menu: a menu hides the cursor, and Ctrl-C would leave it hidden.
 fn password(name: &str, inventory: &Path) -> Result<Password> {
-    output::note(&format!(
+    output::before_question(&format!(
         "`new` writes a new password into {name}.password, `none` is for a trusted network only, anything else names a file that holds one"
     ));
     output::flush(None);

@@ -28,7 +28,7 @@ pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &
         Ok(Outcome::Completed | Outcome::Incomplete { .. } | Outcome::RolledBack { .. })
         | Err(_) => "replctl abandon",
     };
-    output::warning(
+    output::not_to_be_missed(
         &Problem::new(format!(
             "how `{id}` ended could not be written into its journal: for status and resume it is unfinished"
         ))
