@@ -168,7 +168,7 @@ fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> S
     }
     let rival = |n: &&Node| n.name != node.name && promotable(n) && replid(n) == replid(node);
     let rivals = topology.nodes.iter().filter(rival).map(offset_of);
-    let equals = |n: &&&Node| n.name == node.name || rival(*n) && offset_of(n) == offset;
+    let equals = |n: &&&Node| n.name == node.name || rival(n) && offset_of(n) == offset;
     let comes_first = open
         .iter()
         .find(equals)

@@ -129,7 +129,9 @@ impl Session {
         // have stopped waiting: it may run, and is not to be sent a second time.
         opened.map_err(|refused| match refused {
             Refused::Late => Refused::Unanswered("no answer in time".to_owned()),
-            other => other,
+            Refused::Cancelled | Refused::No(_) | Refused::Broken(_) | Refused::Unanswered(_) => {
+                refused
+            }
         })
     }
 
@@ -217,10 +219,11 @@ impl Master {
     fn answers(&self, until: &Until) -> Result<(), Refused> {
         let mut control = Control::ask(self.socket(), Request::Alive, &[])
             .map_err(|e| Refused::Broken(e.to_string()))?;
-        match control.answer(until)? {
-            Answer::Alive => Ok(()),
-            other => Err(Refused::Broken(format!("it answers {other:?}"))),
+        let answer = control.answer(until)?;
+        if matches!(answer, Answer::Alive) {
+            return Ok(());
         }
+        Err(Refused::Broken(format!("it answers {answer:?}")))
     }
 }
 

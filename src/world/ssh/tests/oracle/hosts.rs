@@ -232,11 +232,9 @@ pub(super) fn make(oracle: &Oracle) {
 
 /// The lists that `ssh-keygen` makes.
 fn lists(lab: &Lab) {
-    for name in ["hashed"] {
-        run(Command::new("ssh-keygen")
-            .args(["-q", "-H", "-f"])
-            .arg(lab.path(name)));
-    }
+    run(Command::new("ssh-keygen")
+        .args(["-q", "-H", "-f"])
+        .arg(lab.path("hashed")));
     for (list, of) in [
         ("krl", "hostkey.pub"),
         ("krl-sha256", "by-sha256"),
