@@ -166,12 +166,13 @@ fn a_replica_of_a_replica_is_moved_first() {
         .map(|s| format!("{}: {}", s.node, s.action))
         .collect();
     assert_eq!(
-        actions[..8],
+        actions[..9],
         [
             "master: wait until it has every byte of slave1",
             "slave1: see that nobody else has changed a role",
             "slave1: replicate from master (10.0.0.1:6379)",
             "slave1: wait until in sync with master",
+            "slave1: write its role into its configuration file and read it back",
             "slave1: set replica-priority 1",
             "slave1: let 3 Sentinels read INFO every 0.5 s (SENTINEL DEBUG INFO-PERIOD 500; before: 10000)",
             "slave1: wait until 3 Sentinels see its priority 1 (up to 1.8 s)",

@@ -104,7 +104,7 @@ fn the_master_is_dead(trio: &Trio, operator: &Replctl<'_>) {
     let json = operator.run(&["promote", "--json", "--yes"]).code(2);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["best"], "slave2", "{json:#}");
-    assert_eq!(json["error"]["hint"], "replctl promote slave2");
+    assert_eq!(json["error"]["hint"], "replctl promote slave2 --yes");
     assert_eq!(json["error"]["changed"], false);
     let best: Vec<bool> = json["candidates"]
         .as_array()
