@@ -7,7 +7,7 @@
 # Options:
 #   --prefix DIR   install there instead of ~/.local
 #   --sums FILE    the checksums [default: SHA256SUMS beside the tar.gz]
-#   --force        replace a program of that name which this script has not installed
+#   --force        replace files of these names which this script has not installed
 #
 # It checks the checksum and the architecture, runs the new program once before it replaces anything, and writes:
 #   bin/replctl  share/man/man1/  share/bash-completion/completions/  share/zsh/site-functions/  share/fish/vendor_completions.d/
@@ -54,9 +54,12 @@ if [ -n "$uninstall" ]; then
   while IFS= read -r file; do
     # Only what install writes; a list that was changed removes nothing else.
     case $file in *..* | /*) fail "$record names a file outside $prefix: $file";; esac
-    if [ -f "$prefix/$file" ] || [ -L "$prefix/$file" ]; then rm -f "$prefix/$file"; count=$((count + 1)); fi
+    if [ -f "$prefix/$file" ] || [ -L "$prefix/$file" ]; then
+      rm -f "$prefix/$file" || fail "$prefix/$file cannot be removed; $count files were, and the others are left"
+      count=$((count + 1))
+    fi
   done <"$record"
-  rm -f "$record"
+  rm -f "$record" || fail "the files are removed, and the list of them, $record, cannot be"
   rmdir "$prefix/share/replctl" "$prefix/share/doc/replctl" 2>/dev/null || true
   echo "removed replctl from $prefix ($count files)"
   echo "left as they are: your inventories, and what journals there are in ${XDG_STATE_HOME:-${HOME:-~}/.local/state}/replctl"
@@ -101,7 +104,7 @@ for file in replctl install.sh README.md LICENSE NOTICE man/replctl.1 completion
 done
 # Beside its later place: a temporary folder may be one from which nothing can be run.
 mkdir -p "$prefix/bin" || fail "the folder $prefix/bin cannot be made; nothing was installed"
-new=$prefix/bin/.replctl.$$
+new=$(mktemp "$prefix/bin/.replctl.XXXXXX") || fail "$prefix/bin cannot be written; nothing was installed"
 trap 'rm -rf "$work" "$new"' EXIT
 cp "$tree/replctl" "$new" && chmod 755 "$new" || fail "$prefix/bin cannot be written; nothing was installed"
 version=$("$new" --version 2>"$work/words") || fail "the program does not run on this machine: $(head -n 1 "$work/words"); nothing was installed"
@@ -119,25 +122,31 @@ version=$("$new" --version 2>"$work/words") || fail "the program does not run on
   echo 'install.sh share/replctl install.sh'
 } >"$work/plan"
 { while read -r file folder name; do echo "$folder/$name"; done <"$work/plan"; echo bin/replctl; } >"$work/installed"
-# The list comes first, with all that an earlier release wrote: what stops half-way can be removed, too.
-keep_list() { cp "$1" "$record.$$" && mv -f "$record.$$" "$record"; }
 mkdir -p "$prefix/share/replctl" || fail "the folder $prefix/share/replctl cannot be made; nothing was installed"
 : >"$work/earlier"
-[ ! -f "$record" ] || cp "$record" "$work/earlier"
-sort -u "$work/earlier" "$work/installed" >"$work/both"
-keep_list "$work/both" || fail "$prefix/share/replctl cannot be written; nothing was installed"
+[ ! -f "$record" ] || cp "$record" "$work/earlier" || fail "$record cannot be read; nothing was installed"
+while IFS= read -r file; do
+  [ -z "$force" ] && { [ -e "$prefix/$file" ] || [ -L "$prefix/$file" ]; } && ! grep -qxF "$file" "$work/earlier" || continue
+  fail "$prefix/$file is there, and this script has not installed it; nothing was installed" "move it away, or replace it with --force"
+done <"$work/installed"
+# What is in its place is on the list at once, and nothing else is: a run that stops half-way can be undone, and takes no file of others for its own.
+put() { # TEMPORARY FILE
+  mv -f "$1" "$prefix/$2" || { rm -f "$1"; return 1; }
+  grep -qsxF "$2" "$record" || echo "$2" >>"$record"
+}
 while read -r file folder name; do
-  mkdir -p "$prefix/$folder" && cp "$tree/$file" "$prefix/$folder/.new.$$" && chmod 644 "$prefix/$folder/.new.$$" &&
-    mv -f "$prefix/$folder/.new.$$" "$prefix/$folder/$name" ||
-    { rm -f "$prefix/$folder/.new.$$"; fail "$prefix/$folder/$name cannot be written; some files are installed, and the program is as it was" "make room, then run this again"; }
+  mkdir -p "$prefix/$folder" && next=$(mktemp "$prefix/$folder/.new.XXXXXX") &&
+    { cp "$tree/$file" "$next" && chmod 644 "$next" || { rm -f "$next"; false; }; } && put "$next" "$folder/$name" ||
+    fail "$prefix/$folder/$name cannot be written; some files are installed, and the program is as it was" "make room, then run this again"
 done <"$work/plan"
-mv -f "$new" "$program" || fail "$program cannot be replaced; the other files are installed"
+put "$new" bin/replctl || fail "$program cannot be replaced, or not be put on the list; the other files are installed"
 # What an earlier release had and this one has not.
 while IFS= read -r file; do
   case $file in *..* | /*) continue;; esac
-  grep -qxF "$file" "$work/installed" || rm -f "$prefix/$file"
+  grep -qxF "$file" "$work/installed" || rm -f "$prefix/$file" || fail "$version is installed, and $prefix/$file of an earlier one cannot be removed"
 done <"$work/earlier"
-keep_list "$work/installed"
+next=$(mktemp "$prefix/share/replctl/.new.XXXXXX") && cp "$work/installed" "$next" && chmod 644 "$next" && mv -f "$next" "$record" ||
+  fail "$version is installed, and the list of its files, $record, cannot be written: it may name too many"
 
 # ------------------------------------------------------------------------------------------------------------------ say
 echo "installed: $version, as $program"

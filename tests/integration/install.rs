@@ -297,6 +297,29 @@ fn a_folder_of_any_name_can_be_the_place_and_what_stopped_half_way_can_be_remove
     assert_eq!(desk.names(), [".local/share/fish"]);
 }
 
+#[test]
+fn files_of_others_are_neither_replaced_unasked_nor_taken_for_its_own() {
+    let desk = Desk::new();
+    let good = desk.good("1.0.0", &[]);
+    let local = desk.home().join(".local");
+    let theirs = local.join("share/bash-completion/completions/replctl");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::create_dir_all(local.join("bin")).unwrap();
+    fs::write(&theirs, "theirs").unwrap();
+    desk.refuses(&good, "completions/replctl is there");
+    fs::write(local.join("bin/replctl"), "theirs").unwrap();
+    desk.refuses(&good, "bin/replctl is there");
+    // Told to replace them, it stops before it comes to either: they are not on its list.
+    fs::write(local.join("share/man"), "no folder").unwrap();
+    let out = desk.run(&["--force", good.to_str().unwrap()]);
+    assert!(!out.status.success(), "{out:?}");
+    let out = desk.run(&["--uninstall"]);
+    assert!(!out.status.success(), "nothing was put in place: {out:?}");
+    for file in [&theirs, &local.join("bin/replctl")] {
+        assert_eq!(fs::read_to_string(file).unwrap(), "theirs");
+    }
+}
+
 /// Programs of this system, whose glibc is newer and which has more libraries than that.
 #[test]
 fn a_program_that_needs_more_than_an_old_glibc_is_no_release() {

@@ -191,6 +191,8 @@ mod tests {
         );
         let wanted = format!("{odd}\n\n-+{long}\n!!\n0|/bin/sh|C|");
         let line = command_line(&command, Way::Direct, "mark");
+        // A shell may make folders in its home.
+        let home = tempfile::tempdir().unwrap();
         let mut tried = Vec::new();
         for shell in [
             "sh", "bash", "zsh", "busybox", "csh", "bsd-csh", "tcsh", "fish",
@@ -199,7 +201,7 @@ mod tests {
             if shell == "busybox" {
                 run.arg("sh");
             }
-            let Ok(out) = run.args(["-c", &line]).env("HOME", "/nonexistent").output() else {
+            let Ok(out) = run.args(["-c", &line]).env("HOME", home.path()).output() else {
                 continue;
             };
             tried.push(shell);
