@@ -274,7 +274,8 @@ impl Far for TcpStream {
     }
 }
 
-fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
+/// What was moved; nothing where nothing can be now.
+pub(super) fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(n) => Ok(Some(n)),
         Err(e)

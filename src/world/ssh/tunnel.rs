@@ -4,6 +4,7 @@
 use super::conn::{Cancel, Conn, Stop, Until, is_again};
 use super::error::{SshError, SshErrorKind, words};
 use super::poll::{self, Interest};
+use super::pump::would_block;
 use super::settings::Target;
 use ssh2::Channel;
 use std::io::{self, Read as _, Write as _};
@@ -194,19 +195,4 @@ enum Turn {
     Moved,
     Idle,
     End,
-}
-
-fn would_block(result: io::Result<usize>) -> io::Result<Option<usize>> {
-    match result {
-        Ok(n) => Ok(Some(n)),
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(e) => Err(e),
-    }
 }
