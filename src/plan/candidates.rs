@@ -62,24 +62,23 @@ pub fn candidates(
         let own = refusals.iter().filter(|r| !said(r, &whichever));
         own.map(|r| r.why.clone()).collect::<Vec<_>>()
     };
+    let open: Vec<&Node> = planned
+        .iter()
+        .filter(|(_, refusals)| own(refusals).is_empty())
+        .map(|(node, _)| *node)
+        .collect();
     // What status names; where what it cannot see stands against that one, the first against which nothing does.
-    let free = |node: &NodeName| {
-        let of = planned.iter().find(|(n, _)| n.name == *node);
-        of.is_some_and(|(_, refusals)| own(refusals).is_empty())
-    };
     let named = best_replica(topology);
     let history = named.and_then(replid);
     let rank = |(order, node): &(usize, &Node)| {
         let shared = replid(node) == history;
         (shared, offset_of(node), Reverse(*order))
     };
-    let open: Vec<&Node> = planned.iter().map(|(node, _)| *node).collect();
-    let open: Vec<&Node> = open.into_iter().filter(|n| free(&n.name)).collect();
     let first = open.iter().copied().enumerate().max_by_key(rank);
     let of_named = named.and_then(|node| planned.iter().find(|(n, _)| n.name == node.name));
     let acceptable = of_named.filter(|(_, refusals)| refusals.iter().all(can_be_accepted));
     let best = named
-        .filter(|node| free(&node.name))
+        .filter(|node| open.iter().any(|n| n.name == node.name))
         .or(first.map(|(_, node)| node))
         .or(acceptable.map(|(node, _)| *node))
         .filter(|_| whichever.iter().all(can_be_accepted))
@@ -103,18 +102,9 @@ pub fn candidates(
     let nodes: Vec<Candidate> = nodes.collect();
     // Their hints name a node: the one that is proposed.
     let of_best = planned.iter().find(|(n, _)| best == Some(&n.name));
-    let of_best = of_best.map(|(_, refusals)| refusals.iter().filter(|r| said(r, &whichever)));
-    let whichever = match of_best {
-        Some(refusals) if !whichever.is_empty() => {
-            let told: Vec<Refusal> = refusals.cloned().collect();
-            if told.is_empty() {
-                whichever.clone()
-            } else {
-                told
-            }
-        }
-        Some(_) | None => whichever.clone(),
-    };
+    let told = of_best.into_iter().flat_map(|(_, refusals)| refusals);
+    let told: Vec<Refusal> = told.filter(|r| said(r, &whichever)).cloned().collect();
+    let whichever = if told.is_empty() { whichever } else { told };
     Candidates { nodes, whichever }
 }
 

@@ -115,7 +115,7 @@ impl KnownHosts {
         types
     }
 
-    /// Where a certificate authority stands that may vouch for this host.
+    /// Where a certificate authority stands whose certificates this host may show.
     pub fn authority(&self, host: &str, port: u16) -> Option<Place> {
         let names = [name_of(host, port), host.to_lowercase()];
         let mut all = self.entries();

@@ -1,12 +1,11 @@
 //! Logging in: every kind of key, the agent, passphrases asked once, many hosts at once.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use super::sshd::{Lab, Running, Scripted, run, within};
+use super::sshd::{Lab, Scripted, within};
 use crate::world::ssh::{Options, Run, Ssh, SshErrorKind};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -140,30 +139,6 @@ async fn nothing_accepted_says_what_was_tried() {
     .await;
 }
 
-fn agent(lab: &Lab, keys: &[&str]) -> Running {
-    let socket = lab.path("agent");
-    let agent = Command::new("ssh-agent")
-        .arg("-D")
-        .arg("-a")
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let agent = Running(agent);
-    let end = Instant::now() + Duration::from_secs(5);
-    while !socket.exists() {
-        assert!(Instant::now() < end, "ssh-agent does not start");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    for key in keys {
-        run(Command::new("ssh-add")
-            .arg("-q")
-            .arg(lab.path(key))
-            .env("SSH_AUTH_SOCK", &socket));
-    }
-    agent
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agents_keys_are_tried_until_one_is_taken() {
     let lab = Lab::new();
@@ -172,7 +147,7 @@ async fn the_agents_keys_are_tried_until_one_is_taken() {
         lab.keygen(key, "ed25519", "");
     }
     lab.authorize("b");
-    let _agent = agent(&lab, &["a", "b", "c"]);
+    let _agent = lab.agent("agent", &["a", "b", "c"]);
     for key in ["a", "b", "c"] {
         std::fs::remove_file(lab.path(key)).unwrap();
     }

@@ -4,8 +4,7 @@ use super::super::sshd::{Lab, Running, run};
 use super::{Case, In, OPENSSH, OnlySsh, Out, case};
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 pub(super) const CASES: &[Case] = &[
     case(
@@ -244,37 +243,13 @@ pub(super) fn make(lab: &Lab) {
     std::fs::set_permissions(lab.path("open"), std::fs::Permissions::from_mode(0o644)).unwrap();
 }
 
-fn start(lab: &Lab, name: &str, keys: &[&str]) -> Running {
-    let socket = lab.path(name);
-    let agent = Command::new("ssh-agent")
-        .arg("-D")
-        .arg("-a")
-        .arg(&socket)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let agent = Running(agent);
-    let end = Instant::now() + Duration::from_secs(10);
-    while !socket.exists() {
-        assert!(Instant::now() < end, "ssh-agent does not start");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    for key in keys {
-        run(Command::new("ssh-add")
-            .arg("-q")
-            .arg(lab.path(key))
-            .env("SSH_AUTH_SOCK", &socket));
-    }
-    agent
-}
-
 /// One agent with the certified key and the plain one, one with the key whose certificate is in a
 /// file, and one with a certified RSA key.
 pub(super) fn agent(lab: &Lab) -> [Running; 3] {
     let agents = [
-        start(lab, "agent", &["certagent", "agentkey"]),
-        start(lab, "agent2", &["elsewhere"]),
-        start(lab, "agent3", &["certrsa"]),
+        lab.agent("agent", &["certagent", "agentkey"]),
+        lab.agent("agent2", &["elsewhere"]),
+        lab.agent("agent3", &["certrsa"]),
     ];
     std::fs::remove_file(lab.path("agentkey")).unwrap();
     std::os::unix::fs::symlink(lab.path("agent"), lab.path("agent-db")).unwrap();
