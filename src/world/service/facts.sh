@@ -7,7 +7,7 @@ p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
-  inodes=$(port=$port awk 'BEGIN { p = sprintf(":%04X", ENVIRON["port"]) } $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 } END { print "." }' /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6))
+  inodes=$(port=$port awk 'BEGIN { p = sprintf(":%04X", ENVIRON["port"]) } $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 } FNR > 1 && $4 != "0A" && $4 != "03" { nextfile } END { print "." }' /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6))
   # Without its end it would say that nobody listens.
   case $inodes in *.) inodes=${inodes%.} ;; *) no "awk did not read /proc/net/tcp to the end" ;; esac
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi

@@ -54,6 +54,7 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
   k == "memory" { if ($1 == "MemAvailable:") print "memory_kb:" $2; next }
   k == "tcp" {
     if ($4 == "0A") { q = substr($2, length($2) - 4); up[q] = 1; if (q == mine) inodes = inodes " " $10 }
+    else if (FNR > 1 && $4 != "03") nextfile # connections, as in lib.sh
     next }
   k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }

@@ -2,9 +2,12 @@
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
 nap() { sleep "${1:-0.1}" 2>/dev/null || sleep 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
-# Sockets that listen on port $1.
+# Sockets that listen on port $1. The kernel tells those that listen (0A) or are being asked (03)
+# first, and then goes through a table of all connections, which takes long.
 sockets() {
-  awk -v p="$(printf ':%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }' \
+  awk -v p="$(printf ':%04X' "$1")" '
+    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }
+    FNR > 1 && $4 != "0A" && $4 != "03" { nextfile }' \
     /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) 2>/dev/null
 }
 # The process that listens on port $1, as far as it can be seen.
