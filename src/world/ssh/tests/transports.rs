@@ -232,18 +232,23 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
 
             let file = lab.path("running");
             let _ = std::fs::remove_file(&file);
-            let command = format!("echo $$ >{}; sleep 300", file.display());
+            let command = format!("echo $$ >{}; exec sleep 300", file.display());
             let running = host.run(&command, Run::default());
+            let kill9 = |pid: &str| {
+                let kill = std::process::Command::new("kill")
+                    .args(["-KILL", pid])
+                    .status();
+                assert!(kill.unwrap().success());
+            };
             let cut = async {
                 appears(&file).await;
                 for pid in sshd.sessions() {
-                    let kill = std::process::Command::new("kill")
-                        .args(["-KILL", &pid.to_string()])
-                        .status();
-                    assert!(kill.unwrap().success());
+                    kill9(&pid.to_string());
                 }
             };
             let (error, ()) = tokio::join!(running, cut);
+            // Nobody else ends what ran there.
+            kill9(std::fs::read_to_string(&file).unwrap().trim());
             let error = error.unwrap_err();
             assert_eq!(error.kind, SshErrorKind::Io, "{error}");
             assert!(error.to_string().contains("broke"), "{error}");
