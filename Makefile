@@ -4,6 +4,7 @@ CARGO ?= cargo
 # The distribution's OpenSSL, which is quicker to build with than OpenSSL's own source.
 export OPENSSL_NO_VENDOR = 1
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
+ROTATION = $${CARGO_TARGET_DIR:-target}/tmp/rotation.txt
 
 .PHONY: help demo demo-down dist dist-check bench-start test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
 
@@ -21,8 +22,9 @@ test: ## Every test
 	@scripts/need test
 	$(MAKE) --no-print-directory server
 	@scripts/servers || echo "WARNING: not every server family can be had here" >&2
-	@rm -f "$(NOT_RUN)"
+	@rm -f "$(NOT_RUN)" "$(ROTATION)"
 	@$(CARGO) nextest run --locked $(TESTS); code=$$?; \
+	if [ -s "$(ROTATION)" ]; then echo; echo "these ran on one server of each kind (make test-all: on all):"; sort -u "$(ROTATION)" | sed 's/^/  /'; fi; \
 	if [ -s "$(NOT_RUN)" ]; then echo; echo "WARNING: this was not tested:"; sort -u "$(NOT_RUN)"; fi; exit $$code
 
 test-all: ## Every test on every server family: also what is alike on several, and every pair of versions

@@ -8,7 +8,8 @@ mod lab;
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::process::Ran;
 use crate::support::program::Replctl;
-use crate::support::server::{Family, LocalServer, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::wire::Wire;
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
@@ -274,12 +275,5 @@ fn any_node_of_the_chain(family: &Family) {
 
 #[test]
 fn any_node_of_a_chain_is_known_and_can_be_promoted() {
-    // Few at a time: each has four servers.
-    for some in families().chunks(4) {
-        std::thread::scope(|s| {
-            for family in some {
-                s.spawn(|| any_node_of_the_chain(family));
-            }
-        });
-    }
+    each_family(|_, family| any_node_of_the_chain(family));
 }

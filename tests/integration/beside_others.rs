@@ -5,7 +5,8 @@
 use crate::support::process::run;
 use crate::support::program::Replctl;
 use crate::support::redis::RawRedis;
-use crate::support::server::{Family, each_family, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, families};
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Style, Writer};
 use crate::support::{await_that, figure, not_run};

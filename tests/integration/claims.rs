@@ -5,7 +5,8 @@
 use crate::support::await_that;
 use crate::support::process::{Running, family_of, run};
 use crate::support::program::Replctl;
-use crate::support::server::{Family, each_family};
+use crate::support::rotation::each_family;
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, Trio};
 use std::path::Path;
 use std::time::Duration;

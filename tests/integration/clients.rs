@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::redis::RawRedis;
-use crate::support::server::{Family, families};
+use crate::support::rotation::each_family;
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Writer};
 use crate::support::{Ran, Reply, await_that, figure};
@@ -38,7 +39,7 @@ fn is_gone(client: &mut RawRedis) -> bool {
 
 #[test]
 fn each_family_tells_who_uses_it() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[]);
         let operator = trio.operator();
         let _keep = [
@@ -97,7 +98,7 @@ fn each_family_tells_who_uses_it() {
         assert!(!ran.stdout.contains("slave1"), "{ran}");
         let line = ran.stdout.lines().find(|l| l.contains(" writer "));
         assert!(line.is_some_and(|l| l.contains("yes")), "{ran}");
-    }
+    });
 }
 
 #[test]
@@ -121,7 +122,7 @@ fn one_that_cannot_be_asked_is_told_and_is_not_waited_for() {
 
 #[test]
 fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         let mut stays = client(&trio, 0, "app", &["SET", "k", "v"]);
@@ -184,7 +185,7 @@ fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
         let tally = writer.stop();
         tally.nothing_lost(trio.servers[2].address());
         trio.assert_primary(2);
-    }
+    });
 }
 
 #[test]

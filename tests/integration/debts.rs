@@ -7,7 +7,7 @@ use crate::setup_sshd::bench;
 
 use crate::support::await_that;
 use crate::support::process::living_in;
-use crate::support::server::each_family;
+use crate::support::rotation::each_family;
 use crate::support::trio::{BACKLOG, Trio};
 use bench::Bench;
 use std::time::Duration;

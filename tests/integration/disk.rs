@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::await_that;
-use crate::support::server::families;
+use crate::support::rotation::each_family;
 use crate::support::trio::{NAMES, Trio};
 use std::time::Duration;
 
 #[test]
 fn a_node_that_cannot_write_to_its_disk_is_not_made_the_primary() {
-    for family in families() {
+    each_family(|_, family| {
         let mut directives = vec!["appendonly yes", "auto-aof-rewrite-percentage 0"];
         // From 7.0 on a replica that cannot keep what it is sent ends, unless it is told otherwise.
         if !family.name.starts_with("redis-6") {
@@ -52,7 +52,7 @@ fn a_node_that_cannot_write_to_its_disk_is_not_made_the_primary() {
         });
         let seen = operator.run(&["status"]).code(4);
         seen.says("`slave1` refuses every write: it cannot write to its append-only file");
-    }
+    });
 }
 
 /// A replica begins its file anew after its first copy, which must be over before its disk is full.

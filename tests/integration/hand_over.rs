@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::program::Replctl;
-use crate::support::server::{Family, families};
+use crate::support::rotation::{each_family, some_families};
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
@@ -21,7 +22,7 @@ fn stopped_ms(stdout: &str) -> f64 {
 
 #[test]
 fn twenty_promotions_of_each_family_lose_nothing() {
-    for family in families() {
+    for family in some_families() {
         let deployment = Trio::start(family, &[BACKLOG]);
         let operator = deployment.operator();
         let load = Load::of_all_kinds(&deployment.ports());
@@ -273,7 +274,7 @@ fn a_frozen_primary_is_replaced_only_with_a_word_when_it_cannot_be_stopped() {
 
 #[test]
 fn a_killed_primary_without_ssh() {
-    for family in families() {
+    each_family(|_, family| {
         let deployment = Trio::start(family, &[]);
         let operator = deployment.operator();
         assert_eq!(
@@ -307,5 +308,5 @@ fn a_killed_primary_without_ssh() {
             deployment.servers[1].client().info("replication")["master_link_status"] == "up"
         });
         operator.run(&["status", "--no-ssh"]).code(4).says("master");
-    }
+    });
 }

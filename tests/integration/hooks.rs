@@ -9,7 +9,8 @@ mod hooked;
 
 use crate::support::inventory::write_password;
 use crate::support::program::Replctl;
-use crate::support::server::{Family, families};
+use crate::support::rotation::each_family;
+use crate::support::server::Family;
 use crate::support::trio::NAMES;
 use crate::support::{await_that, figure};
 use hooked::{Hooked, journal};
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 #[test]
 fn hooks_are_told_of_the_change_before_and_after_it() {
-    for family in families() {
+    each_family(|_, family| {
         let hooked = Hooked::start(family, &[]);
         let operator = hooked.operator();
         let ran = operator.run(&["promote", "slave1", "--dry-run"]).ok();
@@ -86,7 +87,7 @@ fn hooks_are_told_of_the_change_before_and_after_it() {
             .says("the hooks of the inventory are left out: before_promote, after_promote, on_failure");
         operator.run(&["promote", "master", "--yes"]).ok();
         assert!(hooked.log().is_empty());
-    }
+    });
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::server::families;
+use crate::support::rotation::each_family;
 use crate::support::trio::{BACKLOG, Trio};
 
 #[test]
 fn each_difference_is_accepted_by_its_own_name() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         let mut node = trio.servers[1].client();
@@ -53,5 +53,5 @@ fn each_difference_is_accepted_by_its_own_name() {
             .says("promote slave1 --ignore min-replicas --ignore memory-limit");
         // And back: what the others lack is none of theirs.
         operator.run(&["promote", "master", "--yes"]).ok();
-    }
+    });
 }

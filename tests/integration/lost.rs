@@ -7,7 +7,8 @@ mod replay;
 
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
-use crate::support::server::{Family, LocalServer, each_family, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
 use serde_json::Value;
@@ -78,7 +79,7 @@ fn words(unit: &Value, command: usize) -> Vec<String> {
 
 #[test]
 fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
-    for family in families() {
+    each_family(|_, family| {
         let pair = Pair::start(family, &["repl-backlog-size 64mb"]);
         let mut load = Load::plain(&[pair.master.port]);
         // They wait for the frozen primary, as clients do that know no other.
@@ -119,7 +120,7 @@ fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
         replayed(&pair, &missing);
         let left = tally.lost(pair.slave.address());
         assert_eq!(left.len(), 0, "the one in conflict was written by hand");
-    }
+    });
 }
 
 /// The safe part goes in through the server's own client; a key that was written on both sides is left out.

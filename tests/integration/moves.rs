@@ -8,7 +8,8 @@ mod inventory;
 
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
-use crate::support::server::{Family, LocalServer, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
 use std::path::PathBuf;
@@ -105,7 +106,7 @@ impl Deployment {
 
 #[test]
 fn a_chain_is_made_and_unmade_by_partial_resyncs() {
-    for family in families() {
+    each_family(|_, family| {
         let mut deployment = Deployment::start(family);
         let operator = deployment.operator();
         let mut load = Load::plain(&[deployment.servers[0].port]);
@@ -162,7 +163,7 @@ fn a_chain_is_made_and_unmade_by_partial_resyncs() {
             took[took.len() / 2].as_secs_f64(),
             took[took.len() - 1].as_secs_f64(),
         ));
-    }
+    });
 }
 
 #[test]

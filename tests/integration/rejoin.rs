@@ -3,7 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use crate::support::server::{Family, LocalServer, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::trio::{NAMES, Trio};
 use crate::support::writer::{Load, Style, Writer};
 use crate::support::{Replctl, await_that, figure};
@@ -92,7 +93,7 @@ fn pipe(file: &Path, port: u16) {
 
 #[test]
 fn under_load_the_backup_has_every_write_that_only_the_old_primary_acknowledged() {
-    for (n, family) in families().iter().enumerate() {
+    each_family(|n, family| {
         // Both ways in which a server sends its dump.
         let diskless = if n % 2 == 0 { "yes" } else { "no" };
         let diskless = format!("repl-diskless-sync {diskless}");
@@ -150,12 +151,12 @@ fn under_load_the_backup_has_every_write_that_only_the_old_primary_acknowledged(
             only["commands"],
             ran.took.as_secs_f64()
         ));
-    }
+    });
 }
 
 #[test]
 fn where_nothing_diverged_no_backup_is_made() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[BACKLOG]);
         let operator = trio.operator();
         let before = trio.servers[1].client().info("stats")["sync_full"].clone();
@@ -174,12 +175,12 @@ fn where_nothing_diverged_no_backup_is_made() {
             .run(&["rejoin", "master", "--yes"])
             .ok()
             .says("Nothing to do");
-    }
+    });
 }
 
 #[test]
 fn a_history_that_cannot_be_compared_is_backed_up_whole() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = Trio::start(family, &[]);
         let operator = trio.operator();
         // Begun anew, with keys of its own in two databases.
@@ -215,7 +216,7 @@ fn a_history_that_cannot_be_compared_is_backed_up_whole() {
         client.command(&["SELECT", "7"]);
         assert_eq!(client.command(&["GET", "seven"]).text(), "7");
         assert_eq!(own.command(&["EXISTS", "seven"]).text(), "0");
-    }
+    });
 }
 
 #[test]

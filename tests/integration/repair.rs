@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::process::run;
-use crate::support::server::{Family, each_family};
+use crate::support::rotation::each_family;
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, Trio};
 use crate::support::{Ran, Replctl, await_that, figure};
 use serde_json::Value;

@@ -8,7 +8,8 @@ mod secrets;
 use crate::support::figure;
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
-use crate::support::server::{Family, LocalServer, families};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use bench::mode;
 use std::collections::BTreeSet;
@@ -80,7 +81,7 @@ fn report(operator: &Replctl<'_>) -> String {
 
 #[test]
 fn it_names_what_the_servers_heard() {
-    for family in families() {
+    each_family(|_, family| {
         let deployment = Trio::start(family, &KEEPS_ALL);
         let operator = deployment.operator();
         for server in &deployment.servers {
@@ -133,7 +134,7 @@ fn it_names_what_the_servers_heard() {
         assert_eq!(left.matches("not read back").count(), 3, "{left}");
         assert_eq!(left.trim().lines().count(), 3, "{left}");
         assert!(!report.contains("Not recorded"), "{report}");
-    }
+    });
 }
 
 fn row<'t>(table: &'t str, node: &str) -> &'t str {

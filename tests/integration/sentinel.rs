@@ -12,8 +12,9 @@ mod strangers;
 
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
+use crate::support::rotation::some_families;
 use crate::support::sentinel::{LocalSentinel, await_together, three};
-use crate::support::server::{Family, LocalServer, families};
+use crate::support::server::{Family, LocalServer};
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
 use std::path::PathBuf;
@@ -264,7 +265,7 @@ fn quiet(watched: &Watched, primary: usize) {
 #[test]
 fn promotions_through_sentinel_lose_nothing_and_stay() {
     std::thread::scope(|s| {
-        for family in families() {
+        for family in some_families() {
             s.spawn(|| promotions_of(family));
         }
         s.spawn(lab::sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen);

@@ -24,7 +24,7 @@ const STARTS: [&str; 5] = ["file", "argument", "include", "no file", "include fi
 /// What `status` says of the next start, against a real restart of all servers at once: before and after a promotion.
 #[test]
 fn the_forecast_is_what_a_restart_of_all_gives() {
-    crate::support::server::each_family(|index, family| {
+    crate::support::rotation::each_family(|index, family| {
         for (way, how) in STARTS.into_iter().enumerate() {
             // Two or so of them here, each on some families; all on all of them in `make test-all`.
             if (way + index) % 3 != 0 && !crate::support::server::all_of_them() {
@@ -89,7 +89,7 @@ fn the_forecast_is_what_a_restart_of_all_gives() {
     crate::support::figure(&format!(
         "forecast of {} ways to start a server, checked by restarts of all, over {} families",
         STARTS.len(),
-        crate::support::server::families().len()
+        crate::support::rotation::some_families().len()
     ));
 }
 

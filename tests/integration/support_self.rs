@@ -40,7 +40,7 @@ fn a_writer_loses_nothing_on_a_stable_server_and_is_fast() {
 
 #[test]
 fn every_family_takes_every_style_of_write() {
-    for family in server::families() {
+    rotation::each_family(|_, family| {
         let server = family.start(&[]);
         let writer = Writer::start(Load::plain(&[server.port]).styles(&ALL_STYLES));
         writer.await_more(5_000, Duration::from_secs(20));
@@ -52,7 +52,7 @@ fn every_family_takes_every_style_of_write() {
             tally.errors()
         );
         tally.nothing_lost(server.address());
-    }
+    });
 }
 
 #[test]
@@ -271,4 +271,21 @@ fn what_cannot_run_is_said() {
         text.contains("what_cannot_run_is_said: only a test of saying so"),
         said.is_ok()
     );
+}
+
+/// Otherwise a server would be tested nowhere, and nobody would see it.
+#[test]
+fn every_server_has_its_turn_and_each_scenario_has_one_of_each_kind() {
+    let there: Vec<&str> = server::every_server().iter().map(|f| f.name).collect();
+    let mut left = there.clone();
+    for scenario in ["lost::one", "lost::two", "undo::some_other", "undo::a"] {
+        let chosen = rotation::chosen(scenario, &there);
+        assert_eq!(chosen, rotation::chosen(scenario, &there));
+        assert!(chosen.contains(&"redis-6.0") || !there.contains(&"redis-6.0"));
+        let same = |name: &&&str| ["debian", "embedded"].contains(*name);
+        assert!(chosen.iter().filter(same).count() <= 1, "{chosen:?}");
+        left.retain(|name| !chosen.contains(name));
+    }
+    assert!(left.is_empty(), "no turn for {left:?} of {there:?}");
+    assert_eq!(rotation::chosen("x", &["redis-6.2"]), ["redis-6.2"]);
 }

@@ -6,7 +6,8 @@
 use crate::support::await_that;
 use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
-use crate::support::server::{Family, LocalServer, each_family};
+use crate::support::rotation::each_family;
+use crate::support::server::{Family, LocalServer};
 use crate::support::sshd::Sshds;
 use crate::support::trio::{NAMES, Trio};
 use std::process::{Command, Stdio};

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::support::program::Replctl;
-use crate::support::server::{Family, families};
+use crate::support::rotation::each_family;
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Style, Writer};
 use crate::support::{await_that, figure};
@@ -45,7 +46,7 @@ fn filled(family: &Family) -> Trio {
 
 #[test]
 fn a_promotion_and_its_undoing_lose_nothing() {
-    for family in families() {
+    each_family(|_, family| {
         let deployment = filled(family);
         let operator = deployment.operator();
         let mut load = Load::plain(&deployment.ports());
@@ -94,7 +95,7 @@ fn a_promotion_and_its_undoing_lose_nothing() {
             family.name,
             tally.acknowledged()
         ));
-    }
+    });
 }
 
 #[test]
@@ -211,7 +212,7 @@ fn a_failover_is_undone_only_once_the_old_primary_has_its_data() {
 
 #[test]
 fn a_move_and_a_detachment_go_back_to_where_they_came_from() {
-    for family in families() {
+    each_family(|_, family| {
         let deployment = filled(family);
         let operator = deployment.operator();
         let ports = deployment.ports();
@@ -271,5 +272,5 @@ fn a_move_and_a_detachment_go_back_to_where_they_came_from() {
             "1"
         );
         assert_eq!(NAMES[2], "slave2");
-    }
+    });
 }

@@ -5,8 +5,9 @@
 
 use crate::support::inventory::{InventoryText, write_password};
 use crate::support::program::Replctl;
+use crate::support::rotation::each_family;
 use crate::support::sentinel::LocalSentinel;
-use crate::support::server::{Family, families};
+use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Writer};
 use crate::support::{figure, repository};
@@ -58,7 +59,7 @@ fn operator(trio: &Trio) -> Replctl<'static> {
 
 #[test]
 fn the_smallest_user_looks_and_promotes_on_every_family() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = deployment(family, &rule());
         let operator = operator(&trio);
         operator.run(&["status", "--no-ssh"]).ok();
@@ -97,13 +98,13 @@ fn the_smallest_user_looks_and_promotes_on_every_family() {
             family.name,
             rule().len()
         ));
-    }
+    });
 }
 
 /// Each rule is needed: without it promote or lost says so, names the node, the user and the command, and changes nothing.
 #[test]
 fn whatever_is_missing_is_said_before_anything_is_changed() {
-    for family in families() {
+    each_family(|_, family| {
         let rule = rule();
         let trio = deployment(family, &rule);
         let operator = operator(&trio);
@@ -171,7 +172,7 @@ fn whatever_is_missing_is_said_before_anything_is_changed() {
         }
         assert!(refused >= 9, "only {refused}");
         operator.run(&["promote", "slave1", "--yes"]).ok();
-    }
+    });
 }
 
 #[test]
@@ -200,7 +201,7 @@ fn what_can_be_done_without_can_be_accepted() {
 
 #[test]
 fn a_command_that_is_disabled_is_told_from_one_that_is_forbidden() {
-    for family in families() {
+    each_family(|_, family| {
         let disabled = ["rename-command CONFIG \"\"", BACKLOG];
         let trio = Trio::start(family, &disabled);
         let operator = trio.operator();
@@ -208,12 +209,12 @@ fn a_command_that_is_disabled_is_told_from_one_that_is_forbidden() {
         let wanted = "`master` does not know CONFIG: renamed or disabled by `rename-command`";
         assert!(ran.stderr.contains(wanted), "{}: {ran}", family.name);
         trio.assert_primary(0);
-    }
+    });
 }
 
 #[test]
 fn replicas_that_would_not_be_let_in_are_found_by_trying() {
-    for family in families() {
+    each_family(|_, family| {
         let trio = deployment(family, &rule());
         let operator = operator(&trio);
         let target = &trio.servers[1];
@@ -237,7 +238,7 @@ fn replicas_that_would_not_be_let_in_are_found_by_trying() {
             .says("`master` could not log in at `slave1`, so it could not replicate from it")
             .says("it refuses the user `repl` or its password");
         trio.assert_primary(0);
-    }
+    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::lost::{Family, Pair, words};
 use crate::support::process::run;
 use crate::support::redis::encode;
-use crate::support::server::each_family;
+use crate::support::rotation::each_family;
 use crate::support::writer::{Load, Style, Writer};
 use crate::support::{Ran, await_that, figure};
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! Sentinels that are not able, that begin late or not at all, and failovers that somebody else asks for.
 
 use super::{NAMES, Watched};
-use crate::support::await_that;
+use crate::support::rotation::each_family;
 use crate::support::sentinel::NAME;
-use crate::support::server::{Family, each_family};
+use crate::support::server::Family;
 use crate::support::writer::{Load, Writer};
 use std::time::{Duration, Instant};
 

@@ -25,6 +25,7 @@ pub mod process;
 pub mod program;
 pub mod redis;
 pub mod rescued;
+pub mod rotation;
 pub mod sentinel;
 pub mod server;
 pub mod sshd;

@@ -80,21 +80,6 @@ pub fn families() -> &'static [Family] {
     })
 }
 
-/// Does it for each family, a few side by side: most of it is waiting. What is measured in milliseconds does not belong here.
-///
-/// # Panics
-/// When it does for one of them.
-pub fn each_family(check: impl Fn(usize, &'static Family) + Sync) {
-    let numbered: Vec<(usize, &Family)> = families().iter().enumerate().collect();
-    for some in numbered.chunks(3) {
-        std::thread::scope(|scope| {
-            for (n, family) in some {
-                scope.spawn(|| check(*n, family));
-            }
-        });
-    }
-}
-
 /// Where `scripts/servers` puts them.
 fn cached(name: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
