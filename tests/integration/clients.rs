@@ -7,7 +7,7 @@ use crate::support::rotation::each_family;
 use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, NAMES, Trio};
 use crate::support::writer::{Load, Writer};
-use crate::support::{Ran, Reply, await_that, figure};
+use crate::support::{Ran, Reply, allowing_for_load, await_that, figure};
 use std::time::{Duration, Instant};
 
 /// A client of that name, of a library where the server knows of such, after that command.
@@ -110,7 +110,10 @@ fn one_that_cannot_be_asked_is_told_and_is_not_waited_for() {
     trio.servers[2].pause();
     let operator = trio.operator();
     let ran = operator.run(&["clients"]).code(4);
-    assert!(ran.took < Duration::from_secs(8), "{ran}");
+    assert!(
+        ran.took < allowing_for_load(Duration::from_secs(8)),
+        "{ran}"
+    );
     let line = ran.stdout.lines().find(|l| l.starts_with("slave2"));
     assert!(line.is_some_and(|l| l.contains('?')), "{ran}");
     let ran = operator.run(&["clients", "--json"]).code(4);
@@ -181,7 +184,7 @@ fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
         assert!(is_gone(&mut stays) && is_gone(&mut also), "{}", family.name);
         let gone = Instant::now();
         assert!(listens.read().is_err(), "{}", family.name);
-        assert!(gone.elapsed() < Duration::from_secs(2));
+        assert!(gone.elapsed() < allowing_for_load(Duration::from_secs(2)));
         let tally = writer.stop();
         tally.nothing_lost(trio.servers[2].address());
         trio.assert_primary(2);
@@ -281,7 +284,8 @@ fn thousands_of_clients_do_not_lengthen_the_fence() {
     assert_eq!(told["clients"]["after"]["count"], 0);
     assert_eq!(told["clients"]["after"]["only_counted"], false);
     let stopped = told["writes_stopped_ms"].as_f64().unwrap();
-    assert!(stopped < 500.0, "{stopped}");
+    let most = allowing_for_load(Duration::from_millis(500));
+    assert!(stopped < most.as_secs_f64() * 1e3, "{stopped}");
     figure(&format!(
         "{} clients counted, disconnected and counted again around a promotion to {} in {:.1} s; writes stopped for {stopped:.1} ms",
         crowd.len(),

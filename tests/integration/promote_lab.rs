@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::deployed::address;
-use crate::support::{Deployed, Flavour, Lab, Style, Writer, await_that, figure, process};
+use crate::support::{
+    Deployed, Flavour, Lab, Style, Writer, allowing_for_load, await_that, figure, process,
+};
 use std::time::Duration;
 
 const THREE: Flavour = Flavour::Light;
@@ -198,7 +200,7 @@ fn a_frozen_process_is_killed_before_another_is_promoted_and_a_frozen_host_needs
         ran.took.as_secs_f64()
     ));
     assert!(
-        ran.took < Duration::from_secs(9),
+        ran.took < allowing_for_load(Duration::from_secs(9)),
         "a frozen process ends at no request; {ran}"
     );
     lab.inside("master", &format!("kill -0 {pid}")).code(1);

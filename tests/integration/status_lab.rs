@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::deployed::PASSWORD;
-use crate::support::{Deployed, Flavour, Lab, await_that, figure, process};
+use crate::support::{Deployed, Flavour, Lab, allowing_for_load, await_that, figure, process};
 use std::process::Command;
 use std::time::Duration;
 
@@ -19,7 +19,10 @@ fn each_fault_of_the_network_has_its_own_row() {
             .config("repl-timeout", "10")
     });
     let healthy = deployed.status("healthy", 0);
-    assert!(healthy.took < Duration::from_secs(4), "{healthy}");
+    assert!(
+        healthy.took < allowing_for_load(Duration::from_secs(4)),
+        "{healthy}"
+    );
 
     lab.refuse("slave1", 6379);
     deployed

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::support::{
-    Family, InventoryText, Load, LocalServer, RawRedis, Reply, Sshds, Style, Writer, figure,
-    not_run_on, process, server,
+    Family, InventoryText, Load, LocalServer, RawRedis, Reply, Sshds, Style, Writer,
+    allowing_for_load, figure, not_run_on, process, rotation, server,
 };
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -192,7 +192,7 @@ fn the_client_reads_what_servers_say() {
         hurried.try_command(&["PING"]).is_err(),
         "a frozen server does not answer"
     );
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < allowing_for_load(Duration::from_secs(2)));
     server.resume();
 }
 

@@ -5,6 +5,7 @@ use crate::support::rotation::each_family;
 use crate::support::sentinel::NAME;
 use crate::support::server::Family;
 use crate::support::writer::{Load, Writer};
+use crate::support::{allowing_for_load, await_that};
 use std::time::{Duration, Instant};
 
 /// Freezes these Sentinels for long enough that they are in TILT mode afterwards.
@@ -156,7 +157,10 @@ fn killed_when_told(family: &Family) -> bool {
         return false;
     }
     let ran = ran.code(1).says("no Sentinel is failing over");
-    assert!(killed.elapsed() < Duration::from_secs(5), "{ran}");
+    assert!(
+        killed.elapsed() < allowing_for_load(Duration::from_secs(5)),
+        "{ran}"
+    );
     assert_eq!(primaries(&watched), [0], "{ran}");
     assert_eq!(priorities(&watched), ["100", "100", "100"]);
     let tally = writer.stop();

@@ -210,9 +210,10 @@ impl Running {
     /// Waits for its end.
     ///
     /// # Panics
-    /// When it does not end `within`.
+    /// When it does not end `within`, as [`super::allowing_for_load`] counts.
     #[track_caller]
     pub fn wait(mut self, within: Duration) -> Ran {
+        let within = super::allowing_for_load(within);
         let end = Instant::now() + within;
         let mut pause = Duration::from_micros(200);
         while !self.has_ended() {
