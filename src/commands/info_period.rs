@@ -53,8 +53,12 @@ pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, Sentinel
     }
 }
 
-/// The same for all that is unfinished, before it is left as it is.
-pub async fn put_all_back(world: &World) {
+/// The same for all that is unfinished, if that is abandoned: before the look that counts, because
+/// the plan depends on how often Sentinels look.
+pub async fn put_all_back(world: &World, abandoned: bool) {
+    if !abandoned {
+        return;
+    }
     for story in world.store.open_operations(None) {
         if let Some(back) = of(&story) {
             put_back(world, &story.id, back).await;

@@ -155,6 +155,7 @@ pub async fn carry_out(
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
+        info_period::put_all_back(world, asked.abandon).await;
     }
     let mut plan = debts::added(world, planner().await?);
     loop {
@@ -177,6 +178,7 @@ pub async fn carry_out(
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
+        info_period::put_all_back(world, asked.abandon).await;
         let again = debts::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
@@ -188,9 +190,6 @@ pub async fn carry_out(
     }
     // First of all: a signal that comes once there is a journal must end in it.
     let interrupt = Interrupt::listen()?;
-    if asked.abandon {
-        info_period::put_all_back(world).await;
-    }
     let (id, journal) = world.store.begin(&plan, &who(), token())?;
     let with = (&journal, &interrupt);
     let finished = execute(world, asked, id, plan, with, How::Start).await?;
