@@ -184,7 +184,7 @@ fn promotions_of(family: &Family) {
             watched.chain(family, 2);
         }
         let writer = Writer::start(Load {
-            per_second: Some(1_000),
+            per_second: Some(300),
             ..Load::plain(&watched.ports())
         });
         for target in targets {
