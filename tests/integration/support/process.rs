@@ -292,9 +292,10 @@ pub struct Leased {
     pub pid: i32,
 }
 
-// A limit on the size of its files is to act on a server as a full disk, not to end it.
+// A limit on the size of its files is to act on a server as a full disk, not to end it. The shell
+// outlives a test that ends before it reads the id: that ended the shell, and left the server.
 const LEASE: &str = r#"trap '' XFSZ; "$@" </dev/null >>"$LEASE_LOG" 2>&1 & p=$!
-echo $p
+trap '' PIPE; echo $p
 while read -r _; do :; done
 kill -9 $p 2>/dev/null
 wait $p 2>/dev/null"#;
