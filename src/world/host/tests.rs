@@ -9,6 +9,7 @@
 mod broken;
 mod files;
 mod folders;
+mod holders;
 mod local;
 mod prepared;
 mod tarball;
