@@ -1,10 +1,10 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
-pub mod after;
 mod clients;
 mod colour;
 mod endpoint;
 pub mod examples;
+pub mod help;
 mod hidden;
 mod history;
 mod ignore;
@@ -24,12 +24,12 @@ pub use rejoin::Rejoin;
 pub use repair::Repair;
 
 use crate::commands::completions::{every_node, promotable};
-use after::{example_help, main_help};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::ArgValueCandidates as Candidates;
 pub use clients::Clients;
 pub use colour::Colour;
 pub use endpoint::{Endpoint, EndpointFormat};
+use help::{example_help, main_help};
 pub use hidden::{FenceGuard, Man};
 pub use history::{Abandon, History, Report, Resume, Undo};
 pub use ignore::{Ignore, IgnoreRole};

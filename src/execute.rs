@@ -3,9 +3,9 @@
 //! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
 mod past_return;
-mod seam;
+mod traits;
 
-pub use seam::{Act, Failure, Watch};
+pub use traits::{Act, Failure, Watch};
 
 use crate::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,

@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod error;
 mod execute;
+mod findings;
 mod hidden;
 mod inventory;
 mod journal;

@@ -1,7 +1,7 @@
 //! `sentinel` on the command line.
 
 use super::Others;
-use super::after::example_help;
+use super::help::example_help;
 use crate::commands::completions::every_node;
 use clap::{Args, Subcommand};
 use clap_complete::ArgValueCandidates as Candidates;

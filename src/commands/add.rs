@@ -1,8 +1,8 @@
 //! `add`: a new node, written into the inventory and set up; all of it, or nothing.
 
+use super::inventory_edit;
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::written;
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
@@ -14,7 +14,7 @@ use crate::output::members::{self, added};
 use crate::plan::add::Around;
 use crate::plan::{self, Add, Operation, Plan};
 use crate::topology::NodeName;
-use crate::world::{World, inventory, supply};
+use crate::world::{World, inventory, server_source};
 
 /// Runs the command. The world's inventory has the node already; `edit` brings it into the file.
 pub async fn run(
@@ -89,9 +89,9 @@ pub async fn perform(world: &World, operation: &Add, edit: &Edit, asked: Asked) 
 }
 
 async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> {
-    written::unchanged(&world.inventory, &edit.before)?;
-    written::writable(&world.inventory.path)?;
-    let payload = supply::available(&world.inventory)
+    inventory_edit::unchanged(&world.inventory, &edit.before)?;
+    inventory_edit::writable(&world.inventory.path)?;
+    let payload = server_source::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];

@@ -3,9 +3,9 @@
 use super::status::context;
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
+use crate::findings::findings;
 use crate::output::{self, endpoint};
 use crate::topology::endpoint::{Doubt, endpoint as find};
-use crate::topology::findings::findings;
 use crate::world::World;
 
 /// Runs the command.

@@ -3,7 +3,7 @@
 use super::new_file;
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::permitted::permitted;
+use super::permissions::permitted;
 use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::output::{self, lost};

@@ -1,7 +1,7 @@
 //! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that changes from day to day.
 
-use crate::cli::after::{ENVIRONMENT, EXIT, FILES, HOOKS, Section};
 use crate::cli::examples;
+use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, Section};
 use crate::cli::{self, Cli};
 use crate::error::{Exit, Problem, Result};
 use clap::{Command, CommandFactory};

@@ -6,7 +6,6 @@ mod choose;
 mod clients;
 pub mod completions;
 mod confirm;
-mod debts;
 mod detach;
 mod endpoint;
 mod guard;
@@ -15,6 +14,7 @@ mod hooks;
 mod info_period;
 pub mod init;
 mod interrupt;
+mod inventory_edit;
 pub mod line;
 mod lost;
 mod man;
@@ -22,7 +22,8 @@ mod moves;
 mod new_file;
 mod one_address;
 mod operate;
-mod permitted;
+mod pending_demotions;
+mod permissions;
 mod promote;
 mod rejoin;
 mod remove;
@@ -34,7 +35,6 @@ mod server;
 mod setup;
 mod status;
 mod undo;
-mod written;
 
 use crate::cli::{Cli, Command, Global};
 use crate::error::{Exit, Problem, Result};
@@ -89,7 +89,7 @@ fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
-    let written::Written { inventory, edit } = written::open(global, command)?;
+    let inventory_edit::Written { inventory, edit } = inventory_edit::open(global, command)?;
     // A look must not stop to ask; what needs an answer is told as unknown.
     let looks = matches!(
         command,

@@ -1,9 +1,9 @@
 //! `move`: another upstream for a replica, seen to be in sync.
 
+use super::inventory_edit;
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::permitted::permitted;
-use super::written;
+use super::permissions::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::{self, Edit};
@@ -103,11 +103,11 @@ async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan
 fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
     let inventory = &world.inventory;
     let Move { node, under, .. } = operation;
-    let text = written::unchanged(inventory, &inventory.digest)?;
+    let text = inventory_edit::unchanged(inventory, &inventory.digest)?;
     if edit::wish(&text, node).is_some_and(|(_, says)| says == *under) {
         return Ok(None);
     }
-    written::writable(&inventory.path)?;
+    inventory_edit::writable(&inventory.path)?;
     let file = inventory.path.display().to_string();
     let refused = |why: String| {
         let what = format!("{file} cannot be made to say that `{node}` follows `{under}`: {why}");

@@ -2,10 +2,10 @@
 
 use super::status::context;
 use crate::error::Result;
+use crate::findings::address_clashes;
 use crate::output;
 use crate::plan::Refusal;
 use crate::topology::Topology;
-use crate::topology::findings::address_clashes;
 use crate::world::World;
 
 /// Each node has an address of its own.

@@ -14,7 +14,7 @@ pub use verdict::verdict;
 pub use who::who;
 
 use super::interrupt::Interrupt;
-use super::{debts, info_period};
+use super::{info_period, pending_demotions};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::execute::Run;
@@ -156,7 +156,7 @@ pub async fn carry_out(
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
     }
-    let mut plan = debts::added(world, planner().await?);
+    let mut plan = pending_demotions::added(world, planner().await?);
     loop {
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
@@ -177,7 +177,7 @@ pub async fn carry_out(
         super::confirm::confirm(&plan).await?;
         // The world may have moved while the question stood there.
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
-        let again = debts::added(world, planner().await?);
+        let again = pending_demotions::added(world, planner().await?);
         if again.stages == plan.stages {
             break;
         }

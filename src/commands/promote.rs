@@ -3,7 +3,7 @@
 use super::hooks;
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done};
-use super::permitted::permitted;
+use super::permissions::permitted;
 use crate::cli;
 use crate::error::{Error, Exit, Result};
 use crate::journal::Outcome;

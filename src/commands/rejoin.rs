@@ -2,7 +2,7 @@
 
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::permitted::permitted;
+use super::permissions::permitted;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::Resync;

@@ -1,8 +1,8 @@
 //! `remove`: a node that leaves for good.
 
+use super::inventory_edit;
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::written;
 use crate::cli;
 use crate::error::{Exit, Result};
 use crate::journal::Debt;
@@ -47,8 +47,8 @@ pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<
 
 async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     let inventory = &world.inventory;
-    let text = written::unchanged(inventory, &inventory.digest)?;
-    written::writable(&inventory.path)?;
+    let text = inventory_edit::unchanged(inventory, &inventory.digest)?;
+    inventory_edit::writable(&inventory.path)?;
     let node = &operation.node;
     let hosts: &[NodeName] = if operation.leave_running {
         &[]

@@ -2,11 +2,12 @@
 
 use super::one_address::one_address;
 use super::operate::{self, Asked, Done, Finished};
-use super::permitted::permitted;
+use super::permissions::permitted;
 use super::promote::{self, Way};
-use super::{debts, rejoin, status};
+use super::{pending_demotions, rejoin, status};
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
+use crate::findings::findings;
 use crate::output::table::Options;
 use crate::output::{self, verdict};
 use crate::plan::forecast::Unkept;
@@ -14,7 +15,6 @@ use crate::plan::hooks::Wanted;
 use crate::plan::repair::compare::{Comparison, compare};
 use crate::plan::repair::{self, Owns};
 use crate::plan::{Accept, Operation, Plan, Promote, Repair};
-use crate::topology::findings::findings;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
@@ -31,7 +31,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &cli::Repair) -> Res
     super::setup::known(world, keep.iter().chain(&discard))?;
     operate::nothing_comes_first(world)?;
     let seen = world.observe().await;
-    debts::close(world, &seen);
+    pending_demotions::close(world, &seen);
     let topology = seen.without(&world.alone(&seen));
     let found = situation(&topology);
     let sentence = verdict::verdict(

@@ -1,8 +1,8 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
-use super::debts;
 use super::hooks;
 use super::operate::{self, Asked};
+use super::pending_demotions;
 use crate::cli;
 use crate::error::{Exit, Problem, Result};
 use crate::journal::store::Record;
@@ -101,7 +101,7 @@ pub async fn run(
     let exit = hooks::warned(&finished);
     drop(lock);
     if finished.outcome == Outcome::Completed {
-        debts::pay(world, &asked).await?;
+        pending_demotions::pay(world, &asked).await?;
     }
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }

@@ -6,11 +6,11 @@ mod setup;
 
 use crate::cli;
 use crate::error::{Exit, Result};
+use crate::findings::healthy;
+use crate::findings::sentinels::of_sentinels;
 use crate::output;
 use crate::output::sentinel::{Seen, render};
 use crate::output::table::Options;
-use crate::topology::findings::healthy;
-use crate::topology::findings::sentinels::of_sentinels;
 use crate::world::World;
 
 /// Runs the command.

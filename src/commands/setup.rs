@@ -11,7 +11,7 @@ use crate::plan::host::HostAction;
 use crate::plan::setup::password;
 use crate::plan::{self, Action, Operation, Plan, Setup};
 use crate::topology::{NodeName, Topology};
-use crate::world::{World, inventory, supply};
+use crate::world::{World, inventory, server_source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,7 +91,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         .map(|n| n.name.clone())
         .filter(|n| operation.nodes.is_empty() || operation.nodes.contains(n))
         .collect();
-    let payload = supply::available(&world.inventory)
+    let payload = server_source::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     // One round: servers and hosts are looked at side by side.

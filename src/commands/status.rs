@@ -1,15 +1,15 @@
 //! `status`: one look at all nodes, and what is wrong.
 
-use super::debts;
+use super::pending_demotions;
 use crate::cli;
 use crate::error::{Exit, Result};
+use crate::findings::{self, Context, Counted, Debt, Unfinished, Unread, Wanted};
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec, Tls};
 use crate::output::table::Options;
 use crate::output::{self, json, status};
 use crate::plan::rejoin::Own;
 use crate::topology::claims::Holder;
-use crate::topology::findings::{self, Context, Counted, Debt, Unfinished, Unread, Wanted};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
@@ -30,7 +30,7 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     } else {
         world.observe().await
     };
-    debts::close(world, &topology);
+    pending_demotions::close(world, &topology);
     let mut context = context(world);
     context.counted = counted(world, &topology).await;
     context.under_way = under_way(world, &topology).await;

@@ -7,7 +7,7 @@ use crate::journal::store::Abandoned;
 use crate::journal::story::{Run, Stand, Story, Trouble};
 use crate::journal::{BY_HAND, INTERRUPTED};
 use crate::plan::Operation;
-use crate::topology::words;
+use crate::topology::phrases;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -158,7 +158,7 @@ fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
     let stand = story.stand(shown.holder);
     let ago = story.begun.map(|begun| {
         let seconds = shown.now.duration_since(begun).as_secs();
-        words::duration(u64::try_from(seconds).unwrap_or(0))
+        phrases::duration(u64::try_from(seconds).unwrap_or(0))
     });
     let mut outcome = outcome(story, stand);
     if let Some(left) = shown.left.get(story.id.as_str()) {

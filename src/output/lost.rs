@@ -4,7 +4,7 @@ use super::escape;
 use crate::rescue::split::{Conflict, Judged};
 use crate::rescue::stream::{Tail, Unit};
 use crate::topology::NodeName;
-use crate::topology::words::bytes;
+use crate::topology::phrases::bytes;
 use crate::world::lost::Found;
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};

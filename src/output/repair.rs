@@ -3,7 +3,7 @@
 use super::escape;
 use super::table::{Cell, Column, Options, Style, paint, render, wrap};
 use crate::plan::repair::compare::{Compared, Comparison};
-use crate::topology::words::duration;
+use crate::topology::phrases::duration;
 use std::fmt::Write as _;
 
 /// Characters of a history's id that are shown.

@@ -3,8 +3,8 @@
 use super::escape;
 use super::status::findings as numbered;
 use super::table::{self, Cell, Column, Options, Style};
+use crate::findings::{Finding, healthy};
 use crate::topology::Topology;
-use crate::topology::findings::{Finding, healthy};
 use crate::topology::sentinel::{Sees, View, ViewState, Watch};
 use serde::Serialize;
 

@@ -5,11 +5,11 @@ mod few;
 use super::escape;
 use super::table::{self, Cell, Column, Options, Style, paint, wrap};
 use super::verdict::verdict;
-use crate::topology::findings::{Code, Finding, Severity};
+use crate::findings::{Code, Finding, Severity};
 use crate::topology::lag::{Lag, Lags};
+use crate::topology::phrases::{bytes, duration};
 use crate::topology::reboot::{Reboot, reboot};
 use crate::topology::tree::{Place, tree};
-use crate::topology::words::{bytes, duration};
 use crate::topology::{
     Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
 };

@@ -9,7 +9,7 @@ use super::sentinel::SentinelAction;
 use super::{hooks::Hook, host::HostAction};
 use crate::inventory::edit::Edit;
 use crate::inventory::secrets::is_secret;
-use crate::topology::words::bytes as size;
+use crate::topology::phrases::bytes as size;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -3,7 +3,7 @@
 use super::{Plan, Promote, Refusal};
 use crate::topology::candidate::{best_replica, promotable};
 use crate::topology::lineage::position;
-use crate::topology::words::bytes;
+use crate::topology::phrases::bytes;
 use crate::topology::{Node, NodeName, Topology};
 use serde::Serialize;
 use std::cmp::Reverse;

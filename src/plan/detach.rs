@@ -5,7 +5,7 @@ use super::promote::{Root, persist, walk};
 use super::{Action, Detach, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use super::{preflight, roles};
 use crate::topology::lineage::never_synced;
-use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, sentinel, words};
+use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, phrases, sentinel};
 
 const LOOK: &str = "see: replctl status";
 
@@ -124,7 +124,7 @@ fn warnings(node: &Node, upstream: &Upstream) -> Vec<String> {
     if upstream.link == Link::Down {
         let since = upstream
             .down_since_seconds
-            .map_or_else(String::new, |s| format!(" of {} ago", words::duration(s)));
+            .map_or_else(String::new, |s| format!(" of {} ago", phrases::duration(s)));
         out.push(format!(
             "its link is down: it keeps the data{since}, not of now"
         ));

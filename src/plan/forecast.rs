@@ -3,7 +3,7 @@
 
 use super::{Action, Mode, Operation, Plan, Refusal, Step};
 use crate::topology::service::{Keep, Obstacle, Service};
-use crate::topology::{Address, Node, NodeName, Topology, words};
+use crate::topology::{Address, Node, NodeName, Topology, phrases};
 use serde::{Deserialize, Serialize};
 
 /// Why a role is not kept, as `--ignore` names it.
@@ -187,13 +187,13 @@ fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
 /// As a rule it is all of them for one reason, which is worth one line.
 fn not_known(unknown: &[(&Node, String)]) -> Option<String> {
     let (first, why) = unknown.first()?;
-    let all = words::list(unknown.iter().map(|(node, _)| *node));
+    let all = phrases::list(unknown.iter().map(|(node, _)| *node));
     Some(if unknown.len() == 1 {
         format!("whether {all} keeps its role after a restart is not known: {why}")
     } else {
         format!(
             "whether {all} keep their roles after a restart is not known; of {}: {why}",
-            words::name(&first.name)
+            phrases::name(&first.name)
         )
     })
 }

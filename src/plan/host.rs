@@ -4,7 +4,7 @@ use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::Ownership;
-use crate::topology::words::bytes as size;
+use crate::topology::phrases::bytes as size;
 use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -4,10 +4,9 @@
 
 pub mod action;
 pub mod add;
-mod asked;
 pub mod candidates;
 pub mod clients;
-pub mod debts;
+mod command_line;
 pub mod detach;
 pub mod difference;
 pub mod facts;
@@ -20,8 +19,9 @@ pub mod host;
 pub mod moves;
 pub mod named;
 pub mod names;
-pub mod needs;
 pub mod password;
+pub mod pending_demotions;
+pub mod permissions;
 pub mod preflight;
 pub mod promote;
 #[cfg(test)]

@@ -5,10 +5,10 @@ mod reach;
 use super::difference::Difference;
 use super::promote::loose;
 use super::{Accept, Promote, Refusal};
-use crate::topology::disk::refuses_writes;
+use crate::topology::persistence::refuses_writes;
+use crate::topology::phrases;
 use crate::topology::tls::could_not_follow;
 use crate::topology::versions::{Said, said};
-use crate::topology::words;
 use crate::topology::{Link, Node, ReplicaAuth, Server, Topology};
 
 type Refusals = Vec<Refusal>;
@@ -264,7 +264,7 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
         && limit < used.saturating_add(used / 10)
     {
-        let (limit, used) = (words::bytes(limit), words::bytes(used));
+        let (limit, used) = (phrases::bytes(limit), phrases::bytes(used));
         tell(
             Difference::MemoryLimit,
             format!(

@@ -15,7 +15,7 @@ use super::hand_over::fence_for;
 use super::moves::{below, forecast, wait_for};
 use super::promote::{Root, follow, in_sync, persist, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, roles};
-use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Topology, words};
+use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Topology, phrases};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -203,7 +203,7 @@ fn warnings(
     if !below.is_empty() {
         out.push(format!(
             "the data of {} are replaced, too",
-            words::list(below)
+            phrases::list(below)
         ));
     }
     if let Some(count) = crate::topology::sentinel::watched(topology) {

@@ -18,7 +18,7 @@ use super::host::PayloadInfo;
 use super::promote::{Root, walk};
 use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
-use crate::topology::{Link, NodeName, Product, Topology, words};
+use crate::topology::{Link, NodeName, Product, Topology, phrases};
 use roles::Wiring;
 use std::collections::BTreeMap;
 
@@ -348,7 +348,7 @@ fn may_lose(look: &Look<'_>, wiring: &Wiring) -> Option<String> {
         .fresh()
         .filter(|n| look.discards(n))
         .map(|n| match look.topology.get(n).and_then(|n| n.server()) {
-            Some(server) => format!("the {} of `{n}`", words::keys(server.key_count())),
+            Some(server) => format!("the {} of `{n}`", phrases::keys(server.key_count())),
             None => format!("what `{n}` has on its disk"),
         })
         .collect();

@@ -4,7 +4,7 @@ use super::Plan;
 use super::promote::{Root, walk};
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
-use crate::topology::words::{addresses, name};
+use crate::topology::phrases::{addresses, name};
 use crate::topology::{NodeName, Topology};
 
 /// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead, only the inventory could have named them.

@@ -10,7 +10,7 @@ use super::clients::connected;
 use super::login::Login;
 use super::observe;
 use super::resp::{Conn, REPLY};
-use super::way::Way;
+use super::transport::Way;
 use crate::inventory::NodeSpec;
 use crate::topology::claims::{Claim, Holder, others, worker};
 use crate::topology::clients::{Client, LISTED, parse};

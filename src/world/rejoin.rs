@@ -6,7 +6,7 @@ use super::info;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::role_change;
-use super::trouble::trouble;
+use super::unreachable::trouble;
 use super::watch_sync::Before;
 use crate::error::Error;
 use crate::execute::Failure;
@@ -14,7 +14,7 @@ use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hand_over::lacks_pause_write;
 use crate::plan::rejoin::{Covered, Disk, Own};
 use crate::topology::lineage::{fork, position};
-use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, words};
+use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, phrases};
 use redis::cmd;
 use std::path::Path;
 
@@ -183,7 +183,7 @@ impl Limit {
         }
         let keys = server.key_count();
         if keys > self.keys {
-            return Some(format!("it has {} by now", words::keys(keys)));
+            return Some(format!("it has {} by now", phrases::keys(keys)));
         }
         self.passed_by(position(now), server)
     }

@@ -3,7 +3,7 @@
 
 use super::World;
 use super::host;
-use super::supply;
+use super::server_source;
 use crate::config::server::{Supervision, render};
 use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
 use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
@@ -217,7 +217,7 @@ impl<'a> Carried<'a> {
     fn unpack(&self, arch: &str) -> Result<Folder, String> {
         let wanted = self.payload.iter().find(|p| p.arch == arch);
         let wanted = wanted.ok_or("there is no such program")?;
-        let files = supply::files(self.inventory, wanted)?;
+        let files = server_source::files(self.inventory, wanted)?;
         let (_, data) = files
             .into_iter()
             .find(|(name, _)| name == "redis-server")

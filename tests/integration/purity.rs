@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Files and folders of src/ that compute and do nothing else.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "topology",
+    "findings",
     "rescue",
     "plan",
     "config",

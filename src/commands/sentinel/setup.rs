@@ -14,7 +14,7 @@ use crate::plan::setup::sentinels::{self, Around};
 use crate::plan::{Action, Operation, Plan, Sentinels};
 use crate::topology::sentinel::{Member, Watch};
 use crate::topology::{NodeName, Topology, Trouble};
-use crate::world::{World, supply};
+use crate::world::{World, server_source};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -77,7 +77,7 @@ pub(super) fn named(world: &World) -> Result<&SentinelSettings> {
 }
 
 async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
-    let payload = supply::available(&world.inventory)
+    let payload = server_source::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let seen = Seen::look(world, settings).await;

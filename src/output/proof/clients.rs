@@ -6,7 +6,7 @@ use crate::journal::Seen;
 use crate::plan::Action;
 use crate::topology::NodeName;
 use crate::topology::clients::Census;
-use crate::topology::words::plural;
+use crate::topology::phrases::plural;
 use serde::Serialize;
 
 /// Who used the old primary, and who is still there.

@@ -1,10 +1,10 @@
 //! Which nodes the table shows where there are many: what is wrong, and what it stands under. The rest is summed up in one line.
 
 use super::{Seen, lag, stranded};
-use crate::topology::findings::Severity;
+use crate::findings::Severity;
 use crate::topology::lag::Lag;
+use crate::topology::phrases::bytes;
 use crate::topology::tree::Place;
-use crate::topology::words::bytes;
 use crate::topology::{Node, NodeName};
 use std::collections::HashMap;
 
@@ -114,7 +114,7 @@ mod tests {
 
     use super::super::super::table::Options;
     use super::super::{Seen, render};
-    use crate::topology::findings::{Context, findings};
+    use crate::findings::{Context, findings};
     use crate::topology::lag::{Lag, Lags};
     use crate::topology::testing::{down, primary, replica};
     use crate::topology::{Node, Topology, TroubleKind};

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
+use crate::findings::{self, Context, Debt};
 use crate::output::json;
-use crate::topology::findings::{self, Context, Debt};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
 use crate::topology::{Address, Loading, ReplicaAuth, Version};
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ use super::Lost;
 use crate::plan::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
-use crate::topology::words;
+use crate::topology::phrases;
 use crate::topology::{Node, Server, Topology};
 use std::fmt::Write as _;
 
@@ -89,7 +89,7 @@ pub fn estimate(
             format!(
                 "`{}` is {} behind `{}`",
                 target.name,
-                words::bytes(bytes),
+                phrases::bytes(bytes),
                 best.name
             ),
             format!(
@@ -100,7 +100,7 @@ pub fn estimate(
     }
     let more = format!(
         "the {} that `{}` has more than `{}`",
-        words::bytes(bytes),
+        phrases::bytes(bytes),
         best.name,
         target.name
     );
@@ -125,7 +125,7 @@ fn unrelated(
     }
     let best = best_replica(topology).filter(|best| best.name != target.name);
     let fewer = new.key_count() < other.key_count();
-    let keys = words::keys(other.key_count());
+    let keys = phrases::keys(other.key_count());
     let what = format!(
         "what `{}` has that `{}` has not cannot be known ({}), and its {keys} would be replaced",
         node.name,

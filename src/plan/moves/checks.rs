@@ -5,7 +5,7 @@ use crate::plan::promote::{Root, walk};
 use crate::plan::{Move, Refusal, preflight, versions};
 use crate::topology::candidate::same_process;
 use crate::topology::lineage::{Lineage, lineage, position};
-use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, sentinel, words};
+use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, phrases, sentinel};
 
 /// The least that a key costs in the stream, bytes: `$1 k $1 v` of an `MSET`.
 const KEY_BYTES: u64 = 14;
@@ -195,7 +195,7 @@ pub(super) fn lost_data(node: &Node, under: &Node, topology: &Topology) -> Optio
             Lineage::Diverged { bytes } => {
                 return Some(format!(
                     "it has {} of writes that are not there; {counts}",
-                    words::bytes(bytes)
+                    phrases::bytes(bytes)
                 ));
             }
             Lineage::Unknown => {

@@ -4,11 +4,11 @@ use super::{below, one_stream};
 use crate::plan::promote::{Root, walk};
 use crate::plan::versions;
 use crate::topology::lineage::{Lineage, lineage, position};
-use crate::topology::{Node, Server, Topology, words};
+use crate::topology::{Node, Server, Topology, phrases};
 
 /// What is lost where its keys may be replaced.
 pub(super) fn loss(node: &Node, under: &Node) -> String {
-    let keys = words::keys(node.server().map_or(0, Server::key_count));
+    let keys = phrases::keys(node.server().map_or(0, Server::key_count));
     format!(
         "what is among the {keys} of `{}` and not in `{}`",
         node.name, under.name
@@ -56,7 +56,7 @@ pub(in crate::plan) fn warnings(node: &Node, under: &Node, topology: &Topology) 
         };
         out.push(format!(
             "{} {} under `{name}` and {} again after it{too}",
-            words::list(below.iter().copied()),
+            phrases::list(below.iter().copied()),
             if below.len() == 1 { "stays" } else { "stay" },
             if below.len() == 1 { "links" } else { "link" },
         ));
@@ -111,9 +111,9 @@ fn full_resync(
     why: &str,
 ) -> Vec<String> {
     let (name, above) = (&node.name, &under.name);
-    let keys = words::keys(theirs.key_count());
+    let keys = phrases::keys(theirs.key_count());
     let size = theirs.used_memory.map_or_else(String::new, |used| {
-        format!(", {} in its memory", words::bytes(used))
+        format!(", {} in its memory", phrases::bytes(used))
     });
     let mut out = vec![format!(
         "expected: a full resync, because {why}; `{above}` sends all its data ({keys}{size}) and takes more memory while it does, and `{name}` answers with LOADING while it takes them in"
@@ -123,8 +123,8 @@ fn full_resync(
     {
         out.push(format!(
             "`{name}` may use {} of memory, less than the {} that `{above}` uses",
-            words::bytes(limit),
-            words::bytes(used)
+            phrases::bytes(limit),
+            phrases::bytes(used)
         ));
     }
     out

@@ -2,7 +2,7 @@
 
 use super::Covered;
 use crate::plan::facts::StoredData;
-use crate::topology::{Node, Server, words};
+use crate::topology::{Node, Server, phrases};
 
 /// What only it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Own {
                 "only `{name}` has {} on {keys} key{} ({} of its stream), {safe} of them safe to replay on `{new}`; they are listed by: replctl lost {name}",
                 counted(*commands),
                 if *keys == 1 { "" } else { "s" },
-                words::bytes(*bytes)
+                phrases::bytes(*bytes)
             ),
             Self::Unknown(why) => {
                 format!("what only `{name}` has cannot be listed: {why}")
@@ -88,7 +88,7 @@ impl Own {
     /// What is discarded, in a phrase that names the node and the count.
     pub(super) fn loss(&self, node: &Node, backup: Option<&str>) -> Option<String> {
         let name = &node.name;
-        let keys = words::keys(node.server().map_or(0, Server::key_count));
+        let keys = phrases::keys(node.server().map_or(0, Server::key_count));
         let so = if backup.is_some() {
             "backed up first"
         } else {

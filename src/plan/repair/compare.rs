@@ -5,7 +5,7 @@ use crate::plan::rejoin::Own;
 use crate::topology::candidate::followers;
 use crate::topology::lineage::position;
 use crate::topology::situation::{Situation, forgetful};
-use crate::topology::{Address, Node, NodeName, Server, Topology, words};
+use crate::topology::{Address, Node, NodeName, Server, Topology, phrases};
 use serde::Serialize;
 
 /// All of it.
@@ -181,8 +181,8 @@ fn own(other: &Node, node: &Node, owns: &Owns) -> String {
             ..
         }) => format!(
             "{} that only `{name}` has ({}) {} backed up, and {}",
-            words::plural(*commands, "command"),
-            words::bytes(*bytes),
+            phrases::plural(*commands, "command"),
+            phrases::bytes(*bytes),
             if *commands == 1 { "is" } else { "are" },
             match (*safe, *commands) {
                 (0, _) => "in conflict with what is there since".to_owned(),
@@ -192,7 +192,7 @@ fn own(other: &Node, node: &Node, owns: &Owns) -> String {
         ),
         Some(Own::Unknown(why)) => format!(
             "what only `{name}` has among its {} is backed up, and cannot be listed: {why}",
-            words::keys(other.server().map_or(0, Server::key_count))
+            phrases::keys(other.server().map_or(0, Server::key_count))
         ),
         Some(Own::Silent(_)) | None => format!("what only `{name}` has is not known"),
     }
@@ -203,7 +203,7 @@ fn ahead(other: &Node, node: &Node) -> Option<String> {
     let (theirs, mine) = (&other.server()?.replication, &node.server()?.replication);
     if theirs.replid != mine.replid {
         let count = other.server().map_or(0, Server::key_count);
-        let (keys, are) = (words::keys(count), if count == 1 { "is" } else { "are" });
+        let (keys, are) = (phrases::keys(count), if count == 1 { "is" } else { "are" });
         return Some(format!(
             "`{}` has another history, and its {keys} {are} replaced",
             other.name
@@ -213,7 +213,7 @@ fn ahead(other: &Node, node: &Node) -> Option<String> {
     (more > 0).then(|| {
         format!(
             "{} that `{}` has more are lost",
-            words::bytes(more),
+            phrases::bytes(more),
             other.name
         )
     })

@@ -6,7 +6,7 @@ use crate::inventory::NodeSpec;
 use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
 use crate::plan::promote::{Root, walk};
-use crate::topology::{Node, NodeName, PersistedRole, words};
+use crate::topology::{Node, NodeName, PersistedRole, phrases};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The answer.
@@ -133,7 +133,7 @@ fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusa
             format!(
                 "`{}` runs as a primary with {}, and would lose them as a replica of `{primary}`",
                 live.name,
-                words::keys(keys)
+                phrases::keys(keys)
             ),
             format!(
                 "to bring it back with a backup: replctl rejoin {0}; if they may go: replctl setup --discard-data {0}",

@@ -5,12 +5,12 @@ use super::{Look, Wiring, diskless_wanted};
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
+use crate::findings::drift;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
 use crate::plan::facts::ConfigFile;
 use crate::plan::host::HostAction;
 use crate::plan::{Action, Step, Undo};
-use crate::topology::findings::drift;
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::replication::{Acted, seen};
 use crate::world::resp::{Conn, REPLY};
-use crate::world::trouble::{silent, trouble};
+use crate::world::unreachable::{silent, trouble};
 use futures::future::join_all;
 use redis::{Cmd, cmd};
 use std::time::{Duration, Instant};

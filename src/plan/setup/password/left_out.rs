@@ -5,8 +5,8 @@ use crate::plan::Refusal;
 use crate::topology::Node;
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
+use crate::topology::phrases::addresses;
 use crate::topology::sentinel::View;
-use crate::topology::words::addresses;
 
 /// Replicas that are no nodes keep what they log in with, and would be refused at their next login.
 pub(super) fn replicas(look: &Look<'_>) -> Vec<Refusal> {

@@ -2,10 +2,10 @@
 //! not what is wanted, or not known. Pure.
 
 use super::{Code, Finding, Look, Severity};
+use crate::topology::phrases::{list, name};
 use crate::topology::reboot::{Reboot, reboot};
 use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::tree::ring;
-use crate::topology::words::{list, name};
 use crate::topology::{Address, Node, PersistedRole, sentinel};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -3,7 +3,7 @@
 use super::{Code, Finding, Look, Severity};
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
-use crate::topology::words::{addresses, name};
+use crate::topology::phrases::{addresses, name};
 
 impl Look<'_> {
     pub(super) fn fed(&self, found: &mut Vec<Finding>) {

@@ -1,7 +1,7 @@
 //! Nodes that give no usable answer: the one reason, and what to do about it. Pure.
 
 use super::{Code, Finding, Look, Severity};
-use crate::topology::words::{list, name};
+use crate::topology::phrases::{list, name};
 use crate::topology::{Link, Node, PersistedRole, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
 

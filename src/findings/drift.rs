@@ -3,7 +3,7 @@
 use super::{Code, Finding, Look, Severity};
 use crate::config::directives::{memory, split};
 use crate::config::server::settable;
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 use crate::topology::{Node, Server};
 
 /// How many settings of a node are told in full.

@@ -3,7 +3,7 @@
 
 use super::bounded::Stream;
 use super::resp::{REPLY, push};
-use super::trouble::{from_reply, hung_up, trouble};
+use super::unreachable::{from_reply, hung_up, trouble};
 use crate::topology::{Trouble, TroubleKind};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -74,7 +74,7 @@ pub async fn read(
         }
         let read = timeout(STALL, stream.read(&mut piece)).await;
         let count = read
-            .map_err(|_| super::trouble::silent(STALL))?
+            .map_err(|_| crate::world::unreachable::silent(STALL))?
             .map_err(broken)?;
         if count == 0 {
             return Err(hung_up());
@@ -98,12 +98,12 @@ pub(super) async fn line(
             return Ok(String::from_utf8_lossy(&line).trim_end().to_owned());
         }
         if pending.len() > MAX_LINE {
-            return Err(super::trouble::not_redis(pending));
+            return Err(crate::world::unreachable::not_redis(pending));
         }
         // No more than the line, as far as can be: what follows it belongs to the stream, and stays in `pending`.
         let mut piece = [0; 1024];
         let read = timeout(REPLY, stream.read(&mut piece)).await;
-        match read.map_err(|_| super::trouble::silent(REPLY))? {
+        match read.map_err(|_| crate::world::unreachable::silent(REPLY))? {
             Ok(0) | Err(_) => return Err(hung_up()),
             Ok(count) => pending.extend_from_slice(&piece[..count]),
         }

@@ -2,7 +2,7 @@
 //! announces another address than the inventory has. Pure.
 
 use super::{Code, Finding, Severity};
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 use crate::topology::{Node, PersistedRole, Upstream, same_host};
 
 /// What its host makes of the name.

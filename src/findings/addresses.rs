@@ -3,7 +3,7 @@
 use super::{Code, Finding, Look, Severity};
 use crate::topology::Node;
 use crate::topology::one_address::{Claim, Clash, With, clashes, same_server};
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 
 impl Look<'_> {
     pub(super) fn addresses(&self, found: &mut Vec<Finding>) {

@@ -1,7 +1,7 @@
 //! What is said of a pair of servers, wherever it is said. Pure.
 
 use super::{Data, FullCopy, Why, full_copy};
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 use crate::topology::{Node, Product, Server};
 
 /// What is to be said of one node that is to follow another, or follows it.

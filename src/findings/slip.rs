@@ -1,7 +1,7 @@
 //! Addresses that are nearly a node's: the slip of a hand. Pure.
 
 use super::Look;
-use crate::topology::words::distance;
+use crate::topology::phrases::distance;
 use crate::topology::{Address, Node};
 
 /// Most edits between an unknown address and a node's for the one to be taken for a slip of the other.

@@ -1,8 +1,8 @@
 //! Who could not follow whom because of TLS, what goes over the network without it, and certificates that are about to end.
 
 use super::{Code, Finding, Look, Severity};
+use crate::topology::phrases::{list, name};
 use crate::topology::tls::{cannot_reach, none_could_follow};
-use crate::topology::words::{list, name};
 use crate::topology::{Link, Node, Server};
 
 /// Fewer days than this are too few to get a certificate and put it everywhere, seconds.

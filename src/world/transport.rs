@@ -8,7 +8,7 @@ use super::resp::tcp;
 use super::sight::Tunnels;
 use super::ssh::{Host, LOGINS_AT_ONCE, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
-use super::trouble::trouble;
+use super::unreachable::trouble;
 use crate::inventory::{Inventory, NodeSpec, Via, address};
 use crate::topology::{NodeName, Trouble, TroubleKind, Tunnel};
 use std::sync::Arc;

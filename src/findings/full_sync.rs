@@ -1,7 +1,7 @@
 //! A replica that gets a full copy of its primary's data, and how far that is. Pure.
 
 use super::{Code, Finding, Severity};
-use crate::topology::words::{bytes, name};
+use crate::topology::phrases::{bytes, name};
 use crate::topology::{Node, SyncProgress, Topology, Upstream};
 
 /// A primary that makes ready sends a sign of life every second; more silence than this is worth saying.

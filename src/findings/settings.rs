@@ -2,9 +2,9 @@
 
 use super::{Code, Finding, Look, Severity};
 use crate::config::paths::starts_by_shared_link;
-use crate::topology::disk::refuses_writes;
+use crate::topology::persistence::refuses_writes;
+use crate::topology::phrases::{bytes, list, name};
 use crate::topology::service::Starter;
-use crate::topology::words::{bytes, list, name};
 use crate::topology::{Link, Node, Product, ReplicaAuth, Server};
 use std::collections::HashSet;
 

@@ -3,8 +3,8 @@
 use super::{Code, Counted, Finding, Look, Severity};
 use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
+use crate::topology::phrases::{bytes, list, name, plural};
 use crate::topology::tree::ring;
-use crate::topology::words::{bytes, list, name, plural};
 use crate::topology::{Node, NodeName, State, Trouble, TroubleKind, sentinel};
 use std::collections::HashSet;
 use std::fmt::Write as _;

@@ -4,8 +4,8 @@ use super::World;
 use super::busy::patience;
 use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
+use super::server_source;
 use super::ssh::{Host, Run};
-use super::supply;
 use crate::execute::Failure;
 use crate::journal::Seen;
 use crate::output::screen::Screen;
@@ -238,7 +238,7 @@ impl World {
         let progress = move || -> Progress { watcher(screen.clone(), node.clone(), total) };
         // Unpacking takes a moment of a processor.
         let server = |wanted: &PayloadInfo| {
-            tokio::task::block_in_place(|| supply::files(&self.inventory, wanted))
+            tokio::task::block_in_place(|| server_source::files(&self.inventory, wanted))
         };
         let supplies = Supplies {
             secrets: Secrets {

@@ -2,9 +2,9 @@
 
 use super::Look;
 use super::names::{Name, misled};
+use crate::topology::phrases::name;
 use crate::topology::tls::cannot_reach;
 use crate::topology::versions::{Said, said};
-use crate::topology::words::name;
 use crate::topology::{Link, Node, ReplicaAuth, Server, Upstream};
 
 /// Why it is not.

@@ -4,9 +4,9 @@ use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
 use super::{Code, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
+use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
 use crate::topology::versions::{Said, said};
-use crate::topology::words::{bytes, duration, name};
 use crate::topology::{Link, Node, Server, Upstream};
 use std::fmt::Write as _;
 

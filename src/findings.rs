@@ -4,7 +4,6 @@
 
 mod addresses;
 mod cause;
-mod debts;
 pub mod drift;
 mod emptied;
 mod fed;
@@ -12,6 +11,7 @@ mod forecast;
 mod full_sync;
 mod links;
 mod names;
+mod pending_demotions;
 mod roles;
 pub mod sentinels;
 mod settings;
@@ -20,9 +20,9 @@ mod tls;
 mod unreachable;
 mod way_on;
 
-use super::candidate::{best_primary, primaries};
-use super::claims::Holder;
-use super::{Address, Node, NodeName, Topology};
+use crate::topology::candidate::{best_primary, primaries};
+use crate::topology::claims::Holder;
+use crate::topology::{Address, Node, NodeName, Topology};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};

@@ -2,10 +2,10 @@
 
 use super::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
+use crate::topology::phrases::name;
 use crate::topology::sentinel::{
     DEFAULT_INFO_MS, FAST_INFO_MS, NOT_ASKED, Sees, View, ViewState, Watch,
 };
-use crate::topology::words::name;
 use crate::topology::{Address, Addresses, Topology};
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use super::operate::{self, Asked};
 use crate::error::Result;
-use crate::plan::debts::{self, Known};
+use crate::plan::pending_demotions::{self, Known};
 use crate::plan::{Operation, Plan, Promote};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, Topology};
@@ -21,7 +21,7 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
         last: world.store.last_promoted(),
         first: root.map(|n| n.name.clone()),
     };
-    debts::add(&mut plan, &topology, &known);
+    pending_demotions::add(&mut plan, &topology, &known);
     plan
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
 use std::collections::HashSet;
 

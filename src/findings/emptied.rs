@@ -1,8 +1,8 @@
 //! A primary that came back with nothing, and nodes that are about to take that over. Pure.
 
 use super::{Code, Finding, Look, Severity};
+use crate::topology::phrases::{self, duration, list, name};
 use crate::topology::situation::{Situation, situation};
-use crate::topology::words::{self, duration, list, name};
 use crate::topology::{Node, Server};
 
 impl Look<'_> {
@@ -11,12 +11,12 @@ impl Look<'_> {
             return;
         };
         let keys = |node: &Node| node.server().map_or(0, Server::key_count);
-        let holds = words::keys(keys(primary));
+        let holds = phrases::keys(keys(primary));
         let since = primary.server().and_then(|s| s.uptime_seconds);
         let since = since.map_or_else(String::new, |s| {
             format!(" since it was started {} ago", duration(s))
         });
-        let most = words::keys(full.iter().map(|n| keys(n)).max().unwrap_or(0));
+        let most = phrases::keys(full.iter().map(|n| keys(n)).max().unwrap_or(0));
         let (lose, each) = if full.len() == 1 {
             ("loses", "")
         } else {

@@ -35,7 +35,7 @@ pub async fn listen(
     let mut stream = Bounded::new(stream);
     timeout(crate::world::resp::REPLY, greet(&mut stream, login))
         .await
-        .map_err(|_| crate::world::trouble::silent(crate::world::resp::REPLY))??;
+        .map_err(|_| crate::world::unreachable::silent(crate::world::resp::REPLY))??;
     let mut request = Vec::new();
     push(&mut request, &["SUBSCRIBE", SENTINELS]);
     let mut heard = BTreeMap::new();
