@@ -1,14 +1,14 @@
 //! replctl: from bare hosts to a verified replication deployment, and the safe change of its primary.
 
+mod actions;
 mod cli;
 mod commands;
 mod config;
+mod engine;
 mod error;
-mod execute;
 mod findings;
 mod hidden;
 mod inventory;
-mod journal;
 mod output;
 mod plan;
 mod rescue;

@@ -1,15 +1,16 @@
 //! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed, but for what it may have set at
 //! Sentinels for a moment: only a note is written.
 
-use super::operate::{self, who};
-use super::{info_period, report};
+use super::report;
+use crate::actions::sentinel::SentinelAction;
 use crate::cli;
+use crate::engine::info_period;
+use crate::engine::journal::store::{ABANDONED, Store};
+use crate::engine::operate::{self, who};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::Inventory;
-use crate::journal::store::{ABANDONED, Store};
 use crate::output::ended::nothing;
 use crate::output::{self, history};
-use crate::plan::sentinel::SentinelAction;
 use crate::topology::NodeName;
 use crate::world::{Entry, World, inventory};
 use serde::Serialize;

@@ -1,18 +1,19 @@
 //! `add`: a new node, written into the inventory and set up; all of it, or nothing.
 
-use super::inventory_edit;
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
 use crate::cli;
+use crate::engine::inventory_edit;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::{Add, Operation, Plan};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::ended::nothing;
 use crate::output::members::{self, added};
+use crate::plan;
 use crate::plan::add::Around;
-use crate::plan::{self, Add, Operation, Plan};
 use crate::topology::NodeName;
 use crate::world::{World, inventory, server_source};
 

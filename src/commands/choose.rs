@@ -2,10 +2,10 @@
 
 use super::promote::Seen;
 use crate::cli;
+use crate::engine::{Operation, Promote, Refusal};
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 use crate::plan::candidates::{Candidate, Candidates, candidates};
-use crate::plan::{Operation, Promote, Refusal};
 use crate::topology::NodeName;
 use crate::world::World;
 use serde::Serialize;

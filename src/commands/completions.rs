@@ -1,10 +1,10 @@
 //! Completion scripts, made from the clap definitions, and the candidates that they ask for. It never uses the network.
 
 use crate::cli::{self, Cli};
+use crate::engine::journal::store::Store;
+use crate::engine::journal::story::Story;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::store::Store;
-use crate::journal::story::Story;
 use crate::output;
 use crate::world::inventory;
 use clap::{Command, CommandFactory};

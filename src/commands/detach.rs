@@ -1,15 +1,16 @@
 //! `detach`: a replica that is to stand alone.
 
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done};
-use super::permissions::permitted;
 use crate::cli;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::permissions::permitted;
+use crate::engine::{Detach, Operation};
 use crate::error::{Exit, Result};
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::moved::detached;
+use crate::plan;
 use crate::plan::forecast::Unkept;
-use crate::plan::{self, Detach, Operation};
 use crate::world::World;
 
 /// Runs the command.

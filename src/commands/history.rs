@@ -1,9 +1,9 @@
 //! `history`: what was done to this deployment from this machine. It reads journals and nothing else.
 
 use crate::cli;
+use crate::engine::journal::store::Store;
+use crate::engine::journal::story::Story;
 use crate::error::Result;
-use crate::journal::store::Store;
-use crate::journal::story::Story;
 use crate::output::history::{Shown, history, text};
 use crate::output::{self, table::Options};
 use crate::topology::NodeName;

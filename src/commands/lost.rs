@@ -1,14 +1,17 @@
 //! `lost`: the commands that only an old primary has. Without `--replay` it changes nothing.
 
-use super::new_file;
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
-use super::permissions::permitted;
+use crate::actions::Action;
+use crate::actions::rescue::Source;
 use crate::cli;
+use crate::engine::Replay;
+use crate::engine::new_file;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::permissions::permitted;
+use crate::engine::{Operation, Plan};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::output::{self, lost};
-use crate::plan::replay::{Replay, Source};
-use crate::plan::{self, Action, Operation, Plan};
+use crate::plan;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;

@@ -1,18 +1,19 @@
 //! `move`: another upstream for a replica, seen to be in sync.
 
-use super::inventory_edit;
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
-use super::permissions::permitted;
 use crate::cli;
+use crate::engine::inventory_edit;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::permissions::permitted;
+use crate::engine::{Move, Operation, Plan};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
 use crate::output;
 use crate::output::moved::{self, Moved, Wished};
+use crate::plan;
 use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
-use crate::plan::{self, Move, Operation, Plan};
 use crate::world::{World, inventory};
 
 /// Runs the command.
@@ -113,7 +114,7 @@ fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
         let what = format!("{file} cannot be made to say that `{node}` follows `{under}`: {why}");
         let hint =
             format!("leave out --update-inventory: nothing depends on it while `{node}` runs");
-        output::plan::refused(vec![plan::Refusal::new(what, hint)])
+        output::plan::refused(vec![crate::engine::Refusal::new(what, hint)])
     };
     let edit = edit::repoint(&file, &text, node, under).map_err(refused)?;
     let changed = edit.apply(&text).unwrap_or_default();

@@ -1,18 +1,20 @@
 //! `promote`: another primary, with its proof.
 
-use super::hooks;
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done};
-use super::permissions::permitted;
+use crate::actions::Action;
 use crate::cli;
+use crate::engine::hooks;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::permissions::permitted;
+use crate::engine::{Accept, Operation, Plan, Promote};
 use crate::error::{Error, Exit, Result};
-use crate::journal::Outcome;
 use crate::output::ended::nothing;
 use crate::output::{self, proof};
+use crate::plan;
 use crate::plan::hooks::Wanted;
 use crate::plan::promote::Access;
 use crate::plan::reverse::Past;
-use crate::plan::{self, Accept, Action, Operation, Plan, Promote};
 use crate::topology::sentinel::{self, Watch};
 use crate::topology::{Link, NodeName, Topology};
 use crate::world::World;
@@ -157,9 +159,9 @@ fn slipped_past(finished: &operate::Finished) -> bool {
         return false;
     };
     let before = stage.steps.iter().take(at.step);
-    let leaks = |s: &plan::Step| matches!(s.action, Action::RequireReplicas { .. });
-    let demoted = |s: &plan::Step| matches!(s.action, Action::Demote { .. });
-    let compares = |s: &plan::Step| matches!(s.action, Action::CompareOffsets { .. });
+    let leaks = |s: &crate::engine::Step| matches!(s.action, Action::RequireReplicas { .. });
+    let demoted = |s: &crate::engine::Step| matches!(s.action, Action::Demote { .. });
+    let compares = |s: &crate::engine::Step| matches!(s.action, Action::CompareOffsets { .. });
     before.clone().any(leaks)
         && before.clone().any(demoted)
         && stage.steps.get(at.step).is_some_and(compares)
@@ -233,7 +235,10 @@ impl Seen {
     }
 
     /// What would be done, or what stands against it.
-    pub fn plan(&self, operation: &Promote) -> std::result::Result<Plan, Vec<plan::Refusal>> {
+    pub fn plan(
+        &self,
+        operation: &Promote,
+    ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
         match &self.by {
             By::Sentinels(watch) => plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
             By::Us(access) => plan::promote::plan(operation, &self.topology, access),

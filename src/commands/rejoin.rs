@@ -1,16 +1,18 @@
 //! `rejoin`: an old primary returns under the present one, with what only it has backed up.
 
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
-use super::permissions::permitted;
+use crate::actions::Action;
 use crate::cli;
+use crate::engine::journal::Resync;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::permissions::permitted;
+use crate::engine::{Operation, Plan, Rejoin};
 use crate::error::{Exit, Problem, Result};
-use crate::journal::Resync;
 use crate::output;
 use crate::output::ended::nothing;
+use crate::plan;
 use crate::plan::forecast::Unkept;
 use crate::plan::rejoin::Owed;
-use crate::plan::{self, Action, Operation, Plan, Rejoin};
 use crate::topology::NodeName;
 use crate::world::World;
 use std::fmt::Write as _;

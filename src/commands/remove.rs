@@ -1,16 +1,17 @@
 //! `remove`: a node that leaves for good.
 
-use super::inventory_edit;
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
 use crate::cli;
+use crate::engine::inventory_edit;
+use crate::engine::journal::Debt;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::{Operation, Plan, Remove};
 use crate::error::{Exit, Result};
-use crate::journal::Debt;
 use crate::output;
 use crate::output::ended::nothing;
 use crate::output::members::{self, removed};
+use crate::plan;
 use crate::plan::remove::{Around, Notes};
-use crate::plan::{self, Operation, Plan, Remove};
 use crate::topology::NodeName;
 use crate::world::World;
 

@@ -1,11 +1,13 @@
 //! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes it right.
 
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done, Finished};
-use super::permissions::permitted;
 use super::promote::{self, Way};
-use super::{pending_demotions, rejoin, status};
+use super::{rejoin, status};
 use crate::cli;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::pending_demotions;
+use crate::engine::permissions::permitted;
+use crate::engine::{Accept, Operation, Plan, Promote, Repair};
 use crate::error::{Exit, Problem, Result};
 use crate::findings::findings;
 use crate::output::table::Options;
@@ -14,7 +16,6 @@ use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::repair::compare::{Comparison, compare};
 use crate::plan::repair::{self, Owns};
-use crate::plan::{Accept, Operation, Plan, Promote, Repair};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;

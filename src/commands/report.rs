@@ -1,9 +1,9 @@
 //! `report`: what happened in one operation. It reads its journal and nothing else.
 
-use super::new_file;
 use crate::cli;
+use crate::engine::journal::store::Store;
+use crate::engine::new_file;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::store::Store;
 use crate::output;
 use crate::output::report::{Report, render};
 use crate::world::inventory;

@@ -1,15 +1,16 @@
 //! `resume` and `rollback`: what is done about an operation that stopped half-way.
 
-use super::hooks;
-use super::operate::{self, Asked};
-use super::pending_demotions;
 use crate::cli;
+use crate::engine::Operation;
+use crate::engine::hooks;
+use crate::engine::journal::store::Record;
+use crate::engine::journal::{At, Outcome};
+use crate::engine::operate::{self, Asked};
+use crate::engine::pending_demotions;
 use crate::error::{Exit, Problem, Result};
-use crate::journal::store::Record;
-use crate::journal::{At, Outcome};
 use crate::output;
 use crate::output::ended::nothing;
-use crate::plan::{self, Operation};
+use crate::plan;
 use crate::world::World;
 use std::collections::BTreeSet;
 

@@ -28,7 +28,7 @@ async fn status(world: &World) -> Result<Exit> {
     let mut topology = world.observe_servers().await;
     let mut watch = world.sentinels(&mut topology).await;
     if let Some(watch) = &mut watch {
-        super::info_period::note(world, watch);
+        crate::engine::info_period::note(world, watch);
     }
     let found = watch
         .as_ref()

@@ -1,15 +1,17 @@
 //! `setup`: bare hosts to a running, verified deployment.
 
-use super::one_address::one_address;
-use super::operate::{self, Asked, Done};
+use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::cli;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::{Operation, Plan, Setup};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
-use crate::journal::Outcome;
 use crate::output;
-use crate::plan::host::HostAction;
+use crate::plan;
 use crate::plan::setup::password;
-use crate::plan::{self, Action, Operation, Plan, Setup};
 use crate::topology::{NodeName, Topology};
 use crate::world::{World, inventory, server_source};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,7 @@
 //! `status`: one look at all nodes, and what is wrong.
 
-use super::pending_demotions;
 use crate::cli;
+use crate::engine::pending_demotions;
 use crate::error::{Exit, Result};
 use crate::findings::{self, Context, Counted, Debt, Unfinished, Unread, Wanted};
 use crate::inventory::secrets::is_secret;
@@ -40,7 +40,7 @@ pub async fn run(world: &World, args: &cli::Status) -> Result<Exit> {
     let mut found = findings::findings(&topology, &context);
     let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(&mut topology)).await;
     if let Ok(Some(mut watch)) = watch {
-        super::info_period::note(world, &mut watch);
+        crate::engine::info_period::note(world, &mut watch);
         found.extend(findings::sentinels::in_short(&topology, &watch));
         found.sort_by_key(|finding| finding.severity);
     }

@@ -1,20 +1,21 @@
 //! `undo`: an operation that is done, taken back by another one of the ordinary kind.
 
-use super::operate::{self, Asked};
 use super::promote::Way;
 use super::{add, moves, promote, remove, report};
 use crate::cli;
+use crate::engine::journal::Moment;
+use crate::engine::journal::store::Store;
+use crate::engine::journal::story::{Stand, Story};
+use crate::engine::operate::{self, Asked};
+use crate::engine::{Accept, Operation, Plan};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
-use crate::journal::Moment;
-use crate::journal::store::Store;
-use crate::journal::story::{Stand, Story};
 use crate::output;
 use crate::output::ended::nothing;
+use crate::plan;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
-use crate::plan::{self, Accept, Operation, Plan};
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
 

@@ -3,10 +3,10 @@
 use super::escape;
 use super::screen::duration;
 use super::table::{self, Cell, Column, Options, Style};
-use crate::journal::store::Abandoned;
-use crate::journal::story::{Run, Stand, Story, Trouble};
-use crate::journal::{BY_HAND, INTERRUPTED};
-use crate::plan::Operation;
+use crate::engine::Operation;
+use crate::engine::journal::store::Abandoned;
+use crate::engine::journal::story::{Run, Stand, Story, Trouble};
+use crate::engine::journal::{BY_HAND, INTERRUPTED};
 use crate::topology::phrases;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

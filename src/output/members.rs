@@ -2,12 +2,13 @@
 
 use super::escape;
 use super::moved::Run;
+use crate::actions::Action;
+use crate::actions::host::HostAction as Do;
+use crate::actions::sentinel::SentinelAction;
 use crate::config::Paths;
+use crate::engine::journal::{Outcome, Resync};
+use crate::engine::{Add, Remove};
 use crate::inventory::Inventory;
-use crate::journal::{Outcome, Resync};
-use crate::plan::host::HostAction as Do;
-use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, Add, Remove};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::fmt::Write as _;

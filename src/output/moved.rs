@@ -2,9 +2,10 @@
 
 use super::escape;
 use super::screen::Passed;
+use crate::actions::Action;
+use crate::engine::journal::{At, Outcome, Resync};
+use crate::engine::{Move, Plan, Step};
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::{At, Outcome, Resync};
-use crate::plan::{Action, Move, Plan, Step};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::collections::BTreeSet;

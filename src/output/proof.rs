@@ -6,10 +6,11 @@ use super::moved::was_put_back;
 use super::paint::{self, Tone};
 use super::screen::{Passed, duration};
 use super::{escape, paint::out};
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::journal::{At, Outcome, Resync};
+use crate::engine::{Plan, Promote, Step};
 use crate::inventory::Inventory;
-use crate::journal::{At, Outcome, Resync};
-use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, Plan, Promote, Step};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -290,9 +291,9 @@ fn moved(node: &Moved, primary: Option<&NodeName>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::journal::Seen;
+    use crate::engine::{Mode, Operation, Stage, Undo};
     use crate::inventory::parse::parse;
-    use crate::journal::Seen;
-    use crate::plan::{Mode, Operation, Stage, Undo};
     use std::path::Path;
     use std::time::Instant;
 

@@ -6,11 +6,12 @@
 mod tests;
 
 use super::facts::{HostFacts, Listener, Unseen};
-use super::host::{HostAction, PayloadInfo};
 use super::promote::{IN_SYNC_MS, Root, walk};
-use super::{Action, Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use super::{setup, versions};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
 use crate::config::Paths;
+use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::Inventory;
 use crate::inventory::edit::Edit;
 use crate::topology::candidate::{primaries, same_process};

@@ -1,6 +1,6 @@
 //! The nodes that could be promoted, each with what speaks for it or stands against it: by the planner that would promote it. Pure.
 
-use super::{Plan, Promote, Refusal};
+use crate::engine::{Plan, Promote, Refusal};
 use crate::topology::candidate::{best_replica, promotable};
 use crate::topology::lineage::position;
 use crate::topology::phrases::bytes;
@@ -267,7 +267,7 @@ mod tests {
             Err(vec![refusal])
         };
         let free = || Plan {
-            operation: crate::plan::Operation::Promote(wished.clone()),
+            operation: crate::engine::Operation::Promote(wished.clone()),
             stages: Vec::new(),
             warnings: Vec::new(),
             may_lose: None,

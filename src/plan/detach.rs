@@ -2,8 +2,9 @@
 
 use super::gather::outlives;
 use super::promote::{Root, persist, walk};
-use super::{Action, Detach, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use super::{preflight, roles};
+use crate::actions::Action;
+use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::topology::lineage::never_synced;
 use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, phrases, sentinel};
 

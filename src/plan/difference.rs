@@ -1,6 +1,6 @@
 //! What may differ between a node and the primary it is to replace, each by a name of its own, so that each can be accepted alone. Pure.
 
-use super::{Accept, Promote};
+use crate::engine::{Accept, Promote};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 

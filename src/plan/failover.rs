@@ -4,8 +4,9 @@
 //! can be reached, and the candidate must have no less data than any other replica that answers.
 
 use super::promote::{self, Access};
-use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{preflight, roles};
+use crate::actions::Action;
+use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! Which roles of a plan will not outlive a restart, said before the question: each is refused, or
 //! accepted by a word of its own. Pure.
 
-use super::{Action, Mode, Operation, Plan, Refusal, Step};
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Refusal, Step};
 use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology, phrases};
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 //! restart, see what is not linked. Pure.
 
 use super::promote::{follow_step, in_sync, loose, persist};
-use super::{Mode, Stage};
+use crate::engine::{Mode, Stage};
 use crate::topology::{Link, Node, NodeName, PersistedRole, Topology};
 use std::collections::HashSet;
 

@@ -1,7 +1,10 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
 use super::promote::{follow_step, in_sync, loose, write_roles};
-use super::{Action, Mode, Move, Refusal, Stage, Step, Undo, Was, moves, roles};
+use super::{moves, roles};
+use crate::actions::Action;
+use crate::actions::roles::Was;
+use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies

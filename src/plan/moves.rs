@@ -8,7 +8,9 @@ mod tests;
 
 use super::gather::outlives;
 use super::promote::{IN_SYNC_MS, Root, follow, follow_step, in_sync, persist, walk};
-use super::{Action, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo, roles};
+use super::roles;
+use crate::actions::Action;
+use crate::engine::{Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::inventory::edit::Edit;
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;

@@ -1,6 +1,7 @@
 //! Old primaries that were never told that they were replaced: noted with whatever is changed next, and told as soon as their hosts can be worked on. Pure.
 
-use super::{Action, Mode, Operation, Plan, Stage, Step, Undo};
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Stage, Step, Undo};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology};
 
@@ -115,7 +116,7 @@ fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::plan::{Detach, Promote};
+    use crate::engine::{Detach, Promote};
     use crate::topology::sample::{address, down, node, seed};
     use crate::topology::{Address, TroubleKind};
 

@@ -1,6 +1,7 @@
 //! What the steps of a plan need to be allowed on each node, and what stands against the plan where it is not. Pure.
 
-use super::{Accept, Action, Mode, Operation, Plan, Refusal, Step, Undo};
+use crate::actions::Action;
+use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,7 @@ mod reach;
 
 use super::difference::Difference;
 use super::promote::loose;
-use super::{Accept, Promote, Refusal};
+use crate::engine::{Accept, Promote, Refusal};
 use crate::topology::persistence::refuses_writes;
 use crate::topology::phrases;
 use crate::topology::tls::could_not_follow;

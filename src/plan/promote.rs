@@ -5,8 +5,9 @@
 //! * The node is the primary already: only what hangs loose is attached to it.
 
 use super::failover::{self, Lost};
-use super::{Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{gather, hand_over, preflight};
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::{BTreeMap, HashSet};

@@ -2,7 +2,8 @@
 
 use super::difference::Difference;
 use super::promote::{Access, plan};
-use super::{Accept, Action, Plan, Promote, Refusal};
+use crate::actions::Action;
+use crate::engine::{Accept, Plan, Promote, Refusal};
 use crate::topology::sample::{address, down, node, seed, version};
 use crate::topology::{
     Address, Link, PersistedRole, ReplicaAuth, Role, Server, State, SyncProgress, Topology,
@@ -101,7 +102,7 @@ fn a_server_before_6_2_is_fenced_by_asking_for_replicas_nobody_has() {
     );
     assert_eq!(
         fence.undo,
-        super::Undo::By(Action::RequireReplicas {
+        crate::engine::Undo::By(Action::RequireReplicas {
             to_write: 0,
             max_lag: 0
         })

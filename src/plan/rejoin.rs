@@ -7,6 +7,7 @@ mod stopped;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+use crate::actions::rescue::Covered;
 pub use checks::pair;
 pub use own::{Disk, Own};
 
@@ -14,43 +15,15 @@ use super::gather::outlives;
 use super::hand_over::fence_for;
 use super::moves::{below, forecast, wait_for};
 use super::promote::{Root, follow, in_sync, persist, walk};
-use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, roles};
+use super::roles;
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Topology, phrases};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How long the old primary takes no writes without a word from replctl, ms. While the backup is made, this is renewed.
 pub const FENCE_MS: u64 = 60_000;
-
-/// What an old primary may have at the moment it gives up its data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Covered {
-    /// What is up to this offset of its history, which the primary has, too, or which is no data.
-    UpTo {
-        /// The history.
-        replid: String,
-        /// The offset.
-        offset: u64,
-    },
-    /// No key.
-    Empty,
-    /// What is in the backup in this folder, on the operator's machine.
-    Backup {
-        /// The folder.
-        folder: String,
-    },
-}
-
-impl fmt::Display for Covered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::UpTo { .. } => "unless it has something of its own by then",
-            Self::Empty => "unless it has a key by then",
-            Self::Backup { .. } => "unless it has something that is not in the backup",
-        })
-    }
-}
 
 /// An old primary that was not told of the new one, and where that is.
 pub type Owed = (NodeName, Address);

@@ -9,10 +9,11 @@ mod checks;
 mod tests;
 
 use super::facts::{HostFacts, Listener, Unseen};
-use super::host::{HostAction as Do, Launch};
 use super::sentinel::forget;
-use super::{Action, Mode, Operation, Plan, Refusal, Remove, Stage, Step, Undo};
+use crate::actions::Action;
+use crate::actions::host::{HostAction as Do, Launch};
 use crate::config::{Paths, block};
+use crate::engine::{Mode, Operation, Plan, Refusal, Remove, Stage, Step, Undo};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};

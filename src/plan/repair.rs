@@ -10,24 +10,15 @@ mod tests;
 use super::moves::{below, wait_for};
 use super::promote::{follow_step, in_sync, loose, persist, write_roles};
 use super::rejoin::{self, Own};
-use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use super::{gather, roles, versions};
+use crate::actions::Action;
+use crate::engine::Repair;
+use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::sentinel::watched;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Role, State, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// `replctl repair`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Repair {
-    /// The node that is to be the primary.
-    pub keep: NodeName,
-    /// The folder on the operator's machine that each of the others is backed up into, under its name.
-    pub backup: String,
-    /// Those whose data are discarded without a backup.
-    pub discard_data: Vec<NodeName>,
-}
 
 /// What only the first has, and the second has not, for pairs of nodes.
 pub type Owns = BTreeMap<(NodeName, NodeName), Own>;
@@ -240,15 +231,4 @@ fn emptied(
         primary.name, primary.name
     ));
     Ok(())
-}
-
-impl Repair {
-    /// What was typed behind `replctl`, without the folder.
-    pub fn line(&self) -> String {
-        let mut line = format!("repair --keep {}", self.keep);
-        for node in &self.discard_data {
-            line = format!("{line} --discard-data {node}");
-        }
-        line
-    }
 }

@@ -3,42 +3,16 @@
 //! Never by itself, and only what can be replayed without harm, unless the operator says otherwise. What was replayed once is not replayed again: the new
 //! primary's own stream tells it.
 
-use super::{Action, Mode, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::actions::Action;
+use crate::actions::rescue::Source;
+use crate::engine::Replay;
+use crate::engine::{Mode, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::rescue::split::Counts;
 use crate::topology::{Link, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 
 /// How long a replica may take to have what was replayed, ms.
 const ARRIVED_MS: u64 = 15_000;
-
-/// `replctl lost NODE --replay`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replay {
-    /// The old primary.
-    pub node: NodeName,
-    /// The primary that gets it.
-    pub onto: NodeName,
-    /// Where it is read from.
-    pub source: Source,
-    /// What is in conflict, too.
-    pub conflicts: bool,
-}
-
-/// Where the commands of an old primary are read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// Its own replication stream.
-    Stream {
-        /// Up to this offset: what it takes after that was not shown.
-        up_to: u64,
-    },
-    /// The backup that `rejoin` made.
-    Backup {
-        /// Its folder.
-        folder: String,
-    },
-}
 
 /// Plans `operation`, of which so much was counted.
 pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<Plan, Vec<Refusal>> {
@@ -124,21 +98,6 @@ fn counted(commands: usize) -> String {
         "1 command".to_owned()
     } else {
         format!("{commands} commands")
-    }
-}
-
-impl Replay {
-    /// What was typed behind `replctl`.
-    pub fn line(&self) -> String {
-        let mut line = format!("lost {} --replay", self.node);
-        if let Source::Backup { folder } = &self.source {
-            let folder = shlex::try_quote(folder).unwrap_or_default();
-            line = format!("{line} --backup {folder}");
-        }
-        if self.conflicts {
-            line.push_str(" --with-conflicts");
-        }
-        line
     }
 }
 

@@ -5,7 +5,8 @@
 mod members;
 
 use super::promote::{Root, walk};
-use super::{Action, Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
+use crate::actions::Action;
+use crate::engine::{Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
 use std::collections::BTreeMap;

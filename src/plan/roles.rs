@@ -1,30 +1,11 @@
 //! The step that sees that nobody else has changed a role since the plan was made. Pure.
 
-use super::{Action, Plan, Step, Undo};
+use crate::actions::Action;
+use crate::actions::roles::{NodeRole, Was};
+use crate::engine::{Plan, Step, Undo};
 use crate::topology::{Address, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
-
-/// The role that a node had when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeRole {
-    /// The node.
-    pub node: NodeName,
-    /// Its role.
-    pub was: Was,
-}
-
-/// What a node was when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Was {
-    /// A primary.
-    Primary,
-    /// A replica of this address.
-    ReplicaOf(Address),
-    /// It did not answer.
-    Silent,
-}
 
 /// The step, on `node`, for every node of the deployment.
 ///
@@ -123,7 +104,8 @@ pub fn superseded(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::plan::{Promote, promote};
+    use crate::engine::Promote;
+    use crate::plan::promote;
     use crate::topology::sample;
     use std::collections::BTreeMap;
 

@@ -4,7 +4,6 @@
 //! fenced, drained and demoted here, as in the ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the others. Which
 //! replica it takes is decided by a priority that is put back at the end.
 
-mod action;
 mod chained;
 mod checks;
 pub mod forget;
@@ -13,15 +12,17 @@ mod pace;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use action::{InfoPeriod, SentinelAction};
+pub use crate::actions::sentinel::SentinelAction;
 pub use pace::left;
 
 use self::pace::Pace;
 use super::failover::{self, Lost};
 use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
 use super::promote::{self, Case, find_case, in_sync, loose, persist};
-use super::{Accept, Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
-use super::{Was, gather, preflight, roles};
+use super::{gather, preflight, roles};
+use crate::actions::Action;
+use crate::actions::roles::Was;
+use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 

@@ -14,9 +14,10 @@ mod settings;
 pub(super) mod tests;
 
 use super::facts::{HostFacts, StoredData, Unseen};
-use super::host::PayloadInfo;
 use super::promote::{Root, walk};
-use super::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::actions::Action;
+use crate::actions::host::PayloadInfo;
+use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, ServerSource};
 use crate::topology::{Link, NodeName, Product, Topology, phrases};
 use roles::Wiring;

@@ -1,6 +1,6 @@
 //! What the versions of two servers have to do with a plan in which one is to follow the other. Pure.
 
-use super::Refusal;
+use crate::engine::Refusal;
 use crate::topology::Node;
 use crate::topology::versions::{Said, said};
 

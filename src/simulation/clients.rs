@@ -2,9 +2,10 @@
 
 use super::world::{Nobody, World};
 use super::{NEVER, access, operations, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::{Action, clients, promote};
+use crate::actions::Action;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::plan::{clients, promote};
 use futures::executor::block_on;
 
 #[test]

@@ -3,8 +3,9 @@
 use super::run;
 use super::world::{Injected, World};
 use super::{name, topologies};
-use crate::journal::Outcome;
-use crate::plan::{Detach, Plan, Promote, detach, promote};
+use crate::engine::journal::Outcome;
+use crate::engine::{Detach, Plan, Promote};
+use crate::plan::{detach, promote};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 use std::collections::BTreeMap;

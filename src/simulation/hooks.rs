@@ -3,10 +3,11 @@
 use super::stoppable as run;
 use super::world::{Injected, World};
 use super::{ALWAYS, NEVER, access, operations, topologies};
+use crate::engine::journal::Outcome;
+use crate::engine::{Mode, Plan, Promote};
 use crate::inventory::hooks::{HookCommand, HookPoint, Hooks};
-use crate::journal::Outcome;
 use crate::plan::hooks::{Wanted, add};
-use crate::plan::{Mode, Plan, Promote, promote};
+use crate::plan::promote;
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 

@@ -3,7 +3,7 @@
 use super::run;
 use super::world::{Inner, World};
 use super::{access, operations, topologies};
-use crate::journal::Outcome;
+use crate::engine::journal::Outcome;
 use crate::plan::promote;
 use crate::topology::{State, Topology, sample};
 use futures::executor::block_on;

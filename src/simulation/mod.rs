@@ -12,10 +12,10 @@ mod sentinel;
 mod sentinel_setup;
 mod world;
 
-use crate::execute::Run;
-use crate::journal::Outcome;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Accept, Mode, Plan, Promote};
 use crate::plan::promote::{self, Access};
-use crate::plan::{Accept, Mode, Plan, Promote};
 use crate::topology::{NodeName, Topology, sample};
 use futures::executor::block_on;
 use std::collections::BTreeMap;

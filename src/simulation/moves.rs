@@ -2,9 +2,10 @@
 
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, name, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::{Move, Plan, moves};
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Move, Plan};
+use crate::plan::moves;
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 

@@ -6,11 +6,13 @@
 
 use super::world::{Injected, Inner, Nobody, World};
 use super::{NEVER, access, name, operations, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
+use crate::actions::Action;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Detach, Move, Plan, Rejoin, Repair};
 use crate::plan::rejoin::{self, Own};
 use crate::plan::repair::{self, Owns};
-use crate::plan::{Action, Detach, Move, Plan, Rejoin, Repair, detach, moves, promote, roles};
+use crate::plan::{detach, moves, promote, roles};
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 use std::sync::Mutex;

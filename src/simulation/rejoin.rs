@@ -4,11 +4,12 @@
 use super::name;
 use super::run;
 use super::world::{Injected, Inner, World};
-use crate::execute::Failure;
-use crate::journal::Outcome;
+use crate::actions::Action;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Outcome;
+use crate::engine::{Plan, Rejoin, Repair};
 use crate::plan::rejoin::{Own, pair, plan};
 use crate::plan::repair::{self, Owns};
-use crate::plan::{Action, Plan, Rejoin, Repair};
 use crate::topology::{Topology, sample};
 use futures::executor::block_on;
 

@@ -3,9 +3,9 @@
 use super::World;
 use super::inventory;
 use super::replication::seen;
-use crate::execute::Failure;
-use crate::journal::Seen;
-use crate::plan::Action;
+use crate::actions::Action;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::topology::NodeName;
 
 impl World {

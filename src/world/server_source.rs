@@ -2,8 +2,8 @@
 
 use super::host::{ServerFiles, hex_sha256};
 use super::payload;
+use crate::actions::host::PayloadInfo;
 use crate::inventory::{Inventory, ServerSource};
-use crate::plan::host::PayloadInfo;
 use crate::topology::{Product, Version};
 use std::path::Path;
 use std::process::Stdio;

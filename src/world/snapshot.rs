@@ -2,7 +2,7 @@
 
 use super::World;
 use super::observe;
-use crate::journal::snapshot::Snapshot;
+use crate::engine::journal::snapshot::Snapshot;
 use crate::topology::{Node, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use std::sync::PoisonError;

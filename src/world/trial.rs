@@ -4,11 +4,11 @@
 use super::World;
 use super::host;
 use super::server_source;
+use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
 use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
 use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::host::PayloadInfo;
 use crate::topology::NodeName;
 use futures::StreamExt;
 use std::collections::BTreeMap;

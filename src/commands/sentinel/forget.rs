@@ -1,14 +1,14 @@
 //! `sentinel forget`: what left for good, forgotten by those that watch.
 
-use super::super::one_address::one_address;
 use crate::cli;
-use crate::commands::operate::{self, Asked, Done};
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::ended::nothing;
 use crate::plan::sentinel::forget;
-use crate::plan::{Operation, Plan, Sentinels};
 use crate::world::World;
 
 /// Runs the command.

@@ -2,14 +2,14 @@
 
 use super::setup::{Seen, named};
 use crate::cli;
-use crate::commands::operate::{self, Asked, Done};
+use crate::engine::journal::Outcome;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
 use crate::inventory::SentinelSettings;
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::ended::nothing;
 use crate::plan::setup::sentinels::remove;
-use crate::plan::{Operation, Plan, Sentinels};
 use crate::topology::sentinel::watched;
 use crate::world::World;
 

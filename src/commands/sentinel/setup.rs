@@ -1,17 +1,18 @@
 //! `sentinel setup`: the Sentinels that the inventory names, running and watching.
 
-use super::super::one_address::one_address;
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
 use crate::cli;
-use crate::commands::operate::{self, Asked, Done, Finished};
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::SentinelSettings;
-use crate::journal::Outcome;
 use crate::output;
 use crate::output::ended::nothing;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::sentinel::SentinelAction;
 use crate::plan::setup::sentinels::{self, Around};
-use crate::plan::{Action, Operation, Plan, Sentinels};
 use crate::topology::sentinel::{Member, Watch};
 use crate::topology::{NodeName, Topology, Trouble};
 use crate::world::{World, server_source};

@@ -1,9 +1,10 @@
 //! What is concluded from a look costs each node the same, however many there are: looks at nodes, names and hosts are counted, not time.
 
 use super::super::{Context, Debt, Wanted, findings};
+use crate::engine::{Move, Promote};
 use crate::output::{json, status, table};
 use crate::plan::promote::Access;
-use crate::plan::{Move, Promote, moves, promote, strangers};
+use crate::plan::{moves, promote, strangers};
 use crate::topology::candidate::best_replica;
 use crate::topology::endpoint::endpoint;
 use crate::topology::growth::looks;

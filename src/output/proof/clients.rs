@@ -2,8 +2,8 @@
 
 use super::super::escape;
 use super::Run;
-use crate::journal::Seen;
-use crate::plan::Action;
+use crate::actions::Action;
+use crate::engine::journal::Seen;
 use crate::topology::NodeName;
 use crate::topology::clients::Census;
 use crate::topology::phrases::plural;

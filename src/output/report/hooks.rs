@@ -1,8 +1,8 @@
 //! What the operator's own commands said around an operation.
 
 use super::markdown::{block, text};
-use crate::journal::Entry;
-use crate::journal::story::Story;
+use crate::engine::journal::Entry;
+use crate::engine::journal::story::Story;
 use crate::output::screen::duration;
 use std::fmt::Write as _;
 

@@ -2,12 +2,13 @@
 
 use super::markdown::{code, table, text};
 use super::{NOT_RECORDED, Report};
-use crate::journal::steps::{End, Stop, Told};
-use crate::journal::story::Story;
-use crate::journal::{Effect, Moment, Resync, Seen};
+use crate::actions::Action;
+use crate::actions::wire::Wire;
+use crate::engine::Step;
+use crate::engine::journal::steps::{End, Stop, Told};
+use crate::engine::journal::story::Story;
+use crate::engine::journal::{Effect, Moment, Resync, Seen};
 use crate::output::screen::duration;
-use crate::plan::wire::Wire;
-use crate::plan::{Action, Step};
 use crate::topology::Link;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -298,7 +299,7 @@ pub fn left(report: &Report<'_>) -> String {
             s.steps
                 .iter()
                 .enumerate()
-                .map(move |(step, s)| (crate::journal::At { stage, step }, s))
+                .map(move |(step, s)| (crate::engine::journal::At { stage, step }, s))
         })
         .filter(|(at, s)| {
             matches!(s.action, Action::RememberDebt { .. }) && story.progress.done.contains(at)

@@ -1,7 +1,8 @@
 //! Which roles are refused, accepted, or not known.
 
 use super::*;
-use crate::plan::{Accept, Promote, promote};
+use crate::engine::{Accept, Promote};
+use crate::plan::promote;
 use crate::topology::sample::seed;
 use crate::topology::service::{Arguments, Chain, Service, Starter, Writable};
 use std::collections::BTreeMap;

@@ -1,8 +1,9 @@
 //! What stands against moving a node, all of it at once, each with its way on. Pure.
 
 use super::{one_stream, way_up};
+use crate::engine::{Move, Refusal};
 use crate::plan::promote::{Root, walk};
-use crate::plan::{Move, Refusal, preflight, versions};
+use crate::plan::{preflight, versions};
 use crate::topology::candidate::same_process;
 use crate::topology::lineage::{Lineage, lineage, position};
 use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, phrases, sentinel};

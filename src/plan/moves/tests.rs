@@ -1,7 +1,7 @@
 //! What is refused and why, and what is planned, over chains and what can become of them.
 
 use super::plan;
-use crate::plan::{Move, Plan, Refusal};
+use crate::engine::{Move, Plan, Refusal};
 use crate::topology::sample::{address, down, node, version};
 use crate::topology::{
     Backlog, Link, PersistedRole, ReplicaAuth, Role, Server, State, SyncProgress, Topology,

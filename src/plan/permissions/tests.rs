@@ -1,8 +1,8 @@
 //! What plans need, and what is said where it is missing.
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::engine::{Promote, Stage};
 use crate::plan::promote;
-use crate::plan::{Promote, Stage};
 use crate::topology::testing::healthy;
 
 fn plan(accept: &[Accept]) -> Plan {

@@ -1,7 +1,8 @@
 //! Which node returns under which, and what stands against it, each with its way on. Pure.
 
 use super::{Owed, Rejoin};
-use crate::plan::{Refusal, preflight, versions};
+use crate::engine::Refusal;
+use crate::plan::{preflight, versions};
 use crate::topology::candidate::{primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::{Node, NodeName, ReplicaAuth, Topology};

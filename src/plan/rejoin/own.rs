@@ -1,6 +1,6 @@
 //! What only an old primary has, as far as it was seen before anything is planned. Pure.
 
-use super::Covered;
+use crate::actions::rescue::Covered;
 use crate::plan::facts::StoredData;
 use crate::topology::{Node, Server, phrases};
 

@@ -1,9 +1,10 @@
 //! Plans the return of an old primary whose server gives no answer: its file says replica before it is started. Pure.
 
 use super::{Disk, Own};
+use crate::actions::Action;
+use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::plan::facts::StoredData;
 use crate::plan::promote::{IN_SYNC_MS, in_sync, persist};
-use crate::plan::{Action, Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::{Node, Replication, Role, State};
 

@@ -1,8 +1,9 @@
 //! Which node returns under which, what is refused, and what is planned.
 
-use super::{Covered, Disk, Owed, Own, pair, plan};
+use super::{Disk, Owed, Own, pair, plan};
+use crate::actions::rescue::Covered;
+use crate::engine::{Plan, Refusal, Rejoin, Undo};
 use crate::plan::facts::StoredData;
-use crate::plan::{Plan, Refusal, Rejoin, Undo};
 use crate::topology::sample::{address, down, node, seed, version};
 use crate::topology::{
     Backlog, PersistedRole, ReplicaAuth, Server, State, Topology, Trouble, TroubleKind,

@@ -2,11 +2,11 @@
 
 use super::Around;
 use crate::config::Paths;
+use crate::engine::{Refusal, Remove};
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::promote::{Root, walk};
 use crate::plan::setup::checks as of_setup;
-use crate::plan::{Refusal, Remove};
 use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::{Node, PersistedRole, ReplicaLine, State};
 

@@ -1,8 +1,9 @@
 //! What is proposed, what each choice costs, and what is planned.
 
 use super::compare::compare;
-use super::{Own, Owns, Plan, Repair, plan};
-use crate::plan::Refusal;
+use super::{Own, Owns, Plan, plan};
+use crate::engine::Refusal;
+use crate::engine::Repair;
 use crate::topology::sample::{down, node, seed};
 use crate::topology::situation::situation;
 use crate::topology::{Link, NodeName, Role, Server, State, Topology};

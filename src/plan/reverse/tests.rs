@@ -232,7 +232,7 @@ fn what_changed_nothing_needs_no_undoing_and_a_setup_has_none() {
     assert!(
         line(reverse(&this, &after())).starts_with("nothing: it made no other node the primary")
     );
-    let setup = Operation::Setup(crate::plan::Setup {
+    let setup = Operation::Setup(crate::engine::Setup {
         nodes: Vec::new(),
         discard_data: Vec::new(),
     });

@@ -3,8 +3,8 @@
 //!
 //! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the primary by itself.
 
+use crate::engine::{Move, Refusal, Stage};
 use crate::plan::moves;
-use crate::plan::{Move, Refusal, Stage};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 

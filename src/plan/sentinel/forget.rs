@@ -8,9 +8,10 @@ pub(in crate::plan) mod checks;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use super::SentinelAction;
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::inventory::Inventory;
-use crate::plan::{Action, Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::topology::sentinel::{Sees, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use std::collections::BTreeSet;

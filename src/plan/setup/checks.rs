@@ -12,9 +12,10 @@ use super::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
+use crate::engine::Refusal;
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::facts::{HostFacts, Listener};
-use crate::plan::{Refusal, versions};
+use crate::plan::versions;
 use crate::topology::versions::{Said, between, program, said, sentence};
 use crate::topology::{Node, NodeName, State, TroubleKind};
 

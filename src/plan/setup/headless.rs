@@ -3,7 +3,7 @@
 use super::Look;
 use super::hosts::paths;
 use crate::config::Paths;
-use crate::plan::Refusal;
+use crate::engine::Refusal;
 use crate::topology::candidate::best_replica;
 use crate::topology::{Node, NodeName};
 

@@ -5,13 +5,14 @@ mod directories;
 mod program;
 
 use super::{ANSWER_MS, Look, Wiring};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, Launch};
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
+use crate::engine::{Step, Undo};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
 use crate::plan::facts::{ConfigFile, HostFacts};
-use crate::plan::host::{HostAction, Launch};
-use crate::plan::{Action, Step, Undo};
 use crate::topology::{Address, NodeName, PersistedRole};
 use HostAction as Do;
 

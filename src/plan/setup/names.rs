@@ -1,9 +1,10 @@
 //! Whether each host knows the names by which its node is to follow others: now, and after a promotion. Pure.
 
 use super::{Look, Wiring};
+use crate::engine::Refusal;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
-use crate::plan::{Refusal, names};
+use crate::plan::names;
 use crate::topology::NodeName;
 
 /// Whether the host of `node` was asked for the name of `other` and does not know it.

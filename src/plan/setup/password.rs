@@ -14,11 +14,12 @@ pub(super) use checks::open_primary;
 
 use super::roles::{self, Wiring};
 use super::{Look, checks as of_hosts, settings, stage};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
+use crate::actions::password::{Held, Is, Kept, Key, PasswordAction, Secret};
+use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::plan::host::{HostAction, PayloadInfo};
-use crate::plan::password::{Held, Is, Kept, Key, PasswordAction, Secret};
-use crate::plan::{Action, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, NodeName, Topology};
 use PasswordAction as Do;

@@ -2,8 +2,8 @@
 
 use super::Look;
 use super::headless::headless;
+use crate::engine::Refusal;
 use crate::inventory::NodeSpec;
-use crate::plan::Refusal;
 use crate::plan::facts::StoredData;
 use crate::plan::promote::{Root, walk};
 use crate::topology::{Node, NodeName, PersistedRole, phrases};

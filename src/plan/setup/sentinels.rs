@@ -12,13 +12,14 @@ mod tests;
 
 use super::hosts::{Host, start_step, supervision};
 use super::{Look, stage};
+use crate::actions::Action;
+use crate::actions::host::PayloadInfo;
+use crate::actions::sentinel::SentinelAction;
 use crate::config::sentinel::{Begin as File, options, render};
 use crate::config::server::Rendered;
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Setup, Step, Undo};
 use crate::inventory::{Auth, Inventory, NodeSpec, SentinelRules, SentinelSettings};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::host::PayloadInfo;
-use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, Mode, Operation, Plan, Refusal, Sentinels, Setup, Step, Undo};
 use crate::topology::sentinel::{Member, Sees, Watch};
 use crate::topology::{Link, Node, NodeName, Topology, Trouble};
 use std::collections::BTreeMap;

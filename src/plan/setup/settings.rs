@@ -2,15 +2,16 @@
 
 use super::hosts::{owner, wanted_config};
 use super::{Look, Wiring, diskless_wanted};
+use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
+use crate::engine::{Step, Undo};
 use crate::findings::drift;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
 use crate::plan::facts::ConfigFile;
-use crate::plan::host::HostAction;
-use crate::plan::{Action, Step, Undo};
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
 

@@ -14,7 +14,8 @@ pub(in crate::plan) mod stage;
 mod tls;
 
 use super::plan;
-use crate::plan::{Action, Setup};
+use crate::actions::Action;
+use crate::engine::Setup;
 use crate::topology::NodeName;
 use begin::Begin;
 use stage::Stage;

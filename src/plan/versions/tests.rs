@@ -1,9 +1,8 @@
 //! Every plan that lets a node follow another asks the one table: the same pairs are refused, told and let through by all of them.
 
-use crate::plan::{
-    Accept, Move, Plan, Promote, Refusal, Rejoin, Repair, difference::Difference, moves, promote,
-    rejoin, repair,
-};
+use crate::engine::{Accept, Move, Plan, Promote, Refusal, Rejoin, Repair};
+use crate::plan::difference::Difference;
+use crate::plan::{moves, promote, rejoin, repair};
 use crate::topology::sample::{address, node, seed, version};
 use crate::topology::{Link, Node, Product, Role, Server, State, Topology};
 use std::collections::BTreeMap;

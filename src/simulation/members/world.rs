@@ -1,14 +1,16 @@
 //! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted on the operator's machine.
 
 use super::host::{Begin, Host, Keys, payload};
-use crate::execute::{Act, Failure};
+use crate::actions::Action;
+use crate::engine::execute::{Act, Failure};
+use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::{Add, Plan, Refusal, Remove, Setup};
 use crate::inventory::edit::{self, Edit, NewNode};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::{Entry, Journal, Progress, Seen};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::plan::remove::Notes;
-use crate::plan::{Action, Add, Plan, Refusal, Remove, Setup, add, remove, setup};
+use crate::plan::{add, remove, setup};
 use crate::simulation::world::Injected;
 use crate::topology::{
     Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Role, State, Topology, sample,

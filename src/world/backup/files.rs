@@ -3,7 +3,7 @@
 use super::folder::Folder;
 use super::{side, unwritten};
 use crate::config::Paths;
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, phrases};

@@ -11,7 +11,7 @@ pub(super) use folder::latest;
 use super::World;
 use super::lost::{Found, Unread, decode};
 use super::replication::{Acted, pause_writes, seen};
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;

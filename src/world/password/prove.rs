@@ -1,9 +1,9 @@
 //! Who is let in: over new connections, from the operator's machine and from other hosts of the deployment. A connection that is open
 //! proves nothing about passwords: it lives on.
 
-use crate::execute::Failure;
+use crate::actions::password::{Key, Secret};
+use crate::engine::execute::Failure;
 use crate::inventory::NodeSpec;
-use crate::plan::password::{Key, Secret};
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::bounded::Stream;

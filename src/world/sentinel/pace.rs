@@ -2,8 +2,8 @@
 //! decides nothing.
 
 use super::reply;
-use crate::execute::Failure;
-use crate::plan::sentinel::InfoPeriod;
+use crate::actions::sentinel::InfoPeriod;
+use crate::engine::execute::Failure;
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::replication::{Acted, seen};

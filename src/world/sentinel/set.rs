@@ -1,10 +1,10 @@
 //! What a Sentinel is told of a deployment, and what is waited for until it has taken it in. Each is safe to repeat.
 
 use super::{look, reply};
+use crate::actions::sentinel::SentinelAction;
 use crate::config::sentinel::options;
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::inventory::SentinelRules;
-use crate::plan::sentinel::SentinelAction;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, NodeName};
 use crate::world::World;

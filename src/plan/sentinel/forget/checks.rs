@@ -1,9 +1,9 @@
 //! What stands against making Sentinels forget, all at once. Pure.
 
 use super::Gone;
+use crate::engine::Refusal;
 use crate::inventory::Inventory;
 use crate::inventory::address::host_and_port;
-use crate::plan::Refusal;
 use crate::topology::candidate::primaries;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};

@@ -1,7 +1,7 @@
 //! Directives of the inventory that the program has refused in a trial, each with its place. Pure.
 
+use crate::engine::Refusal;
 use crate::inventory::NodeSpec;
-use crate::plan::Refusal;
 use crate::plan::facts::trial::{Trial, WrongDirective};
 use crate::plan::setup::Look;
 use std::collections::BTreeMap;

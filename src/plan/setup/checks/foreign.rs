@@ -5,8 +5,8 @@
 //! else's, at whatever path it lies.
 
 use crate::config::Paths;
+use crate::engine::Refusal;
 use crate::inventory::NodeSpec;
-use crate::plan::Refusal;
 use crate::plan::facts::{Holder, HostFacts, Listener};
 use crate::plan::setup::Look;
 use crate::topology::State;

@@ -80,7 +80,7 @@ fn host(node: &NodeSpec) -> (String, Option<u16>) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use crate::plan::Setup;
+    use crate::engine::Setup;
     use crate::plan::setup::tests::begin::Begin;
     use crate::plan::setup::tests::stage::Stage;
     use crate::topology::NodeName;

@@ -1,7 +1,7 @@
 //! What a host must have where the server program is not brought to it, but installed or built there.
 
+use crate::engine::Refusal;
 use crate::inventory::{ServerSource, built_as};
-use crate::plan::Refusal;
 use crate::plan::facts::HostFacts;
 use crate::plan::setup::Look;
 use crate::topology::NodeName;

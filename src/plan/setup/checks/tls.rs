@@ -2,8 +2,8 @@
 
 use super::Look;
 use crate::config::tls as directives;
+use crate::engine::Refusal;
 use crate::inventory::{NodeSpec, ServerSource};
-use crate::plan::Refusal;
 
 /// What a server that is to speak TLS needs.
 pub(in crate::plan::setup) fn over_tls(look: &Look<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {

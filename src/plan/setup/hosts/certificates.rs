@@ -1,9 +1,10 @@
 //! The steps that bring certificates and private keys to a host, where they differ from those of the operator's machine.
 
 use super::{Do, Host};
+use crate::actions::Action;
+use crate::actions::host::Certificates;
 use crate::config::tls;
-use crate::plan::host::Certificates;
-use crate::plan::{Action, Step, Undo};
+use crate::engine::{Step, Undo};
 
 impl Host<'_> {
     /// The certificates of a server that is to be started.

@@ -1,8 +1,8 @@
 //! The steps that bring the server program to a host, or build it there, and the link by which the node starts it.
 
 use super::{Do, Host};
+use crate::actions::host::HostAction;
 use crate::inventory::{ServerSource, built_as};
-use crate::plan::host::HostAction;
 
 /// The directory, beside the uploaded servers, that links to the distribution's.
 const PACKAGE: &str = "package";

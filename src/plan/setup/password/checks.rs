@@ -1,12 +1,12 @@
 //! What stands against a change of passwords, and what its operator and the clients should know before it.
 
 use super::{Around, Change, Look, Wiring, left_out};
+use crate::actions::password::Held;
 use crate::config::Paths;
+use crate::engine::Refusal;
 use crate::inventory::address::is_loopback;
 use crate::inventory::{Auth, NodeSpec};
-use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
-use crate::plan::password::Held;
 use crate::topology::versions::program;
 use crate::topology::{Node, NodeName, Product, Server, State, Topology, Trouble, TroubleKind};
 use std::collections::BTreeMap;

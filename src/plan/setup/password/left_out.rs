@@ -1,7 +1,7 @@
 //! Who would be cut off by a change of passwords because no step reaches them: replicas that are no nodes, and Sentinels that are not known.
 
 use super::{Around, Look};
-use crate::plan::Refusal;
+use crate::engine::Refusal;
 use crate::topology::Node;
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;

@@ -218,7 +218,7 @@ fn every_stage_that_can_be_undone_is_undone_without_breaking_a_link() {
             assert_eq!(model.0, begun.0, "step {last}");
         }
         // What forgets the earlier password comes after all that needs it.
-        let past = |s: &crate::plan::Stage| s.steps.iter().any(|s| s.undo == Undo::Impossible);
+        let past = |s: &crate::engine::Stage| s.steps.iter().any(|s| s.undo == Undo::Impossible);
         let first = plan.stages.iter().position(past);
         let end = plan.stages.iter().rposition(|s| s.mode == Mode::Atomic);
         assert!(first.is_none_or(|first| Some(first) > end));

@@ -3,9 +3,9 @@
 use super::{Around, Begin, Job, Own};
 use crate::config::Paths;
 use crate::config::sentinel::watches;
+use crate::engine::Refusal;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
-use crate::plan::Refusal;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::setup::{Look, checks as of_setup};
 use crate::topology::candidate::primaries;

@@ -1,10 +1,10 @@
 //! Whether the hosts of Sentinels know the primary by its name: a Sentinel tells everybody what its own host takes it for. Pure.
 
 use super::{Around, checks};
+use crate::engine::{Plan, Refusal};
 use crate::inventory::SentinelSettings;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::plan::names::There;
-use crate::plan::{Plan, Refusal};
 use crate::topology::NodeName;
 use std::collections::{BTreeMap, BTreeSet};
 

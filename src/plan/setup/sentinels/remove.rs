@@ -2,13 +2,14 @@
 //! nodes are not touched. Pure.
 
 use super::{Around, told};
+use crate::actions::Action;
+use crate::actions::host::{HostAction as Do, Launch};
+use crate::actions::sentinel::SentinelAction;
 use crate::config::{Paths, block};
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
 use crate::plan::facts::{HostFacts, Listener};
-use crate::plan::host::{HostAction as Do, Launch};
-use crate::plan::sentinel::SentinelAction;
 use crate::plan::setup::{checks as of_setup, stage};
-use crate::plan::{Action, Mode, Operation, Plan, Refusal, Sentinels, Step, Undo};
 use crate::topology::sentinel::Member;
 use crate::topology::{Node, Topology};
 

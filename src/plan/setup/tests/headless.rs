@@ -2,8 +2,8 @@
 
 use super::Begin;
 use super::stage::{NAMES, Stage};
+use crate::engine::Setup;
 use crate::findings::{Code, Context, findings};
-use crate::plan::Setup;
 use crate::topology::{NodeName, Role};
 
 fn hint(world: &Stage) -> String {

@@ -3,9 +3,10 @@
 use super::begin::Begin;
 use super::setup;
 use super::stage::{Stage, payload};
+use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::config::{Paths, unit};
-use crate::plan::host::HostAction;
-use crate::plan::{Action, Plan};
+use crate::engine::Plan;
 use crate::topology::NodeName;
 
 const UP: [Begin; 3] = [
@@ -25,7 +26,7 @@ fn together(world: &mut Stage, i: usize) {
 }
 
 fn units(plan: &Plan) -> Vec<(NodeName, String)> {
-    let text = |s: &'_ crate::plan::Step| match &s.action {
+    let text = |s: &'_ crate::engine::Step| match &s.action {
         Action::Host(HostAction::WriteUnit { text, .. }) => Some(text.clone()),
         _ => None,
     };

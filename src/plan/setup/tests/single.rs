@@ -2,11 +2,12 @@
 
 use super::begin::Begin;
 use super::stage::{NAMES, Stage, config_file};
+use crate::actions::Action;
+use crate::actions::host::HostAction;
 use crate::config::server::Stamp;
+use crate::engine::{Plan, Setup};
 use crate::inventory::ServerSource;
 use crate::plan::facts::Listener;
-use crate::plan::host::HostAction;
-use crate::plan::{Action, Plan, Setup};
 use crate::topology::{Address, NodeName, State, Trouble, TroubleKind, sample};
 
 const UP: [Begin; 3] = [
@@ -103,7 +104,7 @@ fn every_step_on_a_host_can_be_put_back_or_needs_not() {
     let plan = Stage::new([Begin::Bare; 3]).plan(&op(&[])).unwrap();
     let impossible = plan
         .steps()
-        .any(|s| s.undo == crate::plan::Undo::Impossible);
+        .any(|s| s.undo == crate::engine::Undo::Impossible);
     assert!(!impossible);
     let json = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);

@@ -1,13 +1,14 @@
 //! Three nodes in memory that do what a plan says.
 
 use super::begin::{Begin, origin, running};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::config::{Paths, block};
+use crate::engine::{Plan, Refusal, Setup};
 use crate::inventory::{Auth, Inventory, NodeSpec, ServerSettings, ServerSource, SshSettings, Via};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData, Unseen};
-use crate::plan::host::{HostAction, PayloadInfo};
-use crate::plan::{Action, Plan, Refusal, Setup};
 use crate::topology::{
     Address, Link, Node, NodeName, PersistedRole, Product, Role, State, Topology, Upstream, sample,
 };

@@ -2,9 +2,9 @@
 
 use super::stage::{NAMES, Stage};
 use super::{Begin, setup};
+use crate::actions::host::Certificates;
 use crate::inventory::{ServerSource, Tls};
 use crate::plan::facts::Ownership;
-use crate::plan::host::Certificates;
 use crate::topology::NodeName;
 
 const CONF: &str = "/db/redis/6379/conf";

@@ -1,12 +1,14 @@
 //! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary directory.
 
 use super::{free_port, said};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
 use crate::config::Paths;
+use crate::engine::{Plan, Refusal, Setup, Undo};
 use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource};
 use crate::inventory::{ServerSettings, ServerSource, SshSettings, Via};
 use crate::plan::facts::HostFacts;
-use crate::plan::host::{HostAction, PayloadInfo};
-use crate::plan::{Action, Plan, Refusal, Setup, Undo, setup};
+use crate::plan::setup;
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
 use crate::world::host::{Around, Progress, Ran, Secrets, Shell, Supplies, act, facts};

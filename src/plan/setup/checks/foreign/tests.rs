@@ -1,7 +1,7 @@
+use crate::engine::{Refusal, Setup};
 use crate::plan::facts::{ConfigFile, Holder, Listener};
 use crate::plan::setup::tests::begin::Begin;
 use crate::plan::setup::tests::stage::{Stage, config_file};
-use crate::plan::{Refusal, Setup};
 use crate::topology::service::{Arguments, Service, Starter, Unit, Writable};
 use crate::topology::{NodeName, State};
 
@@ -92,7 +92,7 @@ fn a_server_at_our_place_that_nobody_of_ours_made() {
     assert!(
         plan.steps()
             .filter(|s| s.node.0 == "master")
-            .all(|s| !matches!(s.action, crate::plan::Action::Host(_))),
+            .all(|s| !matches!(s.action, crate::actions::Action::Host(_))),
         "{:?}",
         plan.stages
     );
