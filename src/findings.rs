@@ -258,7 +258,7 @@ pub fn healthy(findings: &[Finding]) -> bool {
 
 /// What the diagnoses look at.
 struct Look<'a> {
-    topology: &'a Topology,
+    pub topology: &'a Topology,
     context: &'a Context,
     /// The one primary, if there is exactly one.
     primary: Option<&'a Node>,

@@ -1,10 +1,8 @@
 //! A command of the operator's, as a step has it. Pure.
 
 use crate::inventory::hooks::HookPoint;
-use crate::topology::Address;
-use crate::topology::NodeName;
-use serde::Deserialize;
-use serde::Serialize;
+use crate::topology::{Address, NodeName};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One hook, and what it is told of the change.

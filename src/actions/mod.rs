@@ -9,14 +9,10 @@ pub mod roles;
 pub mod sentinel;
 pub mod wire;
 
-use crate::actions::hook::Hook;
-use crate::actions::host::HostAction;
-use crate::actions::named::list;
-use crate::actions::password::PasswordAction;
-use crate::actions::rescue::Covered;
-use crate::actions::rescue::Source;
-use crate::actions::roles::NodeRole;
-use crate::actions::sentinel::SentinelAction;
+use self::hook::Hook;
+use self::rescue::{Covered, Source};
+use self::sentinel::SentinelAction;
+use self::{host::HostAction, named::list, password::PasswordAction, roles::NodeRole};
 use crate::inventory::edit::Edit;
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;

@@ -1,7 +1,6 @@
 //! What a step about the data of an old primary is told: what covers them, and where the commands to replay are read. Pure.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Where the commands of an old primary are read from.

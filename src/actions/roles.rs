@@ -1,9 +1,7 @@
 //! Roles as a step expects to see them. Pure.
 
-use crate::topology::Address;
-use crate::topology::NodeName;
-use serde::Deserialize;
-use serde::Serialize;
+use crate::topology::{Address, NodeName};
+use serde::{Deserialize, Serialize};
 
 /// The role that a node had when a plan was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,8 +4,7 @@ use super::Action;
 use super::named::list;
 use super::sentinel::{InfoPeriod, SentinelAction};
 use crate::inventory::secrets::is_secret;
-use crate::topology::NodeName;
-use crate::topology::Address;
+use crate::topology::{Address, NodeName};
 
 /// Where an action goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,19 +5,26 @@
 pub mod ask;
 pub mod claim;
 pub mod command_line;
+pub mod context;
 pub mod execute;
 pub mod hooks;
 pub mod info_period;
 pub mod interrupt;
 pub mod inventory_edit;
 pub mod journal;
+pub mod known;
 pub mod new_file;
 pub mod one_address;
 pub mod operate;
 pub mod operation;
+pub mod operation_id;
 pub mod pending_demotions;
 pub mod permissions;
 pub mod plan;
+pub mod run_facts;
+pub mod undoing;
 
-pub use operation::{Accept, Add, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay, Sentinels, Setup};
+pub use operation::{
+    Accept, Add, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay, Sentinels, Setup,
+};
 pub use plan::{Mode, Plan, Refusal, Stage, Step, Undo};

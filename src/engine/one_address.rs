@@ -1,7 +1,7 @@
 //! No change is planned while two nodes have one address: what is meant for one could be done to the other.
 
-use crate::commands::status::context;
 use crate::engine::Refusal;
+use crate::engine::context::context;
 use crate::error::Result;
 use crate::findings::address_clashes;
 use crate::output;

@@ -6,7 +6,7 @@ mod told;
 mod verdict;
 mod who;
 
-use crate::engine::claim;
+use crate::engine::{Operation, Plan, Undo, claim};
 pub use back::Left;
 pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use told::told;
@@ -21,19 +21,17 @@ use crate::engine::execute::Run;
 use crate::engine::journal::snapshot::Snapshot;
 use crate::engine::journal::store::{FileJournal, Record};
 use crate::engine::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
-use crate::engine::{Operation, Plan, Undo};
 use crate::error::{Exit, Problem, Result};
 use crate::output::ended::Shown;
 use crate::output::screen::{Passed, Screen};
-use crate::output::{self, moved, plan as plan_text};
+use crate::output::{self, plan as plan_text};
 use crate::plan::roles;
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
 use crate::world::claim::token;
 use crate::world::hooks::Running;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -109,8 +107,8 @@ impl Finished {
     }
 
     /// As the report of a moved node wants it.
-    pub fn moved(&self) -> moved::Run<'_> {
-        moved::Run {
+    pub fn moved(&self) -> crate::engine::run_facts::Run<'_> {
+        crate::engine::run_facts::Run {
             id: &self.id,
             plan: &self.plan,
             passed: &self.passed,

@@ -1,12 +1,9 @@
 //! What an operator asked for, as data: it stands in the plan and in the journal. Pure.
 
 use crate::actions::rescue::Source;
-use crate::plan::difference;
-use crate::plan::forecast;
-use crate::topology::Address;
-use crate::topology::NodeName;
-use serde::Deserialize;
-use serde::Serialize;
+use crate::plan::{difference, forecast};
+use crate::topology::{Address, NodeName};
+use serde::{Deserialize, Serialize};
 
 /// What an operator asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,8 +3,7 @@
 use crate::actions::Action;
 use crate::engine::Operation;
 use crate::topology::NodeName;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The answer to an operation: what will be done, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

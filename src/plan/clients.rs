@@ -1,6 +1,6 @@
 //! Who uses the old primary, before the change and after it: steps around a hand-over, never inside its fence. Pure.
 
-use super::promote::{Case, find_case};
+use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Topology;

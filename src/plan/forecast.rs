@@ -118,7 +118,7 @@ pub fn check(
 }
 
 /// Takes the writing of roles that was accepted to come to nothing out of the plan: it would fail.
-pub(super) fn untried(plan: &mut Plan, nodes: &[NodeName]) {
+pub fn untried(plan: &mut Plan, nodes: &[NodeName]) {
     for stage in &mut plan.stages {
         let tried = |s: &Step| s.action == Action::PersistRole && nodes.contains(&s.node);
         stage.steps.retain(|step| !tried(step));

@@ -1,13 +1,11 @@
 //! The operator's own commands around a promotion: steps of its plan like all others. Pure.
 
-use super::promote::{Case, find_case};
+use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::actions::hook::{Change, Hook, Party};
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::inventory::hooks::{HookPoint, Hooks};
-use crate::topology::{Address, NodeName, Topology};
-use serde::{Deserialize, Serialize};
-use std::fmt;
+use crate::topology::{Address, Topology};
 
 /// What an operator said about the hooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

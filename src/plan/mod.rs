@@ -1,38 +1,28 @@
-//! Operations become plans here: data that is shown, journalled, executed, undone, resumed and simulated, one value for all.
+//! What the plans of several operations share: to hand over, to fail over, to follow, to keep a role, what stands against it and what will come of it.
 //!
-//! Pure: the same inventory and topology give the same plan. One planner per file; this file holds the words they share.
+//! Pure: the same inventory and topology give the same plan. The plan of each operation itself is in its folder.
 
-pub mod add;
-pub mod candidates;
+pub mod case;
 pub mod clients;
-pub mod detach;
+pub mod detached;
 pub mod difference;
+pub mod divergence;
 pub mod facts;
 pub mod failover;
+pub mod follow;
 pub mod forecast;
-mod gather;
+pub mod gather;
 pub mod hand_over;
 pub mod hooks;
-pub mod moves;
 pub mod names;
 pub mod pending_demotions;
 pub mod permissions;
 pub mod preflight;
-pub mod promote;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod promote_tests;
-pub mod rejoin;
-pub mod remove;
-pub mod repair;
-pub mod replay;
+pub mod repoint;
+pub mod returning;
 pub mod reverse;
 pub mod roles;
+pub mod root;
 pub mod sentinel;
-pub mod setup;
 pub mod strangers;
-mod versions;
-
-use crate::engine::Operation;
-use crate::topology::{Address, NodeName};
-use serde::{Deserialize, Serialize};
+pub mod versions;

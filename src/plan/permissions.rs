@@ -390,11 +390,7 @@ pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result
             refusals.push(refusal);
         }
     }
-    if refusals.is_empty() {
-        Ok(())
-    } else {
-        Err(refusals)
-    }
+    refusals.is_empty().then_some(()).ok_or(refusals)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 mod members;
 
-use super::promote::{Root, walk};
+use super::root::{Root, walk};
 use crate::actions::Action;
 use crate::engine::{Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};

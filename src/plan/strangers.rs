@@ -1,6 +1,6 @@
 //! What a promotion means for servers that the inventory lacks: they are said before the question. Pure.
 
-use super::promote::{Root, walk};
+use super::root::{Root, walk};
 use crate::engine::Plan;
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;

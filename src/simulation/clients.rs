@@ -5,7 +5,8 @@ use super::{NEVER, access, operations, topologies};
 use crate::actions::Action;
 use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
-use crate::plan::{clients, promote};
+use crate::operations::promote;
+use crate::plan::clients;
 use futures::executor::block_on;
 
 #[test]
@@ -14,7 +15,7 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
     for topology in &topologies(4) {
         for operation in &operations(4) {
             let access = access(topology, true);
-            let Ok(mut plan) = promote::plan(operation, topology, &access) else {
+            let Ok(mut plan) = promote::plan::plan(operation, topology, &access) else {
                 continue;
             };
             let bare = plan.clone();

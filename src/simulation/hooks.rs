@@ -6,8 +6,8 @@ use super::{ALWAYS, NEVER, access, operations, topologies};
 use crate::engine::journal::Outcome;
 use crate::engine::{Mode, Plan, Promote};
 use crate::inventory::hooks::{HookCommand, HookPoint, Hooks};
+use crate::operations::promote;
 use crate::plan::hooks::{Wanted, add};
-use crate::plan::promote;
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 
@@ -28,7 +28,7 @@ fn each(mut with: impl FnMut(&Promote, &Topology, &Plan)) -> usize {
         for operation in &operations(3) {
             for ssh in [true, false] {
                 let access = access(topology, ssh);
-                let Ok(mut plan) = promote::plan(operation, topology, &access) else {
+                let Ok(mut plan) = promote::plan::plan(operation, topology, &access) else {
                     continue;
                 };
                 let bare = plan.clone();

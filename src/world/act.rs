@@ -1,9 +1,7 @@
 //! The seam of the executor: each action of a plan, done in this world.
 
-use super::World;
-use super::observe;
 use super::replication as r;
-use super::role_change;
+use super::{World, observe, role_change};
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::execute::{Act, Failure};

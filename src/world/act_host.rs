@@ -1,11 +1,10 @@
 //! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
 
-use super::World;
 use super::busy::patience;
 use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
-use super::server_source;
 use super::ssh::{Host, Run};
+use super::{World, server_source};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::engine::execute::Failure;

@@ -1,8 +1,7 @@
 //! The actions of a plan on the operator's own machine: notes beside the journals, and the inventory.
 
-use super::World;
-use super::inventory;
 use super::replication::seen;
+use super::{World, inventory};
 use crate::actions::Action;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;

@@ -1,10 +1,9 @@
 //! What only an old primary has: read from its own stream and compared with what the new primary wrote since. It changes nothing.
 
-use super::World;
-use super::psync;
 use super::replication::look;
 use super::resp::REPLY;
 use super::spool::Spool;
+use super::{World, psync};
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::permissions::{Lacks, OF_REPLICAS, allow};

@@ -2,13 +2,12 @@
 //!
 //! The path that a running server tells may be a lie: whatever is done there is done as that server's own user.
 
-use super::World;
 use super::deployment::short;
 use super::host::role;
-use super::info;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::Conn;
 use super::ssh::Host;
+use super::{World, info};
 use crate::actions::Action;
 use crate::engine::Plan;
 use crate::engine::execute::Failure;

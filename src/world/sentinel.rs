@@ -10,13 +10,12 @@ mod reply;
 mod set;
 mod trusted;
 
-use super::World;
 use super::bounded::Stream;
 use super::observe::{Reach, also_called, connect, ips};
 use super::resp::{Conn, REPLY, tcp};
-use super::tls;
 use super::transport::host_of;
 use super::unreachable::trouble;
+use super::{World, tls};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};

@@ -1,7 +1,6 @@
 //! What an operation found and left behind, for its journal: what was seen before it, and one short look after it.
 
-use super::World;
-use super::observe;
+use super::{World, observe};
 use crate::engine::journal::snapshot::Snapshot;
 use crate::topology::{Node, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;

@@ -1,9 +1,7 @@
 //! Tries the inventory's own directives on the program that will run, before anything is planned: on the host where the program is there, else here,
 //! where replctl carries one of the same version. The program is started as nobody who matters, without a port, in a folder that is removed again.
 
-use super::World;
-use super::host;
-use super::server_source;
+use super::{World, host, server_source};
 use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
 use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};

@@ -2,15 +2,17 @@
 
 use super::super::{Context, Debt, Wanted, findings};
 use crate::engine::{Move, Promote};
-use crate::output::{json, status, table};
-use crate::plan::promote::Access;
-use crate::plan::{moves, promote, strangers};
+use crate::operations::{promote, status};
+use crate::output::{json, table};
+use crate::plan::case::Access;
+use crate::plan::strangers;
 use crate::topology::candidate::best_replica;
 use crate::topology::endpoint::endpoint;
 use crate::topology::growth::looks;
 use crate::topology::testing::{down, primary, replica};
-use crate::topology::{Address, Link, Node, NodeName, PersistedRole, ReplicaLine, TroubleKind};
-use crate::topology::{Topology, tree::tree};
+use crate::topology::{
+    Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Topology, TroubleKind, tree::tree,
+};
 use std::collections::BTreeMap;
 
 /// How much more a node may cost among ten times as many: what sorts or looks up costs a little more.
@@ -82,7 +84,7 @@ fn own(node: &mut Node, key: &str, value: String) {
 fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
     let context = context(topology);
     let found = findings(topology, &context);
-    let seen = status::Seen {
+    let seen = status::report::Seen {
         deployment: "many",
         topology,
         findings: &found,
@@ -110,19 +112,28 @@ fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
     vec![
         ("findings", looks(|| findings(topology, &context))),
         ("the tree", looks(|| tree(topology))),
-        ("JSON", looks(|| json::document(&json::status(&seen)))),
-        ("the table", looks(|| status::render(&seen, options))),
+        (
+            "JSON",
+            looks(|| json::document(&crate::operations::status::report::json::status(&seen))),
+        ),
+        (
+            "the table",
+            looks(|| status::report::render(&seen, options)),
+        ),
         ("endpoint", looks(|| endpoint(topology, &found).is_ok())),
         ("the best replica", looks(|| best_replica(topology))),
         (
             "promote",
             looks(|| {
-                if let Ok(mut plan) = promote::plan(&target, topology, &access) {
+                if let Ok(mut plan) = promote::plan::plan(&target, topology, &access) {
                     strangers::warn(&mut plan, &target.node, topology);
                 }
             }),
         ),
-        ("move", looks(|| moves::plan(&moved, topology).is_ok())),
+        (
+            "move",
+            looks(|| crate::operations::moves::plan::plan(&moved, topology).is_ok()),
+        ),
     ]
 }
 

@@ -4,8 +4,7 @@ use super::Lost;
 use crate::engine::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
-use crate::topology::phrases;
-use crate::topology::{Node, Server, Topology};
+use crate::topology::{Node, Server, Topology, phrases};
 use std::fmt::Write as _;
 
 /// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::engine::{Promote, Stage};
-use crate::plan::promote;
+use crate::operations::promote;
 use crate::topology::testing::healthy;
 
 fn plan(accept: &[Accept]) -> Plan {
@@ -10,7 +10,7 @@ fn plan(accept: &[Accept]) -> Plan {
         node: "slave1".into(),
         accept: accept.to_vec(),
     };
-    promote::plan(&operation, &healthy(), &BTreeMap::new()).unwrap()
+    promote::plan::plan(&operation, &healthy(), &BTreeMap::new()).unwrap()
 }
 
 fn lacks(forbidden: &[Need], gone: &[Need]) -> BTreeMap<NodeName, Lacks> {

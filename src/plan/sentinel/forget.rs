@@ -3,7 +3,7 @@
 //!
 //! One after the other, each seen to know all again before the next is asked: so that there is always a majority that knows everything.
 
-pub(in crate::plan) mod checks;
+pub mod checks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

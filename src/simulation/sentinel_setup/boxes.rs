@@ -8,8 +8,9 @@ use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::{Entry, Journal, Progress, Seen};
 use crate::engine::{Plan, Refusal};
 use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse};
+use crate::operations::sentinel;
+use crate::operations::sentinel::plan::{Around, remove};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::plan::setup::sentinels::{self, Around, remove};
 use crate::simulation::world::Injected;
 use crate::topology::sentinel::{KnownReplica, Member, Peer, Sees};
 use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind, sample};
@@ -71,7 +72,7 @@ impl World {
     }
 
     pub fn plan(&self) -> Result<Plan, Vec<Refusal>> {
-        self.around(|around| sentinels::plan(&self.inventory, self.settings(), around))
+        self.around(|around| sentinel::plan::plan(&self.inventory, self.settings(), around))
     }
 
     pub fn plan_removal(&self, purge: bool) -> Result<Plan, Vec<Refusal>> {

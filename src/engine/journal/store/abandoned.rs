@@ -4,8 +4,7 @@ use super::Store;
 use crate::engine::journal::story::Story;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 /// The note's name.
 pub const FILE: &str = "abandoned.json";
