@@ -1,10 +1,12 @@
-//! What the integration tests stand on: hosts (in a lab, or plain sshds), servers, the program under test, clients that check.
+//! What the integration tests stand on: hosts (in a lab, or plain sshds), servers, the program
+//! under test, clients that check.
 //!
-//! It starts only what it ends: everything here is ended by its own process id, and ends as well when the test process is killed.
-//! It must not know how replctl works inside: tests look at real servers and hosts with clients of their own.
+//! It starts only what it ends: everything here is ended by its own process id, and ends as well
+//! when the test process is killed. It must not know how replctl works inside: tests look at real
+//! servers and hosts with clients of their own.
 //!
-//! A test that cannot run here calls [`not_run`], through the functions below that return an `Option`: loud on a developer's machine,
-//! a failure where `CI` or `REPLCTL_REQUIRE_LAB` is set.
+//! A test that cannot run here calls [`not_run`], through the functions below that return an
+//! `Option`: loud on a developer's machine, a failure where `CI` or `REPLCTL_REQUIRE_LAB` is set.
 
 #![allow(
     clippy::unwrap_used,
@@ -68,7 +70,8 @@ pub fn user_id() -> u32 {
     std::fs::metadata("/proc/self").expect("/proc").uid()
 }
 
-/// The list of tests that did not run, which `make test` prints at its end: the test runner itself swallows such words.
+/// The list of tests that did not run, which `make test` prints at its end: the test runner itself
+/// swallows such words.
 pub fn not_run_list() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run.txt")
 }
@@ -109,8 +112,9 @@ pub fn figure(text: &str) {
     let _ = std::io::stderr().write_all(format!("     figure {text}\n").as_bytes());
 }
 
-/// That limit, made longer by as much as more wants to run here than there are cores: what takes two seconds on an idle
-/// machine takes ten where five others run. An idle machine has the limit itself.
+/// That limit, made longer by as much as more wants to run here than there are cores: what takes
+/// two seconds on an idle machine takes ten where five others run. An idle machine has the limit
+/// itself.
 pub fn allowing_for_load(limit: Duration) -> Duration {
     let said = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let last_minute = said.split(' ').next().and_then(|word| word.parse().ok());

@@ -1,8 +1,9 @@
-//! Which servers a test runs on. Servers of one kind behave alike in what most scenarios look at: a scenario runs on one
-//! of each kind, which its name chooses, so that all of them have their share. `make test-all` runs each scenario on all.
+//! Which servers a test runs on. Servers of one kind behave alike in what most scenarios look at: a
+//! scenario runs on one of each kind, which its name chooses, so that all of them have their share.
+//! `make test-all` runs each scenario on all.
 //!
-//! What a run left out is written to a list, which `make test` prints at its end. A test that looks for differences
-//! within a kind must not choose here: [`super::server::families`] has all.
+//! What a run left out is written to a list, which `make test` prints at its end. A test that looks
+//! for differences within a kind must not choose here: [`super::server::families`] has all.
 
 use super::server::{Family, all_of_them, every_server};
 use std::fs::OpenOptions;
@@ -64,11 +65,12 @@ pub fn some_families() -> Vec<&'static Family> {
     all.iter().filter(here).collect()
 }
 
-/// Does it for each server of the running test, a few side by side: most of it is waiting. What is measured in
-/// milliseconds does not belong here.
+/// Does it for each server of the running test, a few side by side: most of it is waiting. What is
+/// measured in milliseconds does not belong here.
 ///
 /// # Panics
-/// When it does for one of them; the thread's name, which the message begins with, ends with the family's.
+/// When it does for one of them; the thread's name, which the message begins with, ends with the
+/// family's.
 pub fn each_family(check: impl Fn(usize, &'static Family) + Sync) {
     let families = some_families();
     let test = std::thread::current().name().unwrap_or_default().to_owned();
