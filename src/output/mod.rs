@@ -3,6 +3,7 @@
 pub mod clients;
 pub mod ended;
 pub mod endpoint;
+mod fault;
 pub mod form;
 pub mod history;
 pub mod json;
@@ -12,6 +13,7 @@ pub mod moved;
 pub mod paint;
 pub mod plan;
 pub mod proof;
+mod question;
 pub mod repair;
 pub mod report;
 pub mod screen;
@@ -22,6 +24,7 @@ pub mod table;
 pub mod verdict;
 
 pub use form::{told, told_where};
+pub use question::{heard_elsewhere, unanswered};
 pub use stream::{changed, flush, perhaps_changed, result};
 
 use crate::error::{Exit, Problem};
@@ -81,8 +84,8 @@ pub fn before_question(text: &str) {
 /// What was not said because only errors and questions are wanted, and has to be seen before a question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Prints a warning to stderr. Where only errors and questions are wanted, it is kept for the first question.
-pub fn warned(text: &str) {
+/// Prints a warning to stderr, in words that were printed ready. Where only errors and questions are wanted, it is kept for the first question.
+fn warned(text: &str) {
     if form::quiet() {
         held().push(text.to_owned());
     } else {
@@ -100,7 +103,7 @@ pub fn ask<T>(question: impl FnOnce() -> T) -> T {
         stream::note(&warning);
     }
     flush(None);
-    question()
+    question::asked(question)
 }
 
 /// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the like become `\u{…}` escapes.
@@ -123,11 +126,13 @@ pub fn problem(problem: &Problem) {
 
 /// The same for what keeps nothing from being done.
 pub fn warning(problem: &Problem) {
+    form::warned(problem);
     warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
 }
 
 /// The same for what is said nowhere else: `--quiet` does not hide it.
 pub fn not_to_be_missed(problem: &Problem) {
+    form::warned(problem);
     say(problem, &paint::err("warning:", paint::Tone::Warn));
 }
 

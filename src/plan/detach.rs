@@ -4,6 +4,7 @@ use super::gather::outlives;
 use super::promote::{Root, persist, walk};
 use super::{Action, Detach, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use super::{preflight, roles};
+use crate::error::Reason;
 use crate::topology::lineage::never_synced;
 use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, sentinel, words};
 
@@ -77,7 +78,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
         out.push(Refusal::new(
             format!("{count} Sentinel{s} watch{es}, and would attach `{name}` again within seconds, and drop what was written to it"),
             format!("stop its server, let them forget it (replctl sentinel forget {name}), and start it again without `replicaof` in its file"),
-        ));
+        ).because(Reason::Sentinel));
     }
     preflight::watched(node, server, &mut out);
     if server.loading.is_some() || upstream.sync.is_some() || never_synced(&server.replication) {
@@ -86,7 +87,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
                 "`{name}` has not got its data yet: detached now, it would have old data or none"
             ),
             "wait until it is in sync: replctl status",
-        ));
+        ).because(Reason::NotReady));
     }
     match walk(node, topology) {
         Root::Primary(_) => {}
@@ -161,7 +162,7 @@ pub fn stands_alone(node: &NodeName) -> Refusal {
         format!(
             "to bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
         ),
-    )
+    ).because(Reason::DiscardData)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::promote::{self, Access};
 use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use super::{preflight, roles};
+use crate::error::Reason;
 use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
 
@@ -222,7 +223,7 @@ fn death(
             refusals.push(Refusal::new(
                 "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
                 go_on,
-            ));
+            ).because(Reason::SplitBrain));
         }
         return;
     };
@@ -242,7 +243,7 @@ fn death(
         refusals.push(Refusal::new(
             format!("`{}` does not answer replctl, but `{}` heard from it a moment ago: it may be alive", old.name, hearer.name),
             format!("look again in {PING_SECONDS} s, or accept that writes it still takes are lost: {go_on}"),
-        ));
+        ).because(Reason::SplitBrain));
     }
     let reason = match access.get(&old.name) {
         Some(Access::Yes) => return,
@@ -256,7 +257,7 @@ fn death(
     if accepted {
         warnings.push(meaning);
     } else {
-        refusals.push(Refusal::new(meaning, go_on));
+        refusals.push(Refusal::new(meaning, go_on).because(Reason::SplitBrain));
     }
 }
 

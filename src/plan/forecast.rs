@@ -2,6 +2,7 @@
 //! accepted by a word of its own. Pure.
 
 use super::{Action, Mode, Operation, Plan, Refusal, Step};
+use crate::error::Reason;
 use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology, words};
 use serde::{Deserialize, Serialize};
@@ -101,7 +102,7 @@ pub fn check(
                         obstacle.remedy(service),
                         accepting(plan, accepted, kind)
                     );
-                    refusals.push(Refusal::new(why, hint));
+                    refusals.push(Refusal::new(why, hint).because(Reason::Difference));
                 }
             }
         }

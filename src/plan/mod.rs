@@ -45,6 +45,7 @@ pub use repair::Repair;
 pub use replay::Replay;
 pub use roles::{NodeRole, Was};
 
+use crate::error::Reason;
 use crate::topology::{Address, NodeName};
 use serde::{Deserialize, Serialize};
 
@@ -262,6 +263,9 @@ pub struct Refusal {
     pub why: String,
     /// A command to paste, or what to change.
     pub hint: String,
+    /// In one word, for programs.
+    #[serde(default)]
+    pub reason: Reason,
 }
 
 impl Step {
@@ -281,7 +285,14 @@ impl Refusal {
         Self {
             why: why.into(),
             hint: hint.into(),
+            reason: Reason::Refused,
         }
+    }
+
+    /// Names the reason for programs.
+    #[must_use]
+    pub fn because(self, reason: Reason) -> Self {
+        Self { reason, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the steps of a plan need to be allowed on each node, and what stands against the plan where it is not. Pure.
 
 use super::{Accept, Action, Mode, Operation, Plan, Refusal, Step, Undo};
+use crate::error::Reason;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -316,7 +317,8 @@ pub fn forbidden(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refu
         lacks.user,
         names(&lacks.forbidden)
     );
-    Some(Refusal::new(why, format!("{}{otherwise}", allow(lacks))))
+    let hint = format!("{}{otherwise}", allow(lacks));
+    Some(Refusal::new(why, hint).because(Reason::Permission))
 }
 
 fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
@@ -327,12 +329,10 @@ fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
         "`{node}` does not know {}: renamed or disabled by `rename-command`",
         all.join(", ")
     );
-    Some(Refusal::new(
-        why,
-        format!(
-            "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
-        ),
-    ))
+    let hint = format!(
+        "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
+    );
+    Some(Refusal::new(why, hint).because(Reason::Permission))
 }
 
 /// The command that allows what is missing, to be pasted by who may.
@@ -386,7 +386,7 @@ pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result
                 refusal.why, refusal.hint
             ));
         } else {
-            refusals.push(refusal);
+            refusals.push(refusal.because(Reason::Permission));
         }
     }
     if refusals.is_empty() {

@@ -12,6 +12,7 @@ use super::promote::{follow_step, in_sync, loose, persist, write_roles};
 use super::rejoin::{self, Own};
 use super::{Action, Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use super::{gather, roles, versions};
+use crate::error::Reason;
 use crate::topology::sentinel::watched;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Role, State, Topology};
@@ -201,16 +202,19 @@ fn emptied(
 ) -> Result<(), Vec<Refusal>> {
     if let Some(count) = watched(topology) {
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
-        return Err(vec![Refusal::new(
-            format!(
-                "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
-                keep.name, primary.name
-            ),
-            format!(
-                "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
-                primary.name
-            ),
-        )]);
+        return Err(vec![
+            Refusal::new(
+                format!(
+                    "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
+                    keep.name, primary.name
+                ),
+                format!(
+                    "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
+                    primary.name
+                ),
+            )
+            .because(Reason::Sentinel),
+        ]);
     }
     let name = &keep.name;
     plan.stages = vec![

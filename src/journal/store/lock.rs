@@ -1,7 +1,7 @@
 //! The lock that keeps a second operation on this machine away.
 
 use super::Store;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::journal::holder;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -42,6 +42,7 @@ impl Store {
                     "another operation on `{}` is running; nothing was touched",
                     self.deployment
                 ))
+                .because(Reason::Locked)
                 .cause(holder.trim())
                 .hint("wait for it to end; the lock goes with its process")
                 .exit(Exit::Refused));

@@ -1,6 +1,7 @@
 //! Whether the node that is to take over has what the others have, as far as that can be known. Pure.
 
 use super::Lost;
+use crate::error::Reason;
 use crate::plan::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
@@ -35,10 +36,13 @@ pub fn never_synced(
             "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
         );
     }
-    refusals.push(Refusal::new(
-        format!("`{name}` never had the data of the primary since it was started"),
-        hint,
-    ));
+    refusals.push(
+        Refusal::new(
+            format!("`{name}` never had the data of the primary since it was started"),
+            hint,
+        )
+        .because(Reason::DataLoss),
+    );
 }
 
 /// What may be lost, as far as it can be known. A candidate that is known to have less is refused, and so is one that may have less.
@@ -85,18 +89,21 @@ pub fn estimate(
         return unknown.map(str::to_owned);
     };
     if !accepted {
-        refusals.push(Refusal::new(
-            format!(
-                "`{}` is {} behind `{}`",
-                target.name,
-                words::bytes(bytes),
-                best.name
-            ),
-            format!(
-                "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
-                best.name, target.name
-            ),
-        ));
+        refusals.push(
+            Refusal::new(
+                format!(
+                    "`{}` is {} behind `{}`",
+                    target.name,
+                    words::bytes(bytes),
+                    best.name
+                ),
+                format!(
+                    "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
+                    best.name, target.name
+                ),
+            )
+            .because(Reason::DataLoss),
+        );
     }
     let more = format!(
         "the {} that `{}` has more than `{}`",
@@ -141,5 +148,7 @@ fn unrelated(
         Some(best) => format!("replctl promote {}, or accept it: {accept}", best.name),
         None => format!("compare them: replctl repair --dry-run; or accept it: {accept}"),
     };
-    Some(Unrelated::Refused(Refusal::new(what, hint)))
+    Some(Unrelated::Refused(
+        Refusal::new(what, hint).because(Reason::DataLoss),
+    ))
 }

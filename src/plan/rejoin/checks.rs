@@ -1,6 +1,7 @@
 //! Which node returns under which, and what stands against it, each with its way on. Pure.
 
 use super::{Owed, Rejoin};
+use crate::error::Reason;
 use crate::plan::{Refusal, preflight, versions};
 use crate::topology::candidate::{primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
@@ -127,10 +128,13 @@ pub(super) fn running(
     for (other, server) in [(node, mine), (successor, theirs)] {
         preflight::watched(other, server, &mut out);
         if server.loading.is_some() {
-            out.push(Refusal::new(
-                format!("`{}` is still loading its data", other.name),
-                "wait until it is done: replctl status",
-            ));
+            out.push(
+                Refusal::new(
+                    format!("`{}` is still loading its data", other.name),
+                    "wait until it is done: replctl status",
+                )
+                .because(Reason::NotReady),
+            );
         }
     }
     versions::refused(node, successor, &mut out);

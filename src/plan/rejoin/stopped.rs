@@ -1,6 +1,7 @@
 //! Plans the return of an old primary whose server gives no answer: its file says replica before it is started. Pure.
 
 use super::{Disk, Own};
+use crate::error::Reason;
 use crate::plan::facts::StoredData;
 use crate::plan::promote::{IN_SYNC_MS, in_sync, persist};
 use crate::plan::{Action, Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
@@ -101,12 +102,15 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
             "it was not looked at"
         }
     };
-    Err(vec![Refusal::new(
-        format!(
-            "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
-        ),
-        format!("when its server or its host answers again: replctl rejoin {name}"),
-    )])
+    Err(vec![
+        Refusal::new(
+            format!(
+                "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
+            ),
+            format!("when its server or its host answers again: replctl rejoin {name}"),
+        )
+        .because(Reason::Unreachable),
+    ])
 }
 
 fn runs(node: &Node) -> Refusal {
@@ -116,7 +120,7 @@ fn runs(node: &Node) -> Refusal {
         format!(
             "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}; or discard it: replctl rejoin {name} --discard-data {name}"
         ),
-    )
+    ).because(Reason::Unreachable)
 }
 
 /// Whether all that its dump holds is part of the primary's history.

@@ -2,6 +2,7 @@
 
 use super::Around;
 use crate::config::Paths;
+use crate::error::Reason;
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::promote::{Root, walk};
@@ -156,10 +157,15 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
         "mend that, or take it out of the inventory only: replctl remove {name} --leave-running"
     );
     if node.server().is_some() {
-        return Some(Refusal::new(
-            format!("`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"),
-            instead,
-        ));
+        return Some(
+            Refusal::new(
+                format!(
+                    "`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"
+                ),
+                instead,
+            )
+            .because(Reason::Unreachable),
+        );
     }
     let hears = around.topology.nodes.iter().find_map(|other| {
         let mut lines = other.server()?.replication.replicas.iter();
@@ -173,7 +179,7 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
                 other.name
             ),
             instead,
-        )
+        ).because(Reason::Unreachable)
     })
 }
 

@@ -4,6 +4,7 @@
 mod commands;
 mod files;
 mod host_keys;
+mod interactive;
 mod jumps;
 mod known_hosts;
 mod logins;
