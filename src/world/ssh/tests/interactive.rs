@@ -20,7 +20,7 @@ fn asking(lab: &Lab, lines: &str) -> Sshd {
     std::fs::set_permissions(&check, std::fs::Permissions::from_mode(0o755)).unwrap();
     let service = lab.path("pam");
     let text = format!(
-        "auth required pam_exec.so quiet expose_authtok {}\naccount required pam_permit.so\nsession required pam_permit.so\n",
+        "auth required pam_exec.so quiet expose_authtok {}\nauth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n",
         check.display()
     );
     std::fs::write(&service, text).unwrap();
