@@ -38,8 +38,8 @@ pub(super) struct Proxy {
 /// something is put back, and what asks there is told at once that it cannot.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-    let (hears, up) = io::pipe()?;
-    let (down, says) = io::pipe()?;
+    let (input, up) = io::pipe()?;
+    let (down, output) = io::pipe()?;
     let (from, mouth) = io::pipe()?;
     ioctl_fionbio(&up, true)?;
     ioctl_fionbio(&down, true)?;
@@ -51,8 +51,8 @@ pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let mut program = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
     program
         .args(["-c", &format!("exec {command}")])
-        .stdin(hears)
-        .stdout(says)
+        .stdin(input)
+        .stdout(output)
         .stderr(mouth);
     let child = detached::start(program, true)?;
     let said = Arc::new(Mutex::new(Vec::new()));

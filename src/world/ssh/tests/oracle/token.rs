@@ -73,8 +73,8 @@ fn signature(key: &PKey<Private>, message: &[u8]) -> Vec<u8> {
     let mut signed = openssl::sha::sha256(APPLICATION).to_vec();
     signed.extend_from_slice(&rest);
     signed.extend_from_slice(&openssl::sha::sha256(message));
-    let mut signer = Signer::new_without_digest(key).unwrap();
-    let raw = signer.sign_oneshot_to_vec(&signed).unwrap();
+    let mut by = Signer::new_without_digest(key).unwrap();
+    let raw = by.sign_oneshot_to_vec(&signed).unwrap();
     let mut whole = Vec::new();
     string(&mut whole, KIND);
     string(&mut whole, &raw);
