@@ -1,4 +1,5 @@
-//! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit code.
+//! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit
+//! code.
 
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -23,7 +24,8 @@ pub enum Exit {
     Interrupted = 130,
 }
 
-/// What is wrong, in one word for programs: finer than the exit code. The words are kept, and the schema has each.
+/// What is wrong, in one word for programs: finer than the exit code. The words are kept, and the
+/// schema has each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -95,7 +97,8 @@ impl Exit {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// One lower-case sentence that names the node (or file, line, column and key) and what could not be done.
+    /// One lower-case sentence that names the node (or file, line, column and key) and what could
+    /// not be done.
     pub what: String,
     /// The server's, ssh's or the system's own words.
     pub causes: Vec<String>,

@@ -1,4 +1,5 @@
-//! Reads the command line, and answers what is wrong with it: what other tools call a command leads to ours.
+//! Reads the command line, and answers what is wrong with it: what other tools call a command leads
+//! to ours.
 
 use super::candidates;
 use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
@@ -77,8 +78,8 @@ impl Asked {
     }
 }
 
-/// What of the options cannot be given together. Clap looks for that among those that stand beside each other, and not among those before the command and
-/// those behind it.
+/// What of the options cannot be given together. Clap looks for that among those that stand beside
+/// each other, and not among those before the command and those behind it.
 fn conflict(command: &Command, found: &ArgMatches) -> Option<String> {
     let (mut command, mut found) = (command, found);
     while let Some((name, below)) = found.subcommand() {
@@ -152,7 +153,8 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     Problem::new(what).hint(hint).exit(Exit::Usage)
 }
 
-/// The commands that these words name, one below the other. What is none, such as the value of an option, is passed over.
+/// The commands that these words name, one below the other. What is none, such as the value of an
+/// option, is passed over.
 fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
     let mut at = command;
     let mut path: Vec<&str> = Vec::new();
@@ -200,8 +202,9 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     Problem::new(shown).hint(hint).exit(Exit::Usage)
 }
 
-/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the inventory where nothing was. What was typed and does not
-/// fit is not replaced by a node that nobody named: then it is the command's help.
+/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the
+/// inventory where nothing was. What was typed and does not fit is not replaced by a node that
+/// nobody named: then it is the command's help.
 fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
     let command = entry.command;
     let line = |rest: &str| format!("replctl {rest}");

@@ -1,4 +1,5 @@
-//! What stands in the JSON document of every command beside its own content: what was warned of, and the error that ended it.
+//! What stands in the JSON document of every command beside its own content: what was warned of,
+//! and the error that ended it.
 
 use super::form::Changed;
 use super::json::{document, harmless};
@@ -92,7 +93,8 @@ struct Warned<'a> {
     warnings: &'a [String],
 }
 
-/// A document as it is printed at the end: with what was warned of, and with its error as the last field; of nothing but these where there is no document.
+/// A document as it is printed at the end: with what was warned of, and with its error as the last
+/// field; of nothing but these where there is no document.
 pub fn finished(made: Option<String>, warnings: &[String], fault: Option<&Fault>) -> String {
     let made = made.unwrap_or_else(|| document(&serde_json::Map::new()));
     let (made, own) = taken(made);
@@ -121,7 +123,8 @@ fn with(made: String, fields: &impl Serialize) -> String {
 
 /// A document without its own warnings, and these.
 fn taken(made: String) -> (String, Vec<String>) {
-    // A line that begins so is a field of the document itself: those within it stand further to the right, and no string has a line end in it.
+    // A line that begins so is a field of the document itself: those within it stand further to the
+    // right, and no string has a line end in it.
     let begin = ",\n  \"warnings\": ";
     let found = made.find(begin).and_then(|at| {
         let rest = &made[at + begin.len()..];

@@ -1,5 +1,11 @@
-//! `status --json`: the observed structures themselves with what was concluded from them; and what is around the documents of all commands:
-//! `"format": 1` and the command. Fields are added, never renamed.
+<<<<<<< HEAD
+//! `status --json`: the observed structures themselves with what was concluded from them; and what
+//! is around the documents of all commands: `"format": 1` and the command. Fields are added, never
+//! renamed.
+=======
+//! What is around the documents of all commands:
+//! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
+>>>>>>> 5b839dd
 
 use crate::hidden::hides;
 use serde::Serialize;
@@ -82,7 +88,8 @@ impl std::io::Write for Harmless<'_> {
     }
 }
 
-/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey them. They only stand inside strings.
+/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey
+/// them. They only stand inside strings.
 pub(super) fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,4 +1,5 @@
-//! Ctrl-C while a question stands on the terminal, where JSON is wanted: the document is printed all the same, with the interruption as its error.
+//! Ctrl-C while a question stands on the terminal, where JSON is wanted: the document is printed
+//! all the same, with the interruption as its error.
 //!
 //! Without JSON the signal ends the process, as everywhere.
 
@@ -26,13 +27,15 @@ pub fn heard_elsewhere(heard: bool) {
 /// Asks.
 pub(super) fn asked<T>(question: impl FnOnce() -> T) -> T {
     if form::json() {
-        // Once the signal is listened for it ends nothing by itself any more: so it is listened for up to the end of the process.
+        // Once the signal is listened for it ends nothing by itself any more: so it is listened for
+        // up to the end of the process.
         BEGUN.call_once(listen);
     }
     question()
 }
 
-/// Waits where a question got no answer and whoever asked goes on without one: Ctrl-C ends the process meanwhile, if it was that.
+/// Waits where a question got no answer and whoever asked goes on without one: Ctrl-C ends the
+/// process meanwhile, if it was that.
 pub fn unanswered() {
     if form::json() {
         std::thread::sleep(OWN_WORDS * 4);

@@ -1,4 +1,5 @@
-//! Every example that help and man pages show is run, on three nodes behind sshds of this machine; those that cannot be are parsed, and named here with the reason.
+//! Every example that help and man pages show is run, on three nodes behind sshds of this machine;
+//! those that cannot be are parsed, and named here with the reason.
 
 use crate::support::process::run;
 use crate::support::{Replctl, await_that};
@@ -14,7 +15,8 @@ enum How {
     Run,
     /// The same with `--yes`, because there is nobody to ask.
     Yes,
-    /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken back.
+    /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken
+    /// back.
     Dry,
     /// It is only parsed: the reason.
     Parsed(&'static str),
@@ -190,7 +192,8 @@ fn every_example_is_run() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The examples below the options of each command, and of the commands below it. Man pages are made of the same lines; tests/generated.rs sees to it.
+/// The examples below the options of each command, and of the commands below it. Man pages are made
+/// of the same lines; tests/generated.rs sees to it.
 fn shown() -> BTreeSet<String> {
     let operator = Replctl::new();
     let mut found = BTreeSet::new();
@@ -259,7 +262,8 @@ fn filled(group: &Group, line: &str) -> String {
     line
 }
 
-/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints nothing.
+/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints
+/// nothing.
 fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     let shell = ["zsh", "fish"]
         .into_iter()
@@ -298,7 +302,8 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     (!done || empty || null).then(|| format!("{line}: {ran}"))
 }
 
-/// What stands before and behind a line in its shell. A line that brings completions succeeds also where it brings none: the shell has to know them then.
+/// What stands before and behind a line in its shell. A line that brings completions succeeds also
+/// where it brings none: the shell has to know them then.
 fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
     match (shell, completions) {
         // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
@@ -312,7 +317,8 @@ fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// The shells know no completions of ours unless a line brings them: else the test above would see nothing.
+/// The shells know no completions of ours unless a line brings them: else the test above would see
+/// nothing.
 #[test]
 fn a_shell_without_our_completions_is_seen() {
     for shell in ["bash", "zsh", "fish"] {

@@ -1,4 +1,5 @@
-//! `error.reason` in JSON, `error.changed` with it, and options that exclude each other on both sides of the command.
+//! `error.reason` in JSON, `error.changed` with it, and options that exclude each other on both
+//! sides of the command.
 
 use crate::support::{Family, Replctl, Trio, await_that};
 use serde_json::Value;
@@ -105,7 +106,8 @@ fn interrupted(trio: &Trio, operator: &Replctl<'_>) {
     trio.assert_primary(0);
 }
 
-/// Another operator's claim, which is ended by `--take-over`: a change, whatever becomes of the command.
+/// Another operator's claim, which is ended by `--take-over`: a change, whatever becomes of the
+/// command.
 fn others(trio: &Trio, operator: &Replctl<'_>) {
     let claim = || {
         let mut other = trio.servers[0].client();

@@ -1,4 +1,5 @@
-//! Keyboard-interactive logins at a real sshd with PAM: what `ssh` gets in by, both clients get in by.
+//! Keyboard-interactive logins at a real sshd with PAM: what `ssh` gets in by, both clients get in
+//! by.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, Sshd, within};

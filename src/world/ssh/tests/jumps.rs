@@ -1,5 +1,5 @@
-//! Through two hosts, each a real sshd: by libssh2, and by the installed `ssh`. What the options and
-//! the inventory say counts on the way, too.
+//! Through two hosts, each a real sshd: by libssh2, and by the installed `ssh`. What the options
+//! and the inventory say counts on the way, too.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Sshd, within};
