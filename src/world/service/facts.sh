@@ -9,7 +9,18 @@ p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
-  inodes=$(port=$port awk 'BEGIN { p = sprintf(":%04X", ENVIRON["port"]) } $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 } END { print "." }' /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6))
+  inodes=$(port=$port awk '
+    BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
+    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10; n++ }
+    FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
+    END {
+      while (!n && (getline line < "/proc/net/tcp6") > 0) {
+        split(line, w, " ")
+        if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
+        if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
+      }
+      print "."
+    }' /proc/net/tcp)
   # Without its end it would say that nobody listens.
   case $inodes in *.) inodes=${inodes%.} ;; *) no "awk did not read /proc/net/tcp to the end" ;; esac
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi

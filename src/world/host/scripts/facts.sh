@@ -34,7 +34,7 @@ first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
 # All that stands in files which root (or the login) reads, and who listens.
 set --
-for x in mounts:/proc/self/mountinfo memory:/proc/meminfo tcp:/proc/net/tcp tcp:/proc/net/tcp6; do
+for x in mounts:/proc/self/mountinfo memory:/proc/meminfo tcp:/proc/net/tcp; do
   if [ -r "${x#*:}" ]; then set -- "$@" "k=${x%%:*}" "${x#*:}"; fi
 done
 for x in unit:/etc/systemd/system/$unit hosts:/etc/hosts rc_local:/etc/rc.local; do
@@ -50,6 +50,7 @@ done
 # The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
 near "$d/server"
 text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at port=$port awk '
+  function listens(address, inode, q) { q = substr(address, length(address) - 4); up[q] = 1; if (q == mine) inodes = inodes " " inode }
   BEGIN { d = ENVIRON["at"]; mine = sprintf(":%04X", ENVIRON["port"]) }
   k == "mounts" {
     m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m)
@@ -57,12 +58,20 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at port=$po
     next }
   k == "memory" { if ($1 == "MemAvailable:") print "memory_kb:" $2; next }
   k == "tcp" {
-    if ($4 == "0A") { q = substr($2, length($2) - 4); up[q] = 1; if (q == mine) inodes = inodes " " $10 }
+    # Those who listen stand first, with connections that begin: what follows are all connections of the host.
+    if ($4 == "0A") listens($2, $10)
+    else if (FNR > 1 && $4 != "03") nextfile
     next }
-  k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
+  k == "other" { others = 1; if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
   (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
+    # The kernel goes through all its sockets to tell these, of which there may be none: not where they could say nothing new.
+    if (inodes == "" || others) while ((getline line < "/proc/net/tcp6") > 0) {
+      split(line, w, " ")
+      if (w[4] == "0A") listens(w[2], w[10])
+      else if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
+    }
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
     print "inodes:" inodes }' "$@")
@@ -138,7 +147,8 @@ fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
+  [ "${exe_of:-}" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
+  p pid "$pid"; p exe "$exe"
   # The node's own server is known by the folder in which it works; not by its name, for another root folder gives any name to any folder. Of another
   # server it is told what it is.
   ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ]; then ours=1; fi

@@ -112,13 +112,29 @@ entry() {
   else line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null); fi
   line=${line%%"$nl"*}
 }
-# The number of the user called $1, in $number; nothing where there is none.
+# The number of the user called $1, in $number; nothing where there is none. Its groups are asked for by the same process, for `account`.
 number() {
   [ "${numbered:-}" != "$1" ] || return 0
-  numbered=$1 its_line=
+  numbered=$1 number= number_gid= number_groups=
   case $1 in
-  '') number= ;;
-  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} its_line=$line ;;
+  '') ;;
+  *[!0-9]*)
+    line=$(id "$1" 2>/dev/null)
+    case $line in
+    # uid=999(redis) gid=997(redis) groups=997(redis),4(adm)
+    uid=[0-9]*\ gid=[0-9]*\ groups=[0-9]*)
+      number=${line#uid=}; number=${number%%[!0-9]*}
+      a=${line#* gid=}; b=${a%%[!0-9]*} a=${line#* groups=}
+      while [ -n "$a" ]; do
+        one=${a%%,*}; case $a in *,*) a=${a#*,} ;; *) a= ;; esac
+        # A name with a comma or a bracket could be taken for a group of its own: `account` asks for numbers then.
+        case ${one#"${one%%[!0-9]*}"} in '' | '('*')') ;; *) return 0 ;; esac
+        case ${one#*'('} in *'('* | *')'?*) return 0 ;; esac
+        number_groups="$number_groups ${one%%[!0-9]*}"
+      done
+      number_gid=$b ;;
+    *) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
+    esac ;;
   *) number=$(id -u "$1" 2>/dev/null) ;;
   esac
 }
@@ -126,11 +142,14 @@ number() {
 account() {
   if [ "${account_of:-}" != "$1" ]; then
     account_of=$1
-    if [ -n "${its_line:-}" ] && [ "$number" = "$1" ]; then line=$its_line; else entry "$1"; fi
-    its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
-    its_groups=; [ -z "$its_name" ] || its_groups=$(id -G "$its_name" 2>/dev/null)
+    if [ -n "${number_gid:-}" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
+    else
+      entry "$1"
+      user_name=${line%%:*}; user_gid=${line#*:*:*:}; user_gid=${user_gid%%:*}
+      user_groups=; [ -z "$user_name" ] || user_groups=$(id -G "$user_name" 2>/dev/null)
+    fi
   fi
-  name=$its_name gid=$its_gid groups=$its_groups
+  name=$user_name gid=$user_gid groups=$user_groups
 }
 # Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
 act() {
@@ -148,11 +167,13 @@ act() {
   elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
   else echo "there is no setpriv, runuser or su to become $name with" >&2; return 1; fi
 }
-# Whether setpriv is the one that takes numbers: busybox has another.
+# Whether setpriv is the one that takes numbers: busybox has another, and is asked only where it is.
 able() {
   [ -z "${by_number:-}" ] || return 0
   by_number=no
-  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
+  if ! has setpriv; then return 0; fi
+  if ! has busybox; then by_number=yes; return 0; fi
+  case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {

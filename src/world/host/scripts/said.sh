@@ -7,11 +7,14 @@ p() { printf '%s:%s\n' "$1" "${2%%"$nl"*}"; }
 near() { near=$1; while [ ! -e "$near" ] && [ "$near" != / ]; do case $near in */*) near=${near%/*} ;; *) near=/ ;; esac; near=${near:-/}; done; }
 # The first line of a small file of the kernel's: in $line.
 first_line() { line=; { read -r line <"$1"; } 2>/dev/null; }
-# The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first.
+# The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first, together with its
+# program: in $exe, for process $exe_of.
 holder() {
   pid=
   if [ -n "${2:-}" ]; then
-    n=$(ls -l "/proc/$2/fd/" 2>/dev/null)
+    n=$(ls -l "/proc/$2/exe" "/proc/$2/fd/" 2>/dev/null)
+    i=${n%%"$nl"*}; case $i in *" /proc/$2/exe -> "*) exe=${i#*" /proc/$2/exe -> "} exe_of=$2 ;; esac
+    # Of a server with many clients that is a long text, which awk reads faster.
     if [ ${#n} -lt 16384 ]; then
       for i in $1; do case $n$nl in *" -> socket:[$i]$nl"*) pid=$2; return 0 ;; esac; done
     fi

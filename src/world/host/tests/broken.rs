@@ -33,7 +33,10 @@ async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
     ] {
         let ran = script(&shell, &text, &[&port, "", "", "", ""], Vec::new(), QUICK).await;
         match ran {
-            Ok(text) => assert!(!broken && text.contains("\nend:\nmark"), "{shell:?}: {text}"),
+            Ok(text) => assert!(
+                !broken && text.contains("\nend:\nmark"),
+                "{shell:?}: {text}"
+            ),
             Err(why) => assert!(broken && why.contains("awk did not read"), "{why}"),
         }
     }
