@@ -1,4 +1,5 @@
-//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says, reading it ends well. Pure.
+//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says,
+//! reading it ends well. Pure.
 
 use super::owner::without_comments;
 use super::single_quoted;
@@ -15,15 +16,16 @@ pub(in crate::world) fn reader() -> String {
     format!("reader={text}\n")
 }
 
-/// The lines of these keys alone: of what a process has told that ran as a server's user, who can write more lines beside it.
+/// The lines of these keys alone: of what a process has told that ran as a server's user, who can
+/// write more lines beside it.
 pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
     text.split_inclusive('\n')
         .filter(|l| line(l).is_some_and(|(key, ..)| keys.contains(&key)))
         .collect()
 }
 
-/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the last value of that key. What is in none of these forms is
-/// left out.
+/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
+/// last value of that key. What is in none of these forms is left out.
 pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {

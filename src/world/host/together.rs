@@ -1,5 +1,6 @@
-//! Several looks at a host by one command: what one of them has found out, the next does not ask again. A login takes as long as a few dozen processes,
-//! and each command of its own as long as five.
+//! Several looks at a host by one command: what one of them has found out, the next does not ask
+//! again. A login takes as long as a few dozen processes, and each command of its own as long as
+//! five.
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, without_comments};
@@ -10,8 +11,8 @@ use crate::plan::facts::HostFacts;
 use crate::world::ssh::nonce;
 use secrecy::zeroize::Zeroizing;
 
-/// What a node's host has told: the facts, what the second script has said, and the lines of its file with passwords. Each has its own reason where it
-/// is not known.
+/// What a node's host has told: the facts, what the second script has said, and the lines of its
+/// file with passwords. Each has its own reason where it is not known.
 pub struct Told {
     /// As [`facts`](super::facts()) has them.
     pub facts: Result<HostFacts, String>,
@@ -21,7 +22,8 @@ pub struct Told {
     pub passwords: Result<Option<Zeroizing<String>>, String>,
 }
 
-/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and `$listens` are known to it: see `service/facts.sh`.
+/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and
+/// `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
     /// The script: it defines the function `service`.
     pub text: &'a str,
@@ -60,7 +62,8 @@ pub(super) async fn look(
         .await?;
     let said = Zeroizing::new(String::from_utf8_lossy(&ran.stdout).into_owned());
     let parts: Vec<&str> = said.split(&mark).collect();
-    // What is read with the rights of one user stands apart from what is read with those of another, and from what was seen without them.
+    // What is read with the rights of one user stands apart from what is read with those of
+    // another, and from what was seen without them.
     let [facts, further, his, its, _] = parts[..] else {
         let cut = "the look at the host was cut short";
         let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
@@ -96,8 +99,9 @@ fn passwords(seen: &str, read: &str) -> Result<Option<Zeroizing<String>>, String
     )))
 }
 
-/// The first look leaves what it knows of the socket, the users and the way to the files to the other. What they want to be read of files is read at the
-/// end, by one process where both are read as one user.
+/// The first look leaves what it knows of the socket, the users and the way to the files to the
+/// other. What they want to be read of files is read at the end, by one process where both are read
+/// as one user.
 fn text(look: &Look, further: Option<&Further<'_>>, mark: &str) -> String {
     let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let args = strs(&look.args);

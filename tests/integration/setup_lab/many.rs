@@ -1,4 +1,5 @@
-//! Fifty hosts at once, on a machine that has other work for all its cores: whatever comes late then is waited for, and no host is given up.
+//! Fifty hosts at once, on a machine that has other work for all its cores: whatever comes late
+//! then is waited for, and no host is given up.
 
 use crate::setup_lab::bench::{Bench, NAMES, PASSWORD};
 use crate::support::{Flavour, Lab, NodeText, figure};

@@ -3,7 +3,7 @@
 use super::local::{Bench, Local};
 use super::*;
 use crate::plan::facts::Listener;
-use crate::plan::host::Launch;
+use crate::actions::host::Launch;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
