@@ -1,4 +1,4 @@
-//! Completion scripts, made from the clap definitions, and the candidates that they ask for. It never uses the network.
+//! The candidates that a shell asks for while a command line is typed. It never uses the network.
 
 use crate::cli::Cli;
 use crate::engine::journal::store::Store;

@@ -22,11 +22,11 @@ pub fn still(undoes: Option<&Past>, plan: &mut Plan, now: &Topology) -> Result<(
     Ok(())
 }
 
-pub fn same(a: &Operation, b: &Operation) -> bool {
+fn same(a: &Operation, b: &Operation) -> bool {
     a.verb() == b.verb() && a.node() == b.node()
 }
 
-pub fn moved_on() -> Error {
+fn moved_on() -> Error {
     Problem::new("the deployment has changed while the plan was made; nothing was touched")
         .hint("replctl status")
         .exit(Exit::Refused)

@@ -1,4 +1,4 @@
-//! `status --json`: the observed structures themselves with what was concluded from them; and what is around the documents of all commands:
+//! What is around the documents of all commands:
 //! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
 
 use super::form::Changed;

@@ -81,7 +81,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
     }
 }
 
-pub fn stray(target: &Node, primary: &Node) -> Refusal {
+fn stray(target: &Node, primary: &Node) -> Refusal {
     let follows = target
         .upstream()
         .map(|u| u.address.to_string())
@@ -95,6 +95,7 @@ pub fn stray(target: &Node, primary: &Node) -> Refusal {
     )
 }
 
+/// What is said of the nodes that do not answer and are left as they are.
 pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
     let old = match case {
         Case::HandOver { old } => Some(&old.name),

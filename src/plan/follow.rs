@@ -80,7 +80,7 @@ pub fn loose<'a>(
 }
 
 /// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
-pub fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
+fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
     if topology.top_of(node).is_some() {
         return false;
     }

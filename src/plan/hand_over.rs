@@ -173,6 +173,7 @@ fn take_over(target: &Node, old: &Node) -> Step {
     Step::new(&target.name, action, Undo::Impossible)
 }
 
+/// How near the target has to be before writes are stopped, bytes: a quarter of the backlog, and at least [`NEAR_BYTES`].
 pub fn near_bytes(old: &Node) -> u64 {
     let backlog = old
         .server()

@@ -1,4 +1,4 @@
-//! Plans another upstream for one replica. The nodes under it move with it. Pure.
+//! What a plan to give one replica another upstream is made of. The nodes under it move with it. Pure.
 
 pub mod checks;
 pub mod forecast;
@@ -39,6 +39,7 @@ pub fn straight(
     Ok((stages, forecast::warnings(node, primary, topology)))
 }
 
+/// The stages that bring `node` under `under`.
 pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     let wait = Action::AwaitCaughtUp {
         with: node.name.clone(),

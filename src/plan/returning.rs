@@ -1,4 +1,4 @@
-//! Plans the return of an old primary under the present one: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
+//! What a plan to bring back an old primary that runs is made of: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
 
 pub mod checks;
 
@@ -35,6 +35,7 @@ pub fn returns(
     })
 }
 
+/// The stages that bring `node` back under `successor`.
 pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> Vec<Stage> {
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
@@ -94,6 +95,7 @@ fn wrong_login(node: &Node, successor: &Node) -> bool {
     wants == Some(true) && matches!(has, Some(ReplicaAuth::Unset | ReplicaAuth::Wrong))
 }
 
+/// What the operator should know before.
 pub fn warnings(
     operation: &Rejoin,
     node: &Node,

@@ -1,4 +1,4 @@
-//! `endpoint`: its arguments.
+//! `endpoint`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::{Args, ValueEnum};

@@ -1,4 +1,4 @@
-//! The arguments of the commands that look back, and of those that go on from there: `history`, `report`, `undo`, `resume`, `rollback`, `abandon`.
+//! `history`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

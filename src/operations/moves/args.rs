@@ -1,4 +1,4 @@
-//! The arguments of `move` and `detach`.
+//! `move`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

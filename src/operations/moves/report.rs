@@ -1,4 +1,4 @@
-//! Where a node is after a move or a detachment, as people read it and as `--json` prints it: what the steps have seen.
+//! Where a node is after a move, as people read it and as `--json` prints it: what the steps have seen.
 
 use crate::actions::Action;
 use crate::engine::journal::{Outcome, Resync};

@@ -1,4 +1,4 @@
-//! `promote`: its arguments.
+//! `promote`: its arguments and examples.
 
 use crate::cli::candidates::promotable;
 use crate::cli::examples::Examples;

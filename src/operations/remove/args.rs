@@ -1,4 +1,4 @@
-//! `remove`: its arguments.
+//! `remove`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;

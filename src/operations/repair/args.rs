@@ -1,4 +1,4 @@
-//! `repair`: its arguments.
+//! `repair`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

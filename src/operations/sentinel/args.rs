@@ -1,4 +1,4 @@
-//! `sentinel` on the command line.
+//! `sentinel`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;

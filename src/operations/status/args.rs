@@ -1,4 +1,4 @@
-//! `status`: its arguments.
+//! `status`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::Args;
