@@ -1,4 +1,5 @@
-//! Whether the inventory may be edited: unchanged since it was read, and writable; and which edits of it a plan has.
+//! Whether the inventory may be edited: unchanged since it was read, and writable; and which edits
+//! of it a plan has.
 
 use crate::actions::Action;
 use crate::engine::Plan;

@@ -6,7 +6,8 @@ use crate::output;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
 use crate::topology::Topology;
 
-/// Whether a plan that was made to undo an operation still does, now that was looked again; with what is to be said of that.
+/// Whether a plan that was made to undo an operation still does, now that was looked again; with
+/// what is to be said of that.
 ///
 /// # Errors
 /// It does not any more.

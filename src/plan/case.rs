@@ -1,4 +1,5 @@
-//! Which kind of promotion it is: the primary hands over, it is lost, or the node is the primary already. Pure.
+//! Which kind of promotion it is: the primary hands over, it is lost, or the node is the primary
+//! already. Pure.
 
 use crate::engine::Refusal;
 use crate::plan::failover::Lost;

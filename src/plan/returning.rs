@@ -1,4 +1,5 @@
-//! What a plan to bring back an old primary that runs is made of: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
+//! What a plan to bring back an old primary that runs is made of: it takes no more writes, what
+//! only it has is backed up, and only then it follows. Pure.
 
 pub mod checks;
 
@@ -13,7 +14,8 @@ use crate::actions::Action;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology, phrases};
 
-/// How long the old primary takes no writes without a word from replctl, ms. While the backup is made, this is renewed.
+/// How long the old primary takes no writes without a word from replctl, ms. While the backup is
+/// made, this is renewed.
 pub const FENCE_MS: u64 = 60_000;
 
 /// An old primary that was not told of the new one, and where that is.

@@ -1,4 +1,5 @@
-//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not stand in the tree.
+//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not
+//! stand in the tree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -8,7 +9,8 @@ mod scan;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Files and folders of src/ that compute and do nothing else. In the folder of an operation, `plan` and `checks` are such, too.
+/// Files and folders of src/ that compute and do nothing else. In the folder of an operation,
+/// `plan` and `checks` are such, too.
 const PURE: [&str; 15] = [
     "topology",
     "findings",
@@ -47,7 +49,8 @@ const FORBIDDEN: [&str; 16] = [
     "crate::engine::interrupt",
 ];
 
-/// What the `report` of an operation must not name: it makes text and JSON of what was seen, and does not print it.
+/// What the `report` of an operation must not name: it makes text and JSON of what was seen, and
+/// does not print it.
 const FORBIDDEN_IN_REPORTS: [&str; 13] = [
     "crate::world",
     "crate::engine::ask",
@@ -64,7 +67,8 @@ const FORBIDDEN_IN_REPORTS: [&str; 13] = [
     "std::env",
 ];
 
-/// What reports name all the same: a type of data that still stands beside what reads it. It is to go a floor down.
+/// What reports name all the same: a type of data that still stands beside what reads it. It is to
+/// go a floor down.
 const LEFT: [(&str, &str); 1] = [("operations/lost/report.rs", "crate::world::lost::Found")];
 
 /// Types that only hold an address; they reach nothing.
@@ -76,6 +80,9 @@ const ALLOWED: [&str; 3] = [
 
 /// Lines a source file may have.
 const LONGEST: usize = 400;
+
+/// Columns that a comment may reach.
+const WIDEST: usize = 100;
 
 /// Files that may be longer, each with its reason. There is none.
 const LONGER: [&str; 0] = [];
@@ -250,6 +257,22 @@ fn files_are_short() {
         .map(|(file, lines)| format!("{}: {lines} lines", file.display()))
         .collect();
     assert!(long.is_empty(), "longer than {LONGEST} lines: {long:#?}");
+}
+
+#[test]
+fn no_comment_is_wider_than_a_screen() {
+    let mut wide = Vec::new();
+    for (file, text) in sources("src").into_iter().chain(sources("tests")) {
+        for (line, text) in (1..).zip(text.lines()) {
+            let comment = text.trim_start().starts_with("//");
+            // What has no blank cannot be wrapped: an address, say.
+            let wraps = text.trim_start_matches(['/', '!', ' ']).contains(' ');
+            if comment && wraps && text.chars().count() > WIDEST {
+                wide.push(format!("{}:{line}", file.display()));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "over {WIDEST} columns: {wide:#?}");
 }
 
 /// What code must not have, put together here so that this file does not have it either.

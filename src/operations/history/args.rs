@@ -8,7 +8,8 @@ use clap_complete::ArgValueCandidates as Candidates;
 /// `history`.
 #[derive(Debug, Args)]
 pub struct History {
-    /// Only operations that these nodes took part in; one that has left the inventory can be named, too
+    /// Only operations that these nodes took part in; one that has left the inventory can be named,
+    /// too
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub nodes: Vec<String>,
     /// How many to list; 0 is all

@@ -80,7 +80,8 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     )
 }
 
-/// The node that is to return is the one that took over, or the other holds nothing: only by its name.
+/// The node that is to return is the one that took over, or the other holds nothing: only by its
+/// name.
 fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal> {
     let (name, other) = (&node.name, &successor.name);
     let (mine, theirs) = (node.server()?, successor.server()?);

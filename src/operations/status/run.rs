@@ -65,7 +65,8 @@ pub async fn run(world: &World, args: &super::args::Status) -> Result<Exit> {
     })
 }
 
-/// Operations of other operators, or of another terminal. Only servers that tell of a claim are asked whose it is.
+/// Operations of other operators, or of another terminal. Only servers that tell of a claim are
+/// asked whose it is.
 async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     let told = |node: &&Node| {
         node.server()
@@ -83,7 +84,8 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     world.operations_of_others(&nodes).await
 }
 
-/// Of several primaries, what each has that another one has not: read from their streams, where that is done in time.
+/// Of several primaries, what each has that another one has not: read from their streams, where
+/// that is done in time.
 async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName), Counted> {
     let topology = seen.without(&world.alone(seen));
     let Situation::Several(primaries) = situation(&topology) else {
