@@ -5,6 +5,7 @@
 
 mod rooms;
 mod scan;
+mod width;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -80,9 +81,6 @@ const ALLOWED: [&str; 3] = [
 
 /// Lines a source file may have.
 const LONGEST: usize = 400;
-
-/// Columns that a comment may reach.
-const WIDEST: usize = 100;
 
 /// Files that may be longer, each with its reason. There is none.
 const LONGER: [&str; 0] = [];
@@ -257,22 +255,6 @@ fn files_are_short() {
         .map(|(file, lines)| format!("{}: {lines} lines", file.display()))
         .collect();
     assert!(long.is_empty(), "longer than {LONGEST} lines: {long:#?}");
-}
-
-#[test]
-fn no_comment_is_wider_than_a_screen() {
-    let mut wide = Vec::new();
-    for (file, text) in sources("src").into_iter().chain(sources("tests")) {
-        for (line, text) in (1..).zip(text.lines()) {
-            let comment = text.trim_start().starts_with("//");
-            // What has no blank cannot be wrapped: an address, say.
-            let wraps = text.trim_start_matches(['/', '!', ' ']).contains(' ');
-            if comment && wraps && text.chars().count() > WIDEST {
-                wide.push(format!("{}:{line}", file.display()));
-            }
-        }
-    }
-    assert!(wide.is_empty(), "over {WIDEST} columns: {wide:#?}");
 }
 
 /// What code must not have, put together here so that this file does not have it either.
