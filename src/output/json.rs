@@ -1,11 +1,5 @@
-<<<<<<< HEAD
-//! `status --json`: the observed structures themselves with what was concluded from them; and what
-//! is around the documents of all commands: `"format": 1` and the command. Fields are added, never
-//! renamed.
-=======
-//! What is around the documents of all commands:
-//! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
->>>>>>> 5b839dd
+//! What is around the documents of all commands: `"format": 1` and the command. Fields are added,
+//! never renamed.
 
 use crate::hidden::hides;
 use serde::Serialize;

@@ -1,5 +1,4 @@
-//! Finds and reads the inventory file, and asks the resolver for the names in it. It decides
-//! nothing: `crate::inventory` does.
+//! Finds and reads the inventory file, and asks the resolver for the names in it.
 
 mod file;
 
