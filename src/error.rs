@@ -1,6 +1,7 @@
 //! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit
 //! code.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// Exit codes; their table stands in the README and in `replctl help`.
@@ -23,6 +24,76 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+/// What is wrong, in one word for programs: finer than the exit code. The words are kept, and the
+/// schema has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The command line.
+    Usage,
+    /// The inventory: it is not there, cannot be read, or something in it is wrong.
+    Inventory,
+    /// Something stands against it that has no word of its own.
+    #[default]
+    Refused,
+    /// Another operator's claim on the servers or the hosts.
+    Claimed,
+    /// Another operation on this machine.
+    Locked,
+    /// An operation that stopped half-way comes first.
+    Unfinished,
+    /// It is not known what an earlier operation did.
+    Unknown,
+    /// The question was answered with no.
+    NotConfirmed,
+    /// There is nobody to ask.
+    NoTerminal,
+    /// A password cannot be had, or is none.
+    Secret,
+    /// `before_promote` forbids it.
+    Hook,
+    /// Acknowledged writes would be lost: `--allow-data-loss`.
+    DataLoss,
+    /// The old primary may come back and take writes: `--accept-split-brain`.
+    SplitBrain,
+    /// Keys would be replaced: `--discard-data`.
+    DiscardData,
+    /// What differs from the primary, and what a role would not outlive: `--ignore`.
+    Difference,
+    /// Commands that the user may not run.
+    Permission,
+    /// Sentinels: those that cannot be asked, do not agree, or are at work.
+    Sentinel,
+    /// The node has not got its data yet.
+    NotReady,
+    /// A server or a host does not answer.
+    Unreachable,
+    /// It failed before anything was changed.
+    Failed,
+    /// It failed, and what had been changed was put back.
+    FailedPutBack,
+    /// It failed half-way: some of it is done.
+    FailedHalfWay,
+    /// A look found problems.
+    Problems,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The word where nothing is known but the exit code.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Done | Self::Problems => Reason::Problems,
+            Self::Failed => Reason::Failed,
+            Self::Usage => Reason::Usage,
+            Self::Refused => Reason::Refused,
+            Self::Stopped => Reason::FailedHalfWay,
+            Self::Interrupted => Reason::Interrupted,
+        }
+    }
+}
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -33,6 +104,8 @@ pub struct Problem {
     pub causes: Vec<String>,
     /// What to do next, with a command to paste.
     pub hint: Option<String>,
+    /// In one word; where there is none, the exit code has one.
+    pub reason: Option<Reason>,
 }
 
 /// One or more problems that end the run, with its exit code.
@@ -54,7 +127,15 @@ impl Problem {
             what: what.into(),
             causes: Vec::new(),
             hint: None,
+            reason: None,
         }
+    }
+
+    /// Names the reason for programs.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// Adds a cause.
@@ -79,6 +160,18 @@ impl Problem {
         }
     }
 
+    /// All of it in one line, as a warning stands in JSON.
+    pub fn in_one_line(&self) -> String {
+        let mut out = self.what.clone();
+        for cause in &self.causes {
+            let _ = write!(out, ": {cause}");
+        }
+        if let Some(hint) = &self.hint {
+            let _ = write!(out, "; hint: {hint}");
+        }
+        out
+    }
+
     /// The text as it is printed, without colour.
     pub fn text(&self) -> String {
         let mut out = format!("error: {}", self.what);
@@ -89,6 +182,17 @@ impl Problem {
             let _ = write!(out, "\n hint: {hint}");
         }
         out
+    }
+}
+
+impl Error {
+    /// Names the reason for programs, where none is named yet.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        for problem in &mut self.problems {
+            problem.reason.get_or_insert(reason);
+        }
+        self
     }
 }
 

@@ -116,6 +116,82 @@ pub const HOOKS: Section = Section {
     ],
 };
 
+/// `error.reason` in JSON.
+pub const REASONS: Section = Section {
+    title: "Reasons of errors in JSON",
+    terms: &[
+        ("usage", "the command line is wrong (exit status 2)"),
+        (
+            "inventory",
+            "the inventory is not there, cannot be read, or is wrong (2)",
+        ),
+        (
+            "refused",
+            "something stands against it that has no word of its own (3)",
+        ),
+        ("claimed", "another operator changes the deployment (3)"),
+        ("locked", "another operation runs on this machine (3)"),
+        (
+            "unfinished",
+            "an operation that stopped half-way comes first (3)",
+        ),
+        (
+            "unknown",
+            "what an earlier operation did, or left, cannot be read (3)",
+        ),
+        ("not_confirmed", "the question was answered with no (3)"),
+        (
+            "no_terminal",
+            "there is nobody to ask, and --yes was not given (3)",
+        ),
+        (
+            "secret",
+            "a password cannot be had, or is none that servers take (3)",
+        ),
+        (
+            "hook",
+            "before_promote forbids it (3, or 1 where an earlier attempt was put back)",
+        ),
+        (
+            "data_loss",
+            "acknowledged writes would be lost: --allow-data-loss (3)",
+        ),
+        (
+            "split_brain",
+            "the old primary may come back and take writes: --accept-split-brain (3)",
+        ),
+        ("discard_data", "keys would be replaced: --discard-data (3)"),
+        (
+            "difference",
+            "something differs, or a role would not outlive a restart: --ignore (3)",
+        ),
+        (
+            "permission",
+            "the user of the servers may not run what is needed (3)",
+        ),
+        (
+            "sentinel",
+            "Sentinels cannot be asked, do not agree, or are at work (3)",
+        ),
+        ("not_ready", "a node has not got its data yet (3)"),
+        (
+            "unreachable",
+            "a server or its host does not answer (3, or 5 where an operation is unfinished)",
+        ),
+        ("failed", "it failed, and nothing was changed (1)"),
+        (
+            "failed_put_back",
+            "it failed, and what had been changed was put back (1)",
+        ),
+        (
+            "failed_half_way",
+            "it failed half-way, and some of it is done (5)",
+        ),
+        ("problems", "a look found problems (4)"),
+        ("interrupted", "Ctrl-C (130)"),
+    ],
+};
+
 /// The files that are read and written on the operator's machine and on the hosts.
 pub const FILES: Section = Section {
     title: "Files",
@@ -186,4 +262,27 @@ pub fn main_help() -> String {
 /// As clap prints its own headings; it leaves the sequences out where there is no colour.
 fn heading(title: &str) -> String {
     format!("\u{1b}[1m\u{1b}[4m{title}:\u{1b}[0m")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::REASONS;
+    use crate::error::Reason;
+
+    #[test]
+    fn each_reason_is_in_the_man_page_and_in_the_schema() {
+        // serde names all of them where a word is none.
+        let error = serde_json::from_str::<Reason>("\"none\"").unwrap_err();
+        let error = error.to_string();
+        let known: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert!(known.len() > 20, "{error}");
+        let told: Vec<&str> = REASONS.terms.iter().map(|(word, _)| *word).collect();
+        assert_eq!(told, known);
+        let schema = include_str!("../../schema/replctl.schema.json");
+        let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+        let listed = schema["$defs"]["reason"]["enum"].as_array().unwrap();
+        let listed: Vec<&str> = listed.iter().filter_map(|w| w.as_str()).collect();
+        assert_eq!(listed, known);
+    }
 }

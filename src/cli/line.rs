@@ -9,7 +9,9 @@ use crate::inventory::Inventory;
 use crate::inventory::nearest::nearest;
 use crate::output::{self, form};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{ColorChoice, Command, CommandFactory, FromArgMatches};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches};
+use serde::Serialize;
 use std::io::IsTerminal as _;
 
 /// The command line; where it is wrong that is said, and the exit code is given back.
@@ -26,7 +28,13 @@ pub fn read() -> Result<Cli, Exit> {
     };
     let mut command = Cli::command().color(choice);
     let parsed = command.try_get_matches_from_mut(given);
-    let parsed = parsed.and_then(|found| Cli::from_arg_matches(&found));
+    let parsed = parsed.and_then(|found| match conflict(&command, &found) {
+        Some(what) => Err(command.error(ErrorKind::ArgumentConflict, what)),
+        None => Cli::from_arg_matches(&found),
+    });
+    // What stands behind `--` is no option.
+    let mut options = words.iter().take_while(|word| *word != "--");
+    let json = options.any(|word| word == "--json");
     match parsed {
         Ok(cli) => {
             form::choose(form::Form {
@@ -36,17 +44,65 @@ pub fn read() -> Result<Cli, Exit> {
             });
             Ok(cli)
         }
-        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) if !error.use_stderr() && !json => error.exit(),
         Err(error) => {
-            let mut options = words.iter().take_while(|word| *word != "--");
             form::choose(form::Form {
-                json: options.any(|word| word == "--json"),
+                json,
                 ..form::Form::default()
             });
+            if !error.use_stderr() {
+                output::told_where(&Asked::of(&error), || None);
+                return Err(Exit::Done);
+            }
             wrong(&error, &words, &command);
             Err(Exit::Usage)
         }
     }
+}
+
+/// `--version` or `--help`, where JSON is wanted.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Asked {
+    Version(&'static str),
+    Help(String),
+}
+
+impl Asked {
+    fn of(error: &clap::Error) -> Self {
+        if error.kind() == ErrorKind::DisplayVersion {
+            Self::Version(env!("CARGO_PKG_VERSION"))
+        } else {
+            Self::Help(error.render().to_string())
+        }
+    }
+}
+
+/// What of the options cannot be given together. Clap looks for that among those that stand beside
+/// each other, and not among those before the command and those behind it.
+fn conflict(command: &Command, found: &ArgMatches) -> Option<String> {
+    let (mut command, mut found) = (command, found);
+    while let Some((name, below)) = found.subcommand() {
+        command = command.find_subcommand(name)?;
+        found = below;
+    }
+    let is_given = |option: &Arg| {
+        let id = option.get_id();
+        let is_known = found.ids().any(|known| known == id);
+        is_known && found.value_source(id.as_str()) == Some(ValueSource::CommandLine)
+    };
+    let shown = |option: &Arg| option.get_long().map(|long| format!("--{long}"));
+    let given = command.get_arguments().filter(|option| is_given(option));
+    let mut pairs = given.flat_map(|option| {
+        let others = command.get_arg_conflicts_with(option);
+        others.into_iter().map(move |other| (option, other))
+    });
+    let (one, other) = pairs.find(|(_, other)| is_given(other))?;
+    Some(format!(
+        "the argument '{}' cannot be used with '{}'",
+        shown(one)?,
+        shown(other)?
+    ))
 }
 
 impl From<Colour> for form::Colour {
@@ -261,6 +317,31 @@ mod tests {
                 "replctl promote".to_owned()
             )
         );
+    }
+
+    #[test]
+    fn options_that_exclude_each_other_do_so_on_both_sides_of_the_command() {
+        let refused = |line: &str| {
+            let mut command = Cli::command();
+            let given = std::iter::once("replctl").chain(line.split(' '));
+            // What stands side by side is refused by clap itself.
+            let found = command.try_get_matches_from_mut(given).unwrap();
+            conflict(&command, &found)
+        };
+        let said = refused("-q status -v").unwrap();
+        assert!(said.contains("--quiet") && said.contains("--verbose"));
+        let said = refused("--json endpoint --format env").unwrap();
+        assert!(said.contains("--json") && said.contains("--format"));
+        assert!(refused("-v sentinel status -q").is_some());
+        for line in [
+            "-q status",
+            "--json endpoint",
+            "endpoint --format env",
+            "-q --json sentinel status --color never",
+            "status",
+        ] {
+            assert_eq!(refused(line), None, "{line}");
+        }
     }
 
     #[test]

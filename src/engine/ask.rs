@@ -1,7 +1,7 @@
 //! The one question before anything is changed.
 
 use crate::engine::{Operation, Plan};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 
 /// Asks whether to carry the plan out; what may be lost is in the question.
@@ -10,6 +10,7 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
         return Err(Problem::new(
             "there is no terminal to confirm the plan on; nothing was touched",
         )
+        .because(Reason::NoTerminal)
         .hint("look at it with --dry-run, and give --yes")
         .exit(Exit::Refused));
     }
@@ -29,9 +30,9 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
     .await;
     match answer {
         Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => {
-            Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused))
-        }
+        Ok(Ok(false)) => Err(Problem::new("not confirmed; nothing was touched")
+            .because(Reason::NotConfirmed)
+            .exit(Exit::Refused)),
         Ok(Err(_)) | Err(_) => {
             Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted))
         }

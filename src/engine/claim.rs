@@ -5,13 +5,15 @@
 use super::operate::{Asked, who};
 use crate::actions::Action;
 use crate::engine::{Operation, Plan, Sentinels};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 use crate::topology::NodeName;
 use crate::topology::claims::{Claim, Holder};
 use crate::world::World;
 use crate::world::claim::{Attempt, Claimed, random_between, token};
 use crate::world::host_lock::{Locked, Locks};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a claim is tried for. A hand-over takes less; who works for longer is named at once,
@@ -46,7 +48,20 @@ pub async fn claim(
     // may keep neither away.
     let from_here =
         |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
-    let ended = |claim: &Claim, silent| asked.take_over || from_here(claim, silent);
+    let ended_ones = Mutex::new(BTreeSet::new());
+    let ended = |claim: &Claim, silent| {
+        if from_here(claim, silent) {
+            return true;
+        }
+        let new = || {
+            let mut all = ended_ones.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(claim.clone())
+        };
+        if asked.take_over && new() {
+            taken_over(claim);
+        }
+        asked.take_over
+    };
     let mut told = false;
     loop {
         let holders = match attempt(world, ended, operation, hosts).await {
@@ -64,6 +79,16 @@ pub async fn claim(
         let (least, most) = BETWEEN_MS;
         tokio::time::sleep(Duration::from_millis(random_between(least, most))).await;
     }
+}
+
+/// Says that the command of another operator is ended: whatever becomes of ours, that is a change.
+fn taken_over(claim: &Claim) {
+    output::changed();
+    output::warning(&Problem::new(format!(
+        "`{}` by {} was ended, because of --take-over",
+        output::escape(&claim.operation),
+        output::escape(&claim.who)
+    )));
 }
 
 async fn attempt(
@@ -92,9 +117,9 @@ async fn attempt(
     }
     for (node, why) in open {
         let (node, why) = (output::escape(&node.0), output::escape(&why));
-        output::note(&format!(
-            "warning: the host of `{node}` cannot be held, so another operator who sets it up at the same time is not seen: {why}"
-        ));
+        output::warning(&Problem::new(format!(
+            "the host of `{node}` cannot be held, so another operator who sets it up at the same time is not seen: {why}"
+        )));
     }
     Ok(Held {
         _servers: servers,
@@ -145,7 +170,8 @@ fn refused(holders: &[Holder], again: &str) -> crate::error::Error {
         "wait for it to end; its claim goes with its process".to_owned()
     };
     let mut problem =
-        Problem::new("another operator changes this deployment at the moment; nothing was touched");
+        Problem::new("another operator changes this deployment at the moment; nothing was touched")
+            .because(Reason::Claimed);
     for holder in holders {
         let nodes: Vec<&str> = holder.nodes.iter().map(|n| n.0.as_str()).collect();
         let seen = format!("{holder}, seen on {}", nodes.join(", "));

@@ -97,7 +97,7 @@ pub fn leave_out(record: &mut Record) {
     }
     if !names.is_empty() {
         let names = names.join(", ");
-        output::note(&format!("warning: the hooks are left out: {names}"));
+        output::warning(&Problem::new(format!("the hooks are left out: {names}")));
     }
     record.plan.stages.retain(|s| s.mode != Mode::OnFailure);
 }

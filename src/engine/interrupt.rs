@@ -21,6 +21,7 @@ pub struct Interrupt {
 impl Drop for Interrupt {
     fn drop(&mut self) {
         self.listener.abort();
+        output::heard_elsewhere(false);
     }
 }
 
@@ -39,6 +40,7 @@ impl Interrupt {
             signal(SignalKind::hangup()).map_err(failed)?,
         ];
         let flag = Arc::new(AtomicBool::new(false));
+        output::heard_elsewhere(true);
         let listener = tokio::spawn(wait(ctrl_c, ends, flag.clone()));
         Ok(Self { flag, listener })
     }

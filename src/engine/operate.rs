@@ -269,7 +269,7 @@ async fn execute(
             })?;
     }
     for warning in world.guard_fences(&plan).await {
-        output::note(&format!("warning: {}", output::escape(&warning)));
+        output::warning(&Problem::new(warning));
     }
     let hosts = world.last_facts();
     let run = Run {

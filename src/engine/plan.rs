@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::Operation;
+use crate::error::Reason;
 use crate::topology::NodeName;
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,9 @@ pub struct Refusal {
     pub why: String,
     /// A command to paste, or what to change.
     pub hint: String,
+    /// In one word, for programs.
+    #[serde(default)]
+    pub reason: Reason,
 }
 
 impl Step {
@@ -99,7 +103,14 @@ impl Refusal {
         Self {
             why: why.into(),
             hint: hint.into(),
+            reason: Reason::Refused,
         }
+    }
+
+    /// Names the reason for programs.
+    #[must_use]
+    pub fn because(self, reason: Reason) -> Self {
+        Self { reason, ..self }
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! It is chosen once, before anything is said.
 
-use super::json::{Fault, document, with_fault};
+use super::fault::{Fault, finished};
+use super::json::document;
 use super::stream;
 use crate::error::{Error, Exit, Problem};
 use serde::Serialize;
@@ -35,6 +36,7 @@ static FORM: OnceLock<Form> = OnceLock::new();
 static TOLD: Mutex<Told> = Mutex::new(Told {
     document: None,
     fault: None,
+    warnings: Vec::new(),
     printed: false,
 });
 
@@ -42,6 +44,8 @@ static TOLD: Mutex<Told> = Mutex::new(Told {
 struct Told {
     document: Option<String>,
     fault: Option<Fault>,
+    /// What was warned of.
+    warnings: Vec<String>,
     /// A result stands on stdout already.
     printed: bool,
 }
@@ -108,6 +112,22 @@ pub fn left(problem: &Problem, exit: Exit) {
     keep(&problem.clone().exit(exit));
 }
 
+/// Notes for programs what was warned of; people are told by whoever calls this.
+pub(super) fn warned(problem: &Problem) {
+    if json() {
+        let warning = problem.in_one_line();
+        let mut told = held();
+        if !told.warnings.contains(&warning) {
+            told.warnings.push(warning);
+        }
+    }
+}
+
+/// What was warned of so far.
+pub(super) fn warnings() -> Vec<String> {
+    held().warnings.clone()
+}
+
 /// Notes for programs what ended the run; people have been told.
 pub fn keep(error: &Error) {
     if json() {
@@ -125,16 +145,28 @@ pub fn finish() {
     if !json() {
         return;
     }
-    let (document, fault) = {
+    let (document, warnings, fault) = {
         let mut told = held();
         if told.printed {
             return;
         }
         told.printed = true;
-        (told.document.take(), told.fault.take())
+        let warnings = std::mem::take(&mut told.warnings);
+        (told.document.take(), warnings, told.fault.take())
     };
     let fault = fault.map(|fault| fault.after(stream::change()));
-    super::result(&with_fault(document, fault.as_ref()));
+    super::result(&finished(document, &warnings, fault.as_ref()));
+}
+
+/// Ends with this error, unless a document is being written already: whether it is.
+pub(super) fn interrupted(error: &Error) -> bool {
+    if held().printed {
+        return true;
+    }
+    failed(error);
+    super::flush(Some(super::question::WRITTEN));
+    finish();
+    false
 }
 
 fn held() -> std::sync::MutexGuard<'static, Told> {

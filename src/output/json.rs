@@ -1,8 +1,6 @@
-//! What is around the documents of all commands:
-//! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
+//! What is around the documents of all commands: `"format": 1` and the command. Fields are added,
+//! never renamed.
 
-use super::form::Changed;
-use crate::error::{Exit, Problem};
 use crate::hidden::hides;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -26,101 +24,19 @@ impl<'a, T> Document<'a, T> {
     }
 }
 
+/// A document that is printed before the command has ended, and what was warned of by then.
+#[derive(Serialize)]
+struct Early<'a, T> {
+    #[serde(flatten)]
+    document: &'a T,
+    warnings: Vec<String>,
+}
+
 /// The document of the command.
 pub fn document(content: &impl Serialize) -> String {
     // These types have string keys and no fallible values: there is nothing that can fail.
     let text = serde_json::to_string_pretty(&Document::of(content)).unwrap_or_default();
     harmless(&text)
-}
-
-/// What ended a run.
-#[derive(Debug, Serialize)]
-pub struct Fault {
-    /// The kind of error, by the exit code.
-    code: &'static str,
-    exit: u8,
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-    /// Whether something is otherwise than before the command.
-    changed: Changed,
-    /// Where there is more than one thing wrong: the others.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    further: Vec<Further>,
-}
-
-#[derive(Debug, Serialize)]
-struct Further {
-    message: String,
-    causes: Vec<String>,
-    hint: Option<String>,
-}
-
-impl Fault {
-    /// Of the problems that ended it; nothing where there are none.
-    pub fn of(problems: &[Problem], exit: Exit) -> Option<Self> {
-        let mut all = problems.iter().map(|problem| Further {
-            message: problem.what.clone(),
-            causes: problem.causes.clone(),
-            hint: problem.hint.clone(),
-        });
-        let first = all.next()?;
-        let code = match exit {
-            Exit::Done => return None,
-            Exit::Failed => "failed",
-            Exit::Usage => "usage",
-            Exit::Refused => "refused",
-            Exit::Problems => "problems",
-            Exit::Stopped => "stopped",
-            Exit::Interrupted => "interrupted",
-        };
-        Some(Self {
-            code,
-            exit: exit as u8,
-            message: first.message,
-            causes: first.causes,
-            hint: first.hint,
-            changed: Changed::No,
-            further: all.collect(),
-        })
-    }
-}
-
-impl Fault {
-    /// The same, with what was said before it.
-    pub fn and(mut self, earlier: Self) -> Self {
-        self.further.push(Further {
-            message: earlier.message,
-            causes: earlier.causes,
-            hint: earlier.hint,
-        });
-        self.further.extend(earlier.further);
-        self
-    }
-
-    /// The same, of a command that has changed that.
-    pub fn after(self, changed: Changed) -> Self {
-        Self { changed, ..self }
-    }
-}
-
-#[derive(Serialize)]
-struct Failed<'a> {
-    error: &'a Fault,
-}
-
-/// A document with its error as the last field; of nothing but the error where there is no
-/// document.
-pub fn with_fault(made: Option<String>, fault: Option<&Fault>) -> String {
-    let made = made.unwrap_or_else(|| document(&serde_json::Map::new()));
-    let Some(error) = fault else {
-        return made;
-    };
-    let fault = serde_json::to_string_pretty(&Failed { error }).unwrap_or_default();
-    match (made.strip_suffix("\n}"), fault.strip_prefix("{\n")) {
-        (Some(made), Some(fault)) => format!("{made},\n{}", harmless(fault)),
-        (Some(_) | None, _) => made,
-    }
 }
 
 /// Prints such a document as a result, piece by piece: memory need not hold it.
@@ -132,6 +48,10 @@ pub fn print(content: &impl Serialize) -> Result<(), String> {
     super::form::printed();
     super::stream::result_by(|out| {
         let document = Document::of(content);
+        let document = Early {
+            document: &document,
+            warnings: super::form::warnings(),
+        };
         let written = serde_json::to_writer_pretty(Harmless(out), &document);
         written.map_err(|error| {
             if !error.is_io() {
@@ -164,7 +84,7 @@ impl std::io::Write for Harmless<'_> {
 
 /// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey
 /// them. They only stand inside strings.
-fn harmless(json: &str) -> String {
+pub(super) fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
         let layout = c == '\n';
@@ -177,33 +97,4 @@ fn harmless(json: &str) -> String {
         }
     }
     out
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_a_field_of_the_document_that_there_is() {
-        let hostile = "a \u{7f}\u{202e} \"quoted\"\n}";
-        let problems = [hostile, "another"].map(|what| Problem::new(what).hint("do"));
-        let fault = Fault::of(&problems, Exit::Stopped);
-        let fault = fault.map(|fault| fault.after(Changed::Unknown));
-        let made = document(&serde_json::json!({ "node": hostile, "list": [{}] }));
-        for document in [Some(made.clone()), None] {
-            let had = document.is_some();
-            let text = with_fault(document, fault.as_ref());
-            assert!(!text.contains('\u{7f}') && !text.contains('\u{202e}'));
-            let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(json["format"], 1);
-            assert_eq!(json.get("node").is_some(), had);
-            assert_eq!(json["error"]["message"], hostile);
-            assert_eq!(json["error"]["code"], "stopped");
-            assert_eq!(json["error"]["exit"], 5);
-            assert_eq!(json["error"]["changed"], "unknown");
-            assert_eq!(json["error"]["further"][0]["message"], "another");
-        }
-        assert_eq!(with_fault(Some(made.clone()), None), made);
-    }
 }

@@ -2,18 +2,21 @@
 //! for stderr while something is done, and never ends because of it.
 
 pub mod ended;
+mod fault;
 pub mod findings;
 pub mod form;
 pub mod json;
 pub mod outcome;
 pub mod paint;
 pub mod plan;
+mod question;
 pub mod screen;
 mod stream;
 pub mod table;
 pub mod verdict;
 
 pub use form::{told, told_where};
+pub use question::{heard_elsewhere, unanswered};
 pub use stream::{changed, flush, perhaps_changed, result};
 
 use crate::error::{Exit, Problem};
@@ -77,9 +80,9 @@ pub fn before_question(text: &str) {
 /// question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Prints a warning to stderr. Where only errors and questions are wanted, it is kept for the first
-/// question.
-pub fn warned(text: &str) {
+/// Prints a warning to stderr, in words that were printed ready. Where only errors and questions
+/// are wanted, it is kept for the first question.
+fn warned(text: &str) {
     if form::quiet() {
         held().push(text.to_owned());
     } else {
@@ -97,7 +100,7 @@ pub fn ask<T>(question: impl FnOnce() -> T) -> T {
         stream::note(&warning);
     }
     flush(None);
-    question()
+    question::asked(question)
 }
 
 /// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the
@@ -121,11 +124,13 @@ pub fn problem(problem: &Problem) {
 
 /// The same for what keeps nothing from being done.
 pub fn warning(problem: &Problem) {
+    form::warned(problem);
     warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
 }
 
 /// The same for what is said nowhere else: `--quiet` does not hide it.
 pub fn not_to_be_missed(problem: &Problem) {
+    form::warned(problem);
     say(problem, &paint::err("warning:", paint::Tone::Warn));
 }
 

@@ -70,7 +70,11 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
 pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
     let problems = refusals
         .into_iter()
-        .map(|r| crate::error::Problem::new(r.why).hint(r.hint))
+        .map(|r| {
+            crate::error::Problem::new(r.why)
+                .hint(r.hint)
+                .because(r.reason)
+        })
         .collect();
     crate::error::Error {
         problems,

@@ -1,6 +1,7 @@
 //! Nodes that stand alone, and what an operation does about them. Pure.
 
 use crate::engine::{Refusal, Setup};
+use crate::error::Reason;
 use crate::topology::NodeName;
 
 /// What `setup` is left with beside the nodes that stand alone. One that is named to be worked on
@@ -34,4 +35,5 @@ pub fn stands_alone(node: &NodeName) -> Refusal {
             "to bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
         ),
     )
+    .because(Reason::DiscardData)
 }

@@ -8,6 +8,7 @@ use super::case::Access;
 use super::{preflight, roles};
 use crate::actions::Action;
 use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
+use crate::error::Reason;
 use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
 
@@ -229,7 +230,7 @@ fn death(
             refusals.push(Refusal::new(
                 "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
                 go_on,
-            ));
+            ).because(Reason::SplitBrain));
         }
         return;
     };
@@ -249,7 +250,7 @@ fn death(
         refusals.push(Refusal::new(
             format!("`{}` does not answer replctl, but `{}` heard from it a moment ago: it may be alive", old.name, hearer.name),
             format!("look again in {PING_SECONDS} s, or accept that writes it still takes are lost: {go_on}"),
-        ));
+        ).because(Reason::SplitBrain));
     }
     let reason = match access.get(&old.name) {
         Some(Access::Yes) => return,
@@ -263,7 +264,7 @@ fn death(
     if accepted {
         warnings.push(meaning);
     } else {
-        refusals.push(Refusal::new(meaning, go_on));
+        refusals.push(Refusal::new(meaning, go_on).because(Reason::SplitBrain));
     }
 }
 

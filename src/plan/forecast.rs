@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::{Mode, Operation, Plan, Refusal, Step};
+use crate::error::Reason;
 use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology, phrases};
 use serde::{Deserialize, Serialize};
@@ -102,7 +103,7 @@ pub fn check(
                         obstacle.remedy(service),
                         accepting(plan, accepted, kind)
                     );
-                    refusals.push(Refusal::new(why, hint));
+                    refusals.push(Refusal::new(why, hint).because(Reason::Difference));
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
+use crate::error::Reason;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -319,7 +320,8 @@ pub fn forbidden(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refu
         lacks.user,
         names(&lacks.forbidden)
     );
-    Some(Refusal::new(why, format!("{}{otherwise}", allow(lacks))))
+    let hint = format!("{}{otherwise}", allow(lacks));
+    Some(Refusal::new(why, hint).because(Reason::Permission))
 }
 
 fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
@@ -330,12 +332,10 @@ fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
         "`{node}` does not know {}: renamed or disabled by `rename-command`",
         all.join(", ")
     );
-    Some(Refusal::new(
-        why,
-        format!(
-            "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
-        ),
-    ))
+    let hint = format!(
+        "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
+    );
+    Some(Refusal::new(why, hint).because(Reason::Permission))
 }
 
 /// The command that allows what is missing, to be pasted by who may.
@@ -390,7 +390,7 @@ pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result
                 refusal.why, refusal.hint
             ));
         } else {
-            refusals.push(refusal);
+            refusals.push(refusal.because(Reason::Permission));
         }
     }
     refusals.is_empty().then_some(()).ok_or(refusals)

@@ -5,6 +5,7 @@ mod reach;
 use super::difference::Difference;
 use super::follow::loose;
 use crate::engine::{Accept, Promote, Refusal};
+use crate::error::Reason;
 use crate::topology::persistence::refuses_writes;
 use crate::topology::tls::could_not_follow;
 use crate::topology::versions::{Said, said};
@@ -16,10 +17,13 @@ type Refusals = Vec<Refusal>;
 pub fn answers(node: &Node) -> Result<(), Refusals> {
     match &node.state {
         crate::topology::State::Up(_) => Ok(()),
-        crate::topology::State::Down(trouble) => Err(vec![Refusal::new(
-            format!("`{}` cannot be promoted: {}", node.name, trouble.detail),
-            "see: replctl status",
-        )]),
+        crate::topology::State::Down(trouble) => Err(vec![
+            Refusal::new(
+                format!("`{}` cannot be promoted: {}", node.name, trouble.detail),
+                "see: replctl status",
+            )
+            .because(Reason::Unreachable),
+        ]),
     }
 }
 
@@ -70,27 +74,33 @@ pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals
         ));
     }
     if new.loading.is_some() {
-        refusals.push(Refusal::new(
-            format!("`{name}` is still loading its data"),
-            "wait until it is done: replctl status",
-        ));
+        refusals.push(
+            Refusal::new(
+                format!("`{name}` is still loading its data"),
+                "wait until it is done: replctl status",
+            )
+            .because(Reason::NotReady),
+        );
     }
     if upstream.sync.is_some() {
         refusals.push(Refusal::new(
             format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
             "wait until it is done: replctl status",
-        ));
+        ).because(Reason::NotReady));
     } else if primary.is_some() && upstream.link == Link::Down && new.loading.is_none() {
         let since = upstream
             .down_since_seconds
             .map_or_else(String::new, |s| format!(" since {s} s"));
-        refusals.push(Refusal::new(
-            format!(
-                "`{name}` is not ready: its link to {} is down{since}",
-                upstream.address
-            ),
-            "see why: replctl status",
-        ));
+        refusals.push(
+            Refusal::new(
+                format!(
+                    "`{name}` is not ready: its link to {} is down{since}",
+                    upstream.address
+                ),
+                "see why: replctl status",
+            )
+            .because(Reason::NotReady),
+        );
     }
     if let Some(state) = &new.replication.failover {
         refusals.push(Refusal::new(
@@ -149,7 +159,7 @@ pub fn beside_sentinels(
     refusals.push(Refusal::new(
         format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
         format!("only if they are gone for good: replctl promote {} --without-sentinel", operation.node),
-    ));
+    ).because(Reason::Sentinel));
 }
 
 /// The old primary must be able to log in at the new one.
@@ -229,10 +239,10 @@ fn weigh(
             warnings.push(what);
         } else {
             let hint = operation.accepting(difference);
-            refusals.push(Refusal::new(
-                what,
-                format!("change it, or accept it: {hint}"),
-            ));
+            refusals.push(
+                Refusal::new(what, format!("change it, or accept it: {hint}"))
+                    .because(Reason::Difference),
+            );
         }
     }
 }

@@ -288,7 +288,7 @@ impl World {
                 let what = format!(
                     "`{node}` cannot be asked what became of the operation; nothing was touched"
                 );
-                problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished"));
+                problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished").because(crate::error::Reason::Unreachable));
             }
         }
         if problems.is_empty() {

@@ -1,11 +1,10 @@
-//! Finds and reads the inventory file, and asks the resolver for the names in it. It decides
-//! nothing: `crate::inventory` does.
+//! Finds and reads the inventory file, and asks the resolver for the names in it.
 
 mod file;
 
 pub use file::write;
 
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::is_literal;
 use crate::inventory::parse::parse;
 use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Tls, Via};
@@ -39,7 +38,7 @@ pub fn load(global: &cli::Global) -> Result<Inventory> {
 /// Says what is allowed in it and still not wise.
 pub fn warn(inventory: &Inventory) {
     for warning in inventory.warnings() {
-        output::warned(&format!("warning: {warning}"));
+        output::warning(&Problem::new(warning));
     }
 }
 
@@ -75,7 +74,7 @@ pub fn find(given: Option<&Path>) -> Result<PathBuf> {
         looked.join(" and "),
         if looked.len() == 1 { "is" } else { "are" }
     );
-    Err(Problem::new(what).hint("write one with `replctl init`, or name one with `--inventory FILE` or $REPLCTL_INVENTORY").exit(Exit::Usage))
+    Err(Problem::new(what).hint("write one with `replctl init`, or name one with `--inventory FILE` or $REPLCTL_INVENTORY").because(Reason::Inventory).exit(Exit::Usage))
 }
 
 /// Reads one inventory file, without any warning.
@@ -91,7 +90,7 @@ pub fn open(path: &Path) -> Result<Inventory> {
 /// # Errors
 /// [`Exit::Usage`]: it cannot be read, or is no text.
 pub fn text(path: &Path) -> Result<String> {
-    read(path).map_err(|problem| problem.exit(Exit::Usage))
+    read(path).map_err(|problem| problem.because(Reason::Inventory).exit(Exit::Usage))
 }
 
 /// The inventory that stands in the file `path` if that has this text.
@@ -99,11 +98,12 @@ pub fn text(path: &Path) -> Result<String> {
 /// # Errors
 /// As [`open`].
 pub fn of_text(path: &Path, text: &str) -> Result<Inventory> {
-    let mut inventory = parse(path, text).map_err(|problems| Error {
-        problems,
-        exit: Exit::Usage,
-    })?;
-    anchor(&mut inventory, path).map_err(|error| unreadable(path, &error).exit(Exit::Usage))?;
+    let wrong = |problems| {
+        let exit = Exit::Usage;
+        Error { problems, exit }.because(Reason::Inventory)
+    };
+    let mut inventory = parse(path, text).map_err(wrong)?;
+    anchor(&mut inventory, path).map_err(|error| wrong(vec![unreadable(path, &error)]))?;
     Ok(inventory)
 }
 

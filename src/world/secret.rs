@@ -1,7 +1,7 @@
 //! Reads a secret from where the inventory says it is, and makes new ones. A secret is never
 //! printed, and never an argument of a command.
 
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::SecretSource;
 use crate::inventory::deployment::password_trouble;
 use crate::output;
@@ -47,11 +47,11 @@ pub async fn read(source: &SecretSource, base: &Path, ask: bool) -> Result<Secre
         SecretSource::Prompt => (prompt(ask, ONCE).await, "the terminal".to_owned()),
         SecretSource::Inline(secret) => (Ok(secret.clone()), "the inventory".to_owned()),
     };
-    let secret = secret.map_err(|problem| problem.exit(Exit::Refused))?;
+    let secret = secret.map_err(|problem| problem.exit(Exit::Refused).because(Reason::Secret))?;
     match password_trouble(secret.expose_secret()) {
-        Some(wrong) => {
-            Err(Problem::new(format!("the password from {from} {wrong}")).exit(Exit::Refused))
-        }
+        Some(wrong) => Err(Problem::new(format!("the password from {from} {wrong}"))
+            .because(Reason::Secret)
+            .exit(Exit::Refused)),
         None => Ok(secret),
     }
 }
@@ -250,12 +250,13 @@ async fn all(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec
 pub async fn again(first: &SecretString) -> Result<()> {
     let second = prompt(true, AGAIN)
         .await
-        .map_err(|p| p.exit(Exit::Refused))?;
+        .map_err(|p| p.exit(Exit::Refused).because(Reason::Secret))?;
     if same(first, &second) {
         return Ok(());
     }
     let what = "the two passwords that were typed are not the same; nothing was touched";
     Err(Problem::new(what)
+        .because(Reason::Secret)
         .hint("replctl setup, and type it again")
         .exit(Exit::Refused))
 }
@@ -273,7 +274,7 @@ async fn prompt(ask: bool, question: &'static str) -> Had {
         let question = dialoguer::Password::new()
             .with_prompt(question)
             .report(false);
-        output::ask(|| question.interact())
+        output::ask(|| question.interact()).inspect_err(|_| output::unanswered())
     });
     match asking.await {
         Ok(Ok(password)) => Ok(SecretString::from(password)),

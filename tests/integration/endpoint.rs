@@ -19,7 +19,7 @@ fn nobody(ran: Ran) -> Ran {
     if !ran.stdout.is_empty() {
         let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
         let fields: Vec<&String> = json.as_object().unwrap().keys().collect();
-        assert_eq!(fields, ["command", "error", "format"], "{ran}");
+        assert_eq!(fields, ["command", "error", "format", "warnings"], "{ran}");
     }
     ran.says("the primary cannot be named")
 }
@@ -52,6 +52,7 @@ fn the_primary_is_named_in_every_form_after_every_promotion() {
                     "address": { "host": "127.0.0.1", "port": port },
                     "url": format!("redis://127.0.0.1:{port}"),
                     "tls": false,
+                    "warnings": [],
                 })
             );
             let env = said(&["endpoint", "--format", "env"]);

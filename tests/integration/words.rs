@@ -8,6 +8,7 @@ mod candidates;
 mod examples;
 use crate::sentinel_setup::group;
 mod json;
+mod reasons;
 mod schema;
 
 use crate::support::{Family, Replctl, Trio};

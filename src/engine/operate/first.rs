@@ -5,7 +5,7 @@ use crate::engine::Operation;
 use crate::engine::journal::store::{FileJournal, Store, Unread};
 use crate::engine::journal::story::Story;
 use crate::engine::journal::{At, Entry, Journal, Outcome};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::output;
 use crate::world::World;
 
@@ -43,6 +43,7 @@ pub fn not_known(note: &Unread) -> Problem {
         "{path} cannot be read, so it is not known {}; nothing was touched",
         note.unknown
     ))
+    .because(Reason::Unknown)
     .cause(output::escape(&note.why))
     .hint(output::escape(&format!(
         "repair it, or put it aside, and what it said is forgotten: {}",
@@ -116,7 +117,7 @@ fn half_way(story: &Story) -> Problem {
     let id = output::escape(&story.id);
     Problem::new(format!(
         "`{id}` stopped half-way and comes first; nothing was touched"
-    ))
+    )).because(Reason::Unfinished)
     .hint(format!(
         "replctl resume {id}, or: replctl rollback {id} (to leave it as it is: replctl abandon {id})"
     ))
@@ -130,5 +131,10 @@ fn unknown(story: &Story) -> Option<Problem> {
     let hint = format!(
         "look at the nodes: replctl status; then, to leave it as it is: replctl abandon {id}"
     );
-    Some(Problem::new(what).cause(output::escape(why)).hint(hint))
+    Some(
+        Problem::new(what)
+            .because(Reason::Unknown)
+            .cause(output::escape(why))
+            .hint(hint),
+    )
 }

@@ -13,7 +13,7 @@ use crate::engine::journal::snapshot::NodeThen;
 use crate::engine::journal::store::FileJournal;
 use crate::engine::journal::{At, NodeFailure, Outcome, Progress};
 use crate::engine::{Plan, Step};
-use crate::error::{Error, Exit, Problem};
+use crate::error::{Error, Exit, Problem, Reason};
 use crate::inventory::hooks::HookPoint;
 use crate::output;
 use crate::plan::{hooks, roles};
@@ -58,6 +58,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
         Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
             .cause(output::escape(why))
             .hint("replctl status")
+            .because(put_back(finished))
             .exit(if stays(finished) {
                 Exit::Stopped
             } else {
@@ -80,7 +81,8 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
                 (false, true) => Exit::Interrupted,
                 (false, false) => Exit::Failed,
             },
-        },
+        }
+        .because(put_back(finished)),
         Outcome::Stopped { why, .. } => {
             let problem = Problem::new(format!("it stopped half-way; {changed}"));
             let problem = problem.cause(output::escape(why));
@@ -97,6 +99,19 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
         }
     };
     Some(error)
+}
+
+/// A failure of which nothing stays, in a word for programs.
+fn put_back(finished: &Finished) -> Reason {
+    if stays(finished) {
+        Reason::FailedHalfWay
+    } else if finished.interrupted {
+        Reason::Interrupted
+    } else if began_to_change(finished) || finished.put_back_before {
+        Reason::FailedPutBack
+    } else {
+        Reason::Failed
+    }
 }
 
 /// A node that the plan took for a replica, and that is a primary now. With what is known of who
@@ -185,6 +200,7 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
         ("nothing was changed", Exit::Refused)
     };
     Problem::new(format!("the hook before_promote forbids it; {changed}"))
+        .because(Reason::Hook)
         .cause(why)
         .hint(hint)
         .exit(exit)

@@ -6,7 +6,7 @@ use crate::actions::sentinel::SentinelAction;
 use crate::engine::info_period;
 use crate::engine::journal::store::{ABANDONED, Store};
 use crate::engine::operate::{self, who};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::Inventory;
 use crate::operations;
 use crate::output::ended::nothing;
@@ -114,14 +114,19 @@ fn put_back(
 fn ask() -> Result<()> {
     if !output::can_ask() {
         let what = "there is no terminal to confirm it on; nothing was touched";
-        return Err(Problem::new(what).hint("give --yes").exit(Exit::Refused));
+        return Err(Problem::new(what)
+            .because(Reason::NoTerminal)
+            .hint("give --yes")
+            .exit(Exit::Refused));
     }
     let question = dialoguer::Confirm::new()
         .with_prompt("Leave it as it is?")
         .default(false);
     match output::ask(|| question.interact()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused)),
+        Ok(false) => Err(Problem::new("not confirmed; nothing was touched")
+            .because(Reason::NotConfirmed)
+            .exit(Exit::Refused)),
         Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::error::Reason;
 use crate::plan::follow::persist;
 use crate::plan::gather::outlives;
 use crate::plan::root::{Root, walk};
@@ -80,7 +81,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
         out.push(Refusal::new(
             format!("{count} Sentinel{s} watch{es}, and would attach `{name}` again within seconds, and drop what was written to it"),
             format!("stop its server, let them forget it (replctl sentinel forget {name}), and start it again without `replicaof` in its file"),
-        ));
+        ).because(Reason::Sentinel));
     }
     preflight::watched(node, server, &mut out);
     if server.loading.is_some() || upstream.sync.is_some() || never_synced(&server.replication) {
@@ -89,7 +90,7 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
                 "`{name}` has not got its data yet: detached now, it would have old data or none"
             ),
             "wait until it is in sync: replctl status",
-        ));
+        ).because(Reason::NotReady));
     }
     match walk(node, topology) {
         Root::Primary(_) => {}

@@ -1,7 +1,7 @@
 //! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that
 //! changes from day to day.
 
-use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, Section};
+use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, REASONS, Section};
 use crate::cli::{Cli, examples};
 use crate::error::{Exit, Problem, Result};
 use clap::{Command, CommandFactory};
@@ -73,7 +73,7 @@ fn main_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
     man.render_subcommands_section(&mut page)?;
     let mut roff = Roff::default();
     examples(&mut roff, command.get_name());
-    for section in [&EXIT, &HOOKS, &ENVIRONMENT, &FILES] {
+    for section in [&EXIT, &REASONS, &HOOKS, &ENVIRONMENT, &FILES] {
         terms(&mut roff, section);
     }
     see_also(&mut roff, others, &["ssh", "ssh_config", "redis-cli"]);

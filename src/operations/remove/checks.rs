@@ -3,6 +3,7 @@
 use super::plan::Around;
 use crate::config::Paths;
 use crate::engine::{Refusal, Remove};
+use crate::error::Reason;
 use crate::inventory::NodeSpec;
 use crate::operations::setup::checks as of_setup;
 use crate::plan::facts::{HostFacts, Listener};
@@ -157,10 +158,15 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
         "mend that, or take it out of the inventory only: replctl remove {name} --leave-running"
     );
     if node.server().is_some() {
-        return Some(Refusal::new(
-            format!("`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"),
-            instead,
-        ));
+        return Some(
+            Refusal::new(
+                format!(
+                    "`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"
+                ),
+                instead,
+            )
+            .because(Reason::Unreachable),
+        );
     }
     let hears = around.topology.nodes.iter().find_map(|other| {
         let mut lines = other.server()?.replication.replicas.iter();
@@ -174,7 +180,7 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
                 other.name
             ),
             instead,
-        )
+        ).because(Reason::Unreachable)
     })
 }
 

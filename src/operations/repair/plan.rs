@@ -10,6 +10,7 @@ mod tests;
 
 use crate::actions::Action;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Repair, Stage, Step, Undo};
+use crate::error::Reason;
 use crate::plan::divergence::Own;
 use crate::plan::follow::{follow_step, in_sync, loose, persist, write_roles};
 use crate::plan::repoint::{below, wait_for};
@@ -193,16 +194,19 @@ fn emptied(
 ) -> Result<(), Vec<Refusal>> {
     if let Some(count) = watched(topology) {
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
-        return Err(vec![Refusal::new(
-            format!(
-                "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
-                keep.name, primary.name
-            ),
-            format!(
-                "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
-                primary.name
-            ),
-        )]);
+        return Err(vec![
+            Refusal::new(
+                format!(
+                    "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
+                    keep.name, primary.name
+                ),
+                format!(
+                    "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
+                    primary.name
+                ),
+            )
+            .because(Reason::Sentinel),
+        ]);
     }
     let name = &keep.name;
     plan.stages = vec![

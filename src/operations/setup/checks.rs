@@ -77,6 +77,7 @@ pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
         format!("cannot look at the host of `{}`: {why}", node.name),
         hint.map_or_else(|| format!("try: {ssh}"), str::to_owned),
     )
+    .because(crate::error::Reason::Unreachable)
 }
 
 fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {

@@ -3,6 +3,7 @@
 
 use super::Lost;
 use crate::engine::{Accept, Promote, Refusal};
+use crate::error::Reason;
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
 use crate::topology::{Node, Server, Topology, phrases};
@@ -36,10 +37,13 @@ pub fn never_synced(
             "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
         );
     }
-    refusals.push(Refusal::new(
-        format!("`{name}` never had the data of the primary since it was started"),
-        hint,
-    ));
+    refusals.push(
+        Refusal::new(
+            format!("`{name}` never had the data of the primary since it was started"),
+            hint,
+        )
+        .because(Reason::DataLoss),
+    );
 }
 
 /// What may be lost, as far as it can be known. A candidate that is known to have less is refused,
@@ -87,18 +91,21 @@ pub fn estimate(
         return unknown.map(str::to_owned);
     };
     if !accepted {
-        refusals.push(Refusal::new(
-            format!(
-                "`{}` is {} behind `{}`",
-                target.name,
-                phrases::bytes(bytes),
-                best.name
-            ),
-            format!(
-                "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
-                best.name, target.name
-            ),
-        ));
+        refusals.push(
+            Refusal::new(
+                format!(
+                    "`{}` is {} behind `{}`",
+                    target.name,
+                    phrases::bytes(bytes),
+                    best.name
+                ),
+                format!(
+                    "replctl promote {}, or accept the loss: replctl promote {} --allow-data-loss",
+                    best.name, target.name
+                ),
+            )
+            .because(Reason::DataLoss),
+        );
     }
     let more = format!(
         "the {} that `{}` has more than `{}`",
@@ -144,5 +151,7 @@ fn unrelated(
         Some(best) => format!("replctl promote {}, or accept it: {accept}", best.name),
         None => format!("compare them: replctl repair --dry-run; or accept it: {accept}"),
     };
-    Some(Unrelated::Refused(Refusal::new(what, hint)))
+    Some(Unrelated::Refused(
+        Refusal::new(what, hint).because(Reason::DataLoss),
+    ))
 }

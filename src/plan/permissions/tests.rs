@@ -65,7 +65,8 @@ fn what_is_missing_is_refused_with_the_line_that_allows_it() {
         [Refusal::new(
             "the user `ops` may not run CLIENT PAUSE, CONFIG REWRITE on `master`",
             "redis-cli -h 10.0.0.1 -p 6379 ACL SETUSER ops '+client|pause' '+config|rewrite'"
-        )]
+        )
+        .because(crate::error::Reason::Permission)]
     );
     let refused = check(&mut plan(&[]), &lacks(&[], &[CONFIG_GET, REWRITE])).unwrap_err();
     assert!(refused[0].why.contains("does not know CONFIG: renamed"));

@@ -2,6 +2,7 @@
 
 use super::{one_stream, way_up};
 use crate::engine::{Move, Refusal};
+use crate::error::Reason;
 use crate::plan::root::{Root, walk};
 use crate::plan::{preflight, versions};
 use crate::topology::candidate::same_process;
@@ -44,7 +45,7 @@ pub fn all(
         out.push(Refusal::new(
             format!("`{node}` would lose keys under `{under}`: {why}"),
             format!("if they may be replaced by those of `{under}`: replctl move {node} --under {under} --discard-data {node}"),
-        ));
+        ).because(Reason::DiscardData));
     }
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
@@ -93,10 +94,13 @@ fn circle(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>
 
 fn silent(node: &Node, what: &str, out: &mut Vec<Refusal>) {
     if let crate::topology::State::Down(trouble) = &node.state {
-        out.push(Refusal::new(
-            format!("`{}` cannot be {what}: {}", node.name, trouble.detail),
-            LOOK,
-        ));
+        out.push(
+            Refusal::new(
+                format!("`{}` cannot be {what}: {}", node.name, trouble.detail),
+                LOOK,
+            )
+            .because(Reason::Unreachable),
+        );
     }
 }
 
@@ -114,7 +118,7 @@ fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
             format!(", and `{name}` has its data from there")
         };
         let mut push = |what: &str| {
-            out.push(Refusal::new(format!("`{above}` {what}{so}"), LOOK));
+            out.push(Refusal::new(format!("`{above}` {what}{so}"), LOOK).because(Reason::NotReady));
         };
         if at.server().is_some_and(|s| s.loading.is_some()) {
             push("is still loading its data");

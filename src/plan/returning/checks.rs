@@ -2,6 +2,7 @@
 
 use super::Rejoin;
 use crate::engine::Refusal;
+use crate::error::Reason;
 use crate::plan::{preflight, versions};
 use crate::topology::{Node, ReplicaAuth, Topology};
 
@@ -22,10 +23,13 @@ pub fn running(
     for (other, server) in [(node, mine), (successor, theirs)] {
         preflight::watched(other, server, &mut out);
         if server.loading.is_some() {
-            out.push(Refusal::new(
-                format!("`{}` is still loading its data", other.name),
-                "wait until it is done: replctl status",
-            ));
+            out.push(
+                Refusal::new(
+                    format!("`{}` is still loading its data", other.name),
+                    "wait until it is done: replctl status",
+                )
+                .because(Reason::NotReady),
+            );
         }
     }
     versions::refused(node, successor, &mut out);

@@ -5,6 +5,7 @@ use super::chained::FOUND_MS;
 use super::pace::Pace;
 use super::{FIRST, PRIORITY_MS, Way};
 use crate::engine::{Promote, Refusal};
+use crate::error::Reason;
 use crate::topology::sentinel::{Sees, View, Watch};
 use crate::topology::{Address, Node, Topology};
 
@@ -35,7 +36,7 @@ pub(super) fn usable<'a>(
             "{} this deployment, and none of them says where it is: beside them a promotion is undone within a minute",
             watching(counted)
         );
-        return Err(vec![Refusal::new(what, gone)]);
+        return Err(vec![Refusal::new(what, gone).because(Reason::Sentinel)]);
     };
     if !watch.other_names.is_empty() {
         let what = format!(
@@ -46,7 +47,7 @@ pub(super) fn usable<'a>(
         return Err(vec![Refusal::new(
             what,
             "say which is right with `name` under `[sentinel]` in the inventory, and end the other: SENTINEL REMOVE NAME, on each of its Sentinels",
-        )]);
+        ).because(Reason::Sentinel)]);
     }
     if watch.up().next().is_none() {
         let reasons: Vec<String> = watch.views.iter().filter_map(reason).collect();
@@ -55,7 +56,7 @@ pub(super) fn usable<'a>(
             watching(counted),
             reasons.join("; ")
         );
-        return Err(vec![Refusal::new(what, gone)]);
+        return Err(vec![Refusal::new(what, gone).because(Reason::Sentinel)]);
     }
     Ok(watch)
 }
@@ -96,7 +97,7 @@ pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
             target.name, target.name
         ),
         "look at both, now and in a minute: replctl status",
-    )])
+    ).because(Reason::Sentinel)])
 }
 
 /// A promotion that could not put the priority back leaves it so.
@@ -124,34 +125,43 @@ pub(super) fn hand_over<'a>(
 ) -> Option<Way<'a>> {
     for (at, sees) in watch.up() {
         if sees.primary.as_ref().is_none_or(|p| !old.answers_to(p)) {
-            refusals.push(Refusal::new(
-                format!(
-                    "the Sentinel {at} says that {} is the primary, and `{}` is",
-                    told(sees),
-                    old.name
-                ),
-                "wait until they agree: replctl status",
-            ));
+            refusals.push(
+                Refusal::new(
+                    format!(
+                        "the Sentinel {at} says that {} is the primary, and `{}` is",
+                        told(sees),
+                        old.name
+                    ),
+                    "wait until they agree: replctl status",
+                )
+                .because(Reason::Sentinel),
+            );
         } else if sees.says("failover_in_progress") {
-            refusals.push(Refusal::new(
-                format!("the Sentinel {at} is in the middle of a failover"),
-                "wait until it is done: replctl status",
-            ));
+            refusals.push(
+                Refusal::new(
+                    format!("the Sentinel {at} is in the middle of a failover"),
+                    "wait until it is done: replctl status",
+                )
+                .because(Reason::Sentinel),
+            );
         } else if !sees.is_quiet() {
-            refusals.push(Refusal::new(
-                format!(
-                    "the Sentinel {at} says of the primary `{}`: {}",
-                    old.name,
-                    sees.worries()
-                ),
-                "mend that first, or the Sentinels act by themselves meanwhile",
-            ));
+            refusals.push(
+                Refusal::new(
+                    format!(
+                        "the Sentinel {at} says of the primary `{}`: {}",
+                        old.name,
+                        sees.worries()
+                    ),
+                    "mend that first, or the Sentinels act by themselves meanwhile",
+                )
+                .because(Reason::Sentinel),
+            );
         }
         if let Some(why) = &sees.no_quorum {
             refusals.push(Refusal::new(
                 format!("the Sentinels could not agree on a failover: {at} says {why}"),
                 format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
-            ));
+            ).because(Reason::Sentinel));
         }
     }
     tilted(watch, refusals);
@@ -178,7 +188,7 @@ fn tilted(watch: &Watch, refusals: &mut Refusals) {
         refusals.push(Refusal::new(
             format!("the Sentinel {at} is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing; {able} Sentinel{} could fail over now, and {needed} are needed", if able == 1 { "" } else { "s" }),
             "try again in 30 s; until then: replctl sentinel status",
-        ));
+        ).because(Reason::Sentinel));
     }
 }
 
@@ -204,15 +214,18 @@ pub(super) fn fail_over<'a>(
 ) -> Option<Way<'a>> {
     let lost = old.map_or_else(|| "the primary".to_owned(), |o| format!("`{}`", o.name));
     if let Some((at, _)) = watch.up().find(|(_, s)| s.says("failover_in_progress")) {
-        refusals.push(Refusal::new(
-            format!("{lost} is lost, and the Sentinel {at} is failing over by itself just now"),
-            "look whom it has chosen: replctl status",
-        ));
+        refusals.push(
+            Refusal::new(
+                format!("{lost} is lost, and the Sentinel {at} is failing over by itself just now"),
+                "look whom it has chosen: replctl status",
+            )
+            .because(Reason::Sentinel),
+        );
     } else if let Some((at, sees)) = watch.up().find(|(_, s)| s.is_quiet()) {
         refusals.push(Refusal::new(
             format!("the Sentinel {at} still hears from {} as the primary: {lost} is alive and only replctl cannot reach it, or it died less than {} s ago", told(sees), sees.down_after_ms.div_ceil(1000)),
             "the Sentinels replace a dead primary by themselves; look again: replctl status",
-        ));
+        ).because(Reason::Sentinel));
     }
     tilted(watch, refusals);
     let able = watch.up().find(|(_, sees)| sees.is_able());
@@ -223,7 +236,7 @@ pub(super) fn fail_over<'a>(
             refusals.push(Refusal::new(
                 format!("{lost} is lost, and the Sentinels cannot replace it: {at} says {why}"),
                 format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
-            ));
+            ).because(Reason::Sentinel));
         }
         return None;
     };
@@ -267,25 +280,31 @@ fn known(
     let mut address: Option<Address> = None;
     for (at, sees) in watch.up() {
         match sees.replica(target) {
-            Some(known) if known.is_gone() => refusals.push(Refusal::new(
-                format!(
-                    "the Sentinel {at} cannot reach `{}`, so it would not choose it: {}",
-                    target.name,
-                    known.flags.join(", ")
-                ),
-                format!(
-                    "see from that Sentinel's host whether {} can be reached",
-                    known.address
-                ),
-            )),
-            Some(known) if address.as_ref().is_some_and(|a| *a != known.address) => {
-                refusals.push(Refusal::new(
+            Some(known) if known.is_gone() => refusals.push(
+                Refusal::new(
                     format!(
-                        "the Sentinels know `{}` by different addresses: {} is one",
-                        target.name, known.address
+                        "the Sentinel {at} cannot reach `{}`, so it would not choose it: {}",
+                        target.name,
+                        known.flags.join(", ")
                     ),
-                    "set replica-announce-ip on it",
-                ));
+                    format!(
+                        "see from that Sentinel's host whether {} can be reached",
+                        known.address
+                    ),
+                )
+                .because(Reason::Sentinel),
+            ),
+            Some(known) if address.as_ref().is_some_and(|a| *a != known.address) => {
+                refusals.push(
+                    Refusal::new(
+                        format!(
+                            "the Sentinels know `{}` by different addresses: {} is one",
+                            target.name, known.address
+                        ),
+                        "set replica-announce-ip on it",
+                    )
+                    .because(Reason::Sentinel),
+                );
             }
             Some(known) => address = Some(known.address.clone()),
             None => refusals.push(unknown_replica(target, topology, at)),
@@ -327,12 +346,12 @@ fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal 
             "replctl promote {}, and then: replctl promote {name}",
             above.name
         );
-        return Refusal::new(why, hint);
+        return Refusal::new(why, hint).because(Reason::Sentinel);
     }
     Refusal::new(
         format!("the Sentinel {at} does not know `{name}` as a replica"),
         "it learns of the replicas of the primary within 10 s, and of names only with `resolve-hostnames yes`",
-    )
+    ).because(Reason::Sentinel)
 }
 
 /// Another replica stands first already.
@@ -350,4 +369,5 @@ fn rivalry(target: &Node, topology: &Topology, rival: &Address) -> Refusal {
             rival.host, rival.port
         ),
     )
+    .because(Reason::Sentinel)
 }

@@ -2,18 +2,19 @@
 //! and what only OpenSSH can do is refused.
 
 use super::algorithms::Allowed;
+use super::between::{jumps, parse_jumps};
 use super::directives::{self, refused};
 use super::error::{SshError, SshErrorKind};
-use super::settings::{Family, Jump, LEAST_RSA, Methods, Reach, Target};
+use super::settings::{Family, LEAST_RSA, Methods, Reach, Target};
 use super::tokens::{self, Tokens, Unexpanded};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The options and their values, in the order of the answer.
-struct Said<'a>(Vec<(String, &'a str)>);
+pub(super) struct Said<'a>(Vec<(String, &'a str)>);
 
 impl<'a> Said<'a> {
-    fn new(text: &'a str) -> Self {
+    pub fn new(text: &'a str) -> Self {
         let line = |line: &'a str| {
             let (key, value) = line.trim().split_once(' ')?;
             Some((key.to_ascii_lowercase(), value.trim()))
@@ -21,7 +22,7 @@ impl<'a> Said<'a> {
         Self(text.lines().filter_map(line).collect())
     }
 
-    fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+    pub fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(k, _)| k == key)
@@ -33,7 +34,7 @@ impl<'a> Said<'a> {
     }
 
     /// A value that is not `none`.
-    fn some(&self, key: &str) -> Option<&'a str> {
+    pub fn some(&self, key: &str) -> Option<&'a str> {
         self.value(key).filter(|value| *value != "none")
     }
 
@@ -88,17 +89,17 @@ pub(super) fn read(text: &str, asked: &str) -> Result<Target, SshError> {
             into.push(path.map_err(|why| bad(&tokens, key, file, &why))?);
         }
     }
-    if let Some(jumps) = said.some("proxyjump") {
-        let text = tokens.of_way(jumps);
-        target.jumps = parse_jumps(&text.map_err(|why| bad(&tokens, "ProxyJump", jumps, &why))?)?;
-    } else if let Some(command) = said.some("proxycommand") {
+    target.jumps = jumps(&said, &tokens)?;
+    if target.jumps.is_empty()
+        && let Some(command) = said.some("proxycommand")
+    {
         target.proxy = Some(proxy(command, &tokens)?);
     }
     target.tokens = tokens;
     Ok(target)
 }
 
-fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpanded) -> SshError {
+pub(super) fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpanded) -> SshError {
     let host = &tokens.asked;
     SshError::new(
         SshErrorKind::Config,
@@ -114,7 +115,7 @@ fn bad(tokens: &Tokens, directive: &str, value: &str, why: &Unexpanded) -> SshEr
     ))
 }
 
-fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
+pub(super) fn tokens(said: &Said<'_>, asked: &str) -> Result<Tokens, SshError> {
     let port = said.value("port").unwrap_or("22");
     let jump = match said.some("proxyjump") {
         Some(text) => parse_jumps(text)?.pop().map(|jump| jump.host),
@@ -166,7 +167,11 @@ pub(super) fn agent_from_environment() -> Option<PathBuf> {
 }
 
 /// Several files in one value.
-fn files(said: &Said<'_>, directive: &str, tokens: &Tokens) -> Result<Vec<PathBuf>, SshError> {
+pub(super) fn files(
+    said: &Said<'_>,
+    directive: &str,
+    tokens: &Tokens,
+) -> Result<Vec<PathBuf>, SshError> {
     let mut files = Vec::new();
     for value in said.all(&directive.to_ascii_lowercase()) {
         for name in split(value, &tokens::me().home) {
@@ -206,7 +211,7 @@ fn several(tokens: &Tokens, directive: &str, value: &str) -> SshError {
 /// `ssh -G` prints names with spaces in them without quotation marks: a word that does not begin as
 /// an absolute name is a further part of the one before, or a name of its own. `home` is ours,
 /// which is one part also with spaces in it.
-fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
+pub(super) fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let home = home.display().to_string();
     let value = if home.contains(' ') {
@@ -275,7 +280,7 @@ fn methods(said: &Said<'_>) -> Methods {
     }
 }
 
-fn reach(said: &Said<'_>) -> Reach {
+pub(super) fn reach(said: &Said<'_>) -> Reach {
     let seconds = said.some("connecttimeout").and_then(|s| s.parse().ok());
     let attempts = said
         .value("connectionattempts")
@@ -317,49 +322,6 @@ fn proxy(command: &str, tokens: &Tokens) -> Result<String, SshError> {
     tokens
         .of_way(command)
         .map_err(|why| bad(tokens, "ProxyCommand", command, &why))
-}
-
-/// `ProxyJump`: `[user@]host[:port]` or `ssh://…`, separated by commas.
-fn parse_jumps(text: &str) -> Result<Vec<Jump>, SshError> {
-    text.split(',')
-        .map(|part| parse_jump(part.trim()))
-        .collect()
-}
-
-fn parse_jump(text: &str) -> Result<Jump, SshError> {
-    let bad = || {
-        SshError::new(
-            SshErrorKind::Config,
-            format!("`{}` in ProxyJump is no host", text.escape_debug()),
-        )
-    };
-    let plain = text.strip_prefix("ssh://").unwrap_or(text);
-    let plain = plain.strip_suffix('/').unwrap_or(plain);
-    let (user, rest) = match plain.rsplit_once('@') {
-        Some((user, rest)) => (Some(user.to_owned()), rest),
-        None => (None, plain),
-    };
-    let (host, port) = match rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
-        Some((host, after)) => (host, after.strip_prefix(':')),
-        None if rest.matches(':').count() > 1 => (rest, None),
-        None => rest
-            .split_once(':')
-            .map_or((rest, None), |(host, port)| (host, Some(port))),
-    };
-    let port = port.map(str::parse).transpose().map_err(|_| bad())?;
-    if host.is_empty()
-        || host.starts_with('-')
-        || user
-            .as_deref()
-            .is_some_and(|u| u.is_empty() || u.starts_with('-'))
-    {
-        return Err(bad());
-    }
-    Ok(Jump {
-        host: host.to_owned(),
-        user,
-        port,
-    })
 }
 
 #[cfg(test)]

@@ -25,14 +25,20 @@ impl Ask for Terminal {
         let question = dialoguer::Confirm::new()
             .with_prompt(question)
             .default(false);
-        output::ask(|| question.interact()).unwrap_or(false)
+        let answer = output::ask(|| question.interact());
+        answer.unwrap_or_else(|_| {
+            output::unanswered();
+            false
+        })
     }
 
     fn secret(&self, prompt: &str) -> Option<SecretString> {
         let question = dialoguer::Password::new()
             .with_prompt(prompt)
             .allow_empty_password(true);
-        output::ask(|| question.interact())
+        let answer = output::ask(|| question.interact());
+        answer
+            .inspect_err(|_| output::unanswered())
             .ok()
             .filter(|typed| !typed.is_empty())
             .map(SecretString::from)

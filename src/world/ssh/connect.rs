@@ -28,7 +28,7 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
 /// How much later than libssh2 we look at the clock, which it does not do while bytes arrive.
 const SLACK: Duration = Duration::from_millis(500);
 /// Hosts to go through at most, so that a configuration that refers to itself ends.
-const MOST_HOPS: usize = 8;
+pub(super) const MOST_HOPS: usize = 8;
 
 /// What all connections of a run share.
 pub(super) struct Context {
@@ -101,14 +101,7 @@ impl Context {
         depth: usize,
     ) -> Result<Wire, SshError> {
         if depth >= MOST_HOPS {
-            return Err(SshError::new(
-                SshErrorKind::Config,
-                format!("{} is reached through too many hosts", target.shown()),
-            )
-            .hint(format!(
-                "{} | grep -i proxyjump",
-                target.command.replacen("ssh", "ssh -G", 1)
-            )));
+            return Err(too_many_hosts(target));
         }
         let hop = settings::resolve_jump(&self.options, target, last, before)?;
         let conn = self.connect_at(&hop, depth + 1)?;
@@ -191,6 +184,18 @@ impl Context {
         session.set_timeout(milliseconds(time));
         Login::new(session, target, &self.questions, Bound { wire, time }).run()
     }
+}
+
+/// The way to it has no end, or more than [`MOST_HOPS`] hosts.
+pub(super) fn too_many_hosts(target: &Target) -> SshError {
+    SshError::new(
+        SshErrorKind::Config,
+        format!("{} is reached through too many hosts", target.shown()),
+    )
+    .hint(format!(
+        "{} | grep -i proxyjump",
+        target.command.replacen("ssh", "ssh -G", 1)
+    ))
 }
 
 /// How long it took, where libssh2's own clock has ended it.

@@ -111,6 +111,7 @@ impl SshError {
             },
             causes: self.causes.clone(),
             hint: self.hint.clone(),
+            reason: None,
         }
     }
 }

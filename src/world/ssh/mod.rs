@@ -10,6 +10,7 @@ mod algorithms;
 mod answer;
 mod ask;
 mod auth;
+mod between;
 mod conn;
 mod connect;
 mod derived;

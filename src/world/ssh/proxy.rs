@@ -1,14 +1,14 @@
-//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over a socket, and
-//! ended with the session.
+//! A `ProxyCommand`: started through the user's shell as ssh does it, spoken to over pipes as ssh
+//! does it, and ended with the session.
 
 use super::ask::lock;
 use super::output::last_lines;
 use super::poll::{self, Interest};
-use super::{detached, program};
+use super::{detached, program, pump};
 use rustix::io::ioctl_fionbio;
 use std::io::{self, PipeReader, Read as _};
 use std::net::Shutdown;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
@@ -37,17 +37,21 @@ pub(super) struct Proxy {
 /// something is put back, and what asks there is told at once that it cannot.
 pub(super) fn start(command: &str) -> io::Result<(UnixStream, Proxy)> {
     let shell = std::env::var_os("SHELL").filter(|shell| !shell.is_empty());
-    let (near, far) = UnixStream::pair()?;
+    let (input, up) = io::pipe()?;
+    let (down, output) = io::pipe()?;
     let (from, mouth) = io::pipe()?;
+    ioctl_fionbio(&up, true)?;
+    ioctl_fionbio(&down, true)?;
     ioctl_fionbio(&from, true)?;
+    // Not a socket: programs open `/dev/stdin` and `/dev/stdout`, which fails with one.
+    let near = pump::of_pipes(up, down)?;
     let (ear, stop) = UnixStream::pair()?;
     stop.set_nonblocking(true)?;
-    let stdin: OwnedFd = far.try_clone()?.into();
     let mut program = Command::new(shell.unwrap_or_else(|| "/bin/sh".into()));
     program
         .args(["-c", &format!("exec {command}")])
-        .stdin(stdin)
-        .stdout(OwnedFd::from(far))
+        .stdin(input)
+        .stdout(output)
         .stderr(mouth);
     let child = detached::start(program, true)?;
     let said = Arc::new(Mutex::new(Vec::new()));

@@ -66,6 +66,18 @@ pub(super) fn through(
     .map_err(failed)
 }
 
+/// The near end of two pipes that do not wait: what is written to it goes up.
+///
+/// # Errors
+/// Where the system gives no socket or no thread.
+pub(super) fn of_pipes(up: PipeWriter, down: PipeReader) -> io::Result<UnixStream> {
+    start(Through {
+        up: Some(up),
+        down,
+        _session: (),
+    })
+}
+
 /// The near end of a plain connection.
 ///
 /// # Errors
@@ -227,15 +239,14 @@ impl<F: Far> Pump<F> {
     }
 }
 
-/// What the installed `ssh` carries.
-struct Through {
+/// Two pipes, and what is open as long as they are.
+struct Through<S> {
     up: Option<PipeWriter>,
     down: PipeReader,
-    /// Open as long as this is.
-    _session: Session,
+    _session: S,
 }
 
-impl Far for Through {
+impl<S: Send + 'static> Far for Through<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.down.read(buffer)
     }

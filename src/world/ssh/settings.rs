@@ -139,6 +139,19 @@ pub struct Jump {
     pub port: Option<u16>,
 }
 
+impl Jump {
+    /// As `ssh -J` takes it.
+    pub fn shown(&self) -> String {
+        let user = self.user.iter().flat_map(|user| [user, "@"]);
+        let user: String = user.collect();
+        match self.port {
+            Some(port) if self.host.contains(':') => format!("{user}[{}]:{port}", self.host),
+            Some(port) => format!("{user}{}:{port}", self.host),
+            None => format!("{user}{}", self.host),
+        }
+    }
+}
+
 impl Target {
     /// The host in messages, in a form that `ssh` takes: `user@host`, or `ssh://user@host:port`
     /// where the port is not 22.

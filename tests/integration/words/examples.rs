@@ -275,17 +275,7 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     }
     let operator = &group.bench.operator;
     let line = filled(group, line);
-    // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
-    let first = if shell == "zsh" {
-        "autoload -Uz compinit; compinit -u; "
-    } else {
-        ""
-    };
-    let pipefail = if shell == "fish" {
-        ""
-    } else {
-        "set -o pipefail; "
-    };
+    let (before, after) = around(shell, line.contains("completions"));
     let mut command = operator.command(&[]);
     let environment: Vec<_> = command
         .get_envs()
@@ -299,17 +289,58 @@ fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
         }
     }
     command
-        .args(["-c", &format!("{pipefail}{first}{line}")])
+        .args(["-c", &format!("{before}{line}{after}")])
         .current_dir(operator.home())
         .env("PATH", path);
     let ran = run(&mut command, Duration::from_mins(1));
     // A look at what needs doing says so by its exit code.
     let looks = line.starts_with("replctl status") && line.contains("jq");
     let done = matches!((ran.code, looks), (Some(0), _) | (Some(4), true));
-    let prints = line.contains("jq") && !line.contains("unfinished");
+    let prints = (line.contains("jq") && !line.contains("unfinished")) || line.contains("echo");
     let empty = prints && ran.stdout.trim().is_empty();
     let null = ran.stdout.lines().any(|l| l == "null");
     (!done || empty || null).then(|| format!("{line}: {ran}"))
+}
+
+/// What stands before and behind a line in its shell. A line that brings completions succeeds also
+/// where it brings none: the shell has to know them then.
+fn around(shell: &str, completions: bool) -> (&'static str, &'static str) {
+    match (shell, completions) {
+        // The line of zsh needs what `compinit` brings, as in everybody's ~/.zshrc.
+        ("zsh", _) => (
+            "set -o pipefail; autoload -Uz compinit; compinit -u; ",
+            "; (( $+_comps[replctl] ))",
+        ),
+        ("fish", _) => ("", "; complete -c replctl | grep -q replctl"),
+        (_, true) => ("set -o pipefail; ", "; complete -p replctl"),
+        (_, false) => ("set -o pipefail; ", ""),
+    }
+}
+
+/// The shells know no completions of ours unless a line brings them: else the test above would see
+/// nothing.
+#[test]
+fn a_shell_without_our_completions_is_seen() {
+    for shell in ["bash", "zsh", "fish"] {
+        if Command::new(shell).arg("--version").output().is_err() {
+            crate::support::not_run(&format!("{shell} is not installed"));
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        for (brought, known) in [
+            ("true", false),
+            ("complete -c replctl -a word", shell != "zsh"),
+            ("compdef _files replctl", shell == "zsh"),
+            ("complete -W word replctl", shell == "bash"),
+        ] {
+            let (before, after) = around(shell, true);
+            let line = format!("{before}{brought}{after}");
+            let mut command = Command::new(shell);
+            command.args(["-c", &line]).env("HOME", home.path());
+            let ran = run(&mut command, Duration::from_secs(20));
+            assert_eq!(ran.code == Some(0), known, "{shell}: {line}: {ran}");
+        }
+    }
 }
 
 /// It is understood: where it is given a way to end before anything is done, that is how it ends.

@@ -37,9 +37,39 @@ fn told_to_people_too(ran: &Ran, document: &Value, code: i32) {
         return;
     }
     assert_eq!(error["exit"], code, "{ran}");
-    let message = error["message"].as_str().unwrap();
-    let first = message.split(' ').next().unwrap();
-    assert!(ran.stderr.contains(first), "{ran}");
+    let further = error["further"].as_array();
+    for problem in std::iter::once(error).chain(further.into_iter().flatten()) {
+        told_whole(ran, problem);
+    }
+}
+
+/// The sentence, its causes and its hint, each in all its words.
+fn told_whole(ran: &Ran, problem: &Value) {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = plain(&ran.stderr);
+    let message = problem["message"].as_str().unwrap();
+    let begun = ["error:", "warning:"].map(|word| plain(&format!("{word} {message}")));
+    assert!(
+        begun.iter().any(|told| said.contains(told)) || by_clap(ran),
+        "{message}\n{ran}"
+    );
+    assert!(
+        said.contains(&plain(message)) || message == "no command is given",
+        "{message}\n{ran}"
+    );
+    for cause in problem["causes"].as_array().unwrap() {
+        let cause = format!("caused by: {}", cause.as_str().unwrap());
+        assert!(said.contains(&plain(&cause)), "{cause}\n{ran}");
+    }
+    if let (Some(hint), false) = (problem["hint"].as_str(), by_clap(ran)) {
+        let hint = format!("hint: {hint}");
+        assert!(said.contains(&plain(&hint)), "{hint}\n{ran}");
+    }
+}
+
+/// Clap has an own form for what is wrong with a command line.
+fn by_clap(ran: &Ran) -> bool {
+    ran.stderr.contains("try '--help'")
 }
 
 #[test]
@@ -112,6 +142,11 @@ fn looks(listen: &mut Listener<'_>) {
     let status = listen.run("status", 0);
     assert_eq!(status["command"], "status");
     listen.run("status --seconds --no-ssh", 0);
+    let warned = listen.run("status --accept-new-host-keys", 0);
+    let no_effect = "--accept-new-host-keys has no effect: this command writes nothing";
+    let warnings = warned["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&no_effect.into()), "{warned:#}");
+    assert!(!status["warnings"].to_string().contains(no_effect));
     let endpoint = listen.run("endpoint", 0);
     assert_eq!(endpoint["primary"], "master");
     listen.run("clients", 0);
@@ -247,6 +282,16 @@ fn wrong_words(listen: &mut Listener<'_>) {
     assert_eq!(option["error"]["hint"], "replctl status --help");
     let none = listen.run("status --inventory nosuch.toml", 2);
     assert_eq!(none["command"], "status");
+    assert_eq!(none["error"]["reason"], "inventory");
+    let version = listen.run("--version", 0)["version"].clone();
+    let printed = listen.bench.run(&["--version"]).ok().stdout;
+    assert_eq!(
+        printed.trim(),
+        format!("replctl {}", version.as_str().unwrap())
+    );
+    let help = listen.run("status --help", 0)["help"].clone();
+    let printed = listen.bench.run(&["status", "--help"]).ok().stdout;
+    assert_eq!(printed.trim_end(), help.as_str().unwrap().trim_end());
     // Two things are wrong, and both are told.
     let two = listen.run("setup nobody noone --yes", 2);
     assert_eq!(

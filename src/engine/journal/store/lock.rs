@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::engine::journal::holder;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
@@ -43,6 +43,7 @@ impl Store {
                     "another operation on `{}` is running; nothing was touched",
                     self.deployment
                 ))
+                .because(Reason::Locked)
                 .cause(holder.trim())
                 .hint("wait for it to end; the lock goes with its process")
                 .exit(Exit::Refused));

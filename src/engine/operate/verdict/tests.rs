@@ -46,18 +46,27 @@ fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
     let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
     let told = |finished: &Finished| {
         let error = verdict(finished, "again").unwrap();
-        (error.exit, error.problems[0].what.clone())
+        let problem = &error.problems[0];
+        (error.exit, problem.what.clone(), problem.reason)
     };
-    let (exit, what) = told(&finished);
+    let (exit, what, reason) = told(&finished);
     assert_eq!(
-        (exit, what.as_str()),
-        (Exit::Failed, "it failed; nothing was changed")
+        (exit, what.as_str(), reason),
+        (
+            Exit::Failed,
+            "it failed; nothing was changed",
+            Some(Reason::Failed)
+        )
     );
     finished.put_back_before = true;
-    let (exit, what) = told(&finished);
+    let (exit, what, reason) = told(&finished);
     assert_eq!(
-        (exit, what.as_str()),
-        (Exit::Failed, "it failed; all was put back")
+        (exit, what.as_str(), reason),
+        (
+            Exit::Failed,
+            "it failed; all was put back",
+            Some(Reason::FailedPutBack)
+        )
     );
 }
 
@@ -77,7 +86,9 @@ fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
         at: At { stage: 1, step: 0 },
         why: "it failed".to_owned(),
     };
-    assert_eq!(verdict(&finished, "again").unwrap().exit, Exit::Stopped);
+    let error = verdict(&finished, "again").unwrap();
+    assert_eq!(error.exit, Exit::Stopped);
+    assert_eq!(error.problems[0].reason, Some(Reason::FailedHalfWay));
 }
 
 #[test]

@@ -47,12 +47,10 @@ fn name() -> Result<String> {
     let input = Input::<String>::new()
         .with_prompt("name of the deployment")
         .default(NAME.to_owned());
-    input
-        .validate_with(|name: &String| {
-            deployment_name(name).map_err(|wrong| format!("`{name}` {wrong}"))
-        })
-        .interact()
-        .map_err(gone)
+    let input = input.validate_with(|name: &String| {
+        deployment_name(name).map_err(|wrong| format!("`{name}` {wrong}"))
+    });
+    output::ask(|| input.interact()).map_err(gone)
 }
 
 fn nodes() -> Result<Vec<(String, Address)>> {
@@ -71,7 +69,8 @@ fn nodes() -> Result<Vec<(String, Address)>> {
         let input = Input::<String>::new()
             .with_prompt(format!("node {}", nodes.len() + 1))
             .allow_empty(true);
-        let text = input.validate_with(check).interact().map_err(gone)?;
+        let input = input.validate_with(check);
+        let text = output::ask(|| input.interact()).map_err(gone)?;
         match node(&text) {
             Ok(node) if !text.trim().is_empty() => nodes.push(node),
             Ok(_) | Err(_) => return Ok(named(nodes)),
@@ -80,19 +79,15 @@ fn nodes() -> Result<Vec<(String, Address)>> {
 }
 
 fn directory() -> Result<String> {
-    Input::<String>::new()
+    let input = Input::<String>::new()
         .with_prompt("directory on the hosts")
-        .default(DIRECTORY.to_owned())
-        .interact()
-        .map_err(gone)
+        .default(DIRECTORY.to_owned());
+    output::ask(|| input.interact()).map_err(gone)
 }
 
 fn optional(prompt: &str) -> Result<Option<String>> {
-    let text = Input::<String>::new()
-        .with_prompt(prompt)
-        .allow_empty(true)
-        .interact()
-        .map_err(gone)?;
+    let input = Input::<String>::new().with_prompt(prompt).allow_empty(true);
+    let text = output::ask(|| input.interact()).map_err(gone)?;
     Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
 }
 
@@ -108,12 +103,11 @@ fn password(name: &str, inventory: &Path) -> Result<Password> {
         file if file.starts_with("~/") || inventory.with_file_name(file).is_file() => Ok(()),
         _ => Err("there is no such file; `new` makes one"),
     };
-    let answer = Input::<String>::new()
+    let input = Input::<String>::new()
         .with_prompt("password")
         .default("new".to_owned())
-        .validate_with(check)
-        .interact()
-        .map_err(gone)?;
+        .validate_with(check);
+    let answer = output::ask(|| input.interact()).map_err(gone)?;
     Ok(match answer.trim() {
         "new" => Password::New,
         "none" => Password::None,

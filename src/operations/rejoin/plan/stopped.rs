@@ -3,6 +3,7 @@
 
 use crate::actions::Action;
 use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use crate::error::Reason;
 use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::StoredData;
 use crate::plan::follow::{IN_SYNC_MS, in_sync, persist};
@@ -103,12 +104,15 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
             "it was not looked at"
         }
     };
-    Err(vec![Refusal::new(
-        format!(
-            "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
-        ),
-        format!("when its server or its host answers again: replctl rejoin {name}"),
-    )])
+    Err(vec![
+        Refusal::new(
+            format!(
+                "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
+            ),
+            format!("when its server or its host answers again: replctl rejoin {name}"),
+        )
+        .because(Reason::Unreachable),
+    ])
 }
 
 fn runs(node: &Node) -> Refusal {
@@ -118,7 +122,7 @@ fn runs(node: &Node) -> Refusal {
         format!(
             "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}; or discard it: replctl rejoin {name} --discard-data {name}"
         ),
-    )
+    ).because(Reason::Unreachable)
 }
 
 /// Whether all that its dump holds is part of the primary's history.

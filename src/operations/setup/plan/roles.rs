@@ -4,6 +4,7 @@
 use super::Look;
 use super::headless::headless;
 use crate::engine::Refusal;
+use crate::error::Reason;
 use crate::inventory::NodeSpec;
 use crate::plan::facts::StoredData;
 use crate::plan::root::{Root, walk};
@@ -103,7 +104,7 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
             None
         };
         let hint = format!("if that data may go: replctl setup --discard-data {name}");
-        refusals.extend(why.map(|why| Refusal::new(why, hint)));
+        refusals.extend(why.map(|why| Refusal::new(why, hint).because(Reason::DiscardData)));
     }
     let upstream = upstream.unwrap_or_else(|| wish(look, wiring, node));
     wiring.upstream.insert(name.clone(), upstream);
@@ -141,7 +142,7 @@ fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusa
                 "to bring it back with a backup: replctl rejoin {0}; if they may go: replctl setup --discard-data {0}",
                 live.name
             ),
-        )
+        ).because(Reason::DiscardData)
     })
 }
 
@@ -224,6 +225,7 @@ fn two_primaries(nodes: &[&Node]) -> Refusal {
             "name the one whose data may go, for example: replctl setup --discard-data {example}"
         ),
     )
+    .because(Reason::DiscardData)
 }
 
 fn root<'a>(look: &Look<'a>) -> Option<&'a NodeSpec> {
@@ -279,7 +281,7 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
                     "`{chosen}` would start as an empty primary and empty `{keeper}`, which has data on its disk"
                 ),
                 format!("if that data may go: replctl setup --discard-data {keeper}"),
-            ));
+            ).because(Reason::DiscardData));
         }
     }
     Ok(chosen)
@@ -300,6 +302,7 @@ fn no_choice(primaries: &[NodeName]) -> Refusal {
         ),
         "name those whose data may go: replctl setup --discard-data NODE",
     )
+    .because(Reason::DiscardData)
 }
 
 /// The node that all files of replicas lead to, where they agree.

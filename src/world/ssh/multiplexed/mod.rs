@@ -6,6 +6,7 @@
 //! us; its control socket lies in a folder that only we may enter.
 
 mod folder;
+mod jumps;
 mod plan;
 mod questions;
 mod session;
@@ -81,8 +82,10 @@ impl Master {
         let folder = folder::make().map_err(cannot)?;
         let socket = folder.path().join("s");
         let mut desk = Desk::open(context, target, plan, folder.path()).map_err(cannot)?;
+        let way = jumps::write(&plan.hops, folder.path()).map_err(cannot)?;
         let mut command = Command::new("ssh");
         command
+            .args(way.iter().flat_map(|way| ["-o", way]))
             .arg("-o")
             .arg(format!("ControlPath={}", socket.display()))
             .args(&plan.arguments)
@@ -177,17 +180,22 @@ impl Master {
         }
         let (said, shown) = (self.words(), target.shown());
         let kind = words::kind(&said);
-        let hint = if let Some(jump) = plan.to_jump(&said) {
-            format!("log in to the host in between first: {jump}")
-        } else if kind == SshErrorKind::HostKeyUnknown {
-            format!(
-                "compare its key and accept it: {} true (or --accept-new-host-keys)",
-                target.command
-            )
-        } else {
-            format!("try: {} true", target.command)
+        let (what, command) = match plan.stopped_at(&said) {
+            Some(hop) => (
+                format!(
+                    "ssh cannot log in to {}, through which it reaches {shown}",
+                    hop.shown
+                ),
+                &hop.command,
+            ),
+            None => (format!("ssh cannot log in to {shown}"), &target.command),
         };
-        SshError::new(kind, format!("ssh cannot log in to {shown}"))
+        let hint = if kind == SshErrorKind::HostKeyUnknown {
+            format!("compare its key and accept it: {command} true (or --accept-new-host-keys)")
+        } else {
+            format!("try: {command} true")
+        };
+        SshError::new(kind, what)
             .cause(words::reason(&said))
             .hint(hint)
     }

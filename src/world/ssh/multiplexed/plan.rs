@@ -3,8 +3,9 @@
 
 use super::super::error::{SshError, SshErrorKind};
 use super::super::settings::Target;
-use super::super::{Options, ask, openssh};
+use super::super::{Options, ask, between, openssh};
 use super::Master;
+use super::jumps::{self, Hop};
 use crate::inventory::SshSettings;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, Weak};
@@ -25,8 +26,8 @@ pub(in super::super) struct Plan {
     pub(super) marks_questions: bool,
     /// `NumberOfPasswordPrompts`: how often one secret is asked for.
     pub(super) prompts: u64,
-    /// `ProxyJump`.
-    pub(super) jump: Option<String>,
+    /// The hosts in between, the last one first.
+    pub(super) hops: Vec<Hop>,
 }
 
 /// Decides how a host of the inventory is reached. Blocking, for some seconds at most.
@@ -74,6 +75,8 @@ pub(in super::super) fn resolve(
         own.extend(["-o".into(), "ServerAliveInterval=15".into()]);
     }
     own.extend(arguments(options, settings, host, patience.is_some()));
+    let jumps = between::between(&said, host)?.jumps;
+    let hops = jumps::chain(options, settings, &target, jumps)?;
     let plan = Plan {
         current: Mutex::default(),
         arguments: own,
@@ -85,26 +88,18 @@ pub(in super::super) fn resolve(
         // 8.5 has given this option its name, and begun to mark the questions.
         marks_questions: value("pubkeyacceptedalgorithms").is_some(),
         prompts: number("numberofpasswordprompts").unwrap_or(3),
-        jump: value("proxyjump").filter(|jump| jump != "none"),
+        hops,
     };
     Ok((target, plan))
 }
 
 impl Plan {
-    /// A command that logs in to the last host in between, where these words say that `ssh` has
-    /// not come further.
-    pub(super) fn to_jump(&self, said: &str) -> Option<String> {
-        let jump = self.jump.as_ref()?;
-        if !said.contains("UNKNOWN port 65535") {
-            return None;
-        }
-        let (before, last) = match jump.rsplit_once(',') {
-            Some((before, last)) => (format!("-J {before} "), last),
-            None => (String::new(), jump.as_str()),
-        };
-        let scheme = if last.contains(':') { "ssh://" } else { "" };
-        let last = last.trim_start_matches("ssh://");
-        Some(format!("ssh {before}{scheme}{last} true"))
+    /// The host in between that `ssh` has not come through, where these words say so.
+    pub(super) fn stopped_at(&self, said: &str) -> Option<&Hop> {
+        // Each client behind it says this.
+        let behind = said.matches("UNKNOWN port 65535").count();
+        let number = behind.checked_sub(1)?;
+        self.hops.get(number).or(self.hops.last())
     }
 
     /// The client that holds the connection, where there is one.
@@ -122,7 +117,7 @@ fn arguments(
     host: &str,
     patient: bool,
 ) -> Vec<OsString> {
-    let mut all: Vec<OsString> = Vec::new();
+    let mut all = for_each_client(options, patient);
     let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
     add(&["-N", "-T", "-a", "-x"]);
     for option in [
@@ -137,19 +132,9 @@ fn arguments(
     ] {
         add(&["-o", option]);
     }
-    if !patient {
-        let time = options.connect_timeout.as_secs().max(1);
-        add(&["-o", &format!("ConnectTimeout={time}")]);
-    }
-    if options.ask.is_none() {
-        add(&["-o", "BatchMode=yes"]);
-    }
-    if options.accept_new_host_keys {
-        add(&["-o", "StrictHostKeyChecking=accept-new"]);
-    }
     if let Some(file) = &settings.known_hosts {
-        let file = file.to_string_lossy().replace('"', "\\\"");
-        add(&["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
+        let file = quoted(&file.to_string_lossy());
+        add(&["-o", &format!("UserKnownHostsFile={file}")]);
         add(&["-o", "GlobalKnownHostsFile=/dev/null"]);
     }
     if let Some(user) = &settings.user {
@@ -164,11 +149,34 @@ fn arguments(
     for file in &settings.identity_files {
         all.extend([OsString::from("-i"), file.into()]);
     }
+    all.extend([OsString::from("--"), host.into()]);
+    all
+}
+
+/// What the client for each host is told, also for one in between. `patient`: its configuration has
+/// a `ConnectTimeout`.
+pub(super) fn for_each_client(options: &Options, patient: bool) -> Vec<OsString> {
+    let mut all: Vec<OsString> = Vec::new();
     if let Some(file) = &options.ssh_config {
         all.extend([OsString::from("-F"), file.into()]);
     }
-    all.extend([OsString::from("--"), host.into()]);
+    let mut option = |text: &str| all.extend(["-o", text].map(OsString::from));
+    if !patient {
+        let time = options.connect_timeout.as_secs().max(1);
+        option(&format!("ConnectTimeout={time}"));
+    }
+    if options.ask.is_none() {
+        option("BatchMode=yes");
+    }
+    if options.accept_new_host_keys {
+        option("StrictHostKeyChecking=accept-new");
+    }
     all
+}
+
+/// The name of a file as the value of an option.
+pub(super) fn quoted(file: &str) -> String {
+    format!("\"{}\"", file.replace('"', "\\\""))
 }
 
 pub(super) fn not_installed(command: &str) -> SshError {

@@ -1,6 +1,7 @@
 //! A client that is not `ssh`, for what `ssh` does only at the wrong moment.
 #![allow(clippy::unwrap_used)]
 
+use super::jumps::Hop;
 use super::session::Session;
 use super::*;
 use crate::world::ssh::ask::Ask;
@@ -171,6 +172,14 @@ fn typing(secrets: &[&'static str]) -> (Arc<Typing>, Context) {
     (typing, context)
 }
 
+fn hop(name: &str) -> Hop {
+    Hop {
+        arguments: Vec::new(),
+        shown: format!("ops@{name}"),
+        command: format!("ssh {name}"),
+    }
+}
+
 /// The way to a host of that name.
 fn way(host: &str) -> (Target, Plan) {
     let target = Target {
@@ -185,7 +194,7 @@ fn way(host: &str) -> (Target, Plan) {
         names: vec![host.to_owned()],
         marks_questions: true,
         prompts: 3,
-        jump: Some("ops@bastion:2222".to_owned()),
+        hops: ["bastion", "gate"].map(hop).to_vec(),
     };
     (target, plan)
 }
@@ -261,11 +270,17 @@ fn an_ssh_that_shows_the_words_of_a_host_as_they_are_gets_no_secret_that_is_kept
 
 #[test]
 fn the_host_in_between_is_named_where_ssh_comes_no_further() {
-    let (_, mut plan) = way("db1");
-    let said = "Host key verification failed.\nConnection closed by UNKNOWN port 65535\n";
-    let to_jump = plan.to_jump(said);
-    assert_eq!(to_jump.as_deref(), Some("ssh ssh://ops@bastion:2222 true"));
-    assert_eq!(plan.to_jump("Host key verification failed.\n"), None);
-    plan.jump = Some("a,b".to_owned());
-    assert_eq!(plan.to_jump(said).as_deref(), Some("ssh -J a b true"));
+    let (_, plan) = way("db1");
+    let refused = "Host key verification failed.\n";
+    let closed = "Connection closed by UNKNOWN port 65535\r\n";
+    for (behind, named) in [
+        (0, None),
+        (1, Some("ops@bastion")),
+        (2, Some("ops@gate")),
+        (3, Some("ops@gate")),
+    ] {
+        let said = format!("{refused}{}", closed.repeat(behind));
+        let hop = plan.stopped_at(&said);
+        assert_eq!(hop.map(|hop| hop.shown.as_str()), named);
+    }
 }

@@ -5,6 +5,8 @@
 mod commands;
 mod files;
 mod host_keys;
+mod interactive;
+mod jumps;
 mod known_hosts;
 mod logins;
 mod oracle;

@@ -7,6 +7,7 @@ mod algorithms;
 mod hosts;
 mod keys;
 mod places;
+mod token;
 mod ways;
 
 use super::sshd::{Lab, Running, Sshd, run};

@@ -1,5 +1,5 @@
-//! Private sshd processes of the calling user on ports of 127.0.0.1, and everything they need in a
-//! folder of their own. Ends only processes it started, by their id.
+//! Private sshd processes of the calling user on ports of 127.0.0.1, with everything they need in a
+//! folder of their own. Ends only what it started, by its id.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::inventory::SshSettings;
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 /// A folder with a user key and a configuration; what else a test needs goes there, too.
 pub struct Lab {
     folder: tempfile::TempDir,
-    /// What stands in the place of `/etc/passwd` for the daemons.
-    users: Mutex<Option<PathBuf>>,
+    /// What stands in the place of another file for the daemons.
+    instead: Mutex<Option<(PathBuf, &'static str)>>,
 }
 
-/// A process that ends with its test.
+/// Ends with its test.
 pub struct Running(pub Child);
 
 impl Drop for Running {
@@ -92,7 +92,7 @@ impl Lab {
     pub fn new() -> Self {
         let lab = Self {
             folder: tempfile::tempdir().unwrap(),
-            users: Mutex::default(),
+            instead: Mutex::default(),
         };
         lab.keygen("key", "ed25519", "");
         lab.authorize("key");
@@ -181,9 +181,17 @@ impl Lab {
         });
         let file = self.path(&format!("passwd{}", shell.replace('/', "-")));
         std::fs::write(&file, with_shell.collect::<String>()).unwrap();
-        *self.users.lock().unwrap() = Some(file);
+        *self.instead.lock().unwrap() = Some((file, "/etc/passwd"));
         let sshd = self.sshd();
-        *self.users.lock().unwrap() = None;
+        *self.instead.lock().unwrap() = None;
+        sshd
+    }
+
+    /// An sshd for which PAM does what that file says.
+    pub fn sshd_of_pam(&self, service: &Path, lines: &str) -> Sshd {
+        *self.instead.lock().unwrap() = Some((service.to_owned(), "/etc/pam.d/sshd"));
+        let sshd = self.sshd_with(&["hostkey"], &format!("UsePAM yes\n{lines}"));
+        *self.instead.lock().unwrap() = None;
         sshd
     }
 
@@ -207,23 +215,23 @@ impl Lab {
 
     /// An sshd on that port; `None` where it does not come up.
     pub fn try_sshd(&self, port: u16, host_keys: &[&str], lines: &str) -> Option<Sshd> {
+        // The first value counts.
         let mut config = format!(
-            "ListenAddress 127.0.0.1\nPort {port}\nPidFile none\nAuthorizedKeysFile {}\nUsePAM no\nStrictModes no\nPrintMotd no\n",
+            "{lines}\nListenAddress 127.0.0.1\nPort {port}\nPidFile none\nAuthorizedKeysFile {}\nStrictModes no\nPrintMotd no\nUsePAM no\n",
             self.path("authorized_keys").display()
         );
         for key in host_keys {
             writeln!(config, "HostKey {}", self.path(key).display()).unwrap();
         }
-        config.push_str(lines);
         let file = self.path(&format!("sshd_config.{port}"));
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new("/usr/sbin/sshd");
-        if let Some(users) = &*self.users.lock().unwrap() {
+        if let Some((file, place)) = &*self.instead.lock().unwrap() {
             command = Command::new("unshare");
             command
                 .args(["-m", "sh", "-c"])
-                .arg("mount --bind \"$0\" /etc/passwd && exec /usr/sbin/sshd \"$@\"")
-                .arg(users);
+                .arg("mount --bind \"$0\" \"$1\" && shift && exec /usr/sbin/sshd \"$@\"")
+                .args([file.as_os_str(), place.as_ref()]);
         }
         let child = command
             .args(["-D", "-f"])

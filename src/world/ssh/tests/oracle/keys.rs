@@ -174,6 +174,19 @@ pub(super) const CASES: &[Case] = &[
         In,
     ),
     case(
+        "the key of a token in the agent",
+        "IdentityAgent DIR/token\nIdentityFile none\n",
+        OnlySsh(&[
+            "cannot use keys of security tokens (sk-ssh-ed25519@openssh.com)",
+            OPENSSH,
+        ]),
+    ),
+    case(
+        "the key of a token, whose public half is a file",
+        "IdentityAgent DIR/token\nIdentitiesOnly yes\nIdentityFile DIR/tokenkey.pub\n",
+        OnlySsh(&["cannot use keys of security tokens", OPENSSH]),
+    ),
+    case(
         "a short rsa key in a file that does not tell it",
         "IdentityFile DIR/pem\nRequiredRSASize 3072\n",
         Out(&["RequiredRSASize is 3072, and it has 2048 bits"]),
@@ -234,7 +247,8 @@ pub(super) fn make(lab: &Lab) {
     std::fs::copy(&moved, lab.path("cert-of-db.pub")).unwrap();
     let read = |name: &str| std::fs::read_to_string(lab.path(name)).unwrap();
     let mut text = String::new();
-    for key in ["key", "agentkey", "locked", "rsa", "ecdsa"] {
+    super::token::plug_in(lab);
+    for key in ["key", "agentkey", "locked", "rsa", "ecdsa", "tokenkey"] {
         text.push_str(&read(&format!("{key}.pub")));
     }
     writeln!(text, "cert-authority {}", read("userca.pub").trim()).unwrap();

@@ -48,6 +48,37 @@ pub(super) const CASES: &[Case] = &[
         "Host db\n ProxyCommand /bin/sh -c 'test %n-%r-%% = db-MYSELF-%% && exec ssh -F CONFIG -W %h:%p jump'\n",
         In,
     ),
+    case("by nc", "Host db\n ProxyCommand nc %h %p\n", In),
+    case(
+        "by nc in a shell",
+        "Host db\n ProxyCommand sh -c 'nc %h %p'\n",
+        In,
+    ),
+    case(
+        "by socat",
+        "Host db\n ProxyCommand socat - TCP4:%h:%p\n",
+        In,
+    ),
+    case(
+        "by a pipeline",
+        "Host db\n ProxyCommand sh -c 'cat | nc %h %p | cat'\n",
+        In,
+    ),
+    case(
+        "by a pipeline that opens its streams by name",
+        "Host db\n ProxyCommand sh -c 'cat </dev/stdin | nc %h %p >/dev/stdout'\n",
+        In,
+    ),
+    case(
+        "by nc to where nobody listens",
+        "Host db\n ProxyCommand nc %h 1\n",
+        Out(&["ProxyCommand"]),
+    ),
+    case(
+        "by a command that is not there",
+        "Host db\n ProxyCommand no-such-program %h %p\n",
+        Out(&["ProxyCommand", "no-such-program"]),
+    ),
     case(
         "by a command that exec cannot run",
         "Host db\n ProxyCommand test %n = db && ssh -F CONFIG -W %h:%p jump\n",

@@ -1,0 +1,143 @@
+//! The hosts in between, for the installed `ssh`. What `ssh` starts by itself for a `ProxyJump` is
+//! told nothing of our options and of the inventory. So the client for each host in between is
+//! called here instead, as the `ProxyCommand` of the client for the host behind it. The
+//! configuration of a host in between counts as it does for `ssh`.
+
+use super::super::between::{Between, between};
+use super::super::connect::{MOST_HOPS, too_many_hosts};
+use super::super::error::SshError;
+use super::super::settings::{Jump, Target};
+use super::super::{Options, openssh};
+use super::plan::{for_each_client, quoted};
+use crate::inventory::SshSettings;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// How `ssh` is called for one host in between.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hop {
+    pub arguments: Vec<OsString>,
+    /// The host in messages.
+    pub shown: String,
+    /// A command that logs in to it, for hints.
+    pub command: String,
+}
+
+/// The hosts in between, the last one first: each is reached through the one after it in this list.
+///
+/// # Errors
+/// `Config`: what `ssh -G` says of one of them cannot be used, or they are too many.
+pub(super) fn chain(
+    options: &Options,
+    settings: &SshSettings,
+    target: &Target,
+    mut jumps: Vec<Jump>,
+) -> Result<Vec<Hop>, SshError> {
+    let mut all = Vec::new();
+    let mut to = (target.host.clone(), target.port);
+    while let Some(jump) = jumps.pop() {
+        if all.len() >= MOST_HOPS {
+            return Err(too_many_hosts(target));
+        }
+        let named = SshSettings {
+            host: Some(jump.host.clone()),
+            user: jump.user.clone(),
+            port: jump.port,
+            ..SshSettings::default()
+        };
+        let said = openssh::ask(options, &named, &jump.host)?.unwrap_or_default();
+        let between = between(&said, &jump.host)?;
+        all.push(Hop {
+            arguments: arguments(options, settings, &jump, &between, &to),
+            shown: between.shown(),
+            command: command(settings, named, &jumps),
+        });
+        to = (between.host, between.port);
+        // Where hosts are named before it, these are the way to it; else its own configuration
+        // tells the way.
+        if jumps.is_empty() {
+            jumps = between.jumps;
+        }
+    }
+    Ok(all)
+}
+
+fn arguments(
+    options: &Options,
+    settings: &SshSettings,
+    jump: &Jump,
+    between: &Between,
+    (host, port): &(String, u16),
+) -> Vec<OsString> {
+    let mut all = for_each_client(options, between.is_patient);
+    let mut option = |text: String| all.extend([OsString::from("-o"), text.into()]);
+    // What the inventory names counts on the way, too; the rest is the host's own.
+    if let Some(file) = &settings.known_hosts {
+        let own = between.known_hosts.iter().map(String::as_str);
+        let file = file.to_string_lossy();
+        let names: Vec<String> = [&*file].into_iter().chain(own).map(quoted).collect();
+        option(format!("UserKnownHostsFile={}", names.join(" ")));
+    }
+    if !settings.identity_files.is_empty() {
+        let named = settings.identity_files.iter().map(|f| f.to_string_lossy());
+        // One that is named takes the place of those that `ssh` has by default.
+        let own = between.identity_files.iter().map(|f| f.as_str().into());
+        for file in own.chain(named) {
+            option(format!("IdentityFile={}", quoted(&file)));
+        }
+    }
+    let mut add = |words: &[&str]| all.extend(words.iter().map(OsString::from));
+    if let Some(user) = &jump.user {
+        add(&["-l", user]);
+    }
+    if let Some(port) = jump.port {
+        add(&["-p", &port.to_string()]);
+    }
+    add(&["-W", &format!("[{host}]:{port}"), "--", &jump.host]);
+    all
+}
+
+/// A command that logs in to it, with what the inventory names.
+fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> String {
+    let host = named.host.clone().unwrap_or_default();
+    let with = SshSettings {
+        identity_files: settings.identity_files.clone(),
+        known_hosts: settings.known_hosts.clone(),
+        ..named
+    };
+    let command = with.command(&host);
+    if before.is_empty() {
+        return command;
+    }
+    let before: Vec<String> = before.iter().map(Jump::shown).collect();
+    command.replacen("ssh", &format!("ssh -J {}", before.join(",")), 1)
+}
+
+/// Writes the scripts that call these clients into the folder, which must have a plain name; the
+/// `ProxyCommand` that begins with the first of them.
+///
+/// # Errors
+/// Where nothing can be written.
+pub(super) fn write(hops: &[Hop], folder: &Path) -> io::Result<Option<String>> {
+    let script = |number: usize| folder.join(format!("j{number}"));
+    let call = |script: PathBuf| format!("ProxyCommand=/bin/sh {}", script.display());
+    for (number, hop) in hops.iter().enumerate() {
+        let mut words: Vec<OsString> = vec!["exec".into(), "ssh".into()];
+        if number + 1 < hops.len() {
+            words.extend(["-o".into(), call(script(number + 1)).into()]);
+        }
+        words.extend(hop.arguments.iter().cloned());
+        std::fs::write(script(number), line(&words)?)?;
+    }
+    Ok((!hops.is_empty()).then(|| call(script(0))))
+}
+
+/// The words as a line of a shell.
+fn line(words: &[OsString]) -> io::Result<Vec<u8>> {
+    let words = words.iter().map(|word| word.as_bytes());
+    let mut line = shlex::bytes::try_join(words).map_err(io::Error::other)?;
+    line.push(b'\n');
+    Ok(line)
+}
