@@ -20,6 +20,9 @@ use std::time::Duration;
 /// sshd waits for a login.
 pub(super) const TOUCH: Duration = Duration::from_mins(2);
 
+/// What is said of a password that was not tried.
+const UNASKED: &str = "password: nobody can be asked for it";
+
 /// What bounds each step of a login.
 #[derive(Clone, Copy)]
 pub(super) struct Bound<'a> {
@@ -185,8 +188,7 @@ impl<'a> Login<'a> {
             refused = Some(answer);
         }
         if refused.is_none() {
-            self.tried
-                .push("password: nobody can be asked for it".to_owned());
+            self.tried.push(UNASKED.to_owned());
         }
         Ok(false)
     }
@@ -265,6 +267,11 @@ impl<'a> Login<'a> {
                 failed(format!("the key file {}: {}", path.display(), why.why()))
                     .hint(why.hint(path))
             }
+            // It takes none, or has taken one and wants more.
+            (None, None) if !offers.contains("publickey") => {
+                let (why, hint) = self.no_password(!beyond.is_empty());
+                failed(why.to_owned()).hint(hint)
+            }
             (None, None) => {
                 let failure = failed("no key and no password was accepted".to_owned());
                 failure.hint(if beyond.is_empty() {
@@ -281,6 +288,23 @@ impl<'a> Login<'a> {
             self.tried.iter().fold(failure, SshError::cause)
         };
         beyond.iter().fold(failure, SshError::cause)
+    }
+
+    /// Why no password was accepted, and what to do.
+    fn no_password(&self, is_beyond: bool) -> (&'static str, String) {
+        let command = &self.target.command;
+        let unasked = self.tried.iter().any(|tried| tried == UNASKED);
+        let why = if unasked {
+            "it wants a password, and nobody can be asked for it"
+        } else {
+            "no password was accepted"
+        };
+        let hint = match (is_beyond, unasked) {
+            (true, _) => WAY_OUT.to_owned(),
+            (false, true) => format!("run it on a terminal; what is asked there: {command} true"),
+            (false, false) => format!("try: {command} true"),
+        };
+        (why, hint)
     }
 
     /// A key file that the operator means and that cannot be used.

@@ -114,6 +114,10 @@ async fn what_pam_asks_is_answered() {
             assert_eq!(silent.kind, SshErrorKind::AuthFailed, "{silent}");
             let told = silent.to_string();
             assert!(told.contains("keyboard-interactive"), "{told}");
+            let builtin = transport == Transport::Builtin;
+            let unasked = "it wants a password, and nobody can be asked for it";
+            assert_eq!(told.contains(unasked), builtin, "{told}");
+            assert!(!told.contains("ssh-copy-id"), "{told}");
         })
         .await;
     }
