@@ -1,5 +1,4 @@
-//! One primary out of several, of none, of a circle, or of one that came back empty: on real
-//! servers of every family, with the writes of both sides looked for.
+//! One primary out of several, of none, of a circle, or of one that came back empty.
 
 #![allow(clippy::unwrap_used)]
 

@@ -2,7 +2,8 @@
 //!
 //! Between two operators: every acknowledged write is on the one primary (or in a backup, where two
 //! primaries were there before), all others replicate from it and hold the same, nobody made a
-//! second primary meanwhile, no fence is left, every printed sentence is true, and one went through.
+//! second primary meanwhile, no fence is left, every printed sentence is true, and one went
+//! through.
 //!
 //! A person who sends REPLICAOF by hand may lose writes and make primaries; replctl itself may not:
 //! - **Lost by replctl**: an acknowledged write that is on no primary and in no backup at the end
