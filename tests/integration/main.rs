@@ -9,6 +9,7 @@ mod clients;
 mod completion;
 mod debts;
 mod disk;
+mod docs;
 mod endpoint;
 mod fence;
 mod files;
