@@ -43,9 +43,12 @@ pub fn trouble_with(line: &str) -> Option<String> {
         let there = repository().join(words[0].trim_end_matches('/')).exists();
         return (!there).then(|| "it is not there".to_owned());
     }
-    let n = words
-        .iter()
-        .position(|w| *w == "replctl" || w.ends_with("$(replctl"))?;
+    // Elsewhere it is the name of a user, a package or a binary.
+    let typed = |n: usize| {
+        n == 0 || matches!(words[n - 1], "&&" | "|") || words[..n].iter().all(|w| w.contains('='))
+    };
+    let n = (0..words.len())
+        .find(|n| words[*n].ends_with("$(replctl") || (words[*n] == "replctl" && typed(*n)))?;
     ours(&words[n + 1..])
 }
 
@@ -136,6 +139,7 @@ fn what_is_not_there_is_found() {
         "replctl promote slave1 --dry-run",
         "replctl sentinel setup",
         "replctl history --json | jq .",
+        "cargo test --bin replctl oracle",
         "make",
         "anything else",
     ] {

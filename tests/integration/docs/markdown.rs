@@ -13,7 +13,7 @@ pub struct Block {
 /// A document.
 pub struct Page {
     /// As they stand in the file.
-    pub lines: Vec<String>,
+    lines: Vec<String>,
     /// Those outside of fenced blocks.
     prose: Vec<String>,
     blocks: Vec<Block>,
@@ -52,6 +52,11 @@ impl Page {
             .iter()
             .filter(|b| b.language == language)
             .collect()
+    }
+
+    /// Its lines but for those of blocks.
+    pub fn prose(&self) -> &[String] {
+        &self.prose
     }
 
     /// Where its links and pictures lead.
