@@ -1,41 +1,44 @@
 //! The command line. These doc comments are the help, the man pages and the completions.
 
-pub mod after;
-mod clients;
+pub mod candidates;
 mod colour;
-mod endpoint;
 pub mod examples;
-mod hidden;
-mod history;
+pub mod help;
 mod ignore;
-mod lost;
-mod members;
-mod moves;
+pub mod line;
 mod named;
 mod others;
-mod rejoin;
-mod repair;
-mod sentinel;
 pub mod words;
 
-pub use members::{Add, Remove};
-pub use moves::{Detach, Move};
-pub use rejoin::Rejoin;
-pub use repair::Repair;
+use crate::operations::add::args::Add;
+use crate::operations::completions::args::Completions;
+use crate::operations::detach::args::Detach;
+use crate::operations::init::args::Init;
+use crate::operations::moves::args::Move;
+use crate::operations::promote::args::Promote;
+use crate::operations::rejoin::args::Rejoin;
+use crate::operations::remove::args::Remove;
+use crate::operations::repair::args::Repair;
+use crate::operations::server::args::Server;
+use crate::operations::setup::args::Setup;
+use crate::operations::status::args::Status;
 
-use crate::commands::completions::{every_node, promotable};
-use after::{example_help, main_help};
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clap_complete::ArgValueCandidates as Candidates;
-pub use clients::Clients;
+use crate::operations::abandon::args::Abandon;
+use crate::operations::clients::args::Clients;
+use crate::operations::endpoint::args::Endpoint;
+use crate::operations::fence_guard::args::FenceGuard;
+use crate::operations::history::args::History;
+use crate::operations::lost::args::Lost;
+use crate::operations::man::args::Man;
+use crate::operations::report::args::Report;
+use crate::operations::resume::args::Resume;
+use crate::operations::sentinel::args::Sentinel;
+use crate::operations::undo::args::Undo;
+use clap::{Args, Parser, Subcommand};
 pub use colour::Colour;
-pub use endpoint::{Endpoint, EndpointFormat};
-pub use hidden::{FenceGuard, Man};
-pub use history::{Abandon, History, Report, Resume, Undo};
+use help::{example_help, main_help};
 pub use ignore::{Ignore, IgnoreRole};
-pub use lost::Lost;
 pub use others::Others;
-pub use sentinel::{Sentinel, SentinelCommand, SentinelForget, SentinelRemove, SentinelSetup};
 use std::path::PathBuf;
 
 /// Set up, look at and hand over Redis and Valkey replication deployments.
@@ -238,146 +241,4 @@ pub enum Command {
     /// Write the man pages into a folder
     #[command(hide = true)]
     Man(Man),
-}
-
-/// `init`.
-#[derive(Debug, Args)]
-pub struct Init {
-    /// Nodes as [NAME=]ADDRESS[:PORT]; the first is the first primary
-    #[arg(value_name = "NODE")]
-    pub nodes: Vec<String>,
-    /// The deployment's name
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<String>,
-    /// SSH user
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
-    /// Directory on the hosts: DIR/PORT/{conf,logs,pid}
-    #[arg(long, value_name = "DIR")]
-    pub directory: Option<String>,
-    /// Write `auth = "none"` instead of generating a password (a trusted network only)
-    #[arg(long)]
-    pub no_password: bool,
-    /// Where to write it
-    #[arg(short, long, value_name = "FILE", default_value = "inventory.toml", value_hint = clap::ValueHint::FilePath)]
-    pub output: PathBuf,
-    /// Ask nothing; what is not given takes its default
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
-/// `setup`.
-#[derive(Debug, Args)]
-pub struct Setup {
-    /// Only these nodes
-    #[arg(value_name = "NODE", add = Candidates::new(every_node))]
-    pub nodes: Vec<String>,
-    /// Show the plan and change nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// What is done about another operator.
-    #[command(flatten)]
-    pub others: Others,
-    /// Replace the keys this node holds by those of the primary (repeatable)
-    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
-    pub discard_data: Vec<String>,
-    /// Where the password changes: take the earlier one, too, until `replctl setup` is run again
-    #[arg(long)]
-    pub keep_earlier_password: bool,
-}
-
-/// `status`.
-#[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
-pub struct Status {
-    /// Show every node, however many there are; over 30, those that are well are summed up otherwise
-    #[arg(long)]
-    pub all: bool,
-    /// Measure how many seconds each replica is behind (takes up to 2 seconds)
-    #[arg(long)]
-    pub seconds: bool,
-    /// Do not use SSH (what the configuration files say is then unknown)
-    #[arg(long)]
-    pub no_ssh: bool,
-}
-
-/// `promote`.
-#[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
-pub struct Promote {
-    /// The node to make primary; without it the candidates are shown, and it is asked for
-    #[arg(value_name = "NODE", add = Candidates::new(promotable))]
-    pub node: Option<String>,
-    /// Show the plan and change nothing
-    #[arg(short = 'n', long)]
-    pub dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    pub yes: bool,
-    /// What is done about another operator.
-    #[command(flatten)]
-    pub others: Others,
-    /// The old primary is lost: promote although the node has less data than another, or less than can be known
-    #[arg(long)]
-    pub allow_data_loss: bool,
-    /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
-    #[arg(long)]
-    pub accept_split_brain: bool,
-    /// Go on although something differs between the node and the primary, a permission is missing that can be done without, or a role will not outlive a restart (repeatable)
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub ignore: Vec<Ignore>,
-    /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
-    #[arg(long)]
-    pub without_sentinel: bool,
-    /// Disconnect the clients that are left on the old primary, once there is a new one, so that they look for it
-    #[arg(long)]
-    pub kick_clients: bool,
-    /// Run none of the hooks that the inventory names
-    #[arg(long)]
-    pub no_hooks: bool,
-    /// Leave an operation that stopped half-way as it is, and plan from what is seen now
-    #[arg(long)]
-    pub abandon_unfinished: bool,
-}
-
-/// `server`.
-#[derive(Debug, Args)]
-pub struct Server {
-    /// Write the files of one architecture into a folder
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub extract: Option<PathBuf>,
-    /// The architecture to extract [default: this machine's]
-    #[arg(long, value_name = "ARCH", requires = "extract")]
-    pub arch: Option<String>,
-    /// Print the licence texts of the server and its libraries
-    #[arg(long)]
-    pub licence: bool,
-}
-
-/// `completions`.
-#[derive(Debug, Args)]
-pub struct Completions {
-    /// The shell
-    pub shell: Shell,
-    /// A script that needs no replctl at completion time, and so completes no node names
-    #[arg(long)]
-    pub fixed: bool,
-}
-
-/// The shells that can be completed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    /// bash
-    Bash,
-    /// zsh
-    Zsh,
-    /// fish
-    Fish,
-    /// elvish
-    Elvish,
-    /// `PowerShell`
-    Powershell,
 }

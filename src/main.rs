@@ -1,13 +1,14 @@
 //! replctl: from bare hosts to a verified replication deployment, and the safe change of its primary.
 
+mod actions;
 mod cli;
-mod commands;
 mod config;
+mod engine;
 mod error;
-mod execute;
+mod findings;
 mod hidden;
 mod inventory;
-mod journal;
+mod operations;
 mod output;
 mod plan;
 mod rescue;
@@ -34,9 +35,9 @@ fn main() -> ExitCode {
         };
     }
     // Then: a shell may be asking for completions, and wants to hear of nothing else.
-    clap_complete::CompleteEnv::with_factory(commands::completions::command).complete();
-    let exit = match commands::line::read() {
-        Ok(cli) => commands::run(&cli).unwrap_or_else(|error| {
+    clap_complete::CompleteEnv::with_factory(cli::candidates::command).complete();
+    let exit = match cli::line::read() {
+        Ok(cli) => operations::run(&cli).unwrap_or_else(|error| {
             output::form::failed(&error);
             error.exit
         }),

@@ -1,6 +1,6 @@
 //! What `--ignore` may name, of `promote` and of the other commands that write roles.
 
-use crate::plan::Accept;
+use crate::engine::Accept;
 use crate::plan::difference::Difference;
 use crate::plan::forecast::Unkept;
 use clap::ValueEnum;

@@ -1,6 +1,7 @@
 //! The names of the commands, as their JSON documents have them.
 
-use super::{Command, SentinelCommand};
+use super::Command;
+use crate::operations::sentinel::args::SentinelCommand;
 
 impl Command {
     /// What is typed behind `replctl`.

@@ -1,9 +1,8 @@
 //! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a password.
 
-use super::accounts;
 use super::place::Problems;
 use super::section::{Found, Section};
-use super::{Auth, SecretSource, parse::Draft};
+use super::{Auth, SecretSource, accounts, parse::Draft};
 use secrecy::SecretString;
 use std::path::PathBuf;
 

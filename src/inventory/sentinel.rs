@@ -1,12 +1,11 @@
 //! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch, and what `sentinel setup` needs. Pure.
 
-use super::accounts;
 use super::address::{comparable, host_and_port};
 use super::deployment::{is_deployment_name, password};
 use super::place::Problems;
 use super::section::{Found, Section};
 use super::tls::{self, Tls, Wish};
-use super::{NodeSpec, SentinelRules, SentinelSettings, SshSettings, Via, node, ssh};
+use super::{NodeSpec, SentinelRules, SentinelSettings, SshSettings, Via, accounts, node, ssh};
 use crate::topology::{Address, NodeName};
 use std::collections::BTreeMap;
 use toml::Spanned;

@@ -2,8 +2,8 @@
 
 use super::screen::Passed;
 use super::{escape, plan as plan_text};
-use crate::journal::{Outcome, Resync};
-use crate::plan::{Operation, Plan};
+use crate::engine::journal::{Outcome, Resync};
+use crate::engine::{Operation, Plan};
 use crate::topology::NodeName;
 use serde::Serialize;
 

@@ -2,86 +2,10 @@
 //! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
 
 use super::form::Changed;
-use super::status::Seen;
-use super::verdict::{deployment_of, verdict};
 use crate::error::{Exit, Problem};
 use crate::hidden::hides;
-use crate::topology::candidate::primaries;
-use crate::topology::findings::{Finding, healthy};
-use crate::topology::lag::Lag;
-use crate::topology::reboot::reboot;
-use crate::topology::service::{Service, Starter};
-use crate::topology::{Node, NodeName};
 use serde::Serialize;
 use std::fmt::Write as _;
-
-#[derive(Serialize)]
-struct Status<'a> {
-    deployment: &'a str,
-    verdict: String,
-    healthy: bool,
-    /// The one primary; null where there is none or more than one.
-    primary: Option<&'a NodeName>,
-    nodes: Vec<NodeStatus<'a>>,
-    findings: &'a [Finding],
-    /// What becomes of the roles when all hosts start again; not there where no host was looked at.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after_reboot: Option<&'static str>,
-}
-
-/// What the next start of a server is.
-#[derive(Serialize)]
-struct Start<'a> {
-    /// `unit`, `script`, `container`, `hand`, `unknown`.
-    by: &'static str,
-    unit: Option<&'a str>,
-    config_file: Option<&'a str>,
-    at_boot: Option<bool>,
-    managed: bool,
-    process: Option<u32>,
-    uid: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct NodeStatus<'a> {
-    #[serde(flatten)]
-    node: &'a Node,
-    role: Option<&'static str>,
-    /// The node it replicates from, where that is one of the inventory.
-    upstream: Option<&'a NodeName>,
-    in_sync: Option<bool>,
-    behind_bytes: Option<u64>,
-    lag: Option<Lag>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<Start<'a>>,
-}
-
-/// All of it.
-pub fn status<'a>(seen: &'a Seen<'a>) -> impl Serialize + 'a {
-    let deployment = deployment_of(seen.topology, seen.findings);
-    Status {
-        deployment: seen.deployment,
-        verdict: verdict(seen.deployment, seen.topology, seen.findings),
-        healthy: healthy(seen.findings),
-        primary: match primaries(&deployment)[..] {
-            [one] => seen.topology.get(&one.name).map(|node| &node.name),
-            _ => None,
-        },
-        nodes: seen
-            .topology
-            .nodes
-            .iter()
-            .map(|node| of_node(seen, node))
-            .collect(),
-        findings: seen.findings,
-        after_reboot: seen
-            .topology
-            .nodes
-            .iter()
-            .any(|n| n.service.is_some())
-            .then(|| reboot(&deployment).code()),
-    }
-}
 
 /// The document of a command: `"format": 1`, its name, and the fields of `content`.
 #[derive(Serialize)]
@@ -234,45 +158,6 @@ impl std::io::Write for Harmless<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.0.flush()
-    }
-}
-
-fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
-    NodeStatus {
-        node,
-        role: node.server().map(|_| {
-            if node.is_primary() {
-                "primary"
-            } else {
-                "replica"
-            }
-        }),
-        upstream: seen
-            .topology
-            .upstream_of(node)
-            .map(|upstream| &upstream.name),
-        in_sync: seen.topology.in_sync(node),
-        behind_bytes: seen.topology.behind(node),
-        lag: seen.lags.and_then(|lags| lags.get(&node.name)).copied(),
-        start: node.service.as_deref().map(start),
-    }
-}
-
-fn start(service: &Service) -> Start<'_> {
-    Start {
-        by: match service.starter {
-            Starter::Unit(_) => "unit",
-            Starter::Script(_) => "script",
-            Starter::Container(_) => "container",
-            Starter::Nothing => "hand",
-            Starter::Unknown(_) => "unknown",
-        },
-        unit: service.unit().map(|unit| unit.name.as_str()),
-        config_file: service.file.as_deref(),
-        at_boot: service.starts_at_boot(),
-        managed: service.managed,
-        process: service.process.as_ref().map(|p| p.pid),
-        uid: service.process.as_ref().map(|p| p.uid),
     }
 }
 

@@ -1,22 +1,13 @@
 //! The only room that prints. stdout is the result, everything else goes to stderr. It never waits for stderr while something is done, and never ends because of it.
 
-pub mod clients;
 pub mod ended;
-pub mod endpoint;
+pub mod findings;
 pub mod form;
-pub mod history;
 pub mod json;
-pub mod lost;
-pub mod members;
-pub mod moved;
+pub mod outcome;
 pub mod paint;
 pub mod plan;
-pub mod proof;
-pub mod repair;
-pub mod report;
 pub mod screen;
-pub mod sentinel;
-pub mod status;
 mod stream;
 pub mod table;
 pub mod verdict;

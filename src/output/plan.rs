@@ -1,8 +1,8 @@
 //! A plan as people read it, and as `--json` prints it.
 
 use super::escape;
-use crate::plan::named::texts;
-use crate::plan::{Operation, Plan, Refusal};
+use crate::actions::named::texts;
+use crate::engine::{Operation, Plan, Refusal};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -81,7 +81,7 @@ pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
 #[cfg(test)]
 mod tests {
     use super::warnings;
-    use crate::plan::{Operation, Plan, Setup};
+    use crate::engine::{Operation, Plan, Setup};
 
     #[test]
     fn what_holds_for_many_nodes_is_said_once() {

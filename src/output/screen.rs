@@ -4,9 +4,10 @@
 
 use super::paint::{self, Tone};
 use super::{escape, note};
-use crate::execute::Watch;
-use crate::journal::Seen;
-use crate::plan::{Action, Mode, Stage, Step};
+use crate::actions::Action;
+use crate::engine::execute::Watch;
+use crate::engine::journal::Seen;
+use crate::engine::{Mode, Stage, Step};
 use crate::topology::NodeName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The first line of `status`: one sentence that says how the deployment is.
 
+use crate::findings::{Code, Finding, Severity};
 use crate::topology::candidate::primaries;
-use crate::topology::findings::{Code, Finding, Severity};
-use crate::topology::words::bytes;
+use crate::topology::phrases::bytes;
 use crate::topology::{Node, NodeName, Topology};
 use std::borrow::Cow;
 

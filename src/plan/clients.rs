@@ -1,7 +1,8 @@
 //! Who uses the old primary, before the change and after it: steps around a hand-over, never inside its fence. Pure.
 
-use super::promote::{Case, find_case};
-use super::{Action, Mode, Plan, Promote, Stage, Step, Undo};
+use super::case::{Case, find_case};
+use crate::actions::Action;
+use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Topology;
 
 /// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are disconnected.

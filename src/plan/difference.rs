@@ -1,6 +1,6 @@
 //! What may differ between a node and the primary it is to replace, each by a name of its own, so that each can be accepted alone. Pure.
 
-use super::{Accept, Promote};
+use crate::engine::{Accept, Promote};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -54,13 +54,13 @@ impl Difference {
 
 impl Promote {
     /// Whether the operator accepts it, by its name or with all others.
-    pub(super) fn accepts(&self, difference: Difference) -> bool {
+    pub fn accepts(&self, difference: Difference) -> bool {
         let of = |a: &Accept| *a == Accept::Drift || *a == Accept::Difference(difference);
         self.accept.iter().any(of)
     }
 
     /// The command that accepts it, too, beside what was accepted already.
-    pub(super) fn accepting(&self, difference: Difference) -> String {
+    pub fn accepting(&self, difference: Difference) -> String {
         let mut line = format!("replctl promote {}", self.node);
         for accepted in &self.accept {
             // Planners that go through Sentinel add this one by themselves.

@@ -5,10 +5,10 @@ pub mod trial;
 
 pub use left::left;
 
+use crate::actions::host::Certificates;
 use crate::config::directives::Directive;
 use crate::config::server::Stamp;
 use crate::config::{block, unit};
-use crate::plan::host::Certificates;
 use crate::topology::PersistedRole;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

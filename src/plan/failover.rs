@@ -3,15 +3,16 @@
 //! Death is confirmed by the tool (it gives no answer) and by the replicas (they hear nothing), the old server is stopped where its host
 //! can be reached, and the candidate must have no less data than any other replica that answers.
 
-use super::promote::{self, Access};
-use super::{Accept, Action, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
+use super::case::Access;
 use super::{preflight, roles};
+use crate::actions::Action;
+use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
 
 mod compared;
 
-pub(super) use compared::{estimate, never_synced};
+pub use compared::{estimate, never_synced};
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
@@ -20,7 +21,7 @@ const QUIET_MS: u64 = 5_000;
 const PING_SECONDS: u64 = 10;
 
 /// What became of the old primary.
-pub(super) enum Lost<'a> {
+pub enum Lost<'a> {
     /// This node gives no answer.
     Node(&'a Node),
     /// It is no node of the inventory.
@@ -40,7 +41,7 @@ impl<'a> Lost<'a> {
 }
 
 /// Fills in the stages for promoting `target` in place of what was lost.
-pub(super) fn plan(
+pub fn plan(
     operation: &Promote,
     target: &Node,
     lost: &Lost<'_>,
@@ -96,14 +97,17 @@ fn stages(
     can_stop: bool,
     topology: &Topology,
 ) -> Vec<Stage> {
-    let others: Vec<&Node> = promote::loose(target, old, topology).collect();
+    let others: Vec<&Node> = crate::plan::follow::loose(target, old, topology).collect();
     // In a circle there are nodes that follow the target already, have as much to say, and are linked anew.
     let under = |n: &&Node| {
         topology
             .upstream_of(n)
             .is_some_and(|up| up.name == target.name && n.name != target.name)
     };
-    let in_circle = matches!(promote::walk(target, topology), promote::Root::Loop);
+    let in_circle = matches!(
+        crate::plan::root::walk(target, topology),
+        crate::plan::root::Root::Loop
+    );
     let below = topology.nodes.iter().filter(|_| in_circle).filter(under);
     let moved: Vec<&Node> = others
         .iter()
@@ -158,7 +162,7 @@ fn stages(
     });
     let mut repoint: Vec<Step> = others
         .iter()
-        .map(|n| promote::follow_step(n, target))
+        .map(|n| crate::plan::follow::follow_step(n, target))
         .collect();
     if let Some(old) = old {
         let address = target.source_for(old.server());
@@ -180,13 +184,13 @@ fn stages(
             ));
         }
     }
-    repoint.extend(promote::write_roles(target, &moved));
+    repoint.extend(crate::plan::follow::write_roles(target, &moved));
     stages.push(Stage {
         title: "repoint the others before the old primary can come back, and make the roles outlive a restart".to_owned(),
         mode: Mode::KeepGoing,
         steps: repoint,
     });
-    stages.push(promote::in_sync(target, &moved));
+    stages.push(crate::plan::follow::in_sync(target, &moved));
     stages
 }
 

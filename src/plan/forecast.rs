@@ -1,9 +1,10 @@
 //! Which roles of a plan will not outlive a restart, said before the question: each is refused, or
 //! accepted by a word of its own. Pure.
 
-use super::{Action, Mode, Operation, Plan, Refusal, Step};
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Refusal, Step};
 use crate::topology::service::{Keep, Obstacle, Service};
-use crate::topology::{Address, Node, NodeName, Topology, words};
+use crate::topology::{Address, Node, NodeName, Topology, phrases};
 use serde::{Deserialize, Serialize};
 
 /// Why a role is not kept, as `--ignore` names it.
@@ -117,7 +118,7 @@ pub fn check(
 }
 
 /// Takes the writing of roles that was accepted to come to nothing out of the plan: it would fail.
-pub(super) fn untried(plan: &mut Plan, nodes: &[NodeName]) {
+pub fn untried(plan: &mut Plan, nodes: &[NodeName]) {
     for stage in &mut plan.stages {
         let tried = |s: &Step| s.action == Action::PersistRole && nodes.contains(&s.node);
         stage.steps.retain(|step| !tried(step));
@@ -187,13 +188,13 @@ fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
 /// As a rule it is all of them for one reason, which is worth one line.
 fn not_known(unknown: &[(&Node, String)]) -> Option<String> {
     let (first, why) = unknown.first()?;
-    let all = words::list(unknown.iter().map(|(node, _)| *node));
+    let all = phrases::list(unknown.iter().map(|(node, _)| *node));
     Some(if unknown.len() == 1 {
         format!("whether {all} keeps its role after a restart is not known: {why}")
     } else {
         format!(
             "whether {all} keep their roles after a restart is not known; of {}: {why}",
-            words::name(&first.name)
+            phrases::name(&first.name)
         )
     })
 }

@@ -1,13 +1,13 @@
 //! Plans what is left to do where the node is the primary already: attach what hangs loose, write down what is only true until a
 //! restart, see what is not linked. Pure.
 
-use super::promote::{follow_step, in_sync, loose, persist};
-use super::{Mode, Stage};
+use super::follow::{follow_step, in_sync, loose, persist};
+use crate::engine::{Mode, Stage};
 use crate::topology::{Link, Node, NodeName, PersistedRole, Topology};
 use std::collections::HashSet;
 
 /// The stages; none where all is well.
-pub(super) fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
+pub fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
     let moved: Vec<&Node> = loose(target, None, topology).collect();
     let unlinked = topology
         .nodes
@@ -50,7 +50,7 @@ fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
 }
 
 /// Whether the file gives a node that answers the role it has; taken for so where the file is not known.
-pub(super) fn outlives(node: &Node, topology: &Topology) -> bool {
+pub fn outlives(node: &Node, topology: &Topology) -> bool {
     let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
         return true;
     };

@@ -1,25 +1,28 @@
 //! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
 
-use super::promote::{follow_step, in_sync, loose, write_roles};
-use super::{Action, Mode, Move, Refusal, Stage, Step, Undo, Was, moves, roles};
+use super::follow::{follow_step, in_sync, loose, write_roles};
+use super::{repoint, roles};
+use crate::actions::Action;
+use crate::actions::roles::Was;
+use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
 /// inside it stops nobody for longer. Hand-overs were measured at 3 to 30 ms; the waits inside the fence add up to less than this.
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
-pub(super) const DRAIN_MS: u64 = 2_000;
+pub const DRAIN_MS: u64 = 2_000;
 /// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
-pub(super) const DRAIN_OTHERS_MS: u64 = 100;
+pub const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
-pub(super) const VERIFY_MS: u64 = 500;
+pub const VERIFY_MS: u64 = 500;
 /// How long the new primary holds its first writes at most, ms, until its offset was compared. It ends by itself; the
 /// comparison takes one round trip.
 const HOLD_MS: u64 = 1_000;
 /// The same on servers before 6.2, ms: what is in flight arrives within a few.
 const VERIFY_LEAKY_MS: u64 = 50;
 /// How long replicas may take to come near before the fence, ms.
-pub(super) const NEAR_MS: u64 = 30_000;
+pub const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
@@ -29,7 +32,7 @@ const NEAR_BYTES: u64 = 256 * 1024;
 ///
 /// # Errors
 /// What stands against the move.
-pub(super) fn straight_first(
+pub fn straight_first(
     target: &Node,
     old: &Node,
     topology: &Topology,
@@ -46,7 +49,7 @@ pub(super) fn straight_first(
         discard_data: false,
         update_inventory: false,
     };
-    let (stages, costs) = moves::straight(&operation, target, old, topology)?;
+    let (stages, costs) = repoint::straight(&operation, target, old, topology)?;
     warnings.push(format!(
         "`{}` replicates from the replica `{}`, and scripts can write past the fence of `{2}` (Redis before 6.2): it is moved under `{2}` first, and stays there if the promotion fails",
         target.name, above.name, old.name
@@ -57,7 +60,7 @@ pub(super) fn straight_first(
 
 /// The hand-over with the old primary alive: replication.md's order, which lost nothing in any measured run. `moved`: an earlier stage has brought `target`
 /// straight under `old`.
-pub(super) fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
+pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
     let moved = moved.then(|| Was::ReplicaOf(old.source_for(target.server())));
     let moved = moved.as_ref().map(|was| (&target.name, was));
     let others: Vec<&Node> = loose(target, Some(old), topology)
@@ -125,7 +128,7 @@ pub(super) fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool
 }
 
 /// The last wait before the demotion: the new primary has every byte that the old one has sent.
-pub(super) fn drain(target: &Node, old: &Node) -> Step {
+pub fn drain(target: &Node, old: &Node) -> Step {
     let action = Action::AwaitCaughtUp {
         with: old.name.clone(),
         within_ms: DRAIN_MS,
@@ -134,7 +137,7 @@ pub(super) fn drain(target: &Node, old: &Node) -> Step {
 }
 
 /// The old primary becomes a replica first, and its last offset is compared.
-pub(super) fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
+pub fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
     let demote = Action::Demote {
         upstream: target.name.clone(),
         address: target.source_for(old.server()),
@@ -170,7 +173,7 @@ fn take_over(target: &Node, old: &Node) -> Step {
     Step::new(&target.name, action, Undo::Impossible)
 }
 
-pub(super) fn near_bytes(old: &Node) -> u64 {
+pub fn near_bytes(old: &Node) -> u64 {
     let backlog = old
         .server()
         .and_then(|s| s.replication.backlog)
@@ -179,12 +182,12 @@ pub(super) fn near_bytes(old: &Node) -> u64 {
 }
 
 /// What stops writes on this server, and what lets them go on.
-pub(super) fn fence(old: &Node) -> (Action, Action) {
+pub fn fence(old: &Node) -> (Action, Action) {
     fence_for(old, FENCE_MS)
 }
 
 /// The same for another time; before 6.2 it has no end of its own.
-pub(super) fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
+pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
         return (Action::PauseWrites { ms }, Action::ResumeWrites);
     };

@@ -1,6 +1,7 @@
 //! Whether the hosts that are to follow a node by its name know that name. Pure.
 
-use super::{Action, Mode, Plan, Refusal, Step};
+use crate::actions::Action;
+use crate::engine::{Mode, Plan, Refusal, Step};
 use crate::inventory::address::is_literal;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,7 +83,7 @@ pub fn unknown(node: &NodeName, upstream: &NodeName, at: &Address) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Move, Operation, Stage, Undo};
+    use crate::engine::{Move, Operation, Stage, Undo};
 
     fn plan(mode: Mode) -> Plan {
         let follow = Action::Follow {

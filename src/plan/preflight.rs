@@ -3,18 +3,17 @@
 mod reach;
 
 use super::difference::Difference;
-use super::promote::loose;
-use super::{Accept, Promote, Refusal};
-use crate::topology::disk::refuses_writes;
+use super::follow::loose;
+use crate::engine::{Accept, Promote, Refusal};
+use crate::topology::persistence::refuses_writes;
 use crate::topology::tls::could_not_follow;
 use crate::topology::versions::{Said, said};
-use crate::topology::words;
-use crate::topology::{Link, Node, ReplicaAuth, Server, Topology};
+use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, phrases};
 
 type Refusals = Vec<Refusal>;
 
 /// The node answers and can be asked to do things.
-pub(super) fn answers(node: &Node) -> Result<(), Refusals> {
+pub fn answers(node: &Node) -> Result<(), Refusals> {
     match &node.state {
         crate::topology::State::Up(_) => Ok(()),
         crate::topology::State::Down(trouble) => Err(vec![Refusal::new(
@@ -25,7 +24,7 @@ pub(super) fn answers(node: &Node) -> Result<(), Refusals> {
 }
 
 /// Everything that stands against handing over from `old` to `target`; what only needs saying goes to `warnings`.
-pub(super) fn hand_over(
+pub fn hand_over(
     operation: &Promote,
     target: &Node,
     old: &Node,
@@ -58,12 +57,7 @@ pub(super) fn hand_over(
 }
 
 /// The node has the data and is at rest.
-pub(super) fn readiness(
-    target: &Node,
-    new: &Server,
-    primary: Option<&Server>,
-    refusals: &mut Refusals,
-) {
+pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals: &mut Refusals) {
     let name = &target.name;
     let Some(upstream) = target.upstream() else {
         return;
@@ -119,7 +113,7 @@ pub(super) fn readiness(
 }
 
 /// Others who change roles.
-pub(super) fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
+pub fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
     if let Some(state) = &server.replication.failover {
         refusals.push(Refusal::new(
             format!("a failover is running on `{}` ({state})", node.name),
@@ -141,7 +135,7 @@ pub(super) fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
 }
 
 /// Sentinels that would undo it. Who plans with their help does not come here.
-pub(super) fn beside_sentinels(
+pub fn beside_sentinels(
     operation: &Promote,
     node: &Node,
     server: &Server,
@@ -204,7 +198,7 @@ fn left_behind(
 }
 
 /// Settings that would make the new primary behave otherwise than the old one.
-pub(super) fn drift(
+pub fn drift(
     operation: &Promote,
     target: &Node,
     new: &Server,
@@ -264,7 +258,7 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
         && limit < used.saturating_add(used / 10)
     {
-        let (limit, used) = (words::bytes(limit), words::bytes(used));
+        let (limit, used) = (phrases::bytes(limit), phrases::bytes(used));
         tell(
             Difference::MemoryLimit,
             format!(
@@ -334,7 +328,7 @@ fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<String>) -> V
 }
 
 /// What hangs loose and is to follow `target`, which is the primary already.
-pub(super) fn attach(
+pub fn attach(
     operation: &Promote,
     target: &Node,
     topology: &Topology,
@@ -363,7 +357,7 @@ fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
 }
 
 /// A new upstream must offer what the node replicates with, TLS or none.
-pub(super) fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusals) {
+pub fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusals) {
     if let Some(why) = could_not_follow(mine, under) {
         out.push(Refusal::new(
             format!("`{}` could not follow `{}`: {why}", node.name, under.name),

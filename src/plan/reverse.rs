@@ -4,10 +4,11 @@
 
 mod members;
 
-use super::promote::{Root, walk};
-use super::{Action, Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
+use super::root::{Root, walk};
+use crate::actions::Action;
+use crate::engine::{Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
-use crate::topology::{Address, Node, NodeName, State, Topology, words};
+use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
 use std::collections::BTreeMap;
 
 const LOOK: &str = "see: replctl status";
@@ -312,7 +313,7 @@ fn two_primaries(old: &Node, new: &Node) -> Refusal {
             Lineage::Diverged { bytes } => {
                 format!(
                     "it has {} of writes that `{is}` has not",
-                    words::bytes(bytes)
+                    phrases::bytes(bytes)
                 )
             }
             Lineage::Unknown => format!(
@@ -346,7 +347,7 @@ fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal>
         Lineage::Diverged { bytes } => {
             format!(
                 "`{name}` has {} of writes of its own since",
-                words::bytes(bytes)
+                phrases::bytes(bytes)
             )
         }
         Lineage::Unknown => format!(

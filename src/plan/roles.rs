@@ -1,45 +1,21 @@
 //! The step that sees that nobody else has changed a role since the plan was made. Pure.
 
-use super::{Action, Plan, Step, Undo};
-use crate::topology::{Address, Node, NodeName, Topology};
-use serde::{Deserialize, Serialize};
+use crate::actions::Action;
+use crate::actions::roles::{NodeRole, Was};
+use crate::engine::{Plan, Step, Undo};
+use crate::topology::{Node, NodeName, Topology};
 use std::collections::HashSet;
-
-/// The role that a node had when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NodeRole {
-    /// The node.
-    pub node: NodeName,
-    /// Its role.
-    pub was: Was,
-}
-
-/// What a node was when a plan was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Was {
-    /// A primary.
-    Primary,
-    /// A replica of this address.
-    ReplicaOf(Address),
-    /// It did not answer.
-    Silent,
-}
 
 /// The step, on `node`, for every node of the deployment.
 ///
 /// The plan was made from one look. Hooks, waits and the operator's answer to the question take seconds, and in that time
 /// another operator, a person with redis-cli or a Sentinel may have changed a role.
-pub(super) fn check(node: &Node, topology: &Topology) -> Step {
+pub fn check(node: &Node, topology: &Topology) -> Step {
     check_after(node, topology, None)
 }
 
 /// The same, where an earlier step of the plan has given `moved` another upstream.
-pub(super) fn check_after(
-    node: &Node,
-    topology: &Topology,
-    moved: Option<(&NodeName, &Was)>,
-) -> Step {
+pub fn check_after(node: &Node, topology: &Topology, moved: Option<(&NodeName, &Was)>) -> Step {
     let roles = topology.nodes.iter().map(|n| {
         let was = match &moved {
             Some((name, was)) if *name == &n.name => (*was).clone(),
@@ -57,7 +33,7 @@ pub(super) fn check_after(
 }
 
 /// The step on `node` for itself and `other` only, where other stages change the other roles.
-pub(super) fn check_pair(node: &Node, other: &Node) -> Step {
+pub fn check_pair(node: &Node, other: &Node) -> Step {
     let roles = [node, other].map(|n| NodeRole {
         node: n.name.clone(),
         was: role(n),
@@ -77,7 +53,7 @@ fn role(node: &Node) -> Was {
 }
 
 /// The names of all nodes but one.
-pub(super) fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
+pub fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
     let others = topology.nodes.iter().filter(|n| n.name != node.name);
     others.map(|n| n.name.clone()).collect()
 }
@@ -123,7 +99,8 @@ pub fn superseded(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::plan::{Promote, promote};
+    use crate::engine::Promote;
+    use crate::operations::promote;
     use crate::topology::sample;
     use std::collections::BTreeMap;
 
@@ -140,7 +117,7 @@ mod tests {
                 node: to.into(),
                 accept: Vec::new(),
             };
-            replicas(&promote::plan(&operation, topology, &BTreeMap::new()).unwrap())
+            replicas(&promote::plan::plan(&operation, topology, &BTreeMap::new()).unwrap())
         };
         assert_eq!(replicas("n1", &topology), ["n2".into()]);
         // Where nothing but the others' links is to be done nobody's role is looked at again; their undo says what they were.
@@ -152,7 +129,7 @@ mod tests {
             node: "n1".into(),
             accept: Vec::new(),
         };
-        let plan = promote::plan(&operation, &topology, &BTreeMap::new()).unwrap();
+        let plan = promote::plan::plan(&operation, &topology, &BTreeMap::new()).unwrap();
         let mut now = topology.clone();
         (now.nodes[0], now.nodes[1]) = (node(0, Some(2)), node(1, Some(2)));
         now.nodes[2] = node(2, None);

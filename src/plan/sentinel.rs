@@ -4,24 +4,26 @@
 //! fenced, drained and demoted here, as in the ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the others. Which
 //! replica it takes is decided by a priority that is put back at the end.
 
-mod action;
 mod chained;
-mod checks;
+pub mod checks;
 pub mod forget;
 mod pace;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use action::{InfoPeriod, SentinelAction};
+pub use crate::actions::sentinel::SentinelAction;
 pub use pace::left;
 
 use self::pace::Pace;
+use super::case::{Case, find_case};
 use super::failover::{self, Lost};
+use super::follow::{in_sync, loose, persist};
 use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
-use super::promote::{self, Case, find_case, in_sync, loose, persist};
-use super::{Accept, Action, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
-use super::{Was, gather, preflight, roles};
+use super::{gather, preflight, roles};
+use crate::actions::Action;
+use crate::actions::roles::Was;
+use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
@@ -47,7 +49,7 @@ pub fn plan(
     let mut plan = Plan {
         operation: Operation::Promote(operation.clone()),
         stages: Vec::new(),
-        warnings: promote::unreachable_others(target, &case, topology),
+        warnings: crate::plan::case::unreachable_others(target, &case, topology),
         may_lose: None,
     };
     plan.warnings.extend(checks::silent(watch));
@@ -165,7 +167,9 @@ impl Way<'_> {
     fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
         let others = moved.iter().skip(usize::from(unfence.is_some()));
         let own = others.filter(|n| !self.repoints(n));
-        let own: Vec<Step> = own.map(|n| promote::follow_step(n, self.target)).collect();
+        let own: Vec<Step> = own
+            .map(|n| crate::plan::follow::follow_step(n, self.target))
+            .collect();
         let mut restore = Vec::new();
         if self.priority != FIRST {
             let back = set_priority(self.priority);

@@ -1,10 +1,10 @@
 //! What a promotion means for servers that the inventory lacks: they are said before the question. Pure.
 
-use super::Plan;
-use super::promote::{Root, walk};
+use super::root::{Root, walk};
+use crate::engine::Plan;
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
-use crate::topology::words::{addresses, name};
+use crate::topology::phrases::{addresses, name};
 use crate::topology::{NodeName, Topology};
 
 /// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead, only the inventory could have named them.
@@ -37,7 +37,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::plan::{Operation, Promote};
+    use crate::engine::{Operation, Promote};
     use crate::topology::testing::healthy;
     use crate::topology::{Address, ReplicaLine};
 

@@ -1,15 +1,15 @@
 //! What the versions of two servers have to do with a plan in which one is to follow the other. Pure.
 
-use super::Refusal;
+use crate::engine::Refusal;
 use crate::topology::Node;
 use crate::topology::versions::{Said, said};
 
 /// What to do about two that do not go together.
-pub(super) const SAME: &str =
+pub const SAME: &str =
     "use a server for it that takes those copies: the primary's own version, or a newer one";
 
 /// Whether `below` may follow `above`: a refusal where no full copy would ever arrive, a warning where that is not sure.
-pub(super) fn follows(
+pub fn follows(
     below: &Node,
     above: &Node,
     refusals: &mut Vec<Refusal>,
@@ -26,12 +26,12 @@ pub(super) fn follows(
 }
 
 /// The same for one that is told to follow by many plans: only what stands against it.
-pub(super) fn refused(below: &Node, above: &Node, refusals: &mut Vec<Refusal>) {
+pub fn refused(below: &Node, above: &Node, refusals: &mut Vec<Refusal>) {
     follows(below, above, refusals, &mut Vec::new());
 }
 
 /// What is to be said before where nothing is refused for it.
-pub(super) fn warning(below: &Node, above: &Node) -> Option<String> {
+pub fn warning(below: &Node, above: &Node) -> Option<String> {
     match said(below, above)? {
         Said::Never(text) => Some(format!("{text}: its next full resync would never end")),
         Said::Perhaps(text) => Some(text),

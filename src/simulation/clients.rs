@@ -2,9 +2,11 @@
 
 use super::world::{Nobody, World};
 use super::{NEVER, access, operations, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::{Action, clients, promote};
+use crate::actions::Action;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::operations::promote;
+use crate::plan::clients;
 use futures::executor::block_on;
 
 #[test]
@@ -13,7 +15,7 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
     for topology in &topologies(4) {
         for operation in &operations(4) {
             let access = access(topology, true);
-            let Ok(mut plan) = promote::plan(operation, topology, &access) else {
+            let Ok(mut plan) = promote::plan::plan(operation, topology, &access) else {
                 continue;
             };
             let bare = plan.clone();

@@ -1,10 +1,10 @@
 //! Detaching in every tree: each death resumed, each failure put back or gone on with.
 
-use super::run;
 use super::world::{Injected, World};
-use super::{name, topologies};
-use crate::journal::Outcome;
-use crate::plan::{Detach, Plan, Promote, detach, promote};
+use super::{name, run, topologies};
+use crate::engine::journal::Outcome;
+use crate::engine::{Detach, Plan, Promote};
+use crate::operations::{detach, promote};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 use std::collections::BTreeMap;
@@ -34,13 +34,17 @@ fn reached(operation: &Detach, before: &Topology, world: &World, how: &str) {
             }
         }
     }
-    assert!(detach::plan(operation, &now, &alone).unwrap().is_empty());
+    assert!(
+        detach::plan::plan(operation, &now, &alone)
+            .unwrap()
+            .is_empty()
+    );
     let rest = now.without(&alone);
     let again = Promote {
         node: name(0),
         accept: Vec::new(),
     };
-    let again = promote::plan(&again, &rest, &BTreeMap::new()).unwrap();
+    let again = promote::plan::plan(&again, &rest, &BTreeMap::new()).unwrap();
     assert!(
         again.steps().all(|s| s.node != operation.node),
         "{how} {again:#?}"
@@ -63,7 +67,7 @@ fn a_detached_node_is_noted_whatever_happens() {
         for topology in &topologies(n) {
             for node in 0..n {
                 let operation = &Detach { node: name(node) };
-                let Ok(plan) = detach::plan(operation, topology, &[]) else {
+                let Ok(plan) = detach::plan::plan(operation, topology, &[]) else {
                     refused += 1;
                     continue;
                 };

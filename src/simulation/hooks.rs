@@ -3,10 +3,11 @@
 use super::stoppable as run;
 use super::world::{Injected, World};
 use super::{ALWAYS, NEVER, access, operations, topologies};
+use crate::engine::journal::Outcome;
+use crate::engine::{Mode, Plan, Promote};
 use crate::inventory::hooks::{HookCommand, HookPoint, Hooks};
-use crate::journal::Outcome;
+use crate::operations::promote;
 use crate::plan::hooks::{Wanted, add};
-use crate::plan::{Mode, Plan, Promote, promote};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 
@@ -27,7 +28,7 @@ fn each(mut with: impl FnMut(&Promote, &Topology, &Plan)) -> usize {
         for operation in &operations(3) {
             for ssh in [true, false] {
                 let access = access(topology, ssh);
-                let Ok(mut plan) = promote::plan(operation, topology, &access) else {
+                let Ok(mut plan) = promote::plan::plan(operation, topology, &access) else {
                     continue;
                 };
                 let bare = plan.clone();

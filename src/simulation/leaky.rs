@@ -1,10 +1,9 @@
 //! Servers before 6.2: a script writes past the fence, right before any step of every promotion in every tree. What it wrote is never lost.
 
-use super::run;
 use super::world::{Inner, World};
-use super::{access, operations, topologies};
-use crate::journal::Outcome;
-use crate::plan::promote;
+use super::{access, operations, run, topologies};
+use crate::engine::journal::Outcome;
+use crate::operations::promote;
 use crate::topology::{State, Topology, sample};
 use futures::executor::block_on;
 
@@ -37,7 +36,7 @@ fn what_a_script_writes_past_the_fence_is_never_lost() {
         }
         let access = access(&topology, true);
         for operation in operations(topology.nodes.len()) {
-            let Ok(plan) = promote::plan(&operation, &topology, &access) else {
+            let Ok(plan) = promote::plan::plan(&operation, &topology, &access) else {
                 continue;
             };
             let straight = World::new(&topology);

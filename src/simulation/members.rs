@@ -6,12 +6,12 @@ mod world;
 
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};
-use crate::execute::Run;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Add, Plan, Remove, Undo};
 use crate::inventory::edit::Edit;
 use crate::inventory::parse::parse;
-use crate::journal::Outcome;
 use crate::plan::facts::Listener;
-use crate::plan::{Add, Plan, Remove, Undo};
 use crate::topology::NodeName;
 use futures::executor::block_on;
 use host::{Begin, Keys};

@@ -12,10 +12,11 @@ mod sentinel;
 mod sentinel_setup;
 mod world;
 
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::promote::{self, Access};
-use crate::plan::{Accept, Mode, Plan, Promote};
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Accept, Mode, Plan, Promote};
+use crate::operations::promote;
+use crate::plan::case::Access;
 use crate::topology::{NodeName, Topology, sample};
 use futures::executor::block_on;
 use std::collections::BTreeMap;
@@ -156,7 +157,7 @@ impl Case<'_> {
     }
 
     fn planning_again_is_empty(&self, world: &World) {
-        let again = promote::plan(self.operation, &world.observe(), &self.access);
+        let again = promote::plan::plan(self.operation, &world.observe(), &self.access);
         let again =
             again.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {:#?}", self.topology));
         assert!(
@@ -248,7 +249,8 @@ impl Case<'_> {
                     world.0.lock().unwrap().sims.iter().all(|s| !s.fenced),
                     "{what}"
                 );
-                let again = promote::plan(self.operation, &world.observe(), &self.access).unwrap();
+                let again =
+                    promote::plan::plan(self.operation, &world.observe(), &self.access).unwrap();
                 let again = Case {
                     plan: again,
                     access: self.access.clone(),
@@ -274,7 +276,8 @@ impl Case<'_> {
             }
             Outcome::Incomplete { .. } => {
                 world.crash();
-                let again = promote::plan(self.operation, &world.observe(), &self.access).unwrap();
+                let again =
+                    promote::plan::plan(self.operation, &world.observe(), &self.access).unwrap();
                 let again = Case {
                     plan: again,
                     access: self.access.clone(),
@@ -297,7 +300,7 @@ fn an_operator_who_wants_to_stop_finds_nothing_changed() {
     for topology in &topologies(3) {
         for operation in &operations(3) {
             let access = access(topology, true);
-            let Ok(plan) = promote::plan(operation, topology, &access) else {
+            let Ok(plan) = promote::plan::plan(operation, topology, &access) else {
                 continue;
             };
             let world = World::new(topology);
@@ -326,7 +329,7 @@ fn every_death_is_resumed_and_every_failure_put_back() {
             for operation in &operations(n) {
                 for ssh in [true, false] {
                     let access = access(topology, ssh);
-                    let Ok(plan) = promote::plan(operation, topology, &access) else {
+                    let Ok(plan) = promote::plan::plan(operation, topology, &access) else {
                         refused += 1;
                         continue;
                     };

@@ -2,9 +2,9 @@
 
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, name, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::{Move, Plan, moves};
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Move, Plan};
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 
@@ -64,7 +64,7 @@ impl Case<'_> {
         }
         drop(inner);
         assert_eq!(world.lost(&name(0)), 0, "{}", case());
-        let again = moves::plan(self.operation, &world.observe()).unwrap();
+        let again = crate::operations::moves::plan::plan(self.operation, &world.observe()).unwrap();
         assert!(again.is_empty(), "{again:#?} {}", case());
     }
 
@@ -111,7 +111,7 @@ impl Case<'_> {
             other => panic!("call {call} fails ({how:?}): {other:?}"),
         }
         let again = Case {
-            plan: moves::plan(self.operation, &world.observe()).unwrap(),
+            plan: crate::operations::moves::plan::plan(self.operation, &world.observe()).unwrap(),
             ..*self
         };
         // A file that could not be written is not seen in memory; the rest is.
@@ -135,7 +135,7 @@ fn every_move_ends_where_it_should_or_where_it_was() {
                     discard_data: false,
                     update_inventory: false,
                 };
-                let Ok(plan) = moves::plan(operation, topology) else {
+                let Ok(plan) = crate::operations::moves::plan::plan(operation, topology) else {
                     refused += 1;
                     continue;
                 };

@@ -6,11 +6,14 @@
 
 use super::world::{Injected, Inner, Nobody, World};
 use super::{NEVER, access, name, operations, topologies};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::rejoin::{self, Own};
-use crate::plan::repair::{self, Owns};
-use crate::plan::{Action, Detach, Move, Plan, Rejoin, Repair, detach, moves, promote, roles};
+use crate::actions::Action;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
+use crate::engine::{Detach, Move, Plan, Rejoin, Repair};
+use crate::operations::repair::plan::Owns;
+use crate::operations::{detach, promote, repair};
+use crate::plan::divergence::Own;
+use crate::plan::roles;
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 use std::sync::Mutex;
@@ -296,7 +299,7 @@ fn a_promotion_beside_somebody_else_loses_nothing_and_makes_no_second_primary() 
         let access = access(topology, true);
         let all = operations(topology.nodes.len()).into_iter();
         let planned = all.filter_map(|operation| {
-            let plan = promote::plan(&operation, topology, &access).ok()?;
+            let plan = promote::plan::plan(&operation, topology, &access).ok()?;
             Some((format!("{operation:?}"), plan))
         });
         planned.collect()
@@ -313,7 +316,7 @@ fn a_move_and_a_detachment_beside_somebody_else_lose_nothing() {
         let mut all = Vec::new();
         for node in 0..n {
             let operation = Detach { node: name(node) };
-            let plan = detach::plan(&operation, topology, &[]).ok();
+            let plan = detach::plan::plan(&operation, topology, &[]).ok();
             all.extend(plan.map(|plan| (format!("{operation:?}"), plan)));
             for under in 0..n {
                 let operation = Move {
@@ -322,7 +325,7 @@ fn a_move_and_a_detachment_beside_somebody_else_lose_nothing() {
                     discard_data: false,
                     update_inventory: false,
                 };
-                let plan = moves::plan(&operation, topology).ok();
+                let plan = crate::operations::moves::plan::plan(&operation, topology).ok();
                 all.extend(plan.map(|plan| (format!("{operation:?}"), plan)));
             }
         }
@@ -349,11 +352,11 @@ fn a_return_beside_somebody_else_loses_nothing() {
     for topology in (2..=3).flat_map(super::rejoin::split) {
         let fresh = || super::rejoin::world(&topology);
         let now = fresh().observe();
-        let pair = rejoin::pair(&rejoin, &now, &[]).unwrap();
+        let pair = crate::operations::rejoin::checks::pair(&rejoin, &now, &[]).unwrap();
         let own = Own::Unknown("it is simulated".to_owned());
         let plans = [
-            rejoin::plan(&rejoin, pair, &own, &now).unwrap(),
-            repair::plan(&keep, &Owns::new(), &now).unwrap(),
+            crate::operations::rejoin::plan::plan(&rejoin, pair, &own, &now).unwrap(),
+            repair::plan::plan(&keep, &Owns::new(), &now).unwrap(),
         ];
         for plan in &plans {
             planned += 1;

@@ -1,14 +1,17 @@
 //! Old primaries that return, in every small deployment with two primaries: each death resumed, each failure put back, and no write of theirs gone that was
 //! neither on the present primary nor in a backup.
 
-use super::name;
-use super::run;
 use super::world::{Injected, Inner, World};
-use crate::execute::Failure;
-use crate::journal::Outcome;
-use crate::plan::rejoin::{Own, pair, plan};
-use crate::plan::repair::{self, Owns};
-use crate::plan::{Action, Plan, Rejoin, Repair};
+use super::{name, run};
+use crate::actions::Action;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Outcome;
+use crate::engine::{Plan, Rejoin, Repair};
+use crate::operations::rejoin::checks::pair;
+use crate::operations::rejoin::plan::plan;
+use crate::operations::repair;
+use crate::operations::repair::plan::Owns;
+use crate::plan::divergence::Own;
 use crate::topology::{Topology, sample};
 use futures::executor::block_on;
 
@@ -186,7 +189,7 @@ fn of_two_primaries_one_is_made_and_nothing_of_the_other_is_gone() {
             backup: "/b".to_owned(),
             discard_data: Vec::new(),
         };
-        repair::plan(&operation, &Owns::new(), &world.observe()).unwrap()
+        repair::plan::plan(&operation, &Owns::new(), &world.observe()).unwrap()
     };
     let reached = |world: &World, how: &str| {
         nothing_gone(world, how);

@@ -5,10 +5,11 @@ pub mod model;
 
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, topologies};
-use crate::execute::{Act, Run};
-use crate::journal::{At, Outcome};
+use crate::actions::Action;
+use crate::engine::execute::{Act, Run};
+use crate::engine::journal::{At, Outcome};
+use crate::engine::{Plan, Promote};
 use crate::plan::sentinel::{left, plan};
-use crate::plan::{Action, Plan, Promote};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;

@@ -5,9 +5,9 @@ mod host;
 
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};
-use crate::execute::Run;
-use crate::journal::Outcome;
-use crate::plan::Plan;
+use crate::engine::Plan;
+use crate::engine::execute::Run;
+use crate::engine::journal::Outcome;
 use boxes::World;
 use futures::executor::block_on;
 use host::Begin;

@@ -10,9 +10,9 @@ pub use around::Called;
 pub use nobody::Nobody;
 
 use super::sentinel::model::{self, Sentinels};
-use crate::execute::{Act, Failure};
-use crate::journal::{Entry, Journal, Progress, Seen};
-use crate::plan::Action;
+use crate::actions::Action;
+use crate::engine::execute::{Act, Failure};
+use crate::engine::journal::{Entry, Journal, Progress, Seen};
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -2,7 +2,7 @@
 //!
 //! A server tells of each client its last command only. So a client can be seen to write, and never be seen not to.
 
-use super::words::plural;
+use super::phrases::plural;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;

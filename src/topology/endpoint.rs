@@ -3,10 +3,10 @@
 //! A program that is told a wrong primary writes where its writes are lost, so whatever leaves a doubt is a reason to name none.
 
 use super::candidate::primaries;
-use super::findings::{Code, Finding};
 use super::one_address::{With, clashes};
-use super::words::name;
+use super::phrases::name;
 use super::{Link, Node, Topology};
+use crate::findings::{Code, Finding};
 
 /// Why no primary can be named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,10 +130,10 @@ fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::findings::{Context, Debt, findings};
     use super::super::testing::{down, healthy, primary, replica};
     use super::super::{Address, Loading, TroubleKind};
     use super::*;
+    use crate::findings::{Context, Debt, findings};
 
     fn ask(topology: &Topology, context: &Context) -> Result<String, String> {
         match endpoint(topology, &findings(topology, context)) {

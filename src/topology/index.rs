@@ -2,7 +2,7 @@
 //!
 //! It answers what [`Node::answers_to`] says of one node for all of them at once; a test compares the two.
 
-use super::meant::spots;
+use super::address_match::spots;
 use super::{Address, Node, NodeName};
 use core::net::IpAddr;
 use std::collections::HashMap;

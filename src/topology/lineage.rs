@@ -2,7 +2,7 @@
 //!
 //! Offsets of different histories are never compared. A primary without replicas forgets its history after `repl-backlog-ttl`; then nothing can be known.
 
-use super::words::duration;
+use super::phrases::duration;
 use super::{Link, Replication, Role, Server};
 use serde::{Deserialize, Serialize};
 

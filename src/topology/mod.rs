@@ -1,25 +1,25 @@
 //! What was observed of a deployment, as data. Pure: no I/O, no clock, no global.
 //! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
 
-mod alone;
+mod address_match;
 pub mod candidate;
 pub mod claims;
 pub mod clients;
-pub mod disk;
+mod detached;
 pub mod endpoint;
 pub mod fed;
-pub mod findings;
 #[cfg(test)]
 pub mod growth;
 mod index;
 pub mod lag;
 pub mod lineage;
 pub mod log;
-mod meant;
 mod name;
 mod nodes;
 pub mod one_address;
 mod persisted;
+pub mod persistence;
+pub mod phrases;
 pub mod reboot;
 #[cfg(test)]
 pub mod sample;
@@ -31,17 +31,16 @@ pub mod situation;
 pub mod testing;
 pub mod tls;
 pub mod tree;
-mod trouble;
+mod unreachable;
 pub mod versions;
-pub mod words;
 
-pub use disk::{Disk, Loading};
-pub use meant::{Addresses, same_host};
+pub use address_match::{Addresses, same_host};
 pub use name::NodeName;
 pub use nodes::Nodes;
 pub use persisted::PersistedRole;
+pub use persistence::{Disk, Loading};
 pub use sight::{Elsewhere, Sight, Tunnel};
-pub use trouble::{Trouble, TroubleKind};
+pub use unreachable::{Trouble, TroubleKind};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

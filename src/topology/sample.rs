@@ -26,7 +26,7 @@ pub fn server() -> Server {
         uptime_seconds: Some(60),
         cluster_enabled: false,
         loading: None,
-        disk: super::disk::Disk::default(),
+        disk: crate::topology::persistence::Disk::default(),
         used_memory: Some(1_000_000),
         maxmemory: Some(0),
         keys: BTreeMap::new(),

@@ -8,9 +8,9 @@ pub mod answer;
 pub mod chain;
 mod command;
 mod keep;
+mod phrases;
 mod process;
 pub mod resolve;
-mod words;
 
 pub use chain::Chain;
 pub use keep::{Keep, Obstacle};

@@ -21,7 +21,7 @@ fn server(run: &str, role: Role, offset: u64) -> Server {
         uptime_seconds: Some(3600),
         cluster_enabled: false,
         loading: None,
-        disk: super::disk::Disk::default(),
+        disk: crate::topology::persistence::Disk::default(),
         used_memory: Some(1_569_640),
         maxmemory: Some(0),
         keys: BTreeMap::from([(0, 2001)]),

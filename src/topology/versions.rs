@@ -3,10 +3,10 @@
 //! A partial resync works between all of them until the first command that the replica does not know; a full copy is what has to be asked for
 //! before. It must not be tried out: a replica that refuses the copy has dropped its data by then, and asks for the next one at once.
 
+mod phrases;
 mod table;
-mod words;
 
-pub use words::{Said, program, said, sentence};
+pub use phrases::{Said, program, said, sentence};
 
 use super::{Product, Server, Version};
 

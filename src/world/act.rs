@@ -1,13 +1,11 @@
 //! The seam of the executor: each action of a plan, done in this world.
 
-use super::World;
-use super::observe;
 use super::replication as r;
-use super::role_change;
-use crate::execute::{Act, Failure};
-use crate::journal::Seen;
-use crate::plan::Action;
-use crate::plan::sentinel::SentinelAction;
+use super::{World, observe, role_change};
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::execute::{Act, Failure};
+use crate::engine::journal::Seen;
 use crate::topology::tls::could_not_follow;
 use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
 

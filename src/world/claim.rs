@@ -5,12 +5,11 @@
 
 mod connection;
 
-use super::World;
 use super::clients::connected;
 use super::login::Login;
-use super::observe;
 use super::resp::{Conn, REPLY};
-use super::way::Way;
+use super::transport::Way;
+use super::{World, observe};
 use crate::inventory::NodeSpec;
 use crate::topology::claims::{Claim, Holder, others, worker};
 use crate::topology::clients::{Client, LISTED, parse};

@@ -3,11 +3,11 @@
 use super::World;
 use super::replication::seen;
 use super::resp::{Conn, REPLY};
-use super::trouble::trouble;
-use crate::execute::Failure;
-use crate::journal::Seen;
+use super::unreachable::trouble;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::topology::clients::{Census, Client, LISTED, Writes, census, parse};
-use crate::topology::words::plural;
+use crate::topology::phrases::plural;
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use futures::StreamExt;
 use redis::{Value, cmd};

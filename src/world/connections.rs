@@ -2,7 +2,7 @@
 
 use super::resp::Conn;
 use super::watch_sync::Before;
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::topology::{NodeName, Trouble};
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;

@@ -1,26 +1,26 @@
 //! The world of one run: one deployment's servers over RESP and its hosts over SSH, with the secrets needed for both.
 
+use super::act_host::Turns;
 use super::bounded::Stream;
 use super::connections::Connections;
 use super::limits;
 use super::login::Logins;
 use super::observe::{self, Reach};
-use super::on_host::Turns;
 use super::password::Entrances;
 use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
-use super::trouble::trouble;
-use super::way::{Way, host_of};
+use super::transport::{Way, host_of};
+use super::unreachable::trouble;
+use crate::actions::password::written::Passwords;
+use crate::engine::journal::store::Store;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::store::Store;
 use crate::output;
 use crate::output::screen::Screen;
+use crate::plan::case::Access;
 use crate::plan::facts::HostFacts;
-use crate::plan::password::written::Passwords;
-use crate::plan::promote::Access;
 use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -211,7 +211,7 @@ impl World {
     /// How many seconds each replica is behind.
     pub async fn lags(&self, topology: &Topology) -> crate::topology::lag::Lags {
         let way = self.way();
-        super::chase::seconds(
+        crate::world::lag::seconds(
             topology,
             &self.inventory,
             self.logins.own.as_ref(),
@@ -302,7 +302,7 @@ impl World {
         let way = self.way();
         let mut stream = tokio::time::timeout(self.host_look, way.open(node))
             .await
-            .unwrap_or_else(|_| Err(super::trouble::no_answer(self.host_look)))?;
+            .unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(self.host_look)))?;
         super::resp::log_in(&mut *stream, self.logins.own.as_ref()).await?;
         Ok(stream)
     }

@@ -3,7 +3,7 @@
 use super::World;
 use super::replication::{self as r, Acted};
 use super::resp::{Conn, REPLY};
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 use redis::cmd;
 

@@ -4,8 +4,9 @@
 //! puts back what was set before. It knows the inventory's own secrets; those that were typed are not passed on.
 
 use super::World;
-use crate::execute::Failure;
-use crate::plan::{Action, Plan, Undo};
+use crate::actions::Action;
+use crate::engine::execute::Failure;
+use crate::engine::{Plan, Undo};
 use crate::topology::NodeName;
 use std::process::Stdio;
 use std::time::Duration;
@@ -141,7 +142,7 @@ impl World {
                 read = told.read(&mut byte) => match (read, byte) {
                     (Ok(1..), [STANDS]) => {
                         stands = true;
-                        lasts = Some(Instant::now() + Duration::from_millis(crate::plan::FENCE_MS));
+                        lasts = Some(Instant::now() + Duration::from_millis(crate::plan::hand_over::FENCE_MS));
                     }
                     (Ok(1..), [GONE]) => return Ok(()),
                     _ => break,

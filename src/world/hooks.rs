@@ -4,12 +4,12 @@ mod child;
 mod told;
 
 use super::World;
-use crate::execute::Failure;
+use crate::actions::hook::Hook;
+use crate::engine::execute::Failure;
+use crate::engine::journal::{Entry, Journal, Outcome, Seen};
 use crate::inventory::hooks::HookCommand;
 use crate::inventory::{Inventory, SecretSource};
-use crate::journal::{Entry, Journal, Outcome, Seen};
 use crate::output::{escape, screen::duration};
-use crate::plan::hooks::Hook;
 use crate::topology::NodeName;
 use child::{End, Ran};
 use std::path::{Path, PathBuf};

@@ -4,12 +4,11 @@ mod file;
 
 pub use file::write;
 
-use crate::cli;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
 use crate::inventory::parse::parse;
 use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Tls, Via};
-use crate::output;
+use crate::{cli, output};
 use etcetera::BaseStrategy;
 use futures::future::join_all;
 use std::collections::BTreeMap;

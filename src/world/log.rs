@@ -7,7 +7,7 @@ use super::ssh::Host;
 use crate::config::Paths;
 use crate::inventory::NodeSpec;
 use crate::topology::log::{Side, reason};
-use crate::topology::words::name;
+use crate::topology::phrases::name;
 use crate::topology::{Link, NodeName, Topology};
 use futures::StreamExt;
 use redis::{Value, cmd};

@@ -1,13 +1,12 @@
 //! What only an old primary has: read from its own stream and compared with what the new primary wrote since. It changes nothing.
 
-use super::World;
 use super::replication::look;
 use super::resp::REPLY;
 use super::spool::Spool;
-use super::tap;
+use super::{World, psync};
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
-use crate::plan::needs::{Lacks, OF_REPLICAS, allow};
+use crate::plan::permissions::{Lacks, OF_REPLICAS, allow};
 use crate::rescue::split::{Judged, judge};
 use crate::rescue::stream::{Tail, database_before};
 use crate::topology::lineage::{can_send, fork, position};
@@ -289,7 +288,7 @@ impl World {
             problem.hint(allow(&lacks)).exit(Exit::Failed)
         };
         let stream = self.raw(spec).await.map_err(failed)?;
-        let read = tap::read(stream, replid, from, to, take).await;
+        let read = psync::read(stream, replid, from, to, take).await;
         read.map_err(failed)
     }
 }

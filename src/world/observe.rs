@@ -5,11 +5,10 @@
 mod directives;
 
 use super::bounded::Stream;
-use super::info;
 use super::login::{Login, Logins, Replicas};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
-use super::trouble::{from_redis, no_answer, no_info, trouble};
-use super::{sight, tls, turns};
+use super::unreachable::{from_redis, no_answer, no_info, trouble};
+use super::{info, sight, tls, turns};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::claims::CHANNEL;
 use crate::topology::{

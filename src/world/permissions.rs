@@ -5,9 +5,9 @@ use super::World;
 use super::login::Login;
 use super::observe::{self, Reach};
 use super::resp::{Conn, REPLY, lets_in};
+use crate::engine::{Operation, Plan, Refusal};
 use crate::inventory::NodeSpec;
-use crate::plan::needs::{self, Hindered, Lacks, Need};
-use crate::plan::{Operation, Plan, Refusal};
+use crate::plan::permissions::{self, Hindered, Lacks, Need};
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use futures::StreamExt;
 use redis::{Value, cmd};
@@ -39,7 +39,7 @@ impl World {
         if matches!(plan.operation, Operation::Setup(_)) {
             return Ok(());
         }
-        let needs = needs::of(plan);
+        let needs = permissions::of(plan);
         let looks = needs.iter().map(|(node, needs)| async {
             let lacks = timeout(LOOK, self.lacks(node, needs)).await.ok()??;
             Some((node.clone(), lacks))
@@ -49,7 +49,7 @@ impl World {
             .filter_map(std::future::ready)
             .collect()
             .await;
-        let pairs = needs::logins(plan);
+        let pairs = permissions::logins(plan);
         let tries = pairs.into_iter().map(|pair| async {
             let hindered = timeout(LOOK, self.hindered(&pair.node, &pair.at)).await;
             Some((pair, hindered.ok()??))
@@ -59,9 +59,9 @@ impl World {
             .filter_map(std::future::ready)
             .collect()
             .await;
-        let mut refusals = needs::check(plan, &lacks).err().unwrap_or_default();
+        let mut refusals = permissions::check(plan, &lacks).err().unwrap_or_default();
         refusals.extend(
-            needs::check_logins(plan, hindered)
+            permissions::check_logins(plan, hindered)
                 .err()
                 .unwrap_or_default(),
         );
@@ -136,7 +136,7 @@ impl World {
             )),
             Ok(_) => {
                 let user = login.as_ref().map_or("default", Login::name).to_owned();
-                let asked = self.probe(at, &user, &needs::OF_REPLICAS);
+                let asked = self.probe(at, &user, &permissions::OF_REPLICAS);
                 let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
                 Some(Hindered::Lacks(lacks))
             }

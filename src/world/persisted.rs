@@ -2,16 +2,16 @@
 //!
 //! The path that a running server tells may be a lie: whatever is done there is done as that server's own user.
 
-use super::World;
 use super::deployment::short;
 use super::host::role;
-use super::info;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::Conn;
 use super::ssh::Host;
-use crate::execute::Failure;
-use crate::journal::{Effect, Seen};
-use crate::plan::{Action, Plan};
+use super::{World, info};
+use crate::actions::Action;
+use crate::engine::Plan;
+use crate::engine::execute::Failure;
+use crate::engine::journal::{Effect, Seen};
 use crate::topology::service::{Keep, Service};
 use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server};
 use futures::StreamExt;

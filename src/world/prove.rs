@@ -3,7 +3,7 @@
 use super::connections::Connections;
 use super::replication::{Acted, CALM, ask, look, seen};
 use super::resp::{Conn, REPLY};
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 use redis::{Value, cmd};
 use std::time::{Duration, Instant};

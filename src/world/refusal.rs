@@ -2,7 +2,7 @@
 //! then, the system resets the connection and what it said is lost. So it is listened to once more, in silence.
 
 use super::bounded::Stream;
-use super::trouble::from_reply;
+use super::unreachable::from_reply;
 use crate::topology::{Trouble, TroubleKind};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;

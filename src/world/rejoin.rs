@@ -1,20 +1,19 @@
 //! What only an old primary has, before it is planned to return; and the step in which it gives it up: over in one piece on the server, and put back at once
 //! where it had more than was known.
 
-use super::World;
-use super::info;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
-use super::role_change;
-use super::trouble::trouble;
+use super::unreachable::trouble;
 use super::watch_sync::Before;
+use super::{World, info, role_change};
+use crate::actions::rescue::Covered;
+use crate::engine::execute::Failure;
 use crate::error::Error;
-use crate::execute::Failure;
+use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hand_over::lacks_pause_write;
-use crate::plan::rejoin::{Covered, Disk, Own};
 use crate::topology::lineage::{fork, position};
-use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, words};
+use crate::topology::{Address, Node, NodeName, Server, Trouble, TroubleKind, phrases};
 use redis::cmd;
 use std::path::Path;
 
@@ -183,7 +182,7 @@ impl Limit {
         }
         let keys = server.key_count();
         if keys > self.keys {
-            return Some(format!("it has {} by now", words::keys(keys)));
+            return Some(format!("it has {} by now", phrases::keys(keys)));
         }
         self.passed_by(position(now), server)
     }

@@ -5,14 +5,14 @@ use super::World;
 use super::lost::{End, Found, apart};
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
-use super::trouble::from_redis;
-use crate::execute::Failure;
+use super::unreachable::from_redis;
+use crate::actions::rescue::Source;
+use crate::engine::execute::Failure;
 use crate::output::escape;
-use crate::plan::replay::Source;
 use crate::rescue::mark::{CHANNEL, mark, name, says_only};
 use crate::rescue::parts::{Meanwhile, Part, in_groups, in_order, smaller};
 use crate::rescue::stream::Unit;
-use crate::topology::{NodeName, Trouble, words};
+use crate::topology::{NodeName, Trouble, phrases};
 use redis::{Cmd, Pipeline, Value};
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
@@ -83,7 +83,7 @@ impl World {
         if bytes > LONGEST {
             return Err(Failure::none(format!(
                 "{} are more than are replayed at once",
-                words::bytes(bytes)
+                phrases::bytes(bytes)
             )));
         }
         let judged = found.judged().await.map_err(sentence)?;

@@ -5,9 +5,9 @@
 use super::info;
 use super::login::Replicas;
 use super::resp::{Conn, REPLY};
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::inventory::secrets::is_secret;
-use crate::journal::Seen;
 use crate::topology::{Address, Link, NodeName, Role, Server, Trouble, TroubleKind, Upstream};
 use futures::future::{join, join_all};
 use redis::{Cmd, Value, cmd};

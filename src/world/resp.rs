@@ -5,7 +5,7 @@
 
 use super::bounded::{Bounded, Stream};
 use super::login::Login;
-use super::trouble::{
+use super::unreachable::{
     from_connect, from_login, from_redis, from_reply, hung_up, no_answer, not_redis, silent,
     trouble,
 };

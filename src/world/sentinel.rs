@@ -1,22 +1,21 @@
 //! The Sentinels that watch the deployment: found through the nodes they watch, asked what they see. It decides nothing.
 
 mod act;
+mod discover;
 mod failover;
-mod hello;
 mod known;
 mod members;
 mod pace;
 mod reply;
-mod tell;
-mod vouch;
+mod set;
+mod trusted;
 
-use super::World;
 use super::bounded::Stream;
 use super::observe::{Reach, also_called, connect, ips};
 use super::resp::{Conn, REPLY, tcp};
-use super::tls;
-use super::trouble::trouble;
-use super::way::host_of;
+use super::transport::host_of;
+use super::unreachable::trouble;
+use super::{World, tls};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
@@ -179,11 +178,11 @@ impl World {
             .take(EARS);
         let heard = join_all(ears.map(|spec| async {
             let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-            match hello::listen(stream, self.logins.own.as_ref(), counted, told).await {
+            match discover::listen(stream, self.logins.own.as_ref(), counted, told).await {
                 Err(refused) if refused.kind.is_about_password() => {
                     let other = way.otherwise(&spec.name)?;
                     let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-                    hello::listen(stream, Some(&other), counted, told)
+                    discover::listen(stream, Some(&other), counted, told)
                         .await
                         .ok()
                 }
@@ -238,7 +237,7 @@ impl World {
             let bare = || -> BoxFuture<'_, _> { Box::pin(self.way_to(address)) };
             let stream = self.keyring.open_as(tls, &address.host, bare);
             let stream = timeout(LOOK, stream).await;
-            stream.unwrap_or_else(|_| Err(super::trouble::no_answer(LOOK)))
+            stream.unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(LOOK)))
         };
         tls::log_in(tls, login, || Box::pin(open())).await
     }
@@ -326,7 +325,7 @@ async fn look(conn: &Conn, name: &str) -> Result<Sees, Trouble> {
     let replies = conn.exchange(&questions, REPLY).await?;
     let reply = |i: usize| replies.get(i).unwrap_or(&Value::Nil);
     if let Value::ServerError(error) = reply(0) {
-        return Err(super::trouble::from_redis(&error.clone().into()));
+        return Err(crate::world::unreachable::from_redis(&error.clone().into()));
     }
     let mut sees = reply::primary(reply(0)).ok_or_else(|| {
         trouble(

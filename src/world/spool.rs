@@ -2,7 +2,7 @@
 //! nobody else can open and which is gone with this process.
 
 use crate::rescue::stream::Bytes;
-use crate::topology::words;
+use crate::topology::phrases;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
@@ -38,7 +38,7 @@ impl Spool {
         self.write(bytes).map_err(|error| {
             format!(
                 "more than {} of it cannot be kept in {}, a folder that TMPDIR can change: {error}",
-                words::bytes(IN_MEMORY as u64),
+                phrases::bytes(IN_MEMORY as u64),
                 std::env::temp_dir().display()
             )
         })

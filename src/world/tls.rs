@@ -11,7 +11,7 @@ pub use words::from_io;
 use super::bounded::Stream;
 use super::login::Login;
 use super::resp::Conn;
-use super::trouble::{hung_up, trouble, wants_tls};
+use super::unreachable::{hung_up, trouble, wants_tls};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::tls::Verify;
 use crate::inventory::{Inventory, NodeSpec, Tls};
@@ -186,7 +186,7 @@ async fn shake(
             with_own: tls.own.is_some(),
         })),
         Err(_) => Err(words::plain(stream.get_ref().first())
-            .unwrap_or_else(|| super::trouble::silent(HANDSHAKE))),
+            .unwrap_or_else(|| crate::world::unreachable::silent(HANDSHAKE))),
     }
 }
 

@@ -1,14 +1,12 @@
 //! Tries the inventory's own directives on the program that will run, before anything is planned: on the host where the program is there, else here,
 //! where replctl carries one of the same version. The program is started as nobody who matters, without a port, in a folder that is removed again.
 
-use super::World;
-use super::host;
-use super::supply;
+use super::{World, host, server_source};
+use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
 use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
 use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::host::PayloadInfo;
 use crate::topology::NodeName;
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -217,7 +215,7 @@ impl<'a> Carried<'a> {
     fn unpack(&self, arch: &str) -> Result<Folder, String> {
         let wanted = self.payload.iter().find(|p| p.arch == arch);
         let wanted = wanted.ok_or("there is no such program")?;
-        let files = supply::files(self.inventory, wanted)?;
+        let files = server_source::files(self.inventory, wanted)?;
         let (_, data) = files
             .into_iter()
             .find(|(name, _)| name == "redis-server")

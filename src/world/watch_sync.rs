@@ -2,8 +2,8 @@
 
 use super::replication::{Acted, CALM, bytes, look, upstream};
 use super::resp::{Conn, REPLY};
-use crate::execute::Failure;
-use crate::journal::{Resync, Seen};
+use crate::engine::execute::Failure;
+use crate::engine::journal::{Resync, Seen};
 use crate::topology::{Link, NodeName, Server, SyncProgress};
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@ use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::program::Replctl;
 use crate::support::server::{Family, families};
 use crate::support::trio::{NAMES, Trio};
-use crate::support::{Ran, await_that};
+use crate::support::{Ran, await_that, ports};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -143,7 +143,9 @@ fn a_node_of_a_cluster_is_not_named() {
         return;
     };
     let folder = TempDir::new().unwrap();
-    let server = family.start(&["cluster-enabled yes"]);
+    // Its second port would otherwise be one that the kernel gives to connections.
+    let bus = format!("cluster-port {}", ports::free());
+    let server = family.start(&["cluster-enabled yes", &bus]);
     let node = NodeText::new("a", "127.0.0.1")
         .port(server.port)
         .ssh_port(1);

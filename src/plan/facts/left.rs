@@ -107,8 +107,8 @@ fn shared(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::operations::setup::plan::tests::stage::{bare_host, inventory};
     use crate::plan::facts::{Ownership, StoredData};
-    use crate::plan::setup::tests::stage::{bare_host, inventory};
 
     fn told(alone: bool, change: impl FnOnce(&mut HostFacts)) -> Vec<String> {
         let inventory = inventory();

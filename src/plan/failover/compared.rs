@@ -1,11 +1,10 @@
 //! Whether the node that is to take over has what the others have, as far as that can be known. Pure.
 
 use super::Lost;
-use crate::plan::{Accept, Promote, Refusal};
+use crate::engine::{Accept, Promote, Refusal};
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
-use crate::topology::words;
-use crate::topology::{Node, Server, Topology};
+use crate::topology::{Node, Server, Topology, phrases};
 use std::fmt::Write as _;
 
 /// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
@@ -89,7 +88,7 @@ pub fn estimate(
             format!(
                 "`{}` is {} behind `{}`",
                 target.name,
-                words::bytes(bytes),
+                phrases::bytes(bytes),
                 best.name
             ),
             format!(
@@ -100,7 +99,7 @@ pub fn estimate(
     }
     let more = format!(
         "the {} that `{}` has more than `{}`",
-        words::bytes(bytes),
+        phrases::bytes(bytes),
         best.name,
         target.name
     );
@@ -125,7 +124,7 @@ fn unrelated(
     }
     let best = best_replica(topology).filter(|best| best.name != target.name);
     let fewer = new.key_count() < other.key_count();
-    let keys = words::keys(other.key_count());
+    let keys = phrases::keys(other.key_count());
     let what = format!(
         "what `{}` has that `{}` has not cannot be known ({}), and its {keys} would be replaced",
         node.name,

@@ -1,7 +1,8 @@
 //! Which roles are refused, accepted, or not known.
 
 use super::*;
-use crate::plan::{Accept, Promote, promote};
+use crate::engine::{Accept, Promote};
+use crate::operations::promote;
 use crate::topology::sample::seed;
 use crate::topology::service::{Arguments, Chain, Service, Starter, Writable};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ fn checked(change: impl Fn(&mut Service), accepted: &[Unkept]) -> Result<Plan, V
         node: "slave1".into(),
         accept: accepted.iter().copied().map(Accept::Unkept).collect(),
     };
-    let mut plan = promote::plan(&operation, &topology, &BTreeMap::new())?;
+    let mut plan = promote::plan::plan(&operation, &topology, &BTreeMap::new())?;
     check(&mut plan, &topology, accepted)?;
     Ok(plan)
 }

@@ -6,7 +6,7 @@ use crate::topology::{Node, Server};
 use std::net::IpAddr;
 
 /// What would keep its replicas and clients out.
-pub(super) fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
+pub fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
     let name = &target.name;
     let set = |key: &str| new.config.get(key).map(String::as_str);
     // What a name is on the other hosts only they know.
@@ -36,7 +36,7 @@ pub(super) fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
 }
 
 /// Its limit may be reached one day, and then it drops keys, where the primary refuses writes and keeps all it has.
-pub(super) fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Found> {
+pub fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Found> {
     let policy = |s: &Server| s.config.get("maxmemory-policy").cloned();
     let (mine, theirs) = (policy(new)?, policy(primary)?);
     let limited = new.maxmemory.is_some_and(|m| m > 0);

@@ -1,9 +1,10 @@
 //! The way back from a node that came, and from one that left. Pure.
 
 use super::{Past, Reverse};
+use crate::actions::Action;
+use crate::actions::host::HostAction as Do;
+use crate::engine::{Add, Operation, Refusal, Remove, Undo};
 use crate::inventory::edit::Kind;
-use crate::plan::host::HostAction as Do;
-use crate::plan::{Action, Add, Operation, Refusal, Remove, Undo};
 use crate::topology::Topology;
 
 impl Past {

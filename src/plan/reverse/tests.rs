@@ -1,7 +1,7 @@
 //! What undoes what, and when it is refused.
 
 use super::*;
-use crate::plan::{moves, promote};
+use crate::operations::promote;
 use crate::topology::sample::{address, down, node, seed};
 
 fn past(operation: Operation, plan: Plan, before: &Topology) -> Past {
@@ -22,7 +22,7 @@ fn promoted(name: &str, before: &Topology) -> Past {
         node: name.into(),
         accept: Vec::new(),
     };
-    let plan = promote::plan(&operation, before, &BTreeMap::new()).unwrap();
+    let plan = promote::plan::plan(&operation, before, &BTreeMap::new()).unwrap();
     past(Operation::Promote(operation), plan, before)
 }
 
@@ -33,7 +33,7 @@ fn moved(name: &str, under: &str, before: &Topology) -> Past {
         discard_data: true,
         update_inventory: false,
     };
-    let plan = moves::plan(&operation, before).unwrap();
+    let plan = crate::operations::moves::plan::plan(&operation, before).unwrap();
     past(Operation::Move(operation), plan, before)
 }
 
@@ -41,7 +41,7 @@ fn detached(before: &Topology) -> Past {
     let operation = Detach {
         node: "slave2".into(),
     };
-    let plan = super::super::detach::plan(&operation, before, &[]).unwrap();
+    let plan = crate::operations::detach::plan::plan(&operation, before, &[]).unwrap();
     past(Operation::Detach(operation), plan, before)
 }
 
@@ -128,12 +128,12 @@ fn what_stood_under_the_promoted_node_is_said() {
         node: "master".into(),
         accept: Vec::new(),
     };
-    let mut plan = promote::plan(&back, &now, &BTreeMap::new()).unwrap();
+    let mut plan = promote::plan::plan(&back, &now, &BTreeMap::new()).unwrap();
     let before = plan.warnings.len();
     complete(&past, &mut plan, &now);
     assert_eq!(plan.warnings.len(), before + 1);
     assert!(plan.warnings[before].ends_with("replctl move slave2 --under slave1"));
-    let mut plan = promote::plan(&back, &now, &BTreeMap::new()).unwrap();
+    let mut plan = promote::plan::plan(&back, &now, &BTreeMap::new()).unwrap();
     complete(&promoted("slave1", &seed()), &mut plan, &now);
     assert_eq!(plan.warnings.len(), before);
 }
@@ -208,7 +208,7 @@ fn a_detached_node_is_attached_while_it_has_no_writes_of_its_own() {
     let Ok(Reverse::Do(Operation::Move(back))) = reverse(&past, &now) else {
         panic!("no move");
     };
-    let mut plan = moves::plan(&back, &now).unwrap();
+    let mut plan = crate::operations::moves::plan::plan(&back, &now).unwrap();
     complete(&past, &mut plan, &now);
     assert_eq!(
         plan.may_lose.unwrap(),
@@ -232,7 +232,7 @@ fn what_changed_nothing_needs_no_undoing_and_a_setup_has_none() {
     assert!(
         line(reverse(&this, &after())).starts_with("nothing: it made no other node the primary")
     );
-    let setup = Operation::Setup(crate::plan::Setup {
+    let setup = Operation::Setup(crate::engine::Setup {
         nodes: Vec::new(),
         discard_data: Vec::new(),
     });

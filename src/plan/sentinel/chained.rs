@@ -3,8 +3,8 @@
 //!
 //! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the primary by itself.
 
-use crate::plan::moves;
-use crate::plan::{Move, Refusal, Stage};
+use crate::engine::{Move, Refusal, Stage};
+use crate::plan::repoint;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
@@ -39,7 +39,7 @@ pub(super) fn first(
         discard_data: false,
         update_inventory: false,
     };
-    match moves::straight(&operation, target, primary, topology) {
+    match repoint::straight(&operation, target, primary, topology) {
         Ok((stages, costs)) => {
             warnings.push(format!(
                 "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only: it is moved under `{top}` first, and stays there if the promotion fails",

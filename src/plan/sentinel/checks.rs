@@ -3,7 +3,7 @@
 use super::chained::FOUND_MS;
 use super::pace::Pace;
 use super::{FIRST, PRIORITY_MS, Way};
-use crate::plan::{Promote, Refusal};
+use crate::engine::{Promote, Refusal};
 use crate::topology::sentinel::{Sees, View, Watch};
 use crate::topology::{Address, Node, Topology};
 

@@ -3,14 +3,15 @@
 //!
 //! One after the other, each seen to know all again before the next is asked: so that there is always a majority that knows everything.
 
-pub(in crate::plan) mod checks;
+pub mod checks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use super::SentinelAction;
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::inventory::Inventory;
-use crate::plan::{Action, Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::topology::sentinel::{Sees, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use std::collections::BTreeSet;

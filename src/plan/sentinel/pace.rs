@@ -2,8 +2,9 @@
 //! often for the moment. Pure.
 
 use super::FIRST;
-use super::action::{InfoPeriod, SentinelAction};
-use crate::plan::{Action, Plan, Undo};
+use crate::actions::Action;
+use crate::actions::sentinel::{InfoPeriod, SentinelAction};
+use crate::engine::{Plan, Undo};
 use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
 use crate::topology::{Address, Node, NodeName};
 

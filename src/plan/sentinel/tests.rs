@@ -1,8 +1,9 @@
 //! What is planned and what is refused where Sentinels watch the tutorial's three nodes.
 
 use super::plan;
-use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Accept, Action, Plan, Promote, Refusal};
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::{Accept, Plan, Promote, Refusal};
 use crate::topology::sample::{down, seed};
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, State, Topology, Trouble, TroubleKind};

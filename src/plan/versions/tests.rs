@@ -1,9 +1,8 @@
 //! Every plan that lets a node follow another asks the one table: the same pairs are refused, told and let through by all of them.
 
-use crate::plan::{
-    Accept, Move, Plan, Promote, Refusal, Rejoin, Repair, difference::Difference, moves, promote,
-    rejoin, repair,
-};
+use crate::engine::{Accept, Move, Plan, Promote, Refusal, Rejoin, Repair};
+use crate::operations::{promote, repair};
+use crate::plan::difference::Difference;
 use crate::topology::sample::{address, node, seed, version};
 use crate::topology::{Link, Node, Product, Role, Server, State, Topology};
 use std::collections::BTreeMap;
@@ -60,7 +59,7 @@ fn promoted(topology: &Topology, accept: &[Accept]) -> Outcome {
         node: "slave1".into(),
         accept: accept.to_vec(),
     };
-    promote::plan(&operation, topology, &BTreeMap::new())
+    promote::plan::plan(&operation, topology, &BTreeMap::new())
 }
 
 /// `slave1` is the primary already, and `slave2` hangs loose.
@@ -90,7 +89,7 @@ fn moved(pair: (Program, Program)) -> Outcome {
         discard_data: false,
         update_inventory: false,
     };
-    moves::plan(&operation, &three(pair))
+    crate::operations::moves::plan::plan(&operation, &three(pair))
 }
 
 /// `slave2` is a primary of its own.
@@ -103,9 +102,9 @@ fn returned(pair: (Program, Program)) -> Outcome {
         under: None,
         backup: Some("/b".to_owned()),
     };
-    let both = rejoin::pair(&operation, &topology, &[])?;
-    let own = rejoin::Own::Unknown("it was not counted".to_owned());
-    rejoin::plan(&operation, both, &own, &topology)
+    let both = crate::operations::rejoin::checks::pair(&operation, &topology, &[])?;
+    let own = crate::plan::divergence::Own::Unknown("it was not counted".to_owned());
+    crate::operations::rejoin::plan::plan(&operation, both, &own, &topology)
 }
 
 /// Two primaries, and `slave2` under the one that is given up.
@@ -120,7 +119,7 @@ fn repaired(pair: (Program, Program)) -> Outcome {
         backup: "/b".to_owned(),
         discard_data: Vec::new(),
     };
-    repair::plan(&operation, &BTreeMap::new(), &topology)
+    repair::plan::plan(&operation, &BTreeMap::new(), &topology)
 }
 
 type Planner = fn((Program, Program)) -> Outcome;

@@ -1,11 +1,11 @@
 //! One host in memory, with the server of its node in it.
 
+use crate::actions::host::{HostAction as Do, PayloadInfo};
 use crate::config::directives::{parse as directives, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::config::{Paths, unit};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership, StoredData};
-use crate::plan::host::{HostAction as Do, PayloadInfo};
 use crate::topology::{Address, PersistedRole, Product, sample};
 
 /// How one is found.

@@ -1,14 +1,16 @@
 //! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted on the operator's machine.
 
 use super::host::{Begin, Host, Keys, payload};
-use crate::execute::{Act, Failure};
+use crate::actions::Action;
+use crate::engine::execute::{Act, Failure};
+use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::{Add, Plan, Refusal, Remove, Setup};
 use crate::inventory::edit::{self, Edit, NewNode};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
-use crate::journal::{Entry, Journal, Progress, Seen};
+use crate::operations::remove::plan::Notes;
+use crate::operations::{add, remove, setup};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::plan::remove::Notes;
-use crate::plan::{Action, Add, Plan, Refusal, Remove, Setup, add, remove, setup};
 use crate::simulation::world::Injected;
 use crate::topology::{
     Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Role, State, Topology, sample,
@@ -152,13 +154,13 @@ impl World {
     }
 
     pub fn plan_add(&self, op: &Add, edit: &Edit) -> Result<Plan, Vec<Refusal>> {
-        let around = add::Around {
+        let around = add::plan::Around {
             inventory: &self.inventory,
             topology: &self.topology(),
             hosts: &self.facts(&op.node),
             payload: &[payload()],
         };
-        add::plan(op, edit, &around)
+        add::plan::plan(op, edit, &around)
     }
 
     /// What `setup` would do for a node.
@@ -168,7 +170,7 @@ impl World {
             discard_data: Vec::new(),
         };
         let (topology, facts) = (self.topology(), self.facts(node));
-        setup::plan(&op, &self.inventory, &topology, &facts, &[payload()])
+        setup::plan::plan(&op, &self.inventory, &topology, &facts, &[payload()])
     }
 
     pub fn plan_remove(&self, op: &Remove) -> Result<Plan, Vec<Refusal>> {
@@ -176,7 +178,7 @@ impl World {
         let topology = self.topology();
         let facts = self.facts(&op.node);
         let noted = |notes: &[NodeName]| notes.contains(&op.node).then(|| address(0));
-        let around = remove::Around {
+        let around = remove::plan::Around {
             inventory: &self.inventory,
             text: &inner.text,
             topology: &topology,
@@ -188,7 +190,7 @@ impl World {
             host: facts.get(&op.node).filter(|_| !op.leave_running),
             watch: None,
         };
-        remove::plan(op, &around)
+        remove::plan::plan(op, &around)
     }
 
     /// As `crate::world::inventory::write` does it.

@@ -2,8 +2,8 @@
 
 use super::super::topologies;
 use super::{Case, changed, watch};
-use crate::journal::Outcome;
-use crate::plan::Promote;
+use crate::engine::Promote;
+use crate::engine::journal::Outcome;
 use crate::plan::sentinel::plan;
 use crate::topology::Address;
 use futures::executor::block_on;

@@ -1,7 +1,7 @@
 //! The Sentinels of the model: what they were told for a moment, which stands in no file, and what they do.
 
-use crate::execute::Failure;
-use crate::plan::sentinel::SentinelAction;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::execute::Failure;
 use crate::simulation::world::Inner;
 use crate::topology::sentinel::FAST_INFO_MS;
 use crate::topology::{Address, NodeName};

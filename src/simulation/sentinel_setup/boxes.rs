@@ -1,14 +1,16 @@
 //! Three hosts in memory with a Sentinel each, which do what they are told and write down what they know, as real ones do.
 
 use super::host::{Begin, Box, payload};
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction as Tell;
 use crate::config::sentinel::watches;
-use crate::execute::{Act, Failure};
+use crate::engine::execute::{Act, Failure};
+use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::{Plan, Refusal};
 use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse};
-use crate::journal::{Entry, Journal, Progress, Seen};
+use crate::operations::sentinel;
+use crate::operations::sentinel::plan::{Around, remove};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::plan::sentinel::SentinelAction as Tell;
-use crate::plan::setup::sentinels::{self, Around, remove};
-use crate::plan::{Action, Plan, Refusal};
 use crate::simulation::world::Injected;
 use crate::topology::sentinel::{KnownReplica, Member, Peer, Sees};
 use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind, sample};
@@ -70,7 +72,7 @@ impl World {
     }
 
     pub fn plan(&self) -> Result<Plan, Vec<Refusal>> {
-        self.around(|around| sentinels::plan(&self.inventory, self.settings(), around))
+        self.around(|around| sentinel::plan::plan(&self.inventory, self.settings(), around))
     }
 
     pub fn plan_removal(&self, purge: bool) -> Result<Plan, Vec<Refusal>> {

@@ -1,12 +1,12 @@
 //! One host in memory, with its Sentinel in it.
 
+use crate::actions::host::{HostAction as Do, PayloadInfo};
 use crate::config::directives::{Directive, parse as directives};
 use crate::config::sentinel::{Begin as First, render, watches};
 use crate::config::server::{Stamp, Supervision};
 use crate::config::{Paths, unit};
 use crate::inventory::{Inventory, NodeSpec, SentinelRules};
 use crate::plan::facts::{ConfigFile, HostFacts, Listener, Ownership};
-use crate::plan::host::{HostAction as Do, PayloadInfo};
 use crate::topology::{Address, PersistedRole, Product, sample};
 
 /// How one is found.

@@ -1,8 +1,8 @@
 //! What is done around the change itself, and how it finds the world: hooks, and the clients of the old primary.
 
 use super::Inner;
+use crate::actions::Action;
 use crate::inventory::hooks::HookPoint;
-use crate::plan::Action;
 use crate::topology::{Address, NodeName};
 
 /// A hook that was run, and how it found the world.

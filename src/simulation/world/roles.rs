@@ -1,8 +1,8 @@
 //! The looks at roles: what a plan was made from, and who is a primary by now.
 
 use super::Inner;
-use crate::execute::Failure;
-use crate::plan::{NodeRole, Was};
+use crate::actions::roles::{NodeRole, Was};
+use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 
 impl Inner {

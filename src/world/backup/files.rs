@@ -3,10 +3,10 @@
 use super::folder::Folder;
 use super::{side, unwritten};
 use crate::config::Paths;
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{Manifest, OnlyThere};
-use crate::topology::{NodeName, words};
+use crate::topology::{NodeName, phrases};
 use crate::world::World;
 use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
@@ -83,7 +83,7 @@ impl World {
             "{}: {} files of its data directory ({}, their hashes compared)",
             path.display(),
             manifest.files.len(),
-            words::bytes(total)
+            phrases::bytes(total)
         )))
     }
 

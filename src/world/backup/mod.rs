@@ -11,13 +11,13 @@ pub(super) use folder::latest;
 use super::World;
 use super::lost::{Found, Unread, decode};
 use super::replication::{Acted, pause_writes, seen};
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Judged, Wanted};
 use crate::topology::lineage::position;
-use crate::topology::{Node, NodeName, words};
+use crate::topology::{Node, NodeName, phrases};
 use dump::Fetched;
 use folder::Folder;
 use std::path::Path;
@@ -222,7 +222,7 @@ fn told(manifest: &Manifest, path: &Path) -> String {
         } else {
             "its server makes no checksum"
         };
-        format!("{DUMP} ({}, {checked})", words::bytes(f.bytes))
+        format!("{DUMP} ({}, {checked})", phrases::bytes(f.bytes))
     });
     let lost = match &manifest.only_there {
         OnlyThere::Nothing => String::new(),

@@ -1,10 +1,10 @@
 //! What a hook is told: the same in its environment and as JSON on its standard input. No secret is in either.
 
 use super::Running;
+use crate::actions::hook::{Change, Hook, Party};
+use crate::engine::journal::Outcome;
 use crate::inventory::Inventory;
 use crate::inventory::hooks::HookPoint;
-use crate::journal::Outcome;
-use crate::plan::hooks::{Change, Hook, Party};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use super::install::ServerFiles;
 use super::{Progress, Shell, files, install, launch};
-use crate::plan::host::{Certificates, HostAction, PayloadInfo};
-use files::{Secrets, quick};
+use crate::actions::host::{Certificates, HostAction, PayloadInfo};
+use crate::world::host::files::{Secrets, quick};
 use secrecy::zeroize::Zeroizing;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -3,8 +3,8 @@
 use super::files::quick;
 use super::owner::{behind_roots_alone, roots_alone, without_comments};
 use super::{Around, Progress, Shell, quoted, script};
-use crate::plan::host::PayloadInfo;
-use crate::world::supply::whole;
+use crate::actions::host::PayloadInfo;
+use crate::world::server_source::whole;
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::owner::{OWNER, without_comments};
 use super::{Shell, script};
-use crate::plan::host::Launch;
+use crate::actions::host::Launch;
 use std::time::Duration;
 
 const LIB: &str = include_str!("scripts/lib.sh");

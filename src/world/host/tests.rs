@@ -9,15 +9,16 @@
 mod broken;
 mod files;
 mod folders;
+mod holders;
 mod local;
 mod prepared;
 mod tarball;
 
 use super::*;
+use crate::actions::host::{HostAction, Launch};
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::plan::facts::{Listener, StoredData};
-use crate::plan::host::{HostAction, Launch};
 use crate::topology::{Address, PersistedRole};
 use local::{Bench, Local};
 

@@ -1,6 +1,6 @@
 //! Writes a changed inventory: the whole file or nothing of it, and only where it is still as it was when the change was made for it.
 
-use crate::execute::Failure;
+use crate::engine::execute::Failure;
 use crate::inventory::edit::{Edit, Kind};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};

@@ -1,9 +1,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
+use crate::findings::{Code, Context, findings};
 use crate::inventory::{Auth, ServerSettings, ServerSource, SshSettings, Via};
-use crate::topology::findings::{Code, Context, findings};
 use crate::topology::{Address, Link};
-use crate::world::chase;
+use crate::world::lag;
 use crate::world::resp::tcp;
 use crate::world::testing::{Direct, TestServer, free_port};
 use std::time::Instant;
@@ -262,7 +262,7 @@ async fn a_write_load_does_not_make_a_replica_look_behind_and_a_frozen_one_does(
             seen.behind(replica)
         );
     }
-    let lags = chase::seconds(&seen, &inventory, None, &Direct, 32).await;
+    let lags = lag::seconds(&seen, &inventory, None, &Direct, 32).await;
     assert_eq!(lags.len(), 2);
     assert!(
         lags.values().all(|lag| !lag.at_least && lag.seconds < 1.0),
@@ -273,12 +273,12 @@ async fn a_write_load_does_not_make_a_replica_look_behind_and_a_frozen_one_does(
 
     let primary = connect(&Direct, &inventory.nodes[0], None).await.unwrap();
     let replica = connect(&Direct, &inventory.nodes[1], None).await.unwrap();
-    let idle = chase::chase(&primary, &replica).await.unwrap();
+    let idle = lag::chase(&primary, &replica).await.unwrap();
     assert!(!idle.at_least, "{idle:?}");
     // A replica that stops applying: it answers, and its offset stands still.
     servers[1].command(&["REPLICAOF", "NO", "ONE"]).unwrap();
     servers[0].command(&["SET", "more", "data"]).unwrap();
-    let late = chase::chase(&primary, &replica).await.unwrap();
+    let late = lag::chase(&primary, &replica).await.unwrap();
     assert!(late.at_least && late.seconds >= 2.0, "{late:?}");
 }
 

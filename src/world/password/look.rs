@@ -3,18 +3,16 @@
 //! The earlier password comes from the server's own configuration file, read over SSH as its owner. To get in, it is said to that server alone.
 
 use super::Entrances;
+use crate::actions::password::written::{DefaultUser, Passwords};
+use crate::actions::password::{Held, Kept, PasswordAction};
 use crate::config::Paths;
 use crate::error::Error;
 use crate::inventory::{Auth, NodeSpec, SecretSource};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::plan::password::written::{DefaultUser, Passwords};
-use crate::plan::password::{Held, Kept, PasswordAction};
 use crate::topology::{NodeName, Topology, Trouble, TroubleKind};
-use crate::world::World;
-use crate::world::host;
 use crate::world::observe::{self, second_text};
 use crate::world::resp::{Conn, REPLY};
-use crate::world::secret;
+use crate::world::{World, host, secret};
 use futures::StreamExt;
 use redis::Value;
 use secrecy::{ExposeSecret, SecretString};

@@ -1,9 +1,9 @@
 //! Who is let in: over new connections, from the operator's machine and from other hosts of the deployment. A connection that is open
 //! proves nothing about passwords: it lives on.
 
-use crate::execute::Failure;
+use crate::actions::password::{Key, Secret};
+use crate::engine::execute::Failure;
 use crate::inventory::NodeSpec;
-use crate::plan::password::{Key, Secret};
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::bounded::Stream;
@@ -11,7 +11,7 @@ use crate::world::login::Login;
 use crate::world::observe::{Reach, second_text};
 use crate::world::replication::{Acted, CALM, seen};
 use crate::world::resp::{REPLY, log_in};
-use crate::world::way::Way;
+use crate::world::transport::Way;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
@@ -130,7 +130,7 @@ impl World {
 
     async fn open(&self, node: &NodeName, from: &From<'_>) -> Result<Box<dyn Stream>, Trouble> {
         let Some(spec) = self.inventory.get(node) else {
-            return Err(crate::world::trouble::no_answer(OPEN));
+            return Err(crate::world::unreachable::no_answer(OPEN));
         };
         let opened = async {
             match from {
@@ -139,7 +139,7 @@ impl World {
             }
         };
         let opened = timeout(OPEN, opened).await;
-        opened.unwrap_or_else(|_| Err(crate::world::trouble::no_answer(OPEN)))
+        opened.unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(OPEN)))
     }
 
     /// The way without any other entrance: as everybody has it.
@@ -158,7 +158,7 @@ impl World {
     ) -> Result<Box<dyn Stream>, Trouble> {
         let tunnelled = || -> BoxFuture<'_, Result<Box<dyn Stream>, Trouble>> {
             Box::pin(async {
-                let ssh = |why: String| crate::world::trouble::trouble(TroubleKind::Ssh, why);
+                let ssh = |why: String| crate::world::unreachable::trouble(TroubleKind::Ssh, why);
                 let host = self.host(other).await.map_err(|e| ssh(e.brief()))?;
                 let at = spec.announced();
                 let stream = host.tunnel(&at.host, at.port).await;

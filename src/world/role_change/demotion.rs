@@ -2,8 +2,8 @@
 
 use super::transaction::{Changed, change};
 use super::{in_words, primary_of, put_back, role_of, settle};
-use crate::execute::Failure;
-use crate::journal::Seen;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::topology::{Address, NodeName};
 use crate::world::connections::{Connections, Look, Stopped};
 use crate::world::replication::{Acted, FENCED, bytes, doubtful, look, upstream};

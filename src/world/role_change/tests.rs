@@ -8,7 +8,7 @@ use super::super::resp::{Conn, tcp};
 use super::super::role::{self, LiveRole};
 use super::super::testing::TestServer;
 use super::{demote, follow, promote, settle, to_replica};
-use crate::journal::Effect;
+use crate::engine::journal::Effect;
 use crate::topology::{Address, NodeName};
 use futures::future::join_all;
 use std::time::Duration;

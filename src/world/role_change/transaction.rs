@@ -3,7 +3,7 @@
 use crate::topology::{Trouble, TroubleKind};
 use crate::world::resp::Conn;
 use crate::world::role::{self, LiveRole};
-use crate::world::trouble::{from_redis, trouble};
+use crate::world::unreachable::{from_redis, trouble};
 use redis::{Pipeline, Value};
 use std::time::Duration;
 

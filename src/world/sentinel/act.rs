@@ -1,10 +1,11 @@
 //! The steps of a plan that go through Sentinels. Each sees its effect before it says it is done.
 
 use super::glance;
-use crate::execute::Failure;
-use crate::journal::{Progress, Seen};
-use crate::plan::sentinel::SentinelAction;
-use crate::plan::{Action, Plan};
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::Plan;
+use crate::engine::execute::Failure;
+use crate::engine::journal::{Progress, Seen};
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, NodeName, Trouble};
 use crate::world::World;
@@ -238,7 +239,7 @@ impl World {
     /// A failover that an earlier run asked for may still be running; its end is waited for before anything is decided.
     pub async fn settle_sentinels(&self, plan: &Plan, progress: &Progress) {
         for ((stage, index), step) in plan.numbered() {
-            let at = crate::journal::At { stage, step: index };
+            let at = crate::engine::journal::At { stage, step: index };
             let Action::Sentinel(SentinelAction::FailOver {
                 name, at: sentinel, ..
             }) = &step.action

@@ -2,8 +2,8 @@
 
 use super::act::Lack;
 use super::fail_over;
-use crate::execute::Failure;
-use crate::journal::Seen;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
 use crate::world::World;

@@ -2,8 +2,8 @@
 //! that is heard, know the others. They count only where they are all that the primary counts.
 
 use super::{each_once, reply};
-use crate::plan::Action;
-use crate::plan::sentinel::SentinelAction;
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
 use crate::topology::sentinel::{Hello, View};
 use crate::topology::{Address, Topology};
 use crate::world::World;

@@ -6,7 +6,7 @@ use crate::topology::{NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::login::Login;
 use crate::world::resp::REPLY;
-use crate::world::trouble::trouble;
+use crate::world::unreachable::trouble;
 use futures::StreamExt;
 use redis::cmd;
 use secrecy::ExposeSecret;

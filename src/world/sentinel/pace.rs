@@ -2,13 +2,13 @@
 //! decides nothing.
 
 use super::reply;
-use crate::execute::Failure;
-use crate::plan::sentinel::InfoPeriod;
+use crate::actions::sentinel::InfoPeriod;
+use crate::engine::execute::Failure;
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
 use crate::world::World;
 use crate::world::replication::{Acted, seen};
 use crate::world::resp::{Conn, REPLY};
-use crate::world::trouble::{silent, trouble};
+use crate::world::unreachable::{silent, trouble};
 use futures::future::join_all;
 use redis::{Cmd, cmd};
 use std::time::{Duration, Instant};

@@ -1,11 +1,10 @@
 //! The way to a host that needs no other host: a TCP connection, or the process of a
 //! `ProxyCommand`.
 
-use super::Options;
 use super::conn::Wire;
 use super::error::{SshError, SshErrorKind};
-use super::proxy;
 use super::settings::{Family, Target};
+use super::{Options, proxy};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};

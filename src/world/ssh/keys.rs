@@ -4,12 +4,11 @@
 use super::agent::{self, ANSWER_TIME, Relay};
 use super::ask::{Answer, Use};
 use super::auth::{Login, TOUCH, Unfit, quoted};
-use super::derived;
 use super::error::{SshError, words};
 use super::keyfile::{self, KeyFile};
 use super::known_hosts::{rsa_bits, type_of};
 use super::settings::LEAST_RSA;
-use super::tokens;
+use super::{derived, tokens};
 use crate::output::escape;
 use secrecy::ExposeSecret;
 use ssh2::ErrorCode;

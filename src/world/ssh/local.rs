@@ -4,8 +4,7 @@
 use super::error::{SshError, SshErrorKind};
 use super::settings::Target;
 use super::streams::{self, From, Pipes, Streams};
-use super::tokens;
-use super::{detached, dial};
+use super::{detached, dial, tokens};
 use crate::inventory::SshSettings;
 use std::io;
 use std::net::TcpStream;

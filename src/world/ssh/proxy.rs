@@ -2,10 +2,9 @@
 //! ended with the session.
 
 use super::ask::lock;
-use super::detached;
 use super::output::last_lines;
 use super::poll::{self, Interest};
-use super::program;
+use super::{detached, program};
 use rustix::io::ioctl_fionbio;
 use std::io::{self, PipeReader, Read as _};
 use std::net::Shutdown;

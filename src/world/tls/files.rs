@@ -1,12 +1,12 @@
 //! The files of certificates and keys on the operator's machine. A private key that others can read is not used.
 
+use crate::actions::host::Certificates;
 use crate::config::Paths;
 use crate::config::tls as directives;
 use crate::error::Problem;
 use crate::inventory::tls::KeyPair;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
-use crate::plan::host::Certificates;
 use crate::world::host::hex_sha256;
 use crate::world::secret::open_private;
 use openssl::error::ErrorStack;

@@ -3,7 +3,7 @@
 //! Names of certificates are the other side's words: they are escaped where they are printed.
 
 use crate::topology::{Trouble, TroubleKind};
-use crate::world::trouble::{hung_up, short, trouble};
+use crate::world::unreachable::{hung_up, short, trouble};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;

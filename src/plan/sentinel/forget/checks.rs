@@ -1,9 +1,9 @@
 //! What stands against making Sentinels forget, all at once. Pure.
 
 use super::Gone;
+use crate::engine::Refusal;
 use crate::inventory::Inventory;
 use crate::inventory::address::host_and_port;
-use crate::plan::Refusal;
 use crate::topology::candidate::primaries;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
@@ -247,7 +247,7 @@ pub(super) fn warnings(gone: &[Gone], inventory: &Inventory, watch: &Watch) -> V
 }
 
 /// With so few that one less is none.
-pub(in crate::plan) fn few(watch: &Watch) -> Option<String> {
+pub fn few(watch: &Watch) -> Option<String> {
     let count = watch.up().count();
     (count < 3).then(|| {
         format!("with {count} Sentinel{}, no failover is possible for the seconds in which one knows nothing", if count == 1 { "" } else { "s" })

@@ -1,7 +1,8 @@
 //! How soon Sentinels are brought to see a priority, and what is said where they cannot be.
 
+use crate::actions::sentinel::SentinelAction;
 use crate::plan::sentinel::tests::{sees, watch};
-use crate::plan::sentinel::{FIRST, Pace, SentinelAction};
+use crate::plan::sentinel::{FIRST, Pace};
 use crate::topology::sample::seed;
 use crate::topology::sentinel::{NoDebug, Watch};
 

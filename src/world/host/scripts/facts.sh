@@ -81,7 +81,7 @@ set -f; IFS=$nl; set -- $dirs; unset IFS; set +f
 for x; do set -- "$@" "$x/."; shift; done
 way_of "$d/server"; x=$way; way_of "$c"; way=$way$nl$x
 all_ways() { set -f; IFS=$nl; set -- "$@" $way; unset IFS; set +f; know "$@"; }
-all_ways "$@" "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt" ${pid:+"/proc/$pid"}
+all_ways "$@" "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt"
 for x; do if look "$x"; then p directory "$mode $owner ${x%/.}"; fi; done
 
 # What of the way to the programs others than root could change.
@@ -135,16 +135,18 @@ if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null
 
 if [ -n "$pid" ]; then
   exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
-  # The node's own server is known by the folder in which it works; not by its name, for another root folder gives any name to any folder. Of another
-  # server it is told what it is.
-  ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ]; then ours=1; fi
+  # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
+  # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.
+  acts= up=
+  while read -r k v w _; do case $k in Uid:) acts=$w ;; PPid:) up=$v ;; esac; done 2>/dev/null <"/proc/$pid/status"
+  ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ] && look "$data/."; then case $acts in 0 | "$owner") ours=1 ;; esac; fi
   p ours "$ours"
   if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi
-  if look "/proc/$pid"; then
-    if [ "$owner" = "$user_uid" ]; then p pid_user "$user"; else entry "$owner"; p pid_user "${line%%:*}"; fi
+  # By what the kernel says: its folder in /proc is root's where it hides its memory.
+  if [ -n "$acts" ]; then
+    if [ "$acts" = "$user_uid" ]; then p pid_user "$user"; else entry "$acts"; p pid_user "${line%%:*}"; fi
   fi
   # The host's first process takes over what its parent has left.
-  up=; while read -r k v _; do if [ "$k" = PPid: ]; then up=$v; break; fi; done 2>/dev/null <"/proc/$pid/status"
   if [ "${up:-0}" -gt 1 ]; then p parent "$up $(first_line "/proc/$up/comm")"; fi
 fi
 p end ""

@@ -7,14 +7,26 @@ sockets() {
   awk -v p="$(printf ':%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }' \
     /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6) 2>/dev/null
 }
-# The process that listens on port $1, as far as it can be seen.
+# The process that listens on port $1, as far as it can be seen. A name of a file can look like a line of `ls`, so that a line only says where to look.
 listener() {
   s=$(sockets "$1")
   [ -n "$s" ] || return 0
-  ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v list="$s" '
+  for f in $(ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v list="$s" '
     BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1 }
     /^\/proc\// { split($0, b, "/"); pid = b[3] }
-    ($NF in want) { print pid; exit }'
+    NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
+    p=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
+    case $f in socket:\[*\]) f=${f#*\[}; case " $s " in *" ${f%\]} "*) echo "$p"; return 0 ;; esac ;; esac
+  done
+}
+# The user that process $1 acts as.
+user_of() { awk '$1 == "Uid:" { print $3 }' "/proc/$1/status" 2>/dev/null; }
+# Whether process $1 is the server of folder $2: it works there, as the folder's owner or as root. Another user's process may stand in a folder, too.
+# The folder itself, not its name: another root folder gives any name to any folder.
+serves() {
+  [ "/proc/$1/cwd/" -ef "$2/" ] || return 1
+  u=$(user_of "$1")
+  case $u in 0) ;; '') return 1 ;; *) [ "$(stat -c %u "$2/." 2>/dev/null)" = "$u" ] ;; esac
 }
 # Whether systemd runs here and has unit $1, from us or from others.
 has_unit() { [ -d /run/systemd/system ] && has systemctl && { [ -f "/etc/systemd/system/$1" ] || [ "$(systemctl show -p LoadState --value -- "$1" 2>/dev/null)" = loaded ]; }; }

@@ -7,14 +7,17 @@ near() { n=$1; while [ ! -e "$n" ] && [ "$n" != / ]; do case $n in */*) n=${n%/*
 # The first line of a small file of the kernel's.
 first_line() { line=; { read -r line <"$1"; } 2>/dev/null; printf %s "$line"; }
 # The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first.
+# A name of a file can look like a line of `ls`, so that a line only says where to look: the kernel says what is there.
 holder() {
-  pid=
   for q in "${2:-}" '[0-9]*'; do
     [ -n "$q" ] || continue
-    pid=$(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
+    for f in $(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
       BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1; pid = one }
       /^\/proc\// { split($0, b, "/"); pid = b[3] }
-      ($NF in want) { print pid; exit }')
-    [ -z "$pid" ] || return 0
+      NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
+      pid=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
+      case $f in socket:\[*\]) f=${f#*\[}; case " $1 " in *" ${f%\]} "*) return 0 ;; esac ;; esac
+    done
   done
+  pid=
 }

@@ -13,7 +13,7 @@ if [ -n "$pid" ] && ! alive "$pid"; then pid=; fi
 if [ -n "$pid" ]; then
   name=$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) known=no
   case "$name $(readlink "/proc/$pid/exe" 2>/dev/null)" in *redis* | *valkey*) known=yes ;; esac
-  if [ -d "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ]; then known=yes; fi
+  if [ -d "$data" ] && serves "$pid" "$data"; then known=yes; fi
   if [ $known = no ]; then
     if [ -n "$(sockets "$port")" ]; then echo "port $port is held by something else: $name" >&2; exit 1; fi
     pid= # an old pid file, and the number has gone to another process

@@ -4,8 +4,9 @@ case ${1##*/} in '' | *[!0-9]*) echo "$1 is no directory of a node" >&2; exit 1 
 if is_root; then walk "${1%/*}"; [ "$who" = 0 ] || no "$why is not root's alone"; fi
 here=$(cd "$1" && pwd -P) || exit 1
 # A server that works there would go on without its files, and write some of them anew.
+# The folder itself: one of the same name may be another, in another root folder.
 for p in /proc/[0-9]*; do
-  if [ "$(readlink "$p/cwd" 2>/dev/null)" = "$here" ]; then
+  if [ "$p/cwd/" -ef "$here/" ]; then
     echo "process ${p##*/} works in $1: $(tr '\0' ' ' <"$p/cmdline" | head -c 200)" >&2; exit 1
   fi
 done

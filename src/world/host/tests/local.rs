@@ -1,12 +1,15 @@
 //! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary directory.
 
 use super::{free_port, said};
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
 use crate::config::Paths;
-use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource};
-use crate::inventory::{ServerSettings, ServerSource, SshSettings, Via};
+use crate::engine::{Plan, Refusal, Setup, Undo};
+use crate::inventory::{
+    Auth, Inventory, NodeSpec, SecretSource, ServerSettings, ServerSource, SshSettings, Via,
+};
+use crate::operations::setup;
 use crate::plan::facts::HostFacts;
-use crate::plan::host::{HostAction, PayloadInfo};
-use crate::plan::{Action, Plan, Refusal, Setup, Undo, setup};
 use crate::topology::{Address, Node, Product, Topology, sample};
 use crate::world::host::install::{ServerFiles, hex_sha256};
 use crate::world::host::{Around, Progress, Ran, Secrets, Shell, Supplies, act, facts};
@@ -290,7 +293,7 @@ impl Bench {
             discard_data: Vec::new(),
         };
         let payload = std::slice::from_ref(&self.payload);
-        setup::plan(&op, &self.inventory, &topology, &hosts, payload)
+        setup::plan::plan(&op, &self.inventory, &topology, &hosts, payload)
     }
 
     pub fn supplies(password: Option<&SecretString>) -> Supplies<'_> {

@@ -1,0 +1,394 @@
+//! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs stands a placeholder.
+
+use crate::config::Paths;
+use crate::config::server::Stamp;
+use crate::inventory::{Inventory, NodeSpec};
+use crate::plan::facts::Ownership;
+use crate::topology::phrases::bytes as size;
+use crate::topology::{Product, Version};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One change to a host. Each can be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostAction {
+    /// Make the user the server runs as.
+    MakeUser {
+        /// Its name.
+        user: String,
+    },
+    /// Remove that user again, unless something of it is left.
+    RemoveUser {
+        /// Its name.
+        user: String,
+        /// The directory of its data.
+        unless: String,
+    },
+    /// Make directories.
+    MakeDirectories {
+        /// Parents first; these are everybody's to enter.
+        shared: Vec<String>,
+        /// Parents first; these are the owner's alone.
+        private: Vec<String>,
+        /// User name.
+        owner: String,
+    },
+    /// Remove directories that this run made, where they are empty.
+    RemoveDirectories {
+        /// Children first.
+        paths: Vec<String>,
+    },
+    /// Remove the directory of a node's data with all that is in it. Nobody may be at work there.
+    RemoveTree {
+        /// The directory.
+        path: String,
+        /// What was in it when it was planned, bytes.
+        bytes: Option<u64>,
+    },
+    /// Upload a server program and see that it runs.
+    PutServer {
+        /// What is uploaded.
+        server: PayloadInfo,
+        /// The directory it is put into.
+        into: String,
+    },
+    /// Remove an uploaded server that nothing starts.
+    RemoveServer {
+        /// Its directory.
+        path: String,
+        /// The link that may point at it: then it stays.
+        unless: String,
+        /// The data directory of the node. Where another one lies beside it, the server stays for that node.
+        node: String,
+    },
+    /// Install the distribution's server.
+    InstallPackage {
+        /// The package; `None`: what the host's distribution has.
+        name: Option<String>,
+        /// The directory that gets a link to the installed program.
+        into: String,
+    },
+    /// Unpack a source tarball and build it on the host.
+    BuildTarball {
+        /// A file on the operator's machine.
+        file: String,
+        /// Its hash, lower-case hex.
+        sha256: String,
+        /// The directory it is unpacked into.
+        directory: String,
+        /// The directory that gets links to the built programs.
+        into: String,
+    },
+    /// Point the stable link at a server.
+    LinkServer {
+        /// The link.
+        link: String,
+        /// A directory beside it.
+        target: String,
+    },
+    /// Remove a link.
+    RemoveLink {
+        /// The link.
+        link: String,
+        /// The data directory of the node. Where another one lies beside it, a link that is not one node's own stays.
+        node: String,
+    },
+    /// Put certificates and a private key beside the configuration, the key readable by its owner alone.
+    PutCertificates {
+        /// What is put where; the operator's machine has it.
+        files: Vec<Certificates>,
+        /// The server program, which must have been built with TLS.
+        program: String,
+        /// User name.
+        owner: String,
+    },
+    /// Write the server's configuration file, readable by its owner alone; an older one is kept beside it.
+    WriteConfig {
+        /// The file.
+        path: String,
+        /// Its text, with a placeholder for the password.
+        text: String,
+        /// User name.
+        owner: String,
+    },
+    /// Remove a configuration file that this run wrote.
+    RemoveConfig {
+        /// The file.
+        path: String,
+    },
+    /// Remove files, and what was made on the way to them.
+    RemoveFiles {
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// Put back the configuration file that this run replaced.
+    RestoreConfig {
+        /// The file.
+        path: String,
+        /// Its permission bits before.
+        #[serde(default)]
+        mode: Option<u32>,
+    },
+    /// Give files and directories the owners and modes back that they had before this run.
+    OwnAgain {
+        /// Path, and what it had; parents first.
+        all: Vec<(String, Ownership)>,
+    },
+    /// Give a configuration file back to its owner alone.
+    ProtectConfig {
+        /// The file.
+        path: String,
+        /// User name.
+        owner: String,
+    },
+    /// Note in the file's first comment which settings the running server has taken.
+    StampConfig {
+        /// The file.
+        path: String,
+        /// The new digests.
+        stamp: Stamp,
+        /// User name.
+        owner: String,
+    },
+    /// Write a systemd unit, and have it started at boot.
+    WriteUnit {
+        /// `….service`.
+        name: String,
+        /// Its text.
+        text: String,
+    },
+    /// Remove a systemd unit.
+    RemoveUnit {
+        /// `….service`.
+        name: String,
+    },
+    /// Write a block of lines into somebody else's file.
+    WriteBlock {
+        /// The file.
+        path: String,
+        /// The word in the block's markers.
+        owner: String,
+        /// Its lines.
+        lines: Vec<String>,
+    },
+    /// Remove such a block.
+    RemoveBlock {
+        /// The file.
+        path: String,
+        /// The word in the block's markers.
+        owner: String,
+    },
+    /// Set the host's name, now and for the next boot.
+    SetHostName {
+        /// The name.
+        name: String,
+    },
+    /// Start the server and see it listen.
+    StartServer(Launch),
+    /// Stop the server and see it gone.
+    StopServer(Launch),
+}
+
+/// A file of certificates, or of a private key, for a host. What is in it is not here.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Certificates {
+    /// Where it is to lie.
+    pub path: String,
+    /// The files on the operator's machine it is made of.
+    pub sources: Vec<String>,
+    /// Of all of it, lower-case hex.
+    pub sha256: String,
+}
+
+/// A server program to put on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadInfo {
+    /// As `uname -m` says.
+    pub arch: String,
+    /// The family.
+    pub product: Product,
+    /// Its version.
+    pub version: Version,
+    /// Of `redis-server`, lower-case hex.
+    pub sha256: String,
+    /// Of all its files together.
+    pub bytes: u64,
+}
+
+/// How the server of one node is started and stopped: by its unit where there is one, else by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// TCP port.
+    pub port: u16,
+    /// The unit, used where systemd runs and has it.
+    pub unit: String,
+    /// The server program.
+    pub program: String,
+    /// Its configuration file.
+    pub config: String,
+    /// Its pid file.
+    pub pid_file: String,
+    /// Its log file.
+    pub log_file: String,
+    /// Its data directory, which is its working directory.
+    pub data: String,
+    /// Whom root starts it as.
+    pub user: String,
+    /// It is a Sentinel.
+    #[serde(default)]
+    pub sentinel: bool,
+}
+
+impl PayloadInfo {
+    /// What its program is called by those who make it.
+    pub fn program(&self) -> &'static str {
+        match self.product {
+            Product::Redis => "redis-server",
+            Product::Valkey => "valkey-server",
+        }
+    }
+
+    /// The name of its directory: the version for people, the hash so that two builds of one version lie side by side.
+    pub fn directory_name(&self) -> String {
+        let product = match self.product {
+            Product::Redis => "redis",
+            Product::Valkey => "valkey",
+        };
+        format!(
+            "{product}-{}-{}",
+            self.version,
+            self.sha256.get(..12).unwrap_or(&self.sha256)
+        )
+    }
+}
+
+impl Launch {
+    /// How `node` is started.
+    pub fn new(inventory: &Inventory, node: &NodeSpec) -> Self {
+        let paths = Paths::of(inventory, node);
+        let log = node.config.get("logfile").and_then(|v| v.last());
+        Self {
+            port: node.address.port,
+            unit: paths.unit(),
+            program: paths.program(),
+            config: paths.config(),
+            pid_file: paths.pid(),
+            log_file: log.cloned().unwrap_or_else(|| paths.log()),
+            data: paths.data(),
+            user: inventory.server.user.clone(),
+            sentinel: inventory.is_sentinel(&node.name),
+        }
+    }
+
+    /// What it is, with its port.
+    pub fn what(&self) -> String {
+        let what = if self.sentinel { "Sentinel" } else { "server" };
+        format!("the {what} on port {}", self.port)
+    }
+}
+
+/// Directories as a shell would take them: those that others imply left out, those beside each other in braces.
+fn braced(paths: &[&str]) -> String {
+    let implied = |path: &&&str| {
+        let inside = format!("{path}/");
+        paths.iter().any(|other| other.starts_with(&inside))
+    };
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for path in paths.iter().filter(|path| !implied(path)) {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match groups.iter_mut().find(|(known, _)| *known == parent) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((parent, vec![name])),
+        }
+    }
+    let text = groups.iter().map(|(parent, names)| match names[..] {
+        [name] => format!("{parent}/{name}"),
+        _ => format!("{parent}/{{{}}}", names.join(",")),
+    });
+    text.collect::<Vec<_>>().join(" and ")
+}
+
+impl fmt::Display for HostAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MakeUser { user } => write!(f, "make the user {user}"),
+            Self::RemoveUser { user, .. } => write!(f, "remove the user {user}"),
+            Self::MakeDirectories {
+                shared,
+                private,
+                owner,
+            } => {
+                let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
+                write!(f, "make {} for {owner}", braced(&all))
+            }
+            Self::RemoveDirectories { paths } => {
+                write!(f, "remove {} where empty", paths.join(", "))
+            }
+            Self::RemoveTree { path, bytes } => {
+                write!(f, "remove {path} and all that is in it")?;
+                bytes.map_or(Ok(()), |bytes| write!(f, " ({})", size(bytes)))
+            }
+            Self::PutServer { server, into } => {
+                let mb = server.bytes / 1_000_000;
+                write!(
+                    f,
+                    "upload {} {} for {} ({mb} MB) to {into}",
+                    server.program(),
+                    server.version,
+                    server.arch
+                )
+            }
+            Self::RemoveServer { path, .. } => {
+                write!(f, "remove {path} where no other node needs it")
+            }
+            Self::RemoveConfig { path } => write!(f, "remove {path}"),
+            Self::RemoveFiles { paths } => write!(f, "remove {}", paths.join(", ")),
+            Self::InstallPackage {
+                name: Some(name), ..
+            } => write!(f, "install the package {name}"),
+            Self::InstallPackage { name: None, .. } => {
+                f.write_str("install the distribution's server")
+            }
+            Self::BuildTarball {
+                file, directory, ..
+            } => write!(f, "build {file} in {directory} (takes minutes)"),
+            Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
+            Self::RemoveLink { link, .. } if link.ends_with("/current") => {
+                write!(f, "remove the link {link} where no other node needs it")
+            }
+            Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
+            Self::PutCertificates { files, owner, .. } => {
+                let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+                write!(f, "bring {} for {owner} alone", braced(&paths))
+            }
+            Self::WriteConfig { path, .. } => write!(f, "write {path}"),
+            Self::RestoreConfig { path, .. } => write!(f, "put back the earlier {path}"),
+            Self::OwnAgain { all } => {
+                let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
+                write!(f, "give {} its earlier owner and mode back", braced(&paths))
+            }
+            Self::ProtectConfig { path, owner } => {
+                write!(f, "make {path} readable by {owner} alone")
+            }
+            Self::StampConfig { path, .. } => {
+                write!(f, "note in {path} that its settings are applied")
+            }
+            Self::WriteUnit { name, .. } => write!(f, "write the unit {name} and start it at boot"),
+            Self::RemoveUnit { name } => write!(f, "remove the unit {name}"),
+            Self::WriteBlock { path, lines, .. } if lines.len() == 1 => {
+                write!(f, "write a line into {path}")
+            }
+            Self::WriteBlock { path, lines, .. } => {
+                write!(f, "write {} lines into {path}", lines.len())
+            }
+            Self::RemoveBlock { path, .. } => write!(f, "remove replctl's lines from {path}"),
+            Self::SetHostName { name } => write!(f, "set the host name {name}"),
+            Self::StartServer(launch) => write!(f, "start {}", launch.what()),
+            Self::StopServer(launch) => write!(f, "stop {}", launch.what()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

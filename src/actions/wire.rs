@@ -1,0 +1,230 @@
+//! What an action sends, for the reader of a report. Pure. No secret is in it; `tests/integration/report.rs` holds it against what servers hear.
+
+use super::Action;
+use super::named::list;
+use super::sentinel::{InfoPeriod, SentinelAction};
+use crate::inventory::secrets::is_secret;
+use crate::topology::{Address, NodeName};
+
+/// Where an action goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wire {
+    /// Commands to a server, in their order. A wait asks again and again.
+    Commands(Vec<String>),
+    /// A script to the node's host.
+    Ssh,
+    /// Nowhere: a note on the operator's machine.
+    Here,
+    /// Nowhere: a command of the operator's own, on the operator's machine.
+    Own,
+}
+
+impl Action {
+    /// What it sends, and where to.
+    pub fn wire(&self) -> Wire {
+        let commands = match self {
+            Self::PauseWrites { ms } => vec![format!("CLIENT PAUSE {ms} WRITE")],
+            Self::ResumeWrites => vec!["CLIENT UNPAUSE".to_owned()],
+            Self::RequireReplicas { to_write, max_lag } => vec![
+                format!("CONFIG SET min-replicas-max-lag {max_lag}"),
+                format!("CONFIG SET min-replicas-to-write {to_write}"),
+            ],
+            Self::AwaitNear { .. }
+            | Self::AwaitCaughtUp { .. }
+            | Self::DrainOthers { .. }
+            | Self::CheckMostAdvanced { .. }
+            | Self::AwaitInSync { .. }
+            | Self::AwaitQuiet { .. }
+            | Self::AwaitUnlisted { .. }
+            | Self::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
+            Self::CheckRoles { .. } => vec!["ROLE".to_owned()],
+            Self::CompareOffsets { .. } => {
+                vec!["INFO replication".to_owned(), "ROLE".to_owned()]
+            }
+            Self::Demote { address, .. }
+            | Self::Follow { address, .. }
+            | Self::FollowAddress { address } => looked_at(changed(None, replicaof(address))),
+            Self::TakeOver { hold_ms, .. } => changed(*hold_ms, NO_ONE.to_owned()),
+            Self::BackUp { .. } => [
+                "INFO replication",
+                "REPLCONF capa psync2",
+                "PSYNC REPLID OFFSET (what only it has)",
+                "REPLCONF capa eof capa psync2",
+                "REPLCONF rdb-only 1",
+                "PSYNC ? -1",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            Self::Replay { .. } => [
+                "INFO replication",
+                "REPLCONF capa psync2",
+                "PSYNC REPLID OFFSET (what was written since)",
+                "SELECT DATABASE",
+                "WATCH KEY (each that it touches)",
+                "MULTI",
+                "PUBLISH replctl:replay HASHES (of what is replayed)",
+                "(the commands of the old primary)",
+                "EXEC",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            Self::GiveUp { address, .. } => vec![
+                "INFO".to_owned(),
+                "MULTI".to_owned(),
+                "ROLE".to_owned(),
+                replicaof(address),
+                "EXEC".to_owned(),
+            ],
+            Self::Promote => changed(None, NO_ONE.to_owned()),
+            Self::RestorePrimary { .. } => looked_at(changed(None, NO_ONE.to_owned())),
+            Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
+            Self::SetDirective { name, .. } if is_secret(name) => {
+                vec![format!("CONFIG SET {name} (secret)")]
+            }
+            Self::SetDirective { name, value } => vec![format!("CONFIG SET {name} {value}")],
+            Self::SetReplicaAuth => vec![
+                "CONFIG SET masteruser (as the inventory says)".to_owned(),
+                "CONFIG SET masterauth (secret)".to_owned(),
+            ],
+            Self::CountClients => list_clients(),
+            Self::KickClients => {
+                let kill = "CLIENT KILL ID (of each of them)".to_owned();
+                list_clients().into_iter().chain([kill]).collect()
+            }
+            Self::ProveWrite { replicas } => prove(replicas),
+            Self::Sentinel(action) => sentinel(action),
+            Self::Password(action) => action.commands(),
+            Self::StopServer
+            | Self::StartServer
+            | Self::FenceFile { .. }
+            | Self::BackUpFiles { .. }
+            | Self::Host(_) => {
+                return Wire::Ssh;
+            }
+            Self::Hook(_) => return Wire::Own,
+            Self::RememberDebt { .. }
+            | Self::NoteAlone { .. }
+            | Self::ForgetAlone
+            | Self::ForgetDebt
+            | Self::EditInventory(_) => {
+                return Wire::Here;
+            }
+        };
+        Wire::Commands(commands)
+    }
+
+    /// Where its node is told to follow `upstream`, if it is told to.
+    pub fn followed(&self, upstream: &NodeName) -> Option<&Address> {
+        if let Self::Follow {
+            upstream: to,
+            address,
+        }
+        | Self::Demote {
+            upstream: to,
+            address,
+            ..
+        } = self
+        {
+            return Some(address).filter(|_| to == upstream);
+        }
+        None
+    }
+
+    /// Whether it stops the writes of clients.
+    pub fn fences(&self) -> bool {
+        matches!(
+            self,
+            Self::PauseWrites { .. } | Self::RequireReplicas { to_write: 1000, .. }
+        )
+    }
+
+    /// Whether it ends such a fence.
+    pub fn unfences(&self) -> bool {
+        matches!(self, Self::ResumeWrites | Self::RequireReplicas { .. }) && !self.fences()
+    }
+}
+
+const NO_ONE: &str = "REPLICAOF NO ONE";
+
+/// A role change in its transaction.
+fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {
+    let hold = hold_ms.map(|ms| format!("CLIENT PAUSE {ms} WRITE"));
+    let release = hold_ms.map(|_| "CLIENT UNPAUSE".to_owned());
+    let word = |text: &str| Some(text.to_owned());
+    let all = [
+        word("MULTI"),
+        hold,
+        word("ROLE"),
+        Some(command),
+        word("ROLE"),
+        word("EXEC"),
+        release,
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// With the look before it.
+fn looked_at(change: Vec<String>) -> Vec<String> {
+    std::iter::once("ROLE".to_owned()).chain(change).collect()
+}
+
+fn replicaof(address: &Address) -> String {
+    format!("REPLICAOF {} {}", address.host, address.port)
+}
+
+fn list_clients() -> Vec<String> {
+    vec![
+        "CLIENT LIST TYPE normal".to_owned(),
+        "CLIENT LIST TYPE pubsub".to_owned(),
+        "COMMAND INFO (of their last commands)".to_owned(),
+    ]
+}
+
+fn prove(replicas: &[NodeName]) -> Vec<String> {
+    vec![
+        "SET".to_owned(),
+        format!("GET and SET on {}", list(replicas)),
+        "DEL".to_owned(),
+    ]
+}
+
+fn sentinel(action: &SentinelAction) -> Vec<String> {
+    let command = match action {
+        SentinelAction::AwaitPriority { name, .. } => format!("SENTINEL REPLICAS {name}"),
+        SentinelAction::SetInfoPeriod { ms, .. } => {
+            format!("SENTINEL DEBUG INFO-PERIOD {ms} (to each)")
+        }
+        SentinelAction::RestoreInfoPeriod { sentinels, .. } => {
+            let back =
+                |s: &InfoPeriod| format!("SENTINEL DEBUG INFO-PERIOD {} (to {})", s.ms, s.at);
+            sentinels.iter().map(back).collect::<Vec<_>>().join("; ")
+        }
+        SentinelAction::AwaitTurn { name, at, .. } => format!("SENTINEL REPLICAS {name} (to {at})"),
+        SentinelAction::FailOver { name, at, .. } => {
+            format!("SENTINEL FAILOVER {name} (to {at})")
+        }
+        SentinelAction::AwaitAgreed { name, .. }
+        | SentinelAction::AwaitHears { name, .. }
+        | SentinelAction::AwaitTogether { name, .. }
+        | SentinelAction::AwaitRelearned { name, .. } => format!("SENTINEL MASTER {name}"),
+        SentinelAction::Reset { name, at } => format!("SENTINEL RESET {name} (to {at})"),
+        SentinelAction::AwaitUnwatched { .. } => "PUBSUB NUMSUB __sentinel__:hello".to_owned(),
+        SentinelAction::Monitor {
+            name, at, primary, ..
+        } => format!("SENTINEL MONITOR {name} {primary}, and SENTINEL SET (to {at})"),
+        SentinelAction::Unmonitor { name, at } => format!("SENTINEL REMOVE {name} (to {at})"),
+        SentinelAction::Set {
+            name,
+            at,
+            option,
+            value,
+        } => {
+            let value = if is_secret(option) { "(secret)" } else { value };
+            format!("SENTINEL SET {name} {option} {value} (to {at})")
+        }
+        SentinelAction::SetAuth { name, at } => {
+            format!("SENTINEL SET {name} auth-pass (secret) (to {at})")
+        }
+    };
+    vec![command]
+}

@@ -1,0 +1,313 @@
+//! Reads the command line, and answers what is wrong with it: what other tools call a command leads to ours.
+
+use super::candidates;
+use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
+use crate::cli::{Cli, Colour};
+use crate::error::{Error, Exit, Problem};
+use crate::inventory::Inventory;
+use crate::inventory::nearest::nearest;
+use crate::output::{self, form};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ColorChoice, Command, CommandFactory, FromArgMatches};
+use std::io::IsTerminal as _;
+
+/// The command line; where it is wrong that is said, and the exit code is given back.
+pub fn read() -> Result<Cli, Exit> {
+    let given: Vec<_> = std::env::args_os().collect();
+    let words = given.iter().skip(1).map(|w| w.to_string_lossy());
+    let words: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
+    let colour = Colour::among(words.iter().map(String::as_str));
+    let choice = match form::colours(colour.into()) {
+        Some(true) => ColorChoice::Always,
+        // clap takes every CLICOLOR_FORCE for a yes, `0` too.
+        None if std::io::stdout().is_terminal() => ColorChoice::Auto,
+        Some(false) | None => ColorChoice::Never,
+    };
+    let mut command = Cli::command().color(choice);
+    let parsed = command.try_get_matches_from_mut(given);
+    let parsed = parsed.and_then(|found| Cli::from_arg_matches(&found));
+    match parsed {
+        Ok(cli) => {
+            form::choose(form::Form {
+                json: cli.global.json,
+                quiet: cli.global.quiet,
+                command: Some(cli.command.name()),
+            });
+            Ok(cli)
+        }
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let mut options = words.iter().take_while(|word| *word != "--");
+            form::choose(form::Form {
+                json: options.any(|word| word == "--json"),
+                ..form::Form::default()
+            });
+            wrong(&error, &words, &command);
+            Err(Exit::Usage)
+        }
+    }
+}
+
+impl From<Colour> for form::Colour {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
+}
+
+fn wrong(error: &clap::Error, words: &[String], command: &Command) {
+    let unknown = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => word,
+        // Clap's own words name the hidden commands.
+        Some(_) | None if error.kind() == ErrorKind::MissingSubcommand => {
+            return form::failed(&told_by_clap(error, words, command));
+        }
+        Some(_) | None => {
+            let _ = error.print();
+            return form::keep(&told_by_clap(error, words, command));
+        }
+    };
+    form::failed(&no_command(unknown, words, command));
+}
+
+/// What clap says, as a problem; it has been printed in clap's own form.
+fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Error {
+    let told = error.render().to_string();
+    let first = told.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let sentence = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let none = [
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+        ErrorKind::MissingSubcommand,
+    ];
+    let what = if none.contains(&error.kind()) {
+        "no command is given".to_owned()
+    } else {
+        sentence
+    };
+    let path = path(words.iter(), command);
+    let hint = format!(
+        "replctl {}--help",
+        path.map(|w| w + " ").unwrap_or_default()
+    );
+    Problem::new(what).hint(hint).exit(Exit::Usage)
+}
+
+/// The commands that these words name, one below the other. What is none, such as the value of an option, is passed over.
+fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
+    let mut at = command;
+    let mut path: Vec<&str> = Vec::new();
+    for word in words {
+        // What stands behind `help` is what is looked for.
+        if let Some(found) = at.find_subcommand(word).filter(|c| c.get_name() != "help") {
+            path.push(found.get_name());
+            at = found;
+        }
+    }
+    (!path.is_empty()).then(|| path.join(" "))
+}
+
+/// The answer to a word that is no command.
+fn no_command(word: &str, words: &[String], command: &Command) -> Error {
+    let place = words.iter().position(|w| w == word).unwrap_or(words.len());
+    let before = path(words.iter().take(place), command);
+    let rest = words.iter().skip(place + 1).map(String::as_str);
+    let after: Vec<&str> = rest.collect();
+    let first = after.iter().copied().find(|w| !w.starts_with('-'));
+    let inventory = candidates::inventory_of(words);
+    let shown = output::escape(word);
+    let shown = match &before {
+        Some(before) => format!("no command `{before} {shown}`"),
+        None => format!("no command `{shown}`"),
+    };
+    if let Some(entry) = meant(before.as_deref(), word, first) {
+        let what = entry
+            .truth
+            .map_or_else(|| shown.clone(), |truth| format!("{shown}: {truth}"));
+        let hint = filled(entry, &after, inventory.as_ref());
+        return Problem::new(what).hint(hint).exit(Exit::Usage);
+    }
+    let at = before.as_deref().and_then(|b| command.find_subcommand(b));
+    let ours = at.unwrap_or(command).get_subcommands();
+    let ours = ours.filter(|c| !c.is_hide_set()).flat_map(|c| {
+        let aliases = c.get_visible_aliases();
+        std::iter::once(c.get_name()).chain(aliases)
+    });
+    let prefix = before.map(|b| b + " ").unwrap_or_default();
+    let hint = match nearest(word, ours) {
+        Some(near) => format!("replctl {prefix}{near}"),
+        None => format!("replctl {prefix}--help"),
+    };
+    Problem::new(shown).hint(hint).exit(Exit::Usage)
+}
+
+/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the inventory where nothing was. What was typed and does not
+/// fit is not replaced by a node that nobody named: then it is the command's help.
+fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
+    let command = entry.command;
+    let line = |rest: &str| format!("replctl {rest}");
+    let typed: Vec<&str> = after
+        .iter()
+        .copied()
+        .filter(|w| !w.starts_with('-'))
+        .collect();
+    let places = command.contains('{');
+    let nodes = inventory.and_then(|inventory| {
+        let known = |w: &&str| inventory.nodes.iter().any(|n| n.name.0 == **w);
+        if !places {
+            // What was typed behind an old word is the node that it was meant for.
+            let takes = command == "promote" && entry.truth.is_none();
+            let named = candidate(after).or(match typed[..] {
+                [one] => Some(one),
+                _ => None,
+            });
+            let node = named.filter(known).filter(|_| takes)?.to_owned();
+            return Some((node, String::new()));
+        }
+        let is_root = |n: &&crate::inventory::NodeSpec| n.replicaof.is_none();
+        let root = inventory.nodes.iter().find(is_root)?.name.0.as_str();
+        let replica = inventory
+            .nodes
+            .iter()
+            .rfind(|n| !is_root(n))?
+            .name
+            .0
+            .as_str();
+        let (of_replica, of_primary) = (command.contains(REPLICA), command.contains(PRIMARY));
+        let (replica, primary) = match typed[..] {
+            [] => (replica, root),
+            [one] if of_replica && known(&one) && one != root => (one, root),
+            [one] if !of_replica && known(&one) => (replica, one),
+            [one, two] if of_replica && of_primary && known(&one) && known(&two) && one != two => {
+                (one, two)
+            }
+            _ => return None,
+        };
+        Some((replica.to_owned(), primary.to_owned()))
+    });
+    match nodes {
+        Some((node, _)) if !places => line(&format!("promote {node}")),
+        None if !places => line(command),
+        Some((replica, primary)) => {
+            let filled = command.replace(REPLICA, &replica);
+            line(&filled.replace(PRIMARY, &primary))
+        }
+        None => {
+            let words = command.split(' ');
+            let words: Vec<&str> = words.take_while(|w| !w.starts_with(['{', '-'])).collect();
+            line(&format!("{} --help", words.join(" ")))
+        }
+    }
+}
+
+/// The new primary, as other tools have it named.
+fn candidate<'a>(words: &[&'a str]) -> Option<&'a str> {
+    ["--candidate", "--to"].iter().find_map(|option| {
+        let place = words.iter().position(|w| w.starts_with(option))?;
+        match words.get(place)?.strip_prefix(option)? {
+            "" => words.get(place + 1).copied(),
+            value => value.strip_prefix('='),
+        }
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::inventory::parse::parse;
+    use std::path::Path;
+
+    fn answer(line: &str) -> (String, String) {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let mut command = Cli::command();
+        let given = std::iter::once("replctl").chain(line.split(' '));
+        let error = command.try_get_matches_from_mut(given).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidSubcommand, "{line}");
+        let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+            panic!("{line}");
+        };
+        let error = no_command(word, &words, &command);
+        assert_eq!(error.exit, Exit::Usage);
+        let problem = error.problems.into_iter().next().unwrap();
+        (problem.what, problem.hint.unwrap())
+    }
+
+    #[test]
+    fn a_mistyped_word_leads_to_a_command_that_is_shown() {
+        let line = |line| answer(&format!("--inventory /nonexistent {line}"));
+        assert_eq!(line("statsu").1, "replctl status");
+        assert_eq!(line("sentinel stauts").1, "replctl sentinel status");
+        // Near to hidden commands, and to the alias of setup.
+        for word in ["fence-guar", "fence-guards", "mann", "ma"] {
+            assert_eq!(line(word).1, "replctl --help", "{word}");
+        }
+        assert!(!line("destroy").1.contains("deploy"));
+        assert_eq!(
+            line("destroy").0,
+            "no command `destroy`: no command ends a whole deployment; one node after another can leave, but not the primary"
+        );
+        assert_eq!(line("destroy").1, "replctl remove --help");
+        assert_eq!(
+            line("failover"),
+            (
+                "no command `failover`".to_owned(),
+                "replctl promote".to_owned()
+            )
+        );
+    }
+
+    #[test]
+    fn places_are_filled_by_what_was_typed_and_by_the_inventory() {
+        let node = |name: &str, last: u8, more: &str| {
+            format!("[[node]]\nname = \"{name}\"\naddress = \"10.0.0.{last}\"\n{more}")
+        };
+        let text = [
+            "[deployment]\nname = \"orders\"\nauth = \"none\"\n".to_owned(),
+            node("master", 1, ""),
+            node("slave1", 2, "replicaof = \"master\"\n"),
+            node("slave2", 3, "replicaof = \"master\"\n"),
+        ]
+        .concat();
+        let inventory = parse(Path::new("i.toml"), &text).unwrap();
+        let hint = |word: &str, after: &[&str]| {
+            let entry = meant(None, word, after.first().copied()).unwrap();
+            filled(entry, after, Some(&inventory))
+        };
+        assert_eq!(hint("failover", &[]), "replctl promote");
+        assert_eq!(hint("failover", &["slave1"]), "replctl promote slave1");
+        assert_eq!(hint("demote", &["master"]), "replctl promote");
+        assert_eq!(
+            hint("slaveof", &["10.0.0.1", "6379"]),
+            "replctl move --help"
+        );
+        assert_eq!(
+            hint("relocate", &["slave1"]),
+            "replctl move slave1 --under master"
+        );
+        assert_eq!(hint("destroy", &[]), "replctl remove slave2 --dry-run");
+        // No node that nobody named stands where one was.
+        assert_eq!(hint("destroy", &["master"]), "replctl remove --help");
+        assert_eq!(hint("rm", &["nosuch"]), "replctl remove --help");
+        assert_eq!(hint("reinit", &["master"]), "replctl setup --help");
+        assert_eq!(
+            hint("slaveof", &["slave1", "no", "one"]),
+            "replctl move --help"
+        );
+        assert_eq!(
+            hint("repoint", &["slave1", "slave2"]),
+            "replctl move slave1 --under slave2"
+        );
+        let both = ["--leader", "master", "--candidate", "slave1"];
+        assert_eq!(hint("switchover", &both), "replctl promote slave1");
+        assert_eq!(
+            hint("switchover", &["--candidate=slave2"]),
+            "replctl promote slave2"
+        );
+        assert_eq!(hint("switchover", &["a", "slave1"]), "replctl promote");
+        assert_eq!(hint("diff", &[]), "replctl lost master");
+    }
+}

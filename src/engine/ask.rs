@@ -1,0 +1,39 @@
+//! The one question before anything is changed.
+
+use crate::engine::{Operation, Plan};
+use crate::error::{Exit, Problem, Result};
+use crate::output;
+
+/// Asks whether to carry the plan out; what may be lost is in the question.
+pub async fn confirm(plan: &Plan) -> Result<()> {
+    if !output::can_ask() {
+        return Err(Problem::new(
+            "there is no terminal to confirm the plan on; nothing was touched",
+        )
+        .hint("look at it with --dry-run, and give --yes")
+        .exit(Exit::Refused));
+    }
+    let question = match &plan.may_lose {
+        Some(loss) if matches!(plan.operation, Operation::Rejoin(_) | Operation::Repair(_)) => {
+            format!("Discard {}?", output::escape(loss))
+        }
+        Some(loss) => format!("Do this, although it may lose {}?", output::escape(loss)),
+        None => "Do this?".to_owned(),
+    };
+    let answer = tokio::task::spawn_blocking(move || {
+        let question = dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false);
+        output::ask(|| question.interact())
+    })
+    .await;
+    match answer {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => {
+            Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused))
+        }
+        Ok(Err(_)) | Err(_) => {
+            Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The claim that keeps operators on other machines away: on the servers, and on the hosts that are worked on, which may have no server yet. It is tried again
+//! for a while, because two that begin at the same moment both step back.
+
+use super::operate::{Asked, who};
+use crate::actions::Action;
+use crate::engine::{Operation, Plan, Sentinels};
+use crate::error::{Exit, Problem, Result};
+use crate::output;
+use crate::topology::NodeName;
+use crate::topology::claims::{Claim, Holder};
+use crate::world::World;
+use crate::world::claim::{Attempt, Claimed, random_between, token};
+use crate::world::host_lock::{Locked, Locks};
+use std::time::{Duration, Instant};
+
+/// How long a claim is tried for. A hand-over takes less; who works for longer is named at once, then.
+const PATIENCE: Duration = Duration::from_secs(6);
+/// How long an earlier run from here must have said nothing, seconds.
+const SILENT: u64 = 3;
+/// Between two attempts, ms: at random, so that two who meet do not meet again and again.
+const BETWEEN_MS: (u64, u64) = (200, 1_000);
+
+/// A claim that is held, on servers and hosts. It ends with this value.
+pub struct Held {
+    _servers: Claimed,
+    _hosts: Locks,
+}
+
+/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing was touched then. `again`: how the command is given once
+/// more.
+///
+/// A claim of an earlier run from here is ended: whoever has the lock of this machine knows that its process is dead. A network that was cut has kept its end
+/// from the server then.
+pub async fn claim(
+    world: &World,
+    asked: &Asked,
+    (operation, again): (&str, &str),
+    hosts: &[NodeName],
+) -> Result<Held> {
+    let begun = Instant::now();
+    let dead = world.store.earlier_claims();
+    let me = who();
+    // A living one says something each second: of two machines with one name and one home, the lock may keep neither away.
+    let from_here =
+        |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
+    let ended = |claim: &Claim, silent| asked.take_over || from_here(claim, silent);
+    let mut told = false;
+    loop {
+        let holders = match attempt(world, ended, operation, hosts).await {
+            Ok(held) => return Ok(held),
+            Err(holders) => holders,
+        };
+        if begun.elapsed() >= PATIENCE || holders.iter().any(Holder::is_silent) {
+            return Err(refused(&holders, again));
+        }
+        if !std::mem::replace(&mut told, true) {
+            let names: Vec<String> = holders.iter().map(Holder::to_string).collect();
+            let names = output::escape(&names.join(" and "));
+            output::note(&format!("waiting for {names}, which is under way"));
+        }
+        let (least, most) = BETWEEN_MS;
+        tokio::time::sleep(Duration::from_millis(random_between(least, most))).await;
+    }
+}
+
+async fn attempt(
+    world: &World,
+    ended: impl Fn(&Claim, u64) -> bool,
+    operation: &str,
+    hosts: &[NodeName],
+) -> std::result::Result<Held, Vec<Holder>> {
+    let servers = match world.claim(operation, &who(), &ended).await {
+        Attempt::Held(claimed) => claimed,
+        Attempt::Taken(holders) => return Err(holders),
+    };
+    let claim = Claim {
+        operation: operation.to_owned(),
+        who: who(),
+        token: token().to_owned(),
+    };
+    let Locked {
+        locks,
+        holders,
+        open,
+    } = world.lock_hosts(hosts, &claim, &ended).await;
+    if !holders.is_empty() {
+        locks.release().await;
+        return Err(holders);
+    }
+    for (node, why) in open {
+        let (node, why) = (output::escape(&node.0), output::escape(&why));
+        output::note(&format!(
+            "warning: the host of `{node}` cannot be held, so another operator who sets it up at the same time is not seen: {why}"
+        ));
+    }
+    Ok(Held {
+        _servers: servers,
+        _hosts: locks,
+    })
+}
+
+/// The nodes whose hosts an operation works on beside their servers.
+pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
+    match operation {
+        Operation::Setup(setup) if setup.nodes.is_empty() => {
+            let nodes = world.inventory.nodes.iter();
+            nodes.map(|n| n.name.clone()).collect()
+        }
+        Operation::Setup(setup) => setup.nodes.clone(),
+        Operation::Add(add) => vec![add.node.clone()],
+        Operation::Remove(remove) if remove.leave_running => Vec::new(),
+        Operation::Remove(remove) => vec![remove.node.clone()],
+        Operation::Sentinels(Sentinels::Setup | Sentinels::Remove { .. }) => {
+            let settings = world.inventory.sentinel.iter();
+            let nodes = settings.flat_map(|s| s.nodes.iter());
+            nodes.map(|n| n.name.clone()).collect()
+        }
+        Operation::Sentinels(Sentinels::Forget { .. })
+        | Operation::Promote(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_) => Vec::new(),
+    }
+}
+
+/// The same for a plan that is taken up again.
+pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
+    let on_host = plan.steps().filter(|s| matches!(s.action, Action::Host(_)));
+    let mut nodes: Vec<NodeName> = on_host.map(|s| s.node.clone()).collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes
+}
+
+fn refused(holders: &[Holder], again: &str) -> crate::error::Error {
+    let silent = holders.iter().any(Holder::is_silent);
+    let hint = if silent {
+        format!("if that command is dead or frozen: replctl {again} --take-over")
+    } else {
+        "wait for it to end; its claim goes with its process".to_owned()
+    };
+    let mut problem =
+        Problem::new("another operator changes this deployment at the moment; nothing was touched");
+    for holder in holders {
+        let nodes: Vec<&str> = holder.nodes.iter().map(|n| n.0.as_str()).collect();
+        let seen = format!("{holder}, seen on {}", nodes.join(", "));
+        problem = problem.cause(output::escape(&seen));
+    }
+    problem.hint(output::escape(&hint)).exit(Exit::Refused)
+}

@@ -1,0 +1,42 @@
+//! Whether a stage can still be put back: by what its journal says was done, and by what is seen now. Pure.
+
+use crate::actions::Action;
+use crate::engine::journal::{At, Progress};
+use crate::engine::{Stage, Step, Undo};
+use crate::topology::situation::forgot;
+use crate::topology::{Node, Topology};
+
+/// Whether a stage has passed a step that cannot be undone.
+pub(super) fn past_return(
+    stage: &Stage,
+    index: usize,
+    progress: &Progress,
+    now: &Topology,
+) -> bool {
+    stage.steps.iter().enumerate().any(|(i, step)| {
+        let at = At {
+            stage: index,
+            step: i,
+        };
+        step.undo == Undo::Impossible
+            && (progress.done.contains(&at) || progress.started.contains(&at) && holds(step, now))
+    })
+}
+
+/// Whether the effect of an irreversible step can be seen now.
+fn holds(step: &Step, now: &Topology) -> bool {
+    let node = now.get(&step.node);
+    if step.action.promotes() {
+        // Killed before its role was in its file it comes back as a replica, with what it acknowledged meanwhile on its disk only: putting the old primary
+        // back would overwrite that.
+        return node.is_some_and(|n| n.is_primary() || forgot(n, now));
+    }
+    if let Action::Replay { .. } = step.action {
+        return true; // some of it may be done, and is not put back
+    }
+    if let Action::Password(_) = step.action {
+        return true; // the earlier password may be gone
+    }
+    // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
+    !node.is_some_and(Node::is_primary)
+}

@@ -1,0 +1,151 @@
+//! The operator's hooks where a run is not alone with its plan: what is run when it failed, what is said of one that failed, and how that is made up for.
+
+use super::operate::{self, Asked, Finished};
+use crate::actions::Action;
+use crate::engine::execute::Watch as _;
+use crate::engine::journal::store::Record;
+use crate::engine::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
+use crate::engine::{Mode, Operation};
+use crate::error::{Exit, Problem, Result};
+use crate::inventory::hooks::HookPoint;
+use crate::output;
+use crate::output::screen::Screen;
+use crate::plan::hooks;
+use crate::topology::Node;
+use crate::world::World;
+use std::time::Instant;
+
+/// Runs `on_failure` where the run has ended without having reached its goal. It changes nothing about how that ended.
+pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
+    let failed = match finished.outcome {
+        Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => true,
+        Outcome::Completed | Outcome::Incomplete { .. } => false,
+    };
+    let stage = finished
+        .plan
+        .stages
+        .iter()
+        .find(|s| s.mode == Mode::OnFailure);
+    let Some(stage) = stage.filter(|_| failed) else {
+        return;
+    };
+    // Whoever has it now has begun after this operation had ended; the hook is run all the same.
+    let _lock = world.store.lock(&operate::who()).ok();
+    let screen = Screen::new(
+        verbose,
+        stage
+            .steps
+            .iter()
+            .map(|s| s.node.0.chars().count())
+            .max()
+            .unwrap_or(0),
+    );
+    screen.stage(stage);
+    for step in &stage.steps {
+        let Action::Hook(hook) = &step.action else {
+            continue;
+        };
+        screen.begun(step);
+        let begun = Instant::now();
+        match world.run_hook(hook, Some(&finished.outcome)).await {
+            Ok(seen) => screen.done(step, &seen, begun.elapsed().as_secs_f64() * 1e3),
+            Err(failure) => screen.failed(step, &failure.why),
+        }
+    }
+    screen.finish();
+}
+
+/// Warns of a hook that failed after the promotion, which stands all the same. Says how the command ends then: there is something left to do.
+pub fn warned(finished: &Finished) -> Exit {
+    let Outcome::Incomplete { failed } = &finished.outcome else {
+        return Exit::Done;
+    };
+    let mut exit = Exit::Done;
+    for failure in failed {
+        let hooks = hooks::of(&finished.plan);
+        let at = (failure.at.stage, failure.at.step);
+        let Some((_, hook)) = hooks.into_iter().find(|(place, _)| *place == at) else {
+            continue;
+        };
+        exit = Exit::Stopped;
+        output::form::left(
+            &Problem::new(format!(
+                "the hook {} failed; `{}` is the primary all the same, and nothing was undone",
+                hook.point, failure.node
+            ))
+            .cause(&failure.why)
+            .hint(format!(
+                "mend what it needs, and let it run again: replctl resume {}",
+                finished.id
+            )),
+            exit,
+        );
+    }
+    exit
+}
+
+/// Leaves the hooks of an operation out: as if those that are still to come had been run.
+pub fn leave_out(record: &mut Record) {
+    let mut names: Vec<&str> = Vec::new();
+    for ((stage, step), hook) in hooks::of(&record.plan) {
+        if record.progress.done.insert(At { stage, step }) {
+            names.push(hook.point.key());
+        }
+    }
+    if !names.is_empty() {
+        let names = names.join(", ");
+        output::note(&format!("warning: the hooks are left out: {names}"));
+    }
+    record.plan.stages.retain(|s| s.mode != Mode::OnFailure);
+}
+
+/// Runs the hook again that failed after a promotion of which all else is done.
+pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Result<Exit> {
+    let Operation::Promote(promote) = record.plan.operation.clone() else {
+        return Ok(Exit::Done);
+    };
+    let now = world.observe_servers().await;
+    if !now.get(&promote.node).is_some_and(Node::is_primary) {
+        return Err(Problem::new(format!(
+            "`{}` is not the primary any more: its hook has nothing to tell",
+            promote.node
+        ))
+        .hint("replctl status")
+        .exit(Exit::Refused));
+    }
+    let others = match record.outcome.take() {
+        Some(Outcome::Incomplete { failed }) => failed,
+        Some(_) | None => Vec::new(),
+    };
+    let told: Vec<At> = hooks::of(&record.plan)
+        .filter(|(_, hook)| hook.point == HookPoint::AfterPromote)
+        .map(|((stage, step), _)| At { stage, step })
+        .collect();
+    let others: Vec<NodeFailure> = others
+        .into_iter()
+        .filter(|f| !told.contains(&f.at))
+        .collect();
+    for (stage, s) in record.plan.stages.iter().enumerate() {
+        let steps = (0..s.steps.len()).map(|step| At { stage, step });
+        let done = steps.filter(|at| !told.contains(at));
+        record.progress.done.extend(done);
+    }
+    let id = record.id.clone();
+    let again = format!("replctl promote {}", promote.node);
+    let mut finished = operate::take_up(world, asked, record, false).await?;
+    if finished.outcome == Outcome::Completed {
+        let text = format!("The hook after_promote of {id} has run.");
+        operate::told(&finished, Some(&text));
+        if !others.is_empty() {
+            // What the hook makes up for is the hook: the rest is as it was.
+            let outcome = Outcome::Incomplete { failed: others };
+            let entry = Entry::Ended {
+                outcome: outcome.clone(),
+            };
+            let _ = world.store.append(&id)?.record(&entry, true);
+            finished.outcome = outcome;
+        }
+    }
+    let exit = warned(&finished);
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+}

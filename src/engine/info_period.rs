@@ -1,0 +1,64 @@
+//! What an operation that was cut short has left at Sentinels: noted for `status`, and put back where the operation is abandoned.
+
+use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::execute::Act;
+use crate::engine::journal::At;
+use crate::engine::journal::story::Story;
+use crate::error::Problem;
+use crate::output;
+use crate::plan::sentinel::left;
+use crate::topology::NodeName;
+use crate::topology::sentinel::Watch;
+use crate::world::World;
+use std::collections::BTreeMap;
+
+/// What puts back at Sentinels what that operation may have left there; nothing where its journal cannot be read.
+pub fn of(story: &Story) -> Option<(NodeName, SentinelAction)> {
+    let plan = story.plan.as_ref().filter(|_| story.damage.is_none())?;
+    let began = |stage, step| story.progress.started.contains(&At { stage, step });
+    let (node, back) = left(plan, &began)?;
+    Some((node.clone(), back.clone()))
+}
+
+/// Takes what unfinished operations have noted into what Sentinels say.
+pub fn note(world: &World, watch: &mut Watch) {
+    let mut noted = BTreeMap::new();
+    for story in world.store.open_operations(None) {
+        if let Some((_, SentinelAction::RestoreInfoPeriod { sentinels, .. })) = of(&story) {
+            noted.extend(sentinels.into_iter().map(|s| (s.at, s.ms)));
+        }
+    }
+    watch.note_periods(&noted);
+}
+
+/// Puts it back, and says what was seen. What could not be put back is told with the command that does it.
+pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, SentinelAction)) {
+    match world.act(&node, &Action::Sentinel(back)).await {
+        Ok(seen) => {
+            output::changed();
+            output::note(&format!(
+                "{}: what it had set at Sentinels: {}",
+                output::escape(id),
+                output::escape(&seen.text)
+            ));
+        }
+        Err(failure) => {
+            let what = format!(
+                "what `{}` has set at Sentinels is not seen to be put back",
+                output::escape(id)
+            );
+            output::perhaps_changed();
+            output::not_to_be_missed(&Problem::new(what).cause(output::escape(&failure.why)));
+        }
+    }
+}
+
+/// The same for all that is unfinished, before it is left as it is.
+pub async fn put_all_back(world: &World) {
+    for story in world.store.open_operations(None) {
+        if let Some(back) = of(&story) {
+            put_back(world, &story.id, back).await;
+        }
+    }
+}

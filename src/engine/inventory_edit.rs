@@ -1,0 +1,54 @@
+//! The inventory that a command works with: the one on disk, or that one with the node in it that is to come, or has gone.
+//!
+//! It writes nothing: what is to be written is a step of a plan.
+
+use crate::actions::Action;
+use crate::engine::Plan;
+use crate::error::{Exit, Problem, Result};
+use crate::inventory::Inventory;
+use crate::inventory::edit::{self, Edit, Kind};
+use crate::world::inventory;
+use std::path::Path;
+
+/// The text of the inventory of a world, if that is what the world was made from.
+///
+/// # Errors
+/// Somebody has changed it since.
+pub fn unchanged(inventory: &Inventory, digest: &str) -> Result<String> {
+    let text = inventory::text(&inventory.path)?;
+    if edit::digest(&text) == digest {
+        return Ok(text);
+    }
+    Err(Problem::new(format!(
+        "{} was changed while this was planned; nothing was touched",
+        inventory.path.display()
+    ))
+    .hint("run it again")
+    .exit(Exit::Refused))
+}
+
+/// The edits of a plan that let a node come or go.
+pub fn edits(plan: &Plan) -> impl Iterator<Item = &Edit> {
+    plan.steps().filter_map(|step| {
+        let Action::EditInventory(edit) = &step.action else {
+            return None;
+        };
+        (!matches!(edit.kind, Kind::Repoint { .. })).then_some(edit.as_ref())
+    })
+}
+
+/// Whether the file may be written, as far as that can be seen without writing it.
+///
+/// # Errors
+/// Refused.
+pub fn writable(path: &Path) -> Result<()> {
+    let opened = std::fs::OpenOptions::new().write(true).open(path);
+    opened.map(drop).map_err(|error| {
+        Problem::new(format!(
+            "{} cannot be written; nothing was touched",
+            path.display()
+        ))
+        .cause(error)
+        .exit(Exit::Refused)
+    })
+}

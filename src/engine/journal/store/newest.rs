@@ -1,0 +1,58 @@
+//! What the newest operations of this machine tell those that come after them.
+
+use super::{LOOKED_BACK, Record, Store};
+use crate::engine::Operation;
+use crate::engine::journal::Outcome;
+use crate::engine::journal::story::Story;
+use crate::topology::NodeName;
+use std::collections::BTreeSet;
+
+impl Store {
+    /// The nodes whose role the newest operation that tried could not write into their files.
+    pub fn unwritten(&self) -> Vec<NodeName> {
+        let mut written: Vec<NodeName> = Vec::new();
+        let mut unwritten: Vec<NodeName> = Vec::new();
+        let stories = self.newest().into_iter();
+        for record in stories.filter_map(Record::of) {
+            for (node, done) in record.roles_written() {
+                if !written.contains(&node) && !unwritten.contains(&node) {
+                    if done { &mut written } else { &mut unwritten }.push(node);
+                }
+            }
+        }
+        unwritten
+    }
+
+    /// The node that the newest promotion or repair which reached its goal made primary; `None` also where what a later operation did is not known.
+    pub fn last_promoted(&self) -> Option<NodeName> {
+        let stories = self.newest().into_iter();
+        let mut records = stories.map_while(Record::of);
+        records.find_map(|record| {
+            let reached = matches!(
+                record.outcome,
+                Some(Outcome::Completed | Outcome::Incomplete { .. })
+            );
+            let made = if let Operation::Promote(promote) = record.plan.operation {
+                promote.node
+            } else if let Operation::Repair(repair) = record.plan.operation {
+                repair.keep
+            } else {
+                return None;
+            };
+            reached.then_some(made)
+        })
+    }
+
+    /// The newest operations, as far as they are looked back at.
+    fn newest(&self) -> Vec<Story> {
+        let listed = self.list();
+        let newest = listed.iter().take(LOOKED_BACK);
+        newest.map(|one| self.read(&one.id, &one.path)).collect()
+    }
+
+    /// What the claims of earlier runs say of their processes. For whoever holds the lock: those processes have ended, as far as they are not his own.
+    pub fn earlier_claims(&self) -> BTreeSet<String> {
+        let runs = self.newest().into_iter().flat_map(|story| story.runs);
+        runs.filter_map(|run| run.claim).collect()
+    }
+}

@@ -1,0 +1,30 @@
+//! The machinery that all operations share: what an operation is, its plan, and how that is asked for, claimed, executed, journalled, resumed and put back.
+//!
+//! It knows no operation but by its data.
+
+pub mod ask;
+pub mod claim;
+pub mod command_line;
+pub mod context;
+pub mod execute;
+pub mod hooks;
+pub mod info_period;
+pub mod interrupt;
+pub mod inventory_edit;
+pub mod journal;
+pub mod known;
+pub mod new_file;
+pub mod one_address;
+pub mod operate;
+pub mod operation;
+pub mod operation_id;
+pub mod pending_demotions;
+pub mod permissions;
+pub mod plan;
+pub mod run_facts;
+pub mod undoing;
+
+pub use operation::{
+    Accept, Add, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay, Sentinels, Setup,
+};
+pub use plan::{Mode, Plan, Refusal, Stage, Step, Undo};

@@ -1,0 +1,400 @@
+//! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
+
+mod back;
+mod first;
+mod told;
+mod verdict;
+mod who;
+
+use crate::engine::{Operation, Plan, Undo, claim};
+pub use back::Left;
+pub use first::{not_known, nothing_comes_first, nothing_unknown};
+pub use told::told;
+pub use verdict::verdict;
+pub use who::who;
+
+use super::interrupt::Interrupt;
+use super::{info_period, pending_demotions};
+use crate::actions::Action;
+use crate::cli;
+use crate::engine::execute::Run;
+use crate::engine::journal::snapshot::Snapshot;
+use crate::engine::journal::store::{FileJournal, Record};
+use crate::engine::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
+use crate::error::{Exit, Problem, Result};
+use crate::output::ended::Shown;
+use crate::output::screen::{Passed, Screen};
+use crate::output::{self, plan as plan_text};
+use crate::plan::roles;
+use crate::topology::{NodeName, Topology};
+use crate::world::World;
+use crate::world::claim::token;
+use crate::world::hooks::Running;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, atomic::Ordering};
+
+/// How the operator asked for it.
+#[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a word of the operator's
+pub struct Asked {
+    /// Do not ask.
+    pub yes: bool,
+    /// Change nothing.
+    pub dry_run: bool,
+    /// Say more.
+    pub verbose: bool,
+    /// How many nodes are worked on side by side.
+    pub concurrency: usize,
+    /// End the connections of another operator's command first.
+    pub take_over: bool,
+    /// Leave what is unfinished as it is.
+    pub abandon: bool,
+}
+
+impl Asked {
+    /// From the command line.
+    pub fn new(global: &cli::Global, yes: bool, dry_run: bool) -> Self {
+        Self {
+            yes,
+            dry_run,
+            verbose: global.verbose,
+            concurrency: global.concurrency.into(),
+            take_over: false,
+            abandon: false,
+        }
+    }
+
+    /// The same with what is done about other operators.
+    pub fn with(self, others: cli::Others) -> Self {
+        Self {
+            take_over: others.take_over,
+            ..self
+        }
+    }
+}
+
+/// A run that has ended.
+pub struct Finished {
+    /// Its id in the journal.
+    pub id: String,
+    /// What was to be done.
+    pub plan: Plan,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the steps saw.
+    pub passed: Vec<Passed>,
+    /// The steps that an earlier run had seen to be done.
+    pub before: BTreeSet<At>,
+    /// The operator pressed Ctrl-C.
+    pub interrupted: bool,
+    /// How far it came, as its journal tells; `None`: that cannot be read.
+    pub progress: Option<Progress>,
+    /// An earlier attempt of the same command had changed something, and was put back.
+    pub put_back_before: bool,
+    /// What the nodes were when it had ended; `None`: not seen.
+    pub after: Option<Snapshot>,
+    /// What a look at the hosts that were put back has found there.
+    pub left: BTreeMap<NodeName, Left>,
+}
+
+impl Finished {
+    /// Whether its goal was reached, be it that some nodes need more work.
+    pub fn reached(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Completed | Outcome::Incomplete { .. }
+        )
+    }
+
+    /// As the report of a moved node wants it.
+    pub fn moved(&self) -> crate::engine::run_facts::Run<'_> {
+        crate::engine::run_facts::Run {
+            id: &self.id,
+            plan: &self.plan,
+            passed: &self.passed,
+            before: &self.before,
+            outcome: &self.outcome,
+        }
+    }
+}
+
+/// What became of it.
+pub enum Done {
+    /// The plan was empty.
+    Nothing {
+        /// What was warned of.
+        warnings: Vec<String>,
+    },
+    /// It was only to be shown.
+    Shown,
+    /// It was run.
+    Ran(Box<Finished>),
+}
+
+/// Plans with `planner`, which looks anew each time it is called, and carries the plan out.
+///
+/// The deployment is claimed before the look that counts: where nobody is asked before the only one, else after the question.
+pub async fn carry_out(
+    world: &World,
+    asked: &Asked,
+    operation: &Operation,
+    planner: impl AsyncFn() -> Result<Plan>,
+) -> Result<Done> {
+    first::notes_known(&world.store)?;
+    let _lock = if asked.dry_run {
+        None
+    } else {
+        let lock = world.store.lock(&who())?;
+        if !asked.abandon {
+            first::still_nothing(world)?;
+        }
+        Some(lock)
+    };
+    let line = operation.line();
+    let hosts = claim::hosts_of(world, operation);
+    let mut claimed = None;
+    if asked.yes && !asked.dry_run {
+        claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
+    }
+    let mut plan = pending_demotions::added(world, planner().await?);
+    loop {
+        if plan.is_empty() {
+            let warnings = plan_text::warnings(&plan);
+            for warning in &warnings {
+                output::not_to_be_missed(&Problem::new(warning));
+            }
+            return Ok(Done::Nothing { warnings });
+        }
+        if asked.dry_run {
+            output::told(&Shown::of(&plan), || plan_text::text(&plan));
+            return Ok(Done::Shown);
+        }
+        if asked.yes {
+            output::note(&plan_text::text(&plan));
+            break;
+        }
+        output::before_question(&plan_text::text(&plan));
+        crate::engine::ask::confirm(&plan).await?;
+        // The world may have moved while the question stood there.
+        claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);
+        let again = pending_demotions::added(world, planner().await?);
+        if again.stages == plan.stages {
+            break;
+        }
+        output::before_question("What is seen has changed since. The plan is now:");
+        plan = again;
+        // Nobody waits for a claim while a question stands here.
+        drop(claimed.take());
+    }
+    // First of all: a signal that comes once there is a journal must end in it.
+    let interrupt = Interrupt::listen()?;
+    if asked.abandon {
+        info_period::put_all_back(world).await;
+    }
+    let (id, journal) = world.store.begin(&plan, &who(), token())?;
+    let with = (&journal, &interrupt);
+    let finished = execute(world, asked, id, plan, with, How::Start).await?;
+    drop(claimed);
+    Ok(Done::Ran(Box::new(finished)))
+}
+
+/// Where a run begins.
+pub enum How {
+    /// At the beginning.
+    Start,
+    /// Where an earlier run was cut short.
+    Resume(Progress),
+    /// Backwards.
+    RollBack(Progress),
+}
+
+/// Goes on with, or puts back, an operation that stopped half-way.
+pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
+    let hosts = claim::hosts_in(&record.plan);
+    let line = record.plan.operation.line();
+    let verb = if back { "rollback" } else { "resume" };
+    let again = format!("{verb} {}", record.id);
+    let _claimed = claim::claim(world, asked, (&line, &again), &hosts).await?;
+    let interrupt = Interrupt::listen()?;
+    let journal = world.store.go_on(&record.id, &record.plan)?;
+    let entry = Entry::Resumed {
+        who: who(),
+        process: Some(std::process::id()),
+        claim: Some(token().to_owned()),
+    };
+    journal.record(&entry, true).map_err(|e| {
+        Problem::new("the journal cannot be written; nothing was touched")
+            .cause(e)
+            .exit(Exit::Failed)
+    })?;
+    let how = if back {
+        How::RollBack(record.progress)
+    } else {
+        How::Resume(record.progress)
+    };
+    let with = (&journal, &interrupt);
+    execute(world, asked, record.id, record.plan, with, how).await
+}
+
+async fn execute(
+    world: &World,
+    asked: &Asked,
+    id: String,
+    plan: Plan,
+    (journal, interrupt): (&FileJournal, &Interrupt),
+    how: How,
+) -> Result<Finished> {
+    let width = plan
+        .steps()
+        .map(|s| s.node.0.chars().count())
+        .max()
+        .unwrap_or(0);
+    let screen = Arc::new(Screen::new(asked.verbose, width));
+    world.show_transfers_on(&screen);
+    world.runs(Running {
+        id: id.clone(),
+        may_lose: plan.may_lose.clone(),
+        replicas: roles::replicas(&plan),
+    });
+    for (node, client_id) in world.connect(&promoting(&plan)).await {
+        // Without this line a doubt about a promotion could not be settled by a later run.
+        journal
+            .record(&Entry::Connection { node, client_id }, false)
+            .map_err(|e| {
+                if matches!(how, How::Start) {
+                    first::never_begun(journal, "the journal cannot be written");
+                }
+                Problem::new("the journal cannot be written; nothing was touched")
+                    .cause(e)
+                    .exit(Exit::Failed)
+            })?;
+    }
+    for warning in world.guard_fences(&plan).await {
+        output::note(&format!("warning: {}", output::escape(&warning)));
+    }
+    let hosts = world.last_facts();
+    let run = Run {
+        plan: &plan,
+        act: world,
+        journal,
+        watch: screen.as_ref(),
+        concurrency: asked.concurrency,
+        interrupted: &interrupt.flag,
+    };
+    let before = match &how {
+        How::Start => BTreeSet::new(),
+        How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
+    };
+    let outcome = match how {
+        How::Start if interrupt.flag.load(Ordering::Relaxed) => {
+            Ok(first::never_begun(journal, INTERRUPTED))
+        }
+        How::Start => {
+            note(journal, Moment::Before, world.last_seen());
+            Ok(run.start().await)
+        }
+        How::Resume(progress) => {
+            let now = world.observe().await;
+            not_superseded(&id, &plan, &progress, &now)?;
+            note(journal, Moment::Before, world.last_seen());
+            Ok(run.resume(&progress, &now).await)
+        }
+        How::RollBack(progress) => {
+            let now = world.observe().await;
+            note(journal, Moment::Before, world.last_seen());
+            run.roll_back(&progress, &now).await
+        }
+    };
+    screen.finish();
+    verdict::told_nowhere(journal, &id, outcome.as_ref());
+    forget_paid(world, &screen.passed());
+    let after = world.glance().await;
+    note(journal, Moment::After, after.clone());
+    let outcome = outcome.map_err(|why| {
+        Problem::new(format!("`{id}` cannot be put back: {why}"))
+            .hint(format!("go on with it instead: replctl resume {id}"))
+            .exit(Exit::Refused)
+    })?;
+    let interrupted = interrupt.flag.load(Ordering::Relaxed);
+    let left = back::look(world, &plan, &outcome, &hosts).await;
+    let finished = Finished {
+        left,
+        progress: world.store.record(&id).map(|record| record.progress),
+        id,
+        outcome,
+        passed: screen.passed(),
+        before,
+        plan,
+        interrupted,
+        put_back_before: false,
+        after,
+    };
+    told::note_change(&finished);
+    Ok(finished)
+}
+
+/// A promotion is not gone on with where another primary was made since: what it would say at its end is not so any more.
+fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) -> Result<()> {
+    let Operation::Promote(_) = plan.operation else {
+        return Ok(());
+    };
+    let began = |stage, step| progress.started.contains(&At { stage, step });
+    let Some((made, primary)) = roles::superseded(plan, &began, now) else {
+        return Ok(());
+    };
+    let (made, primary) = (output::escape(&made.0), output::escape(&primary.0));
+    Err(Problem::new(format!(
+        "`{id}` made `{made}` the primary, and `{primary}` is the primary now; nothing was touched"
+    ))
+    .hint(format!(
+        "to leave it as it is: replctl promote {primary} --abandon-unfinished"
+    ))
+    .exit(Exit::Refused))
+}
+
+/// Notes what the deployment is, for whoever reads the journal. Nothing depends on it: where it cannot be written, it is missing.
+fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
+    if let Some(snapshot) = snapshot {
+        let _ = journal.record(&Entry::Observed { moment, snapshot }, false);
+    }
+}
+
+/// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a note: where it cannot be written, `status`
+/// shows the debt once more.
+fn forget_paid(world: &World, passed: &[Passed]) {
+    let paid: Vec<NodeName> = passed
+        .iter()
+        .filter(|p| p.step.action.promotes() || matches!(p.step.action, Action::AwaitInSync { .. }))
+        .map(|p| p.step.node.clone())
+        .collect();
+    let _ = world.store.forget(&paid);
+    let in_sync = passed
+        .iter()
+        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. }));
+    let back: Vec<NodeName> = in_sync.map(|p| p.step.node.clone()).collect();
+    let _ = world.store.forget_alone(&back);
+}
+
+/// The nodes whose role a plan or its undo changes: their connections are made before, and noted.
+fn promoting(plan: &Plan) -> Vec<NodeName> {
+    let mut nodes: Vec<NodeName> = Vec::new();
+    for step in plan.steps() {
+        let server = !matches!(
+            step.action,
+            Action::Host(_)
+                | Action::StopServer
+                | Action::FenceFile { .. }
+                | Action::RememberDebt { .. }
+                | Action::NoteAlone { .. }
+                | Action::EditInventory(_)
+        );
+        let changes = step.action.restores_primary()
+            || matches!(step.action, Action::GiveUp { .. })
+            || matches!(&step.undo, Undo::By(undo) if undo.restores_primary())
+            || plan.changes_roles();
+        if server && changes && !nodes.contains(&step.node) {
+            nodes.push(step.node.clone());
+        }
+    }
+    nodes
+}

@@ -1,0 +1,132 @@
+//! The answer to an operation: stages of steps, each with what undoes it; or why there is none. Pure.
+
+use crate::actions::Action;
+use crate::engine::Operation;
+use crate::topology::NodeName;
+use serde::{Deserialize, Serialize};
+
+/// The answer to an operation: what will be done, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What was asked for.
+    pub operation: Operation,
+    /// In order. Empty: nothing to do.
+    pub stages: Vec<Stage>,
+    /// What the operator should know before saying yes.
+    pub warnings: Vec<String>,
+    /// What may be lost, in one sentence; named by the confirmation. `None`: nothing is lost.
+    pub may_lose: Option<String>,
+}
+
+/// Steps that belong together: the unit of rollback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// A lower-case phrase.
+    pub title: String,
+    /// How its steps run and what a failure does.
+    pub mode: Mode,
+    /// In order.
+    pub steps: Vec<Step>,
+}
+
+/// How the steps of a stage run, and what a failure does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// One after another over all nodes; a failure undoes the whole stage, unless an irreversible step was passed.
+    Atomic,
+    /// Nodes side by side, order inside a node kept. A failing node is put back; the others finish; then the run stops.
+    PerNode,
+    /// Waits and checks on nodes side by side; a failure of any ends the run, and there is nothing to put back.
+    Gate,
+    /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later stages go on.
+    KeepGoing,
+    /// Not a part of the way to the goal: done only when the run has ended without reaching it.
+    OnFailure,
+}
+
+/// One change to one node, or one wait, with what puts it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The node it is done on.
+    pub node: NodeName,
+    /// What is done.
+    pub action: Action,
+    /// What puts it back.
+    pub undo: Undo,
+}
+
+/// What puts a step back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undo {
+    /// Another action.
+    By(Action),
+    /// Nothing needs to be put back.
+    Nothing,
+    /// It cannot be: past this step there is only forward.
+    Impossible,
+}
+
+/// Why an operation is not planned, with the way on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// One lower-case sentence that names the node.
+    pub why: String,
+    /// A command to paste, or what to change.
+    pub hint: String,
+}
+
+impl Step {
+    /// A step.
+    pub fn new(node: &NodeName, action: Action, undo: Undo) -> Self {
+        Self {
+            node: node.clone(),
+            action,
+            undo,
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal with its hint.
+    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            hint: hint.into(),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.stages.iter().all(|s| s.steps.is_empty())
+    }
+
+    /// Whether it makes another node primary.
+    pub fn changes_roles(&self) -> bool {
+        self.steps().any(|s| s.action.promotes())
+    }
+
+    /// All steps, in order.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.stages.iter().flat_map(|s| &s.steps)
+    }
+
+    /// The same, each with its place: stage, step.
+    pub fn numbered(&self) -> impl DoubleEndedIterator<Item = ((usize, usize), &Step)> {
+        self.stages.iter().enumerate().flat_map(|(stage, s)| {
+            let steps = s.steps.iter().enumerate();
+            steps.map(move |(step, it)| ((stage, step), it))
+        })
+    }
+
+    /// Whether a rollback brings all of it back, from wherever it was: it holds together, and nothing in it is past return.
+    pub fn goes_back_whole(&self) -> bool {
+        let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);
+        // What a change of passwords does past its return is only begun when all that can be put back is done.
+        let passwords = self.changes_passwords();
+        together && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
+    }
+}

@@ -1,0 +1,391 @@
+//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on. Pure.
+//!
+//! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
+
+mod addresses;
+mod cause;
+pub mod drift;
+mod emptied;
+mod fed;
+mod forecast;
+mod full_sync;
+mod links;
+mod names;
+mod pending_demotions;
+mod roles;
+pub mod sentinels;
+mod settings;
+mod slip;
+mod tls;
+mod unreachable;
+mod way_on;
+
+use crate::topology::candidate::{best_primary, primaries};
+use crate::topology::claims::Holder;
+use crate::topology::{Address, Node, NodeName, Topology};
+use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+/// One diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What it is; stable.
+    pub code: Code,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The node it is about; `None` where it is about the whole deployment.
+    pub node: Option<NodeName>,
+    /// One lower-case sentence. It may hold words from servers: escape it where it is printed.
+    pub message: String,
+    /// A command to paste, or what to change.
+    pub hint: Option<String>,
+    /// The facts of the sentence, for programs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Something does not work, or data is about to be lost.
+    Problem,
+    /// It works, and will not under some condition.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not renamed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // each says itself; the sentences are in the modules below
+pub enum Code {
+    AddressClash,
+    AnnouncedElsewhere,
+    AnotherHistory,
+    Behind,
+    CertificateExpires,
+    ClusterMode,
+    DiskFails,
+    Drift,
+    EmptiedPrimary,
+    FedStranger,
+    Diverged,
+    FailoverRunning,
+    FewerDatabases,
+    FullSyncRunning,
+    LinkDown,
+    LinkSilent,
+    Loading,
+    Loop,
+    MemoryLimit,
+    NeverLinked,
+    NoPassword,
+    NoPrimary,
+    NoteUnread,
+    OperationUnderWay,
+    PersistedUnknown,
+    PlainReplication,
+    #[serde(rename = "priority-0")]
+    Priority0,
+    ReplicaAuthMissing,
+    ReplicaAuthWrong,
+    RebootForecast,
+    ReplicaOfReplica,
+    RoleNotKept,
+    SentinelFailover,
+    SentinelFew,
+    SentinelForeignReplica,
+    SentinelGone,
+    SentinelInfoPeriod,
+    SentinelNoQuorum,
+    SentinelNotAsked,
+    SentinelSilent,
+    SentinelTilt,
+    SentinelTwoNames,
+    SentinelUnknownReplica,
+    SentinelWatches,
+    SentinelWorried,
+    SentinelWrongPrimary,
+    SentinelsDisagree,
+    SeenThroughHost,
+    SeveralPrimaries,
+    SharedLink,
+    StandsAlone,
+    TlsReplication,
+    TwoNamesOneServer,
+    UnfencedOldPrimary,
+    UnfinishedOperation,
+    UnpersistedRole,
+    UntestedVersion,
+    Unreachable,
+    UpstreamUnknown,
+    VersionOrder,
+    WritableReplica,
+}
+
+/// What the observation alone does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// The deployment's name.
+    pub deployment: String,
+    /// What the inventory wishes, by node.
+    pub wanted: Vec<Wanted>,
+    /// Whether the deployment has a password.
+    pub password: bool,
+    /// Whom the inventory says to log in as, where that is not the default user.
+    pub user: Option<String>,
+    /// The inventory names users of access lists: setup, which makes none, is no way on.
+    pub users: bool,
+    /// The operations that stopped half-way.
+    pub unfinished: Vec<Unfinished>,
+    /// Files of what earlier operations left that cannot be read.
+    pub unread: Vec<Unread>,
+    /// Operations that hold a claim on the servers, as these tell.
+    pub under_way: Vec<Holder>,
+    /// Nodes that were not told of a new primary.
+    pub debts: Vec<Debt>,
+    /// Nodes that were detached on purpose, what they followed, and since when.
+    pub alone: Vec<Debt>,
+    /// What only the first of two primaries has, and the second has not, where it was counted.
+    pub counted: BTreeMap<(NodeName, NodeName), Counted>,
+    /// What the logs of both ends of a link that is down say, by replica, as sentences.
+    pub logs: BTreeMap<NodeName, Vec<String>>,
+}
+
+/// An operation that stopped half-way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its id.
+    pub id: String,
+    /// Why it is not known what it did, where that is so.
+    pub unknown: Option<String>,
+}
+
+/// A file beside the journals that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The file.
+    pub path: String,
+    /// Why.
+    pub why: String,
+    /// What is not known because of it.
+    pub unknown: String,
+    /// The command that puts it aside.
+    pub aside: String,
+}
+
+/// What only one of two primaries has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// Commands.
+    pub commands: usize,
+    /// The keys they touch.
+    pub keys: usize,
+}
+
+/// What the inventory wishes of one node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The node.
+    pub name: NodeName,
+    /// `replicaof`.
+    pub follows: Option<NodeName>,
+    /// `priority`.
+    pub priority: Option<u32>,
+    /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
+    pub tls: Option<String>,
+    /// What the inventory sets there, secrets left out: arguments by directive.
+    pub directives: BTreeMap<String, Vec<String>>,
+    /// The beginning of a command that reaches its host: `ssh -p 2222 deploy@db1`.
+    pub ssh: String,
+    /// The same for a command that needs root there.
+    pub ssh_root: String,
+}
+
+/// A node that still has to be told to follow another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// The node.
+    pub node: NodeName,
+    /// Whom it should follow.
+    pub address: Address,
+    /// Since when.
+    pub since: jiff::Timestamp,
+}
+
+/// All diagnoses, the worst first, otherwise in inventory order.
+pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
+    let noted: Vec<NodeName> = context.alone.iter().map(|a| a.node.clone()).collect();
+    let alone = topology.still_alone(&noted);
+    let topology = &topology.without(&alone);
+    let look = Look::of(topology, context);
+    let mut found = Vec::new();
+    look.alone(&alone, &mut found);
+    look.addresses(&mut found);
+    look.operations(&mut found);
+    look.loading(&mut found);
+    look.emptied(&mut found);
+    look.roles(&mut found);
+    look.unreachable(&mut found);
+    look.links(&mut found);
+    look.fed(&mut found);
+    look.settings(&mut found);
+    look.tls(&mut found);
+    for finding in &mut found {
+        look.not_by_setup(finding);
+    }
+    found.sort_by_key(|finding| finding.severity);
+    found
+}
+
+/// What stands against every change: two nodes, or a node and a stranger, that have one address, and two names of one server.
+pub fn address_clashes(topology: &Topology, context: &Context) -> Vec<Finding> {
+    let look = Look::of(topology, context);
+    let mut found = Vec::new();
+    look.addresses(&mut found);
+    found
+}
+
+/// Whether there is nothing worse than a note: `status` exits with 0.
+pub fn healthy(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .all(|finding| finding.severity == Severity::Note)
+}
+
+/// What the diagnoses look at.
+struct Look<'a> {
+    pub topology: &'a Topology,
+    context: &'a Context,
+    /// The one primary, if there is exactly one.
+    primary: Option<&'a Node>,
+    /// The one to keep.
+    best: Option<&'a Node>,
+    wanted: HashMap<&'a NodeName, &'a Wanted>,
+    debts: HashMap<&'a NodeName, &'a Debt>,
+    /// What is the closest to an address that no node has: looked for once, as many may follow it.
+    slips: RefCell<HashMap<Address, Vec<slip::Close>>>,
+}
+
+impl<'a> Look<'a> {
+    /// What is asked for many nodes is found out once.
+    fn of(topology: &'a Topology, context: &'a Context) -> Self {
+        let wanted = context.wanted.iter().rev();
+        let debts = context.debts.iter().rev();
+        Self {
+            topology,
+            context,
+            primary: match primaries(topology)[..] {
+                [one] => Some(one),
+                _ => None,
+            },
+            best: best_primary(topology),
+            wanted: wanted.map(|wanted| (&wanted.name, wanted)).collect(),
+            debts: debts.map(|debt| (&debt.node, debt)).collect(),
+            slips: RefCell::default(),
+        }
+    }
+
+    /// The one primary, if there is exactly one.
+    fn primary(&self) -> Option<&'a Node> {
+        self.primary
+    }
+
+    /// Promoting the present primary again tells every replica to follow it, and writes the roles into the files.
+    fn put_right(&self) -> Option<String> {
+        self.best
+            .map(|primary| format!("replctl promote {}", primary.name))
+    }
+
+    /// The server's own client, which asks for the password: it must stand in no command.
+    fn cli(&self, node: &Node) -> String {
+        let user = self.context.user.as_ref();
+        let user = user.and_then(|user| shlex::try_quote(user).ok());
+        let user = user.map_or_else(String::new, |user| format!(" --user {user}"));
+        let ask = if self.context.password {
+            " --askpass"
+        } else {
+            ""
+        };
+        let tls = self.wanted(node).and_then(|wanted| wanted.tls.as_ref());
+        let tls = tls.map_or_else(String::new, |tls| format!(" {tls}"));
+        format!(
+            "redis-cli{tls}{user}{ask} -h {} -p {}",
+            node.address.host, node.address.port
+        )
+    }
+
+    /// The beginning of a command that reaches the host of a node.
+    fn ssh(&self, node: &Node) -> String {
+        let known = self.wanted(node).map(|wanted| wanted.ssh.clone());
+        known.unwrap_or_else(|| format!("ssh {}", node.address.host))
+    }
+
+    /// The same for a command that needs root there.
+    fn ssh_root(&self, node: &Node) -> String {
+        let known = self.wanted(node).map(|wanted| wanted.ssh_root.clone());
+        known.unwrap_or_else(|| self.ssh(node))
+    }
+
+    fn wanted(&self, node: &Node) -> Option<&'a Wanted> {
+        self.wanted.get(&node.name).copied()
+    }
+}
+
+impl Finding {
+    /// Whether it is about that node, alone or among others.
+    pub fn concerns(&self, name: &NodeName) -> bool {
+        let among = |list: &serde_json::Value| {
+            list.as_array()
+                .is_some_and(|names| names.iter().any(|n| *n == name.0))
+        };
+        self.node.as_ref() == Some(name) || self.data.get("nodes").is_some_and(among)
+    }
+
+    /// The names of the nodes that it is about, alone or among others; some stand there twice.
+    pub fn nodes(&self) -> impl Iterator<Item = &str> {
+        let among = self.data.get("nodes").and_then(|list| list.as_array());
+        let among = among.into_iter().flatten();
+        let own = self.node.iter().map(|name| name.0.as_str());
+        own.chain(among.filter_map(|name| name.as_str()))
+    }
+
+    fn about(node: &Node, code: Code, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            node: Some(node.name.clone()),
+            ..Self::of_all(code, severity, message)
+        }
+    }
+
+    fn of_all(code: Code, severity: Severity, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity,
+            node: None,
+            message: message.into(),
+            hint: None,
+            data: BTreeMap::new(),
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn maybe_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {
+        self.data.insert(name, value.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

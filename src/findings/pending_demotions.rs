@@ -1,0 +1,195 @@
+//! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
+
+use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
+use crate::topology::claims::Holder;
+use crate::topology::phrases::name;
+use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
+use std::collections::HashSet;
+
+/// A file beside the journals that cannot be read. Changes are refused as long as it is there.
+fn unread(note: &Unread) -> Finding {
+    let message = format!(
+        "{} cannot be read ({}), so it is not known {}",
+        note.path, note.why, note.unknown
+    );
+    let hint = format!(
+        "repair it, or put it aside, and what it said is forgotten: {}",
+        note.aside
+    );
+    Finding::of_all(Code::NoteUnread, Severity::Problem, message)
+        .hint(hint)
+        .with("file", note.path.as_str())
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn operations(&self, found: &mut Vec<Finding>) {
+        for Unfinished { id, unknown } in &self.context.unfinished {
+            let alone = self.context.unfinished.len() == 1;
+            let (message, hint) = match unknown {
+                None if alone => (
+                    format!("operation {id} stopped half-way"),
+                    "replctl resume".to_owned(),
+                ),
+                None => (
+                    format!("operation {id} stopped half-way"),
+                    format!("replctl resume {id}"),
+                ),
+                Some(why) => (
+                    format!(
+                        "operation {id} is unfinished, and what it did is not known: its journal cannot be read ({why})"
+                    ),
+                    format!("replctl abandon {id}"),
+                ),
+            };
+            found.push(
+                Finding::of_all(Code::UnfinishedOperation, Severity::Problem, message)
+                    .hint(hint)
+                    .with("operation", id.as_str()),
+            );
+        }
+        found.extend(self.context.unread.iter().map(unread));
+        found.extend(self.context.under_way.iter().map(under_way));
+        found.extend(
+            self.topology
+                .nodes
+                .iter()
+                .filter_map(|node| self.owes(node, self.debt_of(node)?)),
+        );
+    }
+
+    /// The nodes that stand alone on purpose: nothing is wrong with that.
+    pub(super) fn alone(&self, alone: &[NodeName], found: &mut Vec<Finding>) {
+        let detached: HashSet<&NodeName> = alone.iter().collect();
+        let notes = self
+            .context
+            .alone
+            .iter()
+            .filter(|n| detached.contains(&n.node));
+        found.extend(notes.map(|note| {
+            let node = &note.node;
+            let message = format!(
+                "{} was detached on {} and stands alone",
+                name(node),
+                note.since.strftime("%Y-%m-%d %H:%M UTC")
+            );
+            let hint = self.primary().map(|primary| {
+                format!(
+                    "to bring it back with its keys replaced: replctl move {node} --under {} --discard-data {node}",
+                    primary.name
+                )
+            });
+            Finding {
+                node: Some(node.clone()),
+                ..Finding::of_all(Code::StandsAlone, Severity::Note, message)
+            }
+            .maybe_hint(hint)
+            .with("since", note.since.to_string())
+        }));
+    }
+
+    /// What is still owed by a node. One that follows anybody meanwhile has been told.
+    pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
+        let debt = self.debts.get(&node.name).copied();
+        debt.filter(|_| node.upstream().is_none())
+    }
+
+    /// Of several primaries the one that took over from another of them.
+    pub(super) fn successor(&self, primaries: &[&'a Node]) -> Option<&'a Node> {
+        let debt = primaries.iter().find_map(|node| self.debt_of(node))?;
+        let mut others = primaries.iter().filter(|node| node.name != debt.node);
+        others.find(|node| node.answers_to(&debt.address)).copied()
+    }
+
+    /// "`master` was replaced by `slave1` on 2026-11-23 06:34 UTC".
+    pub(super) fn replaced(&self, debt: &Debt) -> String {
+        let successor = self.topology.at(&debt.address);
+        let whom = successor.map_or_else(
+            || debt.address.to_string(),
+            |successor| name(&successor.name),
+        );
+        let since = debt.since.strftime("%Y-%m-%d %H:%M UTC");
+        format!("{} was replaced by {whom} on {since}", name(&debt.node))
+    }
+
+    fn owes(&self, node: &Node, debt: &Debt) -> Option<Finding> {
+        let trouble = match &node.state {
+            State::Down(trouble) => trouble,
+            // Two primaries are one finding, which tells of the debt.
+            State::Up(_) if self.primary().is_none() => return None,
+            State::Up(_) => {
+                let message = format!(
+                    "{} and is a primary again: what is written there is lost when it follows",
+                    self.replaced(debt)
+                );
+                return Some(self.unpaid(node, debt, message));
+            }
+        };
+        if let Some(PersistedRole::ReplicaOf(address)) = &node.persisted
+            && self.topology.at(address).is_some()
+        {
+            return Some(self.fenced(node, debt, trouble));
+        }
+        Some(self.at_large(node, debt, trouble))
+    }
+
+    /// It is silent, and cannot come back as a primary.
+    fn fenced(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+        let message = format!(
+            "{} and is not back: {}; its file says that it returns as a replica",
+            self.replaced(debt),
+            trouble.detail
+        );
+        Finding::about(node, Code::Unreachable, Severity::Warning, message)
+            .hint(format!("replctl rejoin {}", node.name))
+            .with("follow", debt.address.to_string())
+            .with("since", debt.since.to_string())
+            .with("kind", serde_json::json!(trouble.kind))
+            .with("detail", trouble.detail.as_str())
+    }
+
+    /// It is silent, and its file was not changed or could not be read.
+    fn at_large(&self, node: &Node, debt: &Debt, trouble: &Trouble) -> Finding {
+        let message = format!(
+            "{} and has not been told: {}; if it comes back it takes writes that are lost later",
+            self.replaced(debt),
+            trouble.detail
+        );
+        let rejoin = format!("replctl rejoin {}", node.name);
+        let hint = if trouble.kind == TroubleKind::Refused {
+            rejoin
+        } else {
+            format!("when its host answers again: {rejoin}")
+        };
+        self.unpaid(node, debt, message)
+            .hint(hint)
+            .with("kind", serde_json::json!(trouble.kind))
+            .with("detail", trouble.detail.as_str())
+    }
+
+    fn unpaid(&self, node: &Node, debt: &Debt, message: String) -> Finding {
+        let successor = self.topology.at(&debt.address);
+        Finding::about(node, Code::UnfencedOldPrimary, Severity::Problem, message)
+            .maybe_hint(successor.map(|successor| format!("replctl promote {}", successor.name)))
+            .with("follow", debt.address.to_string())
+            .with("since", debt.since.to_string())
+    }
+}
+
+/// An operation that another process of replctl is doing, on whatever machine.
+fn under_way(holder: &Holder) -> Finding {
+    let nodes: Vec<&str> = holder.nodes.iter().map(|n| n.0.as_str()).collect();
+    let message = format!("{holder}, is under way (seen on {})", nodes.join(", "));
+    let severity = if holder.is_silent() {
+        Severity::Warning
+    } else {
+        Severity::Note
+    };
+    let finding = Finding::of_all(Code::OperationUnderWay, severity, message)
+        .with("operation", holder.claim.operation.as_str())
+        .with("who", holder.claim.who.as_str());
+    if holder.is_silent() {
+        finding.hint("if that command is dead or frozen, run yours with --take-over")
+    } else {
+        finding
+    }
+}

@@ -1,0 +1,275 @@
+//! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
+
+use super::{Code, Finding, Look, Severity};
+use crate::config::paths::starts_by_shared_link;
+use crate::topology::persistence::refuses_writes;
+use crate::topology::phrases::{bytes, list, name};
+use crate::topology::service::Starter;
+use crate::topology::{Link, Node, Product, ReplicaAuth, Server};
+use std::collections::HashSet;
+
+/// The oldest major version of Redis that the tests run with.
+const OLDEST: u16 = 6;
+
+impl Look<'_> {
+    pub(super) fn settings(&self, found: &mut Vec<Finding>) {
+        // Where one announces the address of another, that is a problem of its own.
+        let clashes = found.iter().filter(|f| f.code == Code::AddressClash);
+        let clashing: HashSet<String> = clashes
+            .flat_map(Finding::nodes)
+            .map(str::to_owned)
+            .collect();
+        for node in &self.topology.nodes {
+            let Some(server) = node.server() else {
+                continue;
+            };
+            looked_at(found, node, server);
+            self.state(found, node, server);
+            self.passwords(found, node, server);
+            if node.upstream().is_some() {
+                self.replica(found, node, server);
+            }
+            found.extend(self.next_start(node));
+            found.extend(self.drift(node, server));
+            found.extend(shared_link(node));
+            if !clashing.contains(&node.name.0) {
+                found.extend(super::names::announced(node));
+            }
+        }
+        self.forecast(found);
+        found.extend(self.sentinels());
+    }
+
+    /// What a node that loads its data cannot do yet explains all else that is to be seen of it.
+    pub(super) fn loading(&self, found: &mut Vec<Finding>) {
+        for node in &self.topology.nodes {
+            let Some(loading) = node.server().and_then(|server| server.loading) else {
+                continue;
+            };
+            let own = name(&node.name);
+            let so_far = loading
+                .percent
+                .map_or_else(String::new, |percent| format!(": {percent} %"));
+            let (severity, until) = if node.is_primary() {
+                (
+                    Severity::Problem,
+                    "; it takes no writes and feeds no replica until that is done",
+                )
+            } else {
+                (Severity::Warning, "")
+            };
+            let message = format!("{own} is loading its data{so_far}{until}");
+            found.push(
+                Finding::about(node, Code::Loading, severity, message)
+                    .with("percent", loading.percent),
+            );
+        }
+    }
+
+    fn state(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        if let Some(why) = refuses_writes(server) {
+            let (severity, message) = if node.is_primary() {
+                (
+                    Severity::Problem,
+                    format!("{own} refuses every write: {why}"),
+                )
+            } else {
+                let message = format!("{own} would refuse every write as a primary: {why}");
+                (Severity::Warning, message)
+            };
+            let look = format!(
+                "make room on the disk it writes to: {} config get dir",
+                self.cli(node)
+            );
+            found.push(Finding::about(node, Code::DiskFails, severity, message).hint(look));
+        }
+        if let Some(failover) = &server.replication.failover {
+            let message = format!("a FAILOVER command runs on {own} ({failover})");
+            found.push(
+                Finding::about(node, Code::FailoverRunning, Severity::Warning, message)
+                    .hint(format!("{} failover abort", self.cli(node)))
+                    .with("state", failover.as_str()),
+            );
+        }
+        if server.cluster_enabled {
+            let message = format!("{own} runs in cluster mode, which replctl does not manage");
+            found.push(Finding::about(
+                node,
+                Code::ClusterMode,
+                Severity::Problem,
+                message,
+            ));
+        }
+    }
+
+    fn passwords(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        // A changed password is a matter of all nodes.
+        let setup = if self.context.password && server.has_password == Some(true) {
+            format!("replctl setup {}", node.name)
+        } else {
+            "replctl setup".to_owned()
+        };
+        if self.context.password && server.has_password == Some(false) {
+            let message =
+                format!("{own} lets everybody in: it has no password, and the inventory wants one");
+            found.push(
+                Finding::about(node, Code::NoPassword, Severity::Warning, message)
+                    .hint(setup.as_str()),
+            );
+        }
+        // Where it already keeps a link down, the link's own finding says so.
+        if node.upstream().is_some_and(|link| link.link == Link::Down) {
+            return;
+        }
+        let (code, message) = match (server.replica_auth, self.context.password) {
+            (Some(ReplicaAuth::Unset), true) => (
+                Code::ReplicaAuthMissing,
+                format!("{own} has no `masterauth`: it could not follow another node"),
+            ),
+            (Some(ReplicaAuth::Wrong), true) => (
+                Code::ReplicaAuthWrong,
+                format!(
+                    "`masterauth` of {own} is not what the inventory says: it could not follow another node"
+                ),
+            ),
+            (Some(ReplicaAuth::Wrong), false) => (
+                Code::ReplicaAuthWrong,
+                format!("{own} has a `masterauth`, and a node without a password refuses it"),
+            ),
+            (Some(ReplicaAuth::Right) | None, _) | (Some(ReplicaAuth::Unset), false) => return,
+        };
+        found.push(Finding::about(node, code, Severity::Warning, message).hint(setup));
+    }
+
+    fn replica(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {
+        let own = name(&node.name);
+        if node.upstream().is_some_and(|link| !link.read_only) {
+            let message = format!(
+                "{own} is a replica and takes writes: what is written there is nowhere else"
+            );
+            let hint = format!("{} config set replica-read-only yes", self.cli(node));
+            found.push(
+                Finding::about(node, Code::WritableReplica, Severity::Warning, message).hint(hint),
+            );
+        }
+        let wished = self.wanted(node).and_then(|wanted| wanted.priority);
+        if server.replication.priority == Some(0) && wished != Some(0) {
+            let message = format!(
+                "{own} has priority 0: it is never to be promoted, which the inventory does not say"
+            );
+            let hint = format!("{} config set replica-priority 100", self.cli(node));
+            found
+                .push(Finding::about(node, Code::Priority0, Severity::Warning, message).hint(hint));
+        }
+        let Some(top) = self.topology.top_of(node).filter(|top| top.is_primary()) else {
+            return;
+        };
+        let Some(above) = top.server() else { return };
+        room(found, node, (server, above), top);
+    }
+
+    fn sentinels(&self) -> Option<Finding> {
+        let watched = || {
+            self.topology
+                .nodes
+                .iter()
+                .filter(|n| n.server().is_some_and(|s| s.sentinels.unwrap_or(0) > 0))
+        };
+        let most = watched().filter_map(|n| n.server()?.sentinels).max()?;
+        let who = if most == 1 {
+            "a Sentinel watches".to_owned()
+        } else {
+            format!("{most} Sentinels watch")
+        };
+        let message = format!(
+            "{who} {}, and may change the primary by themselves",
+            list(watched())
+        );
+        Some(
+            Finding::of_all(Code::SentinelWatches, Severity::Note, message).with("sentinels", most),
+        )
+    }
+}
+
+/// A server that replctl made before each had a link of its own to its program.
+fn shared_link(node: &Node) -> Option<Finding> {
+    let service = node.service.as_ref().filter(|s| s.managed)?;
+    let command = match &service.starter {
+        Starter::Unit(unit) => &unit.exec_start,
+        Starter::Script(line) => line,
+        Starter::Container(_) | Starter::Nothing | Starter::Unknown(_) => return None,
+    };
+    starts_by_shared_link(command).then(|| {
+        let message = format!(
+            "pending: {} is started by server/current, the link that all servers of its host had together; it gets its own when setup starts it the next time, and a changed link would change its program until then",
+            name(&node.name)
+        );
+        Finding::about(node, Code::SharedLink, Severity::Note, message)
+    })
+}
+
+/// How it was looked at, and whether it is older than what replctl was ever tried with.
+fn looked_at(found: &mut Vec<Finding>, node: &Node, server: &Server) {
+    let own = name(&node.name);
+    let through = node.sight.through.as_ref();
+    if let Some((through, because)) = through.and_then(|t| Some((t, t.because.as_ref()?))) {
+        let message = format!(
+            "{own} ({}) does not answer here: {because}; it was seen through its host `{}`, over SSH",
+            node.address, through.host
+        );
+        found.push(
+            Finding::about(node, Code::SeenThroughHost, Severity::Note, message)
+                .with("host", through.host.as_str()),
+        );
+    }
+    let oldest = server.product == Product::Redis && server.version.major < OLDEST;
+    if oldest && server.version.major > 0 {
+        let message = format!(
+            "{own} runs Redis {}, and replctl is not tested with servers before {OLDEST}.0",
+            server.version
+        );
+        found.push(Finding::about(
+            node,
+            Code::UntestedVersion,
+            Severity::Note,
+            message,
+        ));
+    }
+}
+
+fn room(found: &mut Vec<Finding>, node: &Node, (server, above): (&Server, &Server), top: &Node) {
+    let own = name(&node.name);
+    let up = name(&top.name);
+    let limit = server.maxmemory.filter(|limit| *limit > 0);
+    if let Some((limit, used)) = limit
+        .zip(above.used_memory)
+        .filter(|(limit, used)| limit < used)
+    {
+        let message = format!(
+            "the memory limit of {own} ({}) is smaller than what {up} uses ({}): promoted, it drops keys or refuses writes",
+            bytes(limit),
+            bytes(used)
+        );
+        found.push(
+            Finding::about(node, Code::MemoryLimit, Severity::Warning, message)
+                .with("limit_bytes", limit)
+                .with("used_bytes", used),
+        );
+    }
+    let databases = |server: &Server| server.config.get("databases")?.parse::<u64>().ok();
+    if let Some((few, many)) = databases(server)
+        .zip(databases(above))
+        .filter(|(few, many)| few < many)
+    {
+        let message = format!(
+            "{own} has `databases {few}` and {up} `databases {many}`: a key beyond them breaks replication"
+        );
+        found.push(
+            Finding::about(node, Code::FewerDatabases, Severity::Warning, message)
+                .hint(format!("replctl setup {}", node.name))
+                .with("databases", few),
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed, but for what it may have set at
+//! Sentinels for a moment: only a note is written.
+
+use crate::actions::sentinel::SentinelAction;
+use crate::engine::info_period;
+use crate::engine::journal::store::{ABANDONED, Store};
+use crate::engine::operate::{self, who};
+use crate::error::{Exit, Problem, Result};
+use crate::inventory::Inventory;
+use crate::operations;
+use crate::output::ended::nothing;
+use crate::topology::NodeName;
+use crate::world::{Entry, World, inventory};
+use crate::{cli, output};
+use serde::Serialize;
+
+/// Runs the command.
+pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
+    let inventory = inventory::load(global)?;
+    let store = Store::open(&inventory.name)?;
+    // Whoever works on the deployment now would go on with it.
+    let _lock = store.lock(&who())?;
+    let ids = store.ids();
+    let id = crate::engine::operation_id::find(&ids, &args.id, &inventory.name)?;
+    let open = store.open_operations(None);
+    let shown = output::escape(id);
+    let Some(left) = open.iter().find(|story| story.id == *id) else {
+        let message = format!("Nothing to do: `{id}` is not unfinished.");
+        nothing(None, &message, &[]);
+        return Ok(Exit::Done);
+    };
+    let unread = store.unread();
+    if let Some(note) = unread.iter().find(|note| note.path.ends_with(ABANDONED)) {
+        return Err(operate::not_known(note).exit(Exit::Refused));
+    }
+    let outcome = crate::output::outcome::outcome(left, left.stand(None));
+    let say = if args.yes {
+        output::note
+    } else {
+        output::before_question
+    };
+    say(&format!("{shown}: {}", output::escape(&outcome)));
+    let at_sentinels = info_period::of(left);
+    say(if at_sentinels.is_some() {
+        "What it did to servers and hosts stays, but for how often Sentinels look: that is to be put back first. It cannot be gone on with or put back any more."
+    } else {
+        "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
+    });
+    if !args.yes {
+        ask()?;
+    }
+    if let Some(back) = at_sentinels
+        && let Err(error) = put_back(inventory, global, id, back)
+    {
+        // What only has to be noted does not fail for it.
+        let why = error.problems.first().map_or("", |p| p.what.as_str());
+        output::not_to_be_missed(
+            &Problem::new("how often Sentinels look was not put back")
+                .cause(output::escape(why))
+                .hint("replctl sentinel status"),
+        );
+    }
+    store.abandon(left, &who()).map_err(|error| {
+        Problem::new(format!(
+            "it cannot be noted that `{shown}` is left as it is"
+        ))
+        .cause(error)
+        .exit(Exit::Failed)
+    })?;
+    output::changed();
+    let content = Abandoned {
+        id,
+        left_as_it_is: true,
+        before: &outcome,
+    };
+    output::told(&content, || {
+        format!("`{shown}` is left as it is. Look at the nodes: replctl status")
+    });
+    Ok(Exit::Done)
+}
+
+/// What became of it.
+#[derive(Serialize)]
+struct Abandoned<'a> {
+    /// The operation's id in the journal.
+    id: &'a str,
+    left_as_it_is: bool,
+    /// How it stood before.
+    before: &'a str,
+}
+
+/// How often Sentinels look is put back: it stands in no file and nobody would miss it.
+fn put_back(
+    inventory: Inventory,
+    global: &cli::Global,
+    id: &str,
+    back: (NodeName, SentinelAction),
+) -> Result<()> {
+    let entry = Entry {
+        accept_new_host_keys: false,
+        ask: output::can_ask(),
+        concurrency: usize::from(global.concurrency),
+        looks: true,
+    };
+    operations::with_threads(async {
+        let world = World::enter(inventory, entry).await?;
+        info_period::put_back(&world, id, back).await;
+        world.leave().await;
+        Ok(())
+    })
+}
+
+fn ask() -> Result<()> {
+    if !output::can_ask() {
+        let what = "there is no terminal to confirm it on; nothing was touched";
+        return Err(Problem::new(what).hint("give --yes").exit(Exit::Refused));
+    }
+    let question = dialoguer::Confirm::new()
+        .with_prompt("Leave it as it is?")
+        .default(false);
+    match output::ask(|| question.interact()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Problem::new("not confirmed; nothing was touched").exit(Exit::Refused)),
+        Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),
+    }
+}

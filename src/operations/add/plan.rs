@@ -1,0 +1,326 @@
+//! `add`: a node that is to come into the inventory and into the deployment, all of it or nothing: it is written down, set up as `setup` sets up one
+//! node, and proved by a write that is read on it. Pure.
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use crate::actions::Action;
+use crate::actions::host::{HostAction, PayloadInfo};
+use crate::config::Paths;
+use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::inventory::Inventory;
+use crate::inventory::edit::Edit;
+use crate::operations::setup;
+use crate::plan::facts::{HostFacts, Listener, Unseen};
+use crate::plan::follow::IN_SYNC_MS;
+use crate::plan::root::{Root, walk};
+use crate::plan::versions;
+use crate::topology::candidate::{primaries, same_process};
+use crate::topology::{Link, NodeName, Topology, sentinel};
+use std::collections::BTreeMap;
+
+/// What is looked at.
+pub struct Around<'a> {
+    /// The inventory with the node in it.
+    pub inventory: &'a Inventory,
+    /// All nodes but those that stand alone, the new one among them.
+    pub topology: &'a Topology,
+    /// The new node's host.
+    pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    /// What can be brought there.
+    pub payload: &'a [PayloadInfo],
+}
+
+/// Plans it. `edit` writes the node into the inventory. All refusals come at once.
+pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+    let topology = around.topology;
+    let primary = primaries(topology).into_iter().find(|p| p.name != op.node);
+    let mut refusals = against(op, topology);
+    if let (Some(primary), Some(upstream)) = (primary, runs_already(op, around)) {
+        refusals.extend(follows_another(op, &upstream));
+        return if refusals.is_empty() {
+            let mut plan = taken_in(op, edit, &primary.name, &upstream);
+            plan.warnings.extend(unsure_copies(op, &upstream, topology));
+            Ok(plan)
+        } else {
+            Err(refusals)
+        };
+    }
+    if !around.inventory.accounts.is_plain() {
+        refusals.push(Refusal::new(
+            "`add` makes no users of access lists, and `[deployment]` of the inventory names `user`, `masteruser` or `masterauth`",
+            format!("set up the server of `{}` with those users by hand and let it replicate; then run this again, and it is written into the inventory", op.node),
+        ));
+    } else if refusals.is_empty() {
+        let set_up = set_up(op, around)?;
+        let upstream = upstream(op, &set_up, topology)?;
+        let proved = primary.map(|primary| proof(&op.node, &primary.name, &upstream));
+        let mut warnings = set_up.warnings;
+        warnings.extend(names_of_others(op, around.inventory));
+        return Ok(Plan {
+            operation: Operation::Add(op.clone()),
+            stages: vec![together(
+                &op.node,
+                steps(edit, around, set_up.stages, proved),
+            )],
+            warnings,
+            may_lose: set_up.may_lose,
+        });
+    }
+    Err(refusals)
+}
+
+/// As `setup` plans it for one node.
+fn set_up(op: &Add, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
+    let node = &op.node;
+    let discarded = Some(node.clone()).filter(|_| op.discard_data);
+    let wanted = Setup {
+        nodes: vec![node.clone()],
+        discard_data: discarded.into_iter().collect(),
+    };
+    let plan = setup::plan::of_one(
+        &wanted,
+        op.replicaof.is_some(),
+        around.inventory,
+        around.topology,
+        around.hosts,
+        around.payload,
+    );
+    plan.map_err(|all| {
+        let all = all.into_iter();
+        all.map(|refusal| in_these_words(op, refusal)).collect()
+    })
+}
+
+/// What stands against it, whatever its host is.
+fn against(op: &Add, topology: &Topology) -> Vec<Refusal> {
+    let mut out: Vec<Refusal> = beside_sentinels(op, topology).into_iter().collect();
+    let Some(node) = topology.get(&op.node) else {
+        return out;
+    };
+    let mut others = topology.nodes.iter().filter(|n| n.name != node.name);
+    if let Some(same) = others.find(|other| same_process(node, other)) {
+        out.push(Refusal::new(
+            format!(
+                "at {} answers the server of `{}`: they would be one and the same",
+                node.address, same.name
+            ),
+            "check --address",
+        ));
+    } else if node.is_primary() {
+        out.push(Refusal::new(
+            format!("`{}` runs, as a primary of its own", op.node),
+            "stop its server first, and run this again",
+        ));
+    }
+    out
+}
+
+/// One that runs stays where it is.
+fn follows_another(op: &Add, upstream: &NodeName) -> Option<Refusal> {
+    let node = &op.node;
+    let wanted = op.replicaof.as_ref().filter(|w| *w != upstream)?;
+    Some(Refusal::new(
+        format!("`{node}` runs and replicates from `{upstream}`, not from `{wanted}`"),
+        format!("leave out --replicaof, and then: replctl move {node} --under {wanted}"),
+    ))
+}
+
+/// Sentinel takes a replica of a replica for one that has lost its way.
+fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
+    let count = sentinel::watched(topology)?;
+    let under = topology.get(op.replicaof.as_ref()?)?;
+    let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
+    (!under.is_primary()).then(|| {
+        Refusal::new(
+            format!("{count} Sentinel{s} watch{es}, and put a replica of the replica `{}` under the primary", under.name),
+            "leave out --replicaof",
+        )
+    })
+}
+
+/// Whom it follows, if it is a good replica of this deployment that replctl has not set up, or whose host it cannot look at.
+fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
+    let ours = match around.hosts.get(&op.node) {
+        Some(Ok(facts)) => {
+            let port = around.inventory.get(&op.node).map(|n| n.address.port);
+            facts.listener == Listener::Ours && port.is_some_and(|p| facts.made(p))
+        }
+        Some(Err(_)) | None => false,
+    };
+    let node = around.topology.get(&op.node).filter(|_| !ours)?;
+    let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
+    let leads = matches!(walk(node, around.topology), Root::Primary(_));
+    let above = around.topology.upstream_of(node)?;
+    (linked && leads).then(|| above.name.clone())
+}
+
+/// The plan for one that only has to be written down.
+fn taken_in(op: &Add, edit: &Edit, primary: &NodeName, upstream: &NodeName) -> Plan {
+    let node = &op.node;
+    let mut steps = vec![write(edit)];
+    steps.extend(proof(node, primary, upstream));
+    Plan {
+        operation: Operation::Add(op.clone()),
+        stages: vec![together(node, steps)],
+        warnings: vec![format!(
+            "`{node}` runs already, and was not set up by replctl: it is only taken into the inventory, and its files and what starts it stay as they are"
+        )],
+        may_lose: None,
+    }
+}
+
+/// It follows already; at its next full resync it needs what its version may not take.
+fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<String> {
+    versions::warning(topology.get(&op.node)?, topology.get(upstream)?)
+}
+
+fn write(edit: &Edit) -> Step {
+    let back = Action::EditInventory(Box::new(edit.reversed()));
+    Step::new(
+        &edit.node,
+        Action::EditInventory(Box::new(edit.clone())),
+        Undo::By(back),
+    )
+}
+
+fn together(node: &NodeName, steps: Vec<Step>) -> Stage {
+    Stage {
+        title: format!("add {node}"),
+        mode: Mode::Atomic,
+        steps,
+    }
+}
+
+fn proof(node: &NodeName, primary: &NodeName, upstream: &NodeName) -> [Step; 2] {
+    let in_sync = Action::AwaitInSync {
+        with: upstream.clone(),
+        within_ms: IN_SYNC_MS,
+    };
+    let written = Action::ProveWrite {
+        replicas: vec![node.clone()],
+    };
+    [
+        Step::new(node, in_sync, Undo::Nothing),
+        Step::new(primary, written, Undo::Nothing),
+    ]
+}
+
+/// What `setup` does for one node, made one with the edit: what fails is put back together with all before it.
+fn steps(
+    edit: &Edit,
+    around: &Around<'_>,
+    set_up: Vec<Stage>,
+    proved: Option<[Step; 2]>,
+) -> Vec<Step> {
+    let mut steps = vec![write(edit)];
+    for step in set_up.into_iter().flat_map(|stage| stage.steps) {
+        if !matches!(step.action, Action::ProveWrite { .. }) {
+            steps.extend(apart(around, step));
+        }
+    }
+    let waits = steps
+        .iter()
+        .any(|s| matches!(s.action, Action::AwaitInSync { .. }));
+    if let Some([in_sync, written]) = proved {
+        steps.extend((!waits).then_some(in_sync));
+        steps.push(written);
+    }
+    steps
+}
+
+/// The directories of all nodes, and those of this one: these go with all that its server has written into them, where they were not there before.
+fn apart(around: &Around<'_>, step: Step) -> Vec<Step> {
+    let spec = around.inventory.get(&step.node);
+    let data = spec.map(|spec| Paths::of(around.inventory, spec).data());
+    let (
+        Some(data),
+        Action::Host(HostAction::MakeDirectories {
+            shared,
+            private,
+            owner,
+        }),
+    ) = (data, &step.action)
+    else {
+        return vec![step];
+    };
+    let Undo::By(Action::Host(HostAction::RemoveDirectories { paths })) = &step.undo else {
+        return vec![step];
+    };
+    if !paths.contains(&data) {
+        return vec![step];
+    }
+    let made = |shared: &[String], private: &[String]| {
+        Action::Host(HostAction::MakeDirectories {
+            shared: shared.to_vec(),
+            private: private.to_vec(),
+            owner: owner.clone(),
+        })
+    };
+    let of_all: Vec<String> = paths
+        .iter()
+        .filter(|p| shared.contains(p))
+        .cloned()
+        .collect();
+    let back = |action| Undo::By(Action::Host(action));
+    let mut steps = Vec::new();
+    if !of_all.is_empty() {
+        let undo = back(HostAction::RemoveDirectories { paths: of_all });
+        steps.push(Step::new(&step.node, made(shared, &[]), undo));
+    }
+    let undo = back(HostAction::RemoveTree {
+        path: data,
+        bytes: None,
+    });
+    steps.push(Step::new(&step.node, made(&[], private), undo));
+    steps
+}
+
+/// Whom it will follow: it goes where it was told to, or not at all.
+fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Vec<Refusal>> {
+    let node = &op.node;
+    let planned = set_up.steps().find_map(|step| {
+        if let Action::AwaitInSync { with, .. } = &step.action {
+            (step.node == *node).then_some(with)
+        } else {
+            None
+        }
+    });
+    let now = topology.get(node).and_then(|n| topology.upstream_of(n));
+    let Some(upstream) = planned.or(now.map(|up| &up.name)) else {
+        let why = format!("`{node}` runs, and replicates from no node of this deployment");
+        return Err(vec![Refusal::new(
+            why,
+            "stop its server first, or give the new node another address",
+        )]);
+    };
+    match &op.replicaof {
+        Some(wanted) if wanted != upstream => Err(vec![Refusal::new(
+            format!("`{node}` cannot follow `{wanted}`, which does not lead to the primary now"),
+            format!("leave out --replicaof: it then follows `{upstream}`"),
+        )]),
+        Some(_) | None => Ok(upstream.clone()),
+    }
+}
+
+/// A hint of `setup` as one of `add`: what is not in the inventory yet, `setup` does not know.
+fn in_these_words(op: &Add, refusal: Refusal) -> Refusal {
+    let node = &op.node;
+    let discard = format!("replctl setup --discard-data {node}");
+    let instead = format!("replctl {} --discard-data {node}", op.line());
+    Refusal {
+        hint: refusal.hint.replace(&discard, &instead),
+        ..refusal
+    }
+}
+
+/// The other hosts' name tables lack it.
+fn names_of_others(op: &Add, inventory: &Inventory) -> Option<String> {
+    inventory.server.hostnames.then(|| {
+        format!(
+            "the other hosts do not have `{}` in their /etc/hosts yet; afterwards: replctl setup",
+            op.node
+        )
+    })
+}

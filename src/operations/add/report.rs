@@ -1,0 +1,79 @@
+//! A node that has come, and one that has left, as people read it and as `--json` prints it: what the steps have seen.
+
+use crate::actions::Action;
+use crate::engine::Add;
+use crate::engine::journal::{Outcome, Resync};
+use crate::engine::run_facts::Run;
+use crate::inventory::Inventory;
+use crate::output::escape;
+use crate::topology::{Address, NodeName};
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// What a proof saw that an earlier run of the same operation has made.
+const EARLIER: &str = "a write was read there before replctl was ended";
+
+/// What became of `add`.
+#[derive(Debug, Serialize)]
+pub struct Added<'a> {
+    /// The operation's id in the journal.
+    pub id: &'a str,
+    /// The new node.
+    pub node: &'a NodeName,
+    /// Where it is reached.
+    pub address: &'a Address,
+    /// The inventory.
+    pub inventory: String,
+    /// The inventory has it.
+    pub written: bool,
+    /// Whom it was seen to be in sync with.
+    pub upstream: Option<&'a NodeName>,
+    /// How it got there.
+    pub resync: Option<Resync>,
+    /// What was proved by a write.
+    pub proved: Option<&'a str>,
+    /// How it ended.
+    pub outcome: &'a Outcome,
+    /// What may have been lost.
+    pub may_lose: Option<&'a str>,
+}
+
+/// Puts it together.
+pub fn added<'a>(inventory: &Inventory, operation: &'a Add, run: Run<'a>) -> Added<'a> {
+    let node = &operation.node;
+    let synced = run.saw(|a| matches!(a, Action::AwaitInSync { .. }));
+    let proof = run.saw(|a| matches!(a, Action::ProveWrite { .. }));
+    let upstream = run.plan.steps().find_map(|s| {
+        let Action::AwaitInSync { with, .. } = &s.action else {
+            return None;
+        };
+        (s.node == *node).then_some(with)
+    });
+    let earlier = proof.is_none() && run.did(|a| matches!(a, Action::ProveWrite { .. }));
+    Added {
+        id: run.id,
+        node,
+        address: &operation.address,
+        inventory: inventory.path.display().to_string(),
+        written: run.did(|a| matches!(a, Action::EditInventory(_))),
+        upstream: upstream.filter(|_| run.did(|a| matches!(a, Action::AwaitInSync { .. }))),
+        resync: synced.and_then(|p| p.seen.resync),
+        proved: proof.map_or(earlier.then_some(EARLIER), |p| Some(p.seen.text.as_str())),
+        outcome: run.outcome,
+        may_lose: run.plan.may_lose.as_deref(),
+    }
+}
+
+/// For people.
+pub fn text_of_added(added: &Added<'_>) -> String {
+    let mut text = format!("{} ({}) is a replica", added.node, added.address);
+    if let Some(upstream) = added.upstream {
+        let _ = write!(text, " of {upstream}");
+    }
+    let _ = write!(text, ", and stands in {}.", added.inventory);
+    if let Some(proof) = added.proved {
+        let _ = write!(text, "\n  proved: {proof}, and writes are refused there");
+    }
+    let lines: Vec<String> = text.lines().map(escape).collect();
+    lines.join("\n") + "\nLook at it with: replctl status"
+}

@@ -1,0 +1,121 @@
+//! `add`: a new node, written into the inventory and set up; all of it, or nothing.
+
+use super::plan::Around;
+use super::report::{self, added};
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::{Add, Operation, Plan, inventory_edit};
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::edit::Edit;
+use crate::inventory::place::without_place;
+use crate::output::ended::nothing;
+use crate::topology::NodeName;
+use crate::world::{World, inventory, server_source};
+use crate::{cli, output};
+
+/// Runs the command. The world's inventory has the node already; `edit` brings it into the file.
+pub async fn run(
+    world: &World,
+    global: &cli::Global,
+    args: &super::args::Add,
+    edit: Option<Edit>,
+) -> Result<Exit> {
+    if let Some(other) = args.discard_data.as_ref().filter(|d| **d != args.name) {
+        let what = format!(
+            "--discard-data names `{}`, and the node that is added is `{}`",
+            output::escape(other),
+            args.name
+        );
+        let hint = format!("--discard-data {}", args.name);
+        return Err(Problem::new(what).hint(hint).exit(Exit::Usage));
+    }
+    let Some(edit) = edit else {
+        return Ok(Exit::Done);
+    };
+    let node = NodeName(args.name.clone());
+    resolves(world, &node).await?;
+    operate::nothing_comes_first(world)?;
+    let address = world.inventory.get(&node).map(|spec| spec.address.clone());
+    let operation = Add {
+        address: address.unwrap_or_else(|| crate::topology::Address::new("", 0)),
+        replicaof: args.replicaof.as_ref().map(|n| NodeName(n.clone())),
+        announce: args.announce.clone(),
+        priority: args.priority,
+        ssh: args.ssh.clone(),
+        discard_data: args.discard_data.is_some(),
+        node,
+    };
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    perform(world, &operation, &edit, asked).await
+}
+
+/// Whether its name, if it has one, means something here.
+async fn resolves(world: &World, node: &NodeName) -> Result<()> {
+    let mut only = (*world.inventory).clone();
+    only.nodes.retain(|n| n.name == *node);
+    let problems = inventory::check_names(&only).await;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let problems = problems.into_iter().map(|problem| Problem {
+        what: format!("cannot add `{node}`: {}", without_place(&problem.what)),
+        ..problem
+    });
+    Err(Error {
+        problems: problems.collect(),
+        exit: Exit::Usage,
+    })
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Add, edit: &Edit, asked: Asked) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, edit).await;
+    let of = Operation::Add(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is there.", operation.node);
+            nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> {
+    inventory_edit::unchanged(&world.inventory, &edit.before)?;
+    inventory_edit::writable(&world.inventory.path)?;
+    let payload = server_source::available(&world.inventory)
+        .await
+        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+    let node = [operation.node.clone()];
+    let (topology, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    world.try_directives(&mut hosts, &payload).await;
+    let mut alone = world.alone(&topology);
+    // A note of that name is of a node that has left.
+    alone.retain(|n| *n != operation.node);
+    let around = Around {
+        inventory: &world.inventory,
+        topology: &topology.without(&alone),
+        hosts: &hosts,
+        payload: &payload,
+    };
+    // What it says of the new node itself comes first.
+    let plan = super::plan::plan(operation, edit, &around).map_err(output::plan::refused)?;
+    one_address(world, &topology)?;
+    Ok(plan)
+}
+
+/// Prints what has come, and how it was proved.
+pub fn report(world: &World, operation: &Add, finished: &Finished) {
+    let reached = matches!(
+        finished.outcome,
+        Outcome::Completed | Outcome::Incomplete { .. }
+    );
+    let added = added(&world.inventory, operation, finished.moved());
+    output::told_where(&added, || reached.then(|| report::text_of_added(&added)));
+}

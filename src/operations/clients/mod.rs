@@ -1,0 +1,5 @@
+//! `clients`: who uses the servers.
+
+pub mod args;
+pub mod report;
+pub mod run;

@@ -1,0 +1,209 @@
+//! Plans to let a replica stand alone: a writable primary of its own that is no part of the deployment any more. Pure.
+
+use crate::actions::Action;
+use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::plan::follow::persist;
+use crate::plan::gather::outlives;
+use crate::plan::root::{Root, walk};
+use crate::plan::{preflight, roles};
+use crate::topology::lineage::never_synced;
+use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, phrases, sentinel};
+
+const LOOK: &str = "see: replctl status";
+
+/// Plans `operation`. `alone`: the nodes that were detached before.
+pub fn plan(
+    operation: &Detach,
+    topology: &Topology,
+    alone: &[NodeName],
+) -> Result<Plan, Vec<Refusal>> {
+    let name = &operation.node;
+    let Some(node) = topology.get(name) else {
+        return Err(vec![Refusal::new(
+            format!("the inventory has no node `{name}`"),
+            LOOK,
+        )]);
+    };
+    let mut plan = Plan {
+        operation: Operation::Detach(operation.clone()),
+        stages: Vec::new(),
+        warnings: Vec::new(),
+        may_lose: None,
+    };
+    if alone.contains(name) && node.is_primary() {
+        if !outlives(node, topology) {
+            plan.stages.push(persist(&[node]));
+        }
+        return Ok(plan);
+    }
+    let upstream = detachable(node, topology)?;
+    plan.warnings = warnings(node, upstream);
+    let address = upstream.address.clone();
+    let remember = Step::new(
+        name,
+        Action::NoteAlone { address },
+        Undo::By(Action::ForgetAlone),
+    );
+    // Past this, clients may have written to it: nothing puts it back by itself.
+    let promote = Step::new(name, Action::Promote, Undo::Impossible);
+    plan.stages = vec![
+        Stage {
+            title: format!("detach {name}"),
+            mode: Mode::Atomic,
+            steps: vec![roles::check(node, topology), remember, promote],
+        },
+        persist(&[node]),
+    ];
+    Ok(plan)
+}
+
+/// Everything that stands against it; else what it follows.
+fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream, Vec<Refusal>> {
+    let name = &node.name;
+    let server = match &node.state {
+        State::Up(server) => server,
+        State::Down(trouble) => {
+            let why = format!("`{name}` cannot be detached: {}", trouble.detail);
+            return Err(vec![Refusal::new(why, LOOK)]);
+        }
+    };
+    let Some(upstream) = node.upstream() else {
+        return Err(vec![Refusal::new(
+            format!("`{name}` is a primary, and follows nobody it could be detached from"),
+            "to take it out, make another the primary first: replctl promote NODE",
+        )]);
+    };
+    let mut out = Vec::new();
+    if let Some(count) = sentinel::watched(topology) {
+        let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
+        out.push(Refusal::new(
+            format!("{count} Sentinel{s} watch{es}, and would attach `{name}` again within seconds, and drop what was written to it"),
+            format!("stop its server, let them forget it (replctl sentinel forget {name}), and start it again without `replicaof` in its file"),
+        ));
+    }
+    preflight::watched(node, server, &mut out);
+    if server.loading.is_some() || upstream.sync.is_some() || never_synced(&server.replication) {
+        out.push(Refusal::new(
+            format!(
+                "`{name}` has not got its data yet: detached now, it would have old data or none"
+            ),
+            "wait until it is in sync: replctl status",
+        ));
+    }
+    match walk(node, topology) {
+        Root::Primary(_) => {}
+        Root::Down(_) | Root::Stranger | Root::Loop => out.push(Refusal::new(
+            format!("no primary above `{name}` answers: it may hold what no other node has"),
+            format!("if it is to be the primary: replctl promote {name}"),
+        )),
+    }
+    let under = topology.nodes.iter().filter(|other| {
+        topology
+            .upstream_of(other)
+            .is_some_and(|up| up.name == *name && other.name != *name)
+    });
+    out.extend(under.map(|other| {
+        let above = topology
+            .upstream_of(node)
+            .map_or("NODE", |up| up.name.0.as_str());
+        Refusal::new(
+            format!("`{}` has its data from `{name}`", other.name),
+            format!("replctl move {} --under {above}", other.name),
+        )
+    }));
+    if out.is_empty() {
+        Ok(upstream)
+    } else {
+        Err(out)
+    }
+}
+
+fn warnings(node: &Node, upstream: &Upstream) -> Vec<String> {
+    let name = &node.name;
+    let mut out = vec![format!(
+        "`{name}` becomes a writable primary of its own: what is written to it reaches no other node, and what is written to the deployment does not reach it"
+    )];
+    if upstream.link == Link::Down {
+        let since = upstream
+            .down_since_seconds
+            .map_or_else(String::new, |s| format!(" of {} ago", phrases::duration(s)));
+        out.push(format!(
+            "its link is down: it keeps the data{since}, not of now"
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::engine::Setup;
+    use crate::plan::detached::spared;
+    use crate::topology::sample::{address, down, node, seed};
+
+    fn run(name: &str, topology: &Topology, alone: &[NodeName]) -> Result<Plan, Vec<Refusal>> {
+        plan(&Detach { node: name.into() }, topology, alone)
+    }
+
+    #[test]
+    fn it_is_noted_before_it_is_done() {
+        let plan = run("slave2", &seed(), &[]).unwrap();
+        let actions: Vec<String> = plan.steps().map(|s| s.action.to_string()).collect();
+        assert_eq!(
+            actions,
+            [
+                "see that nobody else has changed a role",
+                "note that it stands alone",
+                "make it primary",
+                "write its role into its configuration file and read it back",
+            ]
+        );
+        assert!(plan.warnings[0].contains("writable primary of its own"));
+    }
+
+    #[test]
+    fn the_primary_and_what_others_need_stays() {
+        assert!(
+            run("master", &seed(), &[]).unwrap_err()[0]
+                .why
+                .contains("is a primary")
+        );
+        let mut chain = seed();
+        chain.nodes[2] = node("slave2", 2, Some(address(1)));
+        let refused = run("slave1", &chain, &[]).unwrap_err();
+        assert_eq!(refused[0].hint, "replctl move slave2 --under master");
+        if let State::Up(server) = &mut chain.nodes[0].state {
+            server.sentinels = Some(3);
+        }
+        assert_eq!(run("slave1", &chain, &[]).unwrap_err().len(), 2);
+        let mut headless = seed();
+        headless.nodes[0] = down("master", 0);
+        assert_eq!(
+            run("slave1", &headless, &[]).unwrap_err()[0].hint,
+            "if it is to be the primary: replctl promote slave1"
+        );
+    }
+
+    #[test]
+    fn what_stands_alone_is_left_alone() {
+        let mut topology = seed();
+        topology.nodes[2] = node("slave2", 2, None);
+        let alone = topology.still_alone(&["slave2".into(), "slave1".into()]);
+        assert_eq!(alone, ["slave2".into()]);
+        assert!(run("slave2", &topology, &alone).unwrap().is_empty());
+        let rest = topology.without(&alone);
+        assert_eq!(rest.primaries().count(), 1);
+        let all: Vec<NodeName> = topology.nodes.iter().map(|n| n.name.clone()).collect();
+        let setup = |nodes: &[&str]| Setup {
+            nodes: nodes.iter().map(|n| NodeName::from(*n)).collect(),
+            discard_data: Vec::new(),
+        };
+        assert_eq!(
+            spared(&setup(&[]), &all, &alone).unwrap().nodes,
+            ["master".into(), "slave1".into()]
+        );
+        assert!(spared(&setup(&["slave2"]), &all, &alone).is_err());
+        assert_eq!(spared(&setup(&[]), &all, &[]).unwrap(), setup(&[]));
+    }
+}

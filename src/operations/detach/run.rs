@@ -1,0 +1,62 @@
+//! `detach`: a replica that is to stand alone.
+
+use super::report::detached;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::permissions::permitted;
+use crate::engine::{Detach, Operation};
+use crate::error::{Exit, Result};
+use crate::plan::forecast::Unkept;
+use crate::world::World;
+use crate::{cli, output};
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach) -> Result<Exit> {
+    let operation = Detach {
+        node: args.node.as_str().into(),
+    };
+    let node = &operation.node;
+    crate::engine::known::known(world, std::iter::once(node))?;
+    operate::nothing_comes_first(world)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    let planner = async || {
+        let topology = world.observe().await;
+        one_address(world, &topology)?;
+        let alone = world.alone(&topology);
+        let plan = super::plan::plan(&operation, &topology, &alone);
+        permitted(world, plan.map_err(output::plan::refused)?, &accepted).await
+    };
+    let finished = match operate::carry_out(
+        world,
+        &asked,
+        &Operation::Detach(operation.clone()),
+        planner,
+    )
+    .await?
+    {
+        Done::Nothing { .. } => {
+            output::told(&detached(node, None), || {
+                format!("Nothing to do: {node} stands alone.")
+            });
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    let told = detached(node, Some(finished.moved()));
+    let file = if told.persisted {
+        "its file says so, "
+    } else {
+        ""
+    };
+    output::told_where(&told, || {
+        let text = format!(
+            "{node} stands alone: it is a primary of its own, {file}and promote and setup leave it as it is.\n\
+             To bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
+        );
+        (finished.outcome == Outcome::Completed).then_some(text)
+    });
+    operate::verdict(&finished, &format!("replctl detach {node}")).map_or(Ok(Exit::Done), Err)
+}

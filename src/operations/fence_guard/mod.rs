@@ -1,0 +1,4 @@
+//! `fence-guard`: ends a fence that does not end by itself.
+
+pub mod args;
+pub mod run;

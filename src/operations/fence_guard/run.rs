@@ -1,0 +1,22 @@
+//! `fence-guard`: what replctl starts beside itself where a fence does not end by itself. Not for people.
+
+use crate::error::{Exit, Problem, Result};
+use crate::output;
+use crate::world::World;
+use crate::world::guard::{Before, CONNECTED};
+
+/// Runs the command.
+pub async fn run(world: &World, args: &super::args::FenceGuard) -> Result<Exit> {
+    let node = args.node.as_str().into();
+    let failed = |why: String| Problem::new(why).exit(Exit::Failed);
+    let connected = world.connections.get(&node).await;
+    connected.map_err(|f| failed(f.why))?;
+    output::result(CONNECTED);
+    let before = Before {
+        to_write: args.to_write,
+        max_lag: args.max_lag,
+    };
+    let guarded = world.stand_guard(&node, before).await;
+    guarded.map_err(|f| failed(f.why))?;
+    Ok(Exit::Done)
+}

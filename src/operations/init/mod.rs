@@ -1,0 +1,4 @@
+//! `init`: writes an inventory.
+
+pub mod args;
+pub mod run;

@@ -1,0 +1,6 @@
+//! `lost`: the commands that only an old primary has.
+
+pub mod args;
+pub mod plan;
+pub mod report;
+pub mod run;

@@ -1,0 +1,12 @@
+//! `man`: its arguments.
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The folder
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}

@@ -1,0 +1,4 @@
+//! `man`: the man pages.
+
+pub mod args;
+pub mod run;

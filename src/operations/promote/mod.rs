@@ -1,0 +1,7 @@
+//! `promote`: another primary.
+
+pub mod args;
+pub mod choose;
+pub mod plan;
+pub mod report;
+pub mod run;

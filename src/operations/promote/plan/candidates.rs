@@ -1,0 +1,300 @@
+//! The nodes that could be promoted, each with what speaks for it or stands against it: by the planner that would promote it. Pure.
+
+use crate::engine::{Plan, Promote, Refusal};
+use crate::topology::candidate::{best_replica, promotable};
+use crate::topology::lineage::position;
+use crate::topology::phrases::bytes;
+use crate::topology::{Node, NodeName, Topology};
+use serde::Serialize;
+use std::cmp::Reverse;
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub struct Candidates {
+    /// All nodes but the primary, in the order of the inventory.
+    pub nodes: Vec<Candidate>,
+    /// What stands against each of them alike.
+    pub whichever: Vec<Refusal>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Candidate {
+    /// The node.
+    pub node: NodeName,
+    /// It is the one to take.
+    pub best: bool,
+    /// Nothing stands against it alone.
+    pub possible: bool,
+    /// What speaks for it, or stands against it.
+    pub why: String,
+    /// What can be done about what stands against it.
+    #[serde(skip)]
+    pub hints: Vec<String>,
+}
+
+impl Candidates {
+    /// The one to take.
+    pub fn best(&self) -> Option<&NodeName> {
+        let best = self.nodes.iter().find(|candidate| candidate.best);
+        best.map(|candidate| &candidate.node)
+    }
+}
+
+/// Looks at every node but the primary. `plan`: what would be done to promote one, or what stands against it.
+pub fn candidates(
+    wished: &Promote,
+    topology: &Topology,
+    plan: impl Fn(&Promote) -> Result<Plan, Vec<Refusal>>,
+) -> Candidates {
+    let others = topology.nodes.iter().filter(|n| !n.is_primary());
+    let planned: Vec<(&Node, Vec<Refusal>)> = others
+        .map(|node| {
+            let of = Promote {
+                node: node.name.clone(),
+                ..wished.clone()
+            };
+            (node, plan(&of).err().unwrap_or_default())
+        })
+        .collect();
+    let whichever = alike(&planned);
+    let own = |refusals: &[Refusal]| {
+        let own = refusals.iter().filter(|r| !said(r, &whichever));
+        own.map(|r| r.why.clone()).collect::<Vec<_>>()
+    };
+    let open: Vec<&Node> = planned
+        .iter()
+        .filter(|(_, refusals)| own(refusals).is_empty())
+        .map(|(node, _)| *node)
+        .collect();
+    // What status names; where what it cannot see stands against that one, the first against which nothing does.
+    let named = best_replica(topology);
+    let history = named.and_then(replid);
+    let rank = |(order, node): &(usize, &Node)| {
+        let shared = replid(node) == history;
+        (shared, offset_of(node), Reverse(*order))
+    };
+    let first = open.iter().copied().enumerate().max_by_key(rank);
+    let of_named = named.and_then(|node| planned.iter().find(|(n, _)| n.name == node.name));
+    let acceptable = of_named.filter(|(_, refusals)| refusals.iter().all(can_be_accepted));
+    let best = named
+        .filter(|node| open.iter().any(|n| n.name == node.name))
+        .or(first.map(|(_, node)| node))
+        .or(acceptable.map(|(node, _)| *node))
+        .filter(|_| whichever.iter().all(can_be_accepted))
+        .map(|node| &node.name);
+    let nodes = planned.iter().map(|(node, refusals)| {
+        let against = own(refusals);
+        let is_best = best == Some(&node.name);
+        let mine = refusals.iter().filter(|r| !said(r, &whichever));
+        Candidate {
+            node: node.name.clone(),
+            best: is_best,
+            possible: against.is_empty(),
+            why: if against.is_empty() {
+                speaks_for(node, is_best, topology, &open)
+            } else {
+                against.join("; ")
+            },
+            hints: mine.map(|r| r.hint.clone()).collect(),
+        }
+    });
+    let nodes: Vec<Candidate> = nodes.collect();
+    // Their hints name a node: the one that is proposed.
+    let of_best = planned.iter().find(|(n, _)| best == Some(&n.name));
+    let told = of_best.into_iter().flat_map(|(_, refusals)| refusals);
+    let told: Vec<Refusal> = told.filter(|r| said(r, &whichever)).cloned().collect();
+    let whichever = if told.is_empty() { whichever } else { told };
+    Candidates { nodes, whichever }
+}
+
+/// Whether an option accepts what stands against it; its hint names that option.
+fn can_be_accepted(refusal: &Refusal) -> bool {
+    let options = [
+        "--allow-data-loss",
+        "--accept-split-brain",
+        "--without-sentinel",
+        "--ignore",
+    ];
+    options.iter().any(|option| refusal.hint.contains(option))
+}
+
+fn replid(node: &Node) -> Option<&str> {
+    Some(node.server()?.replication.replid.as_str())
+}
+
+fn offset_of(node: &Node) -> u64 {
+    node.server().map_or(0, |s| position(&s.replication))
+}
+
+fn said(refusal: &Refusal, among: &[Refusal]) -> bool {
+    among.iter().any(|other| other.why == refusal.why)
+}
+
+/// What stands against each of those that answer, in the same words.
+fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
+    let mut answering = planned.iter().filter(|(n, _)| n.server().is_some());
+    let Some((_, first)) = answering.next() else {
+        return Vec::new();
+    };
+    let rest: Vec<_> = answering.collect();
+    let of_all = |r: &&Refusal| !rest.is_empty() && rest.iter().all(|(_, other)| said(r, other));
+    first.iter().filter(of_all).cloned().collect()
+}
+
+/// Where it stands, and what makes it the best. `open`: those against which nothing stands, in the order of the inventory.
+fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> String {
+    let Some(server) = node.server() else {
+        return "it does not answer".to_owned();
+    };
+    let offset = position(&server.replication);
+    let stands = match (topology.in_sync(node), topology.behind(node)) {
+        (Some(true), _) => "in sync".to_owned(),
+        (_, Some(behind)) => format!("{} behind", bytes(behind)),
+        (_, None) => format!("at offset {offset}"),
+    };
+    if !best {
+        return stands;
+    }
+    let rival = |n: &&Node| n.name != node.name && promotable(n) && replid(n) == replid(node);
+    let rivals = topology.nodes.iter().filter(rival).map(offset_of);
+    let equals = |n: &&&Node| n.name == node.name || rival(n) && offset_of(n) == offset;
+    let comes_first = open
+        .iter()
+        .find(equals)
+        .is_some_and(|n| n.name == node.name);
+    let most = open.iter().copied().filter(rival).map(offset_of).max();
+    let why = match (rivals.max(), most) {
+        (None, _) => "the only one with this history",
+        (Some(most), _) if offset > most => "it has most data",
+        (_, None) => "what stands against the others does not stand against it",
+        (_, Some(most)) if offset > most => "it has most data of those that can be promoted",
+        (_, Some(most)) if offset == most && comes_first => {
+            "none that can be promoted has more data, and it comes first in the inventory"
+        }
+        (_, Some(_)) => "it can be promoted",
+    };
+    format!("{stands}; {why}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::operations::promote::plan;
+    use crate::plan::case::Access;
+    use crate::topology::testing::healthy;
+    use crate::topology::{State, Trouble, TroubleKind};
+    use std::collections::BTreeMap;
+
+    /// Of a look, as `replctl promote` makes it.
+    fn of(topology: &Topology, stopped: &Access) -> Candidates {
+        let wished = Promote {
+            node: "".into(),
+            accept: Vec::new(),
+        };
+        let access = BTreeMap::from([("master".into(), stopped.clone())]);
+        candidates(&wished, topology, |promote| {
+            plan::plan(promote, topology, &access)
+        })
+    }
+
+    fn dead_master() -> Topology {
+        let mut topology = healthy();
+        topology.nodes[0].state = State::Down(Trouble {
+            kind: TroubleKind::Refused,
+            detail: "nothing listens there".into(),
+        });
+        for node in &mut topology.nodes[1..] {
+            node.link().link = crate::topology::Link::Down;
+            node.link().last_io_seconds = None;
+        }
+        topology
+    }
+
+    #[test]
+    fn of_the_tutorials_dead_master_the_replica_with_most_data_is_best() {
+        let mut topology = dead_master();
+        let told = of(&topology, &Access::Yes);
+        let names: Vec<_> = told.nodes.iter().map(|c| c.node.0.as_str()).collect();
+        assert_eq!(names, ["master", "slave1", "slave2"]);
+        assert_eq!(told.best().unwrap().0, "slave1");
+        assert!(told.nodes[1].why.contains("comes first"), "{told:?}");
+        assert!(!told.nodes[0].possible, "{told:?}");
+        topology.nodes[2].link().offset += 100;
+        topology.nodes[2].up().replication.offset += 100;
+        let told = of(&topology, &Access::Yes);
+        assert_eq!(told.best().unwrap().0, "slave2");
+        assert!(told.nodes[2].why.ends_with("it has most data"), "{told:?}");
+        assert!(!told.nodes[1].possible);
+        assert!(told.nodes[1].why.contains("behind `slave2`"), "{told:?}");
+    }
+
+    #[test]
+    fn what_stands_against_all_is_told_once() {
+        let told = of(&dead_master(), &Access::No("no route".to_owned()));
+        assert_eq!(told.whichever.len(), 1, "{told:?}");
+        assert!(told.whichever[0].why.contains("`master` cannot be stopped"));
+        assert!(told.nodes[1].possible && told.nodes[1].best);
+    }
+
+    #[test]
+    fn one_that_is_never_to_be_promoted_is_no_candidate() {
+        let mut topology = healthy();
+        topology.nodes[1].up().replication.priority = Some(0);
+        let told = of(&topology, &Access::Yes);
+        assert_eq!(told.nodes.len(), 2, "not the primary");
+        assert_eq!(told.best().unwrap().0, "slave2");
+        assert!(!told.nodes[0].possible, "{told:?}");
+    }
+
+    /// The one with most data may not be promoted: the next is the one that has most of the others, not the first.
+    #[test]
+    fn among_the_others_the_one_with_most_data_is_best() {
+        let mut topology = healthy();
+        let mut third = topology.nodes[2].clone();
+        third.name = "slave3".into();
+        topology.nodes.push(third);
+        for (n, offset) in [(1, 300), (2, 100), (3, 200)] {
+            topology.nodes[n].link().offset = offset;
+            topology.nodes[n].up().replication.offset = offset;
+        }
+        let wished = Promote {
+            node: "".into(),
+            accept: Vec::new(),
+        };
+        let refused = |promote: &Promote, hint: &str| {
+            let refusal = Refusal::new(format!("no, `{}`", promote.node), hint);
+            Err(vec![refusal])
+        };
+        let free = || Plan {
+            operation: crate::engine::Operation::Promote(wished.clone()),
+            stages: Vec::new(),
+            warnings: Vec::new(),
+            may_lose: None,
+        };
+        let told = candidates(&wished, &topology, |promote| {
+            match promote.node.0.as_str() {
+                "slave1" => refused(promote, "replctl status"),
+                _ => Ok(free()),
+            }
+        });
+        assert_eq!(told.best().unwrap().0, "slave3", "{told:?}");
+        let best = told.nodes.iter().find(|c| c.best).unwrap();
+        assert!(
+            best.why.contains("of those that can be promoted"),
+            "{told:?}"
+        );
+        // Nothing is proposed that no option lets pass.
+        let told = candidates(&wished, &topology, |promote| {
+            refused(promote, "replctl status")
+        });
+        assert_eq!(told.best(), None, "{told:?}");
+        let told = candidates(&wished, &topology, |promote| {
+            refused(promote, "replctl promote slave1 --allow-data-loss")
+        });
+        assert_eq!(told.best().unwrap().0, "slave1", "{told:?}");
+        let alike = |_: &Promote| Err(vec![Refusal::new("two primaries", "replctl repair")]);
+        assert_eq!(candidates(&wished, &topology, alike).best(), None);
+    }
+}

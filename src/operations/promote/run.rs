@@ -1,0 +1,271 @@
+//! `promote`: another primary, with its proof.
+
+use super::report;
+use crate::actions::Action;
+use crate::engine::journal::Outcome;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::permissions::permitted;
+use crate::engine::{Accept, Operation, Plan, Promote, hooks};
+use crate::error::{Error, Exit, Result};
+use crate::output::ended::nothing;
+use crate::plan::case::Access;
+use crate::plan::hooks::Wanted;
+use crate::plan::reverse::Past;
+use crate::topology::sentinel::{self, Watch};
+use crate::topology::{Link, NodeName, Topology};
+use crate::world::World;
+use crate::{cli, output, plan};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How often a hand-over from a server before 6.2 is tried while scripts write.
+const ATTEMPTS: u32 = 6;
+/// How long a replica may take to be linked again after a hand-over was put back.
+const LINKED_AGAIN: Duration = Duration::from_secs(10);
+
+/// How it is done, and what is done around the change itself.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// How the operator asked for it.
+    pub asked: Asked,
+    /// Which hooks are run.
+    pub hooks: Wanted,
+    /// Disconnect the clients of the old primary.
+    pub kick: bool,
+    /// The operation that is undone by it.
+    pub undoes: Option<&'a Past>,
+}
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &super::args::Promote) -> Result<Exit> {
+    let mut accept = Vec::new();
+    for (given, what) in [
+        (args.allow_data_loss, Accept::DataLoss),
+        (args.accept_split_brain, Accept::SplitBrain),
+        (args.without_sentinel, Accept::WithoutSentinel),
+    ] {
+        if given {
+            accept.push(what);
+        }
+    }
+    accept.extend(args.ignore.iter().copied().map(Accept::from));
+    let mut operation = Promote {
+        node: args.node.as_deref().unwrap_or_default().into(),
+        accept,
+    };
+    if args.node.is_some() {
+        crate::engine::known::known(world, std::iter::once(&operation.node))?;
+    }
+    if !args.abandon_unfinished {
+        operate::nothing_comes_first(world)?;
+    }
+    if args.node.is_none() {
+        operation.node = super::choose::node(world, args, &operation).await?;
+    }
+    let way = Way {
+        asked: Asked {
+            abandon: args.abandon_unfinished,
+            ..Asked::new(global, args.yes, args.dry_run).with(args.others)
+        },
+        hooks: if args.no_hooks {
+            Wanted::None
+        } else {
+            Wanted::All
+        },
+        kick: args.kick_clients,
+        undoes: None,
+    };
+    perform(world, &operation, way).await
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result<Exit> {
+    let finished = again_where_scripts_write(world, operation, way).await?;
+    let Some(finished) = finished else {
+        return Ok(Exit::Done);
+    };
+    hooks::on_failure(world, &finished, way.asked.verbose).await;
+    report(world, operation, &finished);
+    let again = format!("replctl promote {}", operation.node);
+    let exit = hooks::warned(&finished);
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+}
+
+/// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the demotion is found by the comparison after it, and
+/// all is put back: nothing is lost, and it is worth another try.
+async fn again_where_scripts_write(
+    world: &World,
+    promote: &Promote,
+    mut way: Way<'_>,
+) -> Result<Option<Box<operate::Finished>>> {
+    for attempt in 2.. {
+        let planner = async || make_plan(world, promote, &way).await;
+        let operation = Operation::Promote(promote.clone());
+        let done = operate::carry_out(world, &way.asked, &operation, planner).await;
+        let earlier = attempt > 2;
+        let done = done.map_err(|error| if earlier { not_untouched(error) } else { error });
+        let mut finished = match done? {
+            Done::Nothing { warnings } => {
+                let message = format!(
+                    "Nothing to do: {} is the primary, and everything that answers follows it.",
+                    promote.node
+                );
+                nothing(Some(&operation), &message, &warnings);
+                return Ok(None);
+            }
+            Done::Shown => return Ok(None),
+            Done::Ran(finished) => finished,
+        };
+        finished.put_back_before = earlier;
+        if attempt > ATTEMPTS || finished.interrupted || !slipped_past(&finished) {
+            return Ok(Some(finished));
+        }
+        output::note(&format!(
+            "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
+        ));
+        way.asked.yes = true;
+        if way.hooks == Wanted::All {
+            way.hooks = Wanted::Again;
+        }
+        await_link(world, promote).await;
+    }
+    Ok(None)
+}
+
+/// What stands against another attempt: an earlier one has changed something, and that was put back.
+fn not_untouched(error: Error) -> Error {
+    let exit = if error.exit == Exit::Refused {
+        Exit::Failed
+    } else {
+        error.exit
+    };
+    let mut problems = error.problems;
+    if let Some(first) = problems.first_mut() {
+        let cause = "An earlier attempt was put back, and another one is not possible";
+        first.causes.insert(0, cause.to_owned());
+    }
+    Error { problems, exit }
+}
+
+/// Whether it was put back because of a write that came between the last wait and the demotion, on a server that cannot stop scripts.
+fn slipped_past(finished: &operate::Finished) -> bool {
+    let Outcome::RolledBack { at, .. } = &finished.outcome else {
+        return false;
+    };
+    let Some(stage) = finished.plan.stages.get(at.stage) else {
+        return false;
+    };
+    let before = stage.steps.iter().take(at.step);
+    let leaks = |s: &crate::engine::Step| matches!(s.action, Action::RequireReplicas { .. });
+    let demoted = |s: &crate::engine::Step| matches!(s.action, Action::Demote { .. });
+    let compares = |s: &crate::engine::Step| matches!(s.action, Action::CompareOffsets { .. });
+    before.clone().any(leaks)
+        && before.clone().any(demoted)
+        && stage.steps.get(at.step).is_some_and(compares)
+}
+
+/// A replica whose link was cut asks for another one within a second. What is not linked in time is told by the next plan.
+async fn await_link(world: &World, operation: &Promote) {
+    let end = tokio::time::Instant::now() + LINKED_AGAIN;
+    while tokio::time::Instant::now() < end {
+        let topology = world.observe().await;
+        let upstream = topology.get(&operation.node).and_then(|n| n.upstream());
+        if upstream.is_some_and(|up| up.link == Link::Up) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Prints the proof, where there is a new primary to speak of. The steps have seen all that is said: no second look at a node that may be
+/// dead keeps the operator waiting.
+pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
+    let run = report::Run {
+        id: &finished.id,
+        plan: &finished.plan,
+        passed: &finished.passed,
+        before: &finished.before,
+        outcome: &finished.outcome,
+    };
+    let proof = report::proof(&world.inventory, operation, run);
+    let stands = proof.primary.is_some();
+    output::told_where(&proof, || stands.then(|| report::text(&proof)));
+}
+
+/// All that is looked at before a promotion is planned.
+pub struct Seen {
+    topology: Topology,
+    by: By,
+}
+
+/// Who changes the primary.
+enum By {
+    /// The Sentinels that watch; none where some are counted and none was found.
+    Sentinels(Option<Watch>),
+    /// We do, and this is known of the hosts of nodes that do not answer.
+    Us(BTreeMap<NodeName, Access>),
+}
+
+impl Seen {
+    /// Looks at the nodes, and at Sentinels or hosts.
+    pub async fn look(world: &World, operation: &Promote) -> Result<Self> {
+        let topology = world.observe().await;
+        one_address(world, &topology)?;
+        let alone = world.alone(&topology);
+        if alone.contains(&operation.node) {
+            let refusal = crate::plan::detached::stands_alone(&operation.node);
+            return Err(output::plan::refused(vec![refusal]));
+        }
+        let mut topology = topology.without(&alone).into_owned();
+        let beside = operation.accept.contains(&Accept::WithoutSentinel);
+        let by = if !beside && sentinel::watched(&topology).is_some() {
+            By::Sentinels(world.sentinels(&mut topology).await)
+        } else {
+            By::Us(world.access(&topology).await)
+        };
+        Ok(Self { topology, by })
+    }
+
+    /// The nodes, without those that stand alone on purpose.
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// What would be done, or what stands against it.
+    pub fn plan(
+        &self,
+        operation: &Promote,
+    ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
+        match &self.by {
+            By::Sentinels(watch) => plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
+            By::Us(access) => super::plan::plan(operation, &self.topology, access),
+        }
+    }
+}
+
+async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<Plan> {
+    let seen = Seen::look(world, operation).await?;
+    let mut plan = seen.plan(operation).map_err(output::plan::refused)?;
+    let topology = seen.topology();
+    plan::strangers::warn(&mut plan, &operation.node, topology);
+    plan::clients::add(&mut plan, operation, topology, way.kick);
+    plan::hooks::add(
+        &mut plan,
+        operation,
+        topology,
+        &world.inventory.hooks,
+        way.hooks,
+    );
+    crate::engine::undoing::still(way.undoes, &mut plan, topology)?;
+    let accepted = operation.accept.iter().filter_map(|accept| match accept {
+        Accept::Unkept(unkept) => Some(*unkept),
+        Accept::DataLoss
+        | Accept::SplitBrain
+        | Accept::Drift
+        | Accept::Difference(_)
+        | Accept::Permissions
+        | Accept::WithoutSentinel => None,
+    });
+    permitted(world, plan, &accepted.collect::<Vec<_>>()).await
+}

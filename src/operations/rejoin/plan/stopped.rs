@@ -1,0 +1,140 @@
+//! Plans the return of an old primary whose server gives no answer: its file says replica before it is started. Pure.
+
+use crate::actions::Action;
+use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use crate::plan::divergence::{Disk, Own};
+use crate::plan::facts::StoredData;
+use crate::plan::follow::{IN_SYNC_MS, in_sync, persist};
+use crate::topology::lineage::{Lineage, lineage};
+use crate::topology::{Node, Replication, Role, State};
+
+/// Fills in the plan.
+pub(super) fn plan(
+    operation: &Rejoin,
+    node: &Node,
+    successor: &Node,
+    own: &Own,
+    plan: &mut Plan,
+) -> Result<(), Vec<Refusal>> {
+    let name = &node.name;
+    if let Some(unit) = node.foreign_unit() {
+        return Err(vec![Refusal::new(
+            format!("`{name}` does not run, and is started by {unit}, which replctl has not made"),
+            format!("on its host: systemctl start {unit}; then: replctl rejoin {name}"),
+        )]);
+    }
+    let disk = disk(node, own)?;
+    let address = successor.source_for(node.server());
+    let mut first = Vec::new();
+    if disk.runs {
+        if operation.backup.is_some() {
+            return Err(vec![runs(node)]);
+        }
+        plan.may_lose = Some(format!(
+            "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
+        ));
+        first.push(Action::StopServer);
+    } else if disk.data == StoredData::Keys && !within(disk, successor) {
+        plan.may_lose = own.loss(node, operation.backup.as_deref());
+        plan.warnings.push(own.told(node, successor));
+        if let Some(folder) = &operation.backup {
+            let copy = Action::BackUpFiles {
+                primary: successor.name.clone(),
+                folder: folder.clone(),
+            };
+            first.push(copy);
+        }
+    } else {
+        let why = match disk.data {
+            StoredData::Keys => format!("its dump ends before `{}` took over", successor.name),
+            StoredData::Nothing | StoredData::Empty => "no key is on its disk".to_owned(),
+        };
+        plan.warnings.push(format!(
+            "nothing of `{name}` is discarded, and no backup is needed: {why}"
+        ));
+    }
+    let answer = Action::AwaitAnswer {
+        within_ms: IN_SYNC_MS,
+    };
+    let stage = |title: String, actions: Vec<Action>| Stage {
+        title,
+        mode: Mode::Atomic,
+        steps: actions
+            .into_iter()
+            .map(|a| Step::new(name, a, Undo::Nothing))
+            .collect(),
+    };
+    plan.stages = vec![
+        stage(format!("make sure of what {name} has"), first),
+        // From here on it cannot come back as a primary, whatever becomes of the rest.
+        stage(
+            format!("let {name} return as a replica"),
+            vec![Action::FenceFile { address }],
+        ),
+        stage(
+            format!("start {name} as a replica of {}", successor.name),
+            vec![Action::StartServer, answer],
+        ),
+        in_sync(successor, &[node]),
+        persist(&[node]),
+    ];
+    Ok(())
+}
+
+fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
+    let name = &node.name;
+    let trouble = match &node.state {
+        State::Down(trouble) => trouble.detail.as_str(),
+        State::Up(_) => "",
+    };
+    let because = match own {
+        Own::Silent(Ok(disk)) if disk.configured => return Ok(disk),
+        Own::Silent(Ok(_)) => {
+            return Err(vec![Refusal::new(
+                format!(
+                    "`{name}` does not run ({trouble}), and its host has no configuration file for it"
+                ),
+                format!("replctl setup {name}"),
+            )]);
+        }
+        Own::Silent(Err(why)) => why.as_str(),
+        Own::Nothing { .. } | Own::Empty | Own::Commands { .. } | Own::Unknown(_) => {
+            "it was not looked at"
+        }
+    };
+    Err(vec![Refusal::new(
+        format!(
+            "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
+        ),
+        format!("when its server or its host answers again: replctl rejoin {name}"),
+    )])
+}
+
+fn runs(node: &Node) -> Refusal {
+    let name = &node.name;
+    Refusal::new(
+        format!("`{name}` runs and gives no answer: what it has in its memory cannot be backed up"),
+        format!(
+            "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}; or discard it: replctl rejoin {name} --discard-data {name}"
+        ),
+    )
+}
+
+/// Whether all that its dump holds is part of the primary's history.
+fn within(disk: &Disk, successor: &Node) -> bool {
+    let (Some((replid, offset)), Some(server)) = (&disk.history, successor.server()) else {
+        return false;
+    };
+    let dumped = Replication {
+        role: Role::Primary,
+        offset: *offset,
+        replid: replid.clone(),
+        replid2: None,
+        second_offset: None,
+        backlog: None,
+        replicas: Vec::new(),
+        failover: None,
+        priority: None,
+    };
+    matches!(lineage(&dumped, &server.replication), Lineage::Same { .. })
+}

@@ -1,0 +1,304 @@
+//! What stands against removing a node, all at once, and what its operator should know. Pure.
+
+use super::plan::Around;
+use crate::config::Paths;
+use crate::engine::{Refusal, Remove};
+use crate::inventory::NodeSpec;
+use crate::operations::setup::checks as of_setup;
+use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::root::{Root, walk};
+use crate::topology::candidate::{best_replica, primaries};
+use crate::topology::{Node, PersistedRole, ReplicaLine, State};
+
+const LOOK: &str = "see: replctl status";
+/// A replica says every second what it has; one that did within this many is alive.
+const ALIVE_SECONDS: u64 = 10;
+
+/// The primary, the node and what the inventory says of it; or why one of them is not there to go on with.
+pub(super) fn those<'a>(
+    op: &Remove,
+    around: &'a Around<'_>,
+) -> Result<(&'a Node, &'a Node, &'a NodeSpec), Vec<Refusal>> {
+    let name = &op.node;
+    let all = &around.inventory.nodes;
+    let spec = all.iter().find(|n| n.name == *name);
+    let (Some(spec), Some(node)) = (spec, around.topology.get(name)) else {
+        let all: Vec<&str> = all.iter().map(|n| n.name.0.as_str()).collect();
+        return Err(vec![Refusal::new(
+            format!("the inventory has no node `{name}`"),
+            format!("its nodes are {}", all.join(", ")),
+        )]);
+    };
+    let deployment = around.topology.without(around.alone);
+    let found = primaries(&deployment);
+    let primary = match found.as_slice() {
+        [one] if one.name != *name => around.topology.get(&one.name),
+        _ => None,
+    };
+    if let Some(primary) = primary {
+        return Ok((primary, node, spec));
+    }
+    let next = best_replica(&deployment).map_or("NODE", |n| n.name.0.as_str());
+    let is_one = found.iter().any(|p| p.name == *name);
+    let others: Vec<String> = found.iter().map(|p| format!("`{}`", p.name)).collect();
+    Err(vec![match (is_one, found.len()) {
+        (true, 1) => Refusal::new(
+            format!("`{name}` is the primary"),
+            format!("make another the primary first: replctl promote {next}"),
+        ),
+        (true, _) => Refusal::new(
+            format!("`{name}` runs as a primary, and may have writes that no other node has"),
+            format!("bring it back as a replica, with a backup: replctl rejoin {name}"),
+        ),
+        (false, 0) => Refusal::new(
+            format!("no primary answers: `{name}` may be it, or have what no other node has"),
+            format!("bring it back, or: replctl promote {next}"),
+        ),
+        (false, _) => Refusal::new(
+            format!(
+                "{} run as primaries, and it has to be decided first which of them goes on",
+                others.join(" and ")
+            ),
+            LOOK,
+        ),
+    }])
+}
+
+/// Everything else that stands against it.
+pub(super) fn all(
+    op: &Remove,
+    around: &Around<'_>,
+    primary: &Node,
+    node: &Node,
+    out: &mut Vec<Refusal>,
+) {
+    followers(around, primary, node, out);
+    sentinel_on_its_host(around, node, out);
+    if op.leave_running {
+        return;
+    }
+    match around.host {
+        Some(Ok(facts)) => reached(around, node, facts, out),
+        Some(Err(why)) => out.extend(unreached(around, node, &why.why)),
+        None => out.extend(unreached(around, node, "nobody looked at it")),
+    }
+    out.extend(too_few(primary, node));
+}
+
+/// Whoever has its data from it would be left without any.
+fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    let above = around.topology.upstream_of(node).unwrap_or(primary);
+    let under = around.topology.nodes.iter().filter(|other| {
+        let up = around.topology.upstream_of(other);
+        other.name != *name && up.is_some_and(|up| up.name == *name)
+    });
+    out.extend(under.map(|other| {
+        Refusal::new(
+            format!("`{}` has its data from `{name}`", other.name),
+            format!("replctl move {} --under {}", other.name, above.name),
+        )
+    }));
+}
+
+/// `nodes` of `[sentinel]` would go on naming it, and mean a host of that name.
+fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>) {
+    let beside = format!("sentinel@{}", node.name);
+    let with_port = format!("{beside}:");
+    let mut own = around.inventory.sentinels().iter();
+    let own = own.find(|s| s.name.0 == beside || s.name.0.starts_with(&with_port));
+    out.extend(own.map(|sentinel| {
+        let why = format!(
+            "a Sentinel that the inventory names runs on the host of `{}`",
+            node.name
+        );
+        let hint = format!(
+            "in `nodes` of [sentinel], write \"{}\" in its place, or take it out",
+            sentinel.address
+        );
+        Refusal::new(why, hint)
+    }));
+}
+
+/// Its host can be worked on.
+fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let (name, inventory) = (&node.name, around.inventory);
+    let only = format!("take it out of the inventory only: replctl remove {name} --leave-running");
+    let ours = Paths::new(&inventory.server.directory, node.address.port).config();
+    match (&node.state, &facts.listener) {
+        (State::Up(server), Listener::Foreign(who)) => {
+            if server.config_file.as_ref() != Some(&ours) {
+                out.push(Refusal::new(
+                    format!("the server of `{name}` was not set up by replctl, which does not know what starts it again: {who}"),
+                    format!("stop it as it was started, and run this again; or {only}"),
+                ));
+            }
+        }
+        (State::Down(_), Listener::Foreign(who)) => out.push(Refusal::new(
+            format!(
+                "port {} of the host of `{name}` is taken by {who}, which replctl did not set up",
+                node.address.port
+            ),
+            only,
+        )),
+        (State::Up(_), Listener::Nobody) => {
+            let spec = inventory.get(name);
+            out.extend(spec.map(|spec| of_setup::elsewhere(spec, node, "a server answers")));
+        }
+        (State::Up(_) | State::Down(_), Listener::Ours) | (State::Down(_), Listener::Nobody) => {}
+    }
+}
+
+/// Its host cannot: then it must be seen to be dead.
+fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
+    let name = &node.name;
+    let instead = format!(
+        "mend that, or take it out of the inventory only: replctl remove {name} --leave-running"
+    );
+    if node.server().is_some() {
+        return Some(Refusal::new(
+            format!("`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"),
+            instead,
+        ));
+    }
+    let hears = around.topology.nodes.iter().find_map(|other| {
+        let mut lines = other.server()?.replication.replicas.iter();
+        let line = lines.find(|l| node.answers_to(&l.address) && is_alive(l))?;
+        Some((other, line.ack_age_seconds.unwrap_or(0)))
+    });
+    hears.map(|(other, seconds)| {
+        Refusal::new(
+            format!(
+                "`{}` heard from `{name}` {seconds} s ago, so it runs, or did just now; neither it nor its host can be reached from here: {why}",
+                other.name
+            ),
+            instead,
+        )
+    })
+}
+
+fn is_alive(line: &ReplicaLine) -> bool {
+    line.ack_age_seconds.is_some_and(|s| s < ALIVE_SECONDS)
+}
+
+/// The primary would refuse writes for want of replicas.
+fn too_few(primary: &Node, node: &Node) -> Option<Refusal> {
+    let server = primary.server()?;
+    let number = |name: &str| server.config.get(name)?.parse::<u64>().ok();
+    let wanted = number("min-replicas-to-write").filter(|n| *n > 0)?;
+    let lag = number("min-replicas-max-lag").filter(|n| *n > 0)?;
+    let good: Vec<&ReplicaLine> = server
+        .replication
+        .replicas
+        .iter()
+        .filter(|l| l.state == "online" && l.ack_age_seconds.is_none_or(|age| age <= lag))
+        .collect();
+    let its = good.iter().any(|l| node.answers_to(&l.address));
+    (its && good.len() as u64 == wanted).then(|| {
+        Refusal::new(
+            format!(
+                "`{}` takes writes only with {wanted} replicas (min-replicas-to-write), and would have {} without `{}`",
+                primary.name,
+                wanted - 1,
+                node.name
+            ),
+            "lower it under [server.config] of the inventory, and run: replctl setup",
+        )
+    })
+}
+
+/// What does not stop anything.
+pub(super) fn warnings(
+    op: &Remove,
+    around: &Around<'_>,
+    primary: &Node,
+    node: &Node,
+) -> Vec<String> {
+    let name = &node.name;
+    let mut out = Vec::new();
+    let mut others = around.topology.nodes.iter().filter(|n| n.name != *name);
+    if node.upstream().is_some() && !op.leave_running && others.all(|n| n.upstream().is_none()) {
+        out.push(format!(
+            "`{name}` is the last replica that answers: without it there is no other copy of what `{}` has",
+            primary.name
+        ));
+    }
+    out.extend(waiting(around, primary, node));
+    if op.leave_running {
+        out.push(left_running(around, node));
+    } else if let Some(Err(why)) = around.host {
+        let files = if op.purge {
+            " and its files stay"
+        } else {
+            " stays"
+        };
+        out.push(format!(
+            "nothing can be done on the host of `{name}` ({}): what starts its server there{files}; if that host comes back, so does the server, with the role that its file says",
+            why.why
+        ));
+    }
+    if around.inventory.server.hostnames {
+        out.push(format!(
+            "the other hosts still have `{name}` in their /etc/hosts; afterwards: replctl setup"
+        ));
+    }
+    out
+}
+
+/// Those that will look for it when they come back.
+fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<String> {
+    let name = &node.name;
+    let follows = |other: &&Node| match &other.persisted {
+        Some(PersistedRole::ReplicaOf(address)) => {
+            node.answers_to(address) && other.server().is_none() && other.name != *name
+        }
+        Some(PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten)
+        | None => false,
+    };
+    let all = around.topology.nodes.iter().filter(follows);
+    all.map(|other| {
+        format!(
+            "`{0}` does not answer, and its file lets it follow `{name}`; when it is back: replctl move {0} --under {1}",
+            other.name, primary.name
+        )
+    })
+    .collect()
+}
+
+fn left_running(around: &Around<'_>, node: &Node) -> String {
+    let name = &node.name;
+    let goes_on = match (node.server(), walk(node, around.topology)) {
+        (None, _) => "its server is not touched".to_owned(),
+        (Some(_), Root::Primary(top)) if top.name != *name => {
+            format!(
+                "it goes on replicating, and `{}` goes on listing it",
+                top.name
+            )
+        }
+        (Some(_), Root::Primary(_) | Root::Down(_) | Root::Stranger | Root::Loop) => {
+            "its server goes on".to_owned()
+        }
+    };
+    format!(
+        "`{name}` is only taken out of the inventory: {goes_on}, and no command looks at it any more"
+    )
+}
+
+/// What only it has, and what is not kept.
+pub(super) fn may_lose(op: &Remove, around: &Around<'_>, node: &Node) -> Option<String> {
+    let name = &node.name;
+    if !op.purge || !matches!(around.host, Some(Ok(_))) {
+        return None;
+    }
+    if around.alone.contains(name) {
+        let keys = node
+            .server()
+            .map_or_else(String::new, |s| format!("{} ", s.key_count()));
+        return Some(format!(
+            "the {keys}keys of `{name}`, which was detached and has writes of its own"
+        ));
+    }
+    let was_primary = node.persisted == Some(PersistedRole::Primary) && node.server().is_none();
+    (around.notes.debt.is_some() || was_primary)
+        .then(|| format!("writes that only `{name}` has on its disk, from before it was replaced"))
+}

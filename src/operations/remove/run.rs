@@ -1,0 +1,91 @@
+//! `remove`: a node that leaves for good.
+
+use super::plan::{Around, Notes};
+use super::report::removed;
+use crate::engine::journal::Debt;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::{Operation, Plan, Remove, inventory_edit};
+use crate::error::{Exit, Result};
+use crate::output::ended::nothing;
+use crate::topology::NodeName;
+use crate::world::World;
+use crate::{cli, output};
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &super::args::Remove) -> Result<Exit> {
+    let operation = Remove {
+        node: args.node.as_str().into(),
+        purge: args.purge,
+        leave_running: args.leave_running,
+    };
+    crate::engine::known::known(world, std::iter::once(&operation.node))?;
+    operate::nothing_comes_first(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    perform(world, &operation, asked).await
+}
+
+/// Plans, shows, asks, and does it.
+pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<Exit> {
+    let planner = async || make_plan(world, operation).await;
+    let of = Operation::Remove(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is gone.", operation.node);
+            nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
+    let inventory = &world.inventory;
+    let text = inventory_edit::unchanged(inventory, &inventory.digest)?;
+    inventory_edit::writable(&inventory.path)?;
+    let node = &operation.node;
+    let hosts: &[NodeName] = if operation.leave_running {
+        &[]
+    } else {
+        std::slice::from_ref(node)
+    };
+    let (mut topology, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    one_address(world, &topology)?;
+    let alone = world.alone(&topology);
+    let mut deployment = topology.without(&alone).into_owned();
+    let watch = world.sentinels(&mut deployment).await;
+    // With the names by which the Sentinels know them.
+    for known in deployment.nodes {
+        if let Some(node) = topology.nodes.iter_mut().find(|n| n.name == known.name) {
+            *node = known;
+        }
+    }
+    let of_node = |all: Vec<Debt>| all.into_iter().find(|d| d.node == *node);
+    let notes = Notes {
+        debt: of_node(world.store.debts()).map(|d| d.address),
+        alone: of_node(world.store.alone()).map(|d| d.address),
+    };
+    let around = Around {
+        inventory,
+        text: &text,
+        topology: &topology,
+        alone: &alone,
+        notes,
+        host: hosts.get(node),
+        watch: watch.as_ref(),
+    };
+    super::plan::plan(operation, &around).map_err(output::plan::refused)
+}
+
+/// Prints what was done about it, and what was not.
+pub fn report(world: &World, operation: &Remove, finished: &Finished) {
+    let removed = removed(&world.inventory, operation, finished.moved());
+    let reached = finished.reached();
+    output::told_where(&removed, || {
+        reached.then(|| super::report::text_of_removed(&removed))
+    });
+}

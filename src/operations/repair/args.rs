@@ -1,0 +1,54 @@
+//! `repair`: its arguments.
+
+use crate::cli::candidates::every_node;
+use crate::cli::examples::Examples;
+use crate::cli::{IgnoreRole, Others};
+use clap::Args;
+use clap_complete::ArgValueCandidates as Candidates;
+use std::path::PathBuf;
+
+/// `repair`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
+pub struct Repair {
+    /// The node to make, or to leave, the primary [default: the one that is proposed]
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub keep: Option<String>,
+    /// Compare, show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// What is done about another operator.
+    #[command(flatten)]
+    pub others: Others,
+    /// The folder that gets dated folders with the backups [default: backup, beside the journals]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub backup_dir: Option<PathBuf>,
+    /// Make no backup of this node: what only it has is gone for good (repeatable)
+    #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
+    pub discard_data: Vec<String>,
+    /// Where there is no primary: promote although the node has less data than another, or less than can be known
+    #[arg(long)]
+    pub allow_data_loss: bool,
+    /// Where the old primary cannot be stopped: accept that it may come back and take writes that are lost later
+    #[arg(long)]
+    pub accept_split_brain: bool,
+    /// Go on although a role will not outlive a restart (repeatable)
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub ignore: Vec<IgnoreRole>,
+}
+
+/// The examples of `repair`, in its help and in its man page.
+pub const EXAMPLES: Examples = &[
+    (
+        "replctl repair --dry-run",
+        "compare the nodes, and show the plan",
+    ),
+    ("replctl repair", "do what is proposed, after a question"),
+    (
+        "replctl repair --keep master",
+        "the other way round: master is right",
+    ),
+];

@@ -1,0 +1,221 @@
+//! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes it right.
+
+use super::plan::compare::{Comparison, compare};
+use super::plan::{self, Owns};
+use crate::cli;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done, Finished};
+use crate::engine::permissions::permitted;
+use crate::engine::{Accept, Operation, Plan, Promote, Repair, pending_demotions};
+use crate::error::{Exit, Problem, Result};
+use crate::findings::findings;
+use crate::operations::promote::run::Way;
+use crate::operations::{promote, rejoin};
+use crate::output::table::Options;
+use crate::output::{self, verdict};
+use crate::plan::forecast::Unkept;
+use crate::plan::hooks::Wanted;
+use crate::topology::situation::{Situation, situation};
+use crate::topology::{Node, NodeName, Topology};
+use crate::world::World;
+use futures::future::join_all;
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair) -> Result<Exit> {
+    let keep: Option<NodeName> = args.keep.as_deref().map(Into::into);
+    let discard: Vec<NodeName> = args
+        .discard_data
+        .iter()
+        .map(|n| n.as_str().into())
+        .collect();
+    crate::engine::known::known(world, keep.iter().chain(&discard))?;
+    operate::nothing_comes_first(world)?;
+    let seen = world.observe().await;
+    pending_demotions::close(world, &seen);
+    let topology = seen.without(&world.alone(&seen));
+    let found = situation(&topology);
+    let sentence = verdict::verdict(
+        &world.inventory.name,
+        &topology,
+        &findings(&topology, &crate::engine::context::context(world)),
+    );
+    if let Situation::Silent = found {
+        return Err(
+            Problem::new("no node answers, so there is nothing to compare")
+                .hint("replctl status")
+                .exit(Exit::Failed),
+        );
+    }
+    if let (Situation::Sound(primary), Some(other)) = (&found, &keep)
+        && primary.name != *other
+    {
+        return Err(Problem::new(format!(
+            "`{}` is the only primary, and nothing stands against it; nothing was touched",
+            primary.name
+        ))
+        .hint(format!("to change the primary: replctl promote {other}"))
+        .exit(Exit::Refused));
+    }
+    let owns = owns(world, &found, &topology).await;
+    let noted = noted(world, &found);
+    let told = compare(&found, keep.as_ref(), &owns, noted.as_ref(), &topology);
+    if output::form::json() && args.dry_run {
+        output::told(&told, String::new);
+        return Ok(Exit::Done);
+    }
+    if !matches!(found, Situation::Sound(_)) {
+        let text = super::report::text(&told, Options::of_stdout());
+        let text = format!("{}\n\n{text}\n", output::escape(&sentence));
+        if args.yes || args.dry_run {
+            output::note(&text);
+        } else {
+            output::before_question(&text);
+        }
+    }
+    let chosen = chosen(&told, keep, args.yes)?;
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    match found {
+        Situation::Several(_) | Situation::Emptied { .. } => {
+            let operation = Repair {
+                keep: chosen,
+                backup: rejoin::run::stamped(world, args.backup_dir.as_deref(), None)?,
+                discard_data: discard,
+            };
+            perform(world, &operation, &asked, &accepted).await
+        }
+        Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
+            let accept = [
+                (args.allow_data_loss, Accept::DataLoss),
+                (args.accept_split_brain, Accept::SplitBrain),
+            ];
+            let operation = Promote {
+                node: chosen,
+                accept: accept
+                    .into_iter()
+                    .filter(|(a, _)| *a)
+                    .map(|(_, w)| w)
+                    .chain(accepted.into_iter().map(Accept::Unkept))
+                    .collect(),
+            };
+            let way = Way {
+                asked,
+                hooks: Wanted::All,
+                kick: false,
+                undoes: None,
+            };
+            promote::run::perform(world, &operation, way).await
+        }
+    }
+}
+
+/// The node that is to be the primary. Where nothing sets one apart, a person has to say which.
+fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeName> {
+    if let Some(keep) = keep {
+        return Ok(keep);
+    }
+    let first = told
+        .nodes
+        .iter()
+        .find(|n| n.costs.is_some())
+        .map(|n| n.node.to_string());
+    let say = |what: &str| {
+        Problem::new(format!("{what}; nothing was touched"))
+            .hint(format!(
+                "replctl repair --keep {}",
+                first.unwrap_or_default()
+            ))
+            .exit(Exit::Refused)
+    };
+    match &told.proposed {
+        None => Err(say("none of the nodes can be proposed as the primary")),
+        Some(_) if yes && told.is_a_guess() => Err(say(
+            "nothing sets one of the primaries apart, and which is right has to be said",
+        )),
+        Some(proposed) => Ok(proposed.clone()),
+    }
+}
+
+/// The one that is noted to have been the last to be made the primary: of several, the one that replaced another, and else by the journals.
+fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
+    match found {
+        Situation::Several(primaries) => {
+            let debts = world.store.debts();
+            let owed = |node: &&&Node| {
+                let of = debts.iter().filter(|d| d.node != node.name);
+                of.clone().any(|d| {
+                    node.answers_to(&d.address) && primaries.iter().any(|p| p.name == d.node)
+                })
+            };
+            primaries.iter().find(owed).map(|n| n.name.clone())
+        }
+        Situation::Circle(_) => world.store.last_promoted(),
+        Situation::Sound(_)
+        | Situation::Emptied { .. }
+        | Situation::Headless
+        | Situation::Silent => None,
+    }
+}
+
+/// What each has that another one has not, for every choice there is.
+async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns {
+    let choice = found.choice(topology);
+    let pairs: Vec<(&Node, &Node)> = match found {
+        Situation::Several(_) => choice
+            .iter()
+            .flat_map(|a| choice.iter().map(move |b| (*a, *b)))
+            .filter(|(a, b)| a.name != b.name)
+            .collect(),
+        Situation::Emptied { primary, full } => full.iter().map(|n| (*primary, *n)).collect(),
+        Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
+            Vec::new()
+        }
+    };
+    let looks = pairs.into_iter().map(|(node, successor)| async move {
+        let pair = (node.name.clone(), successor.name.clone());
+        (pair, world.own(node, successor).await)
+    });
+    join_all(looks).await.into_iter().collect()
+}
+
+async fn perform(
+    world: &World,
+    operation: &Repair,
+    asked: &Asked,
+    accepted: &[Unkept],
+) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, accepted).await;
+    let of = Operation::Repair(operation.clone());
+    let finished = match operate::carry_out(world, asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            let message = format!("Nothing to do: {} is the only primary.", operation.keep);
+            output::ended::nothing(Some(&of), &message, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(world, operation, &finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}
+
+async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
+    let seen = world.observe().await;
+    one_address(world, &seen)?;
+    let topology = seen.without(&world.alone(&seen));
+    let found = situation(&topology);
+    let owns = owns(world, &found, &topology).await;
+    let plan = plan::plan(operation, &owns, &topology);
+    permitted(world, plan.map_err(output::plan::refused)?, accepted).await
+}
+
+/// Prints which is the primary now, and what became of the others, as the steps have seen it.
+pub fn report(world: &World, operation: &Repair, finished: &Finished) {
+    let steps = rejoin::run::told(finished);
+    let at = world.inventory.get(&operation.keep);
+    let at = at.map_or_else(String::new, |n| format!(" ({})", n.announced()));
+    let text = format!("{}{at} is the primary.{steps}", operation.keep);
+    let say = finished.reached() || !steps.is_empty();
+    operate::told(finished, say.then_some(text.as_str()));
+}

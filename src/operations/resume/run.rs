@@ -1,0 +1,148 @@
+//! `resume` and `rollback`: what is done about an operation that stopped half-way.
+
+use crate::engine::journal::store::Record;
+use crate::engine::journal::{At, Outcome};
+use crate::engine::operate::{self, Asked};
+use crate::engine::{Operation, hooks, pending_demotions};
+use crate::error::{Exit, Problem, Result};
+use crate::output::ended::nothing;
+use crate::world::World;
+use crate::{cli, operations, output, plan};
+use std::collections::BTreeSet;
+
+/// Runs `resume`, or `rollback` if `back`.
+pub async fn run(
+    world: &World,
+    global: &cli::Global,
+    args: &super::args::Resume,
+    back: bool,
+) -> Result<Exit> {
+    let lock = world.store.lock(&operate::who())?;
+    let Some(mut record) = find(world, args, back)? else {
+        nothing(None, "Nothing to do: no operation is unfinished.", &[]);
+        return Ok(Exit::Done);
+    };
+    let verb = if back {
+        "Putting back"
+    } else {
+        "Going on with"
+    };
+    output::note(&format!("{verb} {}", record.id));
+    plan::hooks::name_commands(&mut record.plan, &world.inventory.hooks);
+    let asked = Asked::new(global, args.yes, false).with(args.others);
+    if record.hook_left() && args.no_hooks {
+        let of = &record.plan.operation;
+        nothing(Some(of), "Nothing to do: only a hook is left.", &[]);
+        return Ok(Exit::Done);
+    }
+    if record.hook_left() {
+        return hooks::tell_again(world, &asked, record).await;
+    }
+    if args.no_hooks {
+        hooks::leave_out(&mut record);
+    }
+    if record.plan.changes_passwords() {
+        world.knock(true).await;
+        same_password(world, &record, back).await?;
+    }
+    world.settle(&record.progress.connections).await?;
+    world.settle_sentinels(&record.plan, &record.progress).await;
+    let operation = record.plan.operation.clone();
+    let id = record.id.clone();
+    let whole = record.plan.goes_back_whole();
+    let finished = operate::take_up(world, &asked, record, back).await?;
+    hooks::on_failure(world, &finished, asked.verbose).await;
+    if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
+        let rest = if whole || at.stage == 0 {
+            "all is as it was before"
+        } else {
+            "the stages before it stay as they are"
+        };
+        let text = format!("{id} was put back; {rest}. See: replctl status");
+        operate::told(&finished, Some(&text));
+        return Ok(Exit::Done);
+    }
+    if !operations::tell(world, &operation, &finished) {
+        let text = format!("{id} is done. See: replctl status");
+        let done = finished.outcome == Outcome::Completed;
+        operate::told(&finished, done.then_some(text.as_str()));
+    }
+    let again = match &operation {
+        Operation::Promote(p) => format!("replctl promote {}", p.node),
+        Operation::Setup(_) => "replctl setup".to_owned(),
+        Operation::Detach(_)
+        | Operation::Move(_)
+        | Operation::Sentinels(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => {
+            format!("replctl {}", operation.line())
+        }
+    };
+    let exit = hooks::warned(&finished);
+    drop(lock);
+    if finished.outcome == Outcome::Completed {
+        pending_demotions::pay(world, &asked).await?;
+    }
+    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+}
+
+/// The servers that have a new password already have the one that the inventory names now. With another one some would get that, and replicas be refused.
+async fn same_password(world: &World, record: &Record, back: bool) -> Result<()> {
+    let done = |stage, step| record.progress.done.contains(&At { stage, step });
+    let given = record.plan.given(&done);
+    // What is put back last may be as it was already, and its undo failed at its end.
+    if given.is_empty() || back && given.len() == 1 {
+        return Ok(());
+    }
+    let id = &record.id;
+    let verb = if back { "rollback" } else { "resume" };
+    let names: BTreeSet<String> = given.iter().map(|(n, _)| format!("`{n}`")).collect();
+    let names = Vec::from_iter(names).join(", ");
+    let (what, hint) = match world.has_given(&given).await {
+        Some(true) => return Ok(()),
+        Some(false) => (
+            format!(
+                "the inventory's password is not the one that `{id}` has given to servers ({names}); nothing was touched"
+            ),
+            format!("name that one in the inventory again; then: replctl {verb} {id}"),
+        ),
+        None => (
+            format!(
+                "whether the inventory's password is still the one that `{id}` has given to servers ({names}) cannot be seen; nothing was touched"
+            ),
+            format!("bring one of them back; then: replctl {verb} {id}"),
+        ),
+    };
+    Err(Problem::new(what).hint(hint).exit(Exit::Refused))
+}
+
+/// The operation that is meant. A hook that failed after a promotion is made up for only as long as nothing else was done since.
+fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<Record>> {
+    operate::nothing_unknown(&world.store)?;
+    let Some(id) = &args.id else {
+        let left = || world.store.hook_left().filter(|_| !back);
+        return Ok(world.store.unfinished().or_else(left));
+    };
+    let newest = world.store.hook_left().filter(|_| !back);
+    let left = |record: &Record| newest.as_ref().is_some_and(|n| n.id == record.id);
+    let open = world.store.open_operations(None);
+    let is_open = open.iter().any(|story| story.id == *id);
+    match world.store.record(id) {
+        Some(record) if is_open || left(&record) => Ok(Some(record)),
+        Some(record) if record.unfinished() => {
+            let what = format!(
+                "`{id}` was left as it was, or other operations came after it; nothing was touched"
+            );
+            Err(Problem::new(what)
+                .hint("replctl status")
+                .exit(Exit::Refused))
+        }
+        Some(_) => Ok(None),
+        None => Err(Problem::new(format!("there is no operation `{id}`"))
+            .hint("replctl status names the unfinished one")
+            .exit(Exit::Usage)),
+    }
+}

@@ -1,0 +1,355 @@
+//! What stands against setting up Sentinels, all at once, and what their operator should know. Pure.
+
+use super::plan::{Around, Begin, Job, Own};
+use crate::config::Paths;
+use crate::config::sentinel::watches;
+use crate::engine::Refusal;
+use crate::inventory::address::{is_literal, is_loopback};
+use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
+use crate::operations::setup::checks as of_setup;
+use crate::operations::setup::plan::Look;
+use crate::plan::facts::{HostFacts, Listener};
+use crate::topology::candidate::primaries;
+use crate::topology::sentinel::{Member, Sees, View};
+use crate::topology::{Address, Node, Product, Topology};
+
+const LOOK: &str = "look at them: replctl sentinel status";
+
+/// The primary to watch: the one there is, whatever the inventory wished for at first.
+pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
+    let why = match primaries(topology)[..] {
+        [primary] => return Ok(primary),
+        [] => "there is no primary that answers, and Sentinels are told of one".to_owned(),
+        ref several => {
+            let names: Vec<String> = several.iter().map(|n| format!("`{}`", n.name)).collect();
+            let names = names.join(" and ");
+            format!(
+                "{names} are primaries: Sentinels would make one the replica of the other, and drop its data"
+            )
+        }
+    };
+    Err(vec![Refusal::new(why, "see: replctl status")])
+}
+
+/// Those that watch and that the inventory does not name.
+pub(super) fn strangers<'a>(
+    settings: &'a SentinelSettings,
+    around: &Around<'a>,
+) -> impl Iterator<Item = &'a View> {
+    let views = around.watch.map_or(&[][..], |w| &w.views);
+    let ours = |view: &View| {
+        let id = view.sees().and_then(|s| s.run_id.as_ref());
+        let same = |member: &Member| {
+            let sees = member.sees.as_ref();
+            id.is_some() && sees.and_then(|s| s.run_id.as_ref()) == id
+        };
+        let by_id = around.members.values().flatten().any(same);
+        let is_at = |at: &Address| around.watch.is_some_and(|w| w.is_at(at, &view.address));
+        let named = |n: &NodeSpec| is_at(&n.address) || is_at(n.announced());
+        by_id || settings.nodes.iter().any(named)
+    };
+    views.iter().filter(move |v| v.sees().is_some() && !ours(v))
+}
+
+/// What is about all of them.
+pub(super) fn together(
+    look: &Look<'_>,
+    settings: &SentinelSettings,
+    around: &Around<'_>,
+    primary: &Node,
+) -> Vec<Refusal> {
+    let mut out = Vec::new();
+    let name = &settings.name;
+    if let Some(watch) = around.watch {
+        let other = std::iter::once(&watch.name).chain(&watch.other_names);
+        for other in other.filter(|n| *n != name && watch.counted > 0) {
+            out.push(Refusal::new(
+                format!("Sentinels watch these nodes as `{other}` already, and these would as `{name}`: two groups undo each other's failovers"),
+                format!("`name = \"{other}\"` under [sentinel] makes them one group; to end the other: SENTINEL REMOVE {other}, on each of its Sentinels"),
+            ));
+        }
+    }
+    if let Some(server) = primary.server().filter(|s| s.run_id.is_empty()) {
+        out.push(Refusal::new(
+            format!(
+                "`{}` with {} does not tell the id of its process",
+                primary.name, server.version
+            ),
+            "allow the user INFO server",
+        ));
+    }
+    if look.inventory.accounts.user.is_some() || settings.user.is_some() {
+        out.push(Refusal::new(
+            "a Sentinel that is begun has the default user alone, and logs in as that at the servers; the inventory names a `user` under [deployment] or [sentinel]",
+            "begin them with `password` alone, make the users, and name them then",
+        ));
+    }
+    let old = settings
+        .nodes
+        .iter()
+        .filter_map(|n| look.facts(&n.name))
+        .any(|facts| !modern(look, facts, primary));
+    if old && names(look.inventory) {
+        out.push(Refusal::new(
+            "nodes have names instead of addresses, and Sentinels before 6.2 cannot resolve them",
+            "write IP addresses into the inventory, or use a server of 6.2 or newer",
+        ));
+    }
+    out
+}
+
+/// Whether some node, or Sentinel, is known to the others by a name.
+pub(super) fn names(inventory: &Inventory) -> bool {
+    let all = inventory.nodes.iter().chain(inventory.sentinels());
+    all.into_iter().any(|n| !is_literal(&n.announced().host))
+}
+
+/// Whether its program will be one of 6.2 or newer: that which replctl brings, else most likely that of the primary.
+pub(super) fn modern(look: &Look<'_>, facts: &HostFacts, primary: &Node) -> bool {
+    let brought = look
+        .payload_for(&facts.arch)
+        .filter(|_| look.brings_server())
+        .map(|p| (p.product, p.version));
+    let running = || primary.server().map(|s| (s.product, s.version));
+    brought.or_else(running).is_some_and(|(product, version)| {
+        product == Product::Valkey || (version.major, version.minor) >= (6, 2)
+    })
+}
+
+/// How one of them is found, unless something stands against it.
+pub(super) fn own<'a>(
+    look: &Look<'a>,
+    settings: &SentinelSettings,
+    around: &Around<'a>,
+    primary: &Node,
+    spec: &'a NodeSpec,
+    out: &mut Vec<Refusal>,
+) -> Option<Own<'a>> {
+    let facts = match around.hosts.get(&spec.name) {
+        Some(Ok(facts)) => facts,
+        Some(Err(why)) => {
+            out.push(of_setup::unreachable(spec, &why.why, why.hint.as_deref()));
+            return None;
+        }
+        None => {
+            out.push(of_setup::unreachable(spec, "nobody looked at it", None));
+            return None;
+        }
+    };
+    of_setup::usable(spec, facts, out);
+    if !matches!(around.members.get(&spec.name), Some(Ok(_))) {
+        of_setup::over_tls(look, spec, out);
+        let nodes = look.inventory.nodes.iter().any(|n| n.tls.is_some());
+        if spec.tls.is_some() != nodes {
+            out.push(Refusal::new(
+                format!("`{}` would speak TLS with the nodes and not with the other Sentinels, or the other way round: a Sentinel does either with both", spec.name),
+                "leave `tls` of [sentinel] out: it is then as [tls] says",
+            ));
+        }
+    }
+    let begin = match around.members.get(&spec.name) {
+        Some(Ok(member)) => running(settings, primary, spec, facts, member, out)?,
+        Some(Err(trouble)) => silent(
+            look,
+            settings,
+            around,
+            primary,
+            spec,
+            (facts, &trouble.detail),
+            out,
+        )?,
+        None => silent(
+            look,
+            settings,
+            around,
+            primary,
+            spec,
+            (facts, "nobody asked it"),
+            out,
+        )?,
+    };
+    Some(Own { spec, facts, begin })
+}
+
+fn running<'a>(
+    settings: &SentinelSettings,
+    primary: &Node,
+    spec: &NodeSpec,
+    facts: &HostFacts,
+    member: &'a Member,
+    out: &mut Vec<Refusal>,
+) -> Option<Begin<'a>> {
+    let (this, name) = (&spec.name, &settings.name);
+    if facts.listener == Listener::Nobody {
+        out.push(Refusal::new(
+            format!("at {} a Sentinel answers, but on the host that SSH leads to nobody listens on that port: `{this}` is two machines", spec.address),
+            "check its address and its SSH settings under [sentinel]",
+        ));
+        return None;
+    }
+    let Some(sees) = &member.sees else {
+        return Some(Begin::Idle);
+    };
+    if sees.says("failover_in_progress") {
+        out.push(Refusal::new(
+            format!("`{this}` is in the middle of a failover"),
+            LOOK,
+        ));
+    } else if let Some(other) = sees.primary.as_ref().filter(|_| !is_it(primary, sees)) {
+        out.push(Refusal::new(
+            format!(
+                "`{this}` watches {other} as the primary of `{name}`, and the primary is `{}` ({})",
+                primary.name, primary.announced
+            ),
+            LOOK,
+        ));
+    }
+    Some(Begin::Watches(sees))
+}
+
+/// Whether what it watches is this primary, by address or by process.
+fn is_it(primary: &Node, sees: &Sees) -> bool {
+    let process = sees.primary_run_id.as_ref();
+    let at = sees.primary.as_ref();
+    at.is_some_and(|at| primary.answers_to(at))
+        || process.is_some() && process == primary.server().map(|s| &s.run_id)
+}
+
+fn silent<'a>(
+    look: &Look<'_>,
+    settings: &SentinelSettings,
+    around: &Around<'_>,
+    primary: &Node,
+    spec: &NodeSpec,
+    (facts, why): (&HostFacts, &str),
+    out: &mut Vec<Refusal>,
+) -> Option<Begin<'a>> {
+    let this = &spec.name;
+    match &facts.listener {
+        Listener::Nobody => {}
+        Listener::Foreign(who) => {
+            out.push(of_setup::taken(spec, who));
+            return None;
+        }
+        Listener::Ours => {
+            out.push(Refusal::new(
+                format!("`{this}` runs and gives no usable answer: {why}"),
+                "see `password` under [sentinel], and its log",
+            ));
+            return None;
+        }
+    }
+    of_setup::to_start(look, spec, facts, out);
+    let Some(file) = &facts.config else {
+        return Some(Begin::Fresh);
+    };
+    let Some((at, rules)) = watches(&file.directives, &settings.name) else {
+        return Some(Begin::Stopped(None));
+    };
+    // It starts with the primary of its file. Others that know better tell it; alone, it would take a former primary for dead.
+    let mut running = around.members.values().flatten();
+    let told = running.any(|m| m.sees.as_ref().is_some_and(|s| is_it(primary, s)));
+    if !primary.answers_to(&at) && !told {
+        let path = Paths::of(look.inventory, spec).config();
+        out.push(Refusal::new(
+            format!("`{this}` is stopped, its file {path} says that {at} is the primary, and no other Sentinel runs that knows better: started like this, it would fail over"),
+            format!("if nothing else needs it, remove that file on the host of `{this}`; it is then begun anew"),
+        ));
+        return None;
+    }
+    Some(Begin::Stopped(Some(rules)))
+}
+
+/// What does not stop anything.
+pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> Vec<String> {
+    let mut out = Vec::new();
+    let strangers: Vec<String> = strangers(job.settings, around)
+        .map(|v| v.address.to_string())
+        .collect();
+    out.extend(number(own.len() + strangers.len()));
+    if !strangers.is_empty() {
+        out.push(format!(
+            "{} watch{} as well, and {} not under [sentinel]: each counts for the majority",
+            strangers.join(" and "),
+            if strangers.len() == 1 { "es" } else { "" },
+            if strangers.len() == 1 { "is" } else { "are" },
+        ));
+    }
+    out.extend(shared(own));
+    let under: Vec<String> = job
+        .look
+        .topology
+        .nodes
+        .iter()
+        .filter_map(|n| Some((n, job.look.topology.upstream_of(n)?)))
+        .filter(|(_, up)| up.name != job.primary.name)
+        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: by themselves they would never promote it", n.name, up.name))
+        .collect();
+    out.extend(under);
+    let fresh = own.iter().any(|o| matches!(o.begin, Begin::Fresh));
+    let open = |o: &Own<'_>| !is_loopback(&o.spec.address.host);
+    if fresh && job.settings.password.is_none() && own.iter().any(open) {
+        out.push("the Sentinels take commands from whoever reaches their ports, and have the servers' password: give them a `password` under [sentinel], or a firewall".to_owned());
+    }
+    for o in own {
+        each(job, o, &mut out);
+    }
+    out
+}
+
+/// Too few, or one too many.
+fn number(all: usize) -> Option<String> {
+    let majority = all / 2 + 1;
+    match all {
+        1 => Some("one Sentinel is no judge: it takes its own bad connection for a dead primary, and with its host the failover is gone; three or more on hosts of their own outvote one that is wrong or lost".to_owned()),
+        2 => Some("two Sentinels cannot outvote a failure: a failover takes a majority, which is both, so the loss of one stops all; three or more outlive one".to_owned()),
+        _ if all.is_multiple_of(2) => Some(format!("{all} Sentinels outlive no more failures than {}: a majority of them is {majority}; an odd number is as safe and cheaper", all - 1)),
+        _ => None,
+    }
+}
+
+/// Those on one host go down with it. On loopback that is what is wanted.
+fn shared(own: &[Own<'_>]) -> Option<String> {
+    let twice: Vec<&str> = own
+        .iter()
+        .enumerate()
+        .map(|(i, o)| (i, o.spec.address.host.as_str()))
+        .filter(|(i, host)| {
+            let before = own.iter().take(*i);
+            !is_loopback(host) && before.clone().any(|b| b.spec.address.host == *host)
+        })
+        .map(|(_, host)| host)
+        .collect();
+    let host = twice.first()?;
+    Some(format!(
+        "several Sentinels are on {host} and go down with it: they count as one failure, and vote as several"
+    ))
+}
+
+fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<String>) {
+    let (this, look) = (&own.spec.name, job.look);
+    let runs = matches!(own.begin, Begin::Idle | Begin::Watches(_));
+    if runs && matches!(own.facts.listener, Listener::Foreign(_)) {
+        out.push(format!(
+            "`{this}` was not set up by replctl: its program, its file and its start at boot are left as they are"
+        ));
+        return;
+    }
+    out.extend(of_setup::not_at_boot(&format!("`{this}`"), own.facts));
+    let Some(file) = own
+        .facts
+        .config
+        .as_ref()
+        .filter(|_| !matches!(own.begin, Begin::Fresh))
+    else {
+        return;
+    };
+    let path = Paths::of(look.inventory, own.spec).config();
+    match &file.stamp {
+        None => out.push(format!("{path} of `{this}` was not begun by replctl; it is left as it is")),
+        Some(stamp) if stamp.fixed != job.fixed(own) => out.push(format!(
+            "`{this}` was begun with another port, password or address than the inventory has now, and its file {path} is its own: to begin it anew, stop it, remove the file, and run this again"
+        )),
+        Some(_) => {}
+    }
+}

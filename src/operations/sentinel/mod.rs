@@ -1,0 +1,7 @@
+//! `sentinel`: the Sentinels that watch.
+
+pub mod args;
+pub mod checks;
+pub mod plan;
+pub mod report;
+pub mod run;

@@ -1,0 +1,4 @@
+//! `server`: the embedded server.
+
+pub mod args;
+pub mod run;

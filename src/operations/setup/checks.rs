@@ -1,0 +1,395 @@
+//! What stands against `setup` on each host, all at once, and what its operator should know.
+
+mod directives;
+pub(super) mod foreign;
+mod neighbours;
+mod program;
+mod tls;
+
+pub use tls::over_tls;
+
+use super::plan::{Look, Wiring};
+use crate::config::directives::memory;
+use crate::config::server::owned;
+use crate::config::{Paths, tls as directives_of_tls};
+use crate::engine::Refusal;
+use crate::inventory::{NodeSpec, ServerSource};
+use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::versions;
+use crate::topology::versions::{Said, between, program, said, sentence};
+use crate::topology::{Node, NodeName, State, TroubleKind};
+
+/// Room for the logs and the first snapshot beside the program, bytes.
+const ROOM: u64 = 64 << 20;
+
+/// Less than this is too little for comfort, bytes.
+const MEMORY: u64 = 128 << 20;
+
+/// More than this spoils logs and expiry, seconds.
+const CLOCK: u64 = 2;
+
+/// What is wrong with the request, the inventory and the hosts.
+pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
+    let mut out = Vec::new();
+    for name in look.op.nodes.iter().chain(&look.op.discard_data) {
+        if look.inventory.get(name).is_none() {
+            out.push(Refusal::new(
+                format!("there is no node `{name}` in the inventory"),
+                "see: replctl status",
+            ));
+        }
+    }
+    if !look.inventory.accounts.is_plain() {
+        out.push(Refusal::new(
+            "setup makes no users of access lists, and `[deployment]` of the inventory names `user`, `masteruser` or `masterauth`",
+            "a deployment that runs needs no setup; set a new one up with `password` alone, make its users, and name them then",
+        ));
+    }
+    out.extend(directives::refusals(look));
+    for node in look.scope() {
+        owned_directives(node, &mut out);
+        over_tls(look, node, &mut out);
+    }
+    for node in &look.topology.nodes {
+        if node.server().is_some_and(|s| s.cluster_enabled) {
+            out.push(Refusal::new(
+                format!("`{}` runs in cluster mode", node.name),
+                "replctl does replication without Redis Cluster; take it out of the inventory",
+            ));
+        }
+    }
+    for node in look.scope() {
+        match look.hosts.get(&node.name) {
+            // What stands there is not asked whether it would do: nothing is done to it.
+            Some(Ok(facts)) if foreign::what(look, node, facts).is_some() => {}
+            Some(Ok(facts)) => host(look, node, facts, &mut out),
+            Some(Err(why)) => out.push(unreachable(node, &why.why, why.hint.as_deref())),
+            None => out.push(unreachable(node, "nobody looked at it", None)),
+        }
+    }
+    out
+}
+
+/// Its host cannot be looked at.
+pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
+    let ssh = node.ssh.command(&node.address.host);
+    Refusal::new(
+        format!("cannot look at the host of `{}`: {why}", node.name),
+        hint.map_or_else(|| format!("try: {ssh}"), str::to_owned),
+    )
+}
+
+fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
+    for name in node.config.keys() {
+        if let Some(instead) = owned(name) {
+            let why = format!(
+                "the inventory sets `{name}` for `{}`, which replctl sets itself",
+                node.name
+            );
+            out.push(Refusal::new(why, instead));
+        }
+        if node.tls.is_some() && directives_of_tls::owned(name) {
+            let why = format!(
+                "the inventory sets `{name}` for `{}`, which replctl sets itself where `[tls]` is there",
+                node.name
+            );
+            out.push(Refusal::new(
+                why,
+                "use `port` of the [[node]], which is the one for TLS",
+            ));
+        }
+    }
+}
+
+/// Root starts programs from there, and other users' servers with them.
+fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    if let Some(place) = &facts.not_alone {
+        out.push(Refusal::new(
+            format!(
+                "others than root may change {place} on the host of `{}`, and root would start programs from there",
+                node.name
+            ),
+            format!(
+                "on that host: chown -h root {place} && chmod go-w {place}; or give another `directory` in `[server]`"
+            ),
+        ));
+    }
+}
+
+/// What is needed of any host.
+pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    alone(node, facts, out);
+    if !facts.missing.is_empty() {
+        out.push(Refusal::new(
+            format!("the host of `{name}` has no {}", facts.missing.join(", ")),
+            "install what is missing",
+        ));
+    }
+    if !facts.root && node.ssh.sudo == Some(true) {
+        out.push(Refusal::new(
+            format!(
+                "`{}` cannot become root on the host of `{name}`",
+                facts.login
+            ),
+            "allow it sudo, or leave out `sudo = true`: everything then runs as that user",
+        ));
+    }
+}
+
+fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    usable(node, facts, out);
+    if !facts.root && look.inventory.server.hostnames {
+        out.push(Refusal::new(
+            format!("`{}` may not set the host name of `{name}`", facts.login),
+            "log in as root, allow sudo, or leave out `hostnames = true`",
+        ));
+    }
+    let Some(seen) = look.topology.get(name) else {
+        return;
+    };
+    match (&seen.state, &facts.listener) {
+        (State::Up(_), Listener::Ours) => {}
+        (State::Up(server), Listener::Foreign(who)) => {
+            let ours = Paths::new(&look.inventory.server.directory, node.address.port).config();
+            if server.config_file.as_ref() != Some(&ours) {
+                out.push(taken(node, who));
+            }
+        }
+        (State::Down(_), Listener::Foreign(who)) => out.push(taken(node, who)),
+        (State::Up(_), Listener::Nobody) => out.push(elsewhere(node, seen, "a server answers")),
+        (State::Down(trouble), Listener::Ours) => out.push(Refusal::new(
+            format!(
+                "the server of `{name}` runs and gives no usable answer: {}",
+                trouble.detail
+            ),
+            "see its log, or: replctl status",
+        )),
+        (State::Down(trouble), Listener::Nobody) if answered(trouble.kind) => {
+            out.push(elsewhere(node, seen, &trouble.detail));
+        }
+        (State::Down(_), Listener::Nobody) => to_start(look, node, facts, out),
+    }
+}
+
+/// Something else listens on its port.
+pub fn taken(node: &NodeSpec, who: &str) -> Refusal {
+    let port = node.address.port;
+    Refusal::new(
+        format!(
+            "port {port} of the host of `{}` is taken by {who}",
+            node.name
+        ),
+        "stop that process, or give the node another `port`",
+    )
+}
+
+/// The address and the host lead to two machines.
+pub fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
+    Refusal::new(
+        format!(
+            "at {} {what}, but on the host that SSH leads to nobody listens on that port: `{}` is two machines",
+            seen.address, node.name
+        ),
+        "check `address` and the SSH settings of the node",
+    )
+}
+
+/// Whether something was there to give this trouble.
+fn answered(kind: TroubleKind) -> bool {
+    match kind {
+        TroubleKind::Frozen
+        | TroubleKind::PasswordMissing
+        | TroubleKind::PasswordRefused
+        | TroubleKind::Forbidden
+        | TroubleKind::ProtectedMode
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy
+        | TroubleKind::NotRedis
+        | TroubleKind::NoTls
+        | TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => true,
+        TroubleKind::Refused
+        | TroubleKind::NoAnswer
+        | TroubleKind::NoRoute
+        | TroubleKind::NameUnknown
+        | TroubleKind::Ssh
+        | TroubleKind::Other => false,
+    }
+}
+
+/// What a node that is to be started needs.
+pub fn to_start(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
+    let name = &node.name;
+    let directory = &look.inventory.server.directory;
+    if !facts.writable {
+        out.push(Refusal::new(
+            format!(
+                "`{}` may not write {directory} on the host of `{name}`",
+                facts.login
+            ),
+            "log in as root, allow sudo, or give [server] a `directory` of that user's",
+        ));
+    }
+    let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
+    if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
+        out.push(Refusal::new(
+            format!(
+                "the file system {mount} on the host of `{name}` is mounted noexec: no program can be started from {directory}/server"
+            ),
+            format!(
+                "on that host: mount -o remount,exec {mount}; or give another `directory` in `[server]`, or `source = \"package\"`"
+            ),
+        ));
+    }
+    let (payload, (_, lacks)) = (look.payload_for(&facts.arch), look.brought());
+    if look.brings_server() && payload.is_none() {
+        out.push(Refusal::new(
+            format!("{lacks} {}, which the host of `{name}` is", facts.arch),
+            "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
+        ));
+    }
+    let need = payload
+        .map_or(0, |p| p.bytes.saturating_mul(2))
+        .saturating_add(ROOM);
+    if let Some(free) = facts.free_bytes.filter(|free| *free < need) {
+        out.push(Refusal::new(
+            format!(
+                "the disk of `{name}` has {} MB free for {directory}, and needs {} MB",
+                free >> 20,
+                need >> 20
+            ),
+            "free some, or give [server] another `directory`",
+        ));
+    }
+    out.extend(program::refusal(look, name, facts));
+}
+
+/// A replica must be able to load the full copies of its upstream: what is refused, and what is only said.
+pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<String>) {
+    let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
+    for name in wiring.fresh() {
+        match copies(look, wiring, name) {
+            Some(Said::Never(what)) => refusals.push(Refusal::new(what, versions::SAME)),
+            Some(Said::Perhaps(what)) => warnings.push(what),
+            None => {}
+        }
+    }
+    (refusals, warnings)
+}
+
+/// What is to be said of one replica that this run makes.
+fn copies(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<Said> {
+    let below = look.topology.get(name)?;
+    let above = look.topology.get(wiring.upstream.get(name)?)?;
+    if below.server().is_some() {
+        return said(below, above);
+    }
+    let facts = look.facts(name).filter(|_| look.brings_server())?;
+    let payload = look.payload_for(&facts.arch)?;
+    let theirs = above.server()?;
+    let between = between(
+        (theirs.product, theirs.version),
+        (payload.product, payload.version),
+        false,
+    );
+    let called = |name: &NodeName, program: String| format!("`{name}` ({program})");
+    sentence(
+        &between,
+        &called(name, program(payload.product, payload.version)),
+        &called(&above.name, program(theirs.product, theirs.version)),
+    )
+}
+
+/// What does not stop anything, in inventory order.
+pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+    let mut out = directives::warnings(look);
+    for node in look.scope() {
+        if let Some(facts) = look.facts(&node.name) {
+            host_warnings(look, node, facts, &mut out);
+        }
+    }
+    out.extend(neighbours::warnings(look));
+    out
+}
+
+fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<String>) {
+    let name = &node.name;
+    if let Some(ahead) = facts
+        .clock_ahead_seconds
+        .filter(|s| s.unsigned_abs() > CLOCK)
+    {
+        let direction = if ahead > 0 { "ahead of" } else { "behind" };
+        out.push(format!(
+            "the clock of `{name}` is {} s {direction} this machine's",
+            ahead.unsigned_abs()
+        ));
+    }
+    let running = look.topology.get(name).and_then(|n| n.server());
+    if let Some(server) = running {
+        let payload = look
+            .payload_for(&facts.arch)
+            .filter(|_| look.brings_server());
+        if let Some(payload) =
+            payload.filter(|p| p.version != server.version || p.product != server.product)
+        {
+            let (brings, _) = look.brought();
+            let ours = format!("{} {}", payload.program(), payload.version);
+            out.push(format!(
+                "`{name}` runs {}, and {brings} {ours}: setup does not replace a running server",
+                server.version
+            ));
+        }
+    }
+    if running.is_some() && facts.by_shared_link(node.address.port) {
+        let link = Paths::of(look.inventory, node).shared_link();
+        out.push(format!("`{name}` is started by {link}, which all servers of its host had together; it gets a link of its own when setup starts it the next time: until then leave {link} as it is"));
+    }
+    out.extend(not_at_boot(&format!("the server of `{name}`"), facts));
+    if running.is_some() {
+        return;
+    }
+    let wanted = node
+        .config
+        .get("maxmemory")
+        .and_then(|v| v.last())
+        .and_then(|v| memory(v))
+        .unwrap_or(0)
+        .max(MEMORY);
+    if let Some(available) = facts.memory_bytes.filter(|m| *m < wanted) {
+        out.push(format!(
+            "the host of `{name}` has {} MB of memory available, less than the {} MB it may take",
+            available >> 20,
+            wanted >> 20
+        ));
+    }
+    if facts.overcommit == Some(0) {
+        out.push(format!("the host of `{name}` has vm.overcommit_memory 0: saving can fail when memory is short (sysctl vm.overcommit_memory=1)"));
+    }
+    if facts.huge_pages {
+        out.push(format!(
+            "the host of `{name}` has transparent huge pages on: saving then costs memory and time"
+        ));
+    }
+    if facts.config.as_ref().is_some_and(|c| c.stamp.is_none()) {
+        let path = Paths::new(&look.inventory.server.directory, node.address.port).config();
+        out.push(format!("{path} of `{name}` was not written by replctl; it is replaced, and kept as {path}.replctl-before"));
+    }
+}
+
+/// Nothing brings it back after its host was down.
+pub fn not_at_boot(what: &str, facts: &HostFacts) -> Option<String> {
+    let why = match facts.root {
+        true if facts.systemd || facts.rc_local.is_some() => return None,
+        true => "it has neither systemd nor /etc/rc.local".to_owned(),
+        false => format!("`{}` is not root there", facts.login),
+    };
+    Some(format!("nothing starts {what} when its host boots: {why}"))
+}

@@ -1,0 +1,61 @@
+//! Directives of the inventory that the program has refused in a trial, each with its place. Pure.
+
+use crate::engine::Refusal;
+use crate::inventory::NodeSpec;
+use crate::operations::setup::plan::Look;
+use crate::plan::facts::trial::{Trial, WrongDirective};
+use std::collections::BTreeMap;
+
+/// One refusal for each directive, with all nodes that it is wrong for.
+pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
+    let mut all: BTreeMap<&WrongDirective, Vec<String>> = BTreeMap::new();
+    for (node, trial) in trials(look) {
+        if let Trial::Heard(wrong) = trial {
+            for one in wrong {
+                all.entry(one).or_default().push(format!("`{}`", node.name));
+            }
+        }
+    }
+    let file = look.inventory.path.display().to_string();
+    all.into_iter()
+        .map(|(wrong, nodes)| refusal(wrong, &nodes.join(", "), &file))
+        .collect()
+}
+
+fn refusal(wrong: &WrongDirective, nodes: &str, file: &str) -> Refusal {
+    let WrongDirective { name, why, place } = wrong;
+    let what =
+        format!("the server of {nodes} does not take `{name}` as the inventory has it: {why}");
+    match place {
+        Some((line, column)) => Refusal::new(
+            format!("{file}:{line}:{column}: {what}"),
+            format!("correct `{name}` in line {line} of {file}, or take it out"),
+        ),
+        None => Refusal::new(
+            what,
+            format!("correct `{name}` in a `config` of {file}, or take it out"),
+        ),
+    }
+}
+
+/// Where it could not be asked.
+pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (node, trial) in trials(look) {
+        if let Trial::Untried(why) = trial {
+            all.entry(why).or_default().push(format!("`{}`", node.name));
+        }
+    }
+    let sentence = |(why, nodes): (&str, Vec<String>)| {
+        format!(
+            "whether the server of {} takes the directives of the inventory's `config` is not known before it is started: {why}",
+            nodes.join(", ")
+        )
+    };
+    all.into_iter().map(sentence).collect()
+}
+
+fn trials<'a>(look: &'a Look<'_>) -> impl Iterator<Item = (&'a NodeSpec, &'a Trial)> {
+    look.scope()
+        .filter_map(|node| Some((node, &look.facts(&node.name)?.trial)))
+}

@@ -1,0 +1,45 @@
+//! What stands against setting up a server that speaks TLS.
+
+use super::Look;
+use crate::config::tls as directives;
+use crate::engine::Refusal;
+use crate::inventory::{NodeSpec, ServerSource};
+
+/// What a server that is to speak TLS needs.
+pub fn over_tls(look: &Look<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
+    let Some(tls) = &node.tls else {
+        return;
+    };
+    let name = &node.name;
+    let wrong = look
+        .facts(name)
+        .into_iter()
+        .flat_map(|f| &f.no_certificates);
+    out.extend(wrong.map(|(what, hint)| {
+        Refusal::new(
+            what.clone(),
+            hint.as_deref().unwrap_or("mend it in the inventory"),
+        )
+    }));
+    if look.runs(name) {
+        return;
+    }
+    if look.inventory.server.source == ServerSource::Embedded {
+        out.push(Refusal::new(
+            format!("`{name}` is to speak TLS, and the embedded server was built without it"),
+            "`source = \"package\"` in [server]: the distributions' servers have TLS; or `source = \"binary\"` with one that has",
+        ));
+    }
+    if directives::brings_pair(node) && tls.server.is_none() {
+        out.push(Refusal::new(
+            format!("`{name}` is to speak TLS, and the inventory names no certificate for it"),
+            "`server_cert = \"tls/{node}.crt\"` and `server_key = \"tls/{node}.key\"` under [tls]; or, where its host has them, `tls-cert-file` and `tls-key-file` in [server.config]",
+        ));
+    }
+    if directives::brings_ca(node) && tls.ca.is_empty() {
+        out.push(Refusal::new(
+            format!("`{name}` is to replicate over TLS, and the inventory does not say whose certificates it takes"),
+            "`ca = \"ca.crt\"` under [tls]; or, where its host has it, `tls-ca-cert-file` in [server.config]",
+        ));
+    }
+}

@@ -1,0 +1,362 @@
+//! `setup`: bare hosts, or hosts with something on them, to a running and proved deployment.
+//!
+//! Live roles win: the inventory is the first wish only. What already holds is left out, so that a second run has nothing to do.
+
+mod headless;
+pub mod hosts;
+mod names;
+pub mod password;
+mod roles;
+mod settings;
+#[cfg(test)]
+pub mod tests;
+
+use super::checks;
+use crate::actions::Action;
+use crate::actions::host::PayloadInfo;
+use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::inventory::{Inventory, NodeSpec, ServerSource};
+use crate::plan::facts::{HostFacts, StoredData, Unseen};
+use crate::plan::root::{Root, walk};
+use crate::topology::{Link, NodeName, Product, Topology, phrases};
+pub use roles::Wiring;
+use std::collections::BTreeMap;
+
+/// A server that loads its data answers at once, so this is about starting only.
+const ANSWER_MS: u64 = 30_000;
+
+/// How long nothing may move before a replica counts as stuck; a resync that makes progress is waited for longer.
+const IN_SYNC_MS: u64 = 30_000;
+
+/// Everything the planner looks at.
+pub struct Look<'a> {
+    pub op: &'a Setup,
+    pub inventory: &'a Inventory,
+    pub topology: &'a Topology,
+    pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    pub payload: &'a [PayloadInfo],
+    /// A node without a place goes where the inventory says, whoever the primary is.
+    pub insists: bool,
+    /// The one node that is worked on comes into the inventory by this.
+    pub adding: bool,
+}
+
+impl<'a> Look<'a> {
+    /// The nodes to work on, in inventory order.
+    pub fn scope(&self) -> impl Iterator<Item = &'a NodeSpec> {
+        self.inventory
+            .nodes
+            .iter()
+            .filter(|n| self.op.nodes.is_empty() || self.op.nodes.contains(&n.name))
+    }
+
+    fn in_scope(&self, name: &NodeName) -> bool {
+        self.scope().any(|n| n.name == *name)
+    }
+
+    pub fn facts(&self, name: &NodeName) -> Option<&'a HostFacts> {
+        self.hosts.get(name)?.as_ref().ok()
+    }
+
+    pub fn runs(&self, name: &NodeName) -> bool {
+        self.topology
+            .get(name)
+            .is_some_and(|n| n.server().is_some())
+    }
+
+    fn discards(&self, name: &NodeName) -> bool {
+        self.op.discard_data.contains(name)
+    }
+
+    pub fn payload_for(&self, arch: &str) -> Option<&'a PayloadInfo> {
+        self.payload.iter().find(|p| p.arch == arch)
+    }
+
+    /// Whether replctl itself brings the server program.
+    pub fn brings_server(&self) -> bool {
+        matches!(
+            self.inventory.server.source,
+            ServerSource::Embedded | ServerSource::Binary(_)
+        )
+    }
+
+    /// What stands before the program that is brought, and before what there is none for.
+    pub fn brought(&self) -> (&'static str, &'static str) {
+        if matches!(self.inventory.server.source, ServerSource::Binary(_)) {
+            (
+                "the program that the inventory gives is",
+                "the program that the inventory gives is not for",
+            )
+        } else {
+            ("this replctl carries", "this replctl carries no server for")
+        }
+    }
+}
+
+/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase. All refusals come at once.
+pub fn plan(
+    op: &Setup,
+    inventory: &Inventory,
+    topology: &Topology,
+    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    payload: &[PayloadInfo],
+) -> Result<Plan, Vec<Refusal>> {
+    planned(&Look {
+        op,
+        inventory,
+        topology,
+        hosts,
+        payload,
+        insists: false,
+        adding: false,
+    })
+}
+
+/// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary is.
+pub fn of_one(
+    op: &Setup,
+    insists: bool,
+    inventory: &Inventory,
+    topology: &Topology,
+    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    payload: &[PayloadInfo],
+) -> Result<Plan, Vec<Refusal>> {
+    planned(&Look {
+        op,
+        inventory,
+        topology,
+        hosts,
+        payload,
+        insists,
+        adding: true,
+    })
+}
+
+fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
+    let mut refusals = checks::refusals(look);
+    let foreign = checks::foreign::refusals(look);
+    if !foreign.is_empty() {
+        // Whom the others are to follow is asked once it is known which others are meant.
+        refusals.extend(foreign);
+        return Err(refusals);
+    }
+    let wiring = match roles::wiring(look) {
+        Ok(wiring) => wiring,
+        Err(more) => {
+            refusals.extend(more);
+            return Err(refusals);
+        }
+    };
+    let (refused, unsure) = checks::versions(look, &wiring);
+    refusals.extend(refused);
+    refusals.extend(names::refusals(look, &wiring));
+    refusals.extend(password::open_primary(look, &wiring));
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let mut warnings = checks::warnings(look);
+    warnings.extend(names::warnings(look));
+    warnings.extend(unsure);
+    warnings.extend(wiring.warnings.iter().cloned());
+    let changes = settings::changes(look, &wiring);
+    warnings.extend(changes.warnings);
+    let mut stages = stages(look, &wiring, changes.steps);
+    stages.retain(|s| !s.steps.is_empty());
+    Ok(Plan {
+        operation: Operation::Setup(look.op.clone()),
+        stages,
+        warnings,
+        may_lose: may_lose(look, &wiring),
+    })
+}
+
+pub fn stage(title: &str, mode: Mode, steps: Vec<Step>) -> Stage {
+    Stage {
+        title: title.to_owned(),
+        mode,
+        steps,
+    }
+}
+
+fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
+    let primary = &wiring.primary;
+    let fresh: Vec<&NodeName> = wiring.fresh().collect();
+    let quick = first_sync(look, wiring, &fresh);
+    // All of one host in one stage: what fails there is put back as a whole.
+    let set_up = |name: &NodeName| {
+        let node = look.inventory.get(name);
+        let prepare = node.map_or(Vec::new(), |n| hosts::prepare(look, wiring, n));
+        prepare.into_iter().chain(hosts::start(look, name))
+    };
+    let mut the_primary = Vec::new();
+    if wiring.starts.contains(primary) {
+        the_primary.extend(set_up(primary));
+    }
+    the_primary.extend(quick.clone().map(|off| off.0));
+    let replicas = wiring.starts.iter().filter(|n| *n != primary);
+    let running = look.scope().filter(|n| !wiring.starts.contains(&n.name));
+    let wire = wiring.attach.iter().flat_map(|n| wire(look, wiring, n));
+    let in_sync = fresh.iter().filter_map(|n| {
+        let with = wiring.upstream.get(n)?.clone();
+        Some(Step::new(
+            n,
+            Action::AwaitInSync {
+                with,
+                within_ms: IN_SYNC_MS,
+            },
+            Undo::Nothing,
+        ))
+    });
+    let built = wiring.starts.iter().flat_map(|n| hosts::build(look, n));
+    let proof = prove(look, wiring, &settings, &fresh);
+    vec![
+        stage(
+            "bring the hosts up to date",
+            Mode::PerNode,
+            running
+                .flat_map(|n| hosts::prepare(look, wiring, n))
+                .collect(),
+        ),
+        stage("build the server", Mode::PerNode, built.collect()),
+        stage("set up the primary", Mode::PerNode, the_primary),
+        stage(
+            "set up the replicas",
+            Mode::PerNode,
+            replicas.flat_map(set_up).collect(),
+        ),
+        stage("attach the replicas", Mode::PerNode, wire.collect()),
+        stage("wait until in sync", Mode::Gate, in_sync.collect()),
+        stage(
+            "apply settings",
+            Mode::PerNode,
+            quick.map(|on| on.1).into_iter().chain(settings).collect(),
+        ),
+        stage("prove it", Mode::Gate, proof.into_iter().collect()),
+    ]
+}
+
+/// A running node without data of its own (or whose data may go) becomes a replica, now and at its next start.
+fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
+    let Some(upstream) = wiring
+        .upstream
+        .get(name)
+        .and_then(|u| look.inventory.get(u))
+    else {
+        return Vec::new();
+    };
+    let undo = if look.discards(name) {
+        Undo::Impossible
+    } else {
+        // Nothing was lost, and the next run takes it up again.
+        Undo::Nothing
+    };
+    let follow = Action::Follow {
+        upstream: upstream.name.clone(),
+        address: upstream.announced().clone(),
+    };
+    vec![
+        Step::new(name, follow, undo),
+        Step::new(name, Action::PersistRole, Undo::Nothing),
+    ]
+}
+
+/// The first sync of a primary without keys is done by way of the disk: it takes milliseconds, where the diskless one waits for
+/// seconds and then keeps the first write back for one more. The step before and the step after.
+fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(Step, Step)> {
+    let primary = &wiring.primary;
+    if fresh.is_empty() || !diskless_wanted(look, primary) {
+        return None;
+    }
+    let node = look.topology.get(primary);
+    // The settings of others' servers are theirs, and so is the room on their disks.
+    if node.is_some_and(|n| n.service.as_ref().is_some_and(|s| !s.managed)) && look.runs(primary) {
+        return None;
+    }
+    let live = node.and_then(|n| n.server());
+    let applies = match live {
+        Some(server) => {
+            server.key_count() == 0
+                && server
+                    .config
+                    .get("repl-diskless-sync")
+                    .is_some_and(|v| v == "yes")
+        }
+        None => look
+            .facts(primary)
+            .is_some_and(|f| f.data != StoredData::Keys),
+    };
+    let set = |value: &str| Action::SetDirective {
+        name: "repl-diskless-sync".to_owned(),
+        value: value.to_owned(),
+    };
+    applies.then(|| {
+        (
+            Step::new(primary, set("no"), Undo::By(set("yes"))),
+            Step::new(primary, set("yes"), Undo::Nothing),
+        )
+    })
+}
+
+/// Whether the primary is to send full resyncs without the disk: as the inventory says, else as its server does by itself.
+fn diskless_wanted(look: &Look<'_>, primary: &NodeName) -> bool {
+    let Some(node) = look.inventory.get(primary) else {
+        return false;
+    };
+    if let Some(value) = node.config.get("repl-diskless-sync").and_then(|v| v.last()) {
+        return value.trim().eq_ignore_ascii_case("yes");
+    }
+    let live = look.topology.get(primary).and_then(|n| n.server());
+    let version = match live {
+        Some(server) => Some((server.product, server.version.major)),
+        None if look.brings_server() => look
+            .facts(primary)
+            .and_then(|f| look.payload_for(&f.arch))
+            .map(|p| (p.product, p.version.major)),
+        None => None,
+    };
+    version.is_some_and(|(product, major)| product == Product::Valkey || major >= 7)
+}
+
+/// A write on the primary, seen on every replica, wherever something was started, attached or set.
+fn prove(look: &Look<'_>, wiring: &Wiring, settings: &[Step], fresh: &[&NodeName]) -> Option<Step> {
+    let changed = !wiring.starts.is_empty() || !wiring.attach.is_empty() || !settings.is_empty();
+    let live = |name: &NodeName| {
+        look.topology.get(name).is_some_and(|n| {
+            n.upstream().is_some_and(|u| u.link == Link::Up)
+                && matches!(walk(n, look.topology), Root::Primary(top) if top.name == wiring.primary)
+        })
+    };
+    let replicas: Vec<NodeName> = look
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| &n.name)
+        .filter(|n| **n != wiring.primary && (fresh.contains(n) || live(n)))
+        .cloned()
+        .collect();
+    (changed && !replicas.is_empty()).then(|| {
+        Step::new(
+            &wiring.primary,
+            Action::ProveWrite { replicas },
+            Undo::Nothing,
+        )
+    })
+}
+
+fn may_lose(look: &Look<'_>, wiring: &Wiring) -> Option<String> {
+    let lost: Vec<String> = wiring
+        .fresh()
+        .filter(|n| look.discards(n))
+        .map(|n| match look.topology.get(n).and_then(|n| n.server()) {
+            Some(server) => format!("the {} of `{n}`", phrases::keys(server.key_count())),
+            None => format!("what `{n}` has on its disk"),
+        })
+        .collect();
+    (!lost.is_empty()).then(|| {
+        format!(
+            "{} will be replaced by the data of `{}`",
+            lost.join(" and "),
+            wiring.primary
+        )
+    })
+}

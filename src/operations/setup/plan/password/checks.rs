@@ -1,0 +1,337 @@
+//! What stands against a change of passwords, and what its operator and the clients should know before it.
+
+use super::{Around, Change, Look, Wiring, left_out};
+use crate::actions::password::Held;
+use crate::config::Paths;
+use crate::engine::Refusal;
+use crate::inventory::address::is_loopback;
+use crate::inventory::{Auth, NodeSpec};
+use crate::plan::facts::{HostFacts, Listener};
+use crate::topology::versions::program;
+use crate::topology::{Node, NodeName, Product, Server, State, Topology, Trouble, TroubleKind};
+use std::collections::BTreeMap;
+
+/// Directives of the inventory that are in the way.
+const IN_THE_WAY: [&str; 5] = ["masteruser", "primaryuser", "user", "aclfile", "include"];
+
+/// Nodes that let nobody in whom we could be.
+pub(super) fn locked_out(topology: &Topology) -> impl Iterator<Item = &Node> {
+    topology.nodes.iter().filter(|node| match &node.state {
+        State::Down(trouble) => matches!(
+            trouble.kind,
+            TroubleKind::PasswordMissing
+                | TroubleKind::PasswordRefused
+                | TroubleKind::ProtectedMode
+        ),
+        State::Up(_) => false,
+    })
+}
+
+/// A command at a node's server, which asks for its password.
+fn cli(spec: &NodeSpec) -> String {
+    let at = &spec.address;
+    format!("redis-cli -h {} -p {} --askpass", at.host, at.port)
+}
+
+/// A server without a password that is in protected mode, although other hosts are to reach it.
+pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, Held>) -> bool {
+    let wanted = is_loopback(&spec.address.host) || spec.config.contains_key("protected-mode");
+    let guarded = |held: &Held| {
+        held.protected == Some(true) && held.live.as_ref().is_some_and(|live| live.open)
+    };
+    !wanted && held.get(&spec.name).is_some_and(guarded)
+}
+
+/// A new replica would say a password that its primary does not have, and be refused: `add` meets that, `setup` changes it.
+pub(in crate::operations::setup) fn open_primary(
+    look: &Look<'_>,
+    wiring: &Wiring,
+) -> Option<Refusal> {
+    let wants = matches!(look.inventory.auth, Auth::Password(_));
+    let mut fresh = wiring.fresh();
+    let refused = |name: &NodeName| {
+        let upstream = wiring.upstream.get(name);
+        let upstream = upstream.and_then(|u| look.topology.get(u)?.server());
+        upstream.is_some_and(|server| server.has_password == Some(false))
+    };
+    let name = fresh.find(|name| wants && refused(name))?;
+    Some(Refusal::new(
+        format!(
+            "the servers have no password, and the inventory names one: `{name}` would be refused by its primary"
+        ),
+        "replctl setup",
+    ))
+}
+
+/// The servers that cannot be entered.
+pub(super) fn shut_out(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
+    let nodes = locked_out(look.topology);
+    let with_trouble = nodes.filter_map(|node| match &node.state {
+        State::Down(trouble) => Some((look.inventory.get(&node.name)?, trouble)),
+        State::Up(_) => None,
+    });
+    let one = |(spec, trouble): (&NodeSpec, &Trouble)| {
+        if trouble.kind == TroubleKind::ProtectedMode {
+            guarded_by_itself(spec, trouble)
+        } else {
+            unknown(look, around, spec, trouble)
+        }
+    };
+    with_trouble.map(one).collect()
+}
+
+fn guarded_by_itself(spec: &NodeSpec, trouble: &Trouble) -> Refusal {
+    let ssh = spec.ssh.command(&spec.address.host);
+    Refusal::new(
+        format!(
+            "`{}` lets nobody in but its own host, and replctl does not reach it there: {}",
+            spec.name, trouble.detail
+        ),
+        format!(
+            "{ssh} redis-cli -h 127.0.0.1 -p {} config set protected-mode no; then, at once: replctl setup",
+            spec.address.port
+        ),
+    )
+}
+
+/// Its password is neither the inventory's nor in its file.
+fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trouble) -> Refusal {
+    let name = &spec.name;
+    if let Some(Err(why)) = look.hosts.get(name) {
+        return super::of_hosts::unreachable(spec, &why.why, why.hint.as_deref());
+    }
+    let facts = look.facts(name);
+    if let Some(HostFacts {
+        listener: Listener::Foreign(who),
+        config: None,
+        ..
+    }) = facts
+    {
+        return super::of_hosts::taken(spec, who);
+    }
+    let file = Paths::new(&look.inventory.server.directory, spec.address.port).config();
+    let why = match around.held.get(name).map(|held| &held.file) {
+        Some(Err(why)) => why.clone(),
+        Some(Ok(_)) | None => format!("{file} does not have it"),
+    };
+    Refusal::new(
+        format!(
+            "the password of `{name}` is not the inventory's, and is not known: {why} ({})",
+            trouble.detail
+        ),
+        format!(
+            "let the server write it into its file, with the password that it has now: {} config rewrite; then: replctl setup",
+            cli(spec)
+        ),
+    )
+}
+
+/// What stands against the change.
+pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
+    let mut out = Vec::new();
+    if around.partial {
+        out.push(Refusal::new(
+            "the servers' password differs from the inventory's, and it changes on all nodes at once",
+            "replctl setup",
+        ));
+    }
+    for name in around.alone {
+        out.push(Refusal::new(
+            format!("`{name}` was detached, and would keep the password that it has: replctl could not log in there any more"),
+            format!("with the earlier `auth` or `password` in the inventory: replctl rejoin {name}, or: replctl remove {name}; then change it"),
+        ));
+    }
+    if !around.agree {
+        out.push(Refusal::new(
+            "the servers have several passwords that are not the inventory's, and their replicas could not log in at all of them",
+            "give all of them one of these first: CONFIG SET requirepass, CONFIG SET masterauth, CONFIG REWRITE",
+        ));
+    }
+    for spec in &look.inventory.nodes {
+        out.extend(of_node(look, around, spec));
+    }
+    out.extend(left_out::replicas(look));
+    out.extend(left_out::sentinels(look, around));
+    out
+}
+
+fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refusal> {
+    let name = &spec.name;
+    let by_hand = || {
+        format!(
+            "change it by hand on all nodes: {} (CONFIG SET masteruser default and masterauth on each, then requirepass on each, then CONFIG REWRITE), or leave the inventory's `auth` as the servers have it",
+            cli(spec)
+        )
+    };
+    let Some(server) = look.topology.get(name)?.server() else {
+        return foreign(look, spec, by_hand);
+    };
+    for directive in IN_THE_WAY {
+        if spec.config.contains_key(directive) {
+            return Some(Refusal::new(
+                format!(
+                    "the inventory sets `{directive}` for `{name}`, and a change of passwords would go against it"
+                ),
+                by_hand(),
+            ));
+        }
+    }
+    if server.product == Product::Redis && server.version.major < 6 {
+        return Some(Refusal::new(
+            format!(
+                "`{name}` runs Redis {}, which has no users: its password cannot be changed without breaking links",
+                server.version
+            ),
+            by_hand(),
+        ));
+    }
+    if around.quotes && writes_quotes_badly(server) {
+        return Some(Refusal::new(
+            format!(
+                "`{name}` runs {}, which writes a password with a quotation mark or a backslash into its file so that it cannot be read from there again",
+                program(server.product, server.version)
+            ),
+            "choose a password of letters and digits, and then: replctl setup",
+        ));
+    }
+    let held = around.held.get(name)?;
+    if let Some(file) = &held.elsewhere {
+        let why = if file.is_empty() {
+            format!(
+                "`{name}` runs without a configuration file, so no password would be kept: it is left as it is"
+            )
+        } else {
+            format!(
+                "`{name}` runs with {file}, which setup did not write, so its password is left as it is"
+            )
+        };
+        return Some(Refusal::new(why, by_hand()));
+    }
+    let stamped = look
+        .facts(name)
+        .is_none_or(|f| f.config.as_ref().is_some_and(|c| c.stamp.is_some()));
+    if !stamped {
+        return Some(Refusal::new(
+            format!(
+                "`{name}` runs with a file that replctl did not write, so its password is left as it is"
+            ),
+            by_hand(),
+        ));
+    }
+    if let Some(refusal) = foreign(look, spec, by_hand) {
+        return Some(refusal);
+    }
+    if held.acl_file {
+        return Some(Refusal::new(
+            format!(
+                "the users of `{name}` stand in a file of their own (`aclfile`), which setup does not change"
+            ),
+            by_hand(),
+        ));
+    }
+    if held.live.is_none() {
+        return Some(Refusal::new(
+            format!("`{name}` does not tell what its passwords are (CONFIG GET, ACL GETUSER)"),
+            by_hand(),
+        ));
+    }
+    let why = held.file.as_ref().err()?;
+    Some(Refusal::new(
+        format!(
+            "the file of `{name}` cannot be read, so it would not be seen whether the password is in it: {why}"
+        ),
+        format!("try: {}", spec.ssh.command(&spec.address.host)),
+    ))
+}
+
+/// A server that replctl did not make, running or stopped.
+fn foreign(look: &Look<'_>, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
+    let what = super::of_hosts::foreign::what(look, spec, look.facts(&spec.name)?)?;
+    Some(Refusal::new(
+        format!(
+            "replctl did not make the server of `{}`, so its password is left as it is: {what}",
+            spec.name
+        ),
+        by_hand(),
+    ))
+}
+
+/// Measured: what `CONFIG REWRITE` makes of `a"b\\c`. Redis 6.0 does not quote it in `requirepass`, Valkey 8.1 does not escape it in
+/// `primaryauth`; Redis 6.2 to 8.2, Valkey 8.0 and 9.1 read it again.
+fn writes_quotes_badly(server: &Server) -> bool {
+    let version = (server.version.major, server.version.minor);
+    match server.product {
+        Product::Redis => version < (6, 2),
+        Product::Valkey => version == (8, 1),
+    }
+}
+
+/// What does not stop anything.
+pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+    let stopped = look.topology.nodes.iter().filter(|n| n.server().is_none());
+    stopped
+        .map(|n| {
+            format!(
+                "`{}` does not run: the next `replctl setup` writes the change into its file and starts it",
+                n.name
+            )
+        })
+        .collect()
+}
+
+impl Change<'_> {
+    /// What clients will see of a new password.
+    pub(super) fn of_password(&self) -> Vec<String> {
+        let mut out = Vec::new();
+        if self.any_open() {
+            out.push(
+                "once a server wants the password, it refuses new connections without it; connections that are open live on. Clients can send `AUTH default PASSWORD` already: a server without a password takes that, and refuses `AUTH PASSWORD`"
+                    .to_owned(),
+            );
+        }
+        let rotates = self
+            .members
+            .iter()
+            .any(|m| !m.live.open && !m.live.settled_but_name(true));
+        if rotates && self.around.keep_earlier {
+            out.push(
+                "the servers take both passwords from then on; when all clients use the new one: replctl setup"
+                    .to_owned(),
+            );
+        } else if rotates {
+            out.push(
+                "at the end the servers refuse new connections with the earlier password; connections that are open live on. To let both be taken until all clients use the new one: replctl setup --keep-earlier-password"
+                    .to_owned(),
+            );
+        }
+        out
+    }
+
+    /// What it means to have none.
+    pub(super) fn of_none(&self) -> Vec<String> {
+        if !self.members.iter().any(|m| !m.live.open) {
+            return Vec::new();
+        }
+        let open: Vec<&NodeName> = self
+            .members
+            .iter()
+            .filter(|m| !self.wants_protection(m.name))
+            .map(|m| m.name)
+            .collect();
+        let mut out = vec![
+            "without a password everybody who reaches a server's port can read and change all data; clients that send `AUTH PASSWORD` on new connections get an error then (`AUTH default PASSWORD` is taken)"
+                .to_owned(),
+        ];
+        if !open.is_empty() {
+            let names: Vec<String> = open.iter().map(|n| format!("`{n}`")).collect();
+            out.push(format!(
+                "protected-mode is switched off, so that other hosts can still connect: {}",
+                names.join(", ")
+            ));
+        }
+        if matches!(self.look.inventory.auth, Auth::None) && self.around.watch.is_some() {
+            out.push("the Sentinels forget the password as well".to_owned());
+        }
+        out
+    }
+}

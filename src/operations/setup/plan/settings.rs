@@ -1,0 +1,270 @@
+//! What of a changed inventory a running server can take, and what it cannot. Nothing here restarts a server.
+
+use super::hosts::{owner, wanted_config};
+use super::{Look, Wiring, diskless_wanted};
+use crate::actions::Action;
+use crate::actions::host::HostAction;
+use crate::config::Paths;
+use crate::config::directives::{Directive, canonical, memory, quote, split};
+use crate::config::server::{PASSWORD, Stamp, settable};
+use crate::engine::{Step, Undo};
+use crate::findings::drift;
+use crate::inventory::secrets::is_secret;
+use crate::inventory::{Auth, NodeSpec};
+use crate::plan::facts::ConfigFile;
+use crate::topology::{ReplicaAuth, Server};
+use std::collections::BTreeMap;
+
+/// What there is to do, and what has to wait.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Steps on running nodes.
+    pub steps: Vec<Step>,
+    /// What needs a restart, and whose file replctl does not own.
+    pub warnings: Vec<String>,
+}
+
+/// Compares every running node that is worked on with its inventory.
+pub(super) fn changes(look: &Look<'_>, wiring: &Wiring) -> Changes {
+    let mut changes = Changes::default();
+    for node in look.scope().filter(|n| look.runs(&n.name)) {
+        node_changes(look, wiring, node, &mut changes);
+    }
+    changes
+}
+
+fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut Changes) {
+    let name = &node.name;
+    let (Some(facts), Some(server)) = (
+        look.facts(name),
+        look.topology.get(name).and_then(|n| n.server()),
+    ) else {
+        return;
+    };
+    let paths = Paths::new(&look.inventory.server.directory, node.address.port);
+    let Some(file) = &facts.config else {
+        changes.warnings.push(format!(
+            "`{name}` runs without its file {}: what it is now is lost at its next restart",
+            paths.config()
+        ));
+        return;
+    };
+    let Some(stamp) = &file.stamp else {
+        changes.warnings.push(format!(
+            "`{name}` runs with a file that replctl did not write, so its settings are left as they are: {}",
+            paths.config()
+        ));
+        return;
+    };
+    let wanted = wanted_config(look, wiring, node, facts).0;
+    let lines = grouped(&wanted.directives);
+    if stamp.fixed != wanted.stamp.fixed {
+        changes.warnings.push(needs_restart(node, &lines, file));
+    }
+    let mut steps = Vec::new();
+    if wrong_login(look, server) {
+        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+    }
+    if stamp.settable != wanted.stamp.settable {
+        steps.extend(
+            lines
+                .iter()
+                .filter(|(n, _)| settable(n))
+                .filter_map(|(n, args)| set(node, n, args, server, &file.directives)),
+        );
+        let put = |stamp: Stamp| {
+            Action::Host(HostAction::StampConfig {
+                path: paths.config(),
+                stamp,
+                owner: owner(look, facts).to_owned(),
+            })
+        };
+        let new = Stamp {
+            fixed: stamp.fixed.clone(),
+            settable: wanted.stamp.settable.clone(),
+        };
+        steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
+        steps.push(Step::new(name, put(new), Undo::By(put(stamp.clone()))));
+    } else if *name == wiring.primary && left_behind(look, wiring, server) {
+        // An earlier run was cut short between the first sync and this.
+        let back = Action::SetDirective {
+            name: "repl-diskless-sync".to_owned(),
+            value: "yes".to_owned(),
+        };
+        steps.push(Step::new(name, back, Undo::Nothing));
+    } else if !steps.is_empty() {
+        // The file may have got the wrong one by a CONFIG REWRITE.
+        steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
+    }
+    changes
+        .warnings
+        .extend(otherwise(node, &lines, server, file, &steps));
+    changes.steps.extend(steps);
+}
+
+/// What runs, or stands in the file, otherwise than the inventory says, and that no step of this run changes: somebody has set it by hand.
+fn otherwise(
+    node: &NodeSpec,
+    lines: &BTreeMap<String, Vec<String>>,
+    server: &Server,
+    file: &ConfigFile,
+    steps: &[Step],
+) -> Option<String> {
+    let set = |name: &String| {
+        let sets = |a: &Action| matches!(a, Action::SetDirective { name: of, .. } if of == name);
+        steps.iter().any(|s| sets(&s.action))
+    };
+    let own = |name: &String| node.config.contains_key(name) || name == "replica-priority";
+    let mut said = Vec::new();
+    for (name, args) in lines.iter().filter(|(name, _)| own(name) && !set(name)) {
+        if is_secret(name) {
+            continue;
+        }
+        let wanted = args.join(" ");
+        let live = server
+            .config
+            .get(name)
+            .filter(|live| !drift::same(name, live, args));
+        if let Some(live) = live {
+            let live = if live.is_empty() { "\"\"" } else { live };
+            let when = if settable(name) {
+                ""
+            } else {
+                ", which it takes at a restart"
+            };
+            said.push(format!("runs with `{name} {live}`, not `{wanted}`{when}"));
+            continue;
+        }
+        let written = in_file(name, &file.directives).unwrap_or_default();
+        if server.config.contains_key(name) && !drift::same(name, &written.join(" "), args) {
+            let written = if written.is_empty() {
+                "no such line".to_owned()
+            } else {
+                format!("`{name} {}`", written.join(" "))
+            };
+            said.push(format!(
+                "has {written} in its file, not `{name} {wanted}`: its next start takes that"
+            ));
+        }
+    }
+    (!said.is_empty()).then(|| {
+        format!(
+            "`{}` is otherwise than the inventory says, and is left so: it {}; to give it what the inventory says, CONFIG SET and CONFIG REWRITE on it, or change the inventory",
+            node.name,
+            said.join("; it ")
+        )
+    })
+}
+
+/// Whether it could not log in at another node: its file has the right password, and somebody has changed the running server's.
+fn wrong_login(look: &Look<'_>, server: &Server) -> bool {
+    let password = matches!(look.inventory.auth, Auth::Password(_));
+    match server.replica_auth {
+        Some(ReplicaAuth::Wrong) => true,
+        Some(ReplicaAuth::Unset) => password,
+        Some(ReplicaAuth::Right) | None => false,
+    }
+}
+
+/// All arguments of each directive, passwords left out: those are no setting.
+fn grouped(directives: &[(String, String)]) -> BTreeMap<String, Vec<String>> {
+    let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in directives.iter().filter(|(_, value)| value != PASSWORD) {
+        let args = split(value).unwrap_or_else(|| vec![value.clone()]);
+        lines.entry(name.clone()).or_default().extend(args);
+    }
+    lines
+}
+
+fn in_file(name: &str, directives: &[Directive]) -> Option<Vec<String>> {
+    let mut lines = directives
+        .iter()
+        .filter(|d| canonical(&d.name) == name)
+        .peekable();
+    lines.peek()?;
+    Some(lines.flat_map(|d| d.args.iter().cloned()).collect())
+}
+
+/// As the server would see it: units, case and the blanks between arguments do not matter.
+fn same(a: &[String], b: &[String]) -> bool {
+    let plain = |args: &[String]| -> Vec<String> {
+        args.iter()
+            .map(|arg| {
+                memory(arg).map_or_else(|| arg.to_ascii_lowercase(), |bytes| bytes.to_string())
+            })
+            .filter(|arg| !arg.is_empty())
+            .collect()
+    };
+    plain(a) == plain(b)
+}
+
+/// The server writes its directory without the slash at the end.
+fn same_place(name: &str, a: &[String], b: &[String]) -> bool {
+    let plain = |args: &[String]| -> Vec<String> {
+        let trimmed = args.iter().map(|arg| arg.trim_end_matches('/'));
+        trimmed.map(str::to_owned).collect()
+    };
+    name == "dir" && plain(a) == plain(b)
+}
+
+fn set(
+    node: &NodeSpec,
+    name: &str,
+    args: &[String],
+    server: &Server,
+    directives: &[Directive],
+) -> Option<Step> {
+    let words = |value: &str| split(value).unwrap_or_else(|| vec![value.to_owned()]);
+    let live = server.config.get(name).map(|v| words(v));
+    let have = live.clone().or_else(|| in_file(name, directives));
+    if have.as_deref().is_some_and(|have| same(have, args)) {
+        return None;
+    }
+    let set = |args: &[String]| Action::SetDirective {
+        name: name.to_owned(),
+        value: args.join(" "),
+    };
+    let undo = have.map_or(Undo::Nothing, |have| Undo::By(set(&have)));
+    Some(Step::new(&node.name, set(args), undo))
+}
+
+fn needs_restart(
+    node: &NodeSpec,
+    lines: &BTreeMap<String, Vec<String>>,
+    file: &ConfigFile,
+) -> String {
+    let changed: Vec<String> = lines
+        .iter()
+        .filter(|(name, args)| {
+            !settable(name)
+                && !in_file(name, &file.directives)
+                    .is_some_and(|have| same(&have, args) || same_place(name, &have, args))
+        })
+        .map(|(name, args)| {
+            let args: Vec<String> = args.iter().map(|a| quote(a)).collect();
+            let shown = if is_secret(name) {
+                "(secret)".to_owned()
+            } else {
+                args.join(" ")
+            };
+            format!("`{name} {shown}`")
+        })
+        .collect();
+    let what = if changed.is_empty() {
+        "a directive that was taken out of the inventory".to_owned()
+    } else {
+        changed.join(", ")
+    };
+    format!(
+        "`{}` takes {what} only at a restart, and setup does not restart a running server: promote another node if it is the primary, stop it, and run setup again",
+        node.name
+    )
+}
+
+fn left_behind(look: &Look<'_>, wiring: &Wiring, server: &Server) -> bool {
+    diskless_wanted(look, &wiring.primary)
+        && server
+            .config
+            .get("repl-diskless-sync")
+            .is_some_and(|v| v == "no")
+}

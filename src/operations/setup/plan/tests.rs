@@ -1,0 +1,114 @@
+//! Every combination of what three nodes can be, planned, carried out in memory, and planned again.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm
+)]
+
+pub mod begin;
+mod headless;
+mod links;
+mod single;
+pub mod stage;
+mod tls;
+
+use super::plan;
+use crate::actions::Action;
+use crate::engine::Setup;
+use crate::topology::NodeName;
+use begin::Begin;
+use stage::Stage;
+
+const ALL: [Begin; 9] = [
+    Begin::Bare,
+    Begin::StoppedPrimary { keys: false },
+    Begin::StoppedPrimary { keys: true },
+    Begin::StoppedReplica { of: 0, keys: true },
+    Begin::StoppedReplica { of: 1, keys: true },
+    Begin::EmptyPrimary,
+    Begin::FullPrimary,
+    Begin::Replica { of: 0 },
+    Begin::Replica { of: 1 },
+];
+
+fn setup(discard: Option<usize>) -> Setup {
+    Setup {
+        nodes: Vec::new(),
+        discard_data: discard
+            .map(|i| NodeName::from(stage::NAMES[i]))
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// No key is lost that was not named, what runs stays as it is, the result is one tree, and nothing is left to do.
+#[test]
+fn every_beginning_is_refused_or_ends_well() {
+    let (mut planned, mut refused) = (0, 0);
+    for a in ALL {
+        for b in ALL {
+            for c in ALL {
+                for discard in [None, Some(0), Some(1), Some(2)] {
+                    if one([a, b, c], discard) {
+                        planned += 1;
+                    } else {
+                        refused += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(
+        planned > 500 && refused > 500,
+        "{planned} planned, {refused} refused"
+    );
+}
+
+fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
+    let mut world = Stage::new(begin);
+    let what = format!("{begin:?}, discard {discard:?}");
+    let op = setup(discard);
+    let plan = match world.plan(&op) {
+        Ok(plan) => plan,
+        Err(refusals) => {
+            assert!(!refusals.is_empty(), "{what}");
+            assert!(
+                refusals
+                    .iter()
+                    .all(|r| !r.why.is_empty() && !r.hint.is_empty()),
+                "{what}"
+            );
+            return false;
+        }
+    };
+    for step in plan.steps() {
+        let i = stage::index(&step.node);
+        let touches = matches!(
+            step.action,
+            Action::Follow { .. } | Action::Promote | Action::StopServer | Action::StartServer
+        );
+        let serves = matches!(begin[i], Begin::FullPrimary | Begin::Replica { .. });
+        assert!(
+            !(touches && serves && discard != Some(i)),
+            "{what}: {}",
+            step.action
+        );
+    }
+    if begin::has_loop(begin) {
+        // Running replicas are left as they are; this is told, and no tree can come of it.
+        assert!(
+            plan.warnings
+                .iter()
+                .any(|w| w.contains("leads back to itself")),
+            "{what}"
+        );
+        return true;
+    }
+    world.carry_out(&plan, discard, &what);
+    world.is_one_tree(&what);
+    let again = world.plan(&setup(None));
+    let again = again.unwrap_or_else(|r| panic!("{what}: refused the second time: {r:?}"));
+    assert!(again.is_empty(), "{what}: {:?}", again.stages);
+    true
+}

@@ -1,0 +1,225 @@
+//! `setup`: bare hosts to a running, verified deployment.
+
+use super::plan::password;
+use crate::actions::Action;
+use crate::actions::host::HostAction;
+use crate::engine::journal::Outcome;
+use crate::engine::known::known;
+use crate::engine::one_address::one_address;
+use crate::engine::operate::{self, Asked, Done};
+use crate::engine::{Operation, Plan, Setup};
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::address::is_literal;
+use crate::topology::{NodeName, Topology};
+use crate::world::{World, inventory, server_source};
+use crate::{cli, output};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs the command.
+pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup) -> Result<Exit> {
+    let operation = Setup {
+        nodes: args.nodes.iter().map(|n| n.as_str().into()).collect(),
+        discard_data: args
+            .discard_data
+            .iter()
+            .map(|n| n.as_str().into())
+            .collect(),
+    };
+    known(world, operation.nodes.iter().chain(&operation.discard_data))?;
+    let problems = inventory::check_names(&world.inventory).await;
+    if !problems.is_empty() {
+        return Err(Error {
+            problems,
+            exit: Exit::Usage,
+        });
+    }
+    operate::nothing_comes_first(world)?;
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    // Servers whose password differs from the inventory's are entered with the one in their own files.
+    world.knock(false).await;
+    let typed = AtomicBool::new(asked.dry_run);
+    let planner = async || {
+        let (plan, new) = make_plan(world, &operation, args.keep_earlier_password).await?;
+        // A slip at the prompt would become the password of all servers.
+        if new && !typed.swap(true, Ordering::Relaxed) {
+            world.typed_twice().await?;
+        }
+        Ok(plan)
+    };
+    let of = Operation::Setup(operation.clone());
+    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
+        Done::Nothing { warnings } => {
+            nothing_to_do(world, &of, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    let mut text = None;
+    if finished.outcome == Outcome::Completed {
+        let after = world.observe_servers().await;
+        text = Some(report(world, &finished, &after));
+    }
+    operate::told(&finished, text.as_deref());
+    operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
+}
+
+fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
+    let name = &world.inventory.name;
+    if let Some(earlier) = world.store.unfinished() {
+        // What it set up holds; what it wanted to prove at its end was not proved.
+        output::note(&format!(
+            "`{0}` was cut short; for its proof: replctl resume {0}",
+            earlier.id
+        ));
+    }
+    let message = if warnings.is_empty() {
+        format!("Nothing to do: `{name}` is set up as its inventory says.")
+    } else {
+        format!("Nothing to do for `{name}` but what the warnings say.")
+    };
+    output::ended::nothing(Some(operation), &message, warnings);
+}
+
+/// The plan, and whether servers are given a password by it that none of them has shown to have.
+async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<(Plan, bool)> {
+    let nodes: Vec<NodeName> = world
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| n.name.clone())
+        .filter(|n| operation.nodes.is_empty() || operation.nodes.contains(n))
+        .collect();
+    let payload = server_source::available(&world.inventory)
+        .await
+        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+    // One round: servers and hosts are looked at side by side.
+    let looks = (
+        world.observe_with_facts(&nodes),
+        world.ask_hosts(names(world, &nodes)),
+    );
+    let ((mut topology, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
+    world.try_directives(&mut hosts, &payload).await;
+    one_address(world, &topology)?;
+    for node in &mut topology.nodes {
+        if let Some(told) = there.get(&node.name) {
+            node.names_there.extend(told.clone());
+        }
+    }
+    let mut alone = world.alone(&topology);
+    alone.retain(|n| !operation.discard_data.contains(n));
+    let all: Vec<NodeName> = world
+        .inventory
+        .nodes
+        .iter()
+        .map(|n| n.name.clone())
+        .collect();
+    let partial = !operation.nodes.is_empty();
+    let operation =
+        crate::plan::detached::spared(operation, &all, &alone).map_err(output::plan::refused)?;
+    let mut topology = topology.without(&alone).into_owned();
+    let held = world.held(&topology, &mut hosts).await;
+    if password::wanted(&world.inventory, &topology, &held) {
+        let watch = world.sentinels(&mut topology).await;
+        let vouched = match &watch {
+            Some(watch) => world.vouched_for(watch).await,
+            None => BTreeSet::new(),
+        };
+        let around = password::Around {
+            held: &held,
+            watch: watch.as_ref(),
+            vouched: &vouched,
+            keep_earlier,
+            partial,
+            alone: &alone,
+            agree: world.earlier_agree(),
+            quotes: world.password_has_quotes(),
+        };
+        let of = (&operation, &*world.inventory, &topology);
+        let plan = password::change(of, &hosts, &payload, &around);
+        let plan = plan.map_err(output::plan::refused)?;
+        let new = plan.changes_passwords();
+        return Ok((plan, new));
+    }
+    let unasked = keep_earlier.then(|| {
+        "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
+    });
+    let mut plan = super::plan::plan(&operation, &world.inventory, &topology, &hosts, &payload)
+        .map_err(output::plan::refused)?;
+    let left = alone
+        .iter()
+        .map(|n| format!("`{n}` was detached and is left as it is"));
+    plan.warnings.extend(left.chain(unasked));
+    if plan.may_lose.is_none() {
+        plan.may_lose = replaced(world, &plan);
+    }
+    let new = !plan.is_empty() && topology.nodes.iter().all(|n| n.server().is_none());
+    Ok((plan, new))
+}
+
+/// The names by which these nodes may have to follow others, to be put to their hosts.
+fn names(world: &World, nodes: &[NodeName]) -> BTreeMap<NodeName, BTreeSet<String>> {
+    let all = || world.inventory.nodes.iter();
+    let of = |node: &NodeName| {
+        let others = all().filter(|n| n.name != *node);
+        let hosts = others.map(|n| n.announced().host.clone());
+        (node.clone(), hosts.filter(|h| !is_literal(h)).collect())
+    };
+    nodes.iter().map(of).collect()
+}
+
+/// An old primary that was replaced while it was dead comes back as a replica: what only it has on its disk is given up.
+fn replaced(world: &World, plan: &Plan) -> Option<String> {
+    let starts = |node: &NodeName| {
+        plan.steps().any(|s| {
+            s.node == *node && matches!(s.action, Action::Host(HostAction::StartServer(_)))
+        })
+    };
+    let names: Vec<String> = world
+        .store
+        .debts()
+        .into_iter()
+        .filter(|d| starts(&d.node))
+        .map(|d| format!("`{}`", d.node))
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "writes that only {} has on its disk, from before it was replaced",
+            names.join(" and ")
+        )
+    })
+}
+
+/// What was proved, and what to type next.
+fn report(world: &World, finished: &operate::Finished, after: &Topology) -> String {
+    let mut text = String::new();
+    let proof = finished
+        .passed
+        .iter()
+        .find(|p| matches!(p.step.action, Action::ProveWrite { .. }));
+    if let Some(primary) = after.primaries().next() {
+        let replicas = after
+            .nodes
+            .iter()
+            .filter(|n| n.upstream().is_some())
+            .count();
+        text = format!(
+            "`{}` is set up: {} ({}) is the primary, with {replicas} replica{}.\n",
+            world.inventory.name,
+            primary.name,
+            primary.announced,
+            if replicas == 1 { "" } else { "s" }
+        );
+    }
+    if let Some(proof) = proof {
+        let _ = writeln!(
+            text,
+            "  proved: {}, and writes are refused there",
+            proof.seen.text
+        );
+    }
+    text.push_str("Look at it with: replctl status");
+    text
+}

@@ -1,0 +1,277 @@
+//! `status` for people: a sentence, a tree with a row per node, and the numbered findings. Everything that came from servers is escaped here.
+
+mod few;
+pub mod json;
+
+use crate::findings::{Code, Finding, Severity};
+use crate::output::escape;
+use crate::output::findings::{findings, style};
+use crate::output::table::{self, Cell, Column, Options, Style, paint, wrap};
+use crate::output::verdict::verdict;
+use crate::topology::lag::{Lag, Lags};
+use crate::topology::phrases::{bytes, duration};
+use crate::topology::reboot::{Reboot, reboot};
+use crate::topology::tree::{Place, tree};
+use crate::topology::{
+    Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
+};
+use few::{Worst, few, worst_of};
+
+/// All that `status` shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The deployment's name.
+    pub deployment: &'a str,
+    /// What was observed.
+    pub topology: &'a Topology,
+    /// What is to be said of it.
+    pub findings: &'a [Finding],
+    /// Measured lags; `None` where they were not asked for.
+    pub lags: Option<&'a Lags>,
+    /// Show every node, however many they are.
+    pub all: bool,
+}
+
+/// The whole text, without a newline at its end.
+pub fn render(seen: &Seen<'_>, options: Options) -> String {
+    let sentence = escape(&verdict(seen.deployment, seen.topology, seen.findings));
+    let mut out = paint(&wrap(&sentence, 2, options), worst(seen.findings), options);
+    out.push_str("\n\n");
+    out.push_str(&nodes(seen, options));
+    if reboot(seen.topology) == Reboot::AsNow && keeps(seen.findings) {
+        out.push_str(&paint(SAME, Style::Quiet, options));
+        out.push('\n');
+    }
+    out.push_str(&findings(seen.findings, options));
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Where nothing is to be said of restarts.
+const SAME: &str = "restarted, each node by itself or all hosts at once, they have these roles";
+
+/// Whether no node has another role after its own restart.
+fn keeps(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .all(|finding| finding.code != Code::UnpersistedRole)
+}
+
+fn worst(findings: &[Finding]) -> Style {
+    match findings.iter().map(|finding| finding.severity).min() {
+        Some(severity) => style(severity),
+        None => Style::Good,
+    }
+}
+
+fn nodes(seen: &Seen<'_>, options: Options) -> String {
+    let column = |title, drop, cut, right| Column {
+        title,
+        drop,
+        cut,
+        right,
+    };
+    let mut columns = vec![
+        column("  node", 0, true, false),
+        column("address", 0, true, false),
+        column("role", 0, false, false),
+        column("link", 0, false, false),
+        column("behind", 0, false, true),
+        column("version", 2, false, false),
+        column("memory", 3, false, true),
+        column("keys", 4, false, true),
+    ];
+    if seen.lags.is_some() {
+        columns.insert(5, column("lag", 1, false, true));
+    }
+    let worst = worst_of(seen);
+    let few = few(seen, tree(seen.topology), &worst);
+    let rows: Vec<Vec<Cell>> = few
+        .places
+        .iter()
+        .map(|place| row(seen, place, &worst, options))
+        .collect();
+    let mut text = table::render(&columns, &rows, options);
+    if let Some(rest) = few.rest {
+        text.push_str(&wrap(&rest, 2, options));
+        text.push('\n');
+    }
+    text
+}
+
+fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
+    let node = place.node;
+    let (mark, style) = mark(seen, node, worst);
+    let dash = || Cell {
+        text: "-".into(),
+        style: Style::Quiet,
+    };
+    let shown = |text: Option<String>| text.map_or_else(dash, Cell::plain);
+    let name = escape(&format!(
+        "{mark} {}{}",
+        branch(&place.last, options.utf8),
+        node.name
+    ));
+    let server = node.server();
+    let mut cells = vec![
+        Cell { text: name, style },
+        Cell::plain(address(node)),
+        role(node),
+        node.upstream()
+            .map_or_else(dash, |link| self::link(server, link)),
+        shown(seen.topology.behind(node).map(bytes)),
+        shown(server.map(version)),
+        shown(server.and_then(|server| server.used_memory).map(bytes)),
+        shown(server.map(|server| server.key_count().to_string())),
+    ];
+    if let Some(lags) = seen.lags {
+        cells.insert(5, shown(lags.get(&node.name).map(lag)));
+    }
+    cells
+}
+
+/// Where it is reached, and that it was seen over SSH where it was.
+fn address(node: &Node) -> String {
+    let through = match &node.sight.through {
+        Some(_) => " via ssh",
+        None => "",
+    };
+    escape(&format!("{}{through}", node.announced))
+}
+
+/// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
+fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Style) {
+    if node.server().is_none() {
+        return ('?', Style::Bad);
+    }
+    match worst.get(node.name.0.as_str()).copied() {
+        Some(severity @ (Severity::Problem | Severity::Warning)) => ('!', style(severity)),
+        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Style::Bad),
+        Some(Severity::Note) | None => ('*', Style::Plain),
+    }
+}
+
+/// Whether it is a replica that no primary feeds.
+fn stranded(topology: &Topology, node: &Node) -> bool {
+    node.upstream().is_some() && !topology.top_of(node).is_some_and(Node::is_primary)
+}
+
+/// The lines that lead to a node in the tree.
+fn branch(last: &[bool], utf8: bool) -> String {
+    let (pass, fork, end) = if utf8 {
+        ("│  ", "├─ ", "└─ ")
+    } else {
+        ("|  ", "|- ", "`- ")
+    };
+    let Some((own, above)) = last.split_last() else {
+        return String::new();
+    };
+    let mut out: String = above
+        .iter()
+        .map(|last| if *last { "   " } else { pass })
+        .collect();
+    out.push_str(if *own { end } else { fork });
+    out
+}
+
+fn role(node: &Node) -> Cell {
+    match &node.state {
+        State::Up(_) if node.is_primary() => Cell::plain("primary"),
+        State::Up(_) => Cell::plain("replica"),
+        State::Down(trouble) => Cell {
+            text: reason(trouble.kind).to_owned(),
+            style: Style::Bad,
+        },
+    }
+}
+
+/// The one reason for which a node could not be looked at, in two words; the finding has the whole sentence.
+fn reason(kind: TroubleKind) -> &'static str {
+    match kind {
+        TroubleKind::Refused => "refused",
+        TroubleKind::NoAnswer => "no answer",
+        TroubleKind::Frozen => "frozen",
+        TroubleKind::NoRoute => "no route",
+        TroubleKind::NameUnknown => "unknown name",
+        TroubleKind::PasswordMissing => "wants password",
+        TroubleKind::PasswordRefused => "wrong password",
+        TroubleKind::Forbidden => "forbidden",
+        TroubleKind::ProtectedMode => "protected mode",
+        TroubleKind::TooManyClients => "too many clients",
+        TroubleKind::Busy => "busy script",
+        TroubleKind::NotRedis => "not a server",
+        TroubleKind::NoTls => "no TLS there",
+        TroubleKind::WantsTls => "wants TLS",
+        TroubleKind::CertificateUntrusted => "not trusted",
+        TroubleKind::CertificateExpired => "cert expired",
+        TroubleKind::CertificateNotYetValid => "cert not yet valid",
+        TroubleKind::CertificateName => "cert of another",
+        TroubleKind::ClientCertificateMissing => "wants a cert",
+        TroubleKind::ClientCertificateRefused => "our cert refused",
+        TroubleKind::Tls => "TLS failed",
+        TroubleKind::Ssh => "ssh failed",
+        TroubleKind::Other => "failed",
+    }
+}
+
+fn link(server: Option<&Server>, link: &Upstream) -> Cell {
+    if let Some(loading) = server.and_then(|server| server.loading) {
+        let so_far = loading
+            .percent
+            .map_or_else(String::new, |percent| format!(" {percent} %"));
+        return Cell {
+            text: format!("loading{so_far}"),
+            style: Style::Unsure,
+        };
+    }
+    match (link.link, link.sync, link.down_since_seconds) {
+        (Link::Up, _, _) => Cell::plain("up"),
+        (Link::Down, Some(sync), _) => Cell {
+            text: syncing(sync),
+            style: Style::Unsure,
+        },
+        (Link::Down, None, Some(seconds)) => Cell {
+            text: format!("down {}", duration(seconds)),
+            style: Style::Bad,
+        },
+        (Link::Down, None, None) => Cell {
+            text: "never up".into(),
+            style: Style::Bad,
+        },
+    }
+}
+
+fn syncing(sync: SyncProgress) -> String {
+    match (sync.read, sync.total) {
+        (Some(read), Some(total)) => {
+            format!(
+                "syncing {} %",
+                (u128::from(read) * 100 / u128::from(total.max(1))).min(100)
+            )
+        }
+        (Some(read), None) if read > 0 => format!("syncing {}", bytes(read)),
+        _ => "syncing".to_owned(),
+    }
+}
+
+fn lag(lag: &Lag) -> String {
+    if lag.at_least {
+        return format!("> {:.0} s", lag.seconds);
+    }
+    if lag.seconds < 1.0 {
+        format!("{:.0} ms", lag.seconds * 1000.0)
+    } else {
+        format!("{:.1} s", lag.seconds)
+    }
+}
+
+fn version(server: &Server) -> String {
+    let product = match server.product {
+        Product::Redis => "Redis",
+        Product::Valkey => "Valkey",
+    };
+    format!("{product} {}", server.version)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! `status`: one look at all nodes, and what is wrong.
+
+use super::report;
+use crate::engine::context::context;
+use crate::engine::pending_demotions;
+use crate::error::{Exit, Result};
+use crate::findings::{self, Counted};
+use crate::output::table::Options;
+use crate::output::{self};
+use crate::plan::divergence::Own;
+use crate::topology::claims::Holder;
+use crate::topology::situation::{Situation, situation};
+use crate::topology::{Node, NodeName, Topology};
+use crate::world::World;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long counting what only one of several primaries has may take.
+const COUNTED: Duration = Duration::from_secs(4);
+
+/// How long the Sentinels may take to say what they see.
+const SENTINELS: Duration = Duration::from_secs(6);
+
+/// Runs the command.
+pub async fn run(world: &World, args: &super::args::Status) -> Result<Exit> {
+    let mut topology = if args.no_ssh {
+        world.observe_servers().await
+    } else {
+        world.observe().await
+    };
+    pending_demotions::close(world, &topology);
+    let mut context = context(world);
+    context.counted = counted(world, &topology).await;
+    context.under_way = under_way(world, &topology).await;
+    if !args.no_ssh {
+        context.logs = world.logs_of_links(&topology).await;
+    }
+    let mut found = findings::findings(&topology, &context);
+    let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(&mut topology)).await;
+    if let Ok(Some(mut watch)) = watch {
+        crate::engine::info_period::note(world, &mut watch);
+        found.extend(findings::sentinels::in_short(&topology, &watch));
+        found.sort_by_key(|finding| finding.severity);
+    }
+    let lags = if args.seconds {
+        Some(world.lags(&topology).await)
+    } else {
+        None
+    };
+    let seen = report::Seen {
+        deployment: &world.inventory.name,
+        topology: &topology,
+        findings: &found,
+        lags: lags.as_ref(),
+        all: args.all,
+    };
+    output::told(&super::report::json::status(&seen), || {
+        report::render(&seen, Options::of_stdout())
+    });
+    Ok(if findings::healthy(&found) {
+        Exit::Done
+    } else {
+        Exit::Problems
+    })
+}
+
+/// Operations of other operators, or of another terminal. Only servers that tell of a claim are asked whose it is.
+async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
+    let told = |node: &&Node| {
+        node.server()
+            .is_some_and(|s| s.claims.is_some_and(|n| n > 0))
+    };
+    let nodes: Vec<NodeName> = topology
+        .nodes
+        .iter()
+        .filter(told)
+        .map(|n| n.name.clone())
+        .collect();
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    world.operations_of_others(&nodes).await
+}
+
+/// Of several primaries, what each has that another one has not: read from their streams, where that is done in time.
+async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName), Counted> {
+    let topology = seen.without(&world.alone(seen));
+    let Situation::Several(primaries) = situation(&topology) else {
+        return BTreeMap::new();
+    };
+    let pairs = primaries
+        .iter()
+        .flat_map(|a| primaries.iter().map(move |b| (*a, *b)))
+        .filter(|(a, b)| a.name != b.name);
+    let looks = pairs.map(|(node, other)| async move {
+        let own = tokio::time::timeout(COUNTED, world.own(node, other)).await;
+        let pair = (node.name.clone(), other.name.clone());
+        match own.ok()? {
+            Own::Commands { commands, keys, .. } => Some((pair, Counted { commands, keys })),
+            Own::Nothing { .. } => Some((
+                pair,
+                Counted {
+                    commands: 0,
+                    keys: 0,
+                },
+            )),
+            Own::Empty | Own::Unknown(_) | Own::Silent(_) => None,
+        }
+    });
+    join_all(looks).await.into_iter().flatten().collect()
+}

@@ -1,0 +1,4 @@
+//! `undo`: an operation that is done is taken back.
+
+pub mod args;
+pub mod run;

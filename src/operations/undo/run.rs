@@ -1,0 +1,220 @@
+//! `undo`: an operation that is done, taken back by another one of the ordinary kind.
+
+use crate::engine::journal::Moment;
+use crate::engine::journal::store::Store;
+use crate::engine::journal::story::{Stand, Story};
+use crate::engine::operate::{self, Asked};
+use crate::engine::{Accept, Operation, Plan};
+use crate::error::{Error, Exit, Problem, Result};
+use crate::inventory::edit::Edit;
+use crate::operations::promote::run::Way;
+use crate::operations::{add, moves, promote, remove};
+use crate::output::ended::nothing;
+use crate::plan::forecast::Unkept;
+use crate::plan::hooks::Wanted;
+use crate::plan::reverse::{Past, Reverse, reverse};
+use crate::topology::{NodeName, Topology};
+use crate::world::World;
+use crate::{cli, output};
+
+/// Runs the command.
+pub async fn run(
+    world: &World,
+    global: &cli::Global,
+    args: &super::args::Undo,
+    edit: Option<Edit>,
+) -> Result<Exit> {
+    let ids = world.store.ids();
+    let id = crate::engine::operation_id::find(&ids, &args.id, &world.inventory.name)?;
+    let story = world.store.story(id);
+    if let Some(why) = put_back(&story) {
+        nothing(None, &format!("Nothing to do: {why}."), &[]);
+        return Ok(Exit::Done);
+    }
+    let past = past(world, &ids, &story)?;
+    operate::nothing_comes_first(world)?;
+    let topology = world.observe_servers().await;
+    if let Some(node) = stands_alone(world, &past, &topology) {
+        let refusal = crate::plan::detached::stands_alone(&node);
+        return Err(output::plan::refused(vec![refusal]));
+    }
+    let operation = match reverse(&past, &topology).map_err(output::plan::refused)? {
+        Reverse::Nothing(why) => {
+            nothing(None, &format!("Nothing to do: {why}."), &[]);
+            return Ok(Exit::Done);
+        }
+        Reverse::Do(operation) => operation,
+    };
+    let say = if args.yes || args.dry_run {
+        output::note
+    } else {
+        output::before_question
+    };
+    say(&output::escape(&format!(
+        "To undo `{}`: replctl {}",
+        story.line(),
+        operation.line()
+    )));
+    let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
+    let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
+    match &operation {
+        Operation::Promote(back) => {
+            let hooks = if args.no_hooks {
+                Wanted::None
+            } else {
+                Wanted::All
+            };
+            let way = Way {
+                asked,
+                hooks,
+                kick: false,
+                undoes: Some(&past),
+            };
+            let mut back = back.clone();
+            back.accept.extend(accepted.into_iter().map(Accept::Unkept));
+            promote::run::perform(world, &back, way).await
+        }
+        Operation::Move(back) => {
+            let way = moves::run::Way {
+                asked,
+                undoes: Some(&past),
+                accepted: &accepted,
+            };
+            moves::run::perform(world, back, way).await
+        }
+        Operation::Remove(back) => remove::run::perform(world, back, asked).await,
+        Operation::Add(back) => match edit {
+            Some(edit) => add::run::perform(world, back, &edit, asked).await,
+            None => Err(in_it_again(&back.node)),
+        },
+        Operation::Setup(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_)
+        | Operation::Sentinels(_) => Ok(Exit::Done),
+    }
+}
+
+/// A node that was removed, and came back by other means.
+fn in_it_again(node: &NodeName) -> Error {
+    Problem::new(format!(
+        "the inventory has a node `{node}` again; nothing was touched"
+    ))
+    .hint(format!("if it is not set up: replctl setup {node}"))
+    .exit(Exit::Refused)
+}
+
+/// The node that would be promoted, where it was detached since.
+fn stands_alone(world: &World, past: &Past, now: &Topology) -> Option<NodeName> {
+    let Operation::Promote(promote) = &past.operation else {
+        return None;
+    };
+    let old = past.old_primary(&promote.node)?;
+    world.alone(now).contains(&old).then_some(old)
+}
+
+/// Why an operation left nothing to undo, where it left nothing.
+fn put_back(story: &Story) -> Option<String> {
+    let id = output::escape(&story.id);
+    match story.stand(None) {
+        Stand::RolledBack => Some(format!("`{id}` failed, and was put back")),
+        Stand::Vetoed => Some(format!("`{id}` was forbidden before it had begun")),
+        Stand::Running
+        | Stand::Done
+        | Stand::Incomplete
+        | Stand::Halted
+        | Stand::Stopped
+        | Stand::CutShort
+        | Stand::Unreadable => None,
+    }
+}
+
+/// What its journal tells of an operation that is done; the error where it is not, or not told.
+fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
+    let id = output::escape(&story.id);
+    let refused = |what: String, hint: String| Problem::new(what).hint(hint).exit(Exit::Refused);
+    let unread = || {
+        let what = format!("the journal of `{id}` cannot be read, so it cannot be undone");
+        refused(what, "replctl status".to_owned())
+    };
+    let (Some(operation), Some(plan)) = (story.operation.clone(), story.plan.clone()) else {
+        return Err(unread());
+    };
+    match story.stand(world.store.holder().as_deref()) {
+        Stand::Running => {
+            return Err(refused(
+                format!("`{id}` is running"),
+                "wait for its end: replctl history".to_owned(),
+            ));
+        }
+        Stand::Unreadable => return Err(unread()),
+        Stand::Halted | Stand::Stopped | Stand::CutShort => {
+            return Err(refused(
+                format!("`{id}` was never finished, so there is nothing whole to undo"),
+                format!("replctl rollback {id}, or: replctl resume {id}"),
+            ));
+        }
+        Stand::Done | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => {}
+    }
+    let before = story.snapshot(Moment::Before);
+    let nodes = before.iter().flat_map(|s| &s.nodes);
+    let followed = nodes.filter_map(|node| {
+        let up = match &node.server.as_ref()?.upstream {
+            // What it followed is no node of the deployment: that is not being a primary.
+            Some(up) => Some(up.node.clone()?),
+            None => None,
+        };
+        Some((node.name.clone(), up))
+    });
+    Ok(Past {
+        followed: followed.collect(),
+        later: later(&world.store, ids, &story.id, &operation, &plan),
+        operation,
+        plan,
+    })
+}
+
+/// The newest operation after it that did something and had to do with what it changed.
+fn later(
+    store: &Store,
+    ids: &[String],
+    id: &str,
+    operation: &Operation,
+    plan: &Plan,
+) -> Option<String> {
+    let mine: Vec<&NodeName> = match operation {
+        // Whose primary it is concerns everybody.
+        Operation::Promote(_) | Operation::Repair(_) => plan.steps().map(|s| &s.node).collect(),
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Rejoin(_)
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_)
+        | Operation::Sentinels(_) => operation.node().into_iter().collect(),
+    };
+    let newer = ids.iter().take_while(|other| *other != id);
+    let mut stories = newer.map(|other| store.story(other));
+    let found = stories.find(|story| {
+        if story.damage.is_some() {
+            return true; // whatever it did
+        }
+        let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
+        let undoable = matches!(
+            story.operation,
+            Some(
+                Operation::Promote(_)
+                    | Operation::Move(_)
+                    | Operation::Detach(_)
+                    | Operation::Rejoin(_)
+                    | Operation::Repair(_)
+                    | Operation::Add(_)
+                    | Operation::Remove(_)
+            )
+        );
+        did && undoable && mine.iter().any(|node| story.touches(node))
+    });
+    found.map(|story| story.id)
+}

@@ -1,0 +1,42 @@
+//! The numbered findings, for people.
+
+use crate::findings::{Finding, Severity};
+use crate::output::escape;
+use crate::output::table::{Options, Style, paint, wrap};
+use std::fmt::Write as _;
+
+pub fn style(severity: Severity) -> Style {
+    match severity {
+        Severity::Problem => Style::Bad,
+        Severity::Warning => Style::Unsure,
+        Severity::Note => Style::Good,
+    }
+}
+
+/// The numbered findings.
+pub fn findings(findings: &[Finding], options: Options) -> String {
+    let mut out = String::new();
+    let digits = findings.len().to_string().len();
+    for (number, finding) in findings.iter().enumerate() {
+        let indent = digits + 2;
+        let kind = match finding.severity {
+            Severity::Problem => "problem",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        let sentence = format!(
+            "{:>digits$}. {kind}: {}",
+            number + 1,
+            escape(&finding.message)
+        );
+        // Wrapped before it is painted: colours have no width.
+        let wrapped = wrap(&sentence, indent, options);
+        out.push('\n');
+        out.push_str(&wrapped.replacen(kind, &paint(kind, style(finding.severity), options), 1));
+        if let Some(hint) = &finding.hint {
+            // Not wrapped: it is there to be pasted.
+            let _ = write!(out, "\n{}hint: {}", " ".repeat(indent), escape(hint));
+        }
+    }
+    out
+}

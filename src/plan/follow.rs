@@ -1,0 +1,117 @@
+//! Steps and stages by which nodes follow another one, get in sync and have their roles written. Pure.
+
+use crate::actions::Action;
+use crate::engine::{Mode, Stage, Step, Undo};
+use crate::plan::root::{Root, walk};
+use crate::topology::{Link, Node, NodeName, Topology};
+use std::collections::HashSet;
+
+/// How long a node may take to be in sync with its new upstream, ms. A full resync under way is waited for longer by its progress.
+pub const IN_SYNC_MS: u64 = 15_000;
+
+/// The steps that write the roles of `target` and of those that follow it now into their files. They belong into the stage that repoints:
+/// each node's role is written as soon as it has it, the new primary's at once, because a host that loses power must not come back in its
+/// old role, and a full copy may take long.
+pub fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
+    std::iter::once(&target)
+        .chain(moved)
+        .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing))
+        .collect()
+}
+
+/// The stage that sees them in sync with `target`.
+pub fn in_sync(target: &Node, nodes: &[&Node]) -> Stage {
+    let steps = nodes.iter().map(|n| {
+        let action = Action::AwaitInSync {
+            with: target.name.clone(),
+            within_ms: IN_SYNC_MS,
+        };
+        Step::new(&n.name, action, Undo::Nothing)
+    });
+    Stage {
+        title: "wait until in sync".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: steps.collect(),
+    }
+}
+
+/// The stage that writes their roles into their files.
+pub fn persist(nodes: &[&Node]) -> Stage {
+    let steps = nodes
+        .iter()
+        .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing));
+    Stage {
+        title: "make the roles outlive a restart".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: steps.collect(),
+    }
+}
+
+/// The replicas that answer and do not hang under `target` once it is the primary: those directly under the old primary, and those
+/// whose upstream does not answer, is no node of the deployment, or leads nowhere. A replica under another good replica stays there.
+pub fn loose<'a>(
+    target: &'a Node,
+    old: Option<&'a Node>,
+    topology: &'a Topology,
+) -> impl Iterator<Item = &'a Node> {
+    topology.nodes.iter().filter(move |n| {
+        if n.name == target.name || n.server().is_none() {
+            return false;
+        }
+        let Some(upstream) = n.upstream() else {
+            return false;
+        };
+        let Some(above) = topology.upstream_of(n) else {
+            return true;
+        };
+        if above.name == target.name {
+            return upstream.link == Link::Down
+                && upstream.sync.is_none()
+                && target.source_for(n.server()) != upstream.address;
+        }
+        if above.server().is_none() || old.is_some_and(|o| o.name == above.name) {
+            return true;
+        }
+        match walk(n, topology) {
+            Root::Loop | Root::Stranger | Root::Down(_) => passes_not(n, target, topology),
+            Root::Primary(_) => false,
+        }
+    })
+}
+
+/// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
+pub fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
+    if topology.top_of(node).is_some() {
+        return false;
+    }
+    let mut passed: HashSet<&NodeName> = HashSet::new();
+    let mut at = node;
+    while let Some(next) = topology.upstream_of(at) {
+        if next.name == target.name {
+            return false;
+        }
+        if !passed.insert(&next.name) {
+            return true;
+        }
+        at = next;
+    }
+    false
+}
+
+/// `node` follows `target`, and back to where it was.
+pub fn follow_step(node: &Node, target: &Node) -> Step {
+    let undo = node.upstream().map_or(Undo::Nothing, |was| {
+        Undo::By(Action::FollowAddress {
+            address: was.address.clone(),
+        })
+    });
+    Step::new(&node.name, follow(node, target), undo)
+}
+
+/// `node` follows `target`, at the port that fits how it replicates.
+pub fn follow(node: &Node, target: &Node) -> Action {
+    Action::Follow {
+        upstream: target.name.clone(),
+        address: target.source_for(node.server()),
+    }
+}

@@ -1,0 +1,397 @@
+//! What the steps of a plan need to be allowed on each node, and what stands against the plan where it is not. Pure.
+
+use crate::actions::Action;
+use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
+use crate::topology::{Address, NodeName};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A command that a user has to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Need {
+    /// It with arguments, as it could be sent.
+    pub words: &'static [&'static str],
+    /// What allows it in an access list.
+    pub rule: &'static str,
+    /// What becomes of an operation without it; `None`: it comes to nothing.
+    pub without: Option<&'static str>,
+}
+
+const INFO: Need = need(&["INFO"], "+info");
+const ROLE: Need = need(&["ROLE"], "+role");
+const REPLICAOF: Need = need(&["REPLICAOF", "NO", "ONE"], "+replicaof");
+const PAUSE: Need = need(&["CLIENT", "PAUSE", "1", "WRITE"], "+client|pause");
+const UNPAUSE: Need = need(&["CLIENT", "UNPAUSE"], "+client|unpause");
+const CONFIG_SET: Need = need(&["CONFIG", "SET", "maxmemory", "0"], "+config|set");
+const CONFIG_GET: Need = Need {
+    without: Some("its settings are not compared"),
+    ..need(&["CONFIG", "GET", "maxmemory"], "+config|get")
+};
+const REWRITE: Need = Need {
+    without: Some("its role is not written into its file, and ends with its process"),
+    ..need(&["CONFIG", "REWRITE"], "+config|rewrite")
+};
+const KILL: Need = Need {
+    without: Some("where the answer to a change of role is lost, what became of it stays open"),
+    ..need(&["CLIENT", "KILL", "ID", "1"], "+client|kill")
+};
+const KILL_CLIENTS: Need = need(&["CLIENT", "KILL", "ID", "1"], "+client|kill");
+const LIST: Need = need(&["CLIENT", "LIST"], "+client|list");
+const SEE_CLAIMS: Need = Need {
+    without: Some("another operator who works on it at the same time is not seen"),
+    ..need(&["CLIENT", "LIST"], "+client|list")
+};
+const CLAIM: Need = Need {
+    without: Some("this operation is not seen by other operators"),
+    ..need(&["CLIENT", "SETNAME", "replctl:x"], "+client|setname")
+};
+const ID: Need = Need {
+    without: KILL.without,
+    ..need(&["CLIENT", "ID"], "+client|id")
+};
+const MULTI: Need = need(&["MULTI"], "+multi");
+const EXEC: Need = need(&["EXEC"], "+exec");
+const REPLAY: [Need; 7] = [
+    INFO,
+    OF_REPLICAS[0],
+    OF_REPLICAS[1],
+    need(&["WATCH", "replctl:replay"], "+watch"),
+    MULTI,
+    EXEC,
+    need(&["PUBLISH", "replctl:replay", "0"], "+publish"),
+];
+const NUMSUB: Need = Need {
+    without: Some("Sentinels that watch it are not seen"),
+    ..need(
+        &["PUBSUB", "NUMSUB", "__sentinel__:hello"],
+        "+pubsub|numsub",
+    )
+};
+
+/// What a replica's user has to be allowed at its primary.
+pub const OF_REPLICAS: [Need; 2] = [
+    need(&["REPLCONF", "capa", "psync2"], "+replconf"),
+    need(&["PSYNC", "?", "-1"], "+psync"),
+];
+
+const fn need(words: &'static [&'static str], rule: &'static str) -> Need {
+    Need {
+        words,
+        rule,
+        without: None,
+    }
+}
+
+impl Need {
+    /// Its name without its arguments: a command, or a command and its subcommand.
+    pub fn name(&self) -> String {
+        let parts = if self.rule.contains('|') { 2 } else { 1 };
+        self.words[..parts].join(" ")
+    }
+}
+
+/// What replctl sends to a node for an action.
+fn of_action(action: &Action) -> &'static [Need] {
+    match action {
+        Action::PauseWrites { .. } => &[PAUSE],
+        Action::ResumeWrites => &[UNPAUSE],
+        Action::RequireReplicas { .. } | Action::SetDirective { .. } | Action::SetReplicaAuth => {
+            &[CONFIG_SET]
+        }
+        Action::Follow { .. }
+        | Action::FollowAddress { .. }
+        | Action::Demote { .. }
+        | Action::RestorePrimary { .. }
+        | Action::TakeOver { hold_ms: None, .. }
+        | Action::GiveUp { .. }
+        | Action::Promote => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID],
+        Action::TakeOver {
+            hold_ms: Some(_), ..
+        } => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID, PAUSE, UNPAUSE],
+        Action::CheckRoles { .. } => &[ROLE],
+        Action::Replay { .. } => &REPLAY,
+        Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
+        Action::PersistRole => &[INFO, REWRITE],
+        Action::CompareOffsets { .. } | Action::Sentinel(_) => &[INFO, ROLE],
+        Action::AwaitNear { .. }
+        | Action::AwaitCaughtUp { .. }
+        | Action::DrainOthers { .. }
+        | Action::CheckMostAdvanced { .. }
+        | Action::AwaitInSync { .. }
+        | Action::AwaitQuiet { .. }
+        | Action::AwaitUnlisted { .. } => &[INFO],
+        Action::KickClients => &[LIST, KILL_CLIENTS],
+        // Its server is only about to be started, or is not spoken to; or the step comes to nothing without it, and says so.
+        Action::AwaitAnswer { .. }
+        | Action::CountClients
+        | Action::ProveWrite { .. }
+        | Action::StopServer
+        | Action::StartServer
+        | Action::FenceFile { .. }
+        | Action::RememberDebt { .. }
+        | Action::NoteAlone { .. }
+        | Action::ForgetAlone
+        | Action::ForgetDebt
+        | Action::EditInventory(_)
+        | Action::BackUpFiles { .. }
+        | Action::Password(_)
+        | Action::Hook(_)
+        | Action::Host(_) => &[],
+    }
+}
+
+/// Everything that a plan, or what puts it back, sends to each node; and what looking at it needs.
+pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
+    let mut needs: BTreeMap<NodeName, BTreeSet<Need>> = BTreeMap::new();
+    for step in plan.steps() {
+        let undo = match &step.undo {
+            Undo::By(action) => of_action(action),
+            Undo::Nothing | Undo::Impossible => &[],
+        };
+        let all: Vec<Need> = of_action(&step.action)
+            .iter()
+            .chain(undo)
+            .copied()
+            .collect();
+        if !all.is_empty() {
+            let of_node = needs.entry(step.node.clone()).or_default();
+            of_node.extend(all);
+            of_node.extend([CONFIG_GET, NUMSUB, SEE_CLAIMS, CLAIM]);
+        }
+    }
+    for of_node in needs.values_mut() {
+        // The same command, where it cannot be done without.
+        if of_node.contains(&LIST) {
+            of_node.remove(&SEE_CLAIMS);
+        }
+    }
+    needs
+}
+
+/// A node that a plan lets follow another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The node.
+    pub node: NodeName,
+    /// Whom it is to follow.
+    pub at: NodeName,
+    /// The plan goes on without it.
+    pub spared: bool,
+}
+
+/// Who has to be able to log in at whom after a plan, each pair once.
+pub fn logins(plan: &Plan) -> Vec<Login> {
+    let mut all: Vec<Login> = Vec::new();
+    for stage in &plan.stages {
+        for step in &stage.steps {
+            let (Action::Follow { upstream, .. }
+            | Action::Demote { upstream, .. }
+            | Action::GiveUp { upstream, .. }) = &step.action
+            else {
+                continue;
+            };
+            let mended = |s: &Step| s.node == step.node && s.action == Action::SetReplicaAuth;
+            if stage.steps.iter().any(mended) {
+                continue;
+            }
+            if !all.iter().any(|l| l.node == step.node && l.at == *upstream) {
+                all.push(Login {
+                    node: step.node.clone(),
+                    at: upstream.clone(),
+                    spared: stage.mode == Mode::KeepGoing,
+                });
+            }
+        }
+    }
+    all
+}
+
+/// What a user may not do on a server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Lacks {
+    /// The user's name there.
+    pub user: String,
+    /// Where the server listens.
+    pub address: Option<Address>,
+    /// Not allowed.
+    pub forbidden: Vec<Need>,
+    /// The server does not know the command.
+    pub gone: Vec<Need>,
+    /// The server does not say.
+    pub open: Vec<Need>,
+}
+
+/// Why a replica could not replicate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hindered {
+    /// It is not let in: the reason.
+    Refused(String),
+    /// It is let in, and lacks something.
+    Lacks(Lacks),
+}
+
+/// Whether nothing needed is missing on the nodes of a plan. What the operator accepts is added to the plan's warnings.
+///
+/// # Errors
+/// Everything that is missing.
+pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), Vec<Refusal>> {
+    let promote = match &plan.operation {
+        Operation::Promote(promote) => Some(promote),
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Detach(_)
+        | Operation::Sentinels(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => None,
+    };
+    let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
+    let spares = |need: &&Need| need.without.is_some();
+    let (mut refusals, mut warnings, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
+    for (node, lacks) in lacks {
+        let user = &lacks.user;
+        let all = || lacks.forbidden.iter().chain(&lacks.gone);
+        let otherwise = promote
+            .filter(|_| all().all(|need| spares(&need)))
+            .map_or_else(String::new, |p| {
+                format!(
+                    "; or go without: replctl promote {} --ignore permissions",
+                    p.node
+                )
+            });
+        let otherwise = without_backup(plan, lacks).unwrap_or(otherwise);
+        if accepted && all().all(|need| spares(&need)) {
+            warnings.extend(all().map(|need| {
+                let without = need.without.unwrap_or_default();
+                format!(
+                    "`{node}` does not let `{user}` run {}: {without}",
+                    need.name()
+                )
+            }));
+            if all().any(|need| *need == REWRITE) {
+                unwritten.push(node.clone());
+            }
+        } else {
+            refusals.extend(forbidden(node, lacks, &otherwise));
+            refusals.extend(gone(node, lacks, &otherwise));
+        }
+        if !lacks.open.is_empty() {
+            warnings.push(format!(
+                "whether `{user}` may run {} on `{node}` cannot be known: it may run neither ACL DRYRUN nor MULTI and DISCARD there",
+                names(&lacks.open)
+            ));
+        }
+    }
+    plan.warnings.extend(warnings);
+    super::forecast::untried(plan, &unwritten);
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
+    }
+}
+
+/// The way on where nothing but the backup of an old primary is in want of it.
+fn without_backup(plan: &Plan, lacks: &Lacks) -> Option<String> {
+    let Operation::Rejoin(rejoin) = &plan.operation else {
+        return None;
+    };
+    let mut all = lacks.forbidden.iter().chain(&lacks.gone);
+    let only = all.all(|need| OF_REPLICAS.contains(need)) && rejoin.backup.is_some();
+    only.then(|| {
+        format!(
+            "; or discard what only it has without a backup: replctl rejoin {0} --discard-data {0}",
+            rejoin.node
+        )
+    })
+}
+
+/// The refusal for what a user may not do.
+pub fn forbidden(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
+    if lacks.forbidden.is_empty() {
+        return None;
+    }
+    let why = format!(
+        "the user `{}` may not run {} on `{node}`",
+        lacks.user,
+        names(&lacks.forbidden)
+    );
+    Some(Refusal::new(why, format!("{}{otherwise}", allow(lacks))))
+}
+
+fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
+    let commands: BTreeSet<&str> = lacks.gone.iter().map(|need| need.words[0]).collect();
+    let first = commands.first()?;
+    let all: Vec<&str> = commands.iter().copied().collect();
+    let why = format!(
+        "`{node}` does not know {}: renamed or disabled by `rename-command`",
+        all.join(", ")
+    );
+    Some(Refusal::new(
+        why,
+        format!(
+            "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
+        ),
+    ))
+}
+
+/// The command that allows what is missing, to be pasted by who may.
+pub fn allow(lacks: &Lacks) -> String {
+    let user = shlex::try_quote(&lacks.user).unwrap_or_default();
+    let rules: Vec<String> = lacks
+        .forbidden
+        .iter()
+        .map(|need| format!("'{}'", need.rule))
+        .collect();
+    let at = lacks
+        .address
+        .as_ref()
+        .map_or_else(String::new, |at| format!(" -h {} -p {}", at.host, at.port));
+    format!("redis-cli{at} ACL SETUSER {user} {}", rules.join(" "))
+}
+
+fn names(needs: &[Need]) -> String {
+    let names: Vec<String> = needs.iter().map(Need::name).collect();
+    names.join(", ")
+}
+
+/// Whether the nodes that are to follow others will be let in there. Those the plan can do without are warned of.
+///
+/// # Errors
+/// Those it cannot do without.
+pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result<(), Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    for (Login { node, at, spared }, why) in hindered {
+        let begin = format!("`{node}` could not log in at `{at}`");
+        if plan.warnings.iter().any(|w| w.starts_with(&begin)) {
+            continue; // it was seen without trying, too
+        }
+        let refusal = match why {
+            Hindered::Refused(why) => Refusal::new(
+                format!("{begin}, so it could not replicate from it: {why}"),
+                format!("give `{node}` as masteruser and masterauth what `{at}` lets in"),
+            ),
+            Hindered::Lacks(lacks) => Refusal::new(
+                format!(
+                    "{begin} as a replica: its user `{}` may not run {} there",
+                    lacks.user,
+                    names(&lacks.forbidden)
+                ),
+                allow(&lacks),
+            ),
+        };
+        if spared {
+            plan.warnings.push(format!(
+                "{}: it would be left behind; first: {}",
+                refusal.why, refusal.hint
+            ));
+        } else {
+            refusals.push(refusal);
+        }
+    }
+    refusals.is_empty().then_some(()).ok_or(refusals)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Plans another upstream for one replica. The nodes under it move with it. Pure.
+
+pub mod checks;
+pub mod forecast;
+
+use super::follow::{IN_SYNC_MS, follow, follow_step, persist};
+use super::roles;
+use super::root::{Root, walk};
+use crate::actions::Action;
+use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
+use crate::topology::{Link, Node, NodeName, Topology};
+use std::collections::HashSet;
+
+/// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its new upstream, by however little, gets all
+/// data anew.
+const CATCH_UP_MS: u64 = 15_000;
+
+/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is written into its file, although it is on its way: it stays
+/// there if what comes next fails.
+///
+/// # Errors
+/// All that stands against it.
+pub fn straight(
+    operation: &Move,
+    node: &Node,
+    primary: &Node,
+    topology: &Topology,
+) -> Result<(Vec<Stage>, Vec<String>), Vec<Refusal>> {
+    let lost = checks::lost_data(node, primary, topology);
+    checks::all(operation, node, primary, topology, lost.as_deref())?;
+    let mut stages = stages(node, primary, topology);
+    // A node under it that does not come back stops the rest; a role that cannot be written does not.
+    let writes = |stage: &Stage| stage.steps.iter().any(|s| s.action == Action::PersistRole);
+    for stage in stages.iter_mut().filter(|stage| !writes(stage)) {
+        if stage.mode == Mode::KeepGoing {
+            stage.mode = Mode::Gate;
+        }
+    }
+    Ok((stages, forecast::warnings(node, primary, topology)))
+}
+
+pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
+    let wait = Action::AwaitCaughtUp {
+        with: node.name.clone(),
+        within_ms: CATCH_UP_MS,
+    };
+    let wait = Step::new(&under.name, wait, Undo::Nothing);
+    let catch_up = Stage {
+        title: format!("wait until {} has what {} has", under.name, node.name),
+        mode: Mode::Gate,
+        steps: Some(wait)
+            .filter(|_| one_stream(node, under, topology))
+            .into_iter()
+            .collect(),
+    };
+    let arrived = Action::AwaitInSync {
+        with: under.name.clone(),
+        within_ms: IN_SYNC_MS,
+    };
+    let told = if node.is_primary() {
+        Step::new(&node.name, follow(node, under), Undo::By(Action::Promote))
+    } else {
+        follow_step(node, under)
+    };
+    let moved = Stage {
+        title: format!("move {} under {}", node.name, under.name),
+        mode: Mode::Atomic,
+        steps: vec![
+            roles::check(node, topology),
+            told,
+            Step::new(&node.name, arrived, Undo::Nothing),
+        ],
+    };
+    vec![
+        catch_up,
+        moved,
+        wait_for(below(node, topology), topology),
+        persist(&[node]),
+    ]
+}
+
+/// A node that gets another upstream cuts the links of those under it; they come back by themselves, and that is seen.
+pub fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
+    let wait = |node: &Node| {
+        let action = Action::AwaitInSync {
+            with: topology.upstream_of(node)?.name.clone(),
+            within_ms: IN_SYNC_MS,
+        };
+        Some(Step::new(&node.name, action, Undo::Nothing))
+    };
+    Stage {
+        title: "wait until those under it are back in sync".to_owned(),
+        mode: Mode::KeepGoing,
+        steps: nodes.into_iter().filter_map(wait).collect(),
+    }
+}
+
+/// The nodes that answer and whose way up leads through `node` and only over nodes that answer.
+pub fn below<'a>(node: &Node, topology: &'a Topology) -> Vec<&'a Node> {
+    let mut found: HashSet<&NodeName> = HashSet::new();
+    // Whoever follows does answer.
+    let mut open: Vec<&Node> = topology.get(&node.name).into_iter().collect();
+    open.retain(|node| node.server().is_some());
+    while let Some(above) = open.pop() {
+        for under in topology.followers_of(above) {
+            if under.name != node.name && found.insert(&under.name) {
+                open.push(under);
+            }
+        }
+    }
+    let is_below = |other: &&Node| found.contains(&other.name);
+    topology.nodes.iter().filter(is_below).collect()
+}
+
+/// The upstream of a node, its upstream, and so on, each node once.
+fn way_up<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
+    let mut way: Vec<&Node> = Vec::new();
+    let mut passed: HashSet<&NodeName> = HashSet::from([&node.name]);
+    let mut at = node;
+    while let Some(next) = topology.upstream_of(at) {
+        if !passed.insert(&next.name) {
+            break;
+        }
+        way.push(next);
+        at = next;
+    }
+    way
+}
+
+/// Whether both have their data from one primary now, so that only the moment of the look can set their offsets apart.
+fn one_stream(node: &Node, under: &Node, topology: &Topology) -> bool {
+    let (Some(mine), Some(theirs)) = (node.server(), under.server()) else {
+        return false;
+    };
+    let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
+    let one_root = match (walk(node, topology), walk(under, topology)) {
+        (Root::Primary(a), Root::Primary(b)) => a.name == b.name,
+        _ => false,
+    };
+    linked && one_root && mine.replication.replid == theirs.replication.replid
+}

@@ -1,0 +1,128 @@
+//! Plans the return of an old primary under the present one: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
+
+pub mod checks;
+
+use crate::actions::rescue::Covered;
+use crate::plan::divergence::Own;
+
+use super::follow::{follow, in_sync, persist};
+use super::hand_over::fence_for;
+use super::repoint::{below, forecast};
+use super::roles;
+use crate::actions::Action;
+use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
+use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology, phrases};
+
+/// How long the old primary takes no writes without a word from replctl, ms. While the backup is made, this is renewed.
+pub const FENCE_MS: u64 = 60_000;
+
+/// An old primary that was not told of the new one, and where that is.
+pub type Owed = (NodeName, Address);
+
+/// The same for one that runs as a primary, but for the nodes under it.
+pub fn returns(
+    operation: &Rejoin,
+    (node, successor): (&Node, &Node),
+    own: &Own,
+    topology: &Topology,
+) -> Result<Plan, Vec<Refusal>> {
+    checks::running(operation, node, successor, topology)?;
+    Ok(Plan {
+        operation: Operation::Rejoin(operation.clone()),
+        stages: stages(operation, node, successor, own),
+        warnings: warnings(operation, node, successor, own, topology),
+        may_lose: own.loss(node, operation.backup.as_deref()),
+    })
+}
+
+pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> Vec<Stage> {
+    let name = &node.name;
+    let (fence, unfence) = fence_for(node, FENCE_MS);
+    let renewed = matches!(fence, Action::PauseWrites { .. });
+    let mut steps = vec![
+        roles::check_pair(node, successor),
+        Step::new(name, fence, Undo::By(unfence.clone())),
+    ];
+    if wrong_login(node, successor) {
+        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+    }
+    let covered = match (own.covered(), &operation.backup) {
+        (Some(covered), _) => Some(covered),
+        (None, Some(folder)) => {
+            let back_up = Action::BackUp {
+                primary: successor.name.clone(),
+                folder: folder.clone(),
+                fence_ms: renewed.then_some(FENCE_MS),
+            };
+            steps.push(Step::new(name, back_up, Undo::Nothing));
+            Some(Covered::Backup {
+                folder: folder.clone(),
+            })
+        }
+        (None, None) => None,
+    };
+    let give_up = covered.map_or_else(
+        || follow(node, successor),
+        |covered| Action::GiveUp {
+            upstream: successor.name.clone(),
+            address: successor.source_for(node.server()),
+            covered,
+        },
+    );
+    // What it had is gone as soon as the first byte of the other's data has come.
+    steps.push(Step::new(name, give_up, Undo::Impossible));
+    vec![
+        Stage {
+            title: format!("bring {name} back under {}", successor.name),
+            mode: Mode::Atomic,
+            steps,
+        },
+        Stage {
+            title: "let it follow".to_owned(),
+            mode: Mode::KeepGoing,
+            steps: vec![Step::new(name, unfence, Undo::Nothing)],
+        },
+        persist(&[node]),
+        in_sync(successor, &[node]),
+    ]
+}
+
+/// Whether it could not log in at the primary as it is now.
+fn wrong_login(node: &Node, successor: &Node) -> bool {
+    let wants = successor.server().and_then(|s| s.has_password);
+    let has = node.server().and_then(|s| s.replica_auth);
+    wants == Some(true) && matches!(has, Some(ReplicaAuth::Unset | ReplicaAuth::Wrong))
+}
+
+pub fn warnings(
+    operation: &Rejoin,
+    node: &Node,
+    successor: &Node,
+    own: &Own,
+    topology: &Topology,
+) -> Vec<String> {
+    let name = &node.name;
+    let mut out = vec![own.told(node, successor)];
+    match (own.covered(), &operation.backup) {
+        (Some(_), _) => out.push("nothing is discarded, and no backup is needed".to_owned()),
+        (None, Some(folder)) => out.push(format!(
+            "`{name}` makes a dump of all its data for the backup in {folder}, takes more memory while it does, and no writes"
+        )),
+        (None, None) => {}
+    }
+    out.extend(forecast::warnings(node, successor, topology));
+    let below = below(node, topology);
+    if !below.is_empty() {
+        out.push(format!(
+            "the data of {} are replaced, too",
+            phrases::list(below)
+        ));
+    }
+    if let Some(count) = crate::topology::sentinel::watched(topology) {
+        let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
+        out.push(format!(
+            "{count} Sentinel{s} watch{es}, and whom they take for the primary decides in the end (replctl sentinel status); a former one they make a replica by themselves within seconds, whatever only it has"
+        ));
+    }
+    out
+}

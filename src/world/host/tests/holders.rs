@@ -1,0 +1,89 @@
+//! Who has a port: told by the kernel, not by what a local user makes of names and folders.
+
+use super::local::{Bench, Local};
+use super::*;
+use crate::plan::facts::Listener;
+use crate::plan::host::Launch;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// What listens on a socket is not known by what a local user calls his files.
+#[tokio::test]
+async fn a_file_that_is_called_as_a_socket_misleads_nobody() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let listener = std::net::TcpListener::bind(("127.0.0.1", bench.port())).unwrap();
+        let of = std::fs::read_link(format!("/proc/self/fd/{}", listener.as_raw_fd())).unwrap();
+        let socket = of.to_str().unwrap();
+        let line = format!("l-wx------ 1 0 0 64 Nov 29 20:00 3 -> {socket}");
+        let mut liars = Vec::new();
+        for name in [
+            format!("a {socket}"),
+            format!("a -> {socket}"),
+            format!("a\n{line}"),
+            format!("a\n{socket}"),
+        ] {
+            let path = std::path::Path::new(&bench.root()).join(name);
+            let file = std::fs::File::create(&path).unwrap();
+            let mut liar = std::process::Command::new("sleep");
+            liars.push(liar.arg("60").stdin(file).spawn().unwrap());
+        }
+        let pid = format!("(pid {})", std::process::id());
+        // One of them may also be the process that the server says it is.
+        for told in [None, Some(liars[0].id())] {
+            let (node, inventory) = (&bench.inventory.nodes[0], &bench.inventory);
+            let further = together::Further {
+                text: "",
+                words: &[],
+                process: told,
+            };
+            let looked = together::together(&shell, inventory, node, &further, "4711mark").await;
+            match looked.unwrap().facts.unwrap().listener {
+                Listener::Foreign(who) => assert!(who.contains(&pid), "{shell:?}: {who}"),
+                other => panic!("{shell:?}: {other:?}"),
+            }
+        }
+        let launch = Launch::new(&bench.inventory, &bench.inventory.nodes[0]);
+        let why = stop(&shell, &launch, Duration::from_secs(1)).await;
+        let why = why.unwrap_err();
+        assert!(why.contains("held by something else"), "{shell:?}: {why}");
+        for mut liar in liars {
+            assert!(liar.try_wait().unwrap().is_none(), "{shell:?}");
+            liar.kill().unwrap();
+            liar.wait().unwrap();
+        }
+    }
+}
+
+/// Another user's process in the node's folder is not the node's server, and nothing ends it.
+#[tokio::test]
+async fn who_only_stands_in_the_folder_is_not_its_server() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let data = bench.paths().data();
+        std::fs::create_dir_all(&data).unwrap();
+        Bench::chmod(&data, 0o755);
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        let socket = std::net::TcpListener::bind(("127.0.0.1", bench.port())).unwrap();
+        command.args(["sleep", "60"]).current_dir(&data);
+        let mut other = command.stdin(OwnedFd::from(socket)).spawn().unwrap();
+        // The command has the socket, too.
+        drop(command);
+        let comm = format!("/proc/{}/comm", other.id());
+        let until = Instant::now() + Duration::from_secs(10);
+        while std::fs::read_to_string(&comm).unwrap() != "sleep\n" {
+            assert!(Instant::now() < until, "setpriv did not become `sleep`");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let listener = bench.facts(&shell).await.listener;
+        assert!(matches!(listener, Listener::Foreign(_)), "{listener:?}");
+        let launch = Launch::new(&bench.inventory, &bench.inventory.nodes[0]);
+        let why = stop(&shell, &launch, Duration::from_secs(1)).await;
+        let why = why.unwrap_err();
+        assert!(why.contains("held by something else"), "{shell:?}: {why}");
+        assert!(other.try_wait().unwrap().is_none(), "{shell:?}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

@@ -1,0 +1,136 @@
+//! Arrows between the rooms of src/ that are held: no operation imports another, and no room below imports an operation.
+//!
+//! Those that are left are named and counted. A number that is lower than it is said to be fails, too, so that the list is true.
+
+use super::{module, operation_and_part, product, scan, within};
+use std::collections::BTreeMap;
+
+/// An operation, the other one that it names, and how many names it takes from there. The shared part is to go a floor down.
+const BETWEEN_OPERATIONS: [(&str, &str, usize); 9] = [
+    ("add", "setup", 1),
+    ("remove", "setup", 1),
+    ("repair", "promote", 2),
+    ("repair", "rejoin", 1),
+    ("sentinel", "setup", 9),
+    ("undo", "add", 1),
+    ("undo", "moves", 1),
+    ("undo", "promote", 2),
+    ("undo", "remove", 1),
+];
+
+/// A room below, the operation that it names, and how many names it takes from there.
+const FROM_BELOW: [(&str, &str, usize); 0] = [];
+
+/// The only rooms that may know the operations: the table of commands, and the operations themselves; and test code.
+const ABOVE: [&str; 3] = ["main", "cli", "operations"];
+
+type Counted = BTreeMap<(String, String), Vec<String>>;
+
+/// The operation that a path leads into.
+fn operation_in(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("crate::operations::")?;
+    rest.split("::").next()
+}
+
+/// What each operation takes from each other, as file:line: path.
+fn between(sources: &[(std::path::PathBuf, String)]) -> Counted {
+    let mut found = Counted::new();
+    for (inside, text) in sources {
+        let Some((from, _)) = operation_and_part(inside) else {
+            continue;
+        };
+        for named in scan::names(text, &module(inside)) {
+            let Some(to) = operation_in(&named.path) else {
+                continue;
+            };
+            if to != from && !is_table(&named.path) {
+                let place = format!("{}:{}: {}", inside.display(), named.line, named.path);
+                found
+                    .entry((from.clone(), to.to_owned()))
+                    .or_default()
+                    .push(place);
+            }
+        }
+    }
+    found
+}
+
+/// What every operation may ask the table of operations for, whose files stand beside the folders.
+fn is_table(path: &str) -> bool {
+    [
+        "crate::operations::working_inventory",
+        "crate::operations::with_threads",
+        "crate::operations::tell",
+    ]
+    .iter()
+    .any(|table| within(path, table))
+}
+
+/// What each room below takes from each operation.
+fn from_below(sources: &[(std::path::PathBuf, String)]) -> Counted {
+    let mut found = Counted::new();
+    for (inside, text) in sources {
+        let module = module(inside);
+        let room = module.first().map_or("main", String::as_str);
+        if ABOVE.contains(&room) || room == "simulation" {
+            continue;
+        }
+        for named in scan::names(text, &module) {
+            if let Some(to) = operation_in(&named.path) {
+                let place = format!("{}:{}: {}", inside.display(), named.line, named.path);
+                found
+                    .entry((room.to_owned(), to.to_owned()))
+                    .or_default()
+                    .push(place);
+            }
+        }
+    }
+    found
+}
+
+/// Fails where what was found is not what is listed.
+fn hold(found: &Counted, listed: &[(&str, &str, usize)]) {
+    let counted: BTreeMap<(&str, &str), usize> = found
+        .iter()
+        .map(|((from, to), places)| ((from.as_str(), to.as_str()), places.len()))
+        .collect();
+    let listed: BTreeMap<(&str, &str), usize> = listed
+        .iter()
+        .map(|(from, to, count)| ((*from, *to), *count))
+        .collect();
+    assert_eq!(counted, listed, "{found:#?}");
+}
+
+#[test]
+fn no_operation_imports_another() {
+    hold(&between(&product()), &BETWEEN_OPERATIONS);
+}
+
+#[test]
+fn no_room_below_imports_an_operation() {
+    hold(&from_below(&product()), &FROM_BELOW);
+}
+
+#[test]
+fn a_planted_import_of_another_operation_is_caught() {
+    let file = |path: &str, text: &str| (std::path::PathBuf::from(path), text.to_owned());
+    let found = between(&[
+        file(
+            "operations/moves/run.rs",
+            "use crate::operations::undo::run;",
+        ),
+        file("operations/moves/plan.rs", "use super::super::add::plan;"),
+        file("operations/moves/checks.rs", "use super::plan::plan;"),
+        file("operations/mod.rs", "use crate::operations::undo::run;"),
+    ]);
+    let pairs: Vec<_> = found
+        .keys()
+        .map(|(a, b)| (a.as_str(), b.as_str()))
+        .collect();
+    assert_eq!(pairs, [("moves", "add"), ("moves", "undo")]);
+    let found = from_below(&[
+        file("plan/follow.rs", "use crate::operations::moves::plan;"),
+        file("cli.rs", "use crate::operations::moves::args::Move;"),
+    ]);
+    assert_eq!(found.len(), 1);
+}
