@@ -2,8 +2,8 @@
 
 use super::local::{Bench, Local};
 use super::*;
+use crate::actions::host::Launch;
 use crate::plan::facts::Listener;
-use crate::plan::host::Launch;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
