@@ -43,7 +43,7 @@ dist: ## Build the files of a release, for any Linux with glibc 2.17: tar.gz, .d
 dist-check: ## Prove them: symbols, Debian 11 (a home without root, the demo, .deb), a host with dnf (.rpm, the demo); needs root
 	@dist/check.sh
 
-generated: ## Write completions/ and man/ anew from the program
+generated: ## Write completions/, man/ and docs/diagnoses.md anew from the program
 	scripts/generated
 
 pictures: ## Draw the recordings of README.md anew, from what the program prints in the lab of the demo

@@ -3,8 +3,8 @@
 //! Text only; it must not say what the program does not do.
 
 use crate::operations::{
-    abandon, add, clients, completions, detach, endpoint, history, init, lost, moves, promote,
-    rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
+    abandon, add, clients, completions, detach, endpoint, explain, history, init, lost, moves,
+    promote, rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
 };
 
 /// Lines to paste, each with what it is for.
@@ -37,6 +37,7 @@ pub fn examples(command: &str) -> Examples {
         "server" => server::args::EXAMPLES,
         "completions" => completions::args::EXAMPLES,
         "endpoint" => endpoint::args::EXAMPLES,
+        "explain" => explain::args::EXAMPLES,
         "clients" => clients::args::EXAMPLES,
         "rejoin" => rejoin::args::EXAMPLES,
         "repair" => repair::args::EXAMPLES,

@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod commands;
+pub mod commands;
 mod links;
-mod markdown;
+pub mod markdown;
 mod play;
 
 use crate::support::repository;

@@ -11,6 +11,7 @@ mod debts;
 mod disk;
 mod docs;
 mod endpoint;
+mod explain;
 mod fence;
 mod files;
 mod files_lab;

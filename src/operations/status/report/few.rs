@@ -145,6 +145,7 @@ mod tests {
             findings: &found,
             lags,
             all,
+            codes: false,
         };
         let options = Options {
             width: None,
