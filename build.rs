@@ -1,5 +1,6 @@
-//! Compresses the servers that `server/build.sh` left in payload/ and writes the table of them that src/world/payload.rs includes.
-//! Without payload/ the table is empty and a warning says so: the build never fails for want of a server, and never fetches or compiles one itself.
+//! Compresses the servers that `server/build.sh` left in payload/ and writes the table of them that
+//! src/world/payload.rs includes. Without payload/ the table is empty and a warning says so: the
+//! build never fails for want of a server, and never fetches or compiles one itself.
 #![allow(clippy::print_stdout)] // how a build script talks to cargo
 
 use sha2::{Digest, Sha256};
@@ -32,7 +33,8 @@ fn embed() -> Result<(), String> {
         let (head, files) = parse(&text)?;
         table(&head, &files, &folder, &out)?
     } else {
-        // cargo looks for the manifest by watching its folder; a path that does not exist would build everything anew each time.
+        // cargo looks for the manifest by watching its folder; a path that does not exist would
+        // build everything anew each time.
         let _ = fs::create_dir(&folder);
         println!("cargo::rerun-if-changed=payload");
         println!(
@@ -44,7 +46,8 @@ fn embed() -> Result<(), String> {
         .map_err(|e| format!("embedded.rs cannot be written: {e}"))
 }
 
-/// Reads the manifest: `key = value` lines, then a `[[file]]` table for each file. It is our own script's output, so anything else is an error.
+/// Reads the manifest: `key = value` lines, then a `[[file]]` table for each file. It is our own
+/// script's output, so anything else is an error.
 fn parse(text: &str) -> Result<(Table, Vec<Table>), String> {
     let mut head = Table::new();
     let mut files: Vec<Table> = Vec::new();
@@ -139,7 +142,8 @@ fn literal(path: &Path) -> Result<String, String> {
         .ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }
 
-/// Compresses one file into `OUT_DIR` under its checksum, unless that was done before, and returns the path.
+/// Compresses one file into `OUT_DIR` under its checksum, unless that was done before, and returns
+/// the path.
 fn pack(file: &Table, folder: &Path, out: &Path) -> Result<PathBuf, String> {
     let path = field(file, "path")?;
     let sum = field(file, "sha256")?;

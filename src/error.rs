@@ -1,4 +1,5 @@
-//! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit code.
+//! What goes wrong, in the form it is told: one sentence, its causes, a hint to paste, and the exit
+//! code.
 
 use std::fmt::Write as _;
 
@@ -25,7 +26,8 @@ pub enum Exit {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// One lower-case sentence that names the node (or file, line, column and key) and what could not be done.
+    /// One lower-case sentence that names the node (or file, line, column and key) and what could
+    /// not be done.
     pub what: String,
     /// The server's, ssh's or the system's own words.
     pub causes: Vec<String>,

@@ -1,4 +1,5 @@
-//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on. Pure.
+//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on.
+//! Pure.
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
 
@@ -176,7 +177,8 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
     found
 }
 
-/// What stands against every change: two nodes, or a node and a stranger, that have one address, and two names of one server.
+/// What stands against every change: two nodes, or a node and a stranger, that have one address,
+/// and two names of one server.
 pub fn address_clashes(topology: &Topology, context: &Context) -> Vec<Finding> {
     let look = Look::of(topology, context);
     let mut found = Vec::new();
@@ -229,7 +231,8 @@ impl<'a> Look<'a> {
         self.primary
     }
 
-    /// Promoting the present primary again tells every replica to follow it, and writes the roles into the files.
+    /// Promoting the present primary again tells every replica to follow it, and writes the roles
+    /// into the files.
     fn put_right(&self) -> Option<String> {
         self.best
             .map(|primary| format!("replctl promote {}", primary.name))

@@ -1,7 +1,8 @@
 //! Characters that show nothing, or that change how those beside them are read. Pure.
 
-/// Whether a character shows nothing, or changes the order or the shape of those beside it: Unicode's format characters and what is to be ignored
-/// where it cannot be shown (`Cf` and `Default_Ignorable_Code_Point` of Unicode 16).
+/// Whether a character shows nothing, or changes the order or the shape of those beside it:
+/// Unicode's format characters and what is to be ignored where it cannot be shown (`Cf` and
+/// `Default_Ignorable_Code_Point` of Unicode 16).
 pub fn hides(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'

@@ -1,4 +1,5 @@
-//! replctl: from bare hosts to a verified replication deployment, and the safe change of its primary.
+//! replctl: from bare hosts to a verified replication deployment, and the safe change of its
+//! primary.
 
 mod actions;
 mod cli;
@@ -26,7 +27,8 @@ mod world;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: `ssh` may have started this to ask, and takes what is printed for the answer.
+    // Before anything else: `ssh` may have started this to ask, and takes what is printed for the
+    // answer.
     if let Some(socket) = std::env::var_os(world::ssh::ASKPASS) {
         return if world::ssh::answer_askpass(&socket) {
             ExitCode::SUCCESS

@@ -10,7 +10,8 @@ use std::fmt;
 pub struct Hook {
     /// When it is run.
     pub point: HookPoint,
-    /// The command as the plan shows it. What is run is what the inventory says then; the journal keeps no command.
+    /// The command as the plan shows it. What is run is what the inventory says then; the journal
+    /// keeps no command.
     #[serde(skip)]
     pub command: String,
     /// Milliseconds it may take.

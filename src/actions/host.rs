@@ -1,4 +1,5 @@
-//! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs stands a placeholder.
+//! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs
+//! stands a placeholder.
 
 use crate::config::Paths;
 use crate::config::server::Stamp;
@@ -59,7 +60,8 @@ pub enum HostAction {
         path: String,
         /// The link that may point at it: then it stays.
         unless: String,
-        /// The data directory of the node. Where another one lies beside it, the server stays for that node.
+        /// The data directory of the node. Where another one lies beside it, the server stays for
+        /// that node.
         node: String,
     },
     /// Install the distribution's server.
@@ -91,10 +93,11 @@ pub enum HostAction {
     RemoveLink {
         /// The link.
         link: String,
-        /// The data directory of the node. Where another one lies beside it, a link that is not one node's own stays.
+        /// The data directory of the node. Where another one lies beside it, a link that is not one
+        /// node's own stays.
         node: String,
     },
-    /// Put certificates and a private key beside the configuration, the key readable by its owner alone.
+    /// Put certificates and a private key beside the configuration; only its owner reads the key.
     PutCertificates {
         /// What is put where; the operator's machine has it.
         files: Vec<Certificates>,
@@ -103,7 +106,7 @@ pub enum HostAction {
         /// User name.
         owner: String,
     },
-    /// Write the server's configuration file, readable by its owner alone; an older one is kept beside it.
+    /// Write the server's configuration file for its owner alone; keep an older one beside it.
     WriteConfig {
         /// The file.
         path: String,
@@ -216,7 +219,8 @@ pub struct PayloadInfo {
     pub bytes: u64,
 }
 
-/// How the server of one node is started and stopped: by its unit where there is one, else by itself.
+/// How the server of one node is started and stopped: by its unit where there is one, else by
+/// itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// TCP port.
@@ -249,7 +253,8 @@ impl PayloadInfo {
         }
     }
 
-    /// The name of its directory: the version for people, the hash so that two builds of one version lie side by side.
+    /// The name of its directory: the version for people, the hash so that two builds of one
+    /// version lie side by side.
     pub fn directory_name(&self) -> String {
         let product = match self.product {
             Product::Redis => "redis",
@@ -288,7 +293,8 @@ impl Launch {
     }
 }
 
-/// Directories as a shell would take them: those that others imply left out, those beside each other in braces.
+/// Directories as a shell would take them: those that others imply left out, those beside each
+/// other in braces.
 fn braced(paths: &[&str]) -> String {
     let implied = |path: &&&str| {
         let inside = format!("{path}/");

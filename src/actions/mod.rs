@@ -49,14 +49,14 @@ pub enum Action {
         /// Being late is told, and is no failure.
         optional: bool,
     },
-    /// Wait until this node has every byte that `with` has produced up to the beginning of this wait.
+    /// Wait until this node has every byte that `with` had produced when the wait began.
     AwaitCaughtUp {
         /// The node it is compared with.
         with: NodeName,
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// Give the replicas named the time to get every byte this node has produced; who is late only needs a full resync.
+    /// Give these replicas time to get every byte of this node; a late one needs a full resync.
     DrainOthers {
         /// The replicas.
         replicas: Vec<NodeName>,
@@ -75,12 +75,13 @@ pub enum Action {
         /// The address this node uses for it.
         address: Address,
     },
-    /// See that every node still has the role that the plan was made from: nobody else has changed one.
+    /// See that every node still has the role that the plan was made from.
     CheckRoles {
         /// Each node with its role.
         roles: Vec<NodeRole>,
     },
-    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction; put back if it was none any more.
+    /// `REPLICAOF host port` on the primary, with its last offset, in one transaction; put back if
+    /// it was none any more.
     Demote {
         /// The node that is to replace it.
         upstream: NodeName,
@@ -90,7 +91,7 @@ pub enum Action {
         #[serde(default)]
         others: Vec<NodeName>,
     },
-    /// See that this node has exactly the bytes that `with` had when it was demoted, and that no other node is a primary.
+    /// See that this node ends where `with` was demoted, and that no other node is a primary.
     CompareOffsets {
         /// The old primary.
         with: NodeName,
@@ -99,16 +100,16 @@ pub enum Action {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// `REPLICAOF NO ONE` after `from` was demoted, compared: this node ends as a replica at exactly the last offset of
-    /// `from`, or it is put back.
+    /// `REPLICAOF NO ONE` after `from` was demoted, compared: this node ends as a replica at
+    /// exactly the last offset of `from`, or it is put back.
     TakeOver {
         /// The old primary.
         from: NodeName,
-        /// Its first writes are held for at most so many milliseconds, until the comparison is done; `None`: the server
-        /// has no pause of writes.
+        /// Its first writes are held for at most so many milliseconds, until the comparison is
+        /// done; `None`: the server has no pause of writes.
         hold_ms: Option<u64>,
     },
-    /// `REPLICAOF NO ONE` on the old primary, unless another node is a primary by now: the undo of its demotion.
+    /// `REPLICAOF NO ONE` on the old primary, unless another node is one by now: undoes `Demote`.
     RestorePrimary {
         /// The nodes that may not be primaries.
         others: Vec<NodeName>,
@@ -124,17 +125,17 @@ pub enum Action {
         primary: NodeName,
         /// The folder.
         folder: String,
-        /// The pause of writes that is renewed meanwhile, milliseconds; `None`: the fence lasts by itself.
+        /// The pause that is renewed meanwhile, milliseconds; `None`: the fence lasts by itself.
         fence_ms: Option<u64>,
     },
-    /// Copy the data files of this node, whose server is stopped, into a folder on the operator's machine.
+    /// Copy the data files of this stopped server into a folder on the operator's machine.
     BackUpFiles {
         /// The primary that it is to follow.
         primary: NodeName,
         /// The folder.
         folder: String,
     },
-    /// Do again on this node, a primary, what only an old one has; what was done again already is left out.
+    /// Do again on this primary what only an old one has, but for what was done again already.
     Replay {
         /// The old primary.
         of: NodeName,
@@ -167,14 +168,14 @@ pub enum Action {
     CountClients,
     /// Disconnect its clients, so that they look for the primary anew.
     KickClients,
-    /// Wait until the server that was just started answers a PING; loading its data counts as an answer.
+    /// Wait until the server just started answers a PING; loading its data counts as an answer.
     AwaitAnswer {
         /// Milliseconds to wait.
         within_ms: u64,
     },
     /// `CONFIG REWRITE`, put back the file's mode and owner, and read the role back from the file.
     PersistRole,
-    /// Wait until this node's offset stands still: what was in flight from a dead primary has arrived.
+    /// Wait until this node's offset stands still: what a dead primary had sent has arrived.
     AwaitQuiet {
         /// Milliseconds to wait at most.
         within_ms: u64,
@@ -183,7 +184,7 @@ pub enum Action {
     StopServer,
     /// Start this node's server over SSH (the undo of stopping it).
     StartServer,
-    /// Write `replicaof` into the file of a server that is stopped, so that it comes back as a replica.
+    /// Write `replicaof` into the file of a stopped server, so that it comes back as a replica.
     FenceFile {
         /// Where it will replicate from.
         address: Address,
@@ -222,7 +223,7 @@ pub enum Action {
         /// Value.
         value: String,
     },
-    /// Give the running server the deployment's password, or none, as `masterauth`. It is not in the plan.
+    /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
     /// A change of the servers' password, or a proof of it.
     Password(PasswordAction),
@@ -253,7 +254,7 @@ impl Action {
         matches!(self, Self::Promote | Self::RestorePrimary { .. })
     }
 
-    /// Whether it changes anything on a host or a server; the others only wait or look, or are the operator's own affair.
+    /// Whether it changes a host or a server; others wait, look, or change the operator's machine.
     pub fn changes_something(&self) -> bool {
         match self {
             Self::Sentinel(action) => action.changes_something(),

@@ -1,4 +1,5 @@
-//! Names of nodes in the lines of a plan: all of a few, and of many the first and how many others there are. Pure.
+//! Names of nodes in the lines of a plan: all of a few, and of many the first and how many others
+//! there are. Pure.
 
 use crate::topology::NodeName;
 

@@ -1,6 +1,8 @@
-//! What is done about the servers' password, as data. Pure. No password is in it: it says which one is meant.
+//! What is done about the servers' password, as data. Pure. No password is in it: it says which one
+//! is meant.
 //!
-//! Each action but the proofs sets absolute values, in the running server and in its file, so it can be repeated and undone by another one.
+//! Each action but the proofs sets absolute values, in the running server and in its file, so it
+//! can be repeated and undone by another one.
 
 mod held;
 pub mod written;
@@ -58,14 +60,16 @@ pub enum PasswordAction {
     },
     /// `ACL SETUSER default >…`: it takes the inventory's password beside the one it has.
     Accept,
-    /// `ACL SETUSER default <…`: it takes the inventory's password no more (the undo of [`PasswordAction::Accept`]).
+    /// `ACL SETUSER default <…`: it takes the inventory's password no more (the undo of
+    /// [`PasswordAction::Accept`]).
     Refuse,
     /// `protected-mode`.
     Protect {
         /// Whether it is on.
         on: bool,
     },
-    /// New connections, from the operator's machine and from another host: who is let in, and who is not.
+    /// New connections, from the operator's machine and from another host: who is let in, and who
+    /// is not.
     Prove {
         /// They are let in.
         lets_in: Vec<Key>,
@@ -74,7 +78,8 @@ pub enum PasswordAction {
         /// The node from whose host it is tried as well.
         from: Option<NodeName>,
     },
-    /// A new connection from this node's host to its upstream, with what this node has as `masteruser` and `masterauth`.
+    /// A new connection from this node's host to its upstream, with what this node has as
+    /// `masteruser` and `masterauth`.
     ProveLink {
         /// Its upstream.
         with: NodeName,
@@ -117,7 +122,8 @@ impl PasswordAction {
         }
     }
 
-    /// Whether these passwords show that it was done with the password that the inventory names now.
+    /// Whether these passwords show that it was done with the password that the inventory names
+    /// now.
     pub fn was_given(&self, kept: &Kept) -> bool {
         match self {
             Self::Login { .. } => kept.masterauth == Is::New,
@@ -265,7 +271,8 @@ impl Plan {
             .any(|step| matches!(step.action, super::Action::Password(_)))
     }
 
-    /// The steps by which servers got the inventory's password, of those that are `done` (by the numbers of stage and step).
+    /// The steps by which servers got the inventory's password, of those that are `done` (by the
+    /// numbers of stage and step).
     pub fn given(&self, done: &dyn Fn(usize, usize) -> bool) -> Vec<(&NodeName, &PasswordAction)> {
         let mut out = Vec::new();
         for (stage, steps) in self.stages.iter().map(|s| &s.steps).enumerate() {

@@ -1,4 +1,5 @@
-//! What a step about the data of an old primary is told: what covers them, and where the commands to replay are read. Pure.
+//! What a step about the data of an old primary is told: what covers them, and where the commands
+//! to replay are read. Pure.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

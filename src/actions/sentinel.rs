@@ -5,7 +5,8 @@ use crate::topology::Address;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A Sentinel, and how often it reads `INFO` of the nodes it watches by itself. Its process has one such period for all deployments it watches.
+/// A Sentinel, and how often it reads `INFO` of the nodes it watches by itself. Its process has one
+/// such period for all deployments it watches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InfoPeriod {
     /// Where it listens.
@@ -14,7 +15,8 @@ pub struct InfoPeriod {
     pub ms: u64,
 }
 
-/// One request to Sentinels, or one wait on them. The step's node is the replica it is about, or the Sentinel.
+/// One request to Sentinels, or one wait on them. The step's node is the replica it is about, or
+/// the Sentinel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SentinelAction {
@@ -31,7 +33,8 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// `SENTINEL DEBUG INFO-PERIOD`: each of them reads `INFO` of the nodes so often, and is seen to say so. It stands in no file.
+    /// `SENTINEL DEBUG INFO-PERIOD`: each of them reads `INFO` of the nodes so often, and is seen
+    /// to say so. It stands in no file.
     SetInfoPeriod {
         /// The Sentinels, with what it is before.
         sentinels: Vec<InfoPeriod>,
@@ -47,8 +50,9 @@ pub enum SentinelAction {
         /// Milliseconds in which one that gives no answer is asked again.
         within_ms: u64,
     },
-    /// Wait, before writes are stopped, for the moment after which this Sentinel soonest sees a promotion: it reads `INFO` of a node that it promotes
-    /// a second after the last time. Nothing depends on it but how long clients that ask Sentinels wait.
+    /// Wait, before writes are stopped, for the moment after which this Sentinel soonest sees a
+    /// promotion: it reads `INFO` of a node that it promotes a second after the last time. Nothing
+    /// depends on it but how long clients that ask Sentinels wait.
     AwaitTurn {
         /// What it calls the deployment.
         name: String,
@@ -67,9 +71,11 @@ pub enum SentinelAction {
         at: Address,
         /// Those that are asked where it does not answer.
         or: Vec<Address>,
-        /// Milliseconds to wait where nothing is seen of it; one that has begun is waited for as long as it may take.
+        /// Milliseconds to wait where nothing is seen of it; one that has begun is waited for as
+        /// long as it may take.
         within_ms: u64,
-        /// What its priority was before it was made the first, and is again where another node was chosen.
+        /// What its priority was before it was made the first, and is again where another node was
+        /// chosen.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         priority: Option<u32>,
     },
@@ -131,7 +137,8 @@ pub enum SentinelAction {
         /// Milliseconds to wait.
         within_ms: u64,
     },
-    /// Wait until it hears from the primary, its replicas and the other Sentinels, and a failover could be agreed on.
+    /// Wait until it hears from the primary, its replicas and the other Sentinels, and a failover
+    /// could be agreed on.
     AwaitTogether {
         /// What it calls the deployment.
         name: String,
@@ -189,7 +196,8 @@ impl SentinelAction {
             | Self::Set { .. }
             | Self::SetAuth { .. }
             | Self::Reset { .. } => true,
-            // How often they look is put back by the same stage, and where it could not be, that is why the stage failed.
+            // How often they look is put back by the same stage, and where it could not be, that is
+            // why the stage failed.
             Self::SetInfoPeriod { .. }
             | Self::RestoreInfoPeriod { .. }
             | Self::AwaitPriority { .. }

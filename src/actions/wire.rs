@@ -1,4 +1,5 @@
-//! What an action sends, for the reader of a report. Pure. No secret is in it; `tests/integration/report.rs` holds it against what servers hear.
+//! What an action sends, for the reader of a report. Pure. No secret is in it;
+//! `tests/integration/report.rs` holds it against what servers hear.
 
 use super::Action;
 use super::named::list;

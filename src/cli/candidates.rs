@@ -1,4 +1,4 @@
-//! Completion scripts, made from the clap definitions, and the candidates that they ask for. It never uses the network.
+//! The candidates that a shell asks for while a command line is typed. It never uses the network.
 
 use crate::cli::Cli;
 use crate::engine::journal::store::Store;
@@ -9,7 +9,8 @@ use clap::{Command, CommandFactory};
 use clap_complete::CompletionCandidate;
 use std::path::PathBuf;
 
-/// The command line as it is completed. Where a word does not begin with a dash, options are offered only if there is nothing else.
+/// The command line as it is completed. Where a word does not begin with a dash, options are
+/// offered only if there is nothing else.
 pub fn command() -> Command {
     let mut command = Cli::command();
     // --help and --version come with it.
@@ -38,7 +39,8 @@ fn word() -> Option<String> {
     }
 }
 
-/// The nodes of the inventory, replicas first. No network, no questions, no error: completion that complains is worse than none.
+/// The nodes of the inventory, replicas first. No network, no questions, no error: completion that
+/// complains is worse than none.
 pub fn promotable() -> Vec<CompletionCandidate> {
     let nodes = inventory().map(|i| i.nodes).unwrap_or_default();
     let (primary, replicas): (Vec<_>, Vec<_>) =
@@ -114,7 +116,8 @@ pub fn inventory_of(words: &[String]) -> Option<Inventory> {
     path.is_file().then(|| inventory::open(&path).ok())?
 }
 
-/// The value of `--inventory` or `-i` among the words of a command line. bash makes three words of `--inventory=FILE`.
+/// The value of `--inventory` or `-i` among the words of a command line. bash makes three words of
+/// `--inventory=FILE`.
 fn given(words: &[String]) -> Option<&str> {
     let mut words = words.iter().map(String::as_str);
     let mut found = None;

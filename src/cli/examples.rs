@@ -1,4 +1,5 @@
-//! The examples of each command, in its help and in its man page: each operation has its own beside its arguments.
+//! The examples of each command, in its help and in its man page: each operation has its own beside
+//! its arguments.
 //!
 //! Text only; it must not say what the program does not do.
 

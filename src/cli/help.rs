@@ -1,4 +1,5 @@
-//! What stands below the options in each command's help, and the sections of the man pages that clap knows nothing of.
+//! What stands below the options in each command's help, and the sections of the man pages that
+//! clap knows nothing of.
 //!
 //! Text only; it must not say what the program does not do.
 

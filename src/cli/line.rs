@@ -1,4 +1,5 @@
-//! Reads the command line, and answers what is wrong with it: what other tools call a command leads to ours.
+//! Reads the command line, and answers what is wrong with it: what other tools call a command leads
+//! to ours.
 
 use super::candidates;
 use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
@@ -96,7 +97,8 @@ fn told_by_clap(error: &clap::Error, words: &[String], command: &Command) -> Err
     Problem::new(what).hint(hint).exit(Exit::Usage)
 }
 
-/// The commands that these words name, one below the other. What is none, such as the value of an option, is passed over.
+/// The commands that these words name, one below the other. What is none, such as the value of an
+/// option, is passed over.
 fn path<'a>(words: impl Iterator<Item = &'a String>, command: &Command) -> Option<String> {
     let mut at = command;
     let mut path: Vec<&str> = Vec::new();
@@ -144,8 +146,9 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     Problem::new(shown).hint(hint).exit(Exit::Usage)
 }
 
-/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the inventory where nothing was. What was typed and does not
-/// fit is not replaced by a node that nobody named: then it is the command's help.
+/// The command of an entry with its places filled: by the nodes that were typed, or by nodes of the
+/// inventory where nothing was. What was typed and does not fit is not replaced by a node that
+/// nobody named: then it is the command's help.
 fn filled(entry: &Word, after: &[&str], inventory: Option<&Inventory>) -> String {
     let command = entry.command;
     let line = |rest: &str| format!("replctl {rest}");

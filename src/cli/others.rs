@@ -5,7 +5,8 @@ use clap::Args;
 /// Options of every command that changes something.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Others {
-    /// Take the deployment over from another operator's command that is dead or frozen: its connections to the servers, and its sessions on hosts that it sets up, are ended first
+    /// Take the deployment over from another operator's command that is dead or frozen: its
+    /// connections to the servers, and its sessions on hosts that it sets up, are ended first
     #[arg(long)]
     pub take_over: bool,
 }

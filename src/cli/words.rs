@@ -1,6 +1,8 @@
-//! The words of other tools, and what they are here: redis-cli, Sentinel, redis-trib, orchestrator, repmgr, Patroni, Vitess and configuration managers.
+//! The words of other tools, and what they are here: redis-cli, Sentinel, redis-trib, orchestrator,
+//! repmgr, Patroni, Vitess and configuration managers.
 //!
-//! Data only. No word of these is a command of replctl, and each command that is named can be given as it stands, once its places are filled.
+//! Data only. No word of these is a command of replctl, and each command that is named can be given
+//! as it stands, once its places are filled.
 
 /// A place in a command: a replica of the inventory.
 pub const REPLICA: &str = "{replica}";
@@ -212,7 +214,8 @@ pub const WORDS: &[Word] = &[
     ),
 ];
 
-/// The entry of a word. `before`: the command that stands before it; `after`: the word that follows.
+/// The entry of a word. `before`: the command that stands before it; `after`: the word that
+/// follows.
 pub fn meant(before: Option<&str>, word: &str, after: Option<&str>) -> Option<&'static Word> {
     let word = word.to_ascii_lowercase();
     let has = |wanted: &str| {

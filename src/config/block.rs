@@ -1,4 +1,5 @@
-//! A block of lines that replctl owns inside somebody else's file (`/etc/hosts`, `/etc/rc.local`). The rest stays byte for byte.
+//! A block of lines that replctl owns inside somebody else's file (`/etc/hosts`, `/etc/rc.local`).
+//! The rest stays byte for byte.
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,8 @@ fn markers(owner: &str) -> (String, String) {
     )
 }
 
-/// Stands behind the first marker where the line above had no line break, and got one for the block.
+/// Stands behind the first marker where the line above had no line break, and got one for the
+/// block.
 const JOINED: &str = ", behind a line without an end";
 
 /// Stands in a line from which names were taken; behind it is the line as it was.
@@ -18,7 +20,8 @@ fn had(owner: &str) -> String {
     format!("# replctl {owner} had: ")
 }
 
-/// The file with the block in it: in its old place, else before a final `exit` line, else at the end.
+/// The file with the block in it: in its old place, else before a final `exit` line, else at the
+/// end.
 pub fn put(file: &str, owner: &str, lines: &[String]) -> String {
     let (begin, end) = markers(owner);
     let found = find(file, owner);
@@ -57,8 +60,9 @@ pub fn remove(file: &str, owner: &str) -> String {
     format!("{head}{}", &file[to..])
 }
 
-/// `/etc/hosts` with the block in it. Debian gives a host's own name a loopback address, on which no server need listen, and whatever the order of the
-/// lines that address is tried first: the names of the block are taken out of such lines, which stay beside their new form.
+/// `/etc/hosts` with the block in it. Debian gives a host's own name a loopback address, on which
+/// no server need listen, and whatever the order of the lines that address is tried first: the
+/// names of the block are taken out of such lines, which stay beside their new form.
 pub fn put_names(file: &str, owner: &str, lines: &[String]) -> String {
     let file = put(&given_back(file, owner), owner, lines);
     let named: Vec<&str> = lines
@@ -120,7 +124,8 @@ pub fn get(file: &str, owner: &str) -> Option<Vec<String>> {
     Some(lines)
 }
 
-/// Where the block begins and ends, in bytes. A block without its end is none: what follows it may be somebody else's.
+/// Where the block begins and ends, in bytes. A block without its end is none: what follows it may
+/// be somebody else's.
 fn find(file: &str, owner: &str) -> Option<(usize, usize)> {
     let (begin, end) = markers(owner);
     let mut from = None;

@@ -1,4 +1,5 @@
-//! The server's configuration file as directives: read, quoted, written. It knows the syntax only, not what a directive means.
+//! The server's configuration file as directives: read, quoted, written. It knows the syntax only,
+//! not what a directive means.
 
 use crate::topology::{Address, PersistedRole};
 use std::fmt::Write as _;
@@ -12,7 +13,8 @@ pub struct Directive {
     pub args: Vec<String>,
 }
 
-/// The directives of a file, in order. A line whose quotes do not match is kept as one argument: the server would refuse it, reading does not.
+/// The directives of a file, in order. A line whose quotes do not match is kept as one argument:
+/// the server would refuse it, reading does not.
 pub fn parse(text: &str) -> Vec<Directive> {
     text.lines()
         .map(str::trim)
@@ -31,7 +33,8 @@ pub fn parse(text: &str) -> Vec<Directive> {
         .collect()
 }
 
-/// Splits a line as the server does: blanks outside of quotes, `"…"` with escapes, `'…'` with `\'` only. `None` where quotes do not match.
+/// Splits a line as the server does: blanks outside of quotes, `"…"` with escapes, `'…'` with `\'`
+/// only. `None` where quotes do not match.
 pub fn split(line: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut chars = line.chars().peekable();
@@ -127,7 +130,8 @@ pub fn quote(arg: &str) -> String {
     out
 }
 
-/// A value from the inventory as it can stand behind its directive's name. Several arguments stay several; nothing can begin a new line.
+/// A value from the inventory as it can stand behind its directive's name. Several arguments stay
+/// several; nothing can begin a new line.
 pub fn value_text(value: &str) -> String {
     let value = value.trim();
     if value.is_empty() {
@@ -139,7 +143,8 @@ pub fn value_text(value: &str) -> String {
     }
 }
 
-/// Bytes of a memory value such as `1gb`, `64mb`, `1000k`, as the server reads them. `None` where it is none.
+/// Bytes of a memory value such as `1gb`, `64mb`, `1000k`, as the server reads them. `None` where
+/// it is none.
 pub fn memory(value: &str) -> Option<u64> {
     let value = value.trim().to_ascii_lowercase();
     let digits = value
@@ -159,7 +164,8 @@ pub fn memory(value: &str) -> Option<u64> {
     number.checked_mul(unit)
 }
 
-/// The role that a file gives its server at the next start: the last `replicaof` (or `slaveof`) counts.
+/// The role that a file gives its server at the next start: the last `replicaof` (or `slaveof`)
+/// counts.
 pub fn persisted_role(directives: &[Directive]) -> PersistedRole {
     let Some(last) = directives
         .iter()
@@ -182,7 +188,8 @@ pub fn persisted_role(directives: &[Directive]) -> PersistedRole {
     }
 }
 
-/// The present name of a directive that had an older one (and Valkey's newer one, where replctl writes the older for both families).
+/// The present name of a directive that had an older one (and Valkey's newer one, where replctl
+/// writes the older for both families).
 pub fn canonical(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     match name.as_str() {

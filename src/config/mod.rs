@@ -1,4 +1,5 @@
-//! The text of every file `setup` writes on a host: the server's configuration, its unit, the managed blocks. Pure: text in, text out.
+//! The text of every file `setup` writes on a host: the server's configuration, its unit, the
+//! managed blocks. Pure: text in, text out.
 
 pub mod block;
 pub mod directives;

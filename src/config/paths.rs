@@ -1,4 +1,5 @@
-//! Where everything of one node lies on its host: the tutorial's `{directory}/{port}/{conf,logs,pid}`, and the servers beside it.
+//! Where everything of one node lies on its host: the tutorial's
+//! `{directory}/{port}/{conf,logs,pid}`, and the servers beside it.
 
 use crate::inventory::{Inventory, NodeSpec};
 

@@ -1,5 +1,6 @@
-//! `conf/sentinel.cnf`: what a Sentinel begins with. From its first start on the file is its own: it writes down who it is, what it has learned and which
-//! failover was the last, so nobody else writes it again.
+//! `conf/sentinel.cnf`: what a Sentinel begins with. From its first start on the file is its own:
+//! it writes down who it is, what it has learned and which failover was the last, so nobody else
+//! writes it again.
 //!
 //! The text holds no secret: where passwords belong stand [`PASSWORD`] and [`OWN_PASSWORD`].
 
@@ -26,7 +27,8 @@ pub struct Begin<'a> {
     pub primary: &'a Address,
     /// Some nodes have names instead of addresses: it has to resolve them (6.2 and newer).
     pub names: bool,
-    /// Its program has a password for the other Sentinels of its own (6.2 and newer); older ones use `requirepass` for that, too.
+    /// Its program has a password for the other Sentinels of its own (6.2 and newer); older ones
+    /// use `requirepass` for that, too.
     pub modern: bool,
 }
 
@@ -148,7 +150,8 @@ fn own(
     out
 }
 
-/// Where it says it is: an address always, so that it is the one the inventory knows; a name where the others resolve names.
+/// Where it says it is: an address always, so that it is the one the inventory knows; a name where
+/// the others resolve names.
 fn announced(node: &NodeSpec, names: bool) -> Option<&str> {
     let host = node.announced().host.as_str();
     let literal = host.parse::<IpAddr>().is_ok();
@@ -186,7 +189,8 @@ pub fn options(rules: &SentinelRules) -> [(&'static str, u64); 4] {
     ]
 }
 
-/// What a Sentinel's file says of the deployment called `name`: where its primary is, and the rules. `None` where it says nothing of it.
+/// What a Sentinel's file says of the deployment called `name`: where its primary is, and the
+/// rules. `None` where it says nothing of it.
 pub fn watches(directives: &[Directive], name: &str) -> Option<(Address, SentinelRules)> {
     let lines = || directives.iter().filter(|d| d.name == "sentinel");
     let monitor = lines().find_map(|d| match d.args.as_slice() {

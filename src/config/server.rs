@@ -1,6 +1,8 @@
-//! `conf/redis.cnf` of one node: the tutorial's directives with its values, what replication needs on top, and the inventory's own directives last.
+//! `conf/redis.cnf` of one node: the tutorial's directives with its values, what replication needs
+//! on top, and the inventory's own directives last.
 //!
-//! The text holds no secret: where the password belongs stands [`PASSWORD`], and the host's file gets it at the moment of writing.
+//! The text holds no secret: where the password belongs stands [`PASSWORD`], and the host's file
+//! gets it at the moment of writing.
 
 use super::directives::{canonical, memory, quote, value_text};
 use super::{Paths, tls};
@@ -24,7 +26,8 @@ pub enum Supervision {
     Daemon,
 }
 
-/// The digests in a file's first comment, by which a later run tells that the inventory asks for nothing else. They survive `CONFIG REWRITE`, which keeps comments.
+/// The digests in a file's first comment, by which a later run tells that the inventory asks for
+/// nothing else. They survive `CONFIG REWRITE`, which keeps comments.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// Of the directives that need a restart.
@@ -98,7 +101,8 @@ pub fn owned(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a running server takes the directive by `CONFIG SET`. Not those that are protected (`dbfilename` from 7.0 on), or settable only in newer versions (`bind`).
+/// Whether a running server takes the directive by `CONFIG SET`. Not those that are protected
+/// (`dbfilename` from 7.0 on), or settable only in newer versions (`bind`).
 pub fn settable(name: &str) -> bool {
     const FIXED: &[&str] = &[
         "always-show-logo",
@@ -139,7 +143,8 @@ pub fn settable(name: &str) -> bool {
     !FIXED.contains(&name) && !name.starts_with("tls-")
 }
 
-/// The file of `node`. `upstream` is what it replicates from, as it reaches it; `None` for the primary.
+/// The file of `node`. `upstream` is what it replicates from, as it reaches it; `None` for the
+/// primary.
 pub fn render(
     inventory: &Inventory,
     node: &NodeSpec,
@@ -340,7 +345,8 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The `bind` line: only what every server of the source understands. `-address` and `*` came with 6.2; without any line all versions listen everywhere.
+/// The `bind` line: only what every server of the source understands. `-address` and `*` came with
+/// 6.2; without any line all versions listen everywhere.
 pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     let modern = matches!(inventory.server.source, ServerSource::Embedded);
     let host = if node.address.host.eq_ignore_ascii_case("localhost") {
@@ -356,7 +362,8 @@ pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     if !ip.is_loopback() && !ip.is_unspecified() {
         all.push(loopback.to_owned());
     }
-    // An announced address may be another machine's (address translation): listen on it only where it is here.
+    // An announced address may be another machine's (address translation): listen on it only where
+    // it is here.
     if let Some(announced) = node
         .announce
         .as_ref()
@@ -369,7 +376,8 @@ pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
     Some(all.join(" "))
 }
 
-/// 64 MB: at 46 MB/s of writes, 1 MB was overrun by a short break. An eighth of `maxmemory` where that is less, never below the server's own 1 MB.
+/// 64 MB: at 46 MB/s of writes, 1 MB was overrun by a short break. An eighth of `maxmemory` where
+/// that is less, never below the server's own 1 MB.
 fn backlog(node: &NodeSpec) -> String {
     const MB: u64 = 1 << 20;
     let limit = node

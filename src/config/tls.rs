@@ -1,4 +1,5 @@
-//! The directives of a server, or of a Sentinel, that speaks TLS, and the files beside its configuration that they name. Pure.
+//! The directives of a server, or of a Sentinel, that speaks TLS, and the files beside its
+//! configuration that they name. Pure.
 
 use super::Paths;
 use super::directives::quote;
@@ -43,7 +44,8 @@ pub(super) fn files(node: &NodeSpec, paths: &Paths) -> Option<Section> {
     ))
 }
 
-/// Whether the inventory leaves it to replctl to bring certificate and key: its own directives may name files that are there.
+/// Whether the inventory leaves it to replctl to bring certificate and key: its own directives may
+/// name files that are there.
 pub fn brings_pair(node: &NodeSpec) -> bool {
     !node.config.contains_key("tls-cert-file")
 }

@@ -1,6 +1,7 @@
 //! The systemd unit of one node, and the line that starts a node at boot where there is no systemd.
 //!
-//! Never a role on the command line: `--replicaof` there would win over the configuration file at every restart and undo a promotion.
+//! Never a role on the command line: `--replicaof` there would win over the configuration file at
+//! every restart and undo a promotion.
 
 use super::Paths;
 use crate::inventory::{Inventory, NodeSpec};
@@ -15,9 +16,11 @@ pub fn written(text: &str) -> bool {
 
 /// The unit file.
 ///
-/// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never `Restart=`: what a crashed primary has on its disk is older
-/// than what its replicas have in memory, and a primary that comes back within seconds makes them all take its older (or empty) data before anybody can
-/// promote one of them. At boot it does start: there the operator has had the time, and a fence in its file holds.
+/// `Type=simple`, as older systemd knows no `exec` and the static server has no notify. Never
+/// `Restart=`: what a crashed primary has on its disk is older than what its replicas have in
+/// memory, and a primary that comes back within seconds makes them all take its older (or empty)
+/// data before anybody can promote one of them. At boot it does start: there the operator has had
+/// the time, and a fence in its file holds.
 pub fn unit(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> String {
     format!(
         "\
@@ -108,7 +111,8 @@ pub fn boot_line(paths: &Paths, inventory: &Inventory, node: &NodeSpec) -> Strin
         shell(&paths.config())
     );
     let user = shell(&inventory.server.user);
-    // `su` is missing on some small systems, and `setpriv` on older ones; both forms end with the server in the background.
+    // `su` is missing on some small systems, and `setpriv` on older ones; both forms end with the
+    // server in the background.
     format!(
         "if command -v su >/dev/null 2>&1; then su -s /bin/sh {user} -c {}; else (umask 077; start-stop-daemon -S -c {user} -p {} -x {} -- {}{mode}); fi",
         shell(&start),

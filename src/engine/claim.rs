@@ -1,5 +1,6 @@
-//! The claim that keeps operators on other machines away: on the servers, and on the hosts that are worked on, which may have no server yet. It is tried again
-//! for a while, because two that begin at the same moment both step back.
+//! The claim that keeps operators on other machines away: on the servers, and on the hosts that are
+//! worked on, which may have no server yet. It is tried again for a while, because two that begin
+//! at the same moment both step back.
 
 use super::operate::{Asked, who};
 use crate::actions::Action;
@@ -13,7 +14,8 @@ use crate::world::claim::{Attempt, Claimed, random_between, token};
 use crate::world::host_lock::{Locked, Locks};
 use std::time::{Duration, Instant};
 
-/// How long a claim is tried for. A hand-over takes less; who works for longer is named at once, then.
+/// How long a claim is tried for. A hand-over takes less; who works for longer is named at once,
+/// then.
 const PATIENCE: Duration = Duration::from_secs(6);
 /// How long an earlier run from here must have said nothing, seconds.
 const SILENT: u64 = 3;
@@ -26,11 +28,11 @@ pub struct Held {
     _hosts: Locks,
 }
 
-/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing was touched then. `again`: how the command is given once
-/// more.
+/// Claims the deployment for `operation`, and these hosts, or says who holds one of them. Nothing
+/// was touched then. `again`: how the command is given once more.
 ///
-/// A claim of an earlier run from here is ended: whoever has the lock of this machine knows that its process is dead. A network that was cut has kept its end
-/// from the server then.
+/// A claim of an earlier run from here is ended: whoever has the lock of this machine knows that
+/// its process is dead. A network that was cut has kept its end from the server then.
 pub async fn claim(
     world: &World,
     asked: &Asked,
@@ -40,7 +42,8 @@ pub async fn claim(
     let begun = Instant::now();
     let dead = world.store.earlier_claims();
     let me = who();
-    // A living one says something each second: of two machines with one name and one home, the lock may keep neither away.
+    // A living one says something each second: of two machines with one name and one home, the lock
+    // may keep neither away.
     let from_here =
         |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
     let ended = |claim: &Claim, silent| asked.take_over || from_here(claim, silent);

@@ -1,6 +1,6 @@
-//! Runs a plan step by step: journal line, action, journal line; undoes, goes on or stops as each stage's mode says.
+//! Runs a plan: journal line, action, journal line; a stage's mode says what a failure does.
 //!
-//! It knows neither servers nor hosts: those are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
+//! Servers and hosts are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
 mod past_return;
 mod traits;
@@ -32,7 +32,7 @@ pub struct Run<'a, A: Act, J: Journal, W: Watch> {
     pub watch: &'a W,
     /// How many nodes are worked on side by side.
     pub concurrency: usize,
-    /// Set when the operator wants to stop: the run ends before its next step, as long as it can be put back.
+    /// The operator wants to stop: the run ends before its next step, while it can be put back.
     pub interrupted: &'a AtomicBool,
 }
 
@@ -50,8 +50,9 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
 
     /// Goes on where a run was cut short. `now` is what is seen now.
     ///
-    /// An atomic stage that can still be undone is undone and starts over, with the waits before it, because what they proved no longer holds; past its
-    /// irreversible step, the interrupted step is next. In the other stages every step that was not seen to be done is done again.
+    /// An atomic stage that can still be undone is undone and starts over, with the waits before
+    /// it, because what they proved no longer holds; past its irreversible step, the interrupted
+    /// step is next. In the other stages every step that was not seen to be done is done again.
     pub async fn resume(&self, progress: &Progress, now: &Topology) -> Outcome {
         let mut progress = progress.clone();
         if let Some((index, stage)) = self.interrupted(&progress)
@@ -68,15 +69,16 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         self.go(&progress).await
     }
 
-    /// A stage with the waits right before it, which are what it relies on: undoing it may have cut the links they have seen.
+    /// A stage with the waits right before it: undoing it may have cut the links they have seen.
     fn begins_with(&self, index: usize) -> RangeInclusive<usize> {
         let before = self.plan.stages.iter().take(index).rev();
         let waits = before.take_while(|stage| stage.mode == Mode::Gate).count();
         index - waits..=index
     }
 
-    /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation all of which can be put back goes back to
-    /// its beginning, and what it wrote into files is written again.
+    /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation
+    /// all of which can be put back goes back to its beginning, and what it wrote into files is
+    /// written again.
     pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
         let stages = || self.plan.stages.iter().enumerate();
         let passed = stages().find(|(index, stage)| past_return(stage, *index, progress, now));
@@ -113,7 +115,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         Ok(self.end(outcome))
     }
 
-    /// The roles that were written, or may have been, as they are now that all is put back. Gives how it ended where that fails.
+    /// Writes the roles again, now that all is put back. Gives how it ended where that fails.
     async fn write_again(&self, progress: &Progress) -> Option<Outcome> {
         for at in &progress.started {
             let step = self.plan.stages.get(at.stage)?.steps.get(at.step)?;
@@ -186,7 +188,8 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
     }
 
     fn end(&self, outcome: Outcome) -> Outcome {
-        // The outcome is true whether or not its line can be written; a missing line only makes `resume` look again.
+        // The outcome is true whether or not its line can be written; a missing line only makes
+        // `resume` look again.
         let _ = self.journal.record(
             &Entry::Ended {
                 outcome: outcome.clone(),
@@ -253,7 +256,8 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             };
             let put_back = if stage.mode == Mode::PerNode {
                 let mut progress = Progress::default();
-                // All of the node's steps up to the failed one, those of an earlier run of this plan too.
+                // All of the node's steps up to the failed one, those of an earlier run of this
+                // plan too.
                 progress.started.extend(
                     (0..=at.step)
                         .map(|step| At { stage: index, step })
@@ -288,8 +292,9 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
                     failure: Failure::none(why),
                 };
             }
-            // On disk before the first step of a stage is sent; inside a fence the time of an fsync would be time without writes,
-            // and what those lines add can be found by looking at the servers' roles.
+            // On disk before the first step of a stage is sent; inside a fence the time of an fsync
+            // would be time without writes, and what those lines add can be found by looking at the
+            // servers' roles.
             if let Err(e) = self.journal.record(&Entry::Started { at: *at }, n == 0) {
                 let failure = Failure::none(format!("the journal cannot be written: {e}"));
                 self.watch.failed(step, &failure.why);
@@ -325,7 +330,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         Went::Through
     }
 
-    /// Why the run is to stop, if it is and everything that was begun can be put back or stands by itself.
+    /// Why the run is to stop, if all that was begun can be put back or stands by itself.
     fn stops_before(&self, at: At) -> Option<String> {
         let wanted = self.interrupted.load(Ordering::Relaxed);
         let why = if wanted {
@@ -339,7 +344,8 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         (!passed).then_some(why)
     }
 
-    /// Undoes the started steps of a stage, last first: the failed step too, because it may have taken effect before its answer was lost.
+    /// Undoes the started steps of a stage, last first: the failed step too, because it may have
+    /// taken effect before its answer was lost.
     async fn undo(
         &self,
         stage: &Stage,

@@ -1,4 +1,5 @@
-//! The operator's hooks where a run is not alone with its plan: what is run when it failed, what is said of one that failed, and how that is made up for.
+//! The operator's hooks where a run is not alone with its plan: what is run when it failed, what is
+//! said of one that failed, and how that is made up for.
 
 use super::operate::{self, Asked, Finished};
 use crate::actions::Action;
@@ -15,7 +16,8 @@ use crate::topology::Node;
 use crate::world::World;
 use std::time::Instant;
 
-/// Runs `on_failure` where the run has ended without having reached its goal. It changes nothing about how that ended.
+/// Runs `on_failure` where the run has ended without having reached its goal. It changes nothing
+/// about how that ended.
 pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
     let failed = match finished.outcome {
         Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => true,
@@ -55,7 +57,8 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
     screen.finish();
 }
 
-/// Warns of a hook that failed after the promotion, which stands all the same. Says how the command ends then: there is something left to do.
+/// Warns of a hook that failed after the promotion, which stands all the same. Says how the command
+/// ends then: there is something left to do.
 pub fn warned(finished: &Finished) -> Exit {
     let Outcome::Incomplete { failed } = &finished.outcome else {
         return Exit::Done;

@@ -1,4 +1,5 @@
-//! What an operation that was cut short has left at Sentinels: noted for `status`, and put back where the operation is abandoned.
+//! What an operation that was cut short has left at Sentinels: noted for `status`, and put back
+//! where the operation is abandoned.
 
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
@@ -13,7 +14,8 @@ use crate::topology::sentinel::Watch;
 use crate::world::World;
 use std::collections::BTreeMap;
 
-/// What puts back at Sentinels what that operation may have left there; nothing where its journal cannot be read.
+/// What puts back at Sentinels what that operation may have left there; nothing where its journal
+/// cannot be read.
 pub fn of(story: &Story) -> Option<(NodeName, SentinelAction)> {
     let plan = story.plan.as_ref().filter(|_| story.damage.is_none())?;
     let began = |stage, step| story.progress.started.contains(&At { stage, step });
@@ -32,7 +34,8 @@ pub fn note(world: &World, watch: &mut Watch) {
     watch.note_periods(&noted);
 }
 
-/// Puts it back, and says what was seen. What could not be put back is told with the command that does it.
+/// Puts it back, and says what was seen. What could not be put back is told with the command that
+/// does it.
 pub async fn put_back(world: &World, id: &str, (node, back): (NodeName, SentinelAction)) {
     match world.act(&node, &Action::Sentinel(back)).await {
         Ok(seen) => {

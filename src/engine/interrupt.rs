@@ -25,7 +25,8 @@ impl Drop for Interrupt {
 }
 
 impl Interrupt {
-    /// Starts to listen. The signals are registered here and not when the task first runs: the first step may have begun by then.
+    /// Starts to listen. The signals are registered here and not when the task first runs: the
+    /// first step may have begun by then.
     pub fn listen() -> Result<Self> {
         let failed = |e: std::io::Error| {
             Problem::new("Ctrl-C cannot be listened for; nothing was touched")
@@ -43,8 +44,8 @@ impl Interrupt {
     }
 }
 
-/// The first signal stops before the next step that can still be put back; a second Ctrl-C ends the process. A session that ends (SIGHUP)
-/// stops nothing: the operation ends as if nobody watched.
+/// The first signal stops before the next step that can still be put back; a second Ctrl-C ends the
+/// process. A session that ends (SIGHUP) stops nothing: the operation ends as if nobody watched.
 async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
     let [mut term, mut hang_up] = ends;
     loop {
@@ -66,7 +67,8 @@ async fn wait(mut ctrl_c: Signal, ends: [Signal; 2], flag: Arc<AtomicBool>) {
     }
 }
 
-/// What is said before the process ends at once: what became of the step that was under way is not known.
+/// What is said before the process ends at once: what became of the step that was under way is not
+/// known.
 fn last_words() {
     output::before_question("interrupted; to go on: replctl resume");
     output::perhaps_changed();

@@ -1,6 +1,5 @@
-//! The inventory that a command works with: the one on disk, or that one with the node in it that is to come, or has gone.
-//!
-//! It writes nothing: what is to be written is a step of a plan.
+//! Whether the inventory may be edited: unchanged since it was read, and writable; and which edits
+//! of it a plan has.
 
 use crate::actions::Action;
 use crate::engine::Plan;

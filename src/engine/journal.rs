@@ -1,6 +1,8 @@
-//! The journal: one JSON line before and after each step of an operation, so that a run that died can be gone on with.
+//! The journal: one JSON line before and after each step of an operation, so that a run that died
+//! can be gone on with.
 //!
-//! It never holds a secret: plans carry placeholders, and servers' replies are cut to what was asked for.
+//! It never holds a secret: plans carry placeholders, and servers' replies are cut to what was
+//! asked for.
 
 use crate::engine::Plan;
 use crate::inventory::hooks::HookPoint;
@@ -40,7 +42,8 @@ pub enum Entry {
     Planned {
         /// Version of this format.
         format: u32,
-        /// Its place in the order of all operations on this deployment from this machine, whatever the clock says; journals had none at first.
+        /// Its place in the order of all operations on this deployment from this machine, whatever
+        /// the clock says; journals had none at first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sequence: Option<u64>,
         /// The operations that it left behind unfinished: they cannot be gone on with any more.
@@ -66,7 +69,8 @@ pub enum Entry {
         /// What.
         snapshot: Snapshot,
     },
-    /// The connection over which a promotion will be sent, so that a doubt about it can be resolved by killing it.
+    /// The connection over which a promotion will be sent, so that a doubt about it can be resolved
+    /// by killing it.
     Connection {
         /// The node.
         node: NodeName,
@@ -168,7 +172,8 @@ pub struct Seen {
     /// From the beginning of the step until the last Sentinel named the new primary, ms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub named_ms: Option<u64>,
-    /// A role that was written was read back as the next start reads it; `false`: written, and what a restart reads was not seen.
+    /// A role that was written was read back as the next start reads it; `false`: written, and what
+    /// a restart reads was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_back: Option<bool>,
     /// The clients of the node.
@@ -217,7 +222,8 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
-    /// Nodes failed and were put back; the others are as the plan made them; the later stages were not begun.
+    /// Nodes failed and were put back; the others are as the plan made them; the later stages were
+    /// not begun.
     Halted {
         /// Each with its reason.
         failed: Vec<NodeFailure>,
@@ -256,7 +262,8 @@ pub struct Line {
 
 /// Where entries go.
 pub trait Journal: Sync {
-    /// Writes one entry. `durable`: it must outlive a power failure of the operator's machine, not only the end of this process.
+    /// Writes one entry. `durable`: it must outlive a power failure of the operator's machine, not
+    /// only the end of this process.
     fn record(&self, entry: &Entry, durable: bool) -> io::Result<()>;
 }
 
@@ -272,7 +279,8 @@ pub struct Progress {
 }
 
 impl Entry {
-    /// Whether it tells how something ended that was begun, failed or was put back. For such lines room is kept where a disk is full.
+    /// Whether it tells how something ended that was begun, failed or was put back. For such lines
+    /// room is kept where a disk is full.
     pub fn tells_an_end(&self) -> bool {
         match self {
             Self::Failed { .. }

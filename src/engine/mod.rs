@@ -1,4 +1,5 @@
-//! The machinery that all operations share: what an operation is, its plan, and how that is asked for, claimed, executed, journalled, resumed and put back.
+//! The machinery that all operations share: what an operation is, its plan, and how that is asked
+//! for, claimed, executed, journalled, resumed and put back.
 //!
 //! It knows no operation but by its data.
 

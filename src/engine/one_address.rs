@@ -1,4 +1,5 @@
-//! No change is planned while two nodes have one address: what is meant for one could be done to the other.
+//! No change is planned while two nodes have one address: what is meant for one could be done to
+//! the other.
 
 use crate::engine::Refusal;
 use crate::engine::context::context;

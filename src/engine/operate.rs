@@ -1,4 +1,4 @@
-//! What every command that changes something does: plan, show, confirm, plan again, journal, execute, and say what was and was not changed.
+//! What every command that changes something does: plan, show, ask, plan again, execute, report.
 
 mod back;
 mod first;
@@ -133,7 +133,7 @@ pub enum Done {
 
 /// Plans with `planner`, which looks anew each time it is called, and carries the plan out.
 ///
-/// The deployment is claimed before the look that counts: where nobody is asked before the only one, else after the question.
+/// The deployment is claimed before the look that counts: after the question, if one is asked.
 pub async fn carry_out(
     world: &World,
     asked: &Asked,
@@ -333,7 +333,7 @@ async fn execute(
     Ok(finished)
 }
 
-/// A promotion is not gone on with where another primary was made since: what it would say at its end is not so any more.
+/// No promotion goes on where another primary was made since: its last words would be wrong.
 fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) -> Result<()> {
     let Operation::Promote(_) = plan.operation else {
         return Ok(());
@@ -352,15 +352,15 @@ fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) ->
     .exit(Exit::Refused))
 }
 
-/// Notes what the deployment is, for whoever reads the journal. Nothing depends on it: where it cannot be written, it is missing.
+/// Notes what the deployment is, for readers of the journal. Nothing else depends on it.
 fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
     if let Some(snapshot) = snapshot {
         let _ = journal.record(&Entry::Observed { moment, snapshot }, false);
     }
 }
 
-/// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a note: where it cannot be written, `status`
-/// shows the debt once more.
+/// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a
+/// note: where it cannot be written, `status` shows the debt once more.
 fn forget_paid(world: &World, passed: &[Passed]) {
     let paid: Vec<NodeName> = passed
         .iter()

@@ -125,7 +125,8 @@ pub struct Rejoin {
     pub node: NodeName,
     /// The primary it returns under; `None`: the present one.
     pub under: Option<NodeName>,
-    /// The folder on the operator's machine that its data are backed up into; `None`: they are discarded.
+    /// The folder on the operator's machine that its data are backed up into; `None`: they are
+    /// discarded.
     pub backup: Option<String>,
 }
 
@@ -133,7 +134,8 @@ pub struct Rejoin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Accept {
-    /// `--allow-data-loss`: a candidate that has less than another replica, or less than can be known.
+    /// `--allow-data-loss`: a candidate that has less than another replica, or less than can be
+    /// known.
     DataLoss,
     /// `--accept-split-brain`: an old primary that could not be stopped and may come back writable.
     SplitBrain,
@@ -154,7 +156,8 @@ pub enum Accept {
 pub struct Repair {
     /// The node that is to be the primary.
     pub keep: NodeName,
-    /// The folder on the operator's machine that each of the others is backed up into, under its name.
+    /// The folder on the operator's machine that each of the others is backed up into, under its
+    /// name.
     pub backup: String,
     /// Those whose data are discarded without a backup.
     pub discard_data: Vec<NodeName>,

@@ -6,7 +6,8 @@ use crate::output;
 /// What stands for the newest operation.
 pub const LAST: &str = "last";
 
-/// The operation that is meant: `last`, its id, or as much of it as no other has. `ids`: newest first.
+/// The operation that is meant: `last`, its id, or as much of it as no other has. `ids`: newest
+/// first.
 pub fn find<'a>(ids: &'a [String], wanted: &str, deployment: &str) -> Result<&'a str> {
     let usage = |what: String| Problem::new(what).hint("replctl history").exit(Exit::Usage);
     if wanted == LAST {

@@ -1,4 +1,5 @@
-//! Old primaries that were not told: what every change does about them, and when they owe nothing any more.
+//! Old primaries that were not told: what every change does about them, and when they owe nothing
+//! any more.
 
 use super::operate::{self, Asked};
 use crate::engine::{Operation, Plan, Promote};
@@ -32,8 +33,8 @@ fn deployment(world: &World) -> Option<Topology> {
     Some(topology.without(&alone).into_owned())
 }
 
-/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the deployment again; and the debts of a primary that the
-/// one who replaced it follows by now.
+/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the
+/// deployment again; and the debts of a primary that the one who replaced it follows by now.
 pub fn close(world: &World, topology: &Topology) {
     let debts = world.store.debts();
     let owing: HashMap<&NodeName, _> = debts.iter().rev().map(|d| (&d.node, d)).collect();
@@ -59,7 +60,8 @@ fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
     node.upstream().is_some() && topology.top_of(node).is_some_and(Node::is_primary)
 }
 
-/// Tells old primaries what they were not told, where that can be done now; after an operation that was planned before it could.
+/// Tells old primaries what they were not told, where that can be done now; after an operation that
+/// was planned before it could.
 pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
     if operate::nothing_comes_first(world).is_err() {
         return Ok(());

@@ -1,4 +1,5 @@
-//! The answer to an operation: stages of steps, each with what undoes it; or why there is none. Pure.
+//! The answer to an operation: stages of steps, each with what undoes it; or why there is none.
+//! Pure.
 
 use crate::actions::Action;
 use crate::engine::Operation;
@@ -33,13 +34,17 @@ pub struct Stage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// One after another over all nodes; a failure undoes the whole stage, unless an irreversible step was passed.
+    /// One after another over all nodes; a failure undoes the whole stage, unless an irreversible
+    /// step was passed.
     Atomic,
-    /// Nodes side by side, order inside a node kept. A failing node is put back; the others finish; then the run stops.
+    /// Nodes side by side, order inside a node kept. A failing node is put back; the others finish;
+    /// then the run stops.
     PerNode,
-    /// Waits and checks on nodes side by side; a failure of any ends the run, and there is nothing to put back.
+    /// Waits and checks on nodes side by side; a failure of any ends the run, and there is nothing
+    /// to put back.
     Gate,
-    /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later stages go on.
+    /// Nodes side by side. A failure is told and nothing is undone; the other nodes and the later
+    /// stages go on.
     KeepGoing,
     /// Not a part of the way to the goal: done only when the run has ended without reaching it.
     OnFailure,
@@ -122,10 +127,12 @@ impl Plan {
         })
     }
 
-    /// Whether a rollback brings all of it back, from wherever it was: it holds together, and nothing in it is past return.
+    /// Whether a rollback brings all of it back, from wherever it was: it holds together, and
+    /// nothing in it is past return.
     pub fn goes_back_whole(&self) -> bool {
         let together = self.stages.iter().any(|s| s.mode == Mode::Atomic);
-        // What a change of passwords does past its return is only begun when all that can be put back is done.
+        // What a change of passwords does past its return is only begun when all that can be put
+        // back is done.
         let passwords = self.changes_passwords();
         together && (passwords || self.steps().all(|s| s.undo != Undo::Impossible))
     }

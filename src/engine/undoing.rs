@@ -6,7 +6,8 @@ use crate::output;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
 use crate::topology::Topology;
 
-/// Whether a plan that was made to undo an operation still does, now that was looked again; with what is to be said of that.
+/// Whether a plan that was made to undo an operation still does, now that was looked again; with
+/// what is to be said of that.
 ///
 /// # Errors
 /// It does not any more.
@@ -22,11 +23,11 @@ pub fn still(undoes: Option<&Past>, plan: &mut Plan, now: &Topology) -> Result<(
     Ok(())
 }
 
-pub fn same(a: &Operation, b: &Operation) -> bool {
+fn same(a: &Operation, b: &Operation) -> bool {
     a.verb() == b.verb() && a.node() == b.node()
 }
 
-pub fn moved_on() -> Error {
+fn moved_on() -> Error {
     Problem::new("the deployment has changed while the plan was made; nothing was touched")
         .hint("replctl status")
         .exit(Exit::Refused)

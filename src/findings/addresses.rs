@@ -1,4 +1,5 @@
-//! Nodes that have one address with another node, or with a server that is none, and two names of one server. Pure.
+//! Nodes that have one address with another node, or with a server that is none, and two names of
+//! one server. Pure.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::Node;

@@ -21,7 +21,8 @@ pub(super) enum Cause {
     Tls(String),
 }
 
-/// A link that cannot succeed is tried again and again, and looks like a full resync under way when it is met in the middle.
+/// A link that cannot succeed is tried again and again, and looks like a full resync under way when
+/// it is met in the middle.
 pub(super) fn hopeless(cause: Option<&Cause>, link: &Upstream) -> bool {
     let nothing_read = link.sync.and_then(|sync| sync.read).unwrap_or(0) == 0;
     match cause {
@@ -152,7 +153,8 @@ pub(super) fn why(
     {
         return Some(Cause::UpstreamUnlinked);
     }
-    // From 7.0 on, binding an address does not end protected mode: only a password or `protected-mode no` does.
+    // From 7.0 on, binding an address does not end protected mode: only a password or
+    // `protected-mode no` does.
     let protected = above
         .config
         .get("protected-mode")

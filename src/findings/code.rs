@@ -1,4 +1,5 @@
-//! The diagnoses there are, by name, and where the explanation of each stands: beside what finds it. Pure.
+//! The diagnoses there are, by name, and where the explanation of each stands: beside what finds
+//! it. Pure.
 //!
 //! A new one does not compile without an explanation.
 
@@ -8,7 +9,8 @@ use super::{
 };
 use serde::Serialize;
 
-/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not renamed.
+/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not
+/// renamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // each has an explanation

@@ -62,7 +62,8 @@ impl Look<'_> {
     }
 }
 
-/// As the server sees it: units, case and blanks do not matter; of flags the order does not; of limits for classes of clients the inventory may name some.
+/// As the server sees it: units, case and blanks do not matter; of flags the order does not; of
+/// limits for classes of clients the inventory may name some.
 pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
     let plain = |args: &[String]| -> Vec<String> {
         let words = args.iter().map(|arg| {

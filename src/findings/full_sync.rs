@@ -4,7 +4,8 @@ use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::{bytes, name};
 use crate::topology::{Node, SyncProgress, Topology, Upstream};
 
-/// A primary that makes ready sends a sign of life every second; more silence than this is worth saying.
+/// A primary that makes ready sends a sign of life every second; more silence than this is worth
+/// saying.
 const QUIET_SECONDS: u64 = 4;
 
 /// A full resync that runs, or for which the upstream makes ready.

@@ -10,7 +10,8 @@ use crate::topology::versions::{Said, said};
 use crate::topology::{Link, Node, Server, Upstream};
 use std::fmt::Write as _;
 
-/// Bytes behind that are worth a warning where the size of the backlog is not known (half of the server's default).
+/// Bytes behind that are worth a warning where the size of the backlog is not known (half of the
+/// server's default).
 const FAR_BEHIND: u64 = 512 << 10;
 
 impl Look<'_> {

@@ -1,5 +1,6 @@
-//! A replica looks its upstream's name up on its own host: where that host does not know it, or takes it for something else. And a server that
-//! announces another address than the inventory has. Pure.
+//! A replica looks its upstream's name up on its own host: where that host does not know it, or
+//! takes it for something else. And a server that announces another address than the inventory has.
+//! Pure.
 
 use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::name;
@@ -37,7 +38,8 @@ pub(super) fn searching(node: &Node) -> Option<&str> {
     (silent && unknown).then_some(address.host.as_str())
 }
 
-/// What is wrong with the name by which it follows `upstream`, if anything is. A machine calls itself by its loopback.
+/// What is wrong with the name by which it follows `upstream`, if anything is. A machine calls
+/// itself by its loopback.
 pub(super) fn misled(node: &Node, upstream: &Node) -> Option<Name> {
     let there = told(node)?;
     if there.is_empty() {
@@ -73,7 +75,8 @@ impl Name {
     }
 }
 
-/// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes elsewhere.
+/// Clients and Sentinels are sent where the server says it is; whoever goes by the inventory goes
+/// elsewhere.
 pub(super) fn announced(node: &Node) -> Option<Finding> {
     let own = node.own_announcement()?;
     let known = std::iter::once(&node.announced.host).chain(&node.reached);

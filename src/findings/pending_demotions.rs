@@ -1,4 +1,5 @@
-//! What earlier operations left behind: one that stopped half-way, and old primaries that were not told of the new one. Pure.
+//! What earlier operations left behind: one that stopped half-way, and old primaries that were not
+//! told of the new one. Pure.
 
 use super::{Code, Debt, Explanation, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;

@@ -66,7 +66,8 @@ impl Look<'_> {
         let message = format!("there is no primary: {seen}");
         let finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
         if nodes().any(|n| !ring(n, self.topology).is_empty()) {
-            // One of them may have been the primary and come back without knowing it, with more than the others.
+            // One of them may have been the primary and come back without knowing it, with more
+            // than the others.
             return finding.hint("replctl repair");
         }
         match best_replica(self.topology) {
@@ -77,7 +78,8 @@ impl Look<'_> {
         }
     }
 
-    /// A node that lives and cannot be looked at, where the replicas follow it or nothing else is to be seen: nobody may take its place.
+    /// A node that lives and cannot be looked at, where the replicas follow it or nothing else is
+    /// to be seen: nobody may take its place.
     fn unseen_primary(&self, up: &[&Node], closed: &[&Node]) -> Option<Finding> {
         let followers = |node: &Node| -> Vec<&Node> {
             let under = self.topology.followers_of(node);

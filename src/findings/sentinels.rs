@@ -35,7 +35,8 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     found
 }
 
-/// Those of them that `status` has room for: what keeps the Sentinels from a failover, and a primary that they take for another.
+/// Those of them that `status` has room for: what keeps the Sentinels from a failover, and a
+/// primary that they take for another.
 pub fn in_short(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     let mut found = of_sentinels(topology, watch);
     found.retain(|finding| {

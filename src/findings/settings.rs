@@ -1,4 +1,5 @@
-//! What a server's own settings and state promise for later: after a restart, after a promotion, at the next full resync.
+//! What a server's own settings and state promise for later: after a restart, after a promotion, at
+//! the next full resync.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::config::paths::starts_by_shared_link;

@@ -4,7 +4,8 @@ use super::Look;
 use crate::topology::phrases::distance;
 use crate::topology::{Address, Node};
 
-/// Most edits between an unknown address and a node's for the one to be taken for a slip of the other.
+/// Most edits between an unknown address and a node's for the one to be taken for a slip of the
+/// other.
 const SLIP: usize = 3;
 
 /// The place of a node, and whether it is its announced address that is close.
@@ -31,7 +32,8 @@ impl Look<'_> {
         others.next()
     }
 
-    /// The closest, and the closest of those that are another node than that: enough for whoever asks.
+    /// The closest, and the closest of those that are another node than that: enough for whoever
+    /// asks.
     fn close(&self, address: &Address) -> Vec<Close> {
         let written = address.to_string();
         let mut near: Vec<(usize, Close)> = Vec::new();

@@ -1,4 +1,5 @@
-//! Who could not follow whom because of TLS, what goes over the network without it, and certificates that are about to end.
+//! Who could not follow whom because of TLS, what goes over the network without it, and
+//! certificates that are about to end.
 
 use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};

@@ -61,9 +61,11 @@ impl Look<'_> {
     pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<String> {
         let own = name(&node.name);
         match trouble.kind {
-            // Without a primary the first thing is to have one; starting the old one is for afterwards.
+            // Without a primary the first thing is to have one; starting the old one is for
+            // afterwards.
             TroubleKind::Refused => self.primary().map(|_| {
-                // Started as it is it would be a second primary; what only it has is backed up before it follows.
+                // Started as it is it would be a second primary; what only it has is backed up
+                // before it follows.
                 let verb = match node.persisted {
                     Some(PersistedRole::Primary) => "rejoin",
                     Some(
@@ -147,7 +149,8 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
-    /// Protected mode lets nobody in but who comes from the loopback of the host itself; a change of the inventory alone does not end that.
+    /// Protected mode lets nobody in but who comes from the loopback of the host itself; a change
+    /// of the inventory alone does not end that.
     fn let_in(&self, node: &Node) -> String {
         let port = node.address.port;
         let ssh = self.ssh(node);

@@ -3,7 +3,8 @@
 use super::{Finding, Look};
 
 impl Look<'_> {
-    /// The way on where setup is none: it makes no users, and it leaves alone what others have made.
+    /// The way on where setup is none: it makes no users, and it leaves alone what others have
+    /// made.
     pub(super) fn not_by_setup(&self, finding: &mut Finding) {
         let by_setup = |hint: &String| hint.contains("replctl setup");
         let node = finding.node.as_ref().and_then(|n| self.topology.get(n));

@@ -1,11 +1,13 @@
-//! The users of the servers' access lists: whom replctl logs in as, and whom replicas log in as at their primary. Pure.
+//! The users of the servers' access lists: whom replctl logs in as, and whom replicas log in as at
+//! their primary. Pure.
 
 use super::SecretSource;
 use super::deployment::secret;
 use super::place::Problems;
 use super::section::Section;
 
-/// The users that servers are logged in to as, where they are not the default user with the deployment's password.
+/// The users that servers are logged in to as, where they are not the default user with the
+/// deployment's password.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
     /// `user`: whom replctl logs in as.

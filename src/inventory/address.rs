@@ -1,4 +1,5 @@
-//! Host names and addresses as people write them. Pure: nothing is resolved here, and `core::net` only parses.
+//! Host names and addresses as people write them. Pure: nothing is resolved here, and `core::net`
+//! only parses.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,9 +9,11 @@ pub type Wrong = &'static str;
 const NO_HOST: Wrong = "is no host name and no IP address";
 const NO_PORT: Wrong = "has a port that is no number from 1 to 65535";
 
-/// A host (name, IPv4 or IPv6 address, in its usual spelling, without brackets) and the port, if one is there.
+/// A host (name, IPv4 or IPv6 address, in its usual spelling, without brackets) and the port, if
+/// one is there.
 ///
-/// Names are in small letters: resolvers take `DB1` for the same, but one of them reads `/etc/hosts` letter by letter, the embedded server's.
+/// Names are in small letters: resolvers take `DB1` for the same, but one of them reads
+/// `/etc/hosts` letter by letter, the embedded server's.
 ///
 /// Accepted: `db1`, `db1:6380`, `192.168.0.120:6379`, `::1`, `[::1]`, `[::1]:6379`.
 pub fn host_and_port(text: &str) -> Result<(String, Option<u16>), Wrong> {
@@ -92,7 +95,8 @@ fn host(text: &str) -> Result<String, Wrong> {
     if text.is_empty() || text.len() > 253 || !text.split('.').all(label) {
         return Err(NO_HOST);
     }
-    // No top-level domain is a number: `192.168.0` and `192.168.0.300` are mistyped addresses, not names.
+    // No top-level domain is a number: `192.168.0` and `192.168.0.300` are mistyped addresses, not
+    // names.
     if text
         .rsplit('.')
         .next()

@@ -1,4 +1,5 @@
-//! What the nodes of one inventory must be together: unique, and one tree from one first primary. Pure.
+//! What the nodes of one inventory must be together: unique, and one tree from one first primary.
+//! Pure.
 
 use super::address::comparable;
 use super::nearest::nearest;
@@ -186,7 +187,8 @@ fn tell_loop(nodes: &[RawNode], members: &[usize], problems: &mut Problems) {
     }
 }
 
-/// One deployment has one first primary. None at all is a loop or an unknown upstream, and told as such.
+/// One deployment has one first primary. None at all is a loop or an unknown upstream, and told as
+/// such.
 fn roots(nodes: &[RawNode], problems: &mut Problems) {
     let mut roots = nodes
         .iter()

@@ -1,4 +1,5 @@
-//! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a password.
+//! `[deployment]`: its name, and how its servers are logged in to. Pure; no message repeats a
+//! password.
 
 use super::place::Problems;
 use super::section::{Found, Section};
@@ -181,7 +182,8 @@ fn source(
 
 /// Why a text cannot be a password, as the rest of a sentence; `None` if it can.
 ///
-/// The servers read it from a line of their configuration, operators paste it into shells: nothing that is not seen may stand in it.
+/// The servers read it from a line of their configuration, operators paste it into shells: nothing
+/// that is not seen may stand in it.
 pub fn password_trouble(text: &str) -> Option<&'static str> {
     if text.is_empty() {
         Some("is empty")

@@ -1,4 +1,5 @@
-//! Changes to the text of an inventory, as data: a node that comes, one that goes, another `replicaof`. All other bytes stay as they are. Pure.
+//! Changes to the text of an inventory, as data: a node that comes, one that goes, another
+//! `replicaof`. All other bytes stay as they are. Pure.
 //!
 //! A change is bound to the text it was made for: it is made there wholly, or not at all.
 
@@ -100,7 +101,8 @@ pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
     Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
 }
 
-/// Takes a node out. Those that are to follow it are to follow `successor`; if it is one of them itself, it is to follow nobody.
+/// Takes a node out. Those that are to follow it are to follow `successor`; if it is one of them
+/// itself, it is to follow nobody.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -160,7 +162,8 @@ pub fn repoint(file: &str, text: &str, node: &NodeName, to: &NodeName) -> Result
     Ok(Edit::new(file, node, kind, text, changes))
 }
 
-/// The number of the line with the `replicaof` of a node, from 1, and whom it names; nothing where it has none.
+/// The number of the line with the `replicaof` of a node, from 1, and whom it names; nothing where
+/// it has none.
 pub fn wish(text: &str, node: &NodeName) -> Option<(usize, NodeName)> {
     let layout = Layout::of(text).ok()?;
     let key = layout.table(&node.0)?.replicaof.as_ref()?;
@@ -304,7 +307,8 @@ impl Edit {
         }
     }
 
-    /// What lets the node come into a text, as it was in it where that is the text it went from, else behind the others.
+    /// What lets the node come into a text, as it was in it where that is the text it went from,
+    /// else behind the others.
     pub fn coming(&self, text: &str) -> Option<Self> {
         let coming = match &self.kind {
             Kind::Add => self.clone(),

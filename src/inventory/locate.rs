@@ -6,7 +6,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Line and column, both from 1, of the key that gives `directive` to `node`: its own, else that of `[server.config]`.
+/// Line and column, both from 1, of the key that gives `directive` to `node`: its own, else that of
+/// `[server.config]`.
 pub fn directive(text: &str, node: &str, directive: &str) -> Option<(usize, usize)> {
     let root = DeTable::parse(text).ok()?;
     let root = root.get_ref();

@@ -1,4 +1,5 @@
-//! The inventory: what one `inventory.toml` says, checked. Types only; reading and checking are in the modules below.
+//! The inventory: what one `inventory.toml` says, checked. Types only; reading and checking are in
+//! the modules below.
 
 mod accounts;
 pub mod address;
@@ -34,7 +35,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// One deployment as its inventory describes it. Every value is filled in: defaults are applied, per-node settings merged.
+/// One deployment as its inventory describes it. Every value is filled in: defaults are applied,
+/// per-node settings merged.
 #[derive(Debug, Clone)]
 pub struct Inventory {
     /// The file it came from, absolute.
@@ -47,11 +49,13 @@ pub struct Inventory {
     pub auth: Auth,
     /// The users they are logged in to as.
     pub accounts: Accounts,
-    /// `[tls]`: how servers are spoken to where no node says otherwise; `None`: as they are, without.
+    /// `[tls]`: how servers are spoken to where no node says otherwise; `None`: as they are,
+    /// without.
     pub tls: Option<Tls>,
     /// The server to run.
     pub server: ServerSettings,
-    /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly one root.
+    /// In file order; at least one; the names are unique, the `replicaof`s form trees with exactly
+    /// one root.
     pub nodes: Vec<NodeSpec>,
     /// `[sentinel]`, where it is there.
     pub sentinel: Option<SentinelSettings>,
@@ -70,7 +74,8 @@ pub struct SentinelSettings {
     pub tls: Option<Tls>,
     /// `password` of the Sentinels themselves.
     pub password: Option<SecretSource>,
-    /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others are found through the nodes they watch.
+    /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others
+    /// are found through the nodes they watch.
     pub nodes: Vec<NodeSpec>,
     /// What each is told of the deployment.
     pub rules: SentinelRules,
@@ -79,7 +84,8 @@ pub struct SentinelSettings {
 /// What a Sentinel is told of a deployment, besides where its primary is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentinelRules {
-    /// `quorum`: how many must agree that the primary is down; more than half of `nodes` unless it says otherwise.
+    /// `quorum`: how many must agree that the primary is down; more than half of `nodes` unless it
+    /// says otherwise.
     pub quorum: u64,
     /// `down-after-milliseconds`: the silence that is taken for death.
     pub down_after_ms: u64,
@@ -118,9 +124,11 @@ pub enum SecretSource {
 pub enum ServerSource {
     /// The one inside replctl.
     Embedded,
-    /// The distribution's package of that name (default: `redis-server`, or `valkey-server`, `redis`, … as the host has it).
+    /// The distribution's package of that name (default: `redis-server`, or `valkey-server`,
+    /// `redis`, … as the host has it).
     Package(Option<String>),
-    /// A source tarball, unpacked and built on the host as in the tutorial; a local file, with its sha256.
+    /// A source tarball, unpacked and built on the host as in the tutorial; a local file, with its
+    /// sha256.
     Tarball {
         /// A file on the operator's machine.
         file: PathBuf,
@@ -187,7 +195,8 @@ pub struct SshSettings {
     pub identity_files: Vec<PathBuf>,
     /// `known_hosts` file instead of the user's.
     pub known_hosts: Option<PathBuf>,
-    /// Become root by sudo: `Some(false)` never, `Some(true)` always, `None` where the login is not root and sudo is there.
+    /// Become root by sudo: `Some(false)` never, `Some(true)` always, `None` where the login is not
+    /// root and sudo is there.
     pub sudo: Option<bool>,
     /// By what the host is reached.
     pub transport: Option<Transport>,
@@ -208,7 +217,8 @@ pub enum Transport {
 /// How a node's server is reached by the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Via {
-    /// Directly, and over SSH where that fails for want of a route (or the address is the host's own loopback).
+    /// Directly, and over SSH where that fails for want of a route (or the address is the host's
+    /// own loopback).
     #[default]
     Auto,
     /// Directly only.
@@ -237,7 +247,8 @@ impl Inventory {
         inline.chain(tls::warnings(self)).collect()
     }
 
-    /// How a server or Sentinel that is no node of the inventory is spoken to: as the Sentinels are.
+    /// How a server or Sentinel that is no node of the inventory is spoken to: as the Sentinels
+    /// are.
     pub fn tls_of_sentinels(&self) -> Option<&Tls> {
         match &self.sentinel {
             Some(settings) => settings.tls.as_ref(),

@@ -3,7 +3,8 @@
 /// Words longer than this are compared with nothing; no key or sensible name is so long.
 const LONGEST: usize = 64;
 
-/// The known word that `word` was most likely meant to be, if one is near enough: at most a third of the letters differ.
+/// The known word that `word` was most likely meant to be, if one is near enough: at most a third
+/// of the letters differ.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let letters = plain(word);
     if letters.len() > LONGEST {

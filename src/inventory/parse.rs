@@ -1,4 +1,5 @@
-//! The text of an `inventory.toml` → [`Inventory`], or everything that is wrong with it in one go. Pure.
+//! The text of an `inventory.toml` → [`Inventory`], or everything that is wrong with it in one go.
+//! Pure.
 
 use super::hooks::{self, Hooks};
 use super::node::{self, RawNode};
@@ -26,10 +27,12 @@ pub struct Draft {
     pub auth_given: bool,
 }
 
-/// Reads the inventory that stands in the file `path`. Relative file names in it are left as they are.
+/// Reads the inventory that stands in the file `path`. Relative file names in it are left as they
+/// are.
 ///
 /// # Errors
-/// Every problem of the file, in its order, each with `file:line:column`, the key, and most with a hint.
+/// Every problem of the file, in its order, each with `file:line:column`, the key, and most with a
+/// hint.
 pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
     let mut problems = Problems::new(path, text);
     let (document, errors) = DeTable::parse_recoverable(text);

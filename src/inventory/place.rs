@@ -129,8 +129,8 @@ impl<'a> Problems<'a> {
         ))
     }
 
-    /// Whether the line, or the nearest one above that begins a key, speaks of a password: what follows may be one.
-    /// Where a string can go over lines, any line may.
+    /// Whether the line, or the nearest one above that begins a key, speaks of a password: what
+    /// follows may be one. Where a string can go over lines, any line may.
     fn may_hold_password(&self, line: usize) -> bool {
         let speaks_of_one = |text: &str| {
             text.contains("pass") || text.contains("ryauth") || text.contains("masterauth")

@@ -1,5 +1,6 @@
-//! Texts that must be shown nowhere, and how they are taken out of what others say: a server that does not know a command repeats its arguments, and
-//! something else on a server's port may repeat all it is sent. Pure.
+//! Texts that must be shown nowhere, and how they are taken out of what others say: a server that
+//! does not know a command repeats its arguments, and something else on a server's port may repeat
+//! all it is sent. Pure.
 
 use super::Inventory;
 use crate::config::directives::{canonical, split};
@@ -9,7 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 const HIDDEN: &str = "(secret)";
 /// Of a long secret, its first characters are enough: servers cut what they repeat.
 const BEGINNING: usize = 12;
-/// A shorter one is hidden only where it stands by itself: in the midst of words it would hide half of them.
+/// A shorter one is hidden only where it stands by itself: in the midst of words it would hide half
+/// of them.
 const SHORT: usize = 5;
 
 /// The secrets of one deployment.

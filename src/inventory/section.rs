@@ -1,4 +1,5 @@
-//! Typed reading of one TOML table: every wrong type and every unknown key becomes a problem with its place. Pure.
+//! Typed reading of one TOML table: every wrong type and every unknown key becomes a problem with
+//! its place. Pure.
 
 use super::nearest::nearest;
 use super::place::Problems;
@@ -70,7 +71,8 @@ impl<'a> Section<'a> {
         })
     }
 
-    /// Tells of every key that is not among `known`; `elsewhere` gives the hint for a word that belongs somewhere else.
+    /// Tells of every key that is not among `known`; `elsewhere` gives the hint for a word that
+    /// belongs somewhere else.
     pub fn only(
         &self,
         problems: &mut Problems,

@@ -1,4 +1,5 @@
-//! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch, and what `sentinel setup` needs. Pure.
+//! `[sentinel]`: what cannot be learned of the Sentinels that watch from the nodes they watch, and
+//! what `sentinel setup` needs. Pure.
 
 use super::address::{comparable, host_and_port};
 use super::deployment::{is_deployment_name, password};
@@ -13,7 +14,8 @@ use toml::de::DeValue;
 
 /// The Sentinels' own default port.
 const PORT: u16 = 26_379;
-/// As the servers' documentation begins with; their own default is 30 s, during which nobody takes writes.
+/// As the servers' documentation begins with; their own default is 30 s, during which nobody takes
+/// writes.
 const DOWN_AFTER_MS: u32 = 5_000;
 /// From the same place.
 const FAILOVER_TIMEOUT_MS: u32 = 60_000;

@@ -1,4 +1,5 @@
-//! `[server]`: which server program, where it lives, and the directives of its own configuration. Pure.
+//! `[server]`: which server program, where it lives, and the directives of its own configuration.
+//! Pure.
 
 use super::place::Problems;
 use super::section::{Found, Section};
@@ -73,7 +74,8 @@ fn directory(section: &Section, problems: &mut Problems) -> Option<String> {
         } else if !found.value.bytes().all(|b| {
             b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-' | b'+' | b'@')
         }) {
-            // It is written into unit files, configuration files and command lines, each with its own rules of quoting.
+            // It is written into unit files, configuration files and command lines, each with its
+            // own rules of quoting.
             "can only have letters, digits and `/._-+@` in it"
         } else {
             return Some(format!("/{}", parts.join("/")));

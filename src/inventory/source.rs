@@ -1,4 +1,5 @@
-//! `source` of `[server]`, with the keys that belong to it: where the server program comes from. Pure.
+//! `source` of `[server]`, with the keys that belong to it: where the server program comes from.
+//! Pure.
 
 use super::ServerSource;
 use super::place::Problems;

@@ -1,4 +1,5 @@
-//! `[ssh]` and the `ssh` of one node: how a host is reached. Pure; `~/.ssh/config` is read elsewhere.
+//! `[ssh]` and the `ssh` of one node: how a host is reached. Pure; `~/.ssh/config` is read
+//! elsewhere.
 
 use super::address::host_and_port;
 use super::place::Problems;
@@ -83,7 +84,8 @@ fn transport(section: &Section, problems: &mut Problems) -> Option<Transport> {
     }
 }
 
-/// Tells of a node that is this machine by what `[ssh]` says, and has a place elsewhere by what it says itself.
+/// Tells of a node that is this machine by what `[ssh]` says, and has a place elsewhere by what it
+/// says itself.
 pub fn check(over: &SshSettings, under: &SshSettings, node: &Section, problems: &mut Problems) {
     if over.is_elsewhere()
         && over.transport.is_none()
@@ -131,8 +133,9 @@ impl SshSettings {
             || !self.identity_files.is_empty()
     }
 
-    /// The beginning of a command that reaches the host as replctl does: `ssh -p 2222 deploy@bastion`. `address` is the node's own. What is not set
-    /// here is left to `~/.ssh/config`, as replctl does it, so the host's name there is kept.
+    /// The beginning of a command that reaches the host as replctl does:
+    /// `ssh -p 2222 deploy@bastion`. `address` is the node's own. What is not set here is left to
+    /// `~/.ssh/config`, as replctl does it, so the host's name there is kept.
     pub fn command(&self, address: &str) -> String {
         if self.transport == Some(Transport::Local) {
             return "env".to_owned();
@@ -167,7 +170,8 @@ impl SshSettings {
         }
     }
 
-    /// The same for a command that needs root: by sudo where the inventory names another user than root. Without a user it is not known who one is there.
+    /// The same for a command that needs root: by sudo where the inventory names another user than
+    /// root. Without a user it is not known who one is there.
     pub fn as_root(&self, address: &str) -> String {
         if self.transport == Some(Transport::Local) {
             let other = self.sudo == Some(false);

@@ -1,4 +1,5 @@
-//! The text of a new `inventory.toml`, with comments for who reads it next. Pure; the parser has the last word on it.
+//! The text of a new `inventory.toml`, with comments for who reads it next. Pure; the parser has
+//! the last word on it.
 
 use crate::topology::Address;
 use std::fmt::Write as _;

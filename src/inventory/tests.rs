@@ -1,4 +1,5 @@
-//! What the parser accepts; its messages are in `tests/messages.rs`, its sturdiness in `tests/hostile.rs`.
+//! What the parser accepts; its messages are in `tests/messages.rs`, its sturdiness in
+//! `tests/hostile.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod hostile;

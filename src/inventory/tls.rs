@@ -1,4 +1,5 @@
-//! `[tls]`, and what a node or `[sentinel]` says otherwise: how servers are spoken to over TLS. Pure; no file that is named here is read.
+//! `[tls]`, and what a node or `[sentinel]` says otherwise: how servers are spoken to over TLS.
+//! Pure; no file that is named here is read.
 
 use super::Inventory;
 use super::address::host_and_port;
@@ -25,7 +26,8 @@ pub struct Tls {
     pub ca: Vec<PathBuf>,
     /// `cert` and `key`: who replctl is to servers that ask for a certificate.
     pub own: Option<KeyPair>,
-    /// `server_name`: the name that certificates must be for; `None`: the host of the address that is connected to.
+    /// `server_name`: the name that certificates must be for; `None`: the host of the address that
+    /// is connected to.
     pub server_name: Option<String>,
     /// `verify`.
     pub verify: Verify,

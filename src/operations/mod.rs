@@ -1,4 +1,5 @@
-//! The table of operations: one folder for each, with its arguments, plan, checks, report and run; and who runs which.
+//! The table of operations: one folder for each, with its arguments, plan, checks, report and run;
+//! and who runs which.
 //!
 //! No operation imports another: what two of them share is in `plan`, `engine` or `output`.
 
@@ -67,7 +68,8 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     }
 }
 
-/// Prints what an operation that has run came to, in the words of its own command. `false`: its command has none for that.
+/// Prints what an operation that has run came to, in the words of its own command. `false`: its
+/// command has none for that.
 pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
     match operation {
         Operation::Promote(promote) => promote::run::report(world, promote, finished),

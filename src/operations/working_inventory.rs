@@ -1,4 +1,5 @@
-//! The inventory that a command works with: the one on disk, or that one with the node in it that is to come, or has gone.
+//! The inventory that a command works with: the one on disk, or that one with the node in it that
+//! is to come, or has gone.
 
 use crate::cli::{Command, Global};
 use crate::engine::inventory_edit::edits;
@@ -203,7 +204,8 @@ impl Disk {
         }
     }
 
-    /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need it wherever they stopped.
+    /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need
+    /// it wherever they stopped.
     fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
         let store = Store::existing(&self.now.name)?;
         let record = store.and_then(|store| match &args.id {

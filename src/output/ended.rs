@@ -1,4 +1,5 @@
-//! What became of a command that has no document of its own, and of those that had nothing to do or were only to be shown.
+//! What became of a command that has no document of its own, and of those that had nothing to do or
+//! were only to be shown.
 
 use super::screen::Passed;
 use super::{escape, plan as plan_text};

@@ -5,6 +5,7 @@ use crate::output::escape;
 use crate::output::table::{Options, Style, paint, wrap};
 use std::fmt::Write as _;
 
+/// How a finding of this severity is painted.
 pub fn style(severity: Severity) -> Style {
     match severity {
         Severity::Problem => Style::Bad,

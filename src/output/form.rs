@@ -1,4 +1,5 @@
-//! In which form results are told: text for people, or one JSON document with its error in it; how much is said beside it, and in which colours.
+//! In which form results are told: text for people, or one JSON document with its error in it; how
+//! much is said beside it, and in which colours.
 //!
 //! It is chosen once, before anything is said.
 
@@ -88,7 +89,8 @@ pub(super) fn printed() {
     held().printed = true;
 }
 
-/// Says what ended the run: on stderr for people, and for programs at the end, with all that is known by then.
+/// Says what ended the run: on stderr for people, and for programs at the end, with all that is
+/// known by then.
 pub fn failed(error: &Error) {
     for problem in &error.problems {
         super::problem(problem);
@@ -96,7 +98,8 @@ pub fn failed(error: &Error) {
     keep(error);
 }
 
-/// Says what is left to do after something that is done all the same, and is why the exit code is not 0.
+/// Says what is left to do after something that is done all the same, and is why the exit code is
+/// not 0.
 pub fn left(problem: &Problem, exit: Exit) {
     super::say(
         problem,
@@ -159,8 +162,8 @@ impl Serialize for Changed {
     }
 }
 
-/// Sets the colours of everything that prints, questions too; whether there are any, where that does not depend on the terminal. `NO_COLOR` comes before
-/// `CLICOLOR_FORCE`.
+/// Sets the colours of everything that prints, questions too; whether there are any, where that
+/// does not depend on the terminal. `NO_COLOR` comes before `CLICOLOR_FORCE`.
 pub fn colours(wanted: Colour) -> Option<bool> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let forced = match wanted {

@@ -1,4 +1,4 @@
-//! `status --json`: the observed structures themselves with what was concluded from them; and what is around the documents of all commands:
+//! What is around the documents of all commands:
 //! `"format": 1`, the command, the error that ended it. Fields are added, never renamed.
 
 use super::form::Changed;
@@ -109,7 +109,8 @@ struct Failed<'a> {
     error: &'a Fault,
 }
 
-/// A document with its error as the last field; of nothing but the error where there is no document.
+/// A document with its error as the last field; of nothing but the error where there is no
+/// document.
 pub fn with_fault(made: Option<String>, fault: Option<&Fault>) -> String {
     let made = made.unwrap_or_else(|| document(&serde_json::Map::new()));
     let Some(error) = fault else {
@@ -161,7 +162,8 @@ impl std::io::Write for Harmless<'_> {
     }
 }
 
-/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey them. They only stand inside strings.
+/// JSON leaves DEL, the C1 controls and bidirectional overrides as they are; a terminal would obey
+/// them. They only stand inside strings.
 fn harmless(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {

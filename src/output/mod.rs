@@ -1,4 +1,5 @@
-//! The only room that prints. stdout is the result, everything else goes to stderr. It never waits for stderr while something is done, and never ends because of it.
+//! The only room that prints. stdout is the result, everything else goes to stderr. It never waits
+//! for stderr while something is done, and never ends because of it.
 
 pub mod ended;
 pub mod findings;
@@ -20,7 +21,8 @@ use crate::hidden::hides;
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The end of the program: everything is written, and the exit code says so where a result could not be.
+/// The end of the program: everything is written, and the exit code says so where a result could
+/// not be.
 pub fn end(exit: Exit) -> Exit {
     form::finish();
     let exit = match stream::lost() {
@@ -46,7 +48,8 @@ pub fn end(exit: Exit) -> Exit {
             }
         }
     };
-    // Whoever reads stderr may take long: nothing is held any more, and Ctrl-C need not be waited for.
+    // Whoever reads stderr may take long: nothing is held any more, and Ctrl-C need not be waited
+    // for.
     stream::signals_end_it();
     flush(None);
     exit
@@ -57,7 +60,8 @@ pub fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-/// Prints to stderr, a newline after it, unless only errors and questions are wanted. It does not wait.
+/// Prints to stderr, a newline after it, unless only errors and questions are wanted. It does not
+/// wait.
 pub fn note(text: &str) {
     if !form::quiet() {
         stream::note(text);
@@ -69,10 +73,12 @@ pub fn before_question(text: &str) {
     stream::note(text);
 }
 
-/// What was not said because only errors and questions are wanted, and has to be seen before a question.
+/// What was not said because only errors and questions are wanted, and has to be seen before a
+/// question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-/// Prints a warning to stderr. Where only errors and questions are wanted, it is kept for the first question.
+/// Prints a warning to stderr. Where only errors and questions are wanted, it is kept for the first
+/// question.
 pub fn warned(text: &str) {
     if form::quiet() {
         held().push(text.to_owned());
@@ -94,7 +100,8 @@ pub fn ask<T>(question: impl FnOnce() -> T) -> T {
     question()
 }
 
-/// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the like become `\u{…}` escapes.
+/// Text from elsewhere, made safe to print: control characters, bidirectional overrides and the
+/// like become `\u{…}` escapes.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

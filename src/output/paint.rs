@@ -1,4 +1,5 @@
-//! Colour, where the stream is a terminal that wants it (`NO_COLOR`, `CLICOLOR`, `FORCE_COLOR` are honoured).
+//! Colour, where the stream is a terminal that wants it (`NO_COLOR`, `CLICOLOR`, `FORCE_COLOR` are
+//! honoured).
 
 use owo_colors::{OwoColorize, Stream, Style};
 

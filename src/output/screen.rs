@@ -1,6 +1,8 @@
-//! What is seen while a plan runs: one line a step, spinners on a terminal. It also keeps what the steps saw, for the proof.
+//! What is seen while a plan runs: one line a step, spinners on a terminal. It also keeps what the
+//! steps saw, for the proof.
 //!
-//! Inside an atomic stage that could fence writes nothing is printed: a terminal that does not take our output must not hold up a fence.
+//! Inside an atomic stage that could fence writes nothing is printed: a terminal that does not take
+//! our output must not hold up a fence.
 
 use super::paint::{self, Tone};
 use super::{escape, note};

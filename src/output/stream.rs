@@ -1,7 +1,7 @@
 //! The two ways out: results go to stdout, everything else goes to stderr.
 //!
-//! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that takes nothing neither ends nor delays what the
-//! program does meanwhile.
+//! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that
+//! takes nothing neither ends nor delays what the program does meanwhile.
 
 use super::form::Changed;
 use indicatif::{ProgressDrawTarget, TermLike};
@@ -70,7 +70,8 @@ pub fn note(text: &str) {
     };
 }
 
-/// Waits until everything is written to stderr, at most that long; without a limit it is for as long as a reader takes.
+/// Waits until everything is written to stderr, at most that long; without a limit it is for as
+/// long as a reader takes.
 pub fn flush(limit: Option<Duration>) {
     let (tell, told) = channel();
     let sent = errors().is_some_and(|way| way.send(Message::Written(tell)).is_ok());
@@ -89,7 +90,8 @@ pub fn result(text: &str) {
 
 /// The same of a result that `write` writes piece by piece.
 pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
-    // A reader that takes nothing from stderr must not keep the result back, nor what this process holds.
+    // A reader that takes nothing from stderr must not keep the result back, nor what this process
+    // holds.
     flush(Some(IN_TURN));
     let written = if CLOSED.load(Ordering::Relaxed) {
         Err(io::Error::from_raw_os_error(libc::EBADF))
@@ -229,12 +231,14 @@ impl TermLike for Terminal {
 #[allow(unsafe_code)]
 pub fn signals_end_it() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        // SAFETY: it gives a signal its default action, and touches nothing of this process's memory.
+        // SAFETY: it gives a signal its default action, and touches nothing of this process's
+        // memory.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
 }
 
-/// Looks, before the runtime begins, whether stdout is closed: the runtime opens `/dev/null` in its place, and then nothing shows it.
+/// Looks, before the runtime begins, whether stdout is closed: the runtime opens `/dev/null` in its
+/// place, and then nothing shows it.
 #[allow(unsafe_code)]
 mod early {
     use std::sync::atomic::Ordering;
@@ -244,7 +248,8 @@ mod early {
     static LOOK: extern "C" fn() = look;
 
     extern "C" fn look() {
-        // SAFETY: the call only reads a flag of a file descriptor, and needs nothing of the runtime.
+        // SAFETY: the call only reads a flag of a file descriptor, and needs nothing of the
+        // runtime.
         if unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1 {
             super::CLOSED.store(true, Ordering::Relaxed);
         }

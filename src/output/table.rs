@@ -1,4 +1,5 @@
-//! Text for people: what the terminal can show, styles, columns that fit, paragraphs that wrap. It knows nothing of replication.
+//! Text for people: what the terminal can show, styles, columns that fit, paragraphs that wrap. It
+//! knows nothing of replication.
 
 use owo_colors::{OwoColorize, Stream};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};

@@ -1,4 +1,5 @@
-//! Which kind of promotion it is: the primary hands over, it is lost, or the node is the primary already. Pure.
+//! Which kind of promotion it is: the primary hands over, it is lost, or the node is the primary
+//! already. Pure.
 
 use crate::engine::Refusal;
 use crate::plan::failover::Lost;
@@ -81,7 +82,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
     }
 }
 
-pub fn stray(target: &Node, primary: &Node) -> Refusal {
+fn stray(target: &Node, primary: &Node) -> Refusal {
     let follows = target
         .upstream()
         .map(|u| u.address.to_string())
@@ -95,6 +96,7 @@ pub fn stray(target: &Node, primary: &Node) -> Refusal {
     )
 }
 
+/// What is said of the nodes that do not answer and are left as they are.
 pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
     let old = match case {
         Case::HandOver { old } => Some(&old.name),

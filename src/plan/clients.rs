@@ -1,11 +1,13 @@
-//! Who uses the old primary, before the change and after it: steps around a hand-over, never inside its fence. Pure.
+//! Who uses the old primary, before the change and after it: steps around a hand-over, never inside
+//! its fence. Pure.
 
 use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Topology;
 
-/// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are disconnected.
+/// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are
+/// disconnected.
 pub fn add(plan: &mut Plan, operation: &Promote, topology: &Topology, kick: bool) {
     let target = topology.get(&operation.node);
     let Some(target) = target.filter(|_| plan.changes_roles()) else {

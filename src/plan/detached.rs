@@ -3,7 +3,8 @@
 use crate::engine::{Refusal, Setup};
 use crate::topology::NodeName;
 
-/// What `setup` is left with beside the nodes that stand alone. One that is named to be worked on is refused, unless its keys may go.
+/// What `setup` is left with beside the nodes that stand alone. One that is named to be worked on
+/// is refused, unless its keys may go.
 pub fn spared(
     operation: &Setup,
     all: &[NodeName],

@@ -1,4 +1,5 @@
-//! What may differ between a node and the primary it is to replace, each by a name of its own, so that each can be accepted alone. Pure.
+//! What may differ between a node and the primary it is to replace, each by a name of its own, so
+//! that each can be accepted alone. Pure.
 
 use crate::engine::{Accept, Promote};
 use serde::{Deserialize, Serialize};

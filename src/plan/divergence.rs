@@ -7,7 +7,8 @@ use crate::topology::{Node, Server, phrases};
 /// What only it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Own {
-    /// Nothing: of its history, the primary has all up to this offset, or what it has not is no data.
+    /// Nothing: of its history, the primary has all up to this offset, or what it has not is no
+    /// data.
     Nothing {
         /// Its history.
         replid: String,
@@ -47,7 +48,8 @@ pub struct Disk {
 }
 
 impl Own {
-    /// Up to what it may give up its data without a backup; `None`: it has, or may have, something of its own.
+    /// Up to what it may give up its data without a backup; `None`: it has, or may have, something
+    /// of its own.
     pub fn covered(&self) -> Option<Covered> {
         match self {
             Self::Nothing { replid, up_to } => Some(Covered::UpTo {

@@ -1,4 +1,5 @@
-//! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It holds no secret.
+//! What must be known of a host before `setup` is planned. Pure data; it is gathered elsewhere. It
+//! holds no secret.
 
 mod left;
 pub mod trial;
@@ -45,13 +46,15 @@ pub struct HostFacts {
     pub root: bool,
     /// systemd is pid 1.
     pub systemd: bool,
-    /// The numeric id of the inventory's service user (or of the login, where that is not root); `None`: there is no such user.
+    /// The numeric id of the inventory's service user (or of the login, where that is not root);
+    /// `None`: there is no such user.
     pub owner_uid: Option<u32>,
     /// Free bytes where the directory is or will be.
     pub free_bytes: Option<u64>,
     /// `MemAvailable`, bytes.
     pub memory_bytes: Option<u64>,
-    /// Seconds by which the host's clock is ahead of the operator's; negative: behind. To about a second.
+    /// Seconds by which the host's clock is ahead of the operator's; negative: behind. To about a
+    /// second.
     pub clock_ahead_seconds: Option<i64>,
     /// `vm.overcommit_memory`.
     pub overcommit: Option<u8>,
@@ -79,7 +82,8 @@ pub struct HostFacts {
     pub package_manager: Option<String>,
     /// The node's configuration file.
     pub config: Option<ConfigFile>,
-    /// The file's passwords are not the inventory's. Only looked at by `setup`, and where the server does not run.
+    /// The file's passwords are not the inventory's. Only looked at by `setup`, and where the
+    /// server does not run.
     pub stale_password: bool,
     /// Those of the node's directories that exist.
     pub directories: BTreeMap<String, Ownership>,
@@ -87,11 +91,13 @@ pub struct HostFacts {
     pub used_bytes: Option<u64>,
     /// What lies in the data directory.
     pub data: StoredData,
-    /// The history that the snapshot there says it is of, and its offset, where there is nothing else.
+    /// The history that the snapshot there says it is of, and its offset, where there is nothing
+    /// else.
     pub dumped: Option<(String, u64)>,
     /// The node's systemd unit: its text.
     pub unit: Option<String>,
-    /// Other servers that units of replctl's run there: the deployment's name, as the unit has it, by port.
+    /// Other servers that units of replctl's run there: the deployment's name, as the unit has it,
+    /// by port.
     pub others: BTreeMap<u16, String>,
     /// The unit is started at boot.
     pub unit_enabled: bool,
@@ -99,7 +105,8 @@ pub struct HostFacts {
     pub hosts: String,
     /// `/etc/rc.local`, where it exists and is run.
     pub rc_local: Option<String>,
-    /// The certificates and the key that lie beside its configuration: path, sha256, mode and owner.
+    /// The certificates and the key that lie beside its configuration: path, sha256, mode and
+    /// owner.
     pub certificates: BTreeMap<String, (String, Ownership)>,
     /// Those that the inventory wants there.
     pub wanted_certificates: Vec<Certificates>,

@@ -1,7 +1,8 @@
 //! Plans a promotion when the primary is dead. Pure.
 //!
-//! Death is confirmed by the tool (it gives no answer) and by the replicas (they hear nothing), the old server is stopped where its host
-//! can be reached, and the candidate must have no less data than any other replica that answers.
+//! Death is confirmed by the tool (it gives no answer) and by the replicas (they hear nothing), the
+//! old server is stopped where its host can be reached, and the candidate must have no less data
+//! than any other replica that answers.
 
 use super::case::Access;
 use super::{preflight, roles};
@@ -16,8 +17,8 @@ pub use compared::{estimate, never_synced};
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
-/// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`), so a replica that heard nothing for longer
-/// than this plus one hears from nobody.
+/// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`), so a
+/// replica that heard nothing for longer than this plus one hears from nobody.
 const PING_SECONDS: u64 = 10;
 
 /// What became of the old primary.
@@ -98,7 +99,8 @@ fn stages(
     topology: &Topology,
 ) -> Vec<Stage> {
     let others: Vec<&Node> = crate::plan::follow::loose(target, old, topology).collect();
-    // In a circle there are nodes that follow the target already, have as much to say, and are linked anew.
+    // In a circle there are nodes that follow the target already, have as much to say, and are
+    // linked anew.
     let under = |n: &&Node| {
         topology
             .upstream_of(n)
@@ -119,7 +121,8 @@ fn stages(
         stages.push(Stage {
             title: format!("make sure that {} is stopped", old.name),
             mode: Mode::Atomic,
-            // It is not started again by an undo: it gave no answer before, and a second primary is worse than none.
+            // It is not started again by an undo: it gave no answer before, and a second primary is
+            // worse than none.
             steps: vec![Step::new(&old.name, Action::StopServer, Undo::Nothing)],
         });
     }

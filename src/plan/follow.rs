@@ -1,4 +1,5 @@
-//! Steps and stages by which nodes follow another one, get in sync and have their roles written. Pure.
+//! Steps and stages by which nodes follow another one, get in sync and have their roles written.
+//! Pure.
 
 use crate::actions::Action;
 use crate::engine::{Mode, Stage, Step, Undo};
@@ -6,12 +7,14 @@ use crate::plan::root::{Root, walk};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
 
-/// How long a node may take to be in sync with its new upstream, ms. A full resync under way is waited for longer by its progress.
+/// How long a node may take to be in sync with its new upstream, ms. A full resync under way is
+/// waited for longer by its progress.
 pub const IN_SYNC_MS: u64 = 15_000;
 
-/// The steps that write the roles of `target` and of those that follow it now into their files. They belong into the stage that repoints:
-/// each node's role is written as soon as it has it, the new primary's at once, because a host that loses power must not come back in its
-/// old role, and a full copy may take long.
+/// The steps that write the roles of `target` and of those that follow it now into their files.
+/// They belong into the stage that repoints: each node's role is written as soon as it has it, the
+/// new primary's at once, because a host that loses power must not come back in its old role, and a
+/// full copy may take long.
 pub fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
     std::iter::once(&target)
         .chain(moved)
@@ -47,8 +50,9 @@ pub fn persist(nodes: &[&Node]) -> Stage {
     }
 }
 
-/// The replicas that answer and do not hang under `target` once it is the primary: those directly under the old primary, and those
-/// whose upstream does not answer, is no node of the deployment, or leads nowhere. A replica under another good replica stays there.
+/// The replicas that answer and do not hang under `target` once it is the primary: those directly
+/// under the old primary, and those whose upstream does not answer, is no node of the deployment,
+/// or leads nowhere. A replica under another good replica stays there.
 pub fn loose<'a>(
     target: &'a Node,
     old: Option<&'a Node>,
@@ -79,8 +83,9 @@ pub fn loose<'a>(
     })
 }
 
-/// Whether the way up from `node` does not lead through `target`: then nothing that is done to `target` brings it back.
-pub fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
+/// Whether the way up from `node` does not lead through `target`: then nothing that is done to
+/// `target` brings it back.
+fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
     if topology.top_of(node).is_some() {
         return false;
     }

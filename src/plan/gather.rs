@@ -1,5 +1,5 @@
-//! Plans what is left to do where the node is the primary already: attach what hangs loose, write down what is only true until a
-//! restart, see what is not linked. Pure.
+//! Plans what is left to do where the node is the primary already: attach what hangs loose, write
+//! down what is only true until a restart, see what is not linked. Pure.
 
 use super::follow::{follow_step, in_sync, loose, persist};
 use crate::engine::{Mode, Stage};
@@ -38,7 +38,8 @@ pub fn stages(target: &Node, topology: &Topology) -> Vec<Stage> {
     ]
 }
 
-/// It was told to follow `target`, and is not linked: it may be about to be, or the reason has to be found.
+/// It was told to follow `target`, and is not linked: it may be about to be, or the reason has to
+/// be found.
 fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
     let under = topology
         .upstream_of(node)
@@ -49,7 +50,8 @@ fn waits_for(node: &Node, target: &Node, topology: &Topology) -> bool {
     under && unlinked && node.name != target.name
 }
 
-/// Whether the file gives a node that answers the role it has; taken for so where the file is not known.
+/// Whether the file gives a node that answers the role it has; taken for so where the file is not
+/// known.
 pub fn outlives(node: &Node, topology: &Topology) -> bool {
     let (Some(_), Some(persisted)) = (node.server(), &node.persisted) else {
         return true;

@@ -1,4 +1,5 @@
-//! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary first, compare offsets, and only then promote. Pure.
+//! The stages of a hand-over with the old primary alive: fence, drain, demote the old primary
+//! first, compare offsets, and only then promote. Pure.
 
 use super::follow::{follow_step, in_sync, loose, write_roles};
 use super::{repoint, roles};
@@ -7,28 +8,32 @@ use crate::actions::roles::Was;
 use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
-/// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after this time, so a replctl that dies
-/// inside it stops nobody for longer. Hand-overs were measured at 3 to 30 ms; the waits inside the fence add up to less than this.
+/// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after
+/// this time, so a replctl that dies inside it stops nobody for longer. Hand-overs were measured at
+/// 3 to 30 ms; the waits inside the fence add up to less than this.
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
 pub const DRAIN_MS: u64 = 2_000;
-/// How long the other replicas are given inside the fence, ms: it only spares them a full resync, and they were near before it.
+/// How long the other replicas are given inside the fence, ms: it only spares them a full resync,
+/// and they were near before it.
 pub const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
 pub const VERIFY_MS: u64 = 500;
-/// How long the new primary holds its first writes at most, ms, until its offset was compared. It ends by itself; the
-/// comparison takes one round trip.
+/// How long the new primary holds its first writes at most, ms, until its offset was compared. It
+/// ends by itself; the comparison takes one round trip.
 const HOLD_MS: u64 = 1_000;
 /// The same on servers before 6.2, ms: what is in flight arrives within a few.
 const VERIFY_LEAKY_MS: u64 = 50;
 /// How long replicas may take to come near before the fence, ms.
 pub const NEAR_MS: u64 = 30_000;
-/// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1 MiB.
+/// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1
+/// MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
 
-/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts write. The demotion of such a primary ends its own links, so a
-/// replica straight under it stands still while the two are compared. One further down is still fed by the node between them, and the old primary may begin
-/// to copy it before what a script wrote has arrived there.
+/// Brings a replica of a replica straight under a primary before 6.2, whose fence lets scripts
+/// write. The demotion of such a primary ends its own links, so a replica straight under it stands
+/// still while the two are compared. One further down is still fed by the node between them, and
+/// the old primary may begin to copy it before what a script wrote has arrived there.
 ///
 /// # Errors
 /// What stands against the move.
@@ -58,8 +63,8 @@ pub fn straight_first(
     Ok(Some(stages))
 }
 
-/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any measured run. `moved`: an earlier stage has brought `target`
-/// straight under `old`.
+/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any
+/// measured run. `moved`: an earlier stage has brought `target` straight under `old`.
 pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
     let moved = moved.then(|| Was::ReplicaOf(old.source_for(target.server())));
     let moved = moved.as_ref().map(|was| (&target.name, was));
@@ -87,7 +92,8 @@ pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Ve
             .collect(),
     };
     let (fence, unfence) = fence(old);
-    // Right before the fence: the look is as old as the hooks and the waits before this stage were long.
+    // Right before the fence: the look is as old as the hooks and the waits before this stage were
+    // long.
     let mut steps = vec![
         roles::check_after(target, topology, moved),
         Step::new(&old.name, fence, Undo::By(unfence.clone())),
@@ -100,8 +106,9 @@ pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Ve
         };
         steps.push(Step::new(&old.name, drain, Undo::Nothing));
     }
-    // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or not, and one sent between the two would
-    // be cut off by the demotion and make the comparison wait for bytes that are worth nothing.
+    // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or
+    // not, and one sent between the two would be cut off by the demotion and make the comparison
+    // wait for bytes that are worth nothing.
     steps.push(drain(target, old));
     steps.extend(demote(target, old, topology));
     steps.push(take_over(target, old));
@@ -157,8 +164,9 @@ pub fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
     ]
 }
 
-/// A script may write past the fence of a server before 6.2. A node that is not straight under it is still linked then, and the old primary must not
-/// have the time to make a full copy from it: such servers connect once a second.
+/// A script may write past the fence of a server before 6.2. A node that is not straight under it
+/// is still linked then, and the old primary must not have the time to make a full copy from it:
+/// such servers connect once a second.
 fn verify_ms(old: &Node) -> u64 {
     let leaks = old.server().is_some_and(lacks_pause_write);
     if leaks { VERIFY_LEAKY_MS } else { VERIFY_MS }
@@ -173,6 +181,8 @@ fn take_over(target: &Node, old: &Node) -> Step {
     Step::new(&target.name, action, Undo::Impossible)
 }
 
+/// How near the target has to be before writes are stopped, bytes: a quarter of the backlog, and at
+/// least [`NEAR_BYTES`].
 pub fn near_bytes(old: &Node) -> u64 {
     let backlog = old
         .server()

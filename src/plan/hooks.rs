@@ -93,8 +93,8 @@ fn party(node: &crate::topology::Node) -> Party {
     }
 }
 
-/// Where in the plan the new primary is told of: when it is one and the others have been told to follow it; their getting in sync may take long, and
-/// clients are not to wait for it.
+/// Where in the plan the new primary is told of: when it is one and the others have been told to
+/// follow it; their getting in sync may take long, and clients are not to wait for it.
 fn told(plan: &Plan) -> usize {
     let promotes = |s: &Stage| s.steps.iter().any(|s| s.action.promotes());
     let after = plan.stages.iter().position(promotes).map_or(0, |i| i + 1);

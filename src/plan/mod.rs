@@ -1,6 +1,8 @@
-//! What the plans of several operations share: to hand over, to fail over, to follow, to keep a role, what stands against it and what will come of it.
+//! What the plans of several operations share: to hand over, to fail over, to follow, to keep a
+//! role, what stands against it and what will come of it.
 //!
-//! Pure: the same inventory and topology give the same plan. The plan of each operation itself is in its folder.
+//! Pure: the same inventory and topology give the same plan. The plan of each operation itself is
+//! in its folder.
 
 pub mod case;
 pub mod clients;

@@ -36,7 +36,8 @@ pub fn needed(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<String>> {
     needed
 }
 
-/// Takes into the plan what `there` says: a node that would be left behind is warned of; one without which nothing is reached is refused.
+/// Takes into the plan what `there` says: a node that would be left behind is warned of; one
+/// without which nothing is reached is refused.
 ///
 /// # Errors
 /// Everything that stands against it.

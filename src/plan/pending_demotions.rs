@@ -1,4 +1,5 @@
-//! Old primaries that were never told that they were replaced: noted with whatever is changed next, and told as soon as their hosts can be worked on. Pure.
+//! Old primaries that were never told that they were replaced: noted with whatever is changed next,
+//! and told as soon as their hosts can be worked on. Pure.
 
 use crate::actions::Action;
 use crate::engine::{Mode, Operation, Plan, Stage, Step, Undo};
@@ -16,7 +17,8 @@ pub struct Known {
     pub first: Option<NodeName>,
 }
 
-/// Adds what is to be done about silent old primaries. A plan that deals with such a node itself is left as it is.
+/// Adds what is to be done about silent old primaries. A plan that deals with such a node itself is
+/// left as it is.
 pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
     let Some(successor) = successor(plan, topology) else {
         return;
@@ -88,7 +90,8 @@ fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Ve
     actions.into_iter().map(step).collect()
 }
 
-/// Whether a silent node whose file cannot be read is known to have been the primary before `successor`.
+/// Whether a silent node whose file cannot be read is known to have been the primary before
+/// `successor`.
 fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> bool {
     let Some(before) = successor
         .server()

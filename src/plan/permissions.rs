@@ -1,4 +1,5 @@
-//! What the steps of a plan need to be allowed on each node, and what stands against the plan where it is not. Pure.
+//! What the steps of a plan need to be allowed on each node, and what stands against the plan where
+//! it is not. Pure.
 
 use crate::actions::Action;
 use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
@@ -120,7 +121,8 @@ fn of_action(action: &Action) -> &'static [Need] {
         | Action::AwaitQuiet { .. }
         | Action::AwaitUnlisted { .. } => &[INFO],
         Action::KickClients => &[LIST, KILL_CLIENTS],
-        // Its server is only about to be started, or is not spoken to; or the step comes to nothing without it, and says so.
+        // Its server is only about to be started, or is not spoken to; or the step comes to nothing
+        // without it, and says so.
         Action::AwaitAnswer { .. }
         | Action::CountClients
         | Action::ProveWrite { .. }
@@ -229,7 +231,7 @@ pub enum Hindered {
     Lacks(Lacks),
 }
 
-/// Whether nothing needed is missing on the nodes of a plan. What the operator accepts is added to the plan's warnings.
+/// Whether a plan may do all it needs. What the operator accepts is added to its warnings.
 ///
 /// # Errors
 /// Everything that is missing.
@@ -356,7 +358,8 @@ fn names(needs: &[Need]) -> String {
     names.join(", ")
 }
 
-/// Whether the nodes that are to follow others will be let in there. Those the plan can do without are warned of.
+/// Whether the nodes that are to follow others will be let in there. Those the plan can do without
+/// are warned of.
 ///
 /// # Errors
 /// Those it cannot do without.

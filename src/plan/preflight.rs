@@ -23,7 +23,8 @@ pub fn answers(node: &Node) -> Result<(), Refusals> {
     }
 }
 
-/// Everything that stands against handing over from `old` to `target`; what only needs saying goes to `warnings`.
+/// Everything that stands against handing over from `old` to `target`; what only needs saying goes
+/// to `warnings`.
 pub fn hand_over(
     operation: &Promote,
     target: &Node,
@@ -174,7 +175,8 @@ fn authentication(
     ));
 }
 
-/// Other replicas that could not log in at the new primary. They keep nobody from taking over, and are told before.
+/// Other replicas that could not log in at the new primary. They keep nobody from taking over, and
+/// are told before.
 fn left_behind(
     target: &Node,
     new: &Server,

@@ -1,4 +1,5 @@
-//! Plans another upstream for one replica. The nodes under it move with it. Pure.
+//! What a plan to give one replica another upstream is made of. The nodes under it move with it.
+//! Pure.
 
 pub mod checks;
 pub mod forecast;
@@ -11,12 +12,12 @@ use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
 
-/// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its new upstream, by however little, gets all
-/// data anew.
+/// How long the new upstream may take to have what the node has, ms. A replica that is ahead of its
+/// new upstream, by however little, gets all data anew.
 const CATCH_UP_MS: u64 = 15_000;
 
-/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is written into its file, although it is on its way: it stays
-/// there if what comes next fails.
+/// What brings a replica of a replica straight under `primary`, and what it will cost. Its role is
+/// written into its file, although it is on its way: it stays there if what comes next fails.
 ///
 /// # Errors
 /// All that stands against it.
@@ -29,7 +30,8 @@ pub fn straight(
     let lost = checks::lost_data(node, primary, topology);
     checks::all(operation, node, primary, topology, lost.as_deref())?;
     let mut stages = stages(node, primary, topology);
-    // A node under it that does not come back stops the rest; a role that cannot be written does not.
+    // A node under it that does not come back stops the rest; a role that cannot be written does
+    // not.
     let writes = |stage: &Stage| stage.steps.iter().any(|s| s.action == Action::PersistRole);
     for stage in stages.iter_mut().filter(|stage| !writes(stage)) {
         if stage.mode == Mode::KeepGoing {
@@ -39,6 +41,7 @@ pub fn straight(
     Ok((stages, forecast::warnings(node, primary, topology)))
 }
 
+/// The stages that bring `node` under `under`.
 pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     let wait = Action::AwaitCaughtUp {
         with: node.name.clone(),
@@ -79,7 +82,8 @@ pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
     ]
 }
 
-/// A node that gets another upstream cuts the links of those under it; they come back by themselves, and that is seen.
+/// A node that gets another upstream cuts the links of those under it; they come back by
+/// themselves, and that is seen.
 pub fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
     let wait = |node: &Node| {
         let action = Action::AwaitInSync {
@@ -127,7 +131,8 @@ fn way_up<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     way
 }
 
-/// Whether both have their data from one primary now, so that only the moment of the look can set their offsets apart.
+/// Whether both have their data from one primary now, so that only the moment of the look can set
+/// their offsets apart.
 fn one_stream(node: &Node, under: &Node, topology: &Topology) -> bool {
     let (Some(mine), Some(theirs)) = (node.server(), under.server()) else {
         return false;

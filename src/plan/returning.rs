@@ -1,4 +1,5 @@
-//! Plans the return of an old primary under the present one: it takes no more writes, what only it has is backed up, and only then it follows. Pure.
+//! What a plan to bring back an old primary that runs is made of: it takes no more writes, what
+//! only it has is backed up, and only then it follows. Pure.
 
 pub mod checks;
 
@@ -13,7 +14,8 @@ use crate::actions::Action;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology, phrases};
 
-/// How long the old primary takes no writes without a word from replctl, ms. While the backup is made, this is renewed.
+/// How long the old primary takes no writes without a word from replctl, ms. While the backup is
+/// made, this is renewed.
 pub const FENCE_MS: u64 = 60_000;
 
 /// An old primary that was not told of the new one, and where that is.
@@ -35,6 +37,7 @@ pub fn returns(
     })
 }
 
+/// The stages that bring `node` back under `successor`.
 pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> Vec<Stage> {
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
@@ -94,6 +97,7 @@ fn wrong_login(node: &Node, successor: &Node) -> bool {
     wants == Some(true) && matches!(has, Some(ReplicaAuth::Unset | ReplicaAuth::Wrong))
 }
 
+/// What the operator should know before.
 pub fn warnings(
     operation: &Rejoin,
     node: &Node,

@@ -1,6 +1,8 @@
-//! The way back from an operation that is done: another operation, of the ordinary kind, that brings back what was before it; or why there is none. Pure.
+//! The way back from an operation that is done: another operation, of the ordinary kind, that
+//! brings back what was before it; or why there is none. Pure.
 //!
-//! It looks at what is now, not at what came between: where the nodes are as the operation left them, it can be undone, whatever was done in the meantime.
+//! It looks at what is now, not at what came between: where the nodes are as the operation left
+//! them, it can be undone, whatever was done in the meantime.
 
 mod members;
 
@@ -20,7 +22,8 @@ pub struct Past {
     pub operation: Operation,
     /// What was done.
     pub plan: Plan,
-    /// Whom each node followed before it, if anybody; the nodes of which it is not known are left out.
+    /// Whom each node followed before it, if anybody; the nodes of which it is not known are left
+    /// out.
     pub followed: BTreeMap<NodeName, Option<NodeName>>,
     /// The id of the newest operation after it that had to do with the same nodes.
     pub later: Option<String>,
@@ -251,7 +254,8 @@ impl Past {
         Ok(attach(name, before))
     }
 
-    /// Under a node that was the primary and is a replica now, or the other way, it would not be where it was.
+    /// Under a node that was the primary and is a replica now, or the other way, it would not be
+    /// where it was.
     fn role_is_kept(&self, before: &Node, name: &NodeName) -> Result<(), Refusal> {
         let was = self.followed.get(&before.name).map(Option::is_none);
         if before.server().is_none() || was.is_none_or(|primary| primary == before.is_primary()) {
@@ -331,7 +335,8 @@ fn two_primaries(old: &Node, new: &Node) -> Refusal {
     )
 }
 
-/// A node that stood alone may have been written to: that is not thrown away without its name being said.
+/// A node that stood alone may have been written to: that is not thrown away without its name being
+/// said.
 fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal> {
     let (name, up) = (&node.name, &before.name);
     let root = match walk(before, now) {

@@ -8,8 +8,9 @@ use std::collections::HashSet;
 
 /// The step, on `node`, for every node of the deployment.
 ///
-/// The plan was made from one look. Hooks, waits and the operator's answer to the question take seconds, and in that time
-/// another operator, a person with redis-cli or a Sentinel may have changed a role.
+/// The plan was made from one look. Hooks, waits and the operator's answer to the question take
+/// seconds, and in that time another operator, a person with redis-cli or a Sentinel may have
+/// changed a role.
 pub fn check(node: &Node, topology: &Topology) -> Step {
     check_after(node, topology, None)
 }
@@ -58,8 +59,9 @@ pub fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
     others.map(|n| n.name.clone()).collect()
 }
 
-/// The nodes that a plan took for replicas and that it never makes primaries. Whichever of them is a primary later was made
-/// one by somebody else, however long ago the plan was made: what it has taken since must not be replaced.
+/// The nodes that a plan took for replicas and that it never makes primaries. Whichever of them is
+/// a primary later was made one by somebody else, however long ago the plan was made: what it has
+/// taken since must not be replaced.
 pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     let mut found: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
@@ -80,8 +82,9 @@ pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     found
 }
 
-/// The node that is the primary instead, where a plan has made another one primary (`began` tells which steps were begun) and
-/// somebody else has changed that since: going on would give the others a node to follow that is no primary any more.
+/// The node that is the primary instead, where a plan has made another one primary (`began` tells
+/// which steps were begun) and somebody else has changed that since: going on would give the others
+/// a node to follow that is no primary any more.
 pub fn superseded(
     plan: &Plan,
     began: &dyn Fn(usize, usize) -> bool,
@@ -120,7 +123,8 @@ mod tests {
             replicas(&promote::plan::plan(&operation, topology, &BTreeMap::new()).unwrap())
         };
         assert_eq!(replicas("n1", &topology), ["n2".into()]);
-        // Where nothing but the others' links is to be done nobody's role is looked at again; their undo says what they were.
+        // Where nothing but the others' links is to be done nobody's role is looked at again; their
+        // undo says what they were.
         let mut astray = topology.clone();
         astray.nodes[2] = node(2, Some(7));
         assert_eq!(replicas("n0", &astray), ["n2".into()]);

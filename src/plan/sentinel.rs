@@ -1,8 +1,10 @@
-//! Plans another primary where Sentinels watch: through them, and never beside them, for they undo within a minute what is done beside them. Pure.
+//! Plans another primary where Sentinels watch: through them, and never beside them, for they undo
+//! within a minute what is done beside them. Pure.
 //!
-//! `SENTINEL FAILOVER` alone leaves the old primary writable for about eleven seconds, and what it acknowledges then is lost. So the old primary is
-//! fenced, drained and demoted here, as in the ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the others. Which
-//! replica it takes is decided by a priority that is put back at the end.
+//! `SENTINEL FAILOVER` alone leaves the old primary writable for about eleven seconds, and what it
+//! acknowledges then is lost. So the old primary is fenced, drained and demoted here, as in the
+//! ordinary hand-over, and Sentinel is asked for the promotion itself and for repointing the
+//! others. Which replica it takes is decided by a priority that is put back at the end.
 
 mod chained;
 pub mod checks;
@@ -27,11 +29,13 @@ use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
-/// How long the Sentinels may take to see a new priority, ms: they look every ten seconds (measured: 5 to 10 s).
+/// How long the Sentinels may take to see a new priority, ms: they look every ten seconds
+/// (measured: 5 to 10 s).
 const PRIORITY_MS: u64 = 15_000;
 /// How long Sentinel may take to promote, ms (measured: 160 to 270 ms).
 const PROMOTE_MS: u64 = 10_000;
-/// How much longer than a failover may take by the Sentinels' own settings its end is waited for, ms.
+/// How much longer than a failover may take by the Sentinels' own settings its end is waited for,
+/// ms.
 const AGREE_MS: u64 = 15_000;
 /// The priority that makes Sentinel take a replica before all others.
 const FIRST: u32 = 1;
@@ -87,8 +91,9 @@ struct Way<'a> {
 impl Way<'_> {
     /// Makes the Sentinels take the target before all others.
     ///
-    /// How often they look is put back before writes are stopped: a primary that is demoted and nobody promoted is replaced by Sentinels after the time
-    /// that takes them for down and two of their periods, and what comes then must have as much time as ever.
+    /// How often they look is put back before writes are stopped: a primary that is demoted and
+    /// nobody promoted is replaced by Sentinels after the time that takes them for down and two of
+    /// their periods, and what comes then must have as much time as ever.
     fn choose(&self) -> Vec<Step> {
         let hasten = self.pace.hasten().map(|(set, back)| {
             let set = self.step(set, Undo::By(Action::Sentinel(back.clone())));
@@ -103,7 +108,8 @@ impl Way<'_> {
                 Undo::By(set_priority(self.priority)),
             ));
         }
-        // Not before the priority is set: they look at once then, and half a second later the next time.
+        // Not before the priority is set: they look at once then, and half a second later the next
+        // time.
         steps.extend(set);
         steps.push(self.step(
             SentinelAction::AwaitPriority {
@@ -156,14 +162,16 @@ impl Way<'_> {
         Step::new(&self.target.name, Action::Sentinel(action), undo)
     }
 
-    /// Whether Sentinel repoints it: what it does not know as a replica of the old primary is left to replctl.
+    /// Whether Sentinel repoints it: what it does not know as a replica of the old primary is left
+    /// to replctl.
     fn repoints(&self, node: &Node) -> bool {
         self.watch
             .up()
             .any(|(_, sees)| sees.replica(node).is_some())
     }
 
-    /// Everything after the promotion. `unfence` ends the fence of the old primary, which is the first of `moved` then.
+    /// Everything after the promotion. `unfence` ends the fence of the old primary, which is the
+    /// first of `moved` then.
     fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
         let others = moved.iter().skip(usize::from(unfence.is_some()));
         let own = others.filter(|n| !self.repoints(n));
@@ -270,7 +278,8 @@ fn hand_over(
         steps.push(Step::new(&old.name, drain, Undo::Nothing));
     }
     steps.push(drain(target, old));
-    // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however long it takes and whoever dies.
+    // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however
+    // long it takes and whoever dies.
     steps.extend(demote(target, old, topology));
     steps.push(way.promote());
     plan.stages.push(Stage {
@@ -287,7 +296,8 @@ fn hand_over(
     Ok(())
 }
 
-/// The primary is dead. What Sentinel does about it by itself is its own affair; where it does nothing and could, it is told to.
+/// The primary is dead. What Sentinel does about it by itself is its own affair; where it does
+/// nothing and could, it is told to.
 fn fail_over(
     operation: &Promote,
     target: &Node,
@@ -345,15 +355,16 @@ fn fail_over(
     Ok(())
 }
 
-/// The operation as the ordinary checks are to see it: that Sentinels watch is no reason against what goes through them.
+/// The operation as the ordinary checks are to see it: that Sentinels watch is no reason against
+/// what goes through them.
 fn through(operation: &Promote) -> Promote {
     let mut through = operation.clone();
     through.accept.push(Accept::WithoutSentinel);
     through
 }
 
-/// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a Sentinel publishes there, too, and with that its
-/// whole connection.
+/// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a
+/// Sentinel publishes there, too, and with that its whole connection.
 fn shorter((fence, unfence): (Action, Action), watch: &Watch) -> (Action, Action) {
     let Action::PauseWrites { ms } = fence else {
         return (fence, unfence);

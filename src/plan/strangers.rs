@@ -1,4 +1,5 @@
-//! What a promotion means for servers that the inventory lacks: they are said before the question. Pure.
+//! What a promotion means for servers that the inventory lacks: they are said before the question.
+//! Pure.
 
 use super::root::{Root, walk};
 use crate::engine::Plan;
@@ -7,7 +8,8 @@ use crate::topology::one_address::Places;
 use crate::topology::phrases::{addresses, name};
 use crate::topology::{NodeName, Topology};
 
-/// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead, only the inventory could have named them.
+/// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead,
+/// only the inventory could have named them.
 pub fn warn(plan: &mut Plan, target: &NodeName, topology: &Topology) {
     let Some(target) = topology.get(target) else {
         return;

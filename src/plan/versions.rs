@@ -1,4 +1,5 @@
-//! What the versions of two servers have to do with a plan in which one is to follow the other. Pure.
+//! What the versions of two servers have to do with a plan in which one is to follow the other.
+//! Pure.
 
 use crate::engine::Refusal;
 use crate::topology::Node;
@@ -8,7 +9,8 @@ use crate::topology::versions::{Said, said};
 pub const SAME: &str =
     "use a server for it that takes those copies: the primary's own version, or a newer one";
 
-/// Whether `below` may follow `above`: a refusal where no full copy would ever arrive, a warning where that is not sure.
+/// Whether `below` may follow `above`: a refusal where no full copy would ever arrive, a warning
+/// where that is not sure.
 pub fn follows(
     below: &Node,
     above: &Node,

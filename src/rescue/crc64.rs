@@ -1,4 +1,5 @@
-//! The checksum at the end of a dump: CRC-64 with the Jones polynomial, as the servers compute it. Pure.
+//! The checksum at the end of a dump: CRC-64 with the Jones polynomial, as the servers compute it.
+//! Pure.
 
 /// The polynomial, bits reversed.
 const POLYNOMIAL: u64 = 0x95ac_9329_ac4b_c9b5;

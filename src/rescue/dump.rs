@@ -1,5 +1,5 @@
-//! A server's dump as it arrives over the replication protocol or lies in a file: how its transfer is framed, whether it is whole, and which history it
-//! says it is of. Pure.
+//! A server's dump as it arrives over the replication protocol or lies in a file: how its transfer
+//! is framed, whether it is whole, and which history it says it is of. Pure.
 
 use super::crc64::crc64;
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,8 @@ impl Unframed {
         }
     }
 
-    /// Takes what came; gives what of it surely belongs to the dump, and whether the dump is at its end.
+    /// Takes what came; gives what of it surely belongs to the dump, and whether the dump is at its
+    /// end.
     pub fn take(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
         match &self.framing {
             Framing::Length(length) => {
@@ -144,7 +145,8 @@ fn version(head: &[u8]) -> Option<u32> {
     (digits && head.len() == 9).then(|| text.parse().ok())?
 }
 
-/// Which history a dump says it is of, and up to which offset: in the notes at its beginning. `None` where it says nothing.
+/// Which history a dump says it is of, and up to which offset: in the notes at its beginning.
+/// `None` where it says nothing.
 pub fn history(head: &[u8]) -> Option<(String, u64)> {
     version(head.get(..9)?)?;
     let (mut rest, mut replid, mut offset) = (head.get(9..)?, None, None);

@@ -30,7 +30,8 @@ pub struct Manifest {
     pub primary: Side,
     /// The history that the backup is of.
     pub replid: String,
-    /// The offset up to which it has everything of that history; `None`: of the files of a server that was stopped.
+    /// The offset up to which it has everything of that history; `None`: of the files of a server
+    /// that was stopped.
     pub up_to: Option<u64>,
     /// What only the node had.
     pub only_there: OnlyThere,

@@ -1,4 +1,5 @@
-//! What an old primary has and the new one has not: its replication stream decoded, which of it can be replayed, and the dump of all it has. Pure.
+//! What an old primary has and the new one has not: its replication stream decoded, which of it can
+//! be replayed, and the dump of all it has. Pure.
 
 pub mod crc64;
 pub mod dump;

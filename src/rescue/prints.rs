@@ -1,7 +1,8 @@
-//! Keys as numbers of 8 bytes, so that millions of them fit into memory: which there are, and which are tied together. Pure.
+//! Keys as numbers of 8 bytes, so that millions of them fit into memory: which there are, and which
+//! are tied together. Pure.
 //!
-//! Two keys of ten million share a number once in some 400,000 runs, each of which draws its numbers anew. They would then be taken for one key:
-//! a conflict more, never one less.
+//! Two keys of ten million share a number once in some 400,000 runs, each of which draws its
+//! numbers anew. They would then be taken for one key: a conflict more, never one less.
 
 use super::split::Key;
 use std::collections::hash_map::RandomState;
@@ -27,7 +28,8 @@ pub struct Distinct {
 }
 
 impl Distinct {
-    /// None yet. It holds no more than `most` at any moment, and half of that are surely not too many.
+    /// None yet. It holds no more than `most` at any moment, and half of that are surely not too
+    /// many.
     pub fn new(most: usize) -> Self {
         Self {
             most: most.max(2),

@@ -5,11 +5,13 @@ use std::fmt::Write as _;
 
 /// Bytes that are given at once, unless one unit has more.
 const AT_ONCE: usize = 256 << 10;
-/// Units that are gone through for one piece, which may be empty then: whoever takes the pieces has something else to do between two of them.
+/// Units that are gone through for one piece, which may be empty then: whoever takes the pieces has
+/// something else to do between two of them.
 const LOOKED_AT: usize = 10_000;
 
-/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they need, in pieces. Those whose database is not
-/// known are left out: they would be done in the wrong one.
+/// The units for which `take` says yes, in the wire's form, with the SELECTs and transactions they
+/// need, in pieces. Those whose database is not known are left out: they would be done in the wrong
+/// one.
 pub fn replayable(
     tail: &Tail,
     take: impl Fn(usize) -> bool,

@@ -1,9 +1,12 @@
-//! Which lost commands can be replayed without harm: those whose keys the new primary has not written since the two parted. Pure.
+//! Which lost commands can be replayed without harm: those whose keys the new primary has not
+//! written since the two parted. Pure.
 //!
-//! A key's lost commands are kept or left together: half of a key's history would make a value that never was. Keys that one command or
-//! transaction ties together share their fate. Where the new primary's own writes are not known, everything is a conflict.
+//! A key's lost commands are kept or left together: half of a key's history would make a value that
+//! never was. Keys that one command or transaction ties together share their fate. Where the new
+//! primary's own writes are not known, everything is a conflict.
 //!
-//! Both streams are gone through several times, so that memory holds a byte for each lost unit and a bounded number of keys.
+//! Both streams are gone through several times, so that memory holds a byte for each lost unit and
+//! a bounded number of keys.
 
 use super::keys::{Touches, touches};
 use super::mark::replayed;
@@ -11,7 +14,8 @@ use super::prints::{Distinct, Prints, Ties};
 use super::stream::{Tail, Unit};
 use serde::Serialize;
 
-/// Keys that are held at once: 16 MB. Where there are more, the streams are gone through once for each part of them.
+/// Keys that are held at once: 16 MB. Where there are more, the streams are gone through once for
+/// each part of them.
 const MOST_KEYS: usize = 2 << 20;
 
 /// Why a unit is not safe to replay.
@@ -211,8 +215,8 @@ impl Survey {
         })
     }
 
-    /// Sees which units have a key that clients have written on the new primary, and gives how many keys there are. `since`: its stream, and which
-    /// units of that are replays of ours.
+    /// Sees which units have a key that clients have written on the new primary, and gives how many
+    /// keys there are. `since`: its stream, and which units of that are replays of ours.
     fn written(&mut self, lost: &Tail, since: Option<(&Tail, &[bool])>) -> Result<usize, String> {
         if self.settled
             && let Some((since, ours)) = since

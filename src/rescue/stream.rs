@@ -1,4 +1,5 @@
-//! The replication stream as a replica reads it: commands with their database, transactions kept together. Pure.
+//! The replication stream as a replica reads it: commands with their database, transactions kept
+//! together. Pure.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,7 +16,8 @@ const MOST_TRIES: usize = 64;
 /// How a server writes the command that changes the database.
 const SELECT: &[u8] = b"*2\r\n$6\r\nSELECT\r\n";
 
-/// The channel on which Sentinels greet each other, every two seconds each, through every server they watch.
+/// The channel on which Sentinels greet each other, every two seconds each, through every server
+/// they watch.
 const HELLOS: &[u8] = b"__sentinel__:hello";
 
 /// One command: its words.
@@ -73,8 +75,8 @@ impl Unit {
     }
 }
 
-/// A decoded piece of a stream, or several that follow each other. What it takes in memory does not grow with it: the commands are decoded anew
-/// whenever somebody goes through them.
+/// A decoded piece of a stream, or several that follow each other. What it takes in memory does not
+/// grow with it: the commands are decoded anew whenever somebody goes through them.
 #[derive(Debug, Clone, Default)]
 pub struct Tail {
     pieces: Vec<Piece>,
@@ -223,7 +225,8 @@ impl<'a> Units<'a> {
         } else if is(0, b"EXEC") {
             return self.open.take().filter(|unit| unit.count > 0);
         } else if let Some(unit) = &mut self.open {
-            // A transaction over several databases is not taken apart: nobody knows where it would end up.
+            // A transaction over several databases is not taken apart: nobody knows where it would
+            // end up.
             let one = unit.count == 0 || unit.db == self.db;
             unit.db = self.db.filter(|_| one);
             unit.push(&self.held[whole]);
@@ -250,7 +253,8 @@ impl Iterator for Units<'_> {
                         return Some(Ok(unit));
                     }
                 }
-                // A transaction whose end was not read: it is told, and its database is not trusted.
+                // A transaction whose end was not read: it is told, and its database is not
+                // trusted.
                 Ok(None) => {
                     let open = self.open.take().filter(|unit| unit.count > 0);
                     return open.map(|unit| Ok(Unit { db: None, ..unit }));
@@ -265,8 +269,9 @@ impl Iterator for Units<'_> {
     }
 }
 
-/// The database at the end of `before`, a piece that may begin in the middle of a command and ends between two. A SELECT counts only where the
-/// commands from it on end exactly at the end: text inside a value that looks like one is followed by that value's own end.
+/// The database at the end of `before`, a piece that may begin in the middle of a command and ends
+/// between two. A SELECT counts only where the commands from it on end exactly at the end: text
+/// inside a value that looks like one is followed by that value's own end.
 pub fn database_before(before: &[u8]) -> Option<u32> {
     let places = (0..before.len().saturating_sub(SELECT.len()))
         .rev()
@@ -296,7 +301,8 @@ fn selected(word: Option<&[u8]>) -> Option<u32> {
     std::str::from_utf8(word?).ok()?.parse().ok()
 }
 
-/// Where the command that begins at `at` ends, with the places of its words in `words`; `None` where the bytes end before it does.
+/// Where the command that begins at `at` ends, with the places of its words in `words`; `None`
+/// where the bytes end before it does.
 fn command(
     bytes: &[u8],
     at: usize,

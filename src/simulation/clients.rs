@@ -1,4 +1,5 @@
-//! The same with the clients of the old primary counted and disconnected: never while writes are stopped, and only once another node is the primary.
+//! The same with the clients of the old primary counted and disconnected: never while writes are
+//! stopped, and only once another node is the primary.
 
 use super::world::{Nobody, World};
 use super::{NEVER, access, operations, topologies};
@@ -33,7 +34,8 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
             }
             assert_eq!((counts, kicks), (2, 1), "{plan:#?}");
             counted += 1;
-            // The world itself notes it where they are touched inside a fence, or disconnected from the only primary.
+            // The world itself notes it where they are touched inside a fence, or disconnected from
+            // the only primary.
             let world = World::new(topology);
             let run = Run {
                 plan: &plan,

@@ -13,7 +13,8 @@ fn noted(world: &World) -> Vec<NodeName> {
     world.0.lock().unwrap().alone.iter().cloned().collect()
 }
 
-/// It stands alone, is noted, its file says so; nothing else moved; and promoting among the rest leaves it alone.
+/// It stands alone, is noted, its file says so; nothing else moved; and promoting among the rest
+/// leaves it alone.
 fn reached(operation: &Detach, before: &Topology, world: &World, how: &str) {
     let now = world.observe();
     let alone = now.still_alone(&noted(world));

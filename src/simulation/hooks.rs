@@ -1,4 +1,5 @@
-//! The same with hooks around the promotions: what is changed when they are run, whatever dies or fails.
+//! The same with hooks around the promotions: what is changed when they are run, whatever dies or
+//! fails.
 
 use super::stoppable as run;
 use super::world::{Injected, World};

@@ -1,4 +1,5 @@
-//! Servers before 6.2: a script writes past the fence, right before any step of every promotion in every tree. What it wrote is never lost.
+//! Servers before 6.2: a script writes past the fence, right before any step of every promotion in
+//! every tree. What it wrote is never lost.
 
 use super::world::{Inner, World};
 use super::{access, operations, run, topologies};
@@ -8,8 +9,9 @@ use crate::topology::{State, Topology, sample};
 use futures::executor::block_on;
 
 impl Inner {
-    /// The old primary `old` was made a replica of `i`, which has less. Where `i` is fed by another node, `old` may have made a full copy from it before it was
-    /// made a primary again: the link that would show the difference was never cut.
+    /// The old primary `old` was made a replica of `i`, which has less. Where `i` is fed by another
+    /// node, `old` may have made a full copy from it before it was made a primary again: the link
+    /// that would show the difference was never cut.
     pub(super) fn copied_back(&mut self, i: usize, old: usize) {
         let straight = self.sims[i].of.as_ref() == Some(&self.sims[old].address);
         if self.script_at.is_some() && !straight && self.sims[old].of.is_some() {

@@ -1,5 +1,6 @@
-//! Nodes that come into every small deployment, and leave it, whatever they are found as: a death at every journal line, resumed and rolled back; a failure
-//! of every step; and somebody else who edits the inventory at any moment.
+//! Nodes that come into every small deployment, and leave it, whatever they are found as: a death
+//! at every journal line, resumed and rolled back; a failure of every step; and somebody else who
+//! edits the inventory at any moment.
 
 mod host;
 mod world;
@@ -170,7 +171,8 @@ impl Case<'_> {
     }
 }
 
-/// Whom each node follows in small deployments; the last line is one whose first primary was replaced.
+/// Whom each node follows in small deployments; the last line is one whose first primary was
+/// replaced.
 const TREES: [&[(Option<usize>, Option<usize>)]; 6] = [
     &[(None, None)],
     &[(None, None), (Some(0), Some(0))],
@@ -216,7 +218,8 @@ fn addition(i: usize, replicaof: Option<usize>) -> Add {
     }
 }
 
-/// It is in the file, runs, follows whom it should, comes back as that, and nothing else has changed.
+/// It is in the file, runs, follows whom it should, comes back as that, and nothing else has
+/// changed.
 fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
     let (now, then) = (world.inner(), before.inner());
     assert_eq!(Some(now.text), edit.apply(&then.text), "{what}");
@@ -292,7 +295,8 @@ fn a_node_comes_wholly_or_not_at_all() {
     );
 }
 
-/// It is out of the file, does not run nor start, nothing is noted of it, and nothing else has changed.
+/// It is out of the file, does not run nor start, nothing is noted of it, and nothing else has
+/// changed.
 fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
     let (now, then) = (world.inner(), before.inner());
     let inventory =

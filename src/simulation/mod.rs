@@ -1,4 +1,5 @@
-//! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure of every step, in memory.
+//! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure
+//! of every step, in memory.
 
 mod clients;
 mod detach;
@@ -52,7 +53,8 @@ fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
 }
 
-/// All trees over `n` nodes (each node's upstream has a lower number; node 0 is the root), each node up or down.
+/// All trees over `n` nodes (each node's upstream has a lower number; node 0 is the root), each
+/// node up or down.
 fn topologies(n: usize) -> Vec<Topology> {
     let trees: usize = (1..n).product::<usize>().max(1);
     let mut out = Vec::new();

@@ -26,7 +26,8 @@ impl Case<'_> {
         }
     }
 
-    /// The node follows the other, its file says so, everybody else is where it was, and nobody goes in a circle.
+    /// The node follows the other, its file says so, everybody else is where it was, and nobody
+    /// goes in a circle.
     fn reached(&self, world: &World, how: &str) {
         let case = || {
             format!(

@@ -1,8 +1,9 @@
-//! Somebody else changes a role between any two steps of every plan in small deployments: a promotion, a demotion or a
-//! repoint by hand, with the steps that put back after a failure too.
+//! Somebody else changes a role between any two steps of every plan in small deployments: a
+//! promotion, a demotion or a repoint by hand, with the steps that put back after a failure too.
 //!
-//! What somebody does by hand may lose writes and may make a second primary. The plan may not: no acknowledged write is gone
-//! by what it does, it makes no node a primary while another is one, and putting back does so least of all.
+//! What somebody does by hand may lose writes and may make a second primary. The plan may not: no
+//! acknowledged write is gone by what it does, it makes no node a primary while another is one, and
+//! putting back does so least of all.
 
 use super::world::{Injected, Inner, Nobody, World};
 use super::{NEVER, access, name, operations, topologies};
@@ -79,7 +80,8 @@ impl Inner {
         };
         let others = before.iter().filter(|i| after.contains(i) && !alone(i));
         let others = others.filter(|i| *i != made);
-        // Nobody can look at another node and change this one at the same time. Who puts back has time to look first.
+        // Nobody can look at another node and change this one at the same time. Who puts back has
+        // time to look first.
         let unseen = |other: &&usize| {
             let last = self.by_hand.as_ref();
             let restores = matches!(action, Action::RestorePrimary { .. });
@@ -115,7 +117,8 @@ impl Case<'_> {
         }
     }
 
-    /// Every change by hand before every step, and before every step that puts back; how many there were.
+    /// Every change by hand before every step, and before every step that puts back; how many there
+    /// were.
     fn disturbed(&self) -> usize {
         let straight = (self.fresh)();
         block_on(self.run(&straight).start());
@@ -215,8 +218,9 @@ impl Case<'_> {
         }
     }
 
-    /// Nothing acknowledged is gone by the plan, and it has made no second primary. Where it stopped half-way because somebody else
-    /// made another primary, what it has is still there, and a person decides.
+    /// Nothing acknowledged is gone by the plan, and it has made no second primary. Where it
+    /// stopped half-way because somebody else made another primary, what it has is still there, and
+    /// a person decides.
     fn holds(&self, world: &World, outcome: &Outcome, how: &str) {
         let inner = world.0.lock().unwrap();
         let tell = || {

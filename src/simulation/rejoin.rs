@@ -1,5 +1,6 @@
-//! Old primaries that return, in every small deployment with two primaries: each death resumed, each failure put back, and no write of theirs gone that was
-//! neither on the present primary nor in a backup.
+//! Old primaries that return, in every small deployment with two primaries: each death resumed,
+//! each failure put back, and no write of theirs gone that was neither on the present primary nor
+//! in a backup.
 
 use super::world::{Injected, Inner, World};
 use super::{name, run};
@@ -93,8 +94,8 @@ fn resumed(plan: &Plan, world: &World) -> Outcome {
     block_on(run(plan, world).resume(&progress, &now))
 }
 
-/// Runs what is planned in every such deployment: straight, died at each journal line and resumed, failed at each call and planned anew. Gives how many
-/// deaths and failures that were.
+/// Runs what is planned in every such deployment: straight, died at each journal line and resumed,
+/// failed at each call and planned anew. Gives how many deaths and failures that were.
 fn exhaust(planned: &dyn Fn(&World) -> Plan, reached: &dyn Fn(&World, &str)) -> (usize, usize) {
     let (mut deaths, mut failures) = (0, 0);
     for topology in (2..=4).flat_map(split) {

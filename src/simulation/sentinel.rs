@@ -1,4 +1,5 @@
-//! The same for promotions through Sentinel: every tree of 1 to 4 nodes whose replicas it knows, a death at every journal line, a failure of every step.
+//! The same for promotions through Sentinel: every tree of 1 to 4 nodes whose replicas it knows, a
+//! death at every journal line, a failure of every step.
 
 mod deaf;
 pub mod model;
@@ -18,7 +19,8 @@ use std::cell::Cell;
 /// How often each of them reads `INFO`, ms: one as by default, two as their operator wants it.
 const PERIODS: [(u16, u64); 3] = [(1, 10_000), (2, 7_000), (3, 400)];
 
-/// What three Sentinels say of that deployment: they know the replicas of its primary, and nothing of theirs.
+/// What three Sentinels say of that deployment: they know the replicas of its primary, and nothing
+/// of theirs.
 fn watch(topology: &Topology, primary: &Address) -> Watch {
     let alive = topology.at(primary).is_some_and(|n| n.server().is_some());
     let flags = if alive {
@@ -139,7 +141,8 @@ impl Case {
         );
     }
 
-    /// What an operation that was cut short has left at Sentinels is known, and is put back where it is abandoned or rolled back.
+    /// What an operation that was cut short has left at Sentinels is known, and is put back where
+    /// it is abandoned or rolled back.
     fn is_abandoned(&self, world: &World, what: &str) {
         let progress = world.0.lock().unwrap().progress.clone();
         let began = |stage, step| progress.started.contains(&At { stage, step });

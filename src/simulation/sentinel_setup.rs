@@ -1,4 +1,5 @@
-//! Setting up three Sentinels from every beginning each can have: a death at every journal line, a failure of every step.
+//! Setting up three Sentinels from every beginning each can have: a death at every journal line, a
+//! failure of every step.
 
 mod boxes;
 mod host;
@@ -28,7 +29,8 @@ fn run<'a>(
     }
 }
 
-/// All run, watch the primary with the rules of the inventory, are who they were, and there is nothing left to do.
+/// All run, watch the primary with the rules of the inventory, are who they were, and there is
+/// nothing left to do.
 fn reached(world: &World, what: &str) {
     world.assert_well(what);
     let again = world.plan().unwrap();

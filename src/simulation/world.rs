@@ -1,5 +1,6 @@
-//! A world in memory that behaves as measured servers do where it matters: replicas lag until they are waited for, clients write to
-//! every primary that is not fenced, a fence outlives nobody, and an answer may be lost before or after its effect.
+//! A world in memory that behaves as measured servers do where it matters: replicas lag until they
+//! are waited for, clients write to every primary that is not fenced, a fence outlives nobody, and
+//! an answer may be lost before or after its effect.
 
 mod afterwards;
 mod around;
@@ -49,7 +50,8 @@ pub struct Inner {
     pub next: u32,
     pub calls: usize,
     pub fail_at: Option<(usize, Injected)>,
-    /// Calls and journal lines left before the process dies; after that nothing it does has any effect.
+    /// Calls and journal lines left before the process dies; after that nothing it does has any
+    /// effect.
     pub life: Option<usize>,
     pub progress: Progress,
     pub violations: Vec<String>,
@@ -168,7 +170,8 @@ impl Inner {
         self.sims.iter().position(|s| s.name == *name).unwrap()
     }
 
-    /// One write to every primary that takes writes. Replicas get nothing by themselves: the worst case.
+    /// One write to every primary that takes writes. Replicas get nothing by themselves: the worst
+    /// case.
     pub fn traffic(&mut self) {
         let script = self.script_at == Some(self.calls);
         for i in 0..self.sims.len() {

@@ -1,14 +1,17 @@
-//! Which node an address means: by the inventory's names, by what they stand for, and by what a server announces of itself. Pure.
+//! Which node an address means: by the inventory's names, by what they stand for, and by what a
+//! server announces of itself. Pure.
 //!
-//! Servers, Sentinels and people write the same node in many ways: a name or an address, in capitals or not, an IPv6 address in its short
-//! or its long form, the address behind a port forward or the one before it.
+//! Servers, Sentinels and people write the same node in many ways: a name or an address, in
+//! capitals or not, an IPv6 address in its short or its long form, the address behind a port
+//! forward or the one before it.
 
 use super::index::Spot;
 use super::{Address, Node, ReplicaLine, Topology};
 use core::net::IpAddr;
 use std::collections::HashSet;
 
-/// Whether two texts are one host without asking anybody: the same name, or the same IP address in two spellings.
+/// Whether two texts are one host without asking anybody: the same name, or the same IP address in
+/// two spellings.
 pub fn same_host(one: &str, other: &str) -> bool {
     #[cfg(test)]
     super::growth::count(1);
@@ -34,8 +37,8 @@ impl Node {
         self.is_called(address) || self.stands_behind(address)
     }
 
-    /// Where the server itself says that it is reached (`replica-announce-ip`, `replica-announce-port`), if it says anything. In small letters: see
-    /// `inventory::address`.
+    /// Where the server itself says that it is reached (`replica-announce-ip`,
+    /// `replica-announce-port`), if it says anything. In small letters: see `inventory::address`.
     pub fn own_announcement(&self) -> Option<Address> {
         let config = &self.server()?.config;
         let said = |key| config.get(key).map(String::as_str);
@@ -59,7 +62,8 @@ impl Node {
                 .is_some_and(|own| same(&own, address))
     }
 
-    /// Whether one of its names stands for that, or the other way round, or it is the other of its two ports (TLS and not).
+    /// Whether one of its names stands for that, or the other way round, or it is the other of its
+    /// two ports (TLS and not).
     fn stands_behind(&self, address: &Address) -> bool {
         let among = |known: &[String]| known.iter().any(|host| same_host(host, &address.host));
         let itself = || {
@@ -122,14 +126,14 @@ impl Addresses {
 }
 
 impl Topology {
-    /// The node that `address` means. The address of the inventory comes before what a server says of itself, and what is written so before what
-    /// only resolves to it.
+    /// The node that `address` means. The address of the inventory comes before what a server says
+    /// of itself, and what is written so before what only resolves to it.
     pub fn at(&self, address: &Address) -> Option<&Node> {
         self.placed(self.nodes.index().at(address))
     }
 
-    /// The node that `address` means on the host of `node`: its own loopback is the host itself, and of several that a name stands for the one is meant
-    /// that serves it.
+    /// The node that `address` means on the host of `node`: its own loopback is the host itself,
+    /// and of several that a name stands for the one is meant that serves it.
     pub fn meant_by(&self, node: &Node, address: &Address) -> Option<&Node> {
         self.placed(self.nodes.index().meant_by(node, address))
     }
@@ -204,7 +208,8 @@ mod tests {
 
     #[test]
     fn what_is_forwarded_is_known_by_both_its_addresses_and_by_no_mixture() {
-        // One gateway, two servers behind it; the port of the one is the announced port of the other.
+        // One gateway, two servers behind it; the port of the one is the announced port of the
+        // other.
         let mut a = primary("a", "10.0.0.1", 1);
         a.address.port = 6379;
         a.announced = at("gate.example.org", 7001);

@@ -1,11 +1,13 @@
-//! Which node is the best primary there can be, as a hint for people; the promotion's planner checks far more. Pure.
+//! Which node is the best primary there can be, as a hint for people; the promotion's planner
+//! checks far more. Pure.
 
 use super::lineage::{never_synced, position};
 use super::{Link, Node, Topology};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-/// Whether a node could become primary: it answers, has data of its primary, may be promoted, and is not in the middle of getting data.
+/// Whether a node could become primary: it answers, has data of its primary, may be promoted, and
+/// is not in the middle of getting data.
 pub fn promotable(node: &Node) -> bool {
     let (Some(server), Some(upstream)) = (node.server(), node.upstream()) else {
         return false;
@@ -18,7 +20,8 @@ pub fn promotable(node: &Node) -> bool {
         && !never_synced(&server.replication)
 }
 
-/// The replica that has most of the history which most promotable replicas share; the inventory's order decides between equals.
+/// The replica that has most of the history which most promotable replicas share; the inventory's
+/// order decides between equals.
 pub fn best_replica(topology: &Topology) -> Option<&Node> {
     let able: Vec<&Node> = topology
         .nodes
@@ -61,8 +64,9 @@ pub fn same_process(a: &Node, b: &Node) -> bool {
     }
 }
 
-/// Of several primaries the one to keep: watched by Sentinels, where any is, then promoted from the history of another, then followed by most replicas,
-/// then first in the inventory. (A replica that was started again without its `replicaof` has its primary's history, too.)
+/// Of several primaries the one to keep: watched by Sentinels, where any is, then promoted from the
+/// history of another, then followed by most replicas, then first in the inventory. (A replica that
+/// was started again without its `replicaof` has its primary's history, too.)
 pub fn best_primary(topology: &Topology) -> Option<&Node> {
     let primaries = primaries(topology);
     let histories: HashSet<&str> = primaries.iter().filter_map(|node| replid(node)).collect();

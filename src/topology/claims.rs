@@ -1,17 +1,20 @@
-//! The names by which operations on a deployment see each other: each holds one connection on every node, whose name says who works there. Pure.
+//! The names by which operations on a deployment see each other: each holds one connection on every
+//! node, whose name says who works there. Pure.
 //!
-//! `replctl:OPERATION:USER@MACHINE:TOKEN`, each part percent-encoded: a connection's name may have no space. The other connections of the same process are
-//! called `replctl-TOKEN`, so that whoever takes over can end them, too.
+//! `replctl:OPERATION:USER@MACHINE:TOKEN`, each part percent-encoded: a connection's name may have
+//! no space. The other connections of the same process are called `replctl-TOKEN`, so that whoever
+//! takes over can end them, too.
 
 use super::NodeName;
 use super::clients::Client;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// The channel that every claim listens on where its user may: a server can then say in one number whether there is one, and never closes the connection
-/// for being idle.
+/// The channel that every claim listens on where its user may: a server can then say in one number
+/// whether there is one, and never closes the connection for being idle.
 pub const CHANNEL: &str = "replctl";
-/// A holder that has said nothing for longer than this, seconds, is told as silent: its claim says something each second.
+/// A holder that has said nothing for longer than this, seconds, is told as silent: its claim says
+/// something each second.
 pub const SILENT_SECONDS: u64 = 10;
 
 const PREFIX: &str = "replctl:";

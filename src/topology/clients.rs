@@ -1,6 +1,8 @@
-//! Who uses a server: the clients that it lists, grouped by where they come from and what they call themselves. Pure.
+//! Who uses a server: the clients that it lists, grouped by where they come from and what they call
+//! themselves. Pure.
 //!
-//! A server tells of each client its last command only. So a client can be seen to write, and never be seen not to.
+//! A server tells of each client its last command only. So a client can be seen to write, and never
+//! be seen not to.
 
 use super::phrases::plural;
 use serde::{Deserialize, Serialize};
@@ -39,7 +41,8 @@ pub struct Client {
 pub enum Writes {
     /// Its last command is one that writes.
     Seen,
-    /// Its last command may have written: a script, a transaction, or one that the server says nothing of.
+    /// Its last command may have written: a script, a transaction, or one that the server says
+    /// nothing of.
     Possible,
     /// Its last command does not write. An earlier one may have.
     NotSeen,
@@ -73,8 +76,8 @@ pub struct Census {
     pub count: usize,
     /// How many of them were seen to write.
     pub writers: usize,
-    /// They were only counted, because listing them would have blocked the server: no writer, group or number of a connection is known, and the count has
-    /// every connection, replctl's own too.
+    /// They were only counted, because listing them would have blocked the server: no writer, group
+    /// or number of a connection is known, and the count has every connection, replctl's own too.
     #[serde(default)]
     pub only_counted: bool,
     /// The largest groups first.
@@ -245,10 +248,12 @@ impl fmt::Display for Census {
     }
 }
 
-/// Up to so many clients are listed where nobody has asked for the list: that takes a server 0.6 to 1.0 ms in the median (measured on Redis 6.0, 6.2, 7.0 and
-/// 8.2 and on Valkey 8.1), in which it answers nobody.
+/// Up to so many clients are listed where nobody has asked for the list: that takes a server 0.6 to
+/// 1.0 ms in the median (measured on Redis 6.0, 6.2, 7.0 and 8.2 and on Valkey 8.1), in which it
+/// answers nobody.
 pub const LISTED: u64 = 1_000;
-/// How long one client of a list takes a server at most, µs (measured: 84 ms for 19,000 on Valkey 8.1, 23 ms on Redis 7.0).
+/// How long one client of a list takes a server at most, µs (measured: 84 ms for 19,000 on Valkey
+/// 8.1, 23 ms on Redis 7.0).
 const EACH_US: f64 = 4.4;
 
 impl Census {

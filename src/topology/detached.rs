@@ -1,11 +1,13 @@
-//! Nodes that were detached on purpose: they stand in the inventory, and are no part of the deployment until they follow one of its nodes. Pure.
+//! Nodes that were detached on purpose: they stand in the inventory, and are no part of the
+//! deployment until they follow one of its nodes. Pure.
 
 use super::{NodeName, Topology};
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 impl Topology {
-    /// Of the nodes that were noted as detached, those that follow nobody still: one that does has been brought back.
+    /// Of the nodes that were noted as detached, those that follow nobody still: one that does has
+    /// been brought back.
     pub fn still_alone(&self, noted: &[NodeName]) -> Vec<NodeName> {
         let noted: HashSet<&NodeName> = noted.iter().collect();
         let alone = self

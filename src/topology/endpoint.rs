@@ -1,6 +1,7 @@
 //! Where programs are to write: the one primary there is, or why none can be named. Pure.
 //!
-//! A program that is told a wrong primary writes where its writes are lost, so whatever leaves a doubt is a reason to name none.
+//! A program that is told a wrong primary writes where its writes are lost, so whatever leaves a
+//! doubt is a reason to name none.
 
 use super::candidate::primaries;
 use super::one_address::{With, clashes};
@@ -17,7 +18,8 @@ pub struct Doubt {
     pub hint: String,
 }
 
-/// The one healthy primary. `topology` is without the nodes that stand alone on purpose, `findings` are what was concluded from it.
+/// The one healthy primary. `topology` is without the nodes that stand alone on purpose, `findings`
+/// are what was concluded from it.
 ///
 /// # Errors
 /// What was seen instead, at least one sentence.
@@ -48,7 +50,8 @@ fn none_or_several(findings: &[Finding]) -> Vec<Doubt> {
         .find(|f| matches!(f.code, Code::NoPrimary | Code::SeveralPrimaries));
     let status = || "replctl status".to_owned();
     let doubt = match about_roles {
-        // The way out of two primaries discards data: that is to be read in full, not pasted from the log of a script.
+        // The way out of two primaries discards data: that is to be read in full, not pasted from
+        // the log of a script.
         Some(f) if f.code == Code::SeveralPrimaries => Doubt {
             seen: f.message.clone(),
             hint: status(),
@@ -65,7 +68,8 @@ fn none_or_several(findings: &[Finding]) -> Vec<Doubt> {
     vec![doubt]
 }
 
-/// What a primary may suffer from that keeps programs from writing there, or their writes from staying.
+/// What a primary may suffer from that keeps programs from writing there, or their writes from
+/// staying.
 fn stands_against(code: Code) -> bool {
     matches!(
         code,
@@ -103,7 +107,8 @@ fn address_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     })
 }
 
-/// A replica whose link is up and whose history is another: it hears from a primary that does not answer here, so there may be two.
+/// A replica whose link is up and whose history is another: it hears from a primary that does not
+/// answer here, so there may be two.
 fn follower_of_another(topology: &Topology, primary: &Node) -> Option<Doubt> {
     let history = |node: &Node| node.server().map(|s| s.replication.replid.clone());
     let own = history(primary);

@@ -1,7 +1,9 @@
-//! The replicas that a node lists: which of them are nodes, and which are servers that the inventory lacks. Pure.
+//! The replicas that a node lists: which of them are nodes, and which are servers that the
+//! inventory lacks. Pure.
 //!
-//! A server lists a replica as it announces itself, or as its connection comes in: behind an address translation that is no address of the node.
-//! So as many lines as there are linked nodes without a line of their own may be these.
+//! A server lists a replica as it announces itself, or as its connection comes in: behind an
+//! address translation that is no address of the node. So as many lines as there are linked nodes
+//! without a line of their own may be these.
 
 use super::one_address::Places;
 use super::{Address, Link, Node, Topology};
@@ -16,7 +18,8 @@ pub struct Strangers {
     pub among: Vec<Address>,
 }
 
-/// Who is listed by `node` and is no node (`places`: where the nodes are); `None`: nobody, or it cannot be told from nodes that are seen at other addresses. Clients such as
+/// Who is listed by `node` and is no node (`places`: where the nodes are); `None`: nobody, or it
+/// cannot be told from nodes that are seen at other addresses. Clients such as
 /// `redis-cli --replica` have no port and are not counted.
 pub fn strangers(node: &Node, places: &Places<'_>, topology: &Topology) -> Option<Strangers> {
     let lines = &node.server()?.replication.replicas;

@@ -1,4 +1,5 @@
-//! Test code: counts looks at nodes, names and addresses, so that a test can see whether a step looks at every node for every node.
+//! Test code: counts looks at nodes, names and addresses, so that a test can see whether a step
+//! looks at every node for every node.
 
 use std::cell::Cell;
 

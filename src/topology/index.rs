@@ -1,6 +1,8 @@
-//! An index of nodes: which has that name, which of them an address means, whom each follows, and what is on top of its chain. Made in one pass. Pure.
+//! An index of nodes: which has that name, which of them an address means, whom each follows, and
+//! what is on top of its chain. Made in one pass. Pure.
 //!
-//! It answers what [`Node::answers_to`] says of one node for all of them at once; a test compares the two.
+//! It answers what [`Node::answers_to`] says of one node for all of them at once; a test compares
+//! the two.
 
 use super::address_match::spots;
 use super::{Address, Node, NodeName};
@@ -259,7 +261,8 @@ fn tops(upstreams: &[Option<usize>]) -> Vec<Top> {
 /// Who is a member of a circle: those at which one arrives again.
 fn circling(upstreams: &[Option<usize>], tops: &[Top]) -> Vec<bool> {
     let looping = |place: usize| tops.get(place) == Some(&Top::Loop);
-    // Whoever is followed by nobody is in no circle; taken away again and again, only circles are left.
+    // Whoever is followed by nobody is in no circle; taken away again and again, only circles are
+    // left.
     let mut followed = vec![0_usize; upstreams.len()];
     for above in upstreams.iter().flatten() {
         followed[*above] += 1;

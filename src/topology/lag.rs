@@ -6,7 +6,8 @@ use super::{Link, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How long ago the primary had produced what a replica has just applied, as measured by chasing one offset.
+/// How long ago the primary had produced what a replica has just applied, as measured by chasing
+/// one offset.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Lag {
     /// Seconds.
@@ -18,16 +19,18 @@ pub struct Lag {
 /// Measured lags by node.
 pub type Lags = BTreeMap<NodeName, Lag>;
 
-/// Bytes that may be on their way between two moments of reading, and do not make a replica less than in sync.
+/// Bytes that may be on their way between two moments of reading, and do not make a replica less
+/// than in sync.
 const IN_FLIGHT: u64 = 64 << 10;
-/// A primary sends its replicas a PING at least every this many seconds (`repl-ping-replica-period`'s default).
+/// A primary sends its replicas a PING at least every this many seconds
+/// (`repl-ping-replica-period`'s default).
 const PING_SECONDS: u64 = 10;
 /// Seconds by which a PING may be late on a busy machine.
 const PING_GRACE: u64 = 3;
 
 impl Topology {
-    /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node, or one that follows an unknown address.
-    /// `None` where the chain is a loop.
+    /// The node at the top of `node`'s chain, which may be itself: a primary, an unreachable node,
+    /// or one that follows an unknown address. `None` where the chain is a loop.
     pub fn top_of<'a>(&'a self, node: &'a Node) -> Option<&'a Node> {
         if let Some(place) = self.nodes.place(node) {
             return match self.nodes.index().top(place)? {
@@ -45,12 +48,14 @@ impl Topology {
         None
     }
 
-    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied; `None` where there is no such primary, during a full resync, or
-    /// where the two are not of one history. Clamped at 0: the two ends are not read at the same moment.
+    /// Bytes that the primary on top of `node`'s chain has produced and `node` has not applied;
+    /// `None` where there is no such primary, during a full resync, or where the two are not of one
+    /// history. Clamped at 0: the two ends are not read at the same moment.
     pub fn behind(&self, node: &Node) -> Option<u64> {
         let here = &node.server()?.replication;
         let link = node.upstream()?;
-        // With its link up it has been given all there was, even where that is the offset 0 of a primary that never wrote.
+        // With its link up it has been given all there was, even where that is the offset 0 of a
+        // primary that never wrote.
         if link.sync.is_some() || link.link == Link::Down && never_synced(here) {
             return None; // what it had counts no more, or it has nothing yet
         }
@@ -62,8 +67,9 @@ impl Topology {
         (here.replid == top.replid).then(|| top.offset.saturating_sub(position(here)))
     }
 
-    /// Seconds without a byte over a link that is called up, where that is longer than its upstream, which answers, ever keeps silent. A cut
-    /// network looks like that for a minute, until `repl-timeout`.
+    /// Seconds without a byte over a link that is called up, where that is longer than its
+    /// upstream, which answers, ever keeps silent. A cut network looks like that for a minute,
+    /// until `repl-timeout`.
     pub fn silent_seconds(&self, node: &Node) -> Option<u64> {
         let link = node.upstream().filter(|link| link.link == Link::Up)?;
         let above = self.upstream_of(node)?.server()?;
@@ -76,7 +82,8 @@ impl Topology {
         link.last_io_seconds.filter(|seconds| *seconds > longest)
     }
 
-    /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is no replica.
+    /// Whether a replica has what its primary has, and a link to get what comes. `None` for what is
+    /// no replica.
     pub fn in_sync(&self, node: &Node) -> Option<bool> {
         let link = node.upstream()?.link;
         let linked = link == Link::Up && self.silent_seconds(node).is_none();

@@ -1,6 +1,7 @@
 //! Whose data continues whose: what would happen to one node's data if it followed another. Pure.
 //!
-//! Offsets of different histories are never compared. A primary without replicas forgets its history after `repl-backlog-ttl`; then nothing can be known.
+//! Offsets of different histories are never compared. A primary without replicas forgets its
+//! history after `repl-backlog-ttl`; then nothing can be known.
 
 use super::phrases::duration;
 use super::{Link, Replication, Role, Server};
@@ -51,7 +52,8 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
             None => Lineage::Unknown,
         };
     }
-    // The follower itself began a history of its own; where it began it knows, and the upstream's share ends there or earlier.
+    // The follower itself began a history of its own; where it began it knows, and the upstream's
+    // share ends there or earlier.
     let own = if follower.replid2.as_ref() == Some(&upstream.replid) {
         follower
             .second_offset
@@ -73,7 +75,8 @@ pub fn lineage(follower: &Replication, upstream: &Replication) -> Lineage {
     }
 }
 
-/// The offset of the first byte that only `follower` can have; `None` where their histories have nothing in common that can be seen.
+/// The offset of the first byte that only `follower` can have; `None` where their histories have
+/// nothing in common that can be seen.
 pub fn fork(follower: &Replication, upstream: &Replication) -> Option<u64> {
     if follower.replid.is_empty() || upstream.replid.is_empty() {
         return None;
@@ -92,8 +95,9 @@ pub fn fork(follower: &Replication, upstream: &Replication) -> Option<u64> {
     }
 }
 
-/// Whether a server can send its stream again from the byte at `from` on, and surely still can a moment later: else it would make a whole dump
-/// instead. `grown`: the bytes it produced between two looks.
+/// Whether a server can send its stream again from the byte at `from` on, and surely still can a
+/// moment later: else it would make a whole dump instead. `grown`: the bytes it produced between
+/// two looks.
 pub fn can_send(server: &Replication, from: u64, grown: u64) -> bool {
     let Some(backlog) = server.backlog else {
         return false;
@@ -140,8 +144,9 @@ pub fn position(replication: &Replication) -> u64 {
     }
 }
 
-/// Whether a node never had any data of a primary since it was started: it cannot be compared, and must not be promoted. One whose link was up
-/// once has it, also where its primary had written nothing since its own start: then both are at 0 (measured on 6.0 to 8.0 and Valkey 8.1).
+/// Whether a node never had any data of a primary since it was started: it cannot be compared, and
+/// must not be promoted. One whose link was up once has it, also where its primary had written
+/// nothing since its own start: then both are at 0 (measured on 6.0 to 8.0 and Valkey 8.1).
 pub fn never_synced(replication: &Replication) -> bool {
     let Role::Replica(up) = &replication.role else {
         return false;

@@ -1,9 +1,11 @@
 //! What a server's log says of a link that does not come up: the server says it nowhere else. Pure.
 //!
-//! The text comes from a file that the server's user may have put there. Only a line in the form that servers write, with words that are known
-//! here, is ever repeated: what is in any other file stays there.
+//! The text comes from a file that the server's user may have put there. Only a line in the form
+//! that servers write, with words that are known here, is ever repeated: what is in any other file
+//! stays there.
 
-/// How old a line may be, seconds: a server that cannot connect tries again every second, and waits up to a minute for an answer.
+/// How old a line may be, seconds: a server that cannot connect tries again every second, and waits
+/// up to a minute for an answer.
 const RECENT: u64 = 90;
 
 /// No message that is repeated is longer, characters.
@@ -47,7 +49,8 @@ pub enum Side {
     Primary,
 }
 
-/// The most telling recent line of `log`, without time and process. `now`: the host's clock, as `28 Nov 2026 20:07:30`.
+/// The most telling recent line of `log`, without time and process. `now`: the host's clock, as
+/// `28 Nov 2026 20:07:30`.
 pub fn reason(log: &str, now: &str, side: Side) -> Option<String> {
     let now = seconds(now.trim())?;
     let known: &[&str] = match side {
@@ -63,7 +66,8 @@ pub fn reason(log: &str, now: &str, side: Side) -> Option<String> {
         known.iter().position(|words| text.contains(words))
     };
     let ranked = recent.filter_map(|(_, text)| Some((rank(text)?, text)));
-    // Of lines of one rank the first says what the others are consequences of, and they are alike; the last is the newest.
+    // Of lines of one rank the first says what the others are consequences of, and they are alike;
+    // the last is the newest.
     let best = ranked.min_by_key(|(rank, _)| *rank)?;
     Some(best.1.chars().take(LONGEST).collect())
 }
@@ -82,7 +86,8 @@ fn message(line: &str) -> Option<(u64, &str)> {
     leveled.then_some((seconds(time)?, text.trim()))
 }
 
-/// Seconds in `28 Nov 2026 20:07:30`, counted from a fixed day; two of one host are compared, whatever its time zone is.
+/// Seconds in `28 Nov 2026 20:07:30`, counted from a fixed day; two of one host are compared,
+/// whatever its time zone is.
 fn seconds(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",

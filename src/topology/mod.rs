@@ -1,5 +1,6 @@
-//! What was observed of a deployment, as data. Pure: no I/O, no clock, no global.
-//! The words here are the field's present ones (primary, replica); the wire's older words are met only in the parsers.
+//! What was observed of a deployment, as data. Pure: no I/O, no clock, no global. The words here
+//! are the field's present ones (primary, replica); the wire's older words are met only in the
+//! parsers.
 
 mod address_match;
 pub mod candidate;
@@ -89,15 +90,19 @@ pub struct Node {
     pub name: NodeName,
     /// Its address in the inventory.
     pub address: Address,
-    /// The address the other nodes and the clients use: `announce` in the inventory, else what the server itself announces, else `address`.
+    /// The address the other nodes and the clients use: `announce` in the inventory, else what the
+    /// server itself announces, else `address`.
     pub announced: Address,
-    /// What the host of `address` stands for: IP addresses, and other names of them. So `node2` and `192.168.0.130` can be told to be one.
+    /// What the host of `address` stands for: IP addresses, and other names of them. So `node2` and
+    /// `192.168.0.130` can be told to be one.
     #[serde(default)]
     pub resolved: Vec<String>,
-    /// The same for the host of `announced`. Where ports are forwarded the two are different machines, and a port means something on one.
+    /// The same for the host of `announced`. Where ports are forwarded the two are different
+    /// machines, and a port means something on one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reached: Vec<String>,
-    /// What its own host takes names of other nodes for, where it was asked; nothing for those it does not know.
+    /// What its own host takes names of other nodes for, where it was asked; nothing for those it
+    /// does not know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names_there: BTreeMap<String, Vec<String>>,
     /// How it was looked at, and who was met where it is announced.
@@ -105,7 +110,8 @@ pub struct Node {
     pub sight: Sight,
     /// What was seen.
     pub state: State,
-    /// What the node's configuration file says it will be after a restart; `None` where the file was not looked at.
+    /// What the node's configuration file says it will be after a restart; `None` where the file
+    /// was not looked at.
     pub persisted: Option<PersistedRole>,
     /// How its server is run; `None` where its host was not looked at.
     #[serde(skip)]
@@ -196,7 +202,8 @@ pub struct Server {
     pub config: BTreeMap<String, String>,
     /// Whether `requirepass` is set; `None` where CONFIG is forbidden.
     pub has_password: Option<bool>,
-    /// Whether `masterauth` (and `masteruser`) are what the inventory says; `None` where CONFIG is forbidden or the inventory does not say.
+    /// Whether `masterauth` (and `masteruser`) are what the inventory says; `None` where CONFIG is
+    /// forbidden or the inventory does not say.
     pub replica_auth: Option<ReplicaAuth>,
     /// The certificate it showed, where it was spoken to over TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]

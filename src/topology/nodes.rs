@@ -1,5 +1,6 @@
-//! The nodes of a topology, with an index of their names, addresses and links. The index is made when something is looked up, and dropped when a node may
-//! have changed: whoever asks "which node is this address" pays for one look-up, not for all nodes. Pure.
+//! The nodes of a topology, with an index of their names, addresses and links. The index is made
+//! when something is looked up, and dropped when a node may have changed: whoever asks "which node
+//! is this address" pays for one look-up, not for all nodes. Pure.
 
 use super::Node;
 use super::index::Index;

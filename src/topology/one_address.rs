@@ -1,7 +1,9 @@
-//! Two nodes never have one address: what they are reached at, by the inventory and by what they announce, is compared across the nodes. Pure.
+//! Two nodes never have one address: what they are reached at, by the inventory and by what they
+//! announce, is compared across the nodes. Pure.
 //!
-//! Where two have one address, whoever is sent to the one may come to the other: a primary may be told to follow itself. So nothing is changed
-//! until that is put right. What an address means is compared in all its spellings, and by who answers there, where that was asked.
+//! Where two have one address, whoever is sent to the one may come to the other: a primary may be
+//! told to follow itself. So nothing is changed until that is put right. What an address means is
+//! compared in all its spellings, and by who answers there, where that was asked.
 
 use super::candidate::same_process;
 use super::{Address, Node, NodeName, Topology};
@@ -105,7 +107,8 @@ pub fn same_server(topology: &Topology) -> Vec<(&Node, &Node)> {
     found
 }
 
-/// Which node has which address, in all spellings: for those who look up many. Where several have one, the one whose claim is the best.
+/// Which node has which address, in all spellings: for those who look up many. Where several have
+/// one, the one whose claim is the best.
 pub struct Places<'a>(BTreeMap<Place, &'a Node>);
 
 impl<'a> Places<'a> {
@@ -240,7 +243,8 @@ fn ips<'a>(node: &'a Node, host: &str) -> impl Iterator<Item = &'a str> + use<'a
         .map(String::as_str)
 }
 
-/// A host in one spelling: an IP address as such, IPv4 also where it is mapped into IPv6; a name in small letters without a last dot.
+/// A host in one spelling: an IP address as such, IPv4 also where it is mapped into IPv6; a name in
+/// small letters without a last dot.
 fn spelled(host: &str) -> String {
     host.parse::<IpAddr>().map_or_else(
         |_| host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),

@@ -19,9 +19,10 @@ pub struct Loading {
     pub percent: Option<u8>,
 }
 
-/// Why a primary with this disk refuses every write (`MISCONF`); nothing where it takes them. The rule is the server's own
-/// (`writeCommandsDeniedByDiskError`): any failed append counts, a failed dump only where dumps are scheduled and
-/// `stop-writes-on-bgsave-error` is on, which is the default.
+/// Why a primary with this disk refuses every write (`MISCONF`); nothing where it takes them. The
+/// rule is the server's own (`writeCommandsDeniedByDiskError`): any failed append counts, a failed
+/// dump only where dumps are scheduled and `stop-writes-on-bgsave-error` is on, which is the
+/// default.
 pub fn refuses_writes(server: &Server) -> Option<&'static str> {
     let set = |key: &str| server.config.get(key).map(String::as_str);
     if server.disk.append_failed {

@@ -1,6 +1,8 @@
-//! What Sentinels say of a deployment: who they take for the primary, what they know of its replicas and of each other. Pure.
+//! What Sentinels say of a deployment: who they take for the primary, what they know of its
+//! replicas and of each other. Pure.
 //!
-//! Everything here comes from servers that may be anything: it is parsed strictly, and what does not fit is dropped.
+//! Everything here comes from servers that may be anything: it is parsed strictly, and what does
+//! not fit is dropped.
 
 mod watch;
 
@@ -9,15 +11,18 @@ pub use watch::{View, ViewState, Watch};
 use super::{Address, Node, Topology};
 use serde::{Deserialize, Serialize};
 
-/// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and so has a sensible name.
+/// The longest message a Sentinel says hello with, bytes: a host name has at most 253 of them, and
+/// so has a sensible name.
 const LONGEST_HELLO: usize = 1024;
 
 /// Why one is not asked.
 pub const NOT_ASKED: &str = "not asked: the inventory names no Sentinel at this address and port, and asking would give it the Sentinels' password";
 
-/// How many Sentinels watch the deployment, as its own servers count them; `None` where none does (or none of the servers can say).
+/// How many Sentinels watch the deployment, as its own servers count them; `None` where none does
+/// (or none of the servers can say).
 ///
-/// Whoever changes roles while they watch has to go through them: what is done beside them is undone within a minute.
+/// Whoever changes roles while they watch has to go through them: what is done beside them is
+/// undone within a minute.
 pub fn watched(topology: &Topology) -> Option<u64> {
     let counts = topology
         .nodes
@@ -26,7 +31,8 @@ pub fn watched(topology: &Topology) -> Option<u64> {
     counts.max()
 }
 
-/// One message of a Sentinel to the others: `ip,port,runid,epoch,name,primary ip,primary port,config epoch`.
+/// One message of a Sentinel to the others:
+/// `ip,port,runid,epoch,name,primary ip,primary port,config epoch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello {
     /// Where it listens.
@@ -101,7 +107,8 @@ pub struct Sees {
     /// The id of the primary's process, once it has heard from it.
     #[serde(default)]
     pub primary_run_id: Option<String>,
-    /// What it says of the primary: `master`, and `s_down`, `o_down`, `failover_in_progress` and the like.
+    /// What it says of the primary: `master`, and `s_down`, `o_down`, `failover_in_progress` and
+    /// the like.
     pub flags: Vec<String>,
     /// The number of the failover that gave it this primary.
     pub epoch: u64,
@@ -119,9 +126,11 @@ pub struct Sees {
     pub replicas: Vec<KnownReplica>,
     /// The other Sentinels it knows, those that are long gone too.
     pub peers: Vec<Peer>,
-    /// Its answer to `SENTINEL CKQUORUM`: nothing where a failover can be agreed on and authorized, else its own words.
+    /// Its answer to `SENTINEL CKQUORUM`: nothing where a failover can be agreed on and authorized,
+    /// else its own words.
     pub no_quorum: Option<String>,
-    /// It is in TILT mode: it was frozen, or its clock has jumped, and for 30 s it does nothing; a failover that is asked for waits.
+    /// It is in TILT mode: it was frozen, or its clock has jumped, and for 30 s it does nothing; a
+    /// failover that is asked for waits.
     #[serde(default)]
     pub tilt: bool,
     /// How often it reads `INFO` of the nodes, ms (`SENTINEL DEBUG`); `None`: it does not say.
@@ -148,8 +157,9 @@ pub enum NoDebug {
     Forbidden(Option<String>),
 }
 
-/// How often Sentinels read `INFO` of the nodes while a promotion waits for them, ms. Measured: they see a new priority after 0.1 to 0.5 s. With 100 a
-/// replica that stalls for 450 ms is not chosen any more (`NOGOODSLAVE`: `INFO` must be younger than three periods).
+/// How often Sentinels read `INFO` of the nodes while a promotion waits for them, ms. Measured:
+/// they see a new priority after 0.1 to 0.5 s. With 100 a replica that stalls for 450 ms is not
+/// chosen any more (`NOGOODSLAVE`: `INFO` must be younger than three periods).
 pub const FAST_INFO_MS: u64 = 500;
 /// How often they do by default, ms.
 pub const DEFAULT_INFO_MS: u64 = 10_000;
@@ -230,12 +240,14 @@ impl Sees {
         other.join(", ")
     }
 
-    /// Whether it hears from the primary, and that is this process, where that is asked for: after a failover it takes some seconds to know.
+    /// Whether it hears from the primary, and that is this process, where that is asked for: after
+    /// a failover it takes some seconds to know.
     pub fn hears(&self, run_id: Option<&str>) -> bool {
         self.is_quiet() && (run_id.is_none() || self.primary_run_id.as_deref() == run_id)
     }
 
-    /// What it still lacks: the primary, so many of its replicas, so many other Sentinels, or a failover that could be agreed on. `None`: nothing.
+    /// What it still lacks: the primary, so many of its replicas, so many other Sentinels, or a
+    /// failover that could be agreed on. `None`: nothing.
     pub fn not_together(&self, run_id: Option<&str>, replicas: u64, others: u64) -> Option<String> {
         let near = |flags: &[String]| !gone(flags);
         let known = self.replicas.iter().filter(|r| near(&r.flags)).count() as u64;
@@ -258,7 +270,8 @@ impl Sees {
         self.no_quorum.clone().or_else(|| self.tilt.then(tilt))
     }
 
-    /// What it still lacks after it has forgotten all: the primary, one of these replicas or Sentinels, or it knows still, or again, what is `gone`.
+    /// What it still lacks after it has forgotten all: the primary, one of these replicas or
+    /// Sentinels, or it knows still, or again, what is `gone`.
     pub fn not_relearned(
         &self,
         run_id: &str,

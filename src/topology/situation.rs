@@ -1,4 +1,5 @@
-//! What is wrong with the primaries of a deployment as a whole: none, several, a circle, or one that came back with nothing and is about to pass that on. Pure.
+//! What is wrong with the primaries of a deployment as a whole: none, several, a circle, or one
+//! that came back with nothing and is about to pass that on. Pure.
 
 use super::candidate::{best_primary, best_replica, primaries};
 use super::lineage::{Lineage, lineage, position};
@@ -13,7 +14,8 @@ pub enum Situation<'a> {
     Sound(&'a Node),
     /// Several nodes take writes.
     Several(Vec<&'a Node>),
-    /// The only primary holds little or nothing, and nodes that would have to take that over hold much.
+    /// The only primary holds little or nothing, and nodes that would have to take that over hold
+    /// much.
     Emptied {
         /// The primary.
         primary: &'a Node,
@@ -47,7 +49,8 @@ pub fn situation(topology: &Topology) -> Situation<'_> {
     }
 }
 
-/// The replicas of `primary` that hold keys which it never had: its history is no continuation of theirs, and it holds less than half as much.
+/// The replicas of `primary` that hold keys which it never had: its history is no continuation of
+/// theirs, and it holds less than half as much.
 fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
     let Some(top) = primary.server().filter(|s| s.loading.is_none()) else {
         return Vec::new();
@@ -70,8 +73,8 @@ fn full<'a>(primary: &Node, topology: &'a Topology) -> Vec<&'a Node> {
 }
 
 impl<'a> Situation<'a> {
-    /// The node to make, or to leave, the primary, where nobody says otherwise. `noted`: the one of which it is known from elsewhere that it was the
-    /// last to be made the primary.
+    /// The node to make, or to leave, the primary, where nobody says otherwise. `noted`: the one of
+    /// which it is known from elsewhere that it was the last to be made the primary.
     pub fn proposed(&self, topology: &'a Topology, noted: Option<&NodeName>) -> Option<&'a Node> {
         let best = || best_replica(topology).or_else(|| most(topology));
         match self {
@@ -105,8 +108,10 @@ impl<'a> Situation<'a> {
     }
 }
 
-/// The member of a circle that led it and forgot that: killed before its new role was in its file, it came back as a replica, and has on its disk what it
-/// had acknowledged meanwhile. Its history is one of its own since; it holds more keys than the best of the others, or as many and is noted.
+/// The member of a circle that led it and forgot that: killed before its new role was in its file,
+/// it came back as a replica, and has on its disk what it had acknowledged meanwhile. Its history
+/// is one of its own since; it holds more keys than the best of the others, or as many and is
+/// noted.
 pub fn forgetful<'a>(
     ring: &[&'a Node],
     noted: Option<&NodeName>,
@@ -126,8 +131,9 @@ pub fn forgetful<'a>(
     ring.iter().filter(led).max_by_key(keys).copied()
 }
 
-/// Whether a node was the primary and forgot it: it is in a circle, shares no history with the others there, and holds no fewer keys than any of them. To be
-/// asked only of one that is known to have been told to become primary.
+/// Whether a node was the primary and forgot it: it is in a circle, shares no history with the
+/// others there, and holds no fewer keys than any of them. To be asked only of one that is known to
+/// have been told to become primary.
 pub fn forgot(node: &Node, topology: &Topology) -> bool {
     let Some(server) = node.server().filter(|s| s.loading.is_none()) else {
         return false;
@@ -160,7 +166,8 @@ fn with_keys<'a>(best: &'a Node, primaries: &[&'a Node]) -> &'a Node {
     fuller.map_or(best, |(_, n)| *n)
 }
 
-/// One that is not in the middle of getting other data comes first, then one with more keys, then one that was further.
+/// One that is not in the middle of getting other data comes first, then one with more keys, then
+/// one that was further.
 fn fullest<'a>(full: &[&'a Node]) -> Option<&'a Node> {
     let order = full.iter().enumerate();
     let rank = |(n, node): &(usize, &&Node)| {

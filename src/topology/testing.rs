@@ -117,7 +117,8 @@ pub fn healthy() -> Topology {
     }
 }
 
-/// The tutorial after its failover: `slave1` is primary, `master` is gone, and `slave2` was pointed at 192.168.1.130.
+/// The tutorial after its failover: `slave1` is primary, `master` is gone, and `slave2` was pointed
+/// at 192.168.1.130.
 pub fn typo() -> Topology {
     let mut slave2 = replica("slave2", "192.168.0.140", "192.168.1.130", 1270);
     slave2.link_down(Some(348));

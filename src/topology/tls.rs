@@ -1,4 +1,5 @@
-//! How servers take part in TLS: on which ports they listen with it and without, how they replicate, and whether one could follow another. Pure.
+//! How servers take part in TLS: on which ports they listen with it and without, how they
+//! replicate, and whether one could follow another. Pure.
 
 use super::{Address, Node, Server};
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,8 @@ impl Server {
 }
 
 impl Node {
-    /// Where `follower` replicates from it: as `announce` says, else at the port that fits how that one replicates.
+    /// Where `follower` replicates from it: as `announce` says, else at the port that fits how that
+    /// one replicates.
     pub fn source_for(&self, follower: Option<&Server>) -> Address {
         self.source_over(follower.or(self.server()).and_then(Server::over_tls))
     }
@@ -55,15 +57,17 @@ impl Node {
         Address::new(self.address.host.clone(), port)
     }
 
-    /// Its ports, where they are those it is reached at: behind an address translation they say nothing.
+    /// Its ports, where they are those it is reached at: behind an address translation they say
+    /// nothing.
     fn ports(&self) -> Option<Ports> {
         let ports = self.server()?.ports()?;
         let known = [self.address.port, self.announced.port];
         (known.contains(&ports.plain) || known.contains(&ports.tls)).then_some(ports)
     }
 
-    /// The port it listens on beside that of its address, with TLS where that has none or the other way round. Only where the port of its address is
-    /// one of its own: behind a port forward the other one is not reached there.
+    /// The port it listens on beside that of its address, with TLS where that has none or the other
+    /// way round. Only where the port of its address is one of its own: behind a port forward the
+    /// other one is not reached there.
     pub(super) fn other_port(&self) -> Option<u16> {
         let own = self.server()?.ports()?;
         let at = self.address.port;
@@ -89,7 +93,8 @@ impl Node {
     }
 }
 
-/// Why `node` could not follow `upstream`, as the rest of a sentence about it; `None`: it could, or that is not known.
+/// Why `node` could not follow `upstream`, as the rest of a sentence about it; `None`: it could, or
+/// that is not known.
 pub fn could_not_follow(node: &Server, upstream: &Node) -> Option<String> {
     cannot_reach(node, upstream, &upstream.source_for(Some(node)))
 }

@@ -1,4 +1,5 @@
-//! The order and depth in which nodes are shown: each under its upstream, siblings in inventory order. Pure, and safe with loops.
+//! The order and depth in which nodes are shown: each under its upstream, siblings in inventory
+//! order. Pure, and safe with loops.
 
 use super::candidate::same_process;
 use super::{Node, Topology};
@@ -8,11 +9,13 @@ use super::{Node, Topology};
 pub struct Place<'a> {
     /// The node.
     pub node: &'a Node,
-    /// For each level from the second on to its own: whether the branch there is the last of its siblings. Empty at the top.
+    /// For each level from the second on to its own: whether the branch there is the last of its
+    /// siblings. Empty at the top.
     pub last: Vec<bool>,
 }
 
-/// The circle `node` is a member of, beginning with it; empty where it is in none. Two names of one server are one member.
+/// The circle `node` is a member of, beginning with it; empty where it is in none. Two names of one
+/// server are one member.
 pub fn ring<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     if !circles(node, topology) {
         return Vec::new();
@@ -32,7 +35,8 @@ pub fn ring<'a>(node: &'a Node, topology: &'a Topology) -> Vec<&'a Node> {
     Vec::new()
 }
 
-/// Whether `node` may be a member of a circle: it is in one, or is one of several names of a server.
+/// Whether `node` may be a member of a circle: it is in one, or is one of several names of a
+/// server.
 fn circles(node: &Node, topology: &Topology) -> bool {
     let Some(place) = topology.nodes.place(node) else {
         return true;
@@ -42,7 +46,8 @@ fn circles(node: &Node, topology: &Topology) -> bool {
     index.circles(place) || run.is_some_and(|run| index.has_names(run))
 }
 
-/// Every node exactly once. On top: primaries, unreachable nodes, nodes that follow an address which is no node's, and of each loop its first node.
+/// Every node exactly once. On top: primaries, unreachable nodes, nodes that follow an address
+/// which is no node's, and of each loop its first node.
 pub fn tree(topology: &Topology) -> Vec<Place<'_>> {
     let nodes = &topology.nodes[..];
     let index = topology.nodes.index();
@@ -63,7 +68,8 @@ pub fn tree(topology: &Topology) -> Vec<Place<'_>> {
     }
     for left in 0..nodes.len() {
         if !walk.placed[left] {
-            // It hangs under a loop: the loop's own members come on top, whatever hangs on them below.
+            // It hangs under a loop: the loop's own members come on top, whatever hangs on them
+            // below.
             walk.place(walk.first_of_loop(left, |member| index.circles(member)));
         }
     }

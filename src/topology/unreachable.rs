@@ -29,7 +29,8 @@ pub enum TroubleKind {
     PasswordMissing,
     /// The server refused the password.
     PasswordRefused,
-    /// The user lacks a permission replctl needs, or the server has no command INFO: it is renamed there.
+    /// The user lacks a permission replctl needs, or the server has no command INFO: it is renamed
+    /// there.
     Forbidden,
     /// The server is in protected mode and refuses other hosts.
     ProtectedMode,

@@ -1,7 +1,9 @@
-//! Whether a replica takes the full copy that a primary of another version sends: one table, measured between real servers. Pure.
+//! Whether a replica takes the full copy that a primary of another version sends: one table,
+//! measured between real servers. Pure.
 //!
-//! A partial resync works between all of them until the first command that the replica does not know; a full copy is what has to be asked for
-//! before. It must not be tried out: a replica that refuses the copy has dropped its data by then, and asks for the next one at once.
+//! A partial resync works between all of them until the first command that the replica does not
+//! know; a full copy is what has to be asked for before. It must not be tried out: a replica that
+//! refuses the copy has dropped its data by then, and asks for the next one at once.
 
 mod phrases;
 mod table;
@@ -28,11 +30,13 @@ pub enum FullCopy {
 pub enum Why {
     /// The replica does not know the format.
     Format,
-    /// The primary holds so many keys with fields that have a time to live of their own, and cannot write them for that replica.
+    /// The primary holds so many keys with fields that have a time to live of their own, and cannot
+    /// write them for that replica.
     FieldTtl(u64),
 }
 
-/// What in the data makes a copy impossible between two servers that otherwise understand each other.
+/// What in the data makes a copy impossible between two servers that otherwise understand each
+/// other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Data {
     /// A hash field with a time to live of its own.
@@ -65,7 +69,8 @@ pub fn full_copy(above: &Server, below: &Server) -> FullCopy {
     }
 }
 
-/// The same between two programs, of which one does not run yet. `relaxed`: the replica has `rdb-version-check relaxed`.
+/// The same between two programs, of which one does not run yet. `relaxed`: the replica has
+/// `rdb-version-check relaxed`.
 pub fn between(above: (Product, Version), below: (Product, Version), relaxed: bool) -> FullCopy {
     let (above, below) = (series(above), series(below));
     if above == below {
@@ -105,7 +110,8 @@ fn inferred(above: Series, below: Series, relaxed: bool) -> FullCopy {
     FullCopy::NotKnown
 }
 
-/// The number of the format that it writes, where that is known. Of those in the table it was measured, of the others their sources have it.
+/// The number of the format that it writes, where that is known. Of those in the table it was
+/// measured, of the others their sources have it.
 fn format((product, major, minor): Series) -> Option<u8> {
     match (product, major, minor) {
         (Product::Redis, 4, _) => Some(8),
@@ -119,8 +125,9 @@ fn format((product, major, minor): Series) -> Option<u8> {
     }
 }
 
-/// The number of the newest format of Redis that it reads: servers refuse any newer one (measured with all in the table). The formats of Redis
-/// and Valkey have gone apart after 11: Valkey counts on from 80, and refuses 12 to 79.
+/// The number of the newest format of Redis that it reads: servers refuse any newer one (measured
+/// with all in the table). The formats of Redis and Valkey have gone apart after 11: Valkey counts
+/// on from 80, and refuses 12 to 79.
 fn newest_format(series: Series) -> Option<u8> {
     match format(series) {
         Some(80..) => Some(11),

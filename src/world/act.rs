@@ -208,7 +208,8 @@ impl World {
         }
     }
 
-    /// The comparison after a demotion; beside it, in the same time, no other node may have become a primary.
+    /// The comparison after a demotion; beside it, in the same time, no other node may have become
+    /// a primary.
     async fn compare_offsets(
         &self,
         node: &NodeName,
@@ -272,7 +273,8 @@ impl World {
         match watched.await {
             Ok(seen) => Ok(seen),
             Err(mut failure) => {
-                // The server says why its link is down nowhere but in its log; the most frequent cause can be seen from here.
+                // The server says why its link is down nowhere but in its log; the most frequent
+                // cause can be seen from here.
                 if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
                     if let Some(why) = refused_login(&looked) {
                         failure.why =

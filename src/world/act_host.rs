@@ -1,4 +1,5 @@
-//! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the fence in a file.
+//! The actions of a plan on a host: what `setup` does there, stopping and starting a server, the
+//! fence in a file.
 
 use super::busy::patience;
 use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
@@ -176,7 +177,8 @@ impl World {
         let done = if let Action::Host(step) = action {
             let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
             let turn = match (step, spec.ssh.port) {
-                // It takes minutes, and hosts behind one address have a port each: what is one host all the same has a lock of its own.
+                // It takes minutes, and hosts behind one address have a port each: what is one host
+                // all the same has a lock of its own.
                 (HostAction::BuildTarball { .. }, Some(port)) => {
                     self.turns.of(&format!("{place}:{port}"))
                 }

@@ -1,4 +1,5 @@
-//! The actions of a plan on the operator's own machine: notes beside the journals, and the inventory.
+//! The actions of a plan on the operator's own machine: notes beside the journals, and the
+//! inventory.
 
 use super::replication::seen;
 use super::{World, inventory};

@@ -1,11 +1,13 @@
-//! A stream that gives up when the other side sends more than any answer can be long, so that nobody fills this machine's memory.
+//! A stream that gives up when the other side sends more than any answer can be long, so that
+//! nobody fills this machine's memory.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Most bytes that are read after one write. The longest real answers (INFO of a server with thousands of replicas) have less than one megabyte.
+/// Most bytes that are read after one write. The longest real answers (INFO of a server with
+/// thousands of replicas) have less than one megabyte.
 const LIMIT: usize = 32 << 20;
 
 /// Any byte stream.

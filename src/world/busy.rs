@@ -1,12 +1,15 @@
-//! How much longer things take on this machine while it has other work, ours for many hosts included: a time limit is for hosts that say nothing, and no host
-//! is to be given up because this machine did not get round to it.
+//! How much longer things take on this machine while it has other work, ours for many hosts
+//! included: a time limit is for hosts that say nothing, and no host is to be given up because this
+//! machine did not get round to it.
 
 use std::time::Duration;
 
-/// The most by which a limit is stretched: a host that really says nothing is waited for as much longer.
+/// The most by which a limit is stretched: a host that really says nothing is waited for as much
+/// longer.
 const MOST: u32 = 3;
 
-/// That limit, as many times as there are tasks for each processor at the moment, or were in the last minute; itself where the processors are idle.
+/// That limit, as many times as there are tasks for each processor at the moment, or were in the
+/// last minute; itself where the processors are idle.
 pub fn patience(limit: Duration) -> Duration {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();

@@ -11,8 +11,8 @@ use futures::StreamExt;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a node that was silent when the plan was made is given to show that it is back. It is asked beside the others; a dead one costs this time
-/// once in all.
+/// How long a node that was silent when the plan was made is given to show that it is back. It is
+/// asked beside the others; a dead one costs this time once in all.
 const BACK: Duration = Duration::from_millis(250);
 
 impl World {
@@ -54,7 +54,8 @@ impl World {
     }
 }
 
-/// What is different, in a phrase. A node that does not answer any more has changed no role; whoever needs it finds that out.
+/// What is different, in a phrase. A node that does not answer any more has changed no role;
+/// whoever needs it finds that out.
 fn difference(role: &NodeRole, now: Option<&LiveRole>) -> Option<String> {
     let now = now?;
     let same = match (&role.was, now) {

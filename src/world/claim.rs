@@ -1,7 +1,10 @@
-//! Claims a deployment on its servers: on each node one connection of its own whose name other operators see, and that ends with this process.
+//! Claims a deployment on its servers: on each node one connection of its own whose name other
+//! operators see, and that ends with this process.
 //!
-//! The names are set on all nodes before the names on all nodes are read. So of two operators with one node in common at least one sees the other. Without
-//! a common node nothing can be known. Each claim says something every second; one whose connection was lost claims again before anything else is sent.
+//! The names are set on all nodes before the names on all nodes are read. So of two operators with
+//! one node in common at least one sees the other. Without a common node nothing can be known. Each
+//! claim says something every second; one whose connection was lost claims again before anything
+//! else is sent.
 
 mod connection;
 
@@ -27,7 +30,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long the first node is waited for.
 const FIRST: Duration = Duration::from_secs(3);
-/// How long further nodes are waited for at least, once one is claimed; and how many times as long as the slowest so far. The others claim when they answer.
+/// How long further nodes are waited for at least, once one is claimed; and how many times as long
+/// as the slowest so far. The others claim when they answer.
 const FURTHER: (Duration, u32) = (Duration::from_millis(100), 3);
 /// Between two attempts to claim a node anew.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -113,7 +117,8 @@ impl Shared {
         self.lock().lost.clone()
     }
 
-    /// Waits until no claim is being renewed. One that cannot be renewed in time is on a node that does not answer.
+    /// Waits until no claim is being renewed. One that cannot be renewed in time is on a node that
+    /// does not answer.
     pub async fn settled(&self) {
         let end = Instant::now() + RENEWED;
         while self.lock().unsure > 0 && Instant::now() < end {
@@ -123,7 +128,8 @@ impl Shared {
 }
 
 impl World {
-    /// One attempt to claim every node that answers. The connections of holders for whose claim and silence, seconds, `ended` says yes are ended first.
+    /// One attempt to claim every node that answers. The connections of holders for whose claim and
+    /// silence, seconds, `ended` says yes are ended first.
     pub async fn claim(
         &self,
         operation: &str,
@@ -180,7 +186,8 @@ impl World {
         claim.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The claims of others on these nodes. The value says whether all clients have to be listed, because our own claim could not listen either.
+    /// The claims of others on these nodes. The value says whether all clients have to be listed,
+    /// because our own claim could not listen either.
     async fn holders(&self, nodes: &BTreeMap<NodeName, bool>) -> Vec<Holder> {
         let looks = nodes.clone().into_iter().map(|(node, listens)| async move {
             let clients = match self.connections.get(&node).await {
@@ -311,7 +318,8 @@ impl Keeper {
         self.shared.told.notify_one();
     }
 
-    /// The name is set again: whoever has come meanwhile is seen now. One that only tried is gone a moment later.
+    /// The name is set again: whoever has come meanwhile is seen now. One that only tried is gone a
+    /// moment later.
     async fn look_again(&self, listens: bool) {
         let seen = self.others(listens).await;
         if seen.is_empty() {
@@ -353,8 +361,8 @@ fn may_pass(kind: TroubleKind) -> bool {
     )
 }
 
-/// The clients among which claims are: of many, only those that listen to channels, among which every claim is whose user may. `all`: whatever that costs the
-/// server.
+/// The clients among which claims are: of many, only those that listen to channels, among which
+/// every claim is whose user may. `all`: whatever that costs the server.
 async fn listed(conn: &Conn, all: bool) -> Result<Vec<Client>, Trouble> {
     let mut kinds = vec!["pubsub"];
     if all || few_clients(conn).await {

@@ -41,7 +41,8 @@ impl World {
         listed(&conn).await.map_err(|t| t.detail)
     }
 
-    /// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing from being done.
+    /// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing
+    /// from being done.
     pub(super) async fn count_clients(&self, node: &NodeName) -> Seen {
         match self.few_clients_of(node).await {
             Ok(census) => kept(census.in_words(), census),
@@ -57,7 +58,8 @@ impl World {
         }
     }
 
-    /// Disconnects a node's clients, so that they look for the primary anew. replctl's and the Sentinels' connections stay.
+    /// Disconnects a node's clients, so that they look for the primary anew. replctl's and the
+    /// Sentinels' connections stay.
     pub(super) async fn kick_clients(&self, node: &NodeName) -> Result<Seen, Failure> {
         let failed = |t: Trouble| Failure::none(t.detail);
         let Ok(conn) = self.connections.get(node).await else {
@@ -132,7 +134,8 @@ fn is_silent(kind: TroubleKind) -> bool {
     }
 }
 
-/// How many clients a server has, replctl's and the Sentinels' connections too. It costs the server nothing.
+/// How many clients a server has, replctl's and the Sentinels' connections too. It costs the server
+/// nothing.
 pub(super) async fn connected(conn: &Conn) -> Result<u64, Trouble> {
     let reply = conn.call(cmd("INFO").arg("clients"), REPLY).await?;
     let text = redis::from_redis_value::<Vec<u8>>(reply).unwrap_or_default();

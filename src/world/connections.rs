@@ -1,4 +1,5 @@
-//! The open connections of one run: made before a fence, used inside it, renewed when a doubt has to be settled.
+//! The open connections of one run: made before a fence, used inside it, renewed when a doubt has
+//! to be settled.
 
 use super::resp::Conn;
 use super::watch_sync::Before;
@@ -27,7 +28,8 @@ pub struct Look {
     pub offset: u64,
 }
 
-/// What was seen since the writes of a primary were stopped. A round trip inside a fence is one in which writers wait: nobody is asked twice.
+/// What was seen since the writes of a primary were stopped. A round trip inside a fence is one in
+/// which writers wait: nobody is asked twice.
 #[derive(Debug, Clone, Default)]
 pub struct Stopped {
     /// How long the command took that stopped them: a round trip.
@@ -36,7 +38,8 @@ pub struct Stopped {
     pub looked: bool,
     /// What those said that answered in time.
     pub looks: BTreeMap<NodeName, Look>,
-    /// The nodes that were seen to be primaries while the old one was demoted; `None`: nobody was asked then.
+    /// The nodes that were seen to be primaries while the old one was demoted; `None`: nobody was
+    /// asked then.
     pub beside_demotion: Option<Vec<NodeName>>,
 }
 
@@ -98,7 +101,8 @@ impl Connections {
         Ok(conn)
     }
 
-    /// Asks over all connections again and again, so that no server closes one for being idle while nothing else is asked (`timeout`).
+    /// Asks over all connections again and again, so that no server closes one for being idle while
+    /// nothing else is asked (`timeout`).
     pub async fn keep_alive(&self) -> Infallible {
         loop {
             tokio::time::sleep(ALIVE).await;
@@ -144,7 +148,8 @@ impl Connections {
         locked(&self.demoted).get(node).copied()
     }
 
-    /// Keeps what is seen from the moment on in which writes were stopped; `None`: they go on, or roles change, and nothing of it counts any more.
+    /// Keeps what is seen from the moment on in which writes were stopped; `None`: they go on, or
+    /// roles change, and nothing of it counts any more.
     pub fn keep_stopped(&self, stopped: Option<Stopped>) {
         *locked(&self.stopped) = stopped;
     }

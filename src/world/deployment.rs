@@ -1,4 +1,5 @@
-//! The world of one run: one deployment's servers over RESP and its hosts over SSH, with the secrets needed for both.
+//! The world of one run: one deployment's servers over RESP and its hosts over SSH, with the
+//! secrets needed for both.
 
 use super::act_host::Turns;
 use super::bounded::Stream;
@@ -28,7 +29,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long the whole way to a host may take when only its file is to be read or its reach to be known, and nobody is asked anything.
+/// How long the whole way to a host may take when only its file is to be read or its reach to be
+/// known, and nobody is asked anything.
 const HOST_LOOK: Duration = Duration::from_secs(6);
 /// The same, where the operator may be asked for a passphrase.
 const ASKED_LOOK: Duration = Duration::from_mins(5);
@@ -253,7 +255,8 @@ impl World {
         host_of(&self.ssh, spec).await
     }
 
-    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections are called there.
+    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
+    /// are called there.
     pub async fn connect(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
         let opened = self.connections.several(nodes).await;
         join_all(opened.iter().map(|(node, conn)| async move {
@@ -269,7 +272,8 @@ impl World {
             .collect()
     }
 
-    /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees that their servers answer.
+    /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees
+    /// that their servers answer.
     pub async fn settle(&self, connections: &[(NodeName, u64)]) -> Result<()> {
         let settled = join_all(connections.iter().map(|(node, id)| async move {
             (

@@ -1,4 +1,5 @@
-//! `CONFIG SET` of one directive of a plan. It may be sent twice, so a connection that was closed meanwhile is no reason to leave it undone.
+//! `CONFIG SET` of one directive of a plan. It may be sent twice, so a connection that was closed
+//! meanwhile is no reason to leave it undone.
 
 use super::World;
 use super::replication::{self as r, Acted};

@@ -1,7 +1,9 @@
-//! A process of its own that lifts a fence which does not end by itself (servers before 6.2), where replctl dies or freezes inside it.
+//! A process of its own that lifts a fence which does not end by itself (servers before 6.2), where
+//! replctl dies or freezes inside it.
 //!
-//! It is connected before the fence, and told when that stands and when it is gone; where the pipe ends in between, or nothing is said for too long, it
-//! puts back what was set before. It knows the inventory's own secrets; those that were typed are not passed on.
+//! It is connected before the fence, and told when that stands and when it is gone; where the pipe
+//! ends in between, or nothing is said for too long, it puts back what was set before. It knows the
+//! inventory's own secrets; those that were typed are not passed on.
 
 use super::World;
 use crate::actions::Action;
@@ -58,7 +60,8 @@ impl Guard {
 }
 
 impl World {
-    /// Starts a guard for each fence of a plan that does not end by itself. Those that cannot be had are told.
+    /// Starts a guard for each fence of a plan that does not end by itself. Those that cannot be
+    /// had are told.
     pub async fn guard_fences(&self, plan: &Plan) -> Vec<String> {
         let mut missing = Vec::new();
         for step in plan.steps() {

@@ -1,4 +1,5 @@
-//! Runs the operator's own commands around a promotion: on this machine, in a process group of their own, for a bounded time, without any secret.
+//! Runs the operator's own commands around a promotion: on this machine, in a process group of
+//! their own, for a bounded time, without any secret.
 
 mod child;
 mod told;
@@ -37,7 +38,8 @@ impl World {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
-    /// Whether the operation that is run took a node for a replica, when it was planned or when it was looked at last.
+    /// Whether the operation that is run took a node for a replica, when it was planned or when it
+    /// was looked at last.
     pub(super) fn took_for_replica(&self, node: &NodeName) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let planned = running.replicas.contains(node);
@@ -47,7 +49,8 @@ impl World {
         planned || was.is_some_and(|n| n.upstream().is_some())
     }
 
-    /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`: how that went, where it has ended.
+    /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`:
+    /// how that went, where it has ended.
     ///
     /// # Errors
     /// How it failed, with its last lines, escaped.
@@ -91,7 +94,8 @@ impl World {
         }
     }
 
-    /// Its line in the journal. Where that cannot be written the run itself notices at its own next line.
+    /// Its line in the journal. Where that cannot be written the run itself notices at its own next
+    /// line.
     fn note(&self, hook: &Hook, id: &str, ran: &Ran) {
         let (exit, signal) = match ran.end {
             End::Exited(code) => (Some(code), None),
@@ -125,7 +129,8 @@ fn wrong(ran: &Ran, within_ms: u64) -> Option<String> {
     }
 }
 
-/// The command with what it is told in its environment; the variables that hold passwords are not passed on.
+/// The command with what it is told in its environment; the variables that hold passwords are not
+/// passed on.
 fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>) -> Command {
     let folder = inventory.path.parent().unwrap_or(Path::new("/"));
     let mut prepared = match command {
@@ -158,7 +163,8 @@ fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>)
     prepared
 }
 
-/// A program with a `/` in its name is meant from the inventory's folder, as all files there; any other is looked for in `PATH`.
+/// A program with a `/` in its name is meant from the inventory's folder, as all files there; any
+/// other is looked for in `PATH`.
 fn place(program: &str, folder: &Path) -> PathBuf {
     if let Some(rest) = program.strip_prefix("~/")
         && let Ok(home) = etcetera::home_dir()

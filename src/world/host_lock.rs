@@ -1,5 +1,6 @@
-//! The lock that one operation holds on the hosts it works on: where no server is yet, no claim can be seen. It stands on the host for all its ports, because
-//! they share the server's program, the user, and `/etc/hosts`; and it ends with the SSH session that holds it.
+//! The lock that one operation holds on the hosts it works on: where no server is yet, no claim can
+//! be seen. It stands on the host for all its ports, because they share the server's program, the
+//! user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
 use super::World;
 use super::busy::patience;
@@ -55,8 +56,8 @@ enum Said {
 }
 
 impl World {
-    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done there either. A holder for whose claim and
-    /// silence, seconds, `ended` says yes is ended.
+    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done
+    /// there either. A holder for whose claim and silence, seconds, `ended` says yes is ended.
     pub async fn lock_hosts(
         &self,
         nodes: &[NodeName],

@@ -1,4 +1,5 @@
-//! Reads the text of INFO into a [`Server`]. Pure, and made for hostile input: every field is optional, no length is trusted, nothing panics.
+//! Reads the text of INFO into a [`Server`]. Pure, and made for hostile input: every field is
+//! optional, no length is trusted, nothing panics.
 //!
 //! It must not decide what is healthy: that is the findings' work.
 
@@ -9,7 +10,8 @@ use crate::topology::{
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Longest text that is read, bytes. A server with thousands of replicas and databases stays far below.
+/// Longest text that is read, bytes. A server with thousands of replicas and databases stays far
+/// below.
 const MAX_TEXT: usize = 4 << 20;
 /// Most replica lines that are kept.
 const MAX_REPLICAS: usize = 4096;
@@ -17,7 +19,8 @@ const MAX_REPLICAS: usize = 4096;
 const MAX_WORD: usize = 255;
 /// Longest file name that is kept, characters (Linux `PATH_MAX`).
 const MAX_PATH: usize = 4096;
-/// A link cannot be down for longer than this, seconds (about 31 years). 6.0 prints the Unix time for "never was up".
+/// A link cannot be down for longer than this, seconds (about 31 years). 6.0 prints the Unix time
+/// for "never was up".
 const LONGEST_DOWN: u64 = 1_000_000_000;
 
 /// Why a text is not the INFO of a data server.
@@ -48,7 +51,8 @@ impl std::error::Error for ParseTrouble {}
 
 /// Reads INFO (the default sections, everything, or replication alone).
 ///
-/// What the text does not tell is `None`, empty, zero, or version 0.0.0. What CONFIG tells is left empty here.
+/// What the text does not tell is `None`, empty, zero, or version 0.0.0. What CONFIG tells is left
+/// empty here.
 ///
 /// # Errors
 /// [`ParseTrouble`] where the text is not that of a data server.
@@ -199,7 +203,8 @@ impl<'a> Fields<'a> {
         self.lines.iter().filter_map(one).collect()
     }
 
-    /// `db0:keys=1,expires=0,avg_ttl=0,subexpiry=1` of Redis 7.4 and newer, `keys_with_volatile_items=1` of Valkey 9.
+    /// `db0:keys=1,expires=0,avg_ttl=0,subexpiry=1` of Redis 7.4 and newer,
+    /// `keys_with_volatile_items=1` of Valkey 9.
     fn expiring_fields(&self) -> Option<u64> {
         let one = |(key, value): &(&str, &str)| -> Option<u64> {
             numbered(key, "db")?;
@@ -306,7 +311,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// `ip=…,port=…,state=…,offset=…,lag=…[,type=…]`, and whether it is the extra line of an RDB channel. Host names and IPv6 have no commas.
+/// `ip=…,port=…,state=…,offset=…,lag=…[,type=…]`, and whether it is the extra line of an RDB
+/// channel. Host names and IPv6 have no commas.
 fn replica_line(value: &str) -> Option<(ReplicaLine, bool)> {
     let cut = |text: &str| text.trim().chars().take(MAX_WORD).collect::<String>();
     let line = ReplicaLine {

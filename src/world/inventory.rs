@@ -1,4 +1,5 @@
-//! Finds and reads the inventory file, and asks the resolver for the names in it. It decides nothing: `crate::inventory` does.
+//! Finds and reads the inventory file, and asks the resolver for the names in it. It decides
+//! nothing: `crate::inventory` does.
 
 mod file;
 
@@ -23,8 +24,9 @@ const LARGEST: u64 = 16 << 20;
 const RESOLVE: Duration = Duration::from_secs(3);
 const FILE: &str = "inventory.toml";
 
-/// The inventory of this run: `--inventory` or `$REPLCTL_INVENTORY`, `./inventory.toml`, or `replctl/inventory.toml` in the
-/// configuration folder. File names in it come back absolute. Warnings go to stderr.
+/// The inventory of this run: `--inventory` or `$REPLCTL_INVENTORY`, `./inventory.toml`, or
+/// `replctl/inventory.toml` in the configuration folder. File names in it come back absolute.
+/// Warnings go to stderr.
 ///
 /// # Errors
 /// [`Exit::Usage`] with everything that is wrong with the file, or with where it was looked for.
@@ -154,7 +156,7 @@ fn quoted(path: &Path) -> String {
     shlex::try_quote(&text).map_or_else(|_| text.clone(), std::borrow::Cow::into_owned)
 }
 
-/// `./inventory.toml` rather than a bare name, so that it is seen to be a file in the current folder.
+/// `./inventory.toml` rather than a bare name: it is a file in the current folder.
 fn in_words(place: &Path) -> String {
     if place.is_absolute() {
         place.display().to_string()
@@ -163,7 +165,7 @@ fn in_words(place: &Path) -> String {
     }
 }
 
-/// Makes the file names absolute: `~/` is the home folder, and a relative one is meant from the inventory's folder.
+/// Makes file names absolute: `~/` is the home folder, others begin at the inventory's folder.
 fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
     inventory.path = std::path::absolute(path)?;
     let folder = inventory.path.parent().unwrap_or(Path::new("/")).to_owned();
@@ -214,10 +216,12 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The nodes whose address is a name that resolves to nothing here, in inventory order; all are asked at once, each for 3 seconds at most.
+/// The nodes whose address is a name that resolves to nothing here, in inventory order; all are
+/// asked at once, each for 3 seconds at most.
 ///
-/// Nodes that are looked at through SSH are left out, and those whose host has another address for SSH: their hosts know their names.
-/// A resolver that does not answer keeps a thread of the blocking pool busy past the deadline; it ends by itself.
+/// Nodes that are looked at through SSH are left out, and those whose host has another address for
+/// SSH: their hosts know their names. A resolver that does not answer keeps a thread of the
+/// blocking pool busy past the deadline; it ends by itself.
 pub async fn check_names(inventory: &Inventory) -> Vec<Problem> {
     let asked = |node: &NodeSpec| node.via == Via::Ssh || node.ssh.host.is_some();
     let named = |node: &&NodeSpec| !asked(node) && !is_literal(&node.address.host);

@@ -1,4 +1,5 @@
-//! Measures how many seconds replicas are behind: takes the primary's offset and waits until each replica has applied it. Writes nothing.
+//! Measures how many seconds replicas are behind: takes the primary's offset and waits until each
+//! replica has applied it. Writes nothing.
 
 use super::login::Login;
 use super::observe::{Reach, connect, replication};
@@ -17,7 +18,8 @@ pub const LONGEST: Duration = Duration::from_secs(2);
 /// Pause between two looks at a replica.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// How long ago `primary` had produced what `replica` has just applied: 0 where nothing is written. Gives up after [`LONGEST`].
+/// How long ago `primary` had produced what `replica` has just applied: 0 where nothing is written.
+/// Gives up after [`LONGEST`].
 ///
 /// # Errors
 /// The reason for having no answer from one of them.
@@ -48,7 +50,8 @@ pub async fn chase(primary: &Conn, replica: &Conn) -> Result<Lag, Trouble> {
     }
 }
 
-/// Chases the offset of the primary on top of each replica's chain, all replicas side by side. One that cannot be measured has no entry.
+/// Chases the offset of the primary on top of each replica's chain, all replicas side by side. One
+/// that cannot be measured has no entry.
 pub async fn seconds(
     topology: &Topology,
     inventory: &Inventory,

@@ -1,10 +1,13 @@
-//! How many files this process may have open at once: a connection to a server and one to its host for each node.
+//! How many files this process may have open at once: a connection to a server and one to its host
+//! for each node.
 
 use crate::error::{Exit, Problem, Result};
 
-/// Open files beside the nodes': the runtime's own, the inventory, the journal, locks, programs that are asked for secrets.
+/// Open files beside the nodes': the runtime's own, the inventory, the journal, locks, programs
+/// that are asked for secrets.
 const BESIDE: u64 = 32;
-/// Open files for each node: its server's connection and the claim's; the session with its host, and what wakes that session up.
+/// Open files for each node: its server's connection and the claim's; the session with its host,
+/// and what wakes that session up.
 const EACH: u64 = 4;
 
 /// The same for who only looks: no claim, and a session without anything to wake up.

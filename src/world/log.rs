@@ -20,11 +20,13 @@ use tokio::time::timeout;
 const LOOK: Duration = Duration::from_secs(5);
 /// So many links are looked into; the causes of more are alike.
 const MOST: usize = 8;
-/// The end of a file, or of what a process told the journal, after the host's clock. A log that is no ordinary file is not opened.
+/// The end of a file, or of what a process told the journal, after the host's clock. A log that is
+/// no ordinary file is not opened.
 const END: &str = r#"LC_ALL=C date '+%d %b %Y %H:%M:%S'; if [ -n "$f" ]; then [ -f "$f" ] && timeout 3 tail -c 65536 "$f"; elif [ -n "$p" ]; then timeout 3 journalctl -q -o cat -n 400 "_PID=$p"; fi; true"#;
 
 impl World {
-    /// What the logs of both say, as sentences; none where nothing recent stands there, or they cannot be read.
+    /// What the logs of both say, as sentences; none where nothing recent stands there, or they
+    /// cannot be read.
     pub async fn logs_of(&self, replica: &NodeName, primary: &NodeName) -> Vec<String> {
         let sides = [(replica, Side::Replica), (primary, Side::Primary)];
         let looks = sides.map(|(node, side)| async move {
@@ -66,7 +68,8 @@ impl World {
         reason(log, now, side)
     }
 
-    /// The file it logs to, or nothing and its process, which the journal knows. One that does not answer is taken for one that `setup` made.
+    /// The file it logs to, or nothing and its process, which the journal knows. One that does not
+    /// answer is taken for one that `setup` made.
     async fn place(&self, spec: &NodeSpec) -> (String, u64) {
         let made = || Paths::new(&self.inventory.server.directory, spec.address.port).log();
         let Ok(conn) = self.connections.get(&spec.name).await else {

@@ -1,4 +1,5 @@
-//! Who replctl is to servers, and what replicas are to log in with at their primary. Secrets are not printed by anything here.
+//! Who replctl is to servers, and what replicas are to log in with at their primary. Secrets are
+//! not printed by anything here.
 
 use super::secret;
 use crate::error::Result;
@@ -109,7 +110,8 @@ impl Logins {
 }
 
 impl Replicas {
-    /// What a node that has `user` and `secret` would come to at its primary; `None` where that is not known.
+    /// What a node that has `user` and `secret` would come to at its primary; `None` where that is
+    /// not known.
     pub fn judge(&self, user: &str, secret: &[u8]) -> Option<ReplicaAuth> {
         let Self::With(wanted) = self else {
             return None;

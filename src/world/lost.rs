@@ -1,4 +1,5 @@
-//! What only an old primary has: read from its own stream and compared with what the new primary wrote since. It changes nothing.
+//! What only an old primary has: read from its own stream and compared with what the new primary
+//! wrote since. It changes nothing.
 
 use super::replication::look;
 use super::resp::REPLY;
@@ -59,7 +60,8 @@ pub struct End {
 }
 
 impl Found {
-    /// What stands against replaying them. It computes in a thread of its own: whoever holds a fence meanwhile goes on.
+    /// What stands against replaying them. It computes in a thread of its own: whoever holds a
+    /// fence meanwhile goes on.
     ///
     /// # Errors
     /// What was read cannot be read again.
@@ -157,7 +159,8 @@ impl World {
         tail.is_ok_and(|tail| tail.commands == 0)
     }
 
-    /// What a new primary wrote from offset `from` on. `only`: the database, where there is but one.
+    /// What a new primary wrote from offset `from` on. `only`: the database, where there is but
+    /// one.
     pub(super) async fn since(
         &self,
         new: &NodeName,
@@ -173,7 +176,8 @@ impl World {
         Ok(Heard { tail, end })
     }
 
-    /// A piece of a stream, and the database at its beginning, where what was said before tells it: as far back as the server surely still can send.
+    /// A piece of a stream, and the database at its beginning, where what was said before tells it:
+    /// as far back as the server surely still can send.
     async fn piece(
         &self,
         node: &NodeName,
@@ -215,7 +219,8 @@ impl World {
                 "the backlog of `{new}` no longer reaches back that far"
             ));
         }
-        // A server that was promoted begins its stream with a SELECT; one that always was a primary goes on in the database it was in.
+        // A server that was promoted begins its stream with a SELECT; one that always was a primary
+        // goes on in the database it was in.
         let (spool, before) = if end.told {
             let spool = self.tap(new, &now.replid, from, to).await;
             (spool.map_err(told)?, end.db)
@@ -293,7 +298,8 @@ impl World {
     }
 }
 
-/// The one database in which the two hold keys, if it is one: then the commands are taken to be about it.
+/// The one database in which the two hold keys, if it is one: then the commands are taken to be
+/// about it.
 fn only_database(a: &Server, b: &Server) -> Option<u32> {
     let mut all = a.keys.keys().chain(b.keys.keys());
     let first = *all.next()?;

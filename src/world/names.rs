@@ -1,4 +1,5 @@
-//! What names stand for on hosts: a replica looks its primary up there, and the operator's machine may know other names. It changes nothing.
+//! What names stand for on hosts: a replica looks its primary up there, and the operator's machine
+//! may know other names. It changes nothing.
 
 use super::World;
 use super::deployment::short;
@@ -16,7 +17,8 @@ use std::net::IpAddr;
 const MOST: usize = 16;
 
 impl World {
-    /// What hosts take names for. A host that cannot be asked, or has no way to look names up, is left out.
+    /// What hosts take names for. A host that cannot be asked, or has no way to look names up, is
+    /// left out.
     pub async fn ask_hosts(&self, questions: BTreeMap<NodeName, BTreeSet<String>>) -> There {
         let asked = questions.into_iter().map(|(node, names)| async move {
             let look = tokio::time::timeout(self.host_look(), self.ask_host(&node, &names));
@@ -52,8 +54,9 @@ impl World {
         read(&names, &String::from_utf8_lossy(&output.stdout))
     }
 
-    /// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take its name for; and of those that say nothing: a
-    /// server that looks a name up serves nobody meanwhile.
+    /// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take
+    /// its name for; and of those that say nothing: a server that looks a name up serves nobody
+    /// meanwhile.
     pub(super) async fn look_names_up(&self, topology: &mut Topology) {
         let puzzling = |node: &Node| {
             let linked = node.upstream().is_some_and(|up| up.link == Link::Up);

@@ -1,4 +1,5 @@
-//! Looks at servers: one round trip each once connected, all nodes side by side, each bounded in time. It changes nothing and judges nothing.
+//! Looks at servers: one round trip each once connected, all nodes side by side, each bounded in
+//! time. It changes nothing and judges nothing.
 //!
 //! Secrets that CONFIG tells are reduced to yes or no here and wiped.
 
@@ -24,9 +25,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// The longest a way of reaching a node may take, SSH with all its steps included. The steps have deadlines of their own; this one is the last.
+/// The longest a way of reaching a node may take, SSH with all its steps included. The steps have
+/// deadlines of their own; this one is the last.
 pub(super) const LOOK: Duration = Duration::from_secs(10);
-/// How many servers are asked at once for each host that is worked on at once: a question costs far less than a login.
+/// How many servers are asked at once for each host that is worked on at once: a question costs far
+/// less than a login.
 const SERVERS: usize = 4;
 /// The channel on which Sentinels talk to each other through every node they watch.
 pub(super) const SENTINELS: &str = "__sentinel__:hello";
@@ -47,8 +50,8 @@ pub trait Reach: Sync {
         None
     }
 
-    /// The longest that opening may take: the last of all deadlines, for its steps have their own. Those that wait for their turn to log in to hosts
-    /// wait for it within this time.
+    /// The longest that opening may take: the last of all deadlines, for its steps have their own.
+    /// Those that wait for their turn to log in to hosts wait for it within this time.
     fn longest(&self) -> Duration {
         LOOK
     }
@@ -83,7 +86,8 @@ pub async fn connect(
     }
 }
 
-/// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does not tell stays unknown.
+/// What a server says of itself. `replicas` is what to compare `masterauth` with; what CONFIG does
+/// not tell stays unknown.
 ///
 /// # Errors
 /// The one reason for not having its INFO.
@@ -207,7 +211,8 @@ pub(super) fn second_number(reply: &Value) -> Option<u64> {
     }
 }
 
-/// Looks at all nodes of a deployment, four times `concurrency` at once. A node that gives no usable answer is a row with its one reason.
+/// Looks at all nodes of a deployment, four times `concurrency` at once. A node that gives no
+/// usable answer is a row with its one reason.
 pub async fn topology(
     inventory: &Inventory,
     logins: &Logins,
@@ -252,7 +257,8 @@ async fn node(spec: &NodeSpec, logins: &Logins, reach: &impl Reach) -> Node {
     node
 }
 
-/// What is known of a node before it is looked at. A name that does not resolve here may do so elsewhere: it adds nothing.
+/// What is known of a node before it is looked at. A name that does not resolve here may do so
+/// elsewhere: it adds nothing.
 pub async fn unseen(spec: &NodeSpec) -> Node {
     let announced = spec.announced().clone();
     let resolved = ips(&spec.address.host).await;
@@ -299,7 +305,8 @@ fn add_host_names(topology: &mut Topology, inventory: &Inventory) {
     }
 }
 
-/// A replica may know its upstream by a name that the inventory does not have: if it stands for a node's IP address here, it is that node.
+/// A replica may know its upstream by a name that the inventory does not have: if it stands for a
+/// node's IP address here, it is that node.
 async fn add_other_names(topology: &mut Topology) {
     let strange: BTreeSet<String> = topology
         .nodes
@@ -329,8 +336,8 @@ pub(super) fn also_called(topology: &mut Topology, host: &str, ips: &[String]) {
     }
 }
 
-/// The primary must be read before its replicas, or every byte that came in between counts as missing; side by side, nobody is first.
-/// So replicas that seem to be behind are read once more.
+/// The primary must be read before its replicas, or every byte that came in between counts as
+/// missing; side by side, nobody is first. So replicas that seem to be behind are read once more.
 async fn look_again(
     topology: &mut Topology,
     inventory: &Inventory,
@@ -349,7 +356,8 @@ async fn look_again(
         let conn = connect(reach, spec, login).await.ok()?;
         Some((spec.name.clone(), replication(&conn, REPLY).await.ok()?))
     });
-    // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to another thread.
+    // In a list first: of closures over borrowed nodes the compiler cannot see that they may go to
+    // another thread.
     let looks: Vec<_> = looks.collect();
     let again = turns::all(looks, concurrency * SERVERS, turns::LOOK).await;
     let again: BTreeMap<NodeName, _> = again.into_iter().flatten().collect();

@@ -1,5 +1,5 @@
-//! Does the steps of a change of passwords: the running server, then its file, and both are read again. No error and no word that is seen
-//! repeats a password.
+//! Does the steps of a change of passwords: the running server, then its file, and both are read
+//! again. No error and no word that is seen repeats a password.
 
 mod entrances;
 mod look;
@@ -108,7 +108,8 @@ impl World {
         role::before(host.as_ref(), &path, spec.address.port).await
     }
 
-    /// `CONFIG REWRITE`, and what its file says then. The file is as narrow afterwards as it was before.
+    /// `CONFIG REWRITE`, and what its file says then. The file is as narrow afterwards as it was
+    /// before.
     async fn kept_in_file(
         &self,
         spec: &NodeSpec,
@@ -143,8 +144,8 @@ impl World {
         })
     }
 
-    /// What is sent. Between two commands of one exchange the login of a replica is never one that a primary refuses which takes both the
-    /// one before and the one after.
+    /// What is sent. Between two commands of one exchange the login of a replica is never one that
+    /// a primary refuses which takes both the one before and the one after.
     fn commands(&self, node: &NodeName, action: &PasswordAction) -> Result<Pipeline, Failure> {
         let mut all = redis::pipe();
         let mut set = |name: &str, value: &str| {
@@ -164,7 +165,8 @@ impl World {
             PasswordAction::Require { secret } => {
                 let password = self.secret(node, *secret)?;
                 set("requirepass", password.expose_secret());
-                // Where that is no change, a server leaves other passwords of its default user as they are.
+                // Where that is no change, a server leaves other passwords of its default user as
+                // they are.
                 let rule = if *secret == Secret::None {
                     SecretString::from("nopass")
                 } else {
@@ -194,7 +196,8 @@ impl World {
         Ok(all)
     }
 
-    /// `SENTINEL SET … auth-pass`. What a Sentinel says is not repeated: the password may stand in it.
+    /// `SENTINEL SET … auth-pass`. What a Sentinel says is not repeated: the password may stand in
+    /// it.
     async fn tell_auth_pass(
         &self,
         node: &NodeName,

@@ -1,4 +1,5 @@
-//! The servers that replctl carries inside itself: what they are, and their files, unpacked and checked. Must not touch the network or any file.
+//! The servers that replctl carries inside itself: what they are, and their files, unpacked and
+//! checked. Must not touch the network or any file.
 
 use crate::error::{Exit, Problem, Result};
 use sha2::{Digest, Sha256};
@@ -12,7 +13,8 @@ pub struct Embedded {
     pub engine: &'static str,
     /// The upstream version, as INFO gives it.
     pub version: &'static str,
-    /// The revision of the source package, or the version again where it was built from an upstream release.
+    /// The revision of the source package, or the version again where it was built from an upstream
+    /// release.
     pub revision: &'static str,
     /// Where the source came from, in words.
     pub origin: &'static str,
@@ -44,13 +46,15 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// The program whose binary also goes by the names in [`LINKS`].
 pub const SERVER: &str = "redis-server";
 
-/// Names under which the server's binary does another job; they are installed as symbolic links to it.
+/// Names under which the server's binary does another job; they are installed as symbolic links to
+/// it.
 pub const LINKS: [&str; 3] = ["redis-sentinel", "redis-check-rdb", "redis-check-aof"];
 
 /// The licence texts that go with the binaries.
 pub const NOTICE: &str = include_str!("../../NOTICE");
 
-/// What is embedded, one entry for each architecture. Empty where replctl was built without a server.
+/// What is embedded, one entry for each architecture. Empty where replctl was built without a
+/// server.
 pub fn servers() -> &'static [Embedded] {
     SERVERS
 }

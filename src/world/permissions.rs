@@ -1,5 +1,6 @@
-//! Looks whether users may run what a plan needs, without running any of it: `ACL DRYRUN` where it is there and allowed, else commands that are
-//! queued in a transaction and discarded. It changes nothing on the servers.
+//! Looks whether users may run what a plan needs, without running any of it: `ACL DRYRUN` where it
+//! is there and allowed, else commands that are queued in a transaction and discarded. It changes
+//! nothing on the servers.
 
 use super::World;
 use super::login::Login;
@@ -30,7 +31,8 @@ enum Verdict {
 }
 
 impl World {
-    /// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let in. Nodes that do not answer are passed over.
+    /// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let
+    /// in. Nodes that do not answer are passed over.
     ///
     /// # Errors
     /// All that is missing.
@@ -84,7 +86,8 @@ impl World {
         self.probe(spec, self.user(), &needs).await
     }
 
-    /// Asks a server about a user, over connections that are closed afterwards. Before 7.0 only our own user can be asked about.
+    /// Asks a server about a user, over connections that are closed afterwards. Before 7.0 only our
+    /// own user can be asked about.
     async fn probe(&self, spec: &NodeSpec, user: &str, needs: &[Need]) -> Option<Lacks> {
         let (way, own) = (self.way(), self.logins.own.as_ref());
         let conn = observe::connect(&way, spec, own).await.ok()?;
@@ -119,7 +122,8 @@ impl World {
         any.iter().any(|needs| !needs.is_empty()).then_some(lacks)
     }
 
-    /// Whether `node`, with what it has now, would be let in by `at`; `None`: yes, or it cannot be known.
+    /// Whether `node`, with what it has now, would be let in by `at`; `None`: yes, or it cannot be
+    /// known.
     async fn hindered(&self, node: &NodeName, at: &NodeName) -> Option<Hindered> {
         let (node, at) = (self.inventory.get(node)?, self.inventory.get(at)?);
         let login = self.own_of(node).await?;
@@ -216,8 +220,8 @@ fn of_dry_run(reply: &Value) -> Verdict {
     }
 }
 
-/// Queues commands in a transaction that is discarded: servers check permissions before they queue. Nothing is run, whatever becomes of the
-/// connection.
+/// Queues commands in a transaction that is discarded: servers check permissions before they queue.
+/// Nothing is run, whatever becomes of the connection.
 async fn queue(conn: &Conn, needs: &[Need]) -> Result<Vec<Verdict>, Trouble> {
     let (around, inside): (Vec<&Need>, Vec<&Need>) =
         needs.iter().partition(|need| ends_a_transaction(need));

@@ -1,6 +1,8 @@
-//! What a node's configuration file says of its role, read over SSH; and a role written into it by the server, with the file kept as it was.
+//! What a node's configuration file says of its role, read over SSH; and a role written into it by
+//! the server, with the file kept as it was.
 //!
-//! The path that a running server tells may be a lie: whatever is done there is done as that server's own user.
+//! The path that a running server tells may be a lie: whatever is done there is done as that
+//! server's own user.
 
 use super::deployment::short;
 use super::host::role;
@@ -22,7 +24,8 @@ use std::fmt::Write as _;
 /// With less room than this a disk is full, kB: the new file and its directory's block.
 const FULL_KB: u64 = 64;
 
-/// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role is read back from it.
+/// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role
+/// is read back from it.
 pub async fn persist(world: &World, node: &NodeName) -> Acted {
     let conn = world.connections.get(node).await?;
     let server = whole(&conn).await?;
@@ -69,7 +72,8 @@ async fn whole(conn: &Conn) -> Result<Server, Failure> {
 }
 
 impl World {
-    /// Says in the plan what becomes of the files that it has servers write, where they do not stay as they are.
+    /// Says in the plan what becomes of the files that it has servers write, where they do not stay
+    /// as they are.
     pub async fn warn_of_files(&self, plan: &mut Plan) {
         let Some(seen) = self.seen_last() else {
             return;

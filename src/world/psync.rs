@@ -1,5 +1,5 @@
-//! Reads a piece of a server's replication stream as a replica would. It never lets the server make a dump: where the answer to PSYNC is
-//! anything but "continue", the connection is closed at once.
+//! Reads a piece of a server's replication stream as a replica would. It never lets the server make
+//! a dump: where the answer to PSYNC is anything but "continue", the connection is closed at once.
 
 use super::bounded::Stream;
 use super::resp::{REPLY, push};
@@ -16,8 +16,8 @@ const LEAST: u64 = 64 << 10;
 /// Longest line before the stream.
 const MAX_LINE: usize = 1024;
 
-/// Gives `take` the bytes of the history `replid` from offset `from` to `to`, both included, as they come. The caller has seen that the backlog has
-/// them.
+/// Gives `take` the bytes of the history `replid` from offset `from` to `to`, both included, as
+/// they come. The caller has seen that the backlog has them.
 ///
 /// # Errors
 /// The one reason for not having them, or what `take` says of them.
@@ -100,7 +100,8 @@ pub(super) async fn line(
         if pending.len() > MAX_LINE {
             return Err(crate::world::unreachable::not_redis(pending));
         }
-        // No more than the line, as far as can be: what follows it belongs to the stream, and stays in `pending`.
+        // No more than the line, as far as can be: what follows it belongs to the stream, and stays
+        // in `pending`.
         let mut piece = [0; 1024];
         let read = timeout(REPLY, stream.read(&mut piece)).await;
         match read.map_err(|_| crate::world::unreachable::silent(REPLY))? {

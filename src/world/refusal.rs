@@ -1,5 +1,6 @@
-//! What a server says before it is asked anything. One that refuses a client says why and hangs up; where our first words have arrived by
-//! then, the system resets the connection and what it said is lost. So it is listened to once more, in silence.
+//! What a server says before it is asked anything. One that refuses a client says why and hangs up;
+//! where our first words have arrived by then, the system resets the connection and what it said is
+//! lost. So it is listened to once more, in silence.
 
 use super::bounded::Stream;
 use super::unreachable::from_reply;

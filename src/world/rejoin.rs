@@ -1,5 +1,5 @@
-//! What only an old primary has, before it is planned to return; and the step in which it gives it up: over in one piece on the server, and put back at once
-//! where it had more than was known.
+//! What only an old primary has, before it is planned to return; and the step in which it gives it
+//! up: over in one piece on the server, and put back at once where it had more than was known.
 
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
@@ -63,8 +63,8 @@ impl World {
         })
     }
 
-    /// Makes `node` a replica, unless it has more than is covered. The server tells what it has and becomes a replica in one transaction, so that
-    /// nothing can come between the two.
+    /// Makes `node` a replica, unless it has more than is covered. The server tells what it has and
+    /// becomes a replica in one transaction, so that nothing can come between the two.
     pub(super) async fn give_up(
         &self,
         node: &NodeName,
@@ -110,7 +110,8 @@ impl World {
         }
     }
 
-    /// Sentinels greet each other through every server they watch: what has come since the plan may be no more than that, and is no data.
+    /// Sentinels greet each other through every server they watch: what has come since the plan may
+    /// be no more than that, and is no data.
     async fn pass_over_greetings(
         &self,
         node: &NodeName,

@@ -1,5 +1,6 @@
-//! Does again on the new primary what only an old one has: portion by portion, each one transaction that is done whole or not at all, says in itself what it
-//! replays, and comes to nothing where a client wrote one of its keys at the last moment.
+//! Does again on the new primary what only an old one has: portion by portion, each one transaction
+//! that is done whole or not at all, says in itself what it replays, and comes to nothing where a
+//! client wrote one of its keys at the last moment.
 
 use super::World;
 use super::lost::{End, Found, apart};
@@ -18,7 +19,8 @@ use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
-/// How often a portion that cannot be made smaller is tried while clients write its keys at that very moment.
+/// How often a portion that cannot be made smaller is tried while clients write its keys at that
+/// very moment.
 const TRIES: u32 = 5;
 /// How long a portion may take: the server runs all of it in one go.
 const PORTION: Duration = Duration::from_secs(10);
@@ -100,7 +102,8 @@ impl World {
         } else {
             in_groups(&lost)
         };
-        // What it is told may change the database and watch keys: a connection that nothing else uses.
+        // What it is told may change the database and watch keys: a connection that nothing else
+        // uses.
         let conn = self.connections.fresh(node).await?;
         let mut sum = Sum::default();
         let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
@@ -130,7 +133,8 @@ impl World {
         sum.told()
     }
 
-    /// Watches the keys of a portion, and takes out of it what clients have written by then; gives how many commands that are.
+    /// Watches the keys of a portion, and takes out of it what clients have written by then; gives
+    /// how many commands that are.
     async fn still_safe(
         &self,
         node: &NodeName,
@@ -249,7 +253,8 @@ async fn transaction(
                 .filter(|v| matches!(v, Value::ServerError(_)));
             Ok(Ended::Done(errors.count(), first_error(&results)))
         }
-        // A command that is not even taken spoils the whole: the server says why there, and here only that.
+        // A command that is not even taken spoils the whole: the server says why there, and here
+        // only that.
         Some(Value::ServerError(error)) => {
             let why = first_error(&replies).unwrap_or_else(|| from_redis(&error.into()).detail);
             Err(Failure::none(format!(

@@ -1,6 +1,8 @@
-//! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect before it says it is done. Role changes are in `role_change`.
+//! The actions of a plan on a server, over RESP: fences, waits, settings. Each sees its effect
+//! before it says it is done. Role changes are in `role_change`.
 //!
-//! Inside a fence the connections are open and logged in already, and replies are waited for at most [`FENCED`].
+//! Inside a fence the connections are open and logged in already, and replies are waited for at
+//! most [`FENCED`].
 
 use super::info;
 use super::login::Replicas;
@@ -138,14 +140,16 @@ pub(super) fn doubtful(trouble: &Trouble) -> bool {
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
         | TroubleKind::Busy => false,
-        // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in capitals; anything else is a broken connection.
+        // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in capitals;
+        // anything else is a broken connection.
         TroubleKind::NotRedis | TroubleKind::Other => {
             !trouble.detail.contains("ERR") && !trouble.detail.contains("LOADING")
         }
     }
 }
 
-/// What is said of a replica that stands at `offset` and had to come to `wanted`. `first`: the bytes that were missing at the first look.
+/// What is said of a replica that stands at `offset` and had to come to `wanted`. `first`: the
+/// bytes that were missing at the first look.
 pub fn caught_up(offset: u64, wanted: u64, first: u64, looks: u32) -> Seen {
     Seen {
         text: format!(
@@ -188,7 +192,8 @@ pub async fn await_caught_up(
         if offset >= wanted {
             return Ok(caught_up(offset, wanted, first, looks));
         }
-        // A replica throws away what it has not read when its link ends, and asks for it again only over the next one.
+        // A replica throws away what it has not read when its link ends, and asks for it again only
+        // over the next one.
         let cut = upstream(&mine).is_some_and(|up| up.link == Link::Down);
         if cut || begun.elapsed() >= Duration::from_millis(within_ms) {
             let why = if cut {
@@ -210,7 +215,8 @@ pub async fn await_caught_up(
     }
 }
 
-/// The same after the demotion of `with`, which stands still then: not one byte less, and not one more.
+/// The same after the demotion of `with`, which stands still then: not one byte less, and not one
+/// more.
 pub async fn await_exactly(
     conn: &Conn,
     with: &Conn,
@@ -226,8 +232,10 @@ pub async fn await_exactly(
     }
 }
 
-/// Waits until the replica has what its upstream had at the beginning, and fewer than `bytes_allowed` bytes are missing. The first alone
-/// shows that the stream flows: to a fresh replica nothing is sent between its link coming up and its first acknowledgement, a second later.
+/// Waits until the replica has what its upstream had at the beginning, and fewer than
+/// `bytes_allowed` bytes are missing. The first alone shows that the stream flows: to a fresh
+/// replica nothing is sent between its link coming up and its first acknowledgement, a second
+/// later.
 pub async fn await_near(
     conn: &Conn,
     with: &Conn,
@@ -244,7 +252,8 @@ pub async fn await_near(
         let mine = look_or_fail(conn, REPLY).await?;
         let offset = bytes(&mine);
         let missing = wanted.saturating_sub(offset);
-        // One that was just put back as a primary has begun another history, which its replicas hear of when they have linked anew.
+        // One that was just put back as a primary has begun another history, which its replicas
+        // hear of when they have linked anew.
         let same = optional || mine.replication.replid == theirs.replid;
         if same && offset >= at_first && missing <= bytes_allowed {
             return Ok(Seen {

@@ -1,7 +1,8 @@
-//! Connections to servers: log in, say who we are, ask, and know the one reason where that fails. Every wait has a deadline.
+//! Connections to servers: log in, say who we are, ask, and know the one reason where that fails.
+//! Every wait has a deadline.
 //!
-//! It must not know what the commands mean. The first words are spoken by hand, because a server that refuses a client says why before it is asked,
-//! and the client library would drop that.
+//! It must not know what the commands mean. The first words are spoken by hand, because a server
+//! that refuses a client says why before it is asked, and the client library would drop that.
 
 use super::bounded::{Bounded, Stream};
 use super::login::Login;
@@ -29,7 +30,8 @@ pub const LOOKUP: Duration = Duration::from_secs(2);
 pub const CONNECT: Duration = Duration::from_secs(2);
 /// How long an ordinary reply may take.
 pub const REPLY: Duration = Duration::from_secs(2);
-/// Longest line in the first exchange, bytes. The longest known one, protected mode's, has about 1,300.
+/// Longest line in the first exchange, bytes. The longest known one, protected mode's, has about
+/// 1,300.
 const MAX_LINE: usize = 4096;
 
 /// A connection that is logged in. It ends with this value.
@@ -48,7 +50,7 @@ impl Drop for Conn {
 }
 
 impl Conn {
-    /// Logs in over a fresh stream. A server that has no password is used all the same: [`Conn::has_password`] tells.
+    /// Logs in over a fresh stream, also where no password is set: see [`Conn::has_password`].
     ///
     /// # Errors
     /// The one reason for having no usable connection.
@@ -87,7 +89,8 @@ impl Conn {
     /// One command. An error reply is a trouble, too.
     ///
     /// # Errors
-    /// The one reason. [`TroubleKind::Frozen`]: no answer `within` that time; whether the command was or will be run is then unknown.
+    /// The one reason. [`TroubleKind::Frozen`]: no answer `within` that time; whether the command
+    /// was or will be run is then unknown.
     pub async fn call(&self, command: &Cmd, within: Duration) -> Result<Value, Trouble> {
         let mut inner = self.inner.clone();
         let reply = timeout(within, inner.send_packed_command(command))
@@ -151,7 +154,7 @@ pub async fn log_in(
     welcome.await.map_err(|_| silent(REPLY))?.map(|_| ())
 }
 
-/// Whether a server lets somebody in, over a fresh stream that is closed afterwards; false: it asks nobody for a password.
+/// Whether a server lets somebody in, over a fresh stream; false: it asks for no password.
 ///
 /// # Errors
 /// The one reason for not being let in.
@@ -306,7 +309,8 @@ pub(super) fn push(request: &mut Vec<u8>, words: &[&str]) {
     }
 }
 
-/// What a host name stands for. Looked up on a thread of its own: a hanging resolver must keep neither the runtime nor the program's end waiting.
+/// What a host name stands for. Looked up on a thread of its own: a hanging resolver must keep
+/// neither the runtime nor the program's end waiting.
 ///
 /// # Errors
 /// [`TroubleKind::NameUnknown`].

@@ -1,5 +1,6 @@
-//! Role changes over RESP: set, then compared, in one transaction of the server; and what is done where their answer is lost. No doubt is settled by a
-//! guess: the connection the change was sent over is killed, so that it can no longer be run, and only then the server is asked what it is.
+//! Role changes over RESP: set, then compared, in one transaction of the server; and what is done
+//! where their answer is lost. No doubt is settled by a guess: the connection the change was sent
+//! over is killed, so that it can no longer be run, and only then the server is asked what it is.
 
 mod demotion;
 mod transaction;
@@ -23,8 +24,9 @@ use transaction::{Changed, change};
 
 const NO_ONE: [&str; 2] = ["NO", "ONE"];
 
-/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection. `is_replica`: it was one when the plan was made; then one that is
-/// a primary by now is left alone, because what it has taken since would be gone.
+/// `REPLICAOF host port`; a lost answer is settled by looking over a new connection. `is_replica`:
+/// it was one when the plan was made; then one that is a primary by now is left alone, because what
+/// it has taken since would be gone.
 pub async fn follow(
     connections: &Connections,
     node: &NodeName,
@@ -32,7 +34,8 @@ pub async fn follow(
     is_replica: bool,
 ) -> Acted {
     let conn = connections.get(node).await?;
-    // Known already where it was asked before the fence: inside it, this is a round trip in which writers wait.
+    // Known already where it was asked before the fence: inside it, this is a round trip in which
+    // writers wait.
     if connections.before(node).is_none()
         && let Ok(before) = look(&conn, FENCED).await
     {
@@ -77,8 +80,8 @@ pub async fn follow(
     }
 }
 
-/// A replica becomes the primary after `from` was demoted. It ends as a replica at exactly the last offset of `from`; else it is put back before it has
-/// taken a write.
+/// A replica becomes the primary after `from` was demoted. It ends as a replica at exactly the last
+/// offset of `from`; else it is put back before it has taken a write.
 pub async fn take_over(
     connections: &Connections,
     node: &NodeName,
@@ -86,7 +89,8 @@ pub async fn take_over(
     hold_ms: Option<u64>,
 ) -> Acted {
     let conn = connections.get(node).await?;
-    // An earlier run demoted it and sent this, and what it came to was looked at before this run: there is only forward.
+    // An earlier run demoted it and sent this, and what it came to was looked at before this run:
+    // there is only forward.
     let Some(last) = connections.demoted(from) else {
         return promote(connections, node).await;
     };
@@ -119,7 +123,8 @@ async fn compared(conn: &Conn, from: &NodeName, last: u64, changed: Changed) -> 
     put_back(conn, &[&upstream.host, &port], unequal(offset, last, from)).await
 }
 
-/// It was a primary already. Whoever made it one, it has every byte if it became one where the old primary ended.
+/// It was a primary already. Whoever made it one, it has every byte if it became one where the old
+/// primary ended.
 async fn by_another(conn: &Conn, from: &NodeName, last: u64) -> Acted {
     let now = look(conn, FENCED).await;
     let now = now.map_err(|t| Failure::none(t.detail))?;
@@ -132,7 +137,8 @@ async fn by_another(conn: &Conn, from: &NodeName, last: u64) -> Acted {
     }
 }
 
-/// The answer to a promotion was lost. The offset at which it began as a primary tells whether it had everything.
+/// The answer to a promotion was lost. The offset at which it began as a primary tells whether it
+/// had everything.
 async fn in_doubt(
     connections: &Connections,
     node: &NodeName,
@@ -163,7 +169,8 @@ async fn in_doubt(
     }
 }
 
-/// The old primary becomes the primary again, unless one of `others` is one by now. Nodes that do not answer were replicas right before the fence.
+/// The old primary becomes the primary again, unless one of `others` is one by now. Nodes that do
+/// not answer were replicas right before the fence.
 pub async fn restore_primary(
     connections: &Connections,
     node: &NodeName,
@@ -190,7 +197,8 @@ pub async fn primary_among(connections: &Connections, nodes: &[NodeName]) -> Opt
     join_all(looks).await.into_iter().flatten().next()
 }
 
-/// The same inside a fence: nobody is connected to anew, because a node that is gone would cost time in which writers wait.
+/// The same inside a fence: nobody is connected to anew, because a node that is gone would cost
+/// time in which writers wait.
 pub async fn primary_of(
     connections: &Connections,
     nodes: &[NodeName],
@@ -216,8 +224,8 @@ async fn is_primary_now(
     matches!(role, Some(LiveRole::Primary { .. })).then(|| node.clone())
 }
 
-/// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so that what was sent over it can no longer
-/// be run, and only then the role is read over another.
+/// `REPLICAOF NO ONE`. A lost answer is no failure and no success: the connection is killed, so
+/// that what was sent over it can no longer be run, and only then the role is read over another.
 pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     let conn = connections.get(node).await?;
     let failed = match change(&conn, &NO_ONE, None, FENCED).await {
@@ -238,7 +246,8 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
     }
 }
 
-/// Takes a change back that met another role than it expected. "Put back" is said only where it was seen.
+/// Takes a change back that met another role than it expected. "Put back" is said only where it was
+/// seen.
 async fn put_back(conn: &Conn, command: &[&str], why: String) -> Acted {
     let back = change(conn, command, None, FENCED).await;
     let wanted_primary = command == NO_ONE;
@@ -295,7 +304,8 @@ fn primary(offset: u64, last: u64) -> Seen {
     }
 }
 
-/// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what the server is then.
+/// Kills the connection `client_id`, so that nothing sent over it can run any more, and says what
+/// the server is then.
 pub async fn settle(
     connections: &Connections,
     node: &NodeName,

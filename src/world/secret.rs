@@ -1,4 +1,5 @@
-//! Reads a secret from where the inventory says it is, and makes new ones. A secret is never printed, and never an argument of a command.
+//! Reads a secret from where the inventory says it is, and makes new ones. A secret is never
+//! printed, and never an argument of a command.
 
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::SecretSource;
@@ -25,11 +26,12 @@ const LENGTH: usize = 40;
 const ONCE: &str = "password of the servers";
 const AGAIN: &str = "the same password again, because the servers are given it";
 
-/// Reads a secret; its first line, where it comes from a file or a command. `base` is the folder relative files are meant from;
-/// `ask` says whether the operator may be asked.
+/// Reads a secret; its first line, where it comes from a file or a command. `base` is the folder
+/// relative files are meant from; `ask` says whether the operator may be asked.
 ///
 /// # Errors
-/// [`Exit::Refused`] where it cannot be had, where others can read its file, or where it is no password the servers take.
+/// [`Exit::Refused`] where it cannot be had, where others can read its file, or where it is no
+/// password the servers take.
 pub async fn read(source: &SecretSource, base: &Path, ask: bool) -> Result<SecretString> {
     let (secret, from) = match source {
         SecretSource::Env(name) => (env(name), format!("the environment variable `{name}`")),
@@ -230,7 +232,8 @@ async fn command(line: &str, base: &Path) -> Had {
         .ok_or_else(|| Problem::new(format!("{}: it prints what is not UTF-8 text", cannot())))
 }
 
-/// Everything a stream holds; more than the largest is read and thrown away, so that the writer is not stopped.
+/// Everything a stream holds; more than the largest is read and thrown away, so that the writer is
+/// not stopped.
 async fn all(stream: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::new());
     if let Some(mut stream) = stream {

@@ -1,4 +1,5 @@
-//! The Sentinels that watch the deployment: found through the nodes they watch, asked what they see. It decides nothing.
+//! The Sentinels that watch the deployment: found through the nodes they watch, asked what they
+//! see. It decides nothing.
 
 mod act;
 mod discover;
@@ -29,7 +30,8 @@ use tokio::time::timeout;
 
 /// How long the whole way to a Sentinel may take, SSH with all its steps included.
 const LOOK: Duration = Duration::from_secs(8);
-/// How many nodes are listened on side by side: each Sentinel says hello through every node it watches.
+/// How many nodes are listened on side by side: each Sentinel says hello through every node it
+/// watches.
 const EARS: usize = 2;
 /// How many hosts are tried as a way to a Sentinel.
 const GATES: usize = 3;
@@ -37,10 +39,12 @@ const GATES: usize = 3;
 const MOST: usize = 64;
 
 impl World {
-    /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the inventory names none. It listens for up to
-    /// 2.6 s where those that the inventory names, and those that they know, are not all that the nodes count, so it is for those who need it.
+    /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the
+    /// inventory names none. It listens for up to 2.6 s where those that the inventory names, and
+    /// those that they know, are not all that the nodes count, so it is for those who need it.
     ///
-    /// Names by which they know the nodes are taken into `topology`, where they stand for one of its addresses.
+    /// Names by which they know the nodes are taken into `topology`, where they stand for one of
+    /// its addresses.
     pub async fn sentinels(&self, topology: &mut Topology) -> Option<Watch> {
         let counted = watched(topology);
         if counted.is_none() && self.inventory.sentinels().is_empty() {
@@ -49,7 +53,8 @@ impl World {
         let heard = match counted {
             Some(counted) => {
                 let (told, heard) = mpsc::unbounded_channel();
-                // Where all that listen are known otherwise, nobody waits for what they say every two seconds.
+                // Where all that listen are known otherwise, nobody waits for what they say every
+                // two seconds.
                 tokio::select! {
                     all = self.all_known(topology, counted, heard) => {
                         if let Some((name, views)) = all {
@@ -113,7 +118,8 @@ impl World {
         views
     }
 
-    /// Those that the inventory names, without listening for others; all that watch where it names none.
+    /// Those that the inventory names, without listening for others; all that watch where it names
+    /// none.
     pub async fn sentinels_in_short(&self, topology: &mut Topology) -> Option<Watch> {
         let own = self.inventory.sentinels();
         let name = self.inventory.sentinel.as_ref().map(|s| s.name.clone());

@@ -1,4 +1,5 @@
-//! The server programs `setup` can bring to a host: those inside replctl, or a binary given in the inventory.
+//! The server programs `setup` can bring to a host: those inside replctl, or a binary given in the
+//! inventory.
 
 use super::host::{ServerFiles, hex_sha256};
 use super::payload;
@@ -82,7 +83,8 @@ pub fn whole(tarball: &[u8], file: &str, sha256: &str) -> Result<(), String> {
     ))
 }
 
-/// A given binary says itself what it is; it is taken to be for this machine's architecture, unless its ELF header says otherwise.
+/// A given binary says itself what it is; it is taken to be for this machine's architecture, unless
+/// its ELF header says otherwise.
 async fn of_binary(path: &Path) -> Result<PayloadInfo, String> {
     let shown = path.display();
     let data = read("server binary", path).await?;

@@ -1,4 +1,5 @@
-//! The look of `setup`: servers, how they are run, hosts, and the passwords in files, with one command on each host.
+//! The look of `setup`: servers, how they are run, hosts, and the passwords in files, with one
+//! command on each host.
 
 use super::World;
 use super::busy::patience;
@@ -20,9 +21,11 @@ type Hosts = BTreeMap<NodeName, Result<Arc<Host>, SshError>>;
 type Facts = BTreeMap<NodeName, Result<HostFacts, Unseen>>;
 
 impl World {
-    /// [`World::observe`] and [`World::facts`] of these nodes. The passwords in their files are read beside that, for [`World::held`].
+    /// [`World::observe`] and [`World::facts`] of these nodes. The passwords in their files are
+    /// read beside that, for [`World::held`].
     pub async fn observe_with_facts(&self, nodes: &[NodeName]) -> (Topology, Facts) {
-        // All hosts are logged in to beside each other, which alone takes its time where there are many.
+        // All hosts are logged in to beside each other, which alone takes its time where there are
+        // many.
         let time = patience(self.host_look());
         let looks = self.inventory.nodes.iter().map(|spec| async move {
             let host = tokio::time::timeout(time, self.host(&spec.name)).await;

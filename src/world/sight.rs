@@ -1,6 +1,8 @@
-//! How nodes were looked at: through which host, and who answers where they are announced. And a last look at one that is to be named.
+//! How nodes were looked at: through which host, and who answers where they are announced. And a
+//! last look at one that is to be named.
 //!
-//! An address that only a server names gets no password from us: whoever listens there would have it.
+//! An address that only a server names gets no password from us: whoever listens there would have
+//! it.
 
 use super::World;
 use super::login::Login;
@@ -18,7 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long finding out who answers at an announced address may take. From here it need not be reachable at all, and nobody waits long for that.
+/// How long finding out who answers at an announced address may take. From here it need not be
+/// reachable at all, and nobody waits long for that.
 const MEET: Duration = Duration::from_millis(500);
 
 /// The nodes that were reached through their hosts, as it was when each was reached last.
@@ -51,8 +54,8 @@ impl Tunnels {
     }
 }
 
-/// What is at the addresses where a node is announced and that are not its own in the inventory. Over TLS nobody is asked: the certificate says
-/// who is there.
+/// What is at the addresses where a node is announced and that are not its own in the inventory.
+/// Over TLS nobody is asked: the certificate says who is there.
 pub(super) async fn elsewhere(
     node: &Node,
     spec: &NodeSpec,
@@ -69,7 +72,8 @@ pub(super) async fn elsewhere(
             announced.push(address);
         }
     }
-    // Through its host we are in another network than here, where the same address may be somebody else's.
+    // Through its host we are in another network than here, where the same address may be somebody
+    // else's.
     let asked = spec.tls.is_none() && node.server().is_some() && node.sight.through.is_none();
     let looks = announced.into_iter().map(|address| async move {
         let vouched = spec.announce.as_ref() == Some(&address);
@@ -90,7 +94,8 @@ pub(super) async fn elsewhere(
     join_all(looks).await
 }
 
-/// Reads what the inventory sets for a node, beyond what is read of every node. Secrets are not asked for; what a server does not tell stays unknown.
+/// Reads what the inventory sets for a node, beyond what is read of every node. Secrets are not
+/// asked for; what a server does not tell stays unknown.
 pub(super) async fn wished(conn: &Conn, spec: &NodeSpec, server: &mut Server) {
     if server.config.is_empty() {
         return; // it may not be asked

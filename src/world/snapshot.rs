@@ -1,4 +1,5 @@
-//! What an operation found and left behind, for its journal: what was seen before it, and one short look after it.
+//! What an operation found and left behind, for its journal: what was seen before it, and one short
+//! look after it.
 
 use super::{World, observe};
 use crate::engine::journal::snapshot::Snapshot;
@@ -21,7 +22,8 @@ impl World {
         seen.as_ref().map(Snapshot::of)
     }
 
-    /// What the nodes are now, over the connections that are open anyway. A node that is slow to answer is left out of it.
+    /// What the nodes are now, over the connections that are open anyway. A node that is slow to
+    /// answer is left out of it.
     pub async fn glance(&self) -> Option<Snapshot> {
         let seen = self.last_seen.lock();
         let last = seen.unwrap_or_else(PoisonError::into_inner).clone()?;

@@ -1,5 +1,6 @@
-//! A piece of a replication stream that is kept to be gone through several times: in memory where it is short, else in a file without a name, which
-//! nobody else can open and which is gone with this process.
+//! A piece of a replication stream that is kept to be gone through several times: in memory where
+//! it is short, else in a file without a name, which nobody else can open and which is gone with
+//! this process.
 
 use crate::rescue::stream::Bytes;
 use crate::topology::phrases;

@@ -1,4 +1,5 @@
-//! What is seen inside a fence: all nodes are asked at once, and what they say serves the steps up to the demotion.
+//! What is seen inside a fence: all nodes are asked at once, and what they say serves the steps up
+//! to the demotion.
 
 use super::World;
 use super::connections::{Look, Stopped};
@@ -80,7 +81,8 @@ impl World {
         r::await_caught_up(&mine, &theirs, with, within_ms).await
     }
 
-    /// Asks all nodes with an open connection, once in a fence. One that says nothing is waited for as long as right before a demotion.
+    /// Asks all nodes with an open connection, once in a fence. One that says nothing is waited for
+    /// as long as right before a demotion.
     async fn look_around(&self) {
         let Some(mut stopped) = self.connections.stopped().filter(|s| !s.looked) else {
             return;
@@ -96,8 +98,9 @@ impl World {
         self.connections.keep_stopped(Some(stopped));
     }
 
-    /// What was seen of a replica that stood at the last offset of a demoted primary before its demotion already: its link ended with that, so it has not one
-    /// byte more. `None`: it has to be asked.
+    /// What was seen of a replica that stood at the last offset of a demoted primary before its
+    /// demotion already: its link ended with that, so it has not one byte more. `None`: it has to
+    /// be asked.
     ///
     /// # Errors
     /// Somebody else was seen to be a primary meanwhile.

@@ -1,4 +1,5 @@
-//! Real servers for tests: each in its own temporary folder, on a free port of 127.0.0.1, ended by its own process id.
+//! Real servers for tests: each in its own temporary folder, on a free port of 127.0.0.1, ended by
+//! its own process id.
 //!
 //! The program is `$REPLCTL_TEST_SERVER`, else `/usr/bin/redis-server`.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -29,7 +30,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server with these lines added to its configuration file, and waits until it listens.
+    /// Starts a server with these lines added to its configuration file, and waits until it
+    /// listens.
     pub fn start(lines: &[&str]) -> Self {
         for _ in 0..5 {
             if let Some(server) = Self::try_start(free_port(), lines) {

@@ -1,6 +1,8 @@
-//! TLS to servers: what the inventory says of it is read once, and then each stream is wrapped before the first word is said on it.
+//! TLS to servers: what the inventory says of it is read once, and then each stream is wrapped
+//! before the first word is said on it.
 //!
-//! It sends nothing of its own but handshakes, and a PING where nobody answers one. Nothing secret is said before a handshake is done.
+//! It sends nothing of its own but handshakes, and a PING where nobody answers one. Nothing secret
+//! is said before a handshake is done.
 
 pub mod files;
 mod first;
@@ -89,7 +91,8 @@ impl Keyring {
         })
     }
 
-    /// A stream to a node, as it is spoken to: over TLS where the inventory says so. `bare` makes a stream without.
+    /// A stream to a node, as it is spoken to: over TLS where the inventory says so. `bare` makes a
+    /// stream without.
     ///
     /// # Errors
     /// The one reason for having none.
@@ -150,7 +153,8 @@ impl Keyring {
             ));
         };
         match shake(context, tls, host, bare().await?).await {
-            // A server without TLS takes a handshake for the beginning of a line, and waits for its end.
+            // A server without TLS takes a handshake for the beginning of a line, and waits for its
+            // end.
             Err(silent) if silent.kind == TroubleKind::Frozen => {
                 Err(plain(bare().await?).await.unwrap_or(silent))
             }
@@ -250,7 +254,8 @@ fn context(tls: &Tls) -> std::result::Result<SslContext, Vec<Problem>> {
     }
 }
 
-/// Asks a server that did not answer a handshake over a fresh stream, without TLS and without any secret, whether it is one that speaks none.
+/// Asks a server that did not answer a handshake over a fresh stream, without TLS and without any
+/// secret, whether it is one that speaks none.
 async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     let mut piece = [0; 200];
     let asked = async {
@@ -262,7 +267,8 @@ async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
     words::plain(piece.get(..count)?)
 }
 
-/// Logs in over a stream that `open` makes. A server that hangs up without a word, and is spoken to without TLS, is asked whether it wants that.
+/// Logs in over a stream that `open` makes. A server that hangs up without a word, and is spoken to
+/// without TLS, is asked whether it wants that.
 ///
 /// # Errors
 /// The one reason for having no connection.

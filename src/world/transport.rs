@@ -57,7 +57,8 @@ impl Way {
                     self.tunnels.direct(&node.name);
                     Ok(Box::new(stream))
                 }
-                // Only what a network between us and the host can cause is worth another way, and a name that only the host knows.
+                // Only what a network between us and the host can cause is worth another way, and a
+                // name that only the host knows.
                 Err(direct)
                     if matches!(
                         direct.kind,

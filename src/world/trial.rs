@@ -1,5 +1,7 @@
-//! Tries the inventory's own directives on the program that will run, before anything is planned: on the host where the program is there, else here,
-//! where replctl carries one of the same version. The program is started as nobody who matters, without a port, in a folder that is removed again.
+//! Tries the inventory's own directives on the program that will run, before anything is planned:
+//! on the host where the program is there, else here, where replctl carries one of the same
+//! version. The program is started as nobody who matters, without a port, in a folder that is
+//! removed again.
 
 use super::{World, host, server_source};
 use crate::actions::host::PayloadInfo;

@@ -1,15 +1,17 @@
-//! Work on many nodes side by side, so many at once. One that waits for its other side gives its turn up, so that nodes which say nothing cost one time-out
-//! together, and not one after another.
+//! Work on many nodes side by side, so many at once. One that waits for its other side gives its
+//! turn up, so that nodes which say nothing cost one time-out together, and not one after another.
 
 use std::future::Future;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a look at a server keeps its turn. What answers at all does so sooner, over any network; what does not is only waited for.
+/// How long a look at a server keeps its turn. What answers at all does so sooner, over any
+/// network; what does not is only waited for.
 pub const LOOK: Duration = Duration::from_millis(200);
 
-/// Runs the work when it is its turn. It holds the turn until it is done, and no longer than that time; then it goes on without.
+/// Runs the work when it is its turn. It holds the turn until it is done, and no longer than that
+/// time; then it goes on without.
 async fn in_turn<T>(turns: &Semaphore, held: Duration, work: impl Future<Output = T>) -> T {
     let permit = turns.acquire().await;
     let mut work = std::pin::pin!(work);
@@ -48,7 +50,8 @@ mod tests {
         });
         let done = all(work, 32, Duration::from_millis(20)).await;
         assert_eq!(done, (0..1000).collect::<Vec<_>>());
-        // Four rounds of 20 ms in which the silent ones hold all turns, and one wait: one after another they take three.
+        // Four rounds of 20 ms in which the silent ones hold all turns, and one wait: one after
+        // another they take three.
         assert!(begun.elapsed() < Duration::from_secs(2));
     }
 

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 /// How long a resync that makes progress is waited for at most.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or its upstream cuts it off.
+/// More full resyncs in one wait than this are a loop: the replica cannot read what it is sent, or
+/// its upstream cuts it off.
 const MOST_SYNCS: u32 = 3;
 
 /// A copy whose sender has said nothing for so many seconds does not come on.
@@ -32,7 +33,8 @@ impl Before {
         }
     }
 
-    /// How it got from there to where it is now. After a full resync the history is another, or the backlog begins anew behind the data.
+    /// How it got from there to where it is now. After a full resync the history is another, or the
+    /// backlog begins anew behind the data.
     pub fn to(&self, now: &Server) -> Resync {
         let r = &now.replication;
         let same = r.replid == self.replid || r.replid2.as_deref() == Some(self.replid.as_str());
@@ -47,8 +49,9 @@ impl Before {
     }
 }
 
-/// Waits until the link is up and the node has what its upstream had when the link was seen to be up. While a resync makes progress it
-/// is waited for; without any progress for `within_ms` it has failed.
+/// Waits until the link is up and the node has what its upstream had when the link was seen to be
+/// up. While a resync makes progress it is waited for; without any progress for `within_ms` it has
+/// failed.
 pub async fn await_in_sync(
     conn: &Conn,
     with: &Conn,
@@ -91,8 +94,8 @@ pub async fn await_in_sync(
                         "its full resync fails and starts again, time after time",
                     ));
                 }
-                // Before the first byte its upstream makes the dump, and nothing is seen to move; but the upstream sends a sign of life every
-                // second, unless it cannot be reached.
+                // Before the first byte its upstream makes the dump, and nothing is seen to move;
+                // but the upstream sends a sign of life every second, unless it cannot be reached.
                 let heard = |sync: SyncProgress| sync.idle_seconds.is_none_or(|s| s < SILENT);
                 if up.sync.is_some_and(heard) {
                     moved = Instant::now();

@@ -1,5 +1,6 @@
-//! Nodes by names in any case, names with two addresses, IPv6, ports of their own, several on one host, and one behind a port forward: in one chain,
-//! on every server family. Status is not alarmed, any node of the chain can be promoted, and what is read is the right server.
+//! Nodes by names in any case, names with two addresses, IPv6, ports of their own, several on one
+//! host, and one behind a port forward: in one chain, on every server family. Status is not
+//! alarmed, any node of the chain can be promoted, and what is read is the right server.
 
 #![allow(clippy::unwrap_used)]
 
@@ -42,7 +43,8 @@ impl<'a> Chain<'a> {
             path
         };
         let [one, also, three, gate] = [(); 4].map(|()| wire.address());
-        // db1 has two addresses, and the operator knows it by another one first than its replicas do.
+        // db1 has two addresses, and the operator knows it by another one first than its replicas
+        // do.
         let there = file(
             "there",
             format!(
@@ -69,7 +71,8 @@ impl<'a> Chain<'a> {
             three.into(),
             &["replica-announce-ip gate.example.org", &port],
         );
-        // On the host of the first. The inventory has its address alone, and it was told by hand to announce a name.
+        // On the host of the first. The inventory has its address alone, and it was told by hand to
+        // announce a name.
         let fourth = start(one.into(), &["replica-announce-ip DB1.example.org"]);
         forward(wire, (gate.into(), FORWARDED), third.address());
         // The embedded server reads its table letter by letter.
@@ -141,7 +144,8 @@ impl<'a> Chain<'a> {
         serde_json::from_str(&ran.stdout).unwrap_or_else(|e| panic!("{e}: {ran}"))
     }
 
-    /// Nothing is found but what is true: replicas of replicas that the inventory has elsewhere, and files that nobody may read.
+    /// Nothing is found but what is true: replicas of replicas that the inventory has elsewhere,
+    /// and files that nobody may read.
     #[track_caller]
     fn assert_calm(&self) {
         await_that("replicas in sync", Duration::from_secs(10), || {
@@ -227,7 +231,8 @@ fn moves(chain: &Chain<'_>) {
     chain.run(&["clients"]).ok().says("first");
 }
 
-/// The first dies, the one in the middle takes over, and the first comes back with a write of its own.
+/// The first dies, the one in the middle takes over, and the first comes back with a write of its
+/// own.
 fn death_and_return(chain: &mut Chain<'_>) {
     chain.servers[0].kill9();
     await_that("the links to be down", Duration::from_secs(10), || {

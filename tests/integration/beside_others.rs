@@ -1,4 +1,5 @@
-//! What somebody else does at the same time, and servers that let scripts write past the fence: on real servers, each case made to happen.
+//! What somebody else does at the same time, and servers that let scripts write past the fence: on
+//! real servers, each case made to happen.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,13 +41,15 @@ fn headless(trio: &Trio, operator: &Replctl<'_>) {
     panic!("it never died between the two");
 }
 
-/// A person makes a third node the primary meanwhile. Going on and putting back would each make a second one; what is told leads out of it.
+/// A person makes a third node the primary meanwhile. Going on and putting back would each make a
+/// second one; what is told leads out of it.
 #[test]
 fn a_third_primary_is_named_and_the_hint_leads_to_one_primary() {
     each_family(|_, family| made_by_hand(family, 2));
 }
 
-/// The same where it is the node that was to be promoted: it may lack what the old primary had, and the journal does not say that this operation promoted it.
+/// The same where it is the node that was to be promoted: it may lack what the old primary had, and
+/// the journal does not say that this operation promoted it.
 #[test]
 fn a_target_that_a_person_promoted_first_is_named_and_the_hint_leads_to_one_primary() {
     each_family(|_, family| made_by_hand(family, 1));
@@ -81,7 +84,8 @@ fn made_by_hand(family: &Family, node: usize) {
         assert_eq!(ran.code, Some(0), "{}: `{command}`: {ran}", family.name);
     }
     operator.run(&["repair", "--keep", name, "--yes"]).ok();
-    // A replica that still follows the old primary is well, too: it is brought where the others are looked for.
+    // A replica that still follows the old primary is well, too: it is brought where the others are
+    // looked for.
     if node == 1 {
         operator
             .run(&["move", NAMES[2], "--under", name, "--yes"])
@@ -94,7 +98,8 @@ fn made_by_hand(family: &Family, node: usize) {
     }
 }
 
-/// A first attempt was put back, and another operator's claim stands against the second: something was touched.
+/// A first attempt was put back, and another operator's claim stands against the second: something
+/// was touched.
 #[test]
 fn what_was_put_back_once_is_not_called_untouched_afterwards() {
     let Some(family) = old() else { return };
@@ -125,7 +130,8 @@ fn what_was_put_back_once_is_not_called_untouched_afterwards() {
             assert_eq!(ran.code, Some(1), "{ran}");
             break;
         }
-        // It was done; or scripts slipped past all six times; or the other one came when the second attempt had begun.
+        // It was done; or scripts slipped past all six times; or the other one came when the second
+        // attempt had begun.
         let back = ran.code == Some(1) && ran.stderr.contains("all was put back");
         assert!(ran.code == Some(0) || back, "{ran}");
     }
@@ -134,7 +140,8 @@ fn what_was_put_back_once_is_not_called_untouched_afterwards() {
     assert!(seen, "no script slipped past the fence in 12 promotions");
 }
 
-/// n2 under n1 under n0, with scripts that write all the while: each of them can be promoted, and nothing is lost.
+/// n2 under n1 under n0, with scripts that write all the while: each of them can be promoted, and
+/// nothing is lost.
 #[test]
 fn a_replica_of_a_replica_is_brought_straight_under_an_old_primary_first() {
     let Some(family) = old() else { return };

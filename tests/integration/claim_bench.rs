@@ -1,8 +1,10 @@
-//! How long a claim holds up a server that has as many clients as this machine's descriptors allow, up to 19,000: by the server's
-//! own SLOWLOG, command by command, and by a connection that sends a PING each millisecond. On every server family that can be had.
+//! How long a claim holds up a server that has as many clients as this machine's descriptors allow,
+//! up to 19,000: by the server's own SLOWLOG, command by command, and by a connection that sends a
+//! PING each millisecond. On every server family that can be had.
 //!
-//! A `move`, which claims every node and asks the primary for nothing else that takes long, and a `promote`, which also counts who uses the old primary: it
-//! lists nobody there, and says so. `make bench-claim` runs it in release mode.
+//! A `move`, which claims every node and asks the primary for nothing else that takes long, and a
+//! `promote`, which also counts who uses the old primary: it lists nobody there, and says so.
+//! `make bench-claim` runs it in release mode.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +21,8 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 19_000;
 /// Descriptors that this process and the servers need for other things.
 const OTHERS: usize = 900;
-/// What one command of a claim may take, ms, where a bare client's same command shows a machine of the usual speed.
+/// What one command of a claim may take, ms, where a bare client's same command shows a machine of
+/// the usual speed.
 const LIMIT_MS: f64 = 5.0;
 /// On a slower one: as many times what the longest of the bare client's commands took.
 const TIMES: f64 = 3.0;
@@ -27,7 +30,8 @@ const TIMES: f64 = 3.0;
 const BARE: usize = 10;
 /// How the bare client is called.
 const BARE_NAME: &str = "bare";
-/// How the connections of claims are called; other connections of replctl have no colon in their name.
+/// How the connections of claims are called; other connections of replctl have no colon in their
+/// name.
 const CLAIM: &str = "replctl:";
 
 /// The beginning of a command that lists all clients.
@@ -176,7 +180,8 @@ fn measured(family: &Family, clients: usize) -> Round {
     }
 }
 
-/// The longest of some commands of a claim where a client that knows nothing of replctl sends them, ms.
+/// The longest of some commands of a claim where a client that knows nothing of replctl sends them,
+/// ms.
 fn bare(trio: &Trio) -> f64 {
     let mut client = trio.servers[0].client();
     client.command(&["CLIENT", "SETNAME", BARE_NAME]);
@@ -207,7 +212,8 @@ fn asked(client: &mut RawRedis, called: &str) -> Vec<Command> {
     read.collect()
 }
 
-/// Does it, and gives the longest time that the primary took to answer a PING meanwhile, one being sent each millisecond, ms.
+/// Does it, and gives the longest time that the primary took to answer a PING meanwhile, one being
+/// sent each millisecond, ms.
 fn longest_gap<T>(trio: &Trio, work: impl FnOnce() -> T) -> (f64, T) {
     let ended = AtomicBool::new(false);
     let mut client = trio.servers[0].client();
@@ -228,7 +234,8 @@ fn longest_gap<T>(trio: &Trio, work: impl FnOnce() -> T) -> (f64, T) {
     })
 }
 
-/// How many files this process, and each server that it starts, may have open; as many as it may be given.
+/// How many files this process, and each server that it starts, may have open; as many as it may be
+/// given.
 fn descriptors() -> usize {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

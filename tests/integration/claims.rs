@@ -1,4 +1,5 @@
-//! Operators on different machines: each has a state folder of its own, and they see each other on the servers only.
+//! Operators on different machines: each has a state folder of its own, and they see each other on
+//! the servers only.
 
 #![allow(clippy::unwrap_used)]
 
@@ -89,8 +90,9 @@ fn a_second_operator_is_told_who_works_there_and_changes_nothing() {
     });
 }
 
-/// A network that is cut keeps the end of a killed replctl from its servers: its claim stays there for minutes. Whoever goes on from the same machine knows
-/// that it is dead, and of nobody else's claim.
+/// A network that is cut keeps the end of a killed replctl from its servers: its claim stays there
+/// for minutes. Whoever goes on from the same machine knows that it is dead, and of nobody else's
+/// claim.
 #[test]
 fn the_claim_of_ones_own_dead_run_is_in_nobodys_way() {
     each_family(|_, family| {
@@ -144,7 +146,8 @@ fn a_claim_outlives_a_short_timeout_of_the_servers() {
     trio.assert_primary(1);
 }
 
-/// The holder is frozen: it is told as silent, its connections are ended, and when it is thawed it changes nothing more.
+/// The holder is frozen: it is told as silent, its connections are ended, and when it is thawed it
+/// changes nothing more.
 #[test]
 fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     let Some(family) = Family::debian() else {
@@ -154,7 +157,8 @@ fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     let first = slow(&trio);
     let second = trio.operator();
     let mut running = claimed(&trio, &first);
-    // In its hook: whoever is frozen while it looks goes on with half an old picture, and refuses for that.
+    // In its hook: whoever is frozen while it looks goes on with half an old picture, and refuses
+    // for that.
     let sleeps = |pid: &i32| {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|c| c.trim() == "sleep")
     };
@@ -179,7 +183,8 @@ fn what_is_frozen_is_taken_over_and_changes_nothing_afterwards() {
     trio.assert_primary(2);
 }
 
-/// A connection that calls itself a claim counts, whoever made it; one of a person with another name does not.
+/// A connection that calls itself a claim counts, whoever made it; one of a person with another
+/// name does not.
 #[test]
 fn any_connection_with_a_claims_name_counts() {
     let Some(family) = Family::debian() else {

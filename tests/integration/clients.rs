@@ -1,4 +1,5 @@
-//! Who uses real servers, of every family: counted before and after a promotion, disconnected where that is asked for, and never replctl itself or a Sentinel.
+//! Who uses real servers, of every family: counted before and after a promotion, disconnected where
+//! that is asked for, and never replctl itself or a Sentinel.
 
 #![allow(clippy::unwrap_used)]
 
@@ -145,7 +146,8 @@ fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
         );
         assert_eq!(told["disconnected"], serde_json::Value::Null);
         assert!(!is_gone(&mut stays) && !is_gone(&mut also));
-        // On the way back they are other servers' clients: nobody of the old primary is spared but replctl.
+        // On the way back they are other servers' clients: nobody of the old primary is spared but
+        // replctl.
         let _others = client(&trio, 1, "app", &["GET", "k"]);
         let ran = operator
             .run(&["promote", "master", "--yes", "--kick-clients", "--dry-run"])

@@ -1,6 +1,6 @@
 //! Node names after TAB, in the shells themselves: bash, zsh and fish, where they are installed.
 //!
-//! Completing must not use the network, must not complain, and must be quick enough to be felt as nothing.
+//! Completing must not use the network, must not complain, and must not be felt.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,7 +28,8 @@ impl Desk {
         }
         symlink(Replctl::binary(), folder.path().join("bin/replctl")).unwrap();
         let desk = Self { folder };
-        // Names and addresses that nothing answers for: who asked a resolver or a server would be seen by the time it takes.
+        // Names and addresses that nothing answers for: who asked a resolver or a server would be
+        // seen by the time it takes.
         desk.inventory("orders.toml", &["master", "slave1", "slave2"]);
         desk.inventory("other.toml", &["alpha", "beta", "gamma"]);
         desk
@@ -51,7 +52,8 @@ impl Desk {
         std::fs::write(self.path(file), text.text()).unwrap();
     }
 
-    /// A program with this desk's environment, in a network of its own without any interface where the caller may have one.
+    /// A program with this desk's environment, in a network of its own without any interface where
+    /// the caller may have one.
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = if user_id() == 0 {
             let mut command = Command::new("unshare");
@@ -126,7 +128,8 @@ impl Shell {
         Self::zsh_with(desk, "source <(replctl completions zsh)")
     }
 
-    /// A zsh that loads the completion by itself, from a folder of its `fpath`, where packages put it.
+    /// A zsh that loads the completion by itself, from a folder of its `fpath`, where packages put
+    /// it.
     fn zsh_by_folder(desk: &Desk) -> Self {
         Self::zsh_with(desk, "compinit -D -u")
     }
@@ -189,7 +192,8 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        // Interactive shells do not end at the SIGTERM that the session would send for as long as its reads may take.
+        // Interactive shells do not end at the SIGTERM that the session would send for as long as
+        // its reads may take.
         self.session.process_mut().set_kill_timeout(Some(0));
     }
 }

@@ -1,5 +1,5 @@
-//! An old primary that was replaced by hand and never told: noted by the next change, told as soon as its host can be worked on, and forgotten when it
-//! follows again.
+//! An old primary that was replaced by hand and never told: noted by the next change, told as soon
+//! as its host can be worked on, and forgotten when it follows again.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! A node whose disk takes nothing more: shown, and not made the primary, which would refuse every write.
+//! A node whose disk takes nothing more: shown, and not made the primary, which would refuse every
+//! write.
 
 #![allow(clippy::unwrap_used)]
 

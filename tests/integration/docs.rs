@@ -1,4 +1,5 @@
-//! README and docs/: the README stays a door, every link leads somewhere, every command they name is there, and every console block that is not marked as an
+//! README and docs/: the README stays a door, every link leads somewhere, every command they name
+//! is there, and every console block that is not marked as an
 //! example is run on real servers and prints what stands below it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -16,7 +17,8 @@ use std::path::Path;
 
 /// Words that the README may have.
 const WORDS: usize = 1_200;
-/// Characters that a line of a document may have, tables too. What a program printed is as long as it is.
+/// Characters that a line of a document may have, tables too. What a program printed is as long as
+/// it is.
 const COLUMNS: usize = 160;
 
 /// The pages with console blocks that are run, each by a test below.

@@ -1,4 +1,5 @@
-//! Programs are told where the primary is, in their own forms, or nothing at all: on real servers, through promotions and failures.
+//! Programs are told where the primary is, in their own forms, or nothing at all: on real servers,
+//! through promotions and failures.
 
 #![allow(clippy::unwrap_used)]
 

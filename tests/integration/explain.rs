@@ -1,4 +1,5 @@
-//! `explain` needs no inventory and no host; what it lists is what it knows, and a name that it does not know leads to those near it.
+//! `explain` needs no inventory and no host; what it lists is what it knows, and a name that it
+//! does not know leads to those near it.
 
 #![allow(clippy::unwrap_used)]
 

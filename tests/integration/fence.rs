@@ -1,4 +1,5 @@
-//! The fence of servers before 6.2 has no end of its own: whoever lifts it where replctl dies or freezes inside it.
+//! The fence of servers before 6.2 has no end of its own: whoever lifts it where replctl dies or
+//! freezes inside it.
 
 #![allow(clippy::unwrap_used)]
 

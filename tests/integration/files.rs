@@ -1,5 +1,6 @@
-//! Files of hosts: what a promotion leaves of configuration files that replctl has not made, by owner, mode, link and folder, and that nobody
-//! who plants links there gets root to do anything for him. The oracles are `ls -l`, hashes, and servers that are started again.
+//! Files of hosts: what a promotion leaves of configuration files that replctl has not made, by
+//! owner, mode, link and folder, and that nobody who plants links there gets root to do anything
+//! for him. The oracles are `ls -l`, hashes, and servers that are started again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -69,7 +70,8 @@ fn cases() -> Vec<Case> {
         for (n, mode) in modes.iter().enumerate() {
             for (f, folder) in FOLDERS.into_iter().enumerate() {
                 for (l, link) in LINKS.into_iter().enumerate() {
-                    // The first mode of each owner meets every folder and link; the others one of each.
+                    // The first mode of each owner meets every folder and link; the others one of
+                    // each.
                     if n == 0 || f == l {
                         all.push(Case {
                             owner,
@@ -86,13 +88,15 @@ fn cases() -> Vec<Case> {
     all
 }
 
-/// A link in a sticky folder that its own user made, or in one that the server cannot write: CONFIG REWRITE itself cannot replace it.
+/// A link in a sticky folder that its own user made, or in one that the server cannot write: CONFIG
+/// REWRITE itself cannot replace it.
 fn can_be_rewritten(case: Case) -> bool {
     let sticky = case.folder.1 & 0o1000 != 0;
     !sticky || (case.link == Link::No && case.owner.starts_with("redis"))
 }
 
-/// K2.1, K2.2: after `promote` both files are no wider than before, links where they were, and both servers start again with their roles.
+/// K2.1, K2.2: after `promote` both files are no wider than before, links where they were, and both
+/// servers start again with their roles.
 fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
     let mut site = Site::start(Some(sshds), family, [case, case]);
     let targets: Vec<_> = site.nodes.iter().map(|n| n.target(case.link)).collect();
@@ -226,7 +230,8 @@ fn files_of_every_owner_mode_link_and_folder_stay_as_narrow_and_hold_their_roles
     ));
 }
 
-/// K2.6: without SSH nothing of the file can be seen; it is said before the question, and again at the end.
+/// K2.6: without SSH nothing of the file can be seen; it is said before the question, and again at
+/// the end.
 #[test]
 fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
     let Some(debian) = Family::debian().filter(|_| able()) else {
@@ -263,7 +268,8 @@ fn without_ssh_who_may_read_the_file_is_said_not_to_be_known() {
     assert_eq!(site.nodes[1].role(), "master");
 }
 
-/// K2.6: the server makes its file for everybody to read; with SSH that lasts shorter than a round trip to a host far away.
+/// K2.6: the server makes its file for everybody to read; with SSH that lasts shorter than a round
+/// trip to a host far away.
 #[test]
 fn with_ssh_a_widened_file_is_narrow_again_at_once() {
     let Some(debian) = Family::debian().filter(|_| able()) else {

@@ -1,5 +1,6 @@
-//! Files of servers that Debian's package and its unit run, or that somebody started by hand, on hosts of their own: by login and sudo, owner, mode
-//! and link, with a server's user who plants links meanwhile. `/etc` is the same before and after but for the files that the plan named, and
+//! Files of servers that Debian's package and its unit run, or that somebody started by hand, on
+//! hosts of their own: by login and sudo, owner, mode and link, with a server's user who plants
+//! links meanwhile. `/etc` is the same before and after but for the files that the plan named, and
 //! each server starts again as the same user and groups with its role.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -136,8 +137,9 @@ fn lay_out(bench: &Bench, case: &Case) {
     bench.in_sync(0, &[1, 2]);
 }
 
-/// Plants links in the folder of the server's file, and takes them away again, as the server's user, until it is told that it is enough: `ln`
-/// makes a link by another name first, which stays if it is killed.
+/// Plants links in the folder of the server's file, and takes them away again, as the server's
+/// user, until it is told that it is enough: `ln` makes a link by another name first, which stays
+/// if it is killed.
 const HOSTILE: &str = "cd $(dirname FILE) && rm -f /var/lib/redis/enough && exec setpriv --reuid redis --regid redis --init-groups sh -c 'echo $$ >/var/lib/redis/hostile; \
     while [ ! -e /var/lib/redis/enough ]; do \
     for x in new before other; do ln -sfn /etc/shadow FILE.replctl-$x; done; ln -sfn /etc/passwd FILE.l; rm -f FILE.l; sleep 0.01; done'";
@@ -246,7 +248,8 @@ fn servers_that_others_made_keep_their_files_and_start_again_with_their_roles() 
     ));
 }
 
-/// A login without sudo that is not the server's user can do nothing for the file, and says so; the role is written all the same.
+/// A login without sudo that is not the server's user can do nothing for the file, and says so; the
+/// role is written all the same.
 #[test]
 fn a_login_without_sudo_says_what_it_cannot_know() {
     let Some(lab) = hosts(Flavour::Systemd, &[]) else {

@@ -1,4 +1,5 @@
-//! completions/, man/ and docs/diagnoses.md are what the program would write today, and the pages are sound.
+//! completions/, man/ and docs/diagnoses.md are what the program would write today, and the pages
+//! are sound.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

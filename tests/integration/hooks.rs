@@ -1,5 +1,6 @@
-//! The operator's own commands around real promotions: what they are told and when, that one can forbid the change, that a slow one is ended with all that it
-//! started, and that resume and rollback treat them as parts of the operation.
+//! The operator's own commands around real promotions: what they are told and when, that one can
+//! forbid the change, that a slow one is ended with all that it started, and that resume and
+//! rollback treat them as parts of the operation.
 
 #![allow(clippy::unwrap_used)]
 

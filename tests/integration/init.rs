@@ -1,4 +1,5 @@
-//! `replctl init` as a program: from arguments, by questions on a terminal, and what it leaves alone; and where inventories are found.
+//! `replctl init` as a program: from arguments, by questions on a terminal, and what it leaves
+//! alone; and where inventories are found.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use assert_cmd::Command;
@@ -163,7 +164,8 @@ fn nothing_is_overwritten() {
 fn a_failure_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut arguments = SEED.to_vec();
-    // The password file can be created, the inventory cannot: its name is too long for any file system.
+    // The password file can be created, the inventory cannot: its name is too long for any file
+    // system.
     let long = format!("{}.toml", "x".repeat(300));
     arguments.extend(["-o", &long]);
     let (code, stdout, stderr) = replctl(folder.path(), &arguments);
@@ -336,7 +338,8 @@ fn where_inventories_are_found() {
             there.display()
         )
     );
-    // Each is wrong in its own way, so that what is said tells which one was read; all that is wrong is said.
+    // Each is wrong in its own way, so that what is said tells which one was read; all that is
+    // wrong is said.
     let wrong =
         |name: &str| format!("[deployment]\nname = \"x\"\n{name} = 1\n[[node]]\nname = \"a\"\n");
     fs::create_dir_all(there.parent().unwrap()).unwrap();

@@ -1,4 +1,5 @@
-//! `dist/install.sh` on made-up releases: what it refuses leaves nothing behind, and what it does can be undone with the line that it prints.
+//! `dist/install.sh` on made-up releases: what it refuses leaves nothing behind, and what it does
+//! can be undone with the line that it prints.
 //!
 //! Nothing is built here; `make dist-check` does the same with a real release, on other systems.
 
@@ -55,7 +56,8 @@ impl Desk {
         self.folder.path().join("home")
     }
 
-    /// A release as `dist/pack.sh` names it, whose program says its version, with a page for each of `commands`; its SHA256SUMS beside it.
+    /// A release as `dist/pack.sh` names it, whose program says its version, with a page for each
+    /// of `commands`; its SHA256SUMS beside it.
     fn release(&self, version: &str, arch: &str, program: &str, commands: &[&str]) -> PathBuf {
         let name = format!("replctl-{version}-{arch}-linux");
         let downloads = self.folder.path().join(format!("downloads {version}"));

@@ -1,5 +1,6 @@
-//! Journals that stopped half-way, that are damaged, that others can write: what stopped half-way is always known, or known not to be known. On real
-//! servers, with journals that an earlier replctl wrote (tests/journals/format-1, unchanged but for names).
+//! Journals that stopped half-way, that are damaged, that others can write: what stopped half-way
+//! is always known, or known not to be known. On real servers, with journals that an earlier
+//! replctl wrote (tests/journals/format-1, unchanged but for names).
 
 #![allow(clippy::unwrap_used)]
 

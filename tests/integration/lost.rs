@@ -1,4 +1,5 @@
-//! What only an old primary has: listed exactly, on every server family that can be had, and never at the price of a dump.
+//! What only an old primary has: listed exactly, on every server family that can be had, and never
+//! at the price of a dump.
 
 #![allow(clippy::unwrap_used)]
 
@@ -122,7 +123,8 @@ fn under_load_exactly_the_lost_acknowledged_writes_are_listed() {
     }
 }
 
-/// The safe part goes in through the server's own client; a key that was written on both sides is left out.
+/// The safe part goes in through the server's own client; a key that was written on both sides is
+/// left out.
 fn replayed(pair: &Pair, missing: &BTreeSet<String>) {
     let both = missing.first().unwrap();
     let number = both.split(':').nth(1).unwrap();

@@ -1,5 +1,6 @@
-//! Nodes that come and go, on hosts behind real sshds of this machine: each all of it or nothing, the inventory too, whose other bytes stay. What goes
-//! wrong on the way is in `members/failed.rs`, deaths of replctl in `members/deaths.rs`, hosts with systemd in `members/lab.rs`.
+//! Nodes that come and go, on hosts behind real sshds of this machine: each all of it or nothing,
+//! the inventory too, whose other bytes stay. What goes wrong on the way is in `members/failed.rs`,
+//! deaths of replctl in `members/deaths.rs`, hosts with systemd in `members/lab.rs`.
 
 #![allow(clippy::unwrap_used)]
 

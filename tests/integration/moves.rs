@@ -1,5 +1,5 @@
-//! Chains on real servers under a writing client: made and unmade by partial resyncs, refused where they would lose or circle, put back where they fail,
-//! and gone on with wherever replctl died.
+//! Chains on real servers under a writing client: made and unmade by partial resyncs, refused where
+//! they would lose or circle, put back where they fail, and gone on with wherever replctl died.
 
 #![allow(clippy::unwrap_used)]
 
@@ -119,7 +119,8 @@ fn a_chain_is_made_and_unmade_by_partial_resyncs() {
             .says("expected: a partial resync");
         deployment.assert_under(2, 0);
         let mut took = Vec::new();
-        // slave3 under slave2 under slave1, then slave2 with slave3 back under the primary, three times.
+        // slave3 under slave2 under slave1, then slave2 with slave3 back under the primary, three
+        // times.
         for _ in 0..3 {
             for (node, under) in [(2, 1), (3, 2), (2, 0), (3, 0)] {
                 let ran = operator
@@ -131,8 +132,9 @@ fn a_chain_is_made_and_unmade_by_partial_resyncs() {
                 writer.await_more(200, Duration::from_secs(20));
             }
         }
-        // A node may come to its new upstream before the last bytes do, where that is not given the processor, and is then copied anew: seen on
-        // a busy machine in 3 of some 30 deployments, of which each makes twelve moves.
+        // A node may come to its new upstream before the last bytes do, where that is not given the
+        // processor, and is then copied anew: seen on a busy machine in 3 of some 30 deployments,
+        // of which each makes twelve moves.
         let full = deployment.full_resyncs() - before;
         assert!(
             full <= 2,

@@ -1,5 +1,6 @@
-//! Two nodes never have one address: by the inventory, by what servers announce, by the names and by who answers there. Each clash is told with both
-//! ways out, and nothing is changed until one of them was gone.
+//! Two nodes never have one address: by the inventory, by what servers announce, by the names and
+//! by who answers there. Each clash is told with both ways out, and nothing is changed until one of
+//! them was gone.
 
 #![allow(clippy::unwrap_used)]
 
@@ -152,7 +153,8 @@ fn every_spelling_and_every_claim_is_compared() {
     announces(2, "", 0);
     announces(1, "", 0);
     status().ok();
-    // Two names of one process, which the inventory cannot know: this machine is all of 127.0.0.0/8.
+    // Two names of one process, which the inventory cannot know: this machine is all of
+    // 127.0.0.0/8.
     let folder = tempfile::TempDir::new().unwrap();
     let node =
         |name: &str, address: &str, port| NodeText::new(name, address).port(port).ssh_port(1);
@@ -250,7 +252,8 @@ fn a_password_is_not_sent_where_a_server_says() {
     assert!(!heard.contains("s3cret"), "{heard}");
 }
 
-/// What is printed holds at that moment: a primary that was demoted while the others were looked at is not named.
+/// What is printed holds at that moment: a primary that was demoted while the others were looked at
+/// is not named.
 #[test]
 fn the_endpoint_is_asked_once_more_for_its_role() {
     let Some(family) = Family::debian() else {

@@ -1,4 +1,5 @@
-//! The password of a deployment that runs is changed by `setup`: none to one, one to none, one to another. Real servers behind real sshds.
+//! The password of a deployment that runs is changed by `setup`: none to one, one to none, one to
+//! another. Real servers behind real sshds.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

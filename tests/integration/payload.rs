@@ -1,5 +1,6 @@
-//! The server that replctl carries: what `replctl server` says and writes, and that the programs run where nothing else is installed.
-//! They fail, and say `make server`, where replctl was built without one.
+//! The server that replctl carries: what `replctl server` says and writes, and that the programs
+//! run where nothing else is installed. They fail, and say `make server`, where replctl was built
+//! without one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod command;

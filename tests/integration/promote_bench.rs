@@ -1,5 +1,6 @@
-//! How long clients cannot write while the primary changes: `replctl promote` against the server's own `FAILOVER`, in turns on the same deployment, under the
-//! same load, for every server family that can be had. `make bench-promote` runs it at length and prints the table.
+//! How long clients cannot write while the primary changes: `replctl promote` against the server's
+//! own `FAILOVER`, in turns on the same deployment, under the same load, for every server family
+//! that can be had. `make bench-promote` runs it at length and prints the table.
 
 #![allow(clippy::unwrap_used)]
 
@@ -108,7 +109,8 @@ fn load(trio: &Trio, primary: usize) -> Load {
     load
 }
 
-/// What the median of our windows may be at most, where it is asked for (a quiet machine, a release build).
+/// What the median of our windows may be at most, where it is asked for (a quiet machine, a release
+/// build).
 fn limit_ms() -> Option<f64> {
     std::env::var("REPLCTL_BENCH_LIMIT_MS").ok()?.parse().ok()
 }
@@ -121,7 +123,8 @@ fn has_failover(trio: &Trio) -> bool {
             .contains_key("master_failover_state")
 }
 
-/// One change of the primary under a load of its own, whose writes are looked up on the new primary.
+/// One change of the primary under a load of its own, whose writes are looked up on the new
+/// primary.
 fn round(trio: &Trio, primary: usize, target: usize, method: Method) -> Round {
     let old = &trio.servers[primary];
     old.client().command(&["FLUSHALL"]);

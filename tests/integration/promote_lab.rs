@@ -1,4 +1,5 @@
-//! Promotions on real hosts: planned under writers, and after the primary, its process, its host or its network failed.
+//! Promotions on real hosts: planned under writers, and after the primary, its process, its host or
+//! its network failed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -67,7 +68,8 @@ fn dies_after(deployed: &Deployed<'_>, lines: u32) {
 const PROMOTED: u32 = 26;
 
 fn interrupted_and_resumed(deployed: &Deployed<'_>) {
-    // The old primary is a replica already, and nobody is promoted yet: no writes anywhere, until it is resumed.
+    // The old primary is a replica already, and nobody is promoted yet: no writes anywhere, until
+    // it is resumed.
     dies_after(deployed, PROMOTED - 4);
     deployed
         .status("promotion cut short", 4)

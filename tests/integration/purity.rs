@@ -1,14 +1,17 @@
-//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not stand in the tree.
+//! The house rules that no compiler knows: which rooms are pure, how long files are, what must not
+//! stand in the tree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod rooms;
 mod scan;
+mod width;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Files and folders of src/ that compute and do nothing else. In the folder of an operation, `plan` and `checks` are such, too.
+/// Files and folders of src/ that compute and do nothing else. In the folder of an operation,
+/// `plan` and `checks` are such, too.
 const PURE: [&str; 15] = [
     "topology",
     "findings",
@@ -47,7 +50,8 @@ const FORBIDDEN: [&str; 16] = [
     "crate::engine::interrupt",
 ];
 
-/// What the `report` of an operation must not name: it makes text and JSON of what was seen, and does not print it.
+/// What the `report` of an operation must not name: it makes text and JSON of what was seen, and
+/// does not print it.
 const FORBIDDEN_IN_REPORTS: [&str; 13] = [
     "crate::world",
     "crate::engine::ask",
@@ -64,7 +68,8 @@ const FORBIDDEN_IN_REPORTS: [&str; 13] = [
     "std::env",
 ];
 
-/// What reports name all the same: a type of data that still stands beside what reads it. It is to go a floor down.
+/// What reports name all the same: a type of data that still stands beside what reads it. It is to
+/// go a floor down.
 const LEFT: [(&str, &str); 1] = [("operations/lost/report.rs", "crate::world::lost::Found")];
 
 /// Types that only hold an address; they reach nothing.
@@ -202,6 +207,14 @@ fn pure_rooms_stay_pure() {
     for (inside, text) in &product() {
         let forbidden = forbidden(inside);
         looked_at += usize::from(!forbidden.is_empty());
+        let run = operation_and_part(inside).map_or_else(String::new, |(name, _)| {
+            format!("crate::operations::{name}::run")
+        });
+        let forbidden = &[
+            forbidden,
+            &[run.as_str()][..usize::from(!forbidden.is_empty())],
+        ]
+        .concat();
         for named in trespasses(text, &module(inside), forbidden) {
             let known =
                 |(file, path): &(&str, &str)| inside == Path::new(file) && named.path == *path;

@@ -1,11 +1,12 @@
-//! Races: two operators with machines of their own, or an operator and a person with redis-cli, change one deployment at
-//! the same time while clients write. Seeded and repeatable.
+//! Races: two operators with machines of their own, or an operator and a person with redis-cli,
+//! change one deployment at the same time while clients write. Seeded and repeatable.
 //!
-//! What must hold afterwards is asked of the servers: their data, their roles, and their own logs, which say who changed a
-//! role and when. `judge.rs` has the rules, `sentences.rs` what each printed sentence promises.
+//! What must hold afterwards is asked of the servers: their data, their roles, and their own logs,
+//! which say who changed a role and when. `judge.rs` has the rules, `sentences.rs` what each
+//! printed sentence promises.
 //!
-//! `make races` runs 450 cases, of which 50 are against a person; a case is repeated by its seed and number:
-//! `make races SEED=1 FIRST=17 CASES=1`.
+//! `make races` runs 450 cases, of which 50 are against a person; a case is repeated by its seed
+//! and number: `make races SEED=1 FIRST=17 CASES=1`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -35,7 +36,8 @@ fn setting(name: &str, default: u64) -> u64 {
     said.and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
-/// Says what is wrong; the whole story goes into a file, and the stories of the first cases are printed, too.
+/// Says what is wrong; the whole story goes into a file, and the stories of the first cases are
+/// printed, too.
 fn tell(seed: u64, number: u64, report: &Report) {
     static TOLD: AtomicU64 = AtomicU64::new(0);
     if !report.is_wrong() {

@@ -1,5 +1,6 @@
-//! The return of an old primary on real servers of every family: what only it had lies in the backup, to the last acknowledged write; it is a replica in
-//! sync; and nothing is discarded that is nowhere else, wherever replctl dies.
+//! The return of an old primary on real servers of every family: what only it had lies in the
+//! backup, to the last acknowledged write; it is a replica in sync; and nothing is discarded that
+//! is nowhere else, wherever replctl dies.
 
 #![allow(clippy::unwrap_used)]
 
@@ -304,7 +305,8 @@ fn it_asks_and_refuses_what_would_be_the_wrong_way_round() {
         .says("Nothing to do");
 }
 
-/// What is written between two deaths is nowhere else: each write must be on the primary or in a backup.
+/// What is written between two deaths is nowhere else: each write must be on the primary or in a
+/// backup.
 fn somewhere(family: &Family, operator: &Replctl<'_>, key: &str, primary: &LocalServer) -> bool {
     if primary.client().command(&["EXISTS", key]).text() == "1" {
         return true;

@@ -1,5 +1,5 @@
-//! The return of an old primary that is stopped, on hosts behind real sshds of this machine: its file says replica before it is started, and what only its
-//! disk holds is copied first.
+//! The return of an old primary that is stopped, on hosts behind real sshds of this machine: its
+//! file says replica before it is started, and what only its disk holds is copied first.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! One primary out of several, of none, of a circle, or of one that came back empty: on real servers of every family, with the writes of both sides looked for.
+//! One primary out of several, of none, of a circle, or of one that came back empty: on real
+//! servers of every family, with the writes of both sides looked for.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +11,8 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// `slave1` takes over while `master` is frozen, which comes back; each has a key of its own then, and one that both wrote.
+/// `slave1` takes over while `master` is frozen, which comes back; each has a key of its own then,
+/// and one that both wrote.
 fn part(trio: &Trio, operator: &Replctl<'_>) {
     trio.servers[0].client().command(&["SET", "before", "1"]);
     await_that("the write to arrive", Duration::from_secs(10), || {
@@ -209,7 +211,7 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
             .run(&["repair", "--yes", "--keep", "master"])
             .code(3)
             .says("those are slave1, slave2");
-        // It answers writes, and these are somebody's. (Its dump for the backup waits for that delay: on one family.)
+        // It answers writes, and these are somebody's. (One family's dump waits for that delay.)
         let written = family.name == "debian";
         if written {
             trio.servers[0].client().command(&["SET", "since", "1"]);
@@ -231,8 +233,9 @@ fn from_a_primary_that_came_back_empty_the_replicas_keep_their_data() {
     );
 }
 
-/// A new primary is killed before its role is in its file, comes back as a replica of the old one, and has on its disk what it had acknowledged.
-/// Directives of servers that have each write in their file before its answer is sent.
+/// A new primary is killed before its role is in its file, comes back as a replica of the old one,
+/// and has on its disk what it had acknowledged. Directives of servers that have each write in
+/// their file before its answer is sent.
 const DURABLE: [&str; 3] = [BACKLOG, "appendonly yes", "appendfsync no"];
 
 /// Three of them with a hundred keys, and what the file of slave1 says while it is a replica.
@@ -250,7 +253,7 @@ fn logged(family: &Family) -> (Trio, Vec<u8>) {
     (trio, before)
 }
 
-/// slave1 is the primary, takes a write that nobody else gets, is killed, and comes back by the file of a replica. What it wrote.
+/// slave1, the primary, takes a write alone, is killed, and comes back as a replica.
 fn forget(trio: &mut Trio, n: usize, before: &[u8]) -> &'static str {
     // Every other family changes what it had, and holds no key more than the others.
     let key = if n.is_multiple_of(2) {
@@ -298,7 +301,7 @@ fn a_primary_that_forgot_it_is_known_again() {
     });
 }
 
-/// The same while `promote` was interrupted before it knew that it had promoted: on no account may the old primary be put back.
+/// `promote` was killed before it knew that it had promoted: the old primary stays a replica.
 #[test]
 fn a_new_primary_that_forgot_it_while_replctl_was_dead_is_made_primary_again() {
     each_family(|n, family| {

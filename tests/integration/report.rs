@@ -1,4 +1,5 @@
-//! Reports against what happened: the commands they name are those that servers heard, the times are those of the proof, and no secret is in them.
+//! Reports against what happened: the commands they name are those that servers heard, the times
+//! are those of the proof, and no secret is in them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -142,7 +143,8 @@ fn row<'t>(table: &'t str, node: &str) -> &'t str {
     row.unwrap_or_else(|| panic!("no {node} in\n{table}"))
 }
 
-/// The report's stop of writes is the proof's: it is measured a little before and after, at the lines of the journal.
+/// The report's stop of writes is the proof's: it is measured a little before and after, at the
+/// lines of the journal.
 fn agrees_on_the_time(report: &str, json: &serde_json::Value) {
     let writes = under(report, "Writes");
     let words: Vec<&str> = writes.split_whitespace().collect();

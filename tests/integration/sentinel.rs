@@ -1,4 +1,5 @@
-//! Promotions where real Sentinels watch: through them, nothing lost, and nothing undone afterwards.
+//! Promotions where real Sentinels watch: through them, nothing lost, and nothing undone
+//! afterwards.
 
 #![allow(clippy::unwrap_used)]
 
@@ -46,7 +47,8 @@ impl Watched {
         }
     }
 
-    /// The same with Sentinels whose user may not run `SENTINEL DEBUG`: they see a priority within ten seconds, and what happens meanwhile can be tried.
+    /// The same with Sentinels whose user may not run `SENTINEL DEBUG`: they see a priority within
+    /// ten seconds, and what happens meanwhile can be tried.
     fn start_slow(family: &Family, down_after_ms: u32) -> Self {
         let servers: Vec<LocalServer> = (0..3).map(|_| family.start(&DIRECTIVES)).collect();
         for replica in &servers[1..] {
@@ -173,8 +175,8 @@ impl Watched {
     }
 }
 
-/// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself for longer than the reversals of promotions beside
-/// Sentinel take (18 to 29 s).
+/// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself
+/// for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
 fn promotions_of(family: &Family) {
     let mut watched = Watched::start(family, 5_000, None);
     let (mut windows, mut wrote) = (Vec::new(), 0);

@@ -1,5 +1,6 @@
-//! `sentinel setup` over real sshds of this machine: from nodes without Sentinels to three that watch, again, and after things have changed. What stands
-//! against it and what goes wrong on the way is in `sentinel_setup/trouble.rs`.
+//! `sentinel setup` over real sshds of this machine: from nodes without Sentinels to three that
+//! watch, again, and after things have changed. What stands against it and what goes wrong on the
+//! way is in `sentinel_setup/trouble.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

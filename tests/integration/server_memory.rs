@@ -1,5 +1,6 @@
-//! The embedded server's memory routines (`server/fastmem.c`), compiled as `server/compile.sh` does and run through every size, alignment and overlap that
-//! `server/fastmem_test.c` lists. They are linked on x86-64 only.
+//! The embedded server's memory routines (`server/fastmem.c`), compiled as `server/compile.sh` does
+//! and run through every size, alignment and overlap that `server/fastmem_test.c` lists. They are
+//! linked on x86-64 only.
 #![cfg(target_arch = "x86_64")]
 #![allow(clippy::expect_used)]
 

@@ -21,7 +21,8 @@ fn some() -> Vec<&'static Family> {
 /// How the second server is started, and why its role stays or not.
 const STARTS: [&str; 5] = ["file", "argument", "include", "no file", "include first"];
 
-/// What `status` says of the next start, against a real restart of all servers at once: before and after a promotion.
+/// What `status` says of the next start, against a real restart of all servers at once: before and
+/// after a promotion.
 #[test]
 fn the_forecast_is_what_a_restart_of_all_gives() {
     crate::support::server::each_family(|index, family| {
@@ -71,7 +72,8 @@ fn the_forecast_is_what_a_restart_of_all_gives() {
                 }
                 for (n, role) in foretold.into_iter().enumerate() {
                     let what = format!("{}, {how}, {step}: server {n}", family.name);
-                    // Arguments that a process does not show may hold a role: "not known" is true then, too.
+                    // Arguments that a process does not show may hold a role: "not known" is true
+                    // then, too.
                     let unseen = role.is_none() && ["argument", "no file"].contains(&how);
                     assert!(
                         unseen || role.as_ref() == Some(&bench.next_role(n)),

@@ -1,5 +1,5 @@
-//! `setup` on hosts of their own, from bare: with systemd, without it, and with nothing but busybox. What goes wrong there is in
-//! `setup_lab/faults.rs`.
+//! `setup` on hosts of their own, from bare: with systemd, without it, and with nothing but
+//! busybox. What goes wrong there is in `setup_lab/faults.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -112,7 +112,8 @@ fn systemd_hosts_from_bare_and_over_reboots() {
     assert_eq!(bench.client(0).command(&["GET", "kept"]).text(), "1");
     bench.nothing_to_do();
 
-    // A crashed primary stays down: with its old snapshot it would take from its replicas what they have.
+    // A crashed primary stays down: with its old snapshot it would take from its replicas what they
+    // have.
     lab.inside("slave1", "kill -9 $(cat /db/redis/6379/pid/redis_6379.pid)")
         .ok();
     await_that("the unit to have failed", Duration::from_secs(10), || {

@@ -1,5 +1,6 @@
-//! `setup` on hosts behind real sshds of this machine: from bare to running, again, and after things have changed. What stands against it is in
-//! `setup_sshd/refused.rs`, what goes wrong on the way in `setup_sshd/failed.rs`.
+//! `setup` on hosts behind real sshds of this machine: from bare to running, again, and after
+//! things have changed. What stands against it is in `setup_sshd/refused.rs`, what goes wrong on
+//! the way in `setup_sshd/failed.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -139,7 +140,8 @@ fn files_are_as_in_the_tutorial(bench: &Bench) {
 
 #[test]
 fn every_family_can_be_brought_as_a_program() {
-    // What was fetched from other releases is started by a script, with libraries that only this machine has: no host could run it.
+    // What was fetched from other releases is started by a script, with libraries that only this
+    // machine has: no host could run it.
     let programs: Vec<_> = families().iter().filter(|f| f.is_one_file()).collect();
     assert!(programs.len() >= 2, "{programs:?}");
     for family in programs {

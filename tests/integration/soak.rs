@@ -1,7 +1,9 @@
-//! Changes of roles with faults at random steps, seeded and repeatable: random topologies of 2 to 6 nodes with chains, writers of all kinds, every server
-//! family that can be had. After each case every acknowledged write is looked for, and the deployment has to be whole.
+//! Changes of roles with faults at random steps, seeded and repeatable: random topologies of 2 to 6
+//! nodes with chains, writers of all kinds, every server family that can be had. After each case
+//! every acknowledged write is looked for, and the deployment has to be whole.
 //!
-//! `make soak` runs a thousand cases; a case is repeated by its seed and number: `make soak SEED=1 FIRST=17 CASES=1`.
+//! `make soak` runs a thousand cases; a case is repeated by its seed and number:
+//! `make soak SEED=1 FIRST=17 CASES=1`.
 
 #![allow(clippy::unwrap_used)]
 

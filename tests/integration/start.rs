@@ -1,7 +1,9 @@
-//! What it costs to start: `--help`, and the answers to TAB, which a person waits for at the prompt.
+//! What it costs to start: `--help`, and the answers to TAB, which a person waits for at the
+//! prompt.
 //!
-//! A build without optimization is held to processor time and to pages touched, which hardly change on a busy machine; `make bench-start` names an
-//! optimized program in `REPLCTL_BENCH_PROGRAM`, prints the medians, and holds them to what is felt as nothing.
+//! A build without optimization is held to processor time and to pages touched, which hardly change
+//! on a busy machine; `make bench-start` names an optimized program in `REPLCTL_BENCH_PROGRAM`,
+//! prints the medians, and holds them to what is felt as nothing.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::cast_precision_loss)]
 
@@ -80,7 +82,8 @@ fn measured(command: &mut Command) -> (Cost, String) {
     let mut output = child.stdout.take().unwrap();
     output.read_to_string(&mut said).unwrap();
     let mut status = 0;
-    // SAFETY: a struct of numbers, for which all bytes may be 0; wait4 writes into the two values, which live long enough.
+    // SAFETY: a struct of numbers, for which all bytes may be 0; wait4 writes into the two values,
+    // which live long enough.
     #[allow(unsafe_code)]
     let used = unsafe {
         let mut used: libc::rusage = std::mem::zeroed();
@@ -122,7 +125,8 @@ fn inventories() -> TempDir {
     folder
 }
 
-/// Without optimization they touch 640 to 800 pages of 4 KiB, and 1,670 with 1,000 nodes. To unpack the server that is carried would be thousands more.
+/// Without optimization they touch 640 to 800 pages of 4 KiB, and 1,670 with 1,000 nodes. To unpack
+/// the server that is carried would be thousands more.
 fn cases() -> Vec<Case> {
     let thousand = Case::new(
         "TAB: nodes, of 1,000",

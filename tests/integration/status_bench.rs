@@ -1,6 +1,8 @@
-//! What one look costs, with 3, 100 and 1,000 nodes in one run: `replctl status` against a loop of `redis-cli`, the same by `xargs -P16`, and a bare client
-//! that only sends INFO to all and reads the answers. And what nodes cost that say nothing. `make bench-status` runs it at full size and holds the limits;
-//! without `REPLCTL_BENCH_STATUS` it is quick, and only checks that the program says what is there.
+//! What one look costs, with 3, 100 and 1,000 nodes in one run: `replctl status` against a loop of
+//! `redis-cli`, the same by `xargs -P16`, and a bare client that only sends INFO to all and reads
+//! the answers. And what nodes cost that say nothing. `make bench-status` runs it at full size and
+//! holds the limits; without `REPLCTL_BENCH_STATUS` it is quick, and only checks that the program
+//! says what is there.
 
 #![allow(clippy::unwrap_used, clippy::cast_precision_loss)]
 

@@ -81,7 +81,8 @@ fn a_wrong_masterauth(deployed: &Deployed<'_>) {
     deployed
         .status("masterauth wrong, link still up", 4)
         .says("warning: `masterauth` of `slave1` is not what the inventory says");
-    // The others are promoted all the same, and the one that cannot follow is named, with its reason.
+    // The others are promoted all the same, and the one that cannot follow is named, with its
+    // reason.
     let ran = deployed
         .operator
         .run(&["promote", "slave2", "--yes"])

@@ -1,4 +1,5 @@
-//! `status` on real hosts with faults: each is named by its one reason, within a bounded time, with a hint that helps where one can.
+//! `status` on real hosts with faults: each is named by its one reason, within a bounded time, with
+//! a hint that helps where one can.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,5 @@
-//! Tests of the tests' own ground: a writer that cannot see a loss would make every other test worthless. The hosts are in `support_hosts.rs`.
+//! Tests of the tests' own ground: a writer that cannot see a loss would make every other test
+//! worthless. The hosts are in `support_hosts.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

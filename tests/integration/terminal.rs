@@ -1,5 +1,6 @@
-//! The operator's own machine: a terminal that goes away or takes nothing, a closed or full stdout, no home, a disk that is read-only, few file
-//! descriptors, a narrow window. Whoever watches, the operation ends as if nobody did; and a look needs to write nothing.
+//! The operator's own machine: a terminal that goes away or takes nothing, a closed or full stdout,
+//! no home, a disk that is read-only, few file descriptors, a narrow window. Whoever watches, the
+//! operation ends as if nobody did; and a look needs to write nothing.
 
 #![allow(clippy::unwrap_used)]
 
@@ -191,7 +192,8 @@ fn public(desk: &Desk) -> (TempDir, PathBuf) {
     (folder, program)
 }
 
-/// K10.3: as nobody, without a home; with a home that may not be looked into; with one on a disk that is read-only.
+/// K10.3: as nobody, without a home; with a home that may not be looked into; with one on a disk
+/// that is read-only.
 #[test]
 fn a_look_needs_to_write_nothing() {
     if crate::support::user_id() != 0 {
@@ -281,7 +283,8 @@ fn few_file_descriptors_are_one_problem_and_are_raised_where_that_is_allowed() {
     );
 }
 
-/// K10.5: the mark that some editors put before a text is no part of a password, nor of an inventory.
+/// K10.5: the mark that some editors put before a text is no part of a password, nor of an
+/// inventory.
 #[test]
 fn a_byte_order_mark_is_no_text() {
     let Some(family) = Family::debian() else {

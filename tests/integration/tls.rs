@@ -1,5 +1,5 @@
-//! Deployments that are spoken to over TLS, on every server family that was built with it: nothing is lost, nothing goes without it, and each mix-up is
-//! told as what it is.
+//! Deployments that are spoken to over TLS, on every server family that was built with it: nothing
+//! is lost, nothing goes without it, and each mix-up is told as what it is.
 
 #![allow(clippy::unwrap_used)]
 
@@ -63,7 +63,8 @@ fn promotions_over_tls_lose_nothing_on_any_family() {
     }
 }
 
-/// The same changes of the primary with TLS and without, in turns: what it adds to the time in which nobody can write. The handshakes are done before.
+/// The same changes of the primary with TLS and without, in turns: what it adds to the time in
+/// which nobody can write. The handshakes are done before.
 #[test]
 fn tls_adds_little_to_the_window() {
     let Some(family) = Family::debian() else {

@@ -1,5 +1,6 @@
-//! `status` names the one true cause first: on real servers that load, are kept busy, hide INFO, are fed by the primary without being nodes, or died in
-//! their first seconds. What it says to paste is accepted.
+//! `status` names the one true cause first: on real servers that load, are kept busy, hide INFO,
+//! are fed by the primary without being nodes, or died in their first seconds. What it says to
+//! paste is accepted.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,5 @@
-//! Operations taken back on real servers: under writers nothing is lost, and what cannot be taken back is refused with its reason.
+//! Operations taken back on real servers: under writers nothing is lost, and what cannot be taken
+//! back is refused with its reason.
 
 #![allow(clippy::unwrap_used)]
 
@@ -167,7 +168,8 @@ fn what_came_since_stands_in_the_way() {
     deployment.assert_primary(0);
 }
 
-/// The old primary died and was replaced. Its undoing waits until it is back as a replica, and never makes one of two primaries win.
+/// The old primary died and was replaced. Its undoing waits until it is back as a replica, and
+/// never makes one of two primaries win.
 #[test]
 fn a_failover_is_undone_only_once_the_old_primary_has_its_data() {
     let Some(family) = Family::debian() else {

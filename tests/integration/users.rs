@@ -1,5 +1,5 @@
-//! replctl as a user of the servers' access lists, with no more than it needs; replicas that log in as another; and what is said where
-//! something is missing, before anything is changed.
+//! replctl as a user of the servers' access lists, with no more than it needs; replicas that log in
+//! as another; and what is said where something is missing, before anything is changed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +24,8 @@ fn rule() -> Vec<String> {
         .collect()
 }
 
-/// Three servers that know the user `replctl` by that rule, and `repl`, as which the replicas log in.
+/// Three servers that know the user `replctl` by that rule, and `repl`, as which the replicas log
+/// in.
 fn deployment(family: &Family, rule: &[String]) -> Trio {
     // Access lists of 6.0 know no channels.
     let channels = family.name != "redis-6.0";
@@ -100,7 +101,8 @@ fn the_smallest_user_looks_and_promotes_on_every_family() {
     }
 }
 
-/// Each rule is needed: without it promote or lost says so, names the node, the user and the command, and changes nothing.
+/// Each rule is needed: without it promote or lost says so, names the node, the user and the
+/// command, and changes nothing.
 #[test]
 fn whatever_is_missing_is_said_before_anything_is_changed() {
     for family in families() {

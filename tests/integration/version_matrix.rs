@@ -1,7 +1,8 @@
-//! Full copies between servers of every version that can be had here: what `src/topology/versions/measured.txt` says is what is measured.
+//! Full copies between servers of every version that can be had here: what
+//! `src/topology/versions/measured.txt` says is what is measured.
 //!
-//! `make version-matrix` measures and prints the table and the servers' own words. `make test-all` measures within each series, too, and every
-//! program of a series.
+//! `make version-matrix` measures and prints the table and the servers' own words. `make test-all`
+//! measures within each series, too, and every program of a series.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -32,7 +33,8 @@ struct Measured<'a> {
     said: Vec<String>,
 }
 
-/// One program of each series, the distribution's before the embedded one; all of them where everything is to be tested.
+/// One program of each series, the distribution's before the embedded one; all of them where
+/// everything is to be tested.
 fn programs() -> Vec<Program> {
     let mut all: Vec<Program> = Vec::new();
     for family in every_server() {

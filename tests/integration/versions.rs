@@ -1,5 +1,6 @@
-//! Servers of several versions in one deployment: what can never get in sync is refused before anything is touched, what works is not, and a copy that
-//! never ends is told with the servers' own words.
+//! Servers of several versions in one deployment: what can never get in sync is refused before
+//! anything is touched, what works is not, and a copy that never ends is told with the servers' own
+//! words.
 
 #![allow(clippy::unwrap_used)]
 

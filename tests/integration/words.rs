@@ -1,5 +1,5 @@
-//! What is typed and what is said: words of other tools, a promotion without a node, JSON against its schema, how much is said and in which colours, and every
-//! example of the help.
+//! What is typed and what is said: words of other tools, a promotion without a node, JSON against
+//! its schema, how much is said and in which colours, and every example of the help.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

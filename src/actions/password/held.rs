@@ -18,7 +18,8 @@ pub struct Kept {
     pub open: bool,
     /// The default user is let in with the inventory's password.
     pub takes_new: bool,
-    /// The default user is let in with another password than the inventory's, be it beside that one.
+    /// The default user is let in with another password than the inventory's, be it beside that
+    /// one.
     pub takes_others: bool,
     /// `requirepass`.
     pub requirepass: Is,
@@ -39,7 +40,8 @@ pub struct Held {
     pub protected: Option<bool>,
     /// Its users stand in a file of their own (`aclfile`).
     pub acl_file: bool,
-    /// The running server reads and writes another file than the one that setup wrote; empty: it has none.
+    /// The running server reads and writes another file than the one that setup wrote; empty: it
+    /// has none.
     pub elsewhere: Option<String>,
 }
 
@@ -77,7 +79,8 @@ impl Held {
         }
     }
 
-    /// Whether the running server, or its file, has to be changed for the inventory's word on passwords to hold.
+    /// Whether the running server, or its file, has to be changed for the inventory's word on
+    /// passwords to hold.
     pub fn differs(&self, password: bool) -> bool {
         let Some(live) = &self.live else {
             return false;

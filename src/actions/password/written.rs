@@ -1,4 +1,5 @@
-//! The passwords in a server's configuration file, and what a server lets in by them. Pure. Nothing here is printed.
+//! The passwords in a server's configuration file, and what a server lets in by them. Pure. Nothing
+//! here is printed.
 
 use super::{Is, Kept};
 use crate::config::directives::{canonical, parse, split};
@@ -43,7 +44,8 @@ impl Passwords {
     /// Those in the lines of a file; the last line of a name counts.
     pub fn of_file(text: &str) -> Self {
         let mut out = Self::default();
-        // Redis 6.0 and Valkey 8.1 write a password with a quotation mark so that their own next start cannot read the line.
+        // Redis 6.0 and Valkey 8.1 write a password with a quotation mark so that their own next
+        // start cannot read the line.
         let whole = |line: &&str| split(line).is_some();
         let text: Vec<&str> = text.lines().filter(whole).collect();
         for line in parse(&text.join("\n")) {
@@ -97,7 +99,8 @@ impl Passwords {
         }
     }
 
-    /// The password that was there before the inventory's: the one that clients need, else the one that it logs in with at its primary.
+    /// The password that was there before the inventory's: the one that clients need, else the one
+    /// that it logs in with at its primary.
     pub fn earlier(&self, new: Option<&SecretString>) -> Option<SecretString> {
         let other = |secret: &&SecretString| {
             new.is_none_or(|new| new.expose_secret() != secret.expose_secret())

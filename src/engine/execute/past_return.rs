@@ -1,4 +1,5 @@
-//! Whether a stage can still be put back: by what its journal says was done, and by what is seen now. Pure.
+//! Whether a stage can still be put back: by what its journal says was done, and by what is seen
+//! now. Pure.
 
 use crate::actions::Action;
 use crate::engine::journal::{At, Progress};
@@ -27,8 +28,9 @@ pub(super) fn past_return(
 fn holds(step: &Step, now: &Topology) -> bool {
     let node = now.get(&step.node);
     if step.action.promotes() {
-        // Killed before its role was in its file it comes back as a replica, with what it acknowledged meanwhile on its disk only: putting the old primary
-        // back would overwrite that.
+        // Killed before its role was in its file it comes back as a replica, with what it
+        // acknowledged meanwhile on its disk only: putting the old primary back would overwrite
+        // that.
         return node.is_some_and(|n| n.is_primary() || forgot(n, now));
     }
     if let Action::Replay { .. } = step.action {
@@ -37,6 +39,7 @@ fn holds(step: &Step, now: &Topology) -> bool {
     if let Action::Password(_) = step.action {
         return true; // the earlier password may be gone
     }
-    // Every other irreversible action makes a primary a replica. Of a node that gives no answer, being careful means believing it has happened.
+    // Every other irreversible action makes a primary a replica. Of a node that gives no answer,
+    // being careful means believing it has happened.
     !node.is_some_and(Node::is_primary)
 }

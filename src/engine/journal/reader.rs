@@ -1,9 +1,12 @@
-//! The one reader of journals: the text of a file becomes a [`Story`], which says so where any of it could not be read.
+//! The one reader of journals: the text of a file becomes a [`Story`], which says so where any of
+//! it could not be read.
 //!
-//! It reads format 1. A line counts only if it can be read, names steps that the plan has, and stands where this replctl would have written it. The first
-//! line that does not is [`Story::damage`]: what such an operation did is not known. One exception: a line that was cut because its writer died, at the end
-//! of the file or where another run took the operation up. Each step's line is written before the step is sent, so a line that was cut tells nothing that
-//! the servers' roles do not tell.
+//! It reads format 1. A line counts only if it can be read, names steps that the plan has, and
+//! stands where this replctl would have written it. The first line that does not is
+//! [`Story::damage`]: what such an operation did is not known. One exception: a line that was cut
+//! because its writer died, at the end of the file or where another run took the operation up. Each
+//! step's line is written before the step is sent, so a line that was cut tells nothing that the
+//! servers' roles do not tell.
 
 use super::story::Story;
 use super::{At, Entry, Line};
@@ -104,7 +107,8 @@ pub fn read(id: &str, text: &[u8]) -> Story {
     story
 }
 
-/// Whether a run died in that line: nothing comes after it, or another run. The first line is written before the journal gets its name, so it is never cut.
+/// Whether a run died in that line: nothing comes after it, or another run. The first line is
+/// written before the journal gets its name, so it is never cut.
 fn died_here(lines: &[&[u8]], index: usize) -> bool {
     let next = lines.get(index + 1);
     index > 0 && next.is_none_or(|next| is_resumed(next))

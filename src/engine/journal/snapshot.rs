@@ -1,4 +1,5 @@
-//! A deployment at one moment, as small as a reader of the journal needs it. No secret is in it, and nothing that a server said in its own words.
+//! A deployment at one moment, as small as a reader of the journal needs it. No secret is in it,
+//! and nothing that a server said in its own words.
 
 use crate::topology::{Address, Link, Node, NodeName, Product, Role, Topology};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,5 @@
-//! What became of each step of an operation, and for how long writes were stopped: read from its journal's lines.
+//! What became of each step of an operation, and for how long writes were stopped: read from its
+//! journal's lines.
 
 use super::snapshot::Snapshot;
 use super::story::Story;
@@ -105,7 +106,8 @@ impl Story {
         told
     }
 
-    /// When writes were stopped, and for how long: from before the fence was sent to the end of what ended it.
+    /// When writes were stopped, and for how long: from before the fence was sent to the end of
+    /// what ended it.
     pub fn stops(&self) -> Vec<Stop> {
         let mut stops = Vec::new();
         for (number, line) in self.lines.iter().enumerate() {
@@ -223,7 +225,8 @@ fn put_back(run: usize, at: At, line: &Line, end: End) -> Told {
     }
 }
 
-/// The end of the last step of that place that was begun and has none. A line of its beginning may be missing: then there is nothing to end.
+/// The end of the last step of that place that was begun and has none. A line of its beginning may
+/// be missing: then there is nothing to end.
 fn finish(told: &mut [Told], run: usize, at: At, took_ms: Option<f64>, end: End) {
     let open = told
         .iter_mut()

@@ -1,4 +1,5 @@
-//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder that is ours and that nobody else can write into.
+//! Where journals, debts and the lock live: `$XDG_STATE_HOME/replctl/DEPLOYMENT/`, a folder that is
+//! ours and that nobody else can write into.
 
 mod abandoned;
 mod alone;
@@ -89,7 +90,8 @@ impl Store {
         Ok(Some(this))
     }
 
-    /// The folder of `deployment` for who only looks: nothing is made. Where it cannot be seen, it is taken for empty, with the reason.
+    /// The folder of `deployment` for who only looks: nothing is made. Where it cannot be seen, it
+    /// is taken for empty, with the reason.
     ///
     /// # Errors
     /// Others can write what is in it.
@@ -134,7 +136,8 @@ impl Store {
         [top, self.folder.clone(), self.folder.join("journal")]
     }
 
-    /// Starts the journal of a new operation: its plan is on disk when this returns, and it says which unfinished operations it leaves behind.
+    /// Starts the journal of a new operation: its plan is on disk when this returns, and it says
+    /// which unfinished operations it leaves behind.
     pub fn begin(&self, plan: &Plan, who: &str, claim: &str) -> Result<(String, FileJournal)> {
         let mut name = plan.operation.verb().to_owned();
         if let Some(node) = plan.operation.node() {
@@ -184,7 +187,8 @@ impl Store {
         }
     }
 
-    /// A journal gets its name when its first line is on disk: an empty one, or one without its plan, was not left by us.
+    /// A journal gets its name when its first line is on disk: an empty one, or one without its
+    /// plan, was not left by us.
     fn create(&self, id: &str, plan: &Plan, first: &Entry) -> io::Result<FileJournal> {
         let new = self.folder.join("journal").join(format!("{id}.new"));
         let file = OpenOptions::new()
@@ -216,7 +220,8 @@ impl Store {
         Ok(FileJournal::new(file))
     }
 
-    /// A journal, to be appended to. Where its writer died in a line, the next one stands below that.
+    /// A journal, to be appended to. Where its writer died in a line, the next one stands below
+    /// that.
     fn end_of(&self, id: &str) -> io::Result<File> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).open(self.file(id))?;
@@ -254,13 +259,15 @@ impl Store {
         found.map_or(path, |one| one.path)
     }
 
-    /// All journals, the newest first. That the folder can be read has been seen when it was opened.
+    /// All journals, the newest first. That the folder can be read has been seen when it was
+    /// opened.
     fn list(&self) -> Vec<Listed> {
         order::list(&self.folder.join("journal")).unwrap_or_default()
     }
 
-    /// What is unfinished: stopped half-way, or not known because its journal cannot be read. The newest first. `holder`: whoever holds the lock, in the lock's
-    /// own words, if what runs at this moment is to be left out.
+    /// What is unfinished: stopped half-way, or not known because its journal cannot be read. The
+    /// newest first. `holder`: whoever holds the lock, in the lock's own words, if what runs at
+    /// this moment is to be left out.
     pub fn open_operations(&self, holder: Option<&str>) -> Vec<Story> {
         self.open_of(&self.list(), holder)
     }
@@ -321,7 +328,8 @@ impl Store {
     }
 }
 
-/// Whether the journals in a folder can be listed: one that cannot is not taken for one without any.
+/// Whether the journals in a folder can be listed: one that cannot is not taken for one without
+/// any.
 fn readable(journals: &Path) -> Result<()> {
     fs::read_dir(journals).map(drop).map_err(|e| {
         Problem::new(format!("{} cannot be read", journals.display()))

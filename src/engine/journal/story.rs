@@ -1,4 +1,5 @@
-//! An operation as its journal tells it: its plan, who ran it, when, how far it came and how each run ended. [`super::reader`] makes it.
+//! An operation as its journal tells it: its plan, who ran it, when, how far it came and how each
+//! run ended. [`super::reader`] makes it.
 
 use super::{At, BY_HAND, Entry, INTERRUPTED, Line, Outcome, Progress, reader};
 use crate::actions::Action;
@@ -13,7 +14,8 @@ use serde::Serialize;
 pub struct Story {
     /// Its id.
     pub id: String,
-    /// Why not all of its journal could be read: what the operation did is then not known, whatever else is told here.
+    /// Why not all of its journal could be read: what the operation did is then not known, whatever
+    /// else is told here.
     pub damage: Option<String>,
     /// The deployment that it names.
     pub deployment: Option<String>,
@@ -185,7 +187,8 @@ impl Story {
         self.runs.last()?.outcome.as_ref()
     }
 
-    /// Whether it has to be gone on with, put back or given up before all is known to be well. `holder` as for [`Story::stand`].
+    /// Whether it has to be gone on with, put back or given up before all is known to be well.
+    /// `holder` as for [`Story::stand`].
     pub fn is_open(&self, holder: Option<&str>) -> bool {
         match self.stand(holder) {
             Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => true,

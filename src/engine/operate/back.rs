@@ -20,7 +20,8 @@ pub enum Left {
     Unseen(String),
 }
 
-/// Looks at each host on which steps were put back. `before`: what was seen of the hosts when it was planned.
+/// Looks at each host on which steps were put back. `before`: what was seen of the hosts when it
+/// was planned.
 pub async fn look(
     world: &World,
     plan: &Plan,

@@ -1,4 +1,5 @@
-//! What comes before every change: an operation that stopped half-way and changed roles, and one of which nobody knows what it did.
+//! What comes before every change: an operation that stopped half-way and changed roles, and one of
+//! which nobody knows what it did.
 
 use crate::engine::Operation;
 use crate::engine::journal::store::{FileJournal, Store, Unread};
@@ -28,7 +29,8 @@ pub fn nothing_unknown(store: &Store) -> Result<()> {
     refused(open.iter().filter_map(unknown).collect())
 }
 
-/// Refused while a note of what earlier operations left cannot be read: a node that stands alone on purpose would be taken for a second primary.
+/// Refused while a note of what earlier operations left cannot be read: a node that stands alone on
+/// purpose would be taken for a second primary.
 pub fn notes_known(store: &Store) -> Result<()> {
     let problems = store.unread().iter().map(not_known).collect();
     refused(problems)
@@ -66,7 +68,8 @@ fn refused(problems: Vec<Problem>) -> Result<()> {
     Err(Error { problems, exit })
 }
 
-/// Ends the journal of an operation of which no step was begun, whatever the mode of its first stage is.
+/// Ends the journal of an operation of which no step was begun, whatever the mode of its first
+/// stage is.
 pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
     let outcome = Outcome::RolledBack {
         at: At { stage: 0, step: 0 },
@@ -80,10 +83,12 @@ pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
     outcome
 }
 
-/// Whether an unfinished operation comes before every change: what it left looks like a legitimate topology, and may not be one.
+/// Whether an unfinished operation comes before every change: what it left looks like a legitimate
+/// topology, and may not be one.
 ///
-/// That is so of all that change the roles of servers that have data. The others leave every role as it was: half of a setup is simply set up again, half
-/// an `add` or `remove` is a node more or less, and what `lost --replay` has done is not done twice.
+/// That is so of all that change the roles of servers that have data. The others leave every role
+/// as it was: half of a setup is simply set up again, half an `add` or `remove` is a node more or
+/// less, and what `lost --replay` has done is not done twice.
 fn comes_first(story: &Story) -> bool {
     if story.damage.is_some() {
         return true;

@@ -1,4 +1,5 @@
-//! What is said of a run that has ended, where its command has no document of its own; and whether it has changed something.
+//! What is said of a run that has ended, where its command has no document of its own; and whether
+//! it has changed something.
 
 use super::{Finished, verdict};
 use crate::output;

@@ -1,4 +1,5 @@
-//! What an outcome means for whoever ran the command: the error it is, if it is one, and what stays changed.
+//! What an outcome means for whoever ran the command: the error it is, if it is one, and what stays
+//! changed.
 
 mod change;
 
@@ -20,7 +21,8 @@ use crate::topology::NodeName;
 use change::{began_to_change, doubts, elsewhere, kept, places, stays, stays_of_earlier};
 use std::fmt::Write as _;
 
-/// Says so where how a run ended could not be written into its journal: what that tells is then not what was.
+/// Says so where how a run ended could not be written into its journal: what that tells is then not
+/// what was.
 pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &String>) {
     let Some(why) = journal.no_end() else {
         return;
@@ -39,7 +41,8 @@ pub fn told_nowhere(journal: &FileJournal, id: &str, outcome: Result<&Outcome, &
     );
 }
 
-/// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete run.
+/// The error that an outcome is, if it is one. `again`: the command that goes on from an incomplete
+/// run.
 pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     let hint_resume = format!("replctl resume {}", finished.id);
     let changed = changed(finished);
@@ -96,7 +99,8 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
     Some(error)
 }
 
-/// A node that the plan took for a replica, and that is a primary now. With what is known of who made it one.
+/// A node that the plan took for a replica, and that is a primary now. With what is known of who
+/// made it one.
 fn made_by_another(finished: &Finished) -> Option<(&NodeName, &'static str)> {
     let replicas = roles::replicas(&finished.plan);
     let unsent = finished
@@ -135,7 +139,8 @@ fn at_sentinels(finished: &Finished) -> bool {
     })
 }
 
-/// The nodes that the plan makes primaries and has not, because their step was not sent, or surely did nothing.
+/// The nodes that the plan makes primaries and has not, because their step was not sent, or surely
+/// did nothing.
 fn unsent<'a>(plan: &'a Plan, progress: &Progress) -> Vec<&'a NodeName> {
     places(plan)
         .filter(|(_, step)| step.action.promotes())

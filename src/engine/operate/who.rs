@@ -6,7 +6,8 @@ pub fn who() -> String {
     format!("{}@{}", user(), host.trim())
 }
 
-/// The name of the user this runs as, whatever the environment says; its number where it has no name.
+/// The name of the user this runs as, whatever the environment says; its number where it has no
+/// name.
 fn user() -> String {
     use std::os::unix::fs::MetadataExt as _;
     let Ok(this) = std::fs::metadata("/proc/self") else {

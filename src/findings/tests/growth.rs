@@ -1,4 +1,5 @@
-//! What is concluded from a look costs each node the same, however many there are: looks at nodes, names and hosts are counted, not time.
+//! What is concluded from a look costs each node the same, however many there are: looks at nodes,
+//! names and hosts are counted, not time.
 
 use super::super::{Context, Debt, Wanted, findings};
 use crate::engine::{Move, Promote};
@@ -15,7 +16,8 @@ use crate::topology::{
 };
 use std::collections::BTreeMap;
 
-/// How much more a node may cost among ten times as many: what sorts or looks up costs a little more.
+/// How much more a node may cost among ten times as many: what sorts or looks up costs a little
+/// more.
 const MOST: (u64, u64) = (3, 2);
 
 fn host(node: usize) -> String {

@@ -57,7 +57,8 @@ fn who_could_not_follow_whom_later_is_told_before() {
         )
     };
     assert_eq!(found, [told("master"), told("slave2")]);
-    // With both ports everywhere all can follow all, and what goes over the network is only worth a note.
+    // With both ports everywhere all can follow all, and what goes over the network is only worth a
+    // note.
     let found = over_tls(|t| {
         for node in &mut t.nodes {
             set(node, 6378, 6379, false);

@@ -1,6 +1,8 @@
-//! Where things stand in the text of an inventory: the tables of its nodes with the comments that belong to them, and single keys. Pure.
+//! Where things stand in the text of an inventory: the tables of its nodes with the comments that
+//! belong to them, and single keys. Pure.
 //!
-//! It only measures: what the text means is the parser's business, and whoever edits by these places asks the parser afterwards.
+//! It only measures: what the text means is the parser's business, and whoever edits by these
+//! places asks the parser afterwards.
 
 use super::super::secrets::is_secret;
 use std::ops::Range;
@@ -40,7 +42,8 @@ pub(super) struct Key {
 }
 
 impl<'a> Layout<'a> {
-    /// Measures a text that the parser has read; the rest of a sentence where its nodes are no tables of their own.
+    /// Measures a text that the parser has read; the rest of a sentence where its nodes are no
+    /// tables of their own.
     pub fn of(text: &'a str) -> Result<Self, String> {
         let (document, _) = DeTable::parse_recoverable(text);
         let mut ends = Vec::new();
@@ -60,8 +63,9 @@ impl<'a> Layout<'a> {
         self.tables.iter().find(named)
     }
 
-    /// All lines of a table, with the comments that belong to it: those directly above its header (but for the first table, whose comment may be
-    /// about all of them) and those directly below its last line that are about nothing else.
+    /// All lines of a table, with the comments that belong to it: those directly above its header
+    /// (but for the first table, whose comment may be about all of them) and those directly below
+    /// its last line that are about nothing else.
     pub fn lines(&self, table: &Table) -> Range<usize> {
         let first = self
             .tables
@@ -95,7 +99,8 @@ impl<'a> Layout<'a> {
         from..below
     }
 
-    /// The lines of a table and the empty ones that kept it apart from what is before it, or after it where nothing is before.
+    /// The lines of a table and the empty ones that kept it apart from what is before it, or after
+    /// it where nothing is before.
     pub fn with_gap(&self, table: &Table) -> Range<usize> {
         let lines = self.lines(table);
         let is_empty = |range: Range<usize>| self.text[range].trim().is_empty();

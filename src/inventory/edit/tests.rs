@@ -114,7 +114,8 @@ fn a_node_goes_with_the_comments_that_are_its_own() {
 fn the_first_primary_leaves_its_place_to_another() {
     let edit = remove(FILE, SMALL, &"a".into(), Some(&"c".into())).unwrap();
     let after = there_and_back(&edit, SMALL);
-    // Nobody was to follow c, and c is still to follow b: there would be a circle, which the parser tells.
+    // Nobody was to follow c, and c is still to follow b: there would be a circle, which the parser
+    // tells.
     assert!(parse(Path::new(FILE), &after).is_err());
     let edit = remove(FILE, SMALL, &"a".into(), Some(&"b".into())).unwrap();
     let after = there_and_back(&edit, SMALL);

@@ -1,4 +1,5 @@
-//! Whatever the file holds, the parser answers: an inventory that keeps its promises, or problems with places. It never panics.
+//! Whatever the file holds, the parser answers: an inventory that keeps its promises, or problems
+//! with places. It never panics.
 
 use super::super::Inventory;
 use super::super::edit::{self, NewNode};
@@ -9,7 +10,8 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Every node leaves the text, and another comes into it, and both can be taken back to the byte; or that is refused.
+/// Every node leaves the text, and another comes into it, and both can be taken back to the byte;
+/// or that is refused.
 fn edited(text: &str, inventory: &Inventory) {
     let root = inventory
         .nodes

@@ -1,4 +1,4 @@
-//! `abandon`: its arguments.
+//! `abandon`: its arguments and examples.
 
 use crate::cli::candidates::given_up;
 use crate::cli::examples::Examples;

@@ -1,5 +1,6 @@
-//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is looked at or changed, but for what it may have set at
-//! Sentinels for a moment: only a note is written.
+//! `abandon`: an operation that stopped half-way is left as it is. Nothing on any server or host is
+//! looked at or changed, but for what it may have set at Sentinels for a moment: only a note is
+//! written.
 
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::info_period;

@@ -1,4 +1,4 @@
-//! The arguments of `add` and `remove`.
+//! `add`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;

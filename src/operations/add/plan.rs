@@ -1,5 +1,6 @@
-//! `add`: a node that is to come into the inventory and into the deployment, all of it or nothing: it is written down, set up as `setup` sets up one
-//! node, and proved by a write that is read on it. Pure.
+//! `add`: a node that is to come into the inventory and into the deployment, all of it or nothing:
+//! it is written down, set up as `setup` sets up one node, and proved by a write that is read on
+//! it. Pure.
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -140,7 +141,8 @@ fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
     })
 }
 
-/// Whom it follows, if it is a good replica of this deployment that replctl has not set up, or whose host it cannot look at.
+/// Whom it follows, if it is a good replica of this deployment that replctl has not set up, or
+/// whose host it cannot look at.
 fn runs_already(op: &Add, around: &Around<'_>) -> Option<NodeName> {
     let ours = match around.hosts.get(&op.node) {
         Some(Ok(facts)) => {
@@ -207,7 +209,8 @@ fn proof(node: &NodeName, primary: &NodeName, upstream: &NodeName) -> [Step; 2] 
     ]
 }
 
-/// What `setup` does for one node, made one with the edit: what fails is put back together with all before it.
+/// What `setup` does for one node, made one with the edit: what fails is put back together with all
+/// before it.
 fn steps(
     edit: &Edit,
     around: &Around<'_>,
@@ -230,7 +233,8 @@ fn steps(
     steps
 }
 
-/// The directories of all nodes, and those of this one: these go with all that its server has written into them, where they were not there before.
+/// The directories of all nodes, and those of this one: these go with all that its server has
+/// written into them, where they were not there before.
 fn apart(around: &Around<'_>, step: Step) -> Vec<Step> {
     let spec = around.inventory.get(&step.node);
     let data = spec.map(|spec| Paths::of(around.inventory, spec).data());

@@ -1,4 +1,4 @@
-//! A node that has come, and one that has left, as people read it and as `--json` prints it: what the steps have seen.
+//! A node that has come, as people read it and as `--json` prints it: what the steps have seen.
 
 use crate::actions::Action;
 use crate::engine::Add;

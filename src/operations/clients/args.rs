@@ -1,4 +1,4 @@
-//! `clients`: its arguments.
+//! `clients`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

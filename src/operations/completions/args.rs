@@ -1,4 +1,4 @@
-//! `completions`: its arguments.
+//! `completions`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::{Args, ValueEnum};

@@ -1,4 +1,4 @@
-//! `detach`: its arguments.
+//! `detach`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

@@ -1,4 +1,5 @@
-//! Plans to let a replica stand alone: a writable primary of its own that is no part of the deployment any more. Pure.
+//! Plans to let a replica stand alone: a writable primary of its own that is no part of the
+//! deployment any more. Pure.
 
 use crate::actions::Action;
 use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Stage, Step, Undo};

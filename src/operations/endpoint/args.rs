@@ -1,4 +1,4 @@
-//! `endpoint`: its arguments.
+//! `endpoint`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::{Args, ValueEnum};
@@ -18,7 +18,8 @@ pub enum EndpointFormat {
     Address,
     /// redis://HOST:PORT, or rediss://HOST:PORT over TLS
     Url,
-    /// `REPLCTL_PRIMARY_HOST`, `REPLCTL_PRIMARY_PORT`, `REPLCTL_PRIMARY_NODE` and `REPLCTL_PRIMARY_TLS`, one a line, quoted for a shell
+    /// `REPLCTL_PRIMARY_HOST`, `REPLCTL_PRIMARY_PORT`, `REPLCTL_PRIMARY_NODE` and
+    /// `REPLCTL_PRIMARY_TLS`, one a line, quoted for a shell
     Env,
 }
 

@@ -1,4 +1,5 @@
-//! Where programs are to write, in the forms that programs read. There is no password in any of them.
+//! Where programs are to write, in the forms that programs read. There is no password in any of
+//! them.
 
 use super::args::EndpointFormat;
 use crate::topology::{Address, NodeName};

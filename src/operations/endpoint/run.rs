@@ -33,7 +33,8 @@ pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// No address goes to standard output then: a script that ignores the exit code must not find a primary there.
+/// No address goes to standard output then: a script that ignores the exit code must not find a
+/// primary there.
 fn unknown(doubts: Vec<Doubt>) -> Error {
     let problems = doubts.into_iter().map(|doubt| {
         Problem::new(format!("the primary cannot be named: {}", doubt.seen)).hint(doubt.hint)

@@ -64,7 +64,8 @@ impl Explained {
         Self { findings }
     }
 
-    /// The one of that name, in any case and with `_` for `-`; otherwise the names that it may have been meant to be.
+    /// The one of that name, in any case and with `_` for `-`; otherwise the names that it may have
+    /// been meant to be.
     pub fn named(name: &str) -> Result<One, Vec<String>> {
         let wanted = name.trim().to_lowercase().replace('_', "-");
         let mut all = Self::all().findings;

@@ -1,4 +1,4 @@
-//! The arguments of the commands that are not for people: those that replctl starts itself, and those that its build needs.
+//! `fence-guard`: its arguments. It is not for people.
 
 use clap::Args;
 use std::path::PathBuf;

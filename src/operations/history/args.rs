@@ -1,4 +1,4 @@
-//! The arguments of the commands that look back, and of those that go on from there: `history`, `report`, `undo`, `resume`, `rollback`, `abandon`.
+//! `history`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;
@@ -8,7 +8,8 @@ use clap_complete::ArgValueCandidates as Candidates;
 /// `history`.
 #[derive(Debug, Args)]
 pub struct History {
-    /// Only operations that these nodes took part in; one that has left the inventory can be named, too
+    /// Only operations that these nodes took part in; one that has left the inventory can be named,
+    /// too
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub nodes: Vec<String>,
     /// How many to list; 0 is all

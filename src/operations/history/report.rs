@@ -1,4 +1,5 @@
-//! The operations of a deployment, as people read them and as `--json` prints them. What journals hold came from servers, too: it is escaped here.
+//! The operations of a deployment, as people read them and as `--json` prints them. What journals
+//! hold came from servers, too: it is escaped here.
 
 use crate::engine::Operation;
 use crate::engine::journal::store::Abandoned;

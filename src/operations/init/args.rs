@@ -1,4 +1,4 @@
-//! `init`: its arguments.
+//! `init`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::Args;

@@ -1,4 +1,5 @@
-//! `replctl init`: writes an inventory, and a new password beside it. It overwrites nothing and leaves no half of the two.
+//! `replctl init`: writes an inventory, and a new password beside it. It overwrites nothing and
+//! leaves no half of the two.
 
 mod ask;
 
@@ -47,8 +48,8 @@ enum Password {
 /// Writes the inventory from the nodes given, or by asking.
 ///
 /// # Errors
-/// [`Exit::Usage`] for arguments that make no inventory, [`Exit::Refused`] where a file is there already, [`Exit::Failed`]
-/// where one cannot be written; nothing is left behind then.
+/// [`Exit::Usage`] for arguments that make no inventory, [`Exit::Refused`] where a file is there
+/// already, [`Exit::Failed`] where one cannot be written; nothing is left behind then.
 pub fn run(args: &super::args::Init) -> Result<()> {
     if args.output.symlink_metadata().is_ok() {
         return Err(already_there(
@@ -242,7 +243,8 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
     }
 }
 
-/// Whoever writes the inventory chooses the hosts and the hooks of the next run: no umask makes it anybody's to write.
+/// Whoever writes the inventory chooses the hosts and the hooks of the next run: no umask makes it
+/// anybody's to write.
 const INVENTORY_MODE: u32 = 0o644;
 
 fn write_both(

@@ -1,4 +1,4 @@
-//! `lost`: its arguments.
+//! `lost`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;

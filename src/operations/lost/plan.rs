@@ -1,7 +1,7 @@
 //! Plans to replay on the new primary what only an old one has. Pure.
 //!
-//! Never by itself, and only what can be replayed without harm, unless the operator says otherwise. What was replayed once is not replayed again: the new
-//! primary's own stream tells it.
+//! Never by itself, and only what can be replayed without harm, unless the operator says otherwise.
+//! What was replayed once is not replayed again: the new primary's own stream tells it.
 
 use crate::actions::Action;
 use crate::actions::rescue::Source;

@@ -1,4 +1,5 @@
-//! What only an old primary has, as people read it, as `--json` prints it, and as the server's own client takes it in.
+//! What only an old primary has, as people read it, as `--json` prints it, and as the server's own
+//! client takes it in.
 
 use crate::output::escape;
 use crate::rescue::split::{Conflict, Judged};
@@ -42,7 +43,8 @@ pub struct Report<'a> {
     pub list: List<'a>,
 }
 
-/// Commands and transactions with what stands against replaying each. They are read while they are printed: memory does not hold them.
+/// Commands and transactions with what stands against replaying each. They are read while they are
+/// printed: memory does not hold them.
 #[derive(Debug)]
 pub struct List<'a> {
     lost: &'a Tail,
@@ -158,7 +160,8 @@ pub fn text(report: &Report<'_>) -> Result<String, String> {
             let _ = writeln!(out, "  … and {rest} more: --json lists all");
         }
         if n >= MOST_LISTED {
-            // About those in conflict a person has to decide: they are not left out only because they come late.
+            // About those in conflict a person has to decide: they are not left out only because
+            // they come late.
             if told == MOST_LISTED {
                 break;
             }

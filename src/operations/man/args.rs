@@ -1,4 +1,4 @@
-//! `man`: its arguments.
+//! `man`: its arguments. It is not for people.
 
 use clap::Args;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that changes from day to day.
+//! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that
+//! changes from day to day.
 
 use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, Section};
 use crate::cli::{Cli, examples};
@@ -106,7 +107,8 @@ fn command_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
 /// Title to options.
 fn opening(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<Man> {
     let version = command.get_version().unwrap_or_default();
-    // No date: it would make the pages stale by itself. `Man::render_title` leaves an empty one out, which moves the rest to the left.
+    // No date: it would make the pages stale by itself. `Man::render_title` leaves an empty one
+    // out, which moves the rest to the left.
     page.extend_from_slice(
         format!(
             ".TH {} 1 \"\" \"{NAME} {version}\" \"replctl manual\"\n",

@@ -1,4 +1,4 @@
-//! The arguments of `move` and `detach`.
+//! `move`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;
@@ -25,7 +25,8 @@ pub struct Move {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// Replace the keys of the node that is moved by those of its new upstream, although some may be nowhere else
+    /// Replace the keys of the node that is moved by those of its new upstream, although some may
+    /// be nowhere else
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
     /// Let the inventory say so, too: its `replicaof` of the node

@@ -34,7 +34,8 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
     Ok(plan)
 }
 
-/// Lets the inventory say so, too: together with the move, or by itself where nothing else is left to do.
+/// Lets the inventory say so, too: together with the move, or by itself where nothing else is left
+/// to do.
 pub fn written_down(plan: &mut Plan, edit: &Edit) {
     let undo = Undo::By(Action::EditInventory(Box::new(edit.reversed())));
     let action = Action::EditInventory(Box::new(edit.clone()));

@@ -1,4 +1,5 @@
-//! Where a node is after a move or a detachment, as people read it and as `--json` prints it: what the steps have seen.
+//! Where a node is after a move, as people read it and as `--json` prints it: what the steps have
+//! seen.
 
 use crate::actions::Action;
 use crate::engine::journal::{Outcome, Resync};
@@ -127,7 +128,8 @@ pub fn text(moved: &Moved<'_>) -> String {
     out + &otherwise(moved)
 }
 
-/// The line of the inventory that says otherwise. It counts only where a node begins, so it is no error.
+/// The line of the inventory that says otherwise. It counts only where a node begins, so it is no
+/// error.
 fn otherwise(moved: &Moved<'_>) -> String {
     let (node, under) = (moved.node, moved.under);
     let differs = moved.inventory.as_ref().filter(|w| w.replicaof != *under);

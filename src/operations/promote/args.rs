@@ -1,4 +1,4 @@
-//! `promote`: its arguments.
+//! `promote`: its arguments and examples.
 
 use crate::cli::candidates::promotable;
 use crate::cli::examples::Examples;
@@ -22,19 +22,24 @@ pub struct Promote {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// The old primary is lost: promote although the node has less data than another, or less than can be known
+    /// The old primary is lost: promote although the node has less data than another, or less than
+    /// can be known
     #[arg(long)]
     pub allow_data_loss: bool,
-    /// The old primary cannot be stopped: accept that it may come back and take writes that are lost later
+    /// The old primary cannot be stopped: accept that it may come back and take writes that are
+    /// lost later
     #[arg(long)]
     pub accept_split_brain: bool,
-    /// Go on although something differs between the node and the primary, a permission is missing that can be done without, or a role will not outlive a restart (repeatable)
+    /// Go on although something differs between the node and the primary, a permission is missing
+    /// that can be done without, or a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
-    /// The Sentinels that are still counted on the nodes are gone for good: promote without them (those that live undo it within a minute)
+    /// The Sentinels that are still counted on the nodes are gone for good: promote without them
+    /// (those that live undo it within a minute)
     #[arg(long)]
     pub without_sentinel: bool,
-    /// Disconnect the clients that are left on the old primary, once there is a new one, so that they look for it
+    /// Disconnect the clients that are left on the old primary, once there is a new one, so that
+    /// they look for it
     #[arg(long)]
     pub kick_clients: bool,
     /// Run none of the hooks that the inventory names

@@ -1,6 +1,7 @@
 //! Plans another primary: which of the three cases it is, and the stages of each. Pure.
 //!
-//! * The primary answers: the hand-over that fences, drains, demotes the old primary first, compares offsets, and only then promotes.
+//! * The primary answers: the hand-over that fences, drains, demotes the old primary first,
+//!   compares offsets, and only then promotes.
 //! * The primary is dead: see `failover`.
 //! * The node is the primary already: only what hangs loose is attached to it.
 

@@ -1,4 +1,5 @@
-//! The proof that a promotion ends with: offsets, how long writes were stopped, and how each node got in sync.
+//! The proof that a promotion ends with: offsets, how long writes were stopped, and how each node
+//! got in sync.
 
 mod clients;
 
@@ -31,7 +32,8 @@ pub struct Proof {
     pub outcome: Outcome,
     /// From the first byte of the fence to the proof of the promotion, ms; `None` for a failover.
     pub writes_stopped_ms: Option<f64>,
-    /// From the first byte of the fence until all Sentinels named the new primary, ms: clients that ask them where to write are out for that long.
+    /// From the first byte of the fence until all Sentinels named the new primary, ms: clients that
+    /// ask them where to write are out for that long.
     pub sentinels_named_ms: Option<f64>,
     /// The old primary's last offset, bytes.
     pub old_offset: Option<u64>,
@@ -136,7 +138,8 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     let promoted = passed
         .iter()
         .find(|p| p.step.node == operation.node && p.step.action.promotes());
-    // The promotion compares; where Sentinel promotes, and in journals of older versions, the step before it does.
+    // The promotion compares; where Sentinel promotes, and in journals of older versions, the step
+    // before it does.
     let sets_side_by_side = |a: &Action| {
         matches!(
             a,

@@ -92,8 +92,9 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
-/// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the demotion is found by the comparison after it, and
-/// all is put back: nothing is lost, and it is worth another try.
+/// Servers before 6.2 have no fence that scripts respect. One that wrote at the very moment of the
+/// demotion is found by the comparison after it, and all is put back: nothing is lost, and it is
+/// worth another try.
 async fn again_where_scripts_write(
     world: &World,
     promote: &Promote,
@@ -133,7 +134,8 @@ async fn again_where_scripts_write(
     Ok(None)
 }
 
-/// What stands against another attempt: an earlier one has changed something, and that was put back.
+/// What stands against another attempt: an earlier one has changed something, and that was put
+/// back.
 fn not_untouched(error: Error) -> Error {
     let exit = if error.exit == Exit::Refused {
         Exit::Failed
@@ -148,7 +150,8 @@ fn not_untouched(error: Error) -> Error {
     Error { problems, exit }
 }
 
-/// Whether it was put back because of a write that came between the last wait and the demotion, on a server that cannot stop scripts.
+/// Whether it was put back because of a write that came between the last wait and the demotion, on
+/// a server that cannot stop scripts.
 fn slipped_past(finished: &operate::Finished) -> bool {
     let Outcome::RolledBack { at, .. } = &finished.outcome else {
         return false;
@@ -165,7 +168,8 @@ fn slipped_past(finished: &operate::Finished) -> bool {
         && stage.steps.get(at.step).is_some_and(compares)
 }
 
-/// A replica whose link was cut asks for another one within a second. What is not linked in time is told by the next plan.
+/// A replica whose link was cut asks for another one within a second. What is not linked in time is
+/// told by the next plan.
 async fn await_link(world: &World, operation: &Promote) {
     let end = tokio::time::Instant::now() + LINKED_AGAIN;
     while tokio::time::Instant::now() < end {
@@ -178,8 +182,8 @@ async fn await_link(world: &World, operation: &Promote) {
     }
 }
 
-/// Prints the proof, where there is a new primary to speak of. The steps have seen all that is said: no second look at a node that may be
-/// dead keeps the operator waiting.
+/// Prints the proof, where there is a new primary to speak of. The steps have seen all that is
+/// said: no second look at a node that may be dead keeps the operator waiting.
 pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
     let run = report::Run {
         id: &finished.id,

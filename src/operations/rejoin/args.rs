@@ -1,4 +1,4 @@
-//! `rejoin`: its arguments.
+//! `rejoin`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;

@@ -43,7 +43,7 @@ pub fn pair<'a>(
     }
 }
 
-pub fn known<'a>(name: &NodeName, topology: &'a Topology) -> Result<&'a Node, Vec<Refusal>> {
+fn known<'a>(name: &NodeName, topology: &'a Topology) -> Result<&'a Node, Vec<Refusal>> {
     topology.get(name).ok_or_else(|| {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         vec![Refusal::new(
@@ -53,7 +53,7 @@ pub fn known<'a>(name: &NodeName, topology: &'a Topology) -> Result<&'a Node, Ve
     })
 }
 
-pub fn nobody(node: &Node) -> Refusal {
+fn nobody(node: &Node) -> Refusal {
     let name = &node.name;
     if node.is_primary() {
         Refusal::new(
@@ -68,7 +68,7 @@ pub fn nobody(node: &Node) -> Refusal {
     }
 }
 
-pub fn which(name: &NodeName, several: &[&Node]) -> Refusal {
+fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     let names: Vec<String> = several.iter().map(|p| format!("`{}`", p.name)).collect();
     Refusal::new(
         format!(
@@ -80,8 +80,9 @@ pub fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     )
 }
 
-/// The node that is to return is the one that took over, or the other holds nothing: only by its name.
-pub fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal> {
+/// The node that is to return is the one that took over, or the other holds nothing: only by its
+/// name.
+fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal> {
     let (name, other) = (&node.name, &successor.name);
     let (mine, theirs) = (node.server()?, successor.server()?);
     let from_it = mine.replication.replid2.as_ref() == Some(&theirs.replication.replid);

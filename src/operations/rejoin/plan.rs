@@ -1,4 +1,5 @@
-//! Plans the return of an old primary under the present one, whatever it is now: a primary, a replica already, or stopped. Pure.
+//! Plans the return of an old primary under the present one, whatever it is now: a primary, a
+//! replica already, or stopped. Pure.
 
 pub mod stopped;
 #[cfg(test)]

@@ -97,7 +97,8 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
     permitted(world, plan.map_err(output::plan::refused)?, accepted).await
 }
 
-/// Prints where the node is now, where its backup is, and how it got there, as its steps have seen it.
+/// Prints where the node is now, where its backup is, and how it got there, as its steps have seen
+/// it.
 pub fn report(operation: &Rejoin, finished: &Finished) {
     let text = format!("{} is a replica again.{}", operation.node, told(finished));
     operate::told(finished, finished.reached().then_some(text.as_str()));

@@ -1,4 +1,4 @@
-//! `remove`: its arguments.
+//! `remove`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;
@@ -13,7 +13,8 @@ pub struct Remove {
     /// The node that leaves
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub node: String,
-    /// Delete its directory on its host too, and the server program where no other node there uses it
+    /// Delete its directory on its host too, and the server program where no other node there uses
+    /// it
     #[arg(long, conflicts_with = "leave_running")]
     pub purge: bool,
     /// Take it out of the inventory only: its server goes on

@@ -14,7 +14,8 @@ const LOOK: &str = "see: replctl status";
 /// A replica says every second what it has; one that did within this many is alive.
 const ALIVE_SECONDS: u64 = 10;
 
-/// The primary, the node and what the inventory says of it; or why one of them is not there to go on with.
+/// The primary, the node and what the inventory says of it; or why one of them is not there to go
+/// on with.
 pub(super) fn those<'a>(
     op: &Remove,
     around: &'a Around<'_>,

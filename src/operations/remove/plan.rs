@@ -1,5 +1,6 @@
-//! `remove`: a node that leaves for good. Its server is stopped, nothing starts it again, nobody lists it any more, and the inventory has it no more: all of
-//! that, or nothing; once the first of its files is gone, where that was asked for, only forward. Then the Sentinels forget it. Pure.
+//! `remove`: a node that leaves for good. Its server is stopped, nothing starts it again, nobody
+//! lists it any more, and the inventory has it no more: all of that, or nothing; once the first of
+//! its files is gone, where that was asked for, only forward. Then the Sentinels forget it. Pure.
 //!
 //! A node whose host is dead can leave too; what could not be done there is warned of.
 
@@ -300,7 +301,8 @@ impl One<'_> {
         all.any(|other| other.name != self.spec.name && host(other) == host(self.spec))
     }
 
-    /// The Sentinels forget it, as `sentinel forget` would do it once the server is stopped; and what is to be said of that, or why they are not told.
+    /// The Sentinels forget it, as `sentinel forget` would do it once the server is stopped; and
+    /// what is to be said of that, or why they are not told.
     fn forget(&self) -> (Vec<Stage>, Option<String>) {
         let (node, topology) = (self.node, self.around.topology);
         let afterwards = |why: &str| {

@@ -1,4 +1,4 @@
-//! `repair`: its arguments.
+//! `repair`: its arguments and examples.
 
 use crate::cli::candidates::every_node;
 use crate::cli::examples::Examples;
@@ -29,10 +29,12 @@ pub struct Repair {
     /// Make no backup of this node: what only it has is gone for good (repeatable)
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
-    /// Where there is no primary: promote although the node has less data than another, or less than can be known
+    /// Where there is no primary: promote although the node has less data than another, or less
+    /// than can be known
     #[arg(long)]
     pub allow_data_loss: bool,
-    /// Where the old primary cannot be stopped: accept that it may come back and take writes that are lost later
+    /// Where the old primary cannot be stopped: accept that it may come back and take writes that
+    /// are lost later
     #[arg(long)]
     pub accept_split_brain: bool,
     /// Go on although a role will not outlive a restart (repeatable)

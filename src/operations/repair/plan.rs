@@ -1,4 +1,5 @@
-//! Plans one primary again where there are several, or where the only one came back with nothing: out of the same stages as a promotion and a return. Pure.
+//! Plans one primary again where there are several, or where the only one came back with nothing:
+//! out of the same stages as a promotion and a return. Pure.
 //!
 //! Where no node is a primary, the way is an ordinary promotion.
 
@@ -77,7 +78,8 @@ fn chosen<'a>(
     })
 }
 
-/// The others return under `keep`, each with what only it has backed up. `topology`: as it will be then.
+/// The others return under `keep`, each with what only it has backed up. `topology`: as it will be
+/// then.
 fn returns(
     operation: &Repair,
     others: &[&Node],
@@ -116,7 +118,8 @@ fn returns(
     }
 }
 
-/// Those that are to follow `keep` without being asked one by one must be able to load its full copies.
+/// Those that are to follow `keep` without being asked one by one must be able to load its full
+/// copies.
 fn take_copies<'a>(
     nodes: impl Iterator<Item = &'a Node>,
     keep: &Node,

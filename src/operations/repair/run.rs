@@ -1,4 +1,5 @@
-//! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes it right.
+//! `repair`: what is wrong with the primaries, what each choice would cost, and one plan that makes
+//! it right.
 
 use super::plan::compare::{Comparison, compare};
 use super::plan::{self, Owns};
@@ -136,7 +137,8 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
     }
 }
 
-/// The one that is noted to have been the last to be made the primary: of several, the one that replaced another, and else by the journals.
+/// The one that is noted to have been the last to be made the primary: of several, the one that
+/// replaced another, and else by the journals.
 fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     match found {
         Situation::Several(primaries) => {

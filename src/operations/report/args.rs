@@ -1,4 +1,4 @@
-//! `report`: its arguments.
+//! `report`: its arguments and examples.
 
 use crate::cli::candidates::operations;
 use crate::cli::examples::Examples;

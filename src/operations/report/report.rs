@@ -1,5 +1,6 @@
-//! The post-mortem of one operation, as Markdown: what it was, what was sent and heard, how long writes stood still, what the deployment was before and
-//! after, what was proved and what was left. From its journal alone; what old journals do not tell is said to be not recorded.
+//! The post-mortem of one operation, as Markdown: what it was, what was sent and heard, how long
+//! writes stood still, what the deployment was before and after, what was proved and what was left.
+//! From its journal alone; what old journals do not tell is said to be not recorded.
 
 mod hooks;
 mod markdown;

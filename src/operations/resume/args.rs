@@ -1,4 +1,4 @@
-//! `resume` and `rollback`: its arguments.
+//! `resume` and `rollback`: their arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::unfinished;

@@ -89,7 +89,8 @@ pub async fn run(
     operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
-/// The servers that have a new password already have the one that the inventory names now. With another one some would get that, and replicas be refused.
+/// The servers that have a new password already have the one that the inventory names now. With
+/// another one some would get that, and replicas be refused.
 async fn same_password(world: &World, record: &Record, back: bool) -> Result<()> {
     let done = |stage, step| record.progress.done.contains(&At { stage, step });
     let given = record.plan.given(&done);
@@ -119,7 +120,8 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
     Err(Problem::new(what).hint(hint).exit(Exit::Refused))
 }
 
-/// The operation that is meant. A hook that failed after a promotion is made up for only as long as nothing else was done since.
+/// The operation that is meant. A hook that failed after a promotion is made up for only as long as
+/// nothing else was done since.
 fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<Record>> {
     operate::nothing_unknown(&world.store)?;
     let Some(id) = &args.id else {

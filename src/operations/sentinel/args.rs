@@ -1,4 +1,4 @@
-//! `sentinel` on the command line.
+//! `sentinel`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;
@@ -27,28 +27,34 @@ impl Sentinel {
 pub enum SentinelCommand {
     /// Show what each Sentinel that watches says, and where that is not what is
     ///
-    /// The Sentinels are found through the nodes they watch. Shown are whom each takes for the primary, what it knows of the replicas and of the other
-    /// Sentinels, and whether a failover could be agreed on. Changes nothing. The exit status is 0 if nothing needs doing, else 4.
+    /// The Sentinels are found through the nodes they watch. Shown are whom each takes for the
+    /// primary, what it knows of the replicas and of the other Sentinels, and whether a failover
+    /// could be agreed on. Changes nothing. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("sentinel-status"))]
     Status(SentinelStatus),
     /// Take the Sentinels that the inventory names to running ones that watch
     ///
-    /// On the hosts of `[sentinel] nodes`, as `replctl setup` does it for servers: the program, its user, directories, a first configuration, a unit; then
-    /// each is seen to hear from the primary there is now, from its replicas and from the other Sentinels, and a failover to be possible. Run again, it does
-    /// what is missing: Sentinels that run are told of changed settings and never restarted, and their files, which they write themselves, are left to them.
+    /// On the hosts of `[sentinel] nodes`, as `replctl setup` does it for servers: the program, its
+    /// user, directories, a first configuration, a unit; then each is seen to hear from the primary
+    /// there is now, from its replicas and from the other Sentinels, and a failover to be possible.
+    /// Run again, it does what is missing: Sentinels that run are told of changed settings and
+    /// never restarted, and their files, which they write themselves, are left to them.
     #[command(visible_alias = "deploy", after_help = example_help("sentinel-setup"))]
     Setup(SentinelSetup),
     /// End the Sentinels that the inventory names
     ///
-    /// Those that replctl has set up are stopped, and nothing starts them again; the nodes are not touched, and change their primary by themselves no more.
-    /// One that watches other deployments too is only told to leave this one. Their files stay, unless --purge is given.
+    /// Those that replctl has set up are stopped, and nothing starts them again; the nodes are not
+    /// touched, and change their primary by themselves no more. One that watches other deployments
+    /// too is only told to leave this one. Their files stay, unless --purge is given.
     #[command(after_help = example_help("sentinel-remove"))]
     Remove(SentinelRemove),
     /// Let the Sentinels forget nodes, or Sentinels, that left for good
     ///
-    /// They never do so by themselves: a Sentinel that is gone counts for the majority, and whatever gets the address of a replica that is gone is made a
-    /// replica. One after the other is told to forget all (SENTINEL RESET) and seen to have found the replicas and the others again before the next one is.
-    /// Refused while WHAT is still there, while anything else is away that would be forgotten as well, or where too few would be left.
+    /// They never do so by themselves: a Sentinel that is gone counts for the majority, and
+    /// whatever gets the address of a replica that is gone is made a replica. One after the other
+    /// is told to forget all (SENTINEL RESET) and seen to have found the replicas and the others
+    /// again before the next one is. Refused while WHAT is still there, while anything else is away
+    /// that would be forgotten as well, or where too few would be left.
     #[command(visible_alias = "reset", after_help = example_help("sentinel-forget"))]
     Forget(SentinelForget),
 }
@@ -91,7 +97,8 @@ pub struct SentinelRemove {
 /// `sentinel forget`.
 #[derive(Debug, Args)]
 pub struct SentinelForget {
-    /// The node's name, or HOST:PORT of a replica or a Sentinel as `replctl sentinel status` shows it
+    /// The node's name, or HOST:PORT of a replica or a Sentinel as `replctl sentinel status` shows
+    /// it
     #[arg(value_name = "WHAT", required = true, add = Candidates::new(every_node))]
     pub what: Vec<String>,
     /// Show the plan and change nothing

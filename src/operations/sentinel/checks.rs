@@ -1,4 +1,5 @@
-//! What stands against setting up Sentinels, all at once, and what their operator should know. Pure.
+//! What stands against setting up Sentinels, all at once, and what their operator should know.
+//! Pure.
 
 use super::plan::{Around, Begin, Job, Own};
 use crate::config::Paths;
@@ -104,7 +105,8 @@ pub(super) fn names(inventory: &Inventory) -> bool {
     all.into_iter().any(|n| !is_literal(&n.announced().host))
 }
 
-/// Whether its program will be one of 6.2 or newer: that which replctl brings, else most likely that of the primary.
+/// Whether its program will be one of 6.2 or newer: that which replctl brings, else most likely
+/// that of the primary.
 pub(super) fn modern(look: &Look<'_>, facts: &HostFacts, primary: &Node) -> bool {
     let brought = look
         .payload_for(&facts.arch)
@@ -246,7 +248,8 @@ fn silent<'a>(
     let Some((at, rules)) = watches(&file.directives, &settings.name) else {
         return Some(Begin::Stopped(None));
     };
-    // It starts with the primary of its file. Others that know better tell it; alone, it would take a former primary for dead.
+    // It starts with the primary of its file. Others that know better tell it; alone, it would take
+    // a former primary for dead.
     let mut running = around.members.values().flatten();
     let told = running.any(|m| m.sees.as_ref().is_some_and(|s| is_it(primary, s)));
     if !primary.answers_to(&at) && !told {

@@ -1,7 +1,9 @@
-//! `sentinel setup`: the Sentinels that the inventory names, running, watching the primary that is, and knowing each other. Pure.
+//! `sentinel setup`: the Sentinels that the inventory names, running, watching the primary that is,
+//! and knowing each other. Pure.
 //!
-//! What is done on their hosts is what `setup` does there. A Sentinel's file is its own from its first start on: it says who it is and which failover was
-//! the last. So it is written once; what changes later is told to the running Sentinel.
+//! What is done on their hosts is what `setup` does there. A Sentinel's file is its own from its
+//! first start on: it says who it is and which failover was the last. So it is written once; what
+//! changes later is told to the running Sentinel.
 
 pub mod names;
 pub mod remove;
@@ -24,10 +26,11 @@ use crate::topology::sentinel::{Member, Sees, Watch};
 use crate::topology::{Link, Node, NodeName, Topology, Trouble};
 use std::collections::BTreeMap;
 
-/// How long a Sentinel may take to hear from the primary, ms: it asks at once (measured: 0.1 to 1 s), and one that has slept through a failover is
-/// told of it within two seconds.
+/// How long a Sentinel may take to hear from the primary, ms: it asks at once (measured: 0.1 to 1
+/// s), and one that has slept through a failover is told of it within two seconds.
 const HEARS_MS: u64 = 15_000;
-/// How long they may take to find each other, ms: each says hello every two seconds (measured: 2 to 4 s).
+/// How long they may take to find each other, ms: each says hello every two seconds (measured: 2 to
+/// 4 s).
 const TOGETHER_MS: u64 = 30_000;
 
 /// What was seen.
@@ -78,7 +81,8 @@ pub struct Job<'a> {
     others: u64,
 }
 
-/// Plans it. `settings` are those of the inventory, with at least one node. All refusals come at once.
+/// Plans it. `settings` are those of the inventory, with at least one node. All refusals come at
+/// once.
 pub fn plan(
     inventory: &Inventory,
     settings: &SentinelSettings,
@@ -174,7 +178,8 @@ fn step(own: &Own<'_>, action: SentinelAction, undo: Option<SentinelAction>) -> 
 }
 
 impl<'a> Job<'a> {
-    /// Where those that do not run come to run: all of one host in one stage, so that what fails there is put back as a whole.
+    /// Where those that do not run come to run: all of one host in one stage, so that what fails
+    /// there is put back as a whole.
     fn set_up(&self, own: &Own<'a>) -> Vec<Step> {
         let mut host = Host::new(self.look, own.spec, own.facts);
         let watches = match own.begin {
@@ -226,7 +231,8 @@ impl<'a> Job<'a> {
             }
             Begin::Watches(sees) => {
                 let password = matches!(self.look.inventory.auth, Auth::Password(_));
-                // Whatever keeps it from the primary: a password that is wrong is the one cause that can be mended from here.
+                // Whatever keeps it from the primary: a password that is wrong is the one cause
+                // that can be mended from here.
                 if password && (sees.says("s_down") || sees.says("disconnected")) {
                     let (name, at) = (self.settings.name.clone(), own.spec.address.clone());
                     steps.push(step(own, SentinelAction::SetAuth { name, at }, None));

@@ -1,4 +1,5 @@
-//! `sentinel status` for people and for programs. Everything that came from Sentinels is escaped here.
+//! `sentinel status` for people and for programs. Everything that came from Sentinels is escaped
+//! here.
 
 use crate::findings::{Finding, healthy};
 use crate::output::escape;

@@ -1,4 +1,4 @@
-//! `server`: its arguments.
+//! `server`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::Args;

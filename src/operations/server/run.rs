@@ -1,4 +1,5 @@
-//! `replctl server`: what replctl carries inside itself, and its files for who wants them without `setup`. Contacts no host.
+//! `replctl server`: what replctl carries inside itself, and its files for who wants them without
+//! `setup`. Contacts no host.
 
 use crate::error::{Exit, Problem, Result};
 use crate::output;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// Runs `replctl server`.
 ///
 /// # Errors
-/// Nothing is embedded, or not for the architecture asked for, or the folder cannot be written: exit code 1.
+/// Nothing is embedded, or not for the architecture asked for, or the folder cannot be written:
+/// exit code 1.
 pub fn run(args: &super::args::Server) -> Result<()> {
     if args.licence {
         let notice = payload::NOTICE.trim_end();
@@ -209,7 +211,8 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
     })
 }
 
-/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not written over.
+/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not
+/// written over.
 fn put(
     directory: &Path,
     name: &str,

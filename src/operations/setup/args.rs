@@ -1,4 +1,4 @@
-//! `setup`: its arguments.
+//! `setup`: its arguments and examples.
 
 use crate::cli::Others;
 use crate::cli::candidates::every_node;

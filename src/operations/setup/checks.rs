@@ -272,7 +272,8 @@ pub fn to_start(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut V
     out.extend(program::refusal(look, name, facts));
 }
 
-/// A replica must be able to load the full copies of its upstream: what is refused, and what is only said.
+/// A replica must be able to load the full copies of its upstream: what is refused, and what is
+/// only said.
 pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<String>) {
     let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
     for name in wiring.fresh() {

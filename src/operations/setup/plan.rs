@@ -1,6 +1,7 @@
 //! `setup`: bare hosts, or hosts with something on them, to a running and proved deployment.
 //!
-//! Live roles win: the inventory is the first wish only. What already holds is left out, so that a second run has nothing to do.
+//! Live roles win: the inventory is the first wish only. What already holds is left out, so that a
+//! second run has nothing to do.
 
 mod headless;
 pub mod hosts;
@@ -25,7 +26,8 @@ use std::collections::BTreeMap;
 /// A server that loads its data answers at once, so this is about starting only.
 const ANSWER_MS: u64 = 30_000;
 
-/// How long nothing may move before a replica counts as stuck; a resync that makes progress is waited for longer.
+/// How long nothing may move before a replica counts as stuck; a resync that makes progress is
+/// waited for longer.
 const IN_SYNC_MS: u64 = 30_000;
 
 /// Everything the planner looks at.
@@ -93,7 +95,8 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase. All refusals come at once.
+/// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase.
+/// All refusals come at once.
 pub fn plan(
     op: &Setup,
     inventory: &Inventory,
@@ -112,7 +115,8 @@ pub fn plan(
     })
 }
 
-/// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary is.
+/// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary
+/// is.
 pub fn of_one(
     op: &Setup,
     insists: bool,
@@ -235,7 +239,8 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
     ]
 }
 
-/// A running node without data of its own (or whose data may go) becomes a replica, now and at its next start.
+/// A running node without data of its own (or whose data may go) becomes a replica, now and at its
+/// next start.
 fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
     let Some(upstream) = wiring
         .upstream
@@ -260,8 +265,9 @@ fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
     ]
 }
 
-/// The first sync of a primary without keys is done by way of the disk: it takes milliseconds, where the diskless one waits for
-/// seconds and then keeps the first write back for one more. The step before and the step after.
+/// The first sync of a primary without keys is done by way of the disk: it takes milliseconds,
+/// where the diskless one waits for seconds and then keeps the first write back for one more. The
+/// step before and the step after.
 fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(Step, Step)> {
     let primary = &wiring.primary;
     if fresh.is_empty() || !diskless_wanted(look, primary) {
@@ -297,7 +303,8 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
     })
 }
 
-/// Whether the primary is to send full resyncs without the disk: as the inventory says, else as its server does by itself.
+/// Whether the primary is to send full resyncs without the disk: as the inventory says, else as its
+/// server does by itself.
 fn diskless_wanted(look: &Look<'_>, primary: &NodeName) -> bool {
     let Some(node) = look.inventory.get(primary) else {
         return false;

@@ -37,7 +37,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
     }
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    // Servers whose password differs from the inventory's are entered with the one in their own files.
+    // Servers whose password differs from the inventory's are entered with the one in their own
+    // files.
     world.knock(false).await;
     let typed = AtomicBool::new(asked.dry_run);
     let planner = async || {
@@ -170,7 +171,8 @@ fn names(world: &World, nodes: &[NodeName]) -> BTreeMap<NodeName, BTreeSet<Strin
     nodes.iter().map(of).collect()
 }
 
-/// An old primary that was replaced while it was dead comes back as a replica: what only it has on its disk is given up.
+/// An old primary that was replaced while it was dead comes back as a replica: what only it has on
+/// its disk is given up.
 fn replaced(world: &World, plan: &Plan) -> Option<String> {
     let starts = |node: &NodeName| {
         plan.steps().any(|s| {

@@ -1,4 +1,4 @@
-//! `status`: its arguments.
+//! `status`: its arguments and examples.
 
 use crate::cli::examples::Examples;
 use clap::Args;
@@ -7,7 +7,8 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Status {
-    /// Show every node, however many there are; over 30, those that are well are summed up otherwise
+    /// Show every node, however many there are; over 30, those that are well are summed up
+    /// otherwise
     #[arg(long)]
     pub all: bool,
     /// Measure how many seconds each replica is behind (takes up to 2 seconds)

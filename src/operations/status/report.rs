@@ -1,4 +1,5 @@
-//! `status` for people: a sentence, a tree with a row per node, and the numbered findings. Everything that came from servers is escaped here.
+//! `status` for people: a sentence, a tree with a row per node, and the numbered findings.
+//! Everything that came from servers is escaped here.
 
 mod few;
 pub mod json;
@@ -191,7 +192,8 @@ fn role(node: &Node) -> Cell {
     }
 }
 
-/// The one reason for which a node could not be looked at, in two words; the finding has the whole sentence.
+/// The one reason for which a node could not be looked at, in two words; the finding has the whole
+/// sentence.
 fn reason(kind: TroubleKind) -> &'static str {
     match kind {
         TroubleKind::Refused => "refused",

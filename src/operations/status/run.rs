@@ -67,7 +67,8 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
     })
 }
 
-/// Operations of other operators, or of another terminal. Only servers that tell of a claim are asked whose it is.
+/// Operations of other operators, or of another terminal. Only servers that tell of a claim are
+/// asked whose it is.
 async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     let told = |node: &&Node| {
         node.server()
@@ -85,7 +86,8 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     world.operations_of_others(&nodes).await
 }
 
-/// Of several primaries, what each has that another one has not: read from their streams, where that is done in time.
+/// Of several primaries, what each has that another one has not: read from their streams, where
+/// that is done in time.
 async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName), Counted> {
     let topology = seen.without(&world.alone(seen));
     let Situation::Several(primaries) = situation(&topology) else {

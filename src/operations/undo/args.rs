@@ -1,4 +1,4 @@
-//! `undo`: its arguments.
+//! `undo`: its arguments and examples.
 
 use crate::cli::candidates::operations;
 use crate::cli::examples::Examples;

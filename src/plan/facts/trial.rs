@@ -55,8 +55,8 @@ pub fn lines(node: &NodeSpec) -> BTreeMap<String, Vec<String>> {
         .collect()
 }
 
-/// Reads what a start of the program printed. It is understood where it names a directive (`>>> 'NAME …'`), or comes to the file of users that is
-/// not there.
+/// Reads what a start of the program printed. It is understood where it names a directive
+/// (`>>> 'NAME …'`), or comes to the file of users that is not there.
 pub fn read(output: &str) -> Said {
     let mut lines = output.lines();
     while let Some(line) = lines.next() {

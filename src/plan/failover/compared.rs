@@ -1,4 +1,5 @@
-//! Whether the node that is to take over has what the others have, as far as that can be known. Pure.
+//! Whether the node that is to take over has what the others have, as far as that can be known.
+//! Pure.
 
 use super::Lost;
 use crate::engine::{Accept, Promote, Refusal};
@@ -7,8 +8,9 @@ use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
 use crate::topology::{Node, Server, Topology, phrases};
 use std::fmt::Write as _;
 
-/// A node that never had the primary's data would bring an empty or an unrelated history to power. One that was primary, was killed before its role
-/// was in its file and came back in a circle looks the same, and may have on its disk what nobody else has: the operator decides.
+/// A node that never had the primary's data would bring an empty or an unrelated history to power.
+/// One that was primary, was killed before its role was in its file and came back in a circle looks
+/// the same, and may have on its disk what nobody else has: the operator decides.
 pub fn never_synced(
     operation: &Promote,
     target: &Node,
@@ -40,7 +42,8 @@ pub fn never_synced(
     ));
 }
 
-/// What may be lost, as far as it can be known. A candidate that is known to have less is refused, and so is one that may have less.
+/// What may be lost, as far as it can be known. A candidate that is known to have less is refused,
+/// and so is one that may have less.
 pub fn estimate(
     operation: &Promote,
     target: &Node,
@@ -111,8 +114,9 @@ enum Unrelated {
     Told(String),
 }
 
-/// The other's keys are replaced, and whether they are all there on the target cannot be known. It is told where the target has the history that most
-/// share and no fewer keys than that one, as beside a replica that was started anew; otherwise a person has to say so.
+/// The other's keys are replaced, and whether they are all there on the target cannot be known. It
+/// is told where the target has the history that most share and no fewer keys than that one, as
+/// beside a replica that was started anew; otherwise a person has to say so.
 fn unrelated(
     ((target, new), (node, other)): ((&Node, &Server), (&Node, &Server)),
     (accepted, lost): (bool, &Lost<'_>),

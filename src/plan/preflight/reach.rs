@@ -1,4 +1,5 @@
-//! Whether others can reach a node that is to be the primary: what it listens on, and whether it lets other hosts in. Pure.
+//! Whether others can reach a node that is to be the primary: what it listens on, and whether it
+//! lets other hosts in. Pure.
 
 use super::Found;
 use crate::plan::difference::Difference;
@@ -35,7 +36,8 @@ pub fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
     found
 }
 
-/// Its limit may be reached one day, and then it drops keys, where the primary refuses writes and keeps all it has.
+/// Its limit may be reached one day, and then it drops keys, where the primary refuses writes and
+/// keeps all it has.
 pub fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Found> {
     let policy = |s: &Server| s.config.get("maxmemory-policy").cloned();
     let (mine, theirs) = (policy(new)?, policy(primary)?);

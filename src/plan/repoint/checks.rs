@@ -49,7 +49,8 @@ pub fn all(
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
 
-/// Whether it would replicate from itself, straight or around; and the primary of all, which has no upstream.
+/// Whether it would replicate from itself, straight or around; and the primary of all, which has no
+/// upstream.
 fn circle(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>) -> bool {
     let (name, target) = (&node.name, &under.name);
     if name == target {
@@ -141,7 +142,8 @@ fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     ));
 }
 
-/// Sentinel takes a replica of a replica for one that has lost its way, and puts it under the primary.
+/// Sentinel takes a replica of a replica for one that has lost its way, and puts it under the
+/// primary.
 fn beside_sentinels(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
     let Some(count) = sentinel::watched(topology).filter(|_| !under.is_primary()) else {
         return;

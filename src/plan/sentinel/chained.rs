@@ -1,14 +1,17 @@
-//! A replica of a replica is nobody to Sentinels: they know the replicas of the primary only. So it is brought straight under the primary first, where
-//! each of them finds it within ten seconds, and only then is the primary handed over. Pure.
+//! A replica of a replica is nobody to Sentinels: they know the replicas of the primary only. So it
+//! is brought straight under the primary first, where each of them finds it within ten seconds, and
+//! only then is the primary handed over. Pure.
 //!
-//! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the primary by itself.
+//! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the
+//! primary by itself.
 
 use crate::engine::{Move, Refusal, Stage};
 use crate::plan::repoint;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
-/// How long the Sentinels may take to find a new replica and see its priority, ms: they ask the primary for its replicas every ten seconds.
+/// How long the Sentinels may take to find a new replica and see its priority, ms: they ask the
+/// primary for its replicas every ten seconds.
 pub(super) const FOUND_MS: u64 = 30_000;
 
 /// What comes before the hand-over.
@@ -60,7 +63,8 @@ pub(super) fn first(
     }
 }
 
-/// How Sentinels will know it: as they do already, as it announces itself, or as its upstream sees it now.
+/// How Sentinels will know it: as they do already, as it announces itself, or as its upstream sees
+/// it now.
 fn known_as(target: &Node, above: &Node, watch: &Watch) -> Address {
     let listed = || {
         let lines = &above.server()?.replication.replicas;

@@ -1,4 +1,5 @@
-//! What stands against a change of roles through Sentinels, all of it at once, each with its way on. Pure.
+//! What stands against a change of roles through Sentinels, all of it at once, each with its way
+//! on. Pure.
 
 use super::chained::FOUND_MS;
 use super::pace::Pace;
@@ -165,7 +166,8 @@ pub(super) fn hand_over<'a>(
     way(target, watch, at, found, within_ms)
 }
 
-/// Those in TILT mode do nothing for 30 s, and a failover that is asked for waits in them with no primary meanwhile.
+/// Those in TILT mode do nothing for 30 s, and a failover that is asked for waits in them with no
+/// primary meanwhile.
 fn tilted(watch: &Watch, refusals: &mut Refusals) {
     let able = watch.able().count() as u64;
     let needed = watch.needed();
@@ -312,7 +314,8 @@ fn rivals(target: &Node, topology: &Topology, watch: &Watch, refusals: &mut Refu
     }
 }
 
-/// It is new, or known by a name, or the replica of a replica of a primary that is dead: nothing can be moved under that.
+/// It is new, or known by a name, or the replica of a replica of a primary that is dead: nothing
+/// can be moved under that.
 fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal {
     let name = &target.name;
     if let Some(above) = chained(target, topology) {

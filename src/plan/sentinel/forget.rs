@@ -1,7 +1,10 @@
-//! `sentinel forget`: Sentinels never forget a replica or another Sentinel by themselves. One that left for good counts for the majority, and whatever
-//! gets its address one day is made a replica and its data replaced. `SENTINEL RESET` makes them forget everything; each finds again what is there. Pure.
+//! `sentinel forget`: Sentinels never forget a replica or another Sentinel by themselves. One that
+//! left for good counts for the majority, and whatever gets its address one day is made a replica
+//! and its data replaced. `SENTINEL RESET` makes them forget everything; each finds again what is
+//! there. Pure.
 //!
-//! One after the other, each seen to know all again before the next is asked: so that there is always a majority that knows everything.
+//! One after the other, each seen to know all again before the next is asked: so that there is
+//! always a majority that knows everything.
 
 pub mod checks;
 #[cfg(test)]
@@ -16,8 +19,9 @@ use crate::topology::sentinel::{Sees, Watch};
 use crate::topology::{Address, NodeName, Topology};
 use std::collections::BTreeSet;
 
-/// How long one may take to find all again, ms. It hears from the others within two seconds and asks the primary for its replicas within ten (measured:
-/// 10 s); half a minute is what the servers' documentation leaves to it, blindly.
+/// How long one may take to find all again, ms. It hears from the others within two seconds and
+/// asks the primary for its replicas within ten (measured: 10 s); half a minute is what the
+/// servers' documentation leaves to it, blindly.
 const RELEARN_MS: u64 = 60_000;
 
 /// What is to be forgotten, as it was asked for, and the addresses it has.

@@ -1,5 +1,5 @@
-//! How soon Sentinels see a new priority. They read `INFO` of the nodes every ten seconds; from Redis 7.0 and in Valkey they can be told to do it more
-//! often for the moment. Pure.
+//! How soon Sentinels see a new priority. They read `INFO` of the nodes every ten seconds; from
+//! Redis 7.0 and in Valkey they can be told to do it more often for the moment. Pure.
 
 use super::FIRST;
 use crate::actions::Action;
@@ -10,17 +10,20 @@ use crate::topology::{Address, Node, NodeName};
 
 /// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
 const FAST_MS: u64 = 5_000;
-/// Within how much one that gives no answer is asked again to take its period back, ms, at least and at most.
+/// Within how much one that gives no answer is asked again to take its period back, ms, at least
+/// and at most.
 const BACK_MS: (u64, u64) = (500, 3_000);
-/// How long ago the Sentinel that is asked is best to have read `INFO` of the node that it promotes, ms. It reads it a second later, or at its next of ten
-/// ticks a second, and takes up to 270 ms to promote: so that is seen after 0.5 to 0.6 s, and not after 1.1 s (measured).
+/// How long ago the Sentinel that is asked is best to have read `INFO` of the node that it
+/// promotes, ms. It reads it a second later, or at its next of ten ticks a second, and takes up to
+/// 270 ms to promote: so that is seen after 0.5 to 0.6 s, and not after 1.1 s (measured).
 pub(super) const AGE_MS: u64 = 550;
 /// While a failover runs, a Sentinel reads `INFO` so often whatever it does else, ms.
 const IN_FAILOVER_MS: u64 = 1_000;
 
 /// How they are brought to see a priority.
 pub(super) struct Pace {
-    /// Those that look more often meanwhile, with what is put back; nobody where they do already, or where that cannot be.
+    /// Those that look more often meanwhile, with what is put back; nobody where they do already,
+    /// or where that cannot be.
     change: Vec<InfoPeriod>,
     /// How long all of them may take to see it, ms.
     pub sees_within_ms: u64,
@@ -66,7 +69,8 @@ impl Pace {
             }
         }
         if !pace.change.is_empty() {
-            // Together less than what Sentinels take to replace a primary that says it is a replica: down-after and two periods.
+            // Together less than what Sentinels take to replace a primary that says it is a
+            // replica: down-after and two periods.
             let whole = watch.down_after_ms().unwrap_or(0) + 2 * FAST_INFO_MS;
             pace.sees_within_ms = (whole / 5 * 3).clamp(1_000, FAST_MS);
             pace.back_within_ms = (whole / 4).clamp(BACK_MS.0, BACK_MS.1);
@@ -92,7 +96,8 @@ impl Pace {
     }
 }
 
-/// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has none.
+/// Whether there is a moment to wait for: one that reads `INFO` oftener than in a failover has
+/// none.
 pub(super) fn has_turn(at: &Address, watch: &Watch) -> bool {
     let mut all = watch.up().filter(|(a, _)| *a == at);
     let period = all.find_map(|(_, sees)| sees.info_period_ms);
@@ -119,8 +124,9 @@ fn why_slow<'a>(slow: impl Iterator<Item = (&'a Address, &'a Sees)>) -> Vec<Stri
     told.collect()
 }
 
-/// What puts back at Sentinels what a run may have left there. `began` tells of a stage and a step whether it was begun and not put back. Whoever does
-/// it looks first: most runs have put it back themselves.
+/// What puts back at Sentinels what a run may have left there. `began` tells of a stage and a step
+/// whether it was begun and not put back. Whoever does it looks first: most runs have put it back
+/// themselves.
 pub fn left<'a>(
     plan: &'a Plan,
     began: &dyn Fn(usize, usize) -> bool,

@@ -188,7 +188,8 @@ fn a_replica_of_a_replica_is_moved_first() {
         None
     });
     assert_eq!(known, Some(topology.nodes[1].announced.clone()));
-    // The others under the old primary are still drained, and those it hung under are repointed by Sentinel.
+    // The others under the old primary are still drained, and those it hung under are repointed by
+    // Sentinel.
     assert!(actions.contains(&"slave2: wait until in sync with slave1".to_owned()));
 
     // What keeps it from being moved is said once.

@@ -1,4 +1,5 @@
-//! Every plan that lets a node follow another asks the one table: the same pairs are refused, told and let through by all of them.
+//! Every plan that lets a node follow another asks the one table: the same pairs are refused, told
+//! and let through by all of them.
 
 use crate::engine::{Accept, Move, Plan, Promote, Refusal, Rejoin, Repair};
 use crate::operations::{promote, repair};

@@ -1,4 +1,5 @@
-//! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted on the operator's machine.
+//! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted
+//! on the operator's machine.
 
 use super::host::{Begin, Host, Keys, payload};
 use crate::actions::Action;
@@ -70,7 +71,8 @@ pub fn text(follow: &[Option<usize>]) -> String {
 }
 
 impl World {
-    /// `text`: the file; `with`: the same with the new node; each node with how it is found and what it follows.
+    /// `text`: the file; `with`: the same with the new node; each node with how it is found and
+    /// what it follows.
     pub fn new(text: &str, with: &str, found: &[(Begin, Option<usize>)]) -> Self {
         let inventory = parse(Path::new(FILE), with).unwrap_or_else(|p| panic!("{p:?}"));
         let hosts = inventory

@@ -1,4 +1,5 @@
-//! A Sentinel that answers nothing any more from some step on: what was left at it is told, and put back once it answers again.
+//! A Sentinel that answers nothing any more from some step on: what was left at it is told, and put
+//! back once it answers again.
 
 use super::super::topologies;
 use super::{Case, changed, watch};

@@ -1,4 +1,5 @@
-//! The Sentinels of the model: what they were told for a moment, which stands in no file, and what they do.
+//! The Sentinels of the model: what they were told for a moment, which stands in no file, and what
+//! they do.
 
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::execute::Failure;

@@ -1,4 +1,5 @@
-//! Three hosts in memory with a Sentinel each, which do what they are told and write down what they know, as real ones do.
+//! Three hosts in memory with a Sentinel each, which do what they are told and write down what they
+//! know, as real ones do.
 
 use super::host::{Begin, Box, payload};
 use crate::actions::Action;

@@ -1,4 +1,5 @@
-//! What is done around the change itself, and how it finds the world: hooks, and the clients of the old primary.
+//! What is done around the change itself, and how it finds the world: hooks, and the clients of the
+//! old primary.
 
 use super::Inner;
 use crate::actions::Action;
@@ -32,7 +33,8 @@ impl Inner {
         self.hooks.push(called);
     }
 
-    /// The clients of a server are counted or disconnected: never inside a fence, and never those of the primary.
+    /// The clients of a server are counted or disconnected: never inside a fence, and never those
+    /// of the primary.
     pub(super) fn clients(&mut self, i: usize, action: &Action) {
         let kicked = *action == Action::KickClients && self.sims[i].of.is_none();
         if kicked || self.sims.iter().any(|s| s.fenced) {

@@ -173,7 +173,8 @@ fn the_other_port_of_a_server_is_an_address_of_it() {
         told(&topology),
         ["slave1 Announces 10.0.0.1:9 = master OtherPort"]
     );
-    // Behind a port forward the port it listens on is not reached there: two containers of one host have the same.
+    // Behind a port forward the port it listens on is not reached there: two containers of one host
+    // have the same.
     let mut topology = on_one_host("10.0.0.1");
     for node in &mut topology.nodes {
         set(node, 6379, 0, false);

@@ -16,7 +16,8 @@ pub struct Watch {
     pub counted: u64,
     /// What each of those that are known says.
     pub views: Vec<View>,
-    /// What the host names of the inventory's Sentinels stand for: Sentinels speak of each other by addresses.
+    /// What the host names of the inventory's Sentinels stand for: Sentinels speak of each other by
+    /// addresses.
     #[serde(default)]
     pub hosts: BTreeMap<String, Vec<String>>,
 }
@@ -38,7 +39,8 @@ pub enum ViewState {
     Up(Box<Sees>),
     /// It gave no usable answer, and this is the one reason.
     Down(Trouble),
-    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may have named it.
+    /// It would get the Sentinels' password, and its address is not in the inventory: anybody may
+    /// have named it.
     NotAsked,
 }
 

@@ -13,7 +13,8 @@ pub enum Said {
     Perhaps(String),
 }
 
-/// What is to be said of `below` under `above`; nothing where every full copy arrives, or one of them does not answer.
+/// What is to be said of `below` under `above`; nothing where every full copy arrives, or one of
+/// them does not answer.
 pub fn said(below: &Node, above: &Node) -> Option<Said> {
     let (mine, theirs) = (below.server()?, above.server()?);
     let pair = (with_version(below, mine), with_version(above, theirs));

@@ -29,7 +29,8 @@ pub(super) fn cell(above: Series, below: Series) -> Option<Cell> {
     cells().get(&(above, below)).cloned()
 }
 
-/// Whether it was measured that a newer one of the same product as `above` can send its copies to an older one of the same product as `below`.
+/// Whether it was measured that a newer one of the same product as `above` can send its copies to
+/// an older one of the same product as `below`.
 pub(super) fn enclosed(above: Series, below: Series) -> bool {
     cells().iter().any(|((primary, replica), cell)| {
         *cell == Cell::Yes

@@ -63,7 +63,8 @@ fn what_was_not_measured_is_inferred_or_not_known() {
         (redis(7, 4), valkey(8, 1), NO),
         (redis(8, 4), valkey(9, 0), NO),
         (valkey(7, 2), redis(7, 0), NO),
-        // The format is known to both, and perhaps not all that it can hold; or the primary chooses it.
+        // The format is known to both, and perhaps not all that it can hold; or the primary chooses
+        // it.
         (redis(6, 0), redis(5, 0), FullCopy::NotKnown),
         (redis(8, 4), redis(8, 2), FullCopy::NotKnown),
         (redis(8, 0), redis(7, 4), FullCopy::NotKnown),

@@ -1,4 +1,5 @@
-//! Fetches a server's dump over the replication protocol, as a replica would, into a file. What arrives is checked on its way.
+//! Fetches a server's dump over the replication protocol, as a replica would, into a file. What
+//! arrives is checked on its way.
 
 use super::folder::{Folder, Sink};
 use crate::rescue::dump::{Check, Framing, Unframed};
@@ -11,7 +12,8 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// How long nothing may come. A server that makes its dump says so once a second, and one that cannot reach its disk may wait longer.
+/// How long nothing may come. A server that makes its dump says so once a second, and one that
+/// cannot reach its disk may wait longer.
 const STALL: Duration = Duration::from_mins(1);
 
 /// A dump that arrived.
@@ -22,7 +24,8 @@ pub struct Fetched {
     pub offset: u64,
 }
 
-/// Asks for a dump and writes it into `folder` under `name`. `progress` is told the bytes that have come.
+/// Asks for a dump and writes it into `folder` under `name`. `progress` is told the bytes that have
+/// come.
 ///
 /// # Errors
 /// The one reason for not having it.

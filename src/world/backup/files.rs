@@ -1,4 +1,5 @@
-//! Copies the data files of a stopped server from its host, piece by piece, and compares them with their hashes there.
+//! Copies the data files of a stopped server from its host, piece by piece, and compares them with
+//! their hashes there.
 
 use super::folder::Folder;
 use super::{side, unwritten};
@@ -21,7 +22,8 @@ const ONE: Duration = Duration::from_mins(10);
 /// Files that a data directory may hold.
 const MOST: usize = 1000;
 
-/// Size, hash and path of each file that a server loads, below the data directory. Whoever owns it reads it: he could lead root elsewhere.
+/// Size, hash and path of each file that a server loads, below the data directory. Whoever owns it
+/// reads it: he could lead root elsewhere.
 const LIST: &str = r#"cd "$p" || exit 1
 find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -name 'temp-*' | while read -r f; do
   h=$(sha256sum <"$f") || exit 1

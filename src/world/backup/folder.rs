@@ -1,5 +1,5 @@
-//! A backup's folder on this machine: its files have other names until they are whole and on the disk, and the manifest comes last. Nobody else can
-//! read it.
+//! A backup's folder on this machine: its files have other names until they are whole and on the
+//! disk, and the manifest comes last. Nobody else can read it.
 
 use crate::rescue::dump::Whole;
 use crate::rescue::manifest::{FILE, Held, Manifest};
@@ -31,7 +31,8 @@ pub struct Sink {
 }
 
 impl Folder {
-    /// Makes `wanted`, or where a whole backup is there already the next free name after it: no backup is ever written over.
+    /// Makes `wanted`, or where a whole backup is there already the next free name after it: no
+    /// backup is ever written over.
     pub fn make(wanted: &Path) -> io::Result<Self> {
         let free = names(wanted).find(|p| !p.join(FILE).exists());
         let path = free.ok_or(io::ErrorKind::AlreadyExists)?;

@@ -65,7 +65,8 @@ impl World {
         }))
     }
 
-    /// What the primary wrote since the old one parted from it: known while its history is that of the primary then, or goes on from it.
+    /// What the primary wrote since the old one parted from it: known while its history is that of
+    /// the primary then, or goes on from it.
     async fn since_backup(
         &self,
         manifest: &Manifest,

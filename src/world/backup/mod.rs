@@ -1,5 +1,5 @@
-//! Backs up what an old primary has before it gives it up: a dump over the replication protocol, the commands that only it has, and a manifest. The server
-//! is changed by none of it.
+//! Backs up what an old primary has before it gives it up: a dump over the replication protocol,
+//! the commands that only it has, and a manifest. The server is changed by none of it.
 
 mod dump;
 mod files;
@@ -27,7 +27,8 @@ use std::time::Duration;
 const ALIVE: Duration = Duration::from_secs(1);
 
 impl World {
-    /// Backs up `node`, which must still be a primary. `fence_ms`: the pause of writes to be renewed meanwhile.
+    /// Backs up `node`, which must still be a primary. `fence_ms`: the pause of writes to be
+    /// renewed meanwhile.
     pub(super) async fn back_up(
         &self,
         node: &NodeName,
@@ -37,7 +38,8 @@ impl World {
     ) -> Acted {
         let work = self.back_up_fenced(node, primary, Path::new(folder));
         let Some(ms) = fence_ms else {
-            // The fence lasts by itself; who would lift it, were replctl dead, hears that it is not.
+            // The fence lasts by itself; who would lift it, were replctl dead, hears that it is
+            // not.
             let alive = async {
                 loop {
                     self.fence_stands(node).await;
@@ -97,7 +99,8 @@ impl World {
     /// Writes the files; the manifest is for when they are all there.
     async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
         let (begun, _) = self.look_twice(&old.name).await.map_err(|e| failed(&e))?;
-        // Before the dump: a server that forgot its history begins another one when it is asked for it.
+        // Before the dump: a server that forgot its history begins another one when it is asked for
+        // it.
         let (only_there, read_to) = match self.looked_for(old, new, u64::MAX).await {
             Ok(None) => (OnlyThere::Nothing, Some(position(&begun))),
             Ok(Some(found)) => (write_lost(&found, folder).await?, Some(found.to)),
@@ -138,7 +141,8 @@ impl World {
         })
     }
 
-    /// What came after the dump was begun: nothing, where the fence held. The offset up to which the backup has everything.
+    /// What came after the dump was begun: nothing, where the fence held. The offset up to which
+    /// the backup has everything.
     async fn after(
         &self,
         node: &NodeName,

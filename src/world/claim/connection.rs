@@ -1,4 +1,5 @@
-//! The connection that carries a claim: named, listening where its user may, and never silent. It is spoken over by hand, because it only listens.
+//! The connection that carries a claim: named, listening where its user may, and never silent. It
+//! is spoken over by hand, because it only listens.
 
 use crate::inventory::NodeSpec;
 use crate::topology::claims::CHANNEL;

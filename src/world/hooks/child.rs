@@ -1,4 +1,5 @@
-//! One child process in a group of its own: what it is told on its standard input, what it says, how it ends, and that it does end.
+//! One child process in a group of its own: what it is told on its standard input, what it says,
+//! how it ends, and that it does end.
 
 use super::line;
 use std::os::unix::process::ExitStatusExt;
@@ -18,7 +19,8 @@ const LINES: usize = 40;
 const WIDEST: usize = 400;
 /// How long a group may take to end when it is asked to, before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long the last words of a child that has ended may take to arrive; what it left running may hold the pipe open for ever.
+/// How long the last words of a child that has ended may take to arrive; what it left running may
+/// hold the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How long a killed child may take to go.
 const GOING: Duration = Duration::from_secs(2);
@@ -118,8 +120,8 @@ fn ended(status: ExitStatus) -> End {
     }
 }
 
-/// Ends the child's whole group: asked first, then killed. The child is not waited for before, so that its number, and with it the
-/// group's, can belong to nobody else.
+/// Ends the child's whole group: asked first, then killed. The child is not waited for before, so
+/// that its number, and with it the group's, can belong to nobody else.
 async fn stop(child: &mut Child, group: Option<u32>) {
     if let Some(group) = group.and_then(|id| i32::try_from(id).ok()) {
         send(group, libc::SIGTERM);
@@ -131,7 +133,8 @@ async fn stop(child: &mut Child, group: Option<u32>) {
 
 #[allow(unsafe_code)]
 fn send(group: i32, signal: i32) {
-    // SAFETY: kill(2) with the number of a group that our child leads, and a constant signal; it reads and writes no memory of ours.
+    // SAFETY: kill(2) with the number of a group that our child leads, and a constant signal; it
+    // reads and writes no memory of ours.
     unsafe { libc::kill(-group, signal) };
 }
 

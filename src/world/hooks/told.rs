@@ -1,4 +1,5 @@
-//! What a hook is told: the same in its environment and as JSON on its standard input. No secret is in either.
+//! What a hook is told: the same in its environment and as JSON on its standard input. No secret is
+//! in either.
 
 use super::Running;
 use crate::actions::hook::{Change, Hook, Party};

@@ -25,7 +25,8 @@ pub struct Supplies<'a> {
     pub progress: &'a (dyn Fn() -> Progress + Sync),
 }
 
-/// Does `action`, and says in a few words what was seen. The error is one sentence, with the host's own last words.
+/// Does `action`, and says in a few words what was seen. The error is one sentence, with the host's
+/// own last words.
 pub async fn act(
     shell: &impl Shell,
     action: &HostAction,

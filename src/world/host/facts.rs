@@ -1,4 +1,5 @@
-//! One look at a host: a script that prints, and the reading of what it printed. The host's answer is not trusted: whatever it says, reading it ends well.
+//! One look at a host: a script that prints, and the reading of what it printed. The host's answer
+//! is not trusted: whatever it says, reading it ends well.
 
 use super::owner::{OWNER, without_comments};
 use super::said::{self, SAID, told};
@@ -289,7 +290,8 @@ fn stored(output: &str, said: &Said) -> StoredData {
     }
 }
 
-/// Whether a snapshot holds no key: a header, notes (opcode 0xFA, two strings each), and at once the end (0xFF). Anything not understood is not empty.
+/// Whether a snapshot holds no key: a header, notes (opcode 0xFA, two strings each), and at once
+/// the end (0xFF). Anything not understood is not empty.
 fn snapshot_is_empty(bytes: &[u8]) -> bool {
     if bytes.is_empty() {
         return true;

@@ -6,7 +6,8 @@ use crate::topology::Address;
 
 const FENCE: &str = include_str!("scripts/fence.sh");
 
-/// Writes `replicaof` into `file` in place of any earlier role, and reads it back. `user` is the one the server runs as.
+/// Writes `replicaof` into `file` in place of any earlier role, and reads it back. `user` is the
+/// one the server runs as.
 pub async fn fence(
     shell: &impl Shell,
     file: &str,

@@ -1,4 +1,5 @@
-//! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or not at all.
+//! The files of a node: directories, configuration, unit, managed blocks. A file is there whole or
+//! not at all.
 
 use super::owner::{OWNER, on_file, without_comments};
 use super::{Shell, script};
@@ -11,7 +12,8 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whoever acts must be root or the owner-to-be of what is written: a file of somebody else's would not be read by the server.
+/// Whoever acts must be root or the owner-to-be of what is written: a file of somebody else's would
+/// not be read by the server.
 const OURS: &str = r#"me=$(id -u)
 if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
   no "$folder is user $me's, not $3's: $p is not written there; remedy: chown $3 $folder"
@@ -25,7 +27,8 @@ cat >"$new" || exit 1
 [ "$me" != 0 ] || chown "$3" "$new" || exit 1
 "#;
 
-/// An earlier file of other content stays beside the new one, the very file, but for nobody else to read.
+/// An earlier file of other content stays beside the new one, the very file, but for nobody else to
+/// read.
 const KEEP: &str = r#"if [ -f "$p" ] && ! cmp -s "$p" "$new"; then
   rm -f "$p.replctl-before"
   ln "$p" "$p.replctl-before" 2>/dev/null || mv "$p" "$p.replctl-before" || exit 1
@@ -43,8 +46,8 @@ pub(super) async fn quick(shell: &impl Shell, text: &str, args: &[&str]) -> Resu
     script(shell, text, args, Vec::new(), QUICK).await
 }
 
-/// Makes directories: `shared` for all to enter, `private` for their owner. Root makes those whose folder is root's alone; below one of the
-/// owner's, the owner makes them.
+/// Makes directories: `shared` for all to enter, `private` for their owner. Root makes those whose
+/// folder is root's alone; below one of the owner's, the owner makes them.
 pub(super) async fn directories(
     shell: &impl Shell,
     shared: &[String],
@@ -96,7 +99,8 @@ impl Secrets<'_> {
     }
 }
 
-/// Writes the configuration file with the passwords in it; an earlier one of other content is kept beside it.
+/// Writes the configuration file with the passwords in it; an earlier one of other content is kept
+/// beside it.
 pub(super) async fn config(
     shell: &impl Shell,
     path: &str,
@@ -111,7 +115,8 @@ pub(super) async fn config(
         .map(drop)
 }
 
-/// Puts a file of certificates, or a key, where the server finds it: nobody else can read it at any moment.
+/// Puts a file of certificates, or a key, where the server finds it: nobody else can read it at any
+/// moment.
 pub(super) async fn certificates(
     shell: &impl Shell,
     path: &str,
@@ -140,7 +145,8 @@ fi"#;
         .map(drop)
 }
 
-/// Makes a file its owner's alone. One that belongs to somebody else becomes a new file; the other one is kept beside it.
+/// Makes a file its owner's alone. One that belongs to somebody else becomes a new file; the other
+/// one is kept beside it.
 pub(super) async fn protect(shell: &impl Shell, path: &str, owner: &str) -> Result<(), String> {
     const PROTECT: &str = r#"plain "$p"
 if [ "$me" = 0 ]; then chown "$3" "$p" && chmod 600 "$p"
@@ -161,7 +167,8 @@ fi"#;
     .map(drop)
 }
 
-/// Gives a file or a directory the mode and the owner back that it had before [`protect`] or [`directories`].
+/// Gives a file or a directory the mode and the owner back that it had before [`protect`] or
+/// [`directories`].
 pub(super) async fn own_again(
     shell: &impl Shell,
     path: &str,
@@ -187,7 +194,8 @@ pub(super) async fn remove(
         .map(drop)
 }
 
-/// Puts a new stamp into a configuration file, which the server may rewrite at any time: only the one line is changed.
+/// Puts a new stamp into a configuration file, which the server may rewrite at any time: only the
+/// one line is changed.
 pub(super) async fn stamp(
     shell: &impl Shell,
     path: &str,

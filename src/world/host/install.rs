@@ -1,4 +1,5 @@
-//! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by side.
+//! Server programs on a host: uploaded, the distribution's, or built there. Versions lie side by
+//! side.
 
 use super::files::quick;
 use super::owner::{behind_roots_alone, roots_alone, without_comments};
@@ -67,8 +68,8 @@ pub(super) async fn put(
     Ok(said.trim().to_owned())
 }
 
-/// Ends a script where another node lies beside the one whose data directory is `$own`: the link is that node's too. A node with a link of its
-/// own does not count.
+/// Ends a script where another node lies beside the one whose data directory is `$own`: the link is
+/// that node's too. A node with a link of its own does not count.
 const UNLESS_SHARED: &str = r#"for c in "${own%/*}"/*/conf; do
   n=${c%/conf}; n=${n##*/}
   if [ -d "$c" ] && [ "$c" != "$own/conf" ] && [ ! -L "${own%/*}/server/current-$n" ]; then exit 0; fi

@@ -9,7 +9,8 @@ const LIB: &str = include_str!("scripts/lib.sh");
 const START: &str = include_str!("scripts/start.sh");
 const STOP: &str = include_str!("scripts/stop.sh");
 
-/// The script itself gives up after 15 seconds, more on a host where it cannot sleep for less than one.
+/// The script itself gives up after 15 seconds, more on a host where it cannot sleep for less than
+/// one.
 const START_LIMIT: Duration = Duration::from_mins(3);
 
 /// Starts the server and sees it listen. The error has the last lines of its log.
@@ -31,8 +32,8 @@ pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String
         .map_err(|why| format!("{} did not start: {why}", launch.what()))
 }
 
-/// Stops whatever server of the Redis family runs on the node's port, and sees it gone. One that does not end within `patience`, as a frozen
-/// one never does, is killed.
+/// Stops whatever server of the Redis family runs on the node's port, and sees it gone. One that
+/// does not end within `patience`, as a frozen one never does, is killed.
 pub async fn stop(
     shell: &impl Shell,
     launch: &Launch,

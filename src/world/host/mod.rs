@@ -1,6 +1,8 @@
-//! A host as `setup` sees it: one look ([`facts`]) and the actions ([`act`]). It decides nothing; what is done was planned.
+//! A host as `setup` sees it: one look ([`facts`]) and the actions ([`act`]). It decides nothing;
+//! what is done was planned.
 //!
-//! It reaches the host through [`Shell`] alone: commands for a POSIX shell and files. Secrets travel as file contents or standard input, never as arguments.
+//! It reaches the host through [`Shell`] alone: commands for a POSIX shell and files. Secrets
+//! travel as file contents or standard input, never as arguments.
 
 mod act;
 mod facts;
@@ -35,7 +37,8 @@ pub type Progress = Box<dyn Fn(u64) + Send>;
 
 /// A way to run commands on a host and to put files there.
 pub trait Shell: Sync {
-    /// Runs a command line of the login shell. `Err` is the way there that failed, in one sentence; a command that fails is `Ok` with its status.
+    /// Runs a command line of the login shell. `Err` is the way there that failed, in one sentence;
+    /// a command that fails is `Ok` with its status.
     fn run(
         &self,
         command: &str,
@@ -92,15 +95,17 @@ pub struct Ran {
     pub stderr: Vec<u8>,
 }
 
-/// The longest script that goes by the command line, bytes: dropbear takes 9,000 with all the quoting, and ends the connection at more.
+/// The longest script that goes by the command line, bytes: dropbear takes 9,000 with all the
+/// quoting, and ends the connection at more.
 const BY_COMMAND_LINE: usize = 2_000;
 
-/// The most that stands in a long script as what it reads itself, bytes. More follows the script, which is then read byte by byte: two system calls
-/// of the host's for each.
+/// The most that stands in a long script as what it reads itself, bytes. More follows the script,
+/// which is then read byte by byte: two system calls of the host's for each.
 const WITH_SCRIPT: usize = 64 * 1024;
 
-/// A shell command line that runs `script` with these arguments, whatever they contain, and its standard input: a long script stands there,
-/// with what the script itself reads. A script that was cut off on its way does nothing.
+/// A shell command line that runs `script` with these arguments, whatever they contain, and its
+/// standard input: a long script stands there, with what the script itself reads. A script that was
+/// cut off on its way does nothing.
 pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) -> (String, Vec<u8>) {
     if script.len() <= BY_COMMAND_LINE {
         return (command_line(script, args), stdin);
@@ -131,13 +136,15 @@ pub(in crate::world) fn prepared(script: &str, args: &[&str], stdin: Vec<u8>) ->
     (command_line(&read, args), input)
 }
 
-/// Prints `$replctl_given`, which may be a secret, and so is never an argument of a program: a shell may lack a `printf` of its own.
+/// Prints `$replctl_given`, which may be a secret, and so is never an argument of a program: a
+/// shell may lack a `printf` of its own.
 const GIVE: &str = r#"if [ "$(command -v printf)" = printf ]; then printf '%s\n' "$replctl_given"; else cat <<replctl_end
 $replctl_given
 replctl_end
 fi"#;
 
-/// A shell command line that runs `script` with these arguments, whatever they contain; in the shell that reads it, which does nothing else.
+/// A shell command line that runs `script` with these arguments, whatever they contain; in the
+/// shell that reads it, which does nothing else.
 fn command_line(script: &str, args: &[&str]) -> String {
     format!("set --{}\n{script}", quoted(args))
 }
@@ -158,7 +165,8 @@ fn single_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\0', "").replace('\'', "'\\''"))
 }
 
-/// Runs a script, as root where that is possible; its standard output, or one sentence with the last lines of what it said.
+/// Runs a script, as root where that is possible; its standard output, or one sentence with the
+/// last lines of what it said.
 async fn script(
     shell: &impl Shell,
     script: &str,

@@ -1,5 +1,6 @@
-//! Files of a host are touched by who may: root only where root alone can change what their path means, else the user whose folder it is, or
-//! the user who runs the server. Nobody's planted link, and no path that a server tells, is then followed with more rights than that user has.
+//! Files of a host are touched by who may: root only where root alone can change what their path
+//! means, else the user whose folder it is, or the user who runs the server. Nobody's planted link,
+//! and no path that a server tells, is then followed with more rights than that user has.
 
 use super::{Shell, prepared, script, single_quoted};
 use std::time::Duration;
@@ -14,8 +15,9 @@ const INNER: &str = include_str!("scripts/inner.sh");
 /// For commands that only touch files.
 const QUICK: Duration = Duration::from_secs(30);
 
-/// Runs `inner` on `path` as whoever may act there; `user` is the name of the server's user, or empty. In it `$p` is the file, `$2` the number
-/// of the server's user, and `args` begin at `$3`. A secret goes by `stdin` only.
+/// Runs `inner` on `path` as whoever may act there; `user` is the name of the server's user, or
+/// empty. In it `$p` is the file, `$2` the number of the server's user, and `args` begin at `$3`. A
+/// secret goes by `stdin` only.
 pub(super) async fn on_file(
     shell: &impl Shell,
     inner: &str,
@@ -41,7 +43,8 @@ pub(in crate::world) fn line(
     prepared(&both(&[OWNER, OUTER], inner), &all, Vec::new())
 }
 
-/// Runs `inner` on `path` as the user who runs the server that listens on `port`. The path may be what the server said.
+/// Runs `inner` on `path` as the user who runs the server that listens on `port`. The path may be
+/// what the server said.
 pub(in crate::world) async fn as_server(
     shell: &impl Shell,
     inner: &str,
@@ -56,15 +59,16 @@ pub(in crate::world) async fn as_server(
     script(shell, &text, &all, Vec::new(), QUICK).await
 }
 
-/// Ends a script unless nobody but root can change what the path `$1` means. A login that is not root does what it may.
+/// Ends a script unless nobody but root can change what the path `$1` means. A login that is not
+/// root does what it may.
 const ALONE: &str = r#"if is_root; then
   walk "$1"
   [ "$who" = 0 ] || no "$why is not root's alone: root starts no program from there; remedy: chown root $why && chmod go-w $why"
 fi
 "#;
 
-/// Fails unless nobody but root can change what `path` means: root is about to put programs there, or to start one from there. A login
-/// that is not root does what it may.
+/// Fails unless nobody but root can change what `path` means: root is about to put programs there,
+/// or to start one from there. A login that is not root does what it may.
 pub(super) async fn roots_alone(shell: &impl Shell, path: &str) -> Result<(), String> {
     let text = behind_roots_alone("");
     script(shell, &text, &[path], Vec::new(), QUICK)

@@ -1,4 +1,5 @@
-//! The role in a server's own file: what it says, and what becomes of the file when the server writes it anew.
+//! The role in a server's own file: what it says, and what becomes of the file when the server
+//! writes it anew.
 
 use super::Shell;
 use super::owner::as_server;
@@ -28,13 +29,15 @@ pub struct After {
     pub notes: Vec<String>,
 }
 
-/// Looks at the file that the server on `port` names, as the server's own user, right before `CONFIG REWRITE`.
+/// Looks at the file that the server on `port` names, as the server's own user, right before
+/// `CONFIG REWRITE`.
 pub async fn before(shell: &impl Shell, path: &str, port: u16) -> Result<Before, String> {
     let said = as_server(shell, STATE, path, port, &[]).await?;
     state(&said).ok_or_else(|| "its host gave no answer that can be read".to_owned())
 }
 
-/// Makes the file that `CONFIG REWRITE` has made as narrow as it was, a link again, and reads its role.
+/// Makes the file that `CONFIG REWRITE` has made as narrow as it was, a link again, and reads its
+/// role.
 pub async fn after(
     shell: &impl Shell,
     path: &str,
@@ -52,7 +55,8 @@ pub async fn after(
     })
 }
 
-/// What `CONFIG REWRITE` will make of the file that the server on `port` names, where that is more than new content. It changes nothing.
+/// What `CONFIG REWRITE` will make of the file that the server on `port` names, where that is more
+/// than new content. It changes nothing.
 pub async fn forecast(shell: &impl Shell, path: &str, port: u16) -> Result<Vec<String>, String> {
     let said = as_server(shell, FORECAST, path, port, &[]).await?;
     foretold(&said, path).ok_or_else(|| "its host gave no answer that can be read".to_owned())

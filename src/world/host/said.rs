@@ -1,10 +1,11 @@
-//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says, reading it ends well. Pure.
+//! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says,
+//! reading it ends well. Pure.
 
 /// Tells lines in that form; to be put behind `owner.sh`.
 pub(in crate::world) const SAID: &str = include_str!("scripts/said.sh");
 
-/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the last value of that key. What is in none of these forms is
-/// left out.
+/// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
+/// last value of that key. What is in none of these forms is left out.
 pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
     let mut all: Vec<(&str, Vec<u8>)> = Vec::new();
     for (key, how, text) in output.split('\n').filter_map(line) {

@@ -1,4 +1,5 @@
-//! Real scripts on this machine: in `sh` and in busybox, as root and as another user, with a real server that is started and stopped.
+//! Real scripts on this machine: in `sh` and in busybox, as root and as another user, with a real
+//! server that is started and stopped.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -378,7 +379,8 @@ fn said(ran: &Ran) -> Result<String, String> {
         .ok_or_else(|| text(&ran.stderr))
 }
 
-/// A port that nothing listens on and that no other test here is given; below the range from which the kernel takes those of outgoing connections.
+/// A port that nothing listens on and that no other test here is given; below the range from which
+/// the kernel takes those of outgoing connections.
 fn free_port() -> u16 {
     static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
     // Another run may be at work beside this one.

@@ -1,5 +1,6 @@
-//! Several looks at a host by one command: what one of them has found out, the next does not ask again. A login takes as long as a few dozen processes,
-//! and each command of its own as long as five.
+//! Several looks at a host by one command: what one of them has found out, the next does not ask
+//! again. A login takes as long as a few dozen processes, and each command of its own as long as
+//! five.
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, both, without_comments};
@@ -10,8 +11,8 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
 use secrecy::zeroize::Zeroizing;
 
-/// What a node's host has told: the facts, what the second script has said, and the lines of its file with passwords. Each has its own reason where it
-/// is not known.
+/// What a node's host has told: the facts, what the second script has said, and the lines of its
+/// file with passwords. Each has its own reason where it is not known.
 pub struct Told {
     /// As [`facts`](super::facts()) has them.
     pub facts: Result<HostFacts, String>,
@@ -21,7 +22,8 @@ pub struct Told {
     pub passwords: Result<Option<Zeroizing<String>>, String>,
 }
 
-/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and `$listens` are known to it: see `service/facts.sh`.
+/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and
+/// `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
     /// The script.
     pub text: &'a str,
@@ -31,7 +33,8 @@ pub struct Further<'a> {
     pub process: Option<u32>,
 }
 
-/// Looks at the host of `node`. `mark` occurs nowhere else. The error is one sentence, and counts for all.
+/// Looks at the host of `node`. `mark` occurs nowhere else. The error is one sentence, and counts
+/// for all.
 pub async fn together(
     shell: &impl Shell,
     inventory: &Inventory,
@@ -74,7 +77,8 @@ pub async fn together(
     })
 }
 
-/// The first look leaves what it knows of the socket, the users and the way to the files to the others, which cannot end it.
+/// The first look leaves what it knows of the socket, the users and the way to the files to the
+/// others, which cannot end it.
 fn text(look: &Look, further: &Further<'_>, file: (&str, &str), mark: &str) -> String {
     let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let process = further.process.map_or_else(String::new, |p| p.to_string());

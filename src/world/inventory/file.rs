@@ -1,4 +1,5 @@
-//! Writes a changed inventory: the whole file or nothing of it, and only where it is still as it was when the change was made for it.
+//! Writes a changed inventory: the whole file or nothing of it, and only where it is still as it
+//! was when the change was made for it.
 
 use crate::engine::execute::Failure;
 use crate::inventory::edit::{Edit, Kind};
@@ -36,7 +37,8 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
     Ok("written".to_owned())
 }
 
-/// Puts a file with this text in the place of another, with its mode and, where that is allowed, its owner.
+/// Puts a file with this text in the place of another, with its mode and, where that is allowed,
+/// its owner.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     // A file that may not be written is not replaced either, although its folder would allow it.
     let before = OpenOptions::new().write(true).open(path)?.metadata()?;
@@ -62,7 +64,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         let _ = fs::remove_file(&temporary);
     }
     written?;
-    // It is there already; whether it outlives a power failure at this moment is all that is left open.
+    // It is there already; whether it outlives a power failure at this moment is all that is left
+    // open.
     if let Some(folder) = path.parent().and_then(|f| File::open(f).ok()) {
         let _ = folder.sync_all();
     }

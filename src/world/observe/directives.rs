@@ -1,4 +1,5 @@
-//! What is read of a server's settings: in one question from 7.0 on, and directive by directive before.
+//! What is read of a server's settings: in one question from 7.0 on, and directive by directive
+//! before.
 
 use super::super::resp::{Conn, REPLY};
 use super::{second_text, text};

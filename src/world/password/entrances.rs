@@ -1,5 +1,6 @@
-//! Other ways into servers than the inventory's, for the time in which their password is changed: the earlier password, and the loopback of
-//! their own host. They are found by `setup` (and by who takes it up again), and known to this process alone.
+//! Other ways into servers than the inventory's, for the time in which their password is changed:
+//! the earlier password, and the loopback of their own host. They are found by `setup` (and by who
+//! takes it up again), and known to this process alone.
 
 use crate::inventory::secrets::Secrets;
 use crate::topology::NodeName;
@@ -43,8 +44,8 @@ impl Entrances {
         self.inner().inside.contains(node)
     }
 
-    /// The password that a node had before: its own, or the one that all others had. For steps of a plan, which only nodes have that were seen to be
-    /// part of the change.
+    /// The password that a node had before: its own, or the one that all others had. For steps of a
+    /// plan, which only nodes have that were seen to be part of the change.
     pub fn earlier(&self, node: &NodeName) -> Option<SecretString> {
         let inner = self.inner();
         if let Some(own) = inner.earlier.get(node) {
@@ -69,7 +70,8 @@ impl Entrances {
         all.len() <= 1
     }
 
-    /// The login with the password that this node itself had before. That of the others is not tried: whoever refuses the inventory's would get it.
+    /// The login with the password that this node itself had before. That of the others is not
+    /// tried: whoever refuses the inventory's would get it.
     pub fn login(&self, node: &NodeName) -> Option<Login> {
         let password = self.inner().earlier.get(node).cloned();
         password.map(|password| Login {

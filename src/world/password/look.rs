@@ -1,6 +1,8 @@
-//! What servers and their files hold of passwords, and the ways into servers that have another one than the inventory's. It changes nothing.
+//! What servers and their files hold of passwords, and the ways into servers that have another one
+//! than the inventory's. It changes nothing.
 //!
-//! The earlier password comes from the server's own configuration file, read over SSH as its owner. To get in, it is said to that server alone.
+//! The earlier password comes from the server's own configuration file, read over SSH as its owner.
+//! To get in, it is said to that server alone.
 
 use super::Entrances;
 use crate::actions::password::written::{DefaultUser, Passwords};
@@ -30,8 +32,9 @@ impl World {
         self.logins.own.as_ref().map(|login| &login.password)
     }
 
-    /// Finds a way into the servers that refuse the inventory's: with the password in their own files, or over the loopback of their hosts.
-    /// `all`: the earlier password is read from every file, because an operation that is taken up may need it.
+    /// Finds a way into the servers that refuse the inventory's: with the password in their own
+    /// files, or over the loopback of their hosts. `all`: the earlier password is read from every
+    /// file, because an operation that is taken up may need it.
     pub async fn knock(&self, all: bool) {
         if !self.inventory.accounts.is_plain() {
             return;
@@ -88,7 +91,8 @@ impl World {
         Ok(text.map(|text| Passwords::of_file(&text)))
     }
 
-    /// What all nodes hold of passwords. Those that do not run are marked in `hosts` where their next start would have another one.
+    /// What all nodes hold of passwords. Those that do not run are marked in `hosts` where their
+    /// next start would have another one.
     pub async fn held(
         &self,
         topology: &Topology,
@@ -159,8 +163,8 @@ impl World {
         Some(live.passwords.kept(self.new_password()))
     }
 
-    /// Whether one of the servers that were given the inventory's password has the one that the inventory names now, running or in its file; `None`:
-    /// none of them could be looked at.
+    /// Whether one of the servers that were given the inventory's password has the one that the
+    /// inventory names now, running or in its file; `None`: none of them could be looked at.
     pub async fn has_given(&self, given: &[(&NodeName, &PasswordAction)]) -> Option<bool> {
         let nodes: BTreeSet<&NodeName> = given.iter().map(|(node, _)| *node).collect();
         let looks = nodes.into_iter().map(|node| async move {

@@ -1,5 +1,5 @@
-//! Who is let in: over new connections, from the operator's machine and from other hosts of the deployment. A connection that is open
-//! proves nothing about passwords: it lives on.
+//! Who is let in: over new connections, from the operator's machine and from other hosts of the
+//! deployment. A connection that is open proves nothing about passwords: it lives on.
 
 use crate::actions::password::{Key, Secret};
 use crate::engine::execute::Failure;
@@ -171,7 +171,8 @@ impl World {
         self.keyring.open_as(tls, host, tunnelled).await
     }
 
-    /// A new connection from the node's own host to its upstream, with what the node itself would say there.
+    /// A new connection from the node's own host to its upstream, with what the node itself would
+    /// say there.
     pub(super) async fn prove_link(&self, node: &NodeName, with: &NodeName) -> Acted {
         let login = self.own_login(node).await?;
         let begun = Instant::now();

@@ -22,7 +22,8 @@ async fn kind(port: u16, password: Option<&str>) -> TroubleKind {
     }
 }
 
-/// A listener that sends `first` to its first client, `then` after the next words from it, hangs up or not, and ends within 5 seconds.
+/// A listener that sends `first` to its first client, `then` after the next words from it, hangs up
+/// or not, and ends within 5 seconds.
 fn says_then(first: &'static [u8], then: &'static [u8], hang_up: bool) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,5 @@
-//! A primary becomes a replica: in a hand-over, and where an old primary returns. One that is no primary any more is left as it is.
+//! A primary becomes a replica: in a hand-over, and where an old primary returns. One that is no
+//! primary any more is left as it is.
 
 use super::transaction::{Changed, change};
 use super::{in_words, primary_of, put_back, role_of, settle};
@@ -11,12 +12,13 @@ use crate::world::resp::Conn;
 use crate::world::role::LiveRole;
 use std::time::Duration;
 
-/// How long the other nodes may take to show, right before a demotion, that none of them is a primary, beside two round trips. It is part of the time in which
-/// writers wait.
+/// How long the other nodes may take to show, right before a demotion, that none of them is a
+/// primary, beside two round trips. It is part of the time in which writers wait.
 pub const OTHERS: Duration = Duration::from_millis(20);
 
-/// The primary becomes a replica of `address`, and its last offset is kept for [`super::take_over`]. It is left as it is if it was no primary any more, or if
-/// one of `others` is one by now.
+/// The primary becomes a replica of `address`, and its last offset is kept for
+/// [`super::take_over`]. It is left as it is if it was no primary any more, or if one of `others`
+/// is one by now.
 pub async fn demote(
     connections: &Connections,
     node: &NodeName,
@@ -49,7 +51,8 @@ pub async fn demote(
     })
 }
 
-/// Sees that a node is the primary still, and that none of `others` is one. Where all were looked at since writes were stopped, that counts.
+/// Sees that a node is the primary still, and that none of `others` is one. Where all were looked
+/// at since writes were stopped, that counts.
 async fn still_alone(
     connections: &Connections,
     node: &NodeName,
@@ -82,7 +85,8 @@ async fn still_alone(
     }
 }
 
-/// Makes a primary a replica of `address`: the offset at which it ended, or `None` where that answer was lost and it is seen to follow.
+/// Makes a primary a replica of `address`: the offset at which it ended, or `None` where that
+/// answer was lost and it is seen to follow.
 ///
 /// # Errors
 /// It was no primary any more, and has its role again; or it could not be done.

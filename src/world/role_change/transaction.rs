@@ -1,4 +1,5 @@
-//! A role change in a transaction of the server: what it was, the change, and what it is then, with nothing in between.
+//! A role change in a transaction of the server: what it was, the change, and what it is then, with
+//! nothing in between.
 
 use crate::topology::{Trouble, TroubleKind};
 use crate::world::resp::Conn;
@@ -16,10 +17,11 @@ pub(in crate::world) struct Changed {
     pub after: LiveRole,
 }
 
-/// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s, and waits `within` that time for the answers. `hold_ms`: writes are paused first, for at
-/// most that time.
+/// Sends `command` (the words of `REPLICAOF`) between two `ROLE`s, and waits `within` that time for
+/// the answers. `hold_ms`: writes are paused first, for at most that time.
 ///
-/// INFO has no place in it: servers before 6.2 then send the transaction's beginning to their replicas, and never its end.
+/// INFO has no place in it: servers before 6.2 then send the transaction's beginning to their
+/// replicas, and never its end.
 pub(in crate::world) async fn change(
     conn: &Conn,
     command: &[&str],
@@ -50,12 +52,14 @@ pub(in crate::world) async fn change(
     Ok(Changed { before, after })
 }
 
-/// Servers before 6.2 take nothing into a transaction while they have more data than `maxmemory` allows. Nothing was run then.
+/// Servers before 6.2 take nothing into a transaction while they have more data than `maxmemory`
+/// allows. Nothing was run then.
 fn out_of_memory(refused: &Trouble) -> bool {
     refused.detail.contains("OOM command not allowed")
 }
 
-/// The same without a transaction. A server runs what it reads in one go from one connection without anything in between, if it is as short as this.
+/// The same without a transaction. A server runs what it reads in one go from one connection
+/// without anything in between, if it is as short as this.
 async fn in_one_go(conn: &Conn, command: &[&str], within: Duration) -> Result<Changed, Trouble> {
     let mut pipe = redis::pipe();
     pipe.cmd("ROLE").cmd("REPLICAOF");

@@ -208,7 +208,8 @@ fn generated_passwords_are_long_plain_and_even() {
         assert!(all.insert(text.to_owned()));
         assert!(!format!("{password:?}").contains(text));
     }
-    // 20,000 letters, 323 of each expected, standard deviation 18: 8 deviations off is a broken generator.
+    // 20,000 letters, 323 of each expected, standard deviation 18: 8 deviations off is a broken
+    // generator.
     assert_eq!(seen.len(), 62);
     assert!(
         seen.values().all(|count| (180..470).contains(count)),

@@ -112,7 +112,8 @@ impl World {
         }
     }
 
-    /// Waits until each of them takes the node for the primary and is at rest, and notes when the last one named it.
+    /// Waits until each of them takes the node for the primary and is at rest, and notes when the
+    /// last one named it.
     async fn await_agreed(
         &self,
         node: &NodeName,
@@ -236,7 +237,8 @@ impl World {
         }
     }
 
-    /// A failover that an earlier run asked for may still be running; its end is waited for before anything is decided.
+    /// A failover that an earlier run asked for may still be running; its end is waited for before
+    /// anything is decided.
     pub async fn settle_sentinels(&self, plan: &Plan, progress: &Progress) {
         for ((stage, index), step) in plan.numbered() {
             let at = crate::engine::journal::At { stage, step: index };

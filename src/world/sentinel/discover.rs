@@ -1,6 +1,8 @@
-//! Listens to what Sentinels tell each other through a node they watch: that is how they are found without any configuration.
+//! Listens to what Sentinels tell each other through a node they watch: that is how they are found
+//! without any configuration.
 //!
-//! The channel carries what anybody with the node's password sends; it is bounded in size and time, and parsed strictly.
+//! The channel carries what anybody with the node's password sends; it is bounded in size and time,
+//! and parsed strictly.
 
 use crate::topology::Trouble;
 use crate::topology::sentinel::Hello;
@@ -21,8 +23,8 @@ const LONGEST: usize = 4096;
 /// More Sentinels than this are not listened for.
 const MOST: usize = 64;
 
-/// Listens on a fresh stream to a node until `wanted` Sentinels have said hello, for at most 2.6 s. The last hello of each, by its id; each is `told` as
-/// it is heard.
+/// Listens on a fresh stream to a node until `wanted` Sentinels have said hello, for at most 2.6 s.
+/// The last hello of each, by its id; each is `told` as it is heard.
 ///
 /// # Errors
 /// The one reason for not having been able to listen at all.
@@ -42,7 +44,8 @@ pub async fn listen(
     if stream.write_all(&request).await.is_err() || stream.flush().await.is_err() {
         return Ok(heard);
     }
-    // Whatever ends the listening, a silent node or one that says something else: what was heard counts.
+    // Whatever ends the listening, a silent node or one that says something else: what was heard
+    // counts.
     let _ = timeout(LISTEN, hear(&mut stream, wanted, (&mut heard, told))).await;
     Ok(heard)
 }
@@ -67,7 +70,8 @@ async fn hear(
     Some(())
 }
 
-/// One push of the channel: three texts, the last of which may be a number (the confirmation of the subscription).
+/// One push of the channel: three texts, the last of which may be a number (the confirmation of the
+/// subscription).
 async fn three(stream: &mut (impl Stream + ?Sized), pending: &mut Vec<u8>) -> Option<[Vec<u8>; 3]> {
     if line(stream, pending).await? != b"*3" {
         return None;

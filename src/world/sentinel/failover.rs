@@ -1,4 +1,5 @@
-//! `SENTINEL FAILOVER` and what has to be seen before it and after it. Others may ask for one at the same time: what became of theirs is told as it is.
+//! `SENTINEL FAILOVER` and what has to be seen before it and after it. Others may ask for one at
+//! the same time: what became of theirs is told as it is.
 
 use super::act::Lack;
 use super::fail_over;
@@ -17,13 +18,15 @@ use tokio::time::timeout;
 
 /// Pause between looks at a node that is about to be promoted.
 const QUICK: Duration = Duration::from_millis(2);
-/// A failover that is under way has promoted by then (measured: 130 to 270 ms); from then on the Sentinels are asked what they do.
+/// A failover that is under way has promoted by then (measured: 130 to 270 ms); from then on the
+/// Sentinels are asked what they do.
 const EXPECTED: Duration = Duration::from_millis(700);
 /// Pause between questions to the Sentinels then.
 const AGAIN: Duration = Duration::from_millis(250);
 /// How long one of them may take to answer then.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How long a Sentinel in TILT mode does nothing, with some room: one that was asked before begins after it.
+/// How long a Sentinel in TILT mode does nothing, with some room: one that was asked before begins
+/// after it.
 const TILT: Duration = Duration::from_secs(35);
 
 /// What the Sentinels do about a failover that was asked for and is not seen yet.
@@ -39,7 +42,8 @@ enum Stands {
 }
 
 impl World {
-    /// Waits until those that could fail over see the priority. Somebody else's failover meanwhile ends it, with what became of it.
+    /// Waits until those that could fail over see the priority. Somebody else's failover meanwhile
+    /// ends it, with what became of it.
     pub(super) async fn await_priority(
         &self,
         node: &NodeName,
@@ -92,8 +96,9 @@ impl World {
         Ok(seen(format!("all {n} Sentinels see it")))
     }
 
-    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the Sentinel has said yes, only what is seen counts. `priority`:
-    /// what the node's is again where another one was chosen.
+    /// `SENTINEL FAILOVER`, until `node` is the primary. A refusal has no effect; where the
+    /// Sentinel has said yes, only what is seen counts. `priority`: what the node's is again where
+    /// another one was chosen.
     pub(super) async fn fail_over(
         &self,
         node: &NodeName,
@@ -122,7 +127,8 @@ impl World {
             .await
     }
 
-    /// Looks at the node, and where it is late at the Sentinels, until it is the primary or will not be.
+    /// Looks at the node, and where it is late at the Sentinels, until it is the primary or will
+    /// not be.
     async fn watch_failover(
         &self,
         node: &NodeName,
@@ -178,7 +184,8 @@ impl World {
         }
     }
 
-    /// What all of them do just now, as far as they answer. `asked` is the one that was told to fail over.
+    /// What all of them do just now, as far as they answer. `asked` is the one that was told to
+    /// fail over.
     async fn stands(
         &self,
         node: &NodeName,
@@ -235,7 +242,8 @@ impl World {
         Stands::Nothing
     }
 
-    /// Another node was made the primary: the old one must stay what it is, and the priority is put back here and now.
+    /// Another node was made the primary: the old one must stay what it is, and the priority is put
+    /// back here and now.
     async fn elsewhere(&self, node: &NodeName, who: &str, priority: Option<u32>) -> Failure {
         let why = format!(
             "the Sentinels have made {who} the primary, not `{node}`: somebody else asked for a failover, or they began one themselves"
@@ -256,7 +264,8 @@ impl World {
         })
     }
 
-    /// The first of these Sentinels that answers at once. The connections were made before the fence, where that could be.
+    /// The first of these Sentinels that answers at once. The connections were made before the
+    /// fence, where that could be.
     async fn listening<'a>(
         &self,
         at: &'a Address,
@@ -281,7 +290,8 @@ impl World {
         Err(Failure::none(why.join("; ")))
     }
 
-    /// The same, over a new connection where the old one has been closed: a failover closes those of all whose role it changes.
+    /// The same, over a new connection where the old one has been closed: a failover closes those
+    /// of all whose role it changes.
     async fn is_primary_anew(&self, node: &NodeName) -> Result<Option<u64>, Failure> {
         if let Ok(is) = self.is_primary(node).await {
             return Ok(is);
@@ -302,7 +312,8 @@ impl World {
     }
 }
 
-/// How long one that is at it may take by its own settings, and it may have to wait for the end of TILT mode first.
+/// How long one that is at it may take by its own settings, and it may have to wait for the end of
+/// TILT mode first.
 fn longest(sees: &Sees) -> Duration {
     Duration::from_millis(sees.failover_timeout_ms.saturating_add(1_000)) + TILT
 }

@@ -1,5 +1,6 @@
-//! Sentinels that are known without listening until the last of them has said hello: those that the inventory names, those of the last promotion, or the first
-//! that is heard, know the others. They count only where they are all that the primary counts.
+//! Sentinels that are known without listening until the last of them has said hello: those that the
+//! inventory names, those of the last promotion, or the first that is heard, know the others. They
+//! count only where they are all that the primary counts.
 
 use super::{each_once, reply};
 use crate::actions::Action;
@@ -17,7 +18,8 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const JOURNALS: usize = 5;
 
 impl World {
-    /// What they call the deployment, and what each says, as soon as it is certain that these are all. It waits without end where it is not.
+    /// What they call the deployment, and what each says, as soon as it is certain that these are
+    /// all. It waits without end where it is not.
     pub(super) async fn all_known(
         &self,
         topology: &Topology,
@@ -49,7 +51,8 @@ impl World {
         std::future::pending().await
     }
 
-    /// Those that the last promotion through Sentinel from this machine waited for: its journal has them.
+    /// Those that the last promotion through Sentinel from this machine waited for: its journal has
+    /// them.
     fn remembered(&self) -> BTreeSet<Address> {
         let ids = self.store.ids();
         let newest = ids.iter().take(JOURNALS);
@@ -67,7 +70,8 @@ impl World {
         found.unwrap_or_default()
     }
 
-    /// What those of them that answer call the deployment, where they all call it the same, and which these are.
+    /// What those of them that answer call the deployment, where they all call it the same, and
+    /// which these are.
     async fn name_at(
         &self,
         topology: &Topology,
@@ -92,7 +96,8 @@ impl World {
     }
 }
 
-/// Whether those which say that they hear from the primary are as many as listen there, and anywhere: each listens once for each name it watches under.
+/// Whether those which say that they hear from the primary are as many as listen there, and
+/// anywhere: each listens once for each name it watches under.
 fn are_all(topology: &Topology, counted: u64, views: &[View]) -> bool {
     let hears = |view: &&View| {
         view.sees().is_some_and(|sees| {

@@ -13,7 +13,8 @@ use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 
 impl World {
-    /// Which password a Sentinel could not read again from the file that it writes itself: there it stands as it is, and a quote would begin a string.
+    /// Which password a Sentinel could not read again from the file that it writes itself: there it
+    /// stands as it is, and a quote would begin a string.
     pub fn password_for_no_sentinel(&self) -> Option<&'static str> {
         let breaks = |login: &Option<Login>| {
             let secret = login.as_ref().map(|l| l.password.expose_secret());

@@ -1,5 +1,5 @@
-//! How often Sentinels read `INFO` of the nodes, for as long as a promotion waits for them: set, put back, and looked at before either is said. It
-//! decides nothing.
+//! How often Sentinels read `INFO` of the nodes, for as long as a promotion waits for them: set,
+//! put back, and looked at before either is said. It decides nothing.
 
 use super::reply;
 use crate::actions::sentinel::InfoPeriod;
@@ -16,7 +16,8 @@ use tokio::time::{sleep, timeout};
 
 /// Pause before one that gave no answer is asked again.
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long one of them may take to be told, the way to it included: it is not worth more, since without it they only look more slowly.
+/// How long one of them may take to be told, the way to it included: it is not worth more, since
+/// without it they only look more slowly.
 const TOLD: Duration = Duration::from_secs(4);
 /// How long the wait for a turn may take, ms.
 const TURN_MS: u64 = 1_000;
@@ -102,7 +103,8 @@ impl World {
         Err(Failure::unknown(failed.join("; ")))
     }
 
-    /// Puts it back at each of them, and sees it. One that gives no answer is asked again for so long.
+    /// Puts it back at each of them, and sees it. One that gives no answer is asked again for so
+    /// long.
     pub(super) async fn restore_info_period(
         &self,
         sentinels: &[InfoPeriod],
@@ -170,7 +172,8 @@ impl World {
             .unwrap_or_else(|_| Err(silent(TOLD)))
     }
 
-    /// Waits until that Sentinel has read `INFO` of the replica so long ago. It is no failure where that cannot be seen.
+    /// Waits until that Sentinel has read `INFO` of the replica so long ago. It is no failure where
+    /// that cannot be seen.
     pub(super) async fn await_turn(
         &self,
         node: &NodeName,

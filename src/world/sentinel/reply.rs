@@ -1,4 +1,5 @@
-//! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends well; what does not fit is dropped. It does no I/O.
+//! Reads what Sentinels answer: lists of fields and values. Whatever they say, reading it ends
+//! well; what does not fit is dropped. It does no I/O.
 
 use crate::topology::Address;
 use crate::topology::sentinel::{KnownReplica, NoDebug, Peer, Sees, address, name_of, run_id_of};
@@ -11,7 +12,8 @@ const MOST: usize = 4096;
 /// The fields of one entry.
 type Fields = BTreeMap<String, String>;
 
-/// The answer to `SENTINEL MASTER name`, which everything but the lists stands in; `None` where it is none.
+/// The answer to `SENTINEL MASTER name`, which everything but the lists stands in; `None` where it
+/// is none.
 pub fn primary(reply: &Value) -> Option<Sees> {
     let fields = fields(reply)?;
     let number = |key: &str| fields.get(key).and_then(|v| v.parse::<u64>().ok());
@@ -95,7 +97,8 @@ pub fn tilt(reply: &Value) -> (bool, Option<u64>) {
     (field("sentinel_tilt") == Some("1"), watches)
 }
 
-/// The answer to `SENTINEL DEBUG`: how often it reads `INFO`, ms, or why it does not say, where that can be known.
+/// The answer to `SENTINEL DEBUG`: how often it reads `INFO`, ms, or why it does not say, where
+/// that can be known.
 pub fn info_period(reply: &Value) -> Result<u64, Option<NoDebug>> {
     if let Value::ServerError(error) = reply {
         let words = error.details().unwrap_or_default();
@@ -113,7 +116,8 @@ pub fn info_period(reply: &Value) -> Result<u64, Option<NoDebug>> {
     period.ok_or(None)
 }
 
-/// The answer to `SENTINEL REPLICAS name`: how long ago it has read `INFO` of the one that is meant, ms.
+/// The answer to `SENTINEL REPLICAS name`: how long ago it has read `INFO` of the one that is
+/// meant, ms.
 pub fn info_age(reply: &Value, is_it: impl Fn(&Address) -> bool) -> Option<u64> {
     let mut known = entries(reply);
     let found = known.find(|fields| at(fields).is_some_and(|at| is_it(&at)))?;

@@ -1,4 +1,5 @@
-//! What a Sentinel is told of a deployment, and what is waited for until it has taken it in. Each is safe to repeat.
+//! What a Sentinel is told of a deployment, and what is waited for until it has taken it in. Each
+//! is safe to repeat.
 
 use super::{look, reply};
 use crate::actions::sentinel::SentinelAction;
@@ -209,7 +210,8 @@ impl World {
         Ok(seen(format!("it watches {primary}")))
     }
 
-    /// Gives it the deployment's password. Its words are not repeated where it refuses: the password may stand in them.
+    /// Gives it the deployment's password. Its words are not repeated where it refuses: the
+    /// password may stand in them.
     async fn log_in(&self, conn: &Conn, name: &str) -> Result<(), Failure> {
         let Some(login) = &self.logins.own else {
             return Ok(());

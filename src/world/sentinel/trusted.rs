@@ -1,6 +1,8 @@
-//! Who may be sent the Sentinels' password, and told the servers' new one. A hello, and what one Sentinel says of the others, is what anybody may have sent who has the password of a
-//! node. So it goes to the addresses that the inventory names as Sentinels, and to a port of a node's own host where that host says, over SSH, that
-//! the process which listens there is a Sentinel of root's or of the server's own user.
+//! Who may be sent the Sentinels' password, and told the servers' new one. A hello, and what one
+//! Sentinel says of the others, is what anybody may have sent who has the password of a node. So it
+//! goes to the addresses that the inventory names as Sentinels, and to a port of a node's own host
+//! where that host says, over SSH, that the process which listens there is a Sentinel of root's or
+//! of the server's own user.
 
 use crate::inventory::NodeSpec;
 use crate::inventory::address::comparable;
@@ -19,7 +21,8 @@ use tokio::time::timeout;
 /// How long a host may take to say who listens.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Says `yes` where all that listens on port `$p` is a Sentinel of root's, or of the user whose server listens on port `$s`; else something else.
+/// Says `yes` where all that listens on port `$p` is a Sentinel of root's, or of the user whose
+/// server listens on port `$s`; else something else.
 const LISTENS: &str = r#"pids() { ss -Hltnp "sport = :$1" 2>/dev/null | grep -o 'pid=[0-9]*' | cut -d= -f2 | sort -u; }
 of=0; for i in $(pids "$s"); do of="$of $(stat -c %u "/proc/$i")"; done
 all=$(pids "$p"); [ -n "$all" ] || exit 0
@@ -38,7 +41,8 @@ impl World {
         self.logins.sentinels.is_none() || self.is_vouched_for(address).await
     }
 
-    /// Whether the inventory names a Sentinel there, or the host of a node says that one listens there.
+    /// Whether the inventory names a Sentinel there, or the host of a node says that one listens
+    /// there.
     pub(in crate::world) async fn is_vouched_for(&self, address: &Address) -> bool {
         if self.named(address).await.is_some() {
             return true;
@@ -69,7 +73,8 @@ impl World {
         self.vouched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens there; `None`: it did not say in time.
+    /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens
+    /// there; `None`: it did not say in time.
     async fn host_vouches_for(&self, address: &Address) -> Option<bool> {
         let Some(spec) = self.on_host_of(address).await else {
             return Some(false);

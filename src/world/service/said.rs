@@ -51,7 +51,8 @@ pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
     Ok(())
 }
 
-/// What was told before the files were read. That is done by a process of the server's user, who can write more lines beside it: they are about files only.
+/// What was told before the files were read. That is done by a process of the server's user, who
+/// can write more lines beside it: they are about files only.
 fn before_files(text: &str) -> &str {
     let of_files = |line: &str| {
         let keys = ["read", "matching", "write"];

@@ -204,8 +204,8 @@ fn several(tokens: &Tokens, directive: &str, value: &str) -> SshError {
 }
 
 /// `ssh -G` prints names with spaces in them without quotation marks: a word that does not begin as
-/// an absolute name is a further part of the one before, or a name of its own. `home` is ours, which
-/// is one part also with spaces in it.
+/// an absolute name is a further part of the one before, or a name of its own. `home` is ours,
+/// which is one part also with spaces in it.
 fn split(value: &str, home: &Path) -> Vec<Vec<String>> {
     let mut names: Vec<Vec<String>> = Vec::new();
     let home = home.display().to_string();

@@ -97,7 +97,8 @@ impl Questions {
         self.ask.is_some()
     }
 
-    /// The turn to decide about a host key: the files are read, the question put and the answer written while it is held.
+    /// The turn to decide about a host key: the files are read, the question put and the answer
+    /// written while it is held.
     pub fn turn(&self) -> MutexGuard<'_, ()> {
         lock(&self.turn)
     }
@@ -114,7 +115,8 @@ impl Questions {
         ask.secret(prompt)
     }
 
-    /// The secret for a use. sudo's begins with the password that the same user has logged in with, where there is one.
+    /// The secret for a use. sudo's begins with the password that the same user has logged in with,
+    /// where there is one.
     pub fn shared(&self, of: Use) -> Arc<Shared> {
         let mut secrets = lock(&self.secrets);
         let login = match &of {
@@ -147,8 +149,9 @@ impl Shared {
         state.value.clone().filter(|_| state.proven)
     }
 
-    /// The secret to try next: the one already known, or a new answer. `refused` is the answer that this host has just refused.
-    /// Others who need it meanwhile wait for the same answer. `None`: nobody can be asked, or asking again is of no use.
+    /// The secret to try next: the one already known, or a new answer. `refused` is the answer that
+    /// this host has just refused. Others who need it meanwhile wait for the same answer. `None`:
+    /// nobody can be asked, or asking again is of no use.
     pub fn next(
         &self,
         questions: &Questions,
@@ -206,7 +209,8 @@ pub(super) fn no_sudo_password(host: &str, ssh: &str, refused: bool) -> SshError
         ))
 }
 
-/// Locks, whatever became of the thread that held it before: what is guarded here is whole at every moment.
+/// Locks, whatever became of the thread that held it before: what is guarded here is whole at every
+/// moment.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -38,7 +38,8 @@ pub(super) struct Login<'a> {
     late: Cell<bool>,
     /// What was tried, for the error.
     pub tried: Vec<String>,
-    /// Public keys that the server has refused, so that the same key in a file is not tried (nor its passphrase asked) again.
+    /// Public keys that the server has refused, so that the same key in a file is not tried (nor
+    /// its passphrase asked) again.
     pub refused: Vec<Vec<u8>>,
     /// A key was left out for want of its passphrase.
     pub locked: Option<PathBuf>,

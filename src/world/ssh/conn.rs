@@ -1,8 +1,9 @@
 //! One logged-in session and the socket under it.
 //!
-//! libssh2 blocks in odd places (dropping a channel waits once more, without a time-out for ever), so that a session here is
-//! non-blocking after the login, every call goes through [`Conn::step`] with an end and a way to cancel it, and a copy of the socket is
-//! kept to shut it down before anything stuck is dropped. A session lives in one thread.
+//! libssh2 blocks in odd places (dropping a channel waits once more, without a time-out for ever),
+//! so that a session here is non-blocking after the login, every call goes through [`Conn::step`]
+//! with an end and a way to cancel it, and a copy of the socket is kept to shut it down before
+//! anything stuck is dropped. A session lives in one thread.
 
 use super::poll::{self, Interest};
 use super::proxy::Proxy;
@@ -197,7 +198,8 @@ impl Conn {
     /// Repeats a non-blocking call until it is done.
     ///
     /// # Errors
-    /// [`Stop`]; where the connection broke it is cut already, so that nothing that is dropped afterwards can block.
+    /// [`Stop`]; where the connection broke it is cut already, so that nothing that is dropped
+    /// afterwards can block.
     pub fn step<T>(
         &mut self,
         until: &Until,
@@ -259,7 +261,8 @@ impl Conn {
         self.wire.as_fd()
     }
 
-    /// Shuts the socket down: everything pending on it fails at once, and nothing waits for the host any more.
+    /// Shuts the socket down: everything pending on it fails at once, and nothing waits for the
+    /// host any more.
     pub fn cut(&mut self) {
         self.polite = false;
         self.wire.cut();

@@ -1,5 +1,6 @@
-//! From a target to a logged-in session: name, connection (through other hosts where configured), handshake, host key, login.
-//! Blocking; each part has its own time-out, and none of them counts the time a question stands on the terminal.
+//! From a target to a logged-in session: name, connection (through other hosts where configured),
+//! handshake, host key, login. Blocking; each part has its own time-out, and none of them counts
+//! the time a question stands on the terminal.
 
 use super::ask::{Questions, lock};
 use super::auth::{Bound, Login};
@@ -16,9 +17,11 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Connections being made to one host at a time: sshd drops some of more than ten that are not logged in yet (`MaxStartups`).
+/// Connections being made to one host at a time: sshd drops some of more than ten that are not
+/// logged in yet (`MaxStartups`).
 const AT_ONCE: usize = 4;
-/// How long a host is tried again that ends connections before the login, where it is known to be an SSH server that is busy.
+/// How long a host is tried again that ends connections before the login, where it is known to be
+/// an SSH server that is busy.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// The same where it has never been seen to be one.
 const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
@@ -62,7 +65,8 @@ impl Context {
                 LITTLE_PATIENCE
             };
             match self.try_once(target, depth) {
-                // The host may have too many logins pending: a little later, and not all at the same moment.
+                // The host may have too many logins pending: a little later, and not all at the
+                // same moment.
                 Err(e)
                     if e.kind == SshErrorKind::Handshake && began.elapsed() + pause < patience =>
                 {
@@ -75,7 +79,8 @@ impl Context {
     }
 
     fn try_once(&self, target: &Target, depth: usize) -> Result<Conn, SshError> {
-        // The way through another host is made before the turn at this one is taken: turns are never held inside each other.
+        // The way through another host is made before the turn at this one is taken: turns are
+        // never held inside each other.
         let tunnel = match target.jumps.split_last() {
             Some((last, before)) => Some(self.through(target, last, before, depth)?),
             None => None,

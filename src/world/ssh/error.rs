@@ -123,7 +123,8 @@ impl fmt::Display for SshError {
 
 impl std::error::Error for SshError {}
 
-/// A libssh2 error in its own words, without the libssh2 number syntax that says nothing to an operator.
+/// A libssh2 error in its own words, without the libssh2 number syntax that says nothing to an
+/// operator.
 pub(super) fn words(error: &ssh2::Error) -> String {
     match error.code() {
         ssh2::ErrorCode::Session(code) => format!("{} (libssh2 {code})", error.message()),

@@ -1,5 +1,5 @@
-//! Runs one command on a session: both outputs read apart, standard input written, stopped when its time is over.
-//! Everything is non-blocking; a command that floods one output cannot hold up the other.
+//! Runs one command on a session: both outputs read apart, standard input written, stopped when its
+//! time is over. Nothing blocks; a command that floods one output cannot hold up the other.
 
 use super::conn::{Cancel, SLACK, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 
 /// How long a shell (and sudo) may take to start the command.
 pub(super) const START_TIME: Duration = Duration::from_secs(20);
-/// How long the host may take to open or close a channel when a command is over or given up: a frozen host does neither.
+/// How long the host may take to open or close a channel: a frozen host does neither.
 const TIDY_TIME: Duration = Duration::from_secs(2);
 /// How long stopping a command may take on a host that still answers.
 const STOP_TIME: Duration = Duration::from_secs(6);
-/// How long a command that has got all its input may say nothing: it may flush it to a slow disk, and hash it.
+/// How long a command may say nothing after its input: it may flush it to a slow disk.
 const WORK_TIME: Duration = Duration::from_mins(1);
 /// How long it may go on after its input by saying something all the time: it may build a server.
 const LONGEST_WORK: Duration = Duration::from_hours(1);
@@ -82,7 +82,7 @@ impl Line {
 /// Sees it through once it has been opened.
 ///
 /// # Errors
-/// `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`. The link is cut where it can no longer be trusted.
+/// `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`. A link in doubt is cut.
 pub(super) fn run(
     link: &mut Link,
     mut pipe: Pipe,
@@ -313,7 +313,7 @@ impl<'a> Running<'a> {
                 sent > 0
             }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => false,
-            // The command does not read (any more): no failure of ours. Its end tells what it thinks of that.
+            // The command does not read (any more): no failure of ours. Its end says why.
             Err(_) => {
                 self.sent_eof = true;
                 true
@@ -357,7 +357,7 @@ impl<'a> Running<'a> {
         self.explain(&refused.into())
     }
 
-    /// Leaves nothing behind: the command is stopped where it runs, and the link is kept only if it still answers.
+    /// Stops the command where it runs, and keeps the link only if it still answers.
     fn give_up(self, link: &mut Link, pipe: Pipe, halt: &Halt) -> SshError {
         let error = self.explain(halt);
         // The order matters for the time: stopping may take longer than closing may.
@@ -370,7 +370,7 @@ impl<'a> Running<'a> {
         error
     }
 
-    /// Stops the command on the host. What stops another command is itself not stopped: that would have no end.
+    /// Stops the command on the host. What stops another is itself not stopped.
     fn stop(&self, link: &mut Link) -> bool {
         if self.request.last_resort {
             return false;

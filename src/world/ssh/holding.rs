@@ -1,5 +1,6 @@
-//! A command that goes on beside all others on a host's session, for what has to be held there while it is worked on. It ends with the session, and so with
-//! this process. Where the session is lost, it is begun anew before any other command; where that is refused, none is run any more.
+//! A command that goes on beside all others on a host's session, for what has to be held there
+//! while it is worked on. It ends with the session, and so with this process. Where the session is
+//! lost, it is begun anew before any other command; where that is refused, none is run any more.
 
 use super::conn::{Cancel, Until};
 use super::error::{SshError, SshErrorKind};
@@ -24,7 +25,8 @@ pub(super) struct Holding {
 }
 
 impl Worker {
-    /// Begins a command that goes on, and gives the first line that it says. It is kept where that is `said`. `again` begins it anew on another session.
+    /// Begins a command that goes on, and gives the first line that it says. It is kept where that
+    /// is `said`. `again` begins it anew on another session.
     ///
     /// # Errors
     /// As running a command.

@@ -1,5 +1,6 @@
-//! A host as the rest of the program sees it: commands, files and tunnels, asynchronously. No work is done here; it is handed to the
-//! host's thread, and given up there as soon as nobody waits for it any more.
+//! A host as the rest of the program sees it: commands, files and tunnels, asynchronously. No work
+//! is done here; it is handed to the host's thread, and given up there as soon as nobody waits for
+//! it any more.
 
 use super::conn::Cancel;
 use super::connect::Context;
@@ -68,7 +69,8 @@ impl Host {
         self.line.login.uid == 0
     }
 
-    /// The login is root, or may become root by sudo or doas as far as can be told without a password.
+    /// The login is root, or may become root by sudo or doas as far as can be told without a
+    /// password.
     pub fn can_root(&self) -> bool {
         self.is_root() || self.line.login.root != Root::Absent
     }
@@ -78,13 +80,14 @@ impl Host {
         self.line.target.shown()
     }
 
-    /// Runs a command by `/bin/sh` with `LC_ALL=C` and the sbin folders in its path, whatever the login shell is. Commands on one host run
-    /// one after the other. A command that is out of time, or whose future is dropped, is stopped on the host. A command that leaves
-    /// something running must turn its outputs elsewhere, or its end is not seen.
+    /// Runs a command by `/bin/sh` with `LC_ALL=C` and the sbin folders in its path, whatever the
+    /// login shell is. Commands on one host run one after the other. A command that is out of time,
+    /// or whose future is dropped, is stopped on the host. A command that leaves something running
+    /// must turn its outputs elsewhere, or its end is not seen.
     ///
     /// # Errors
-    /// Not for a command that fails: see [`Output::failure`]. `Timeout`, `Command`, `NoSudo`, `SudoPasswordWrong`, `Io`, and those of
-    /// connecting where the session had died.
+    /// Not for a command that fails: see [`Output::failure`]. `Timeout`, `Command`, `NoSudo`,
+    /// `SudoPasswordWrong`, `Io`, and those of connecting where the session had died.
     pub async fn run(&self, command: &str, how: Run) -> Result<Output, SshError> {
         let command = command.to_owned();
         self.on_thread(move |worker, cancel| {
@@ -97,8 +100,9 @@ impl Host {
         .await
     }
 
-    /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the session, and gives the first line that it says. It is kept
-    /// where that is `said`. A session that was lost is made anew only with `again`.
+    /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the
+    /// session, and gives the first line that it says. It is kept where that is `said`. A session
+    /// that was lost is made anew only with `again`.
     ///
     /// # Errors
     /// As for [`Host::run`].
@@ -140,13 +144,14 @@ impl Host {
             .map(drop)
     }
 
-    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on the host, then moved over `path` in one
-    /// step, with `mode`. The file belongs to who wrote it. `progress` is told how many bytes have gone. Bounded by the time in which
-    /// nothing moves, not as a whole. `around` is what else its command does; gives what that has printed.
+    /// Writes a file: beside `path` (absolute) under another name, flushed, its sha256 checked on
+    /// the host, then moved over `path` in one step, with `mode`. The file belongs to who wrote it.
+    /// `progress` is told how many bytes have gone. Bounded by the time in which nothing moves, not
+    /// as a whole. `around` is what else its command does; gives what that has printed.
     ///
     /// # Errors
-    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left beside it. `Transfer` with what the further script has
-    /// said, too, where that fails.
+    /// `Transfer`, and those of commands. What was at `path` is then unchanged, and nothing is left
+    /// beside it. `Transfer` with what the further script has said, too, where that fails.
     pub async fn upload_around(
         &self,
         data: Arc<Vec<u8>>,
@@ -175,10 +180,12 @@ impl Host {
         .await
     }
 
-    /// A connection made by the host to `host:port`, which ends with the returned socket. With the built-in transport it has a session of its own.
+    /// A connection made by the host to `host:port`, which ends with the returned socket. With the
+    /// built-in transport it has a session of its own.
     ///
     /// # Errors
-    /// `Refused` where nothing listens there (or sshd forbids it), `NoAnswer`, and those of connecting.
+    /// `Refused` where nothing listens there (or sshd forbids it), `NoAnswer`, and those of
+    /// connecting.
     pub async fn tunnel(&self, host: &str, port: u16) -> Result<UnixStream, SshError> {
         let (context, target) = (
             Arc::clone(&self.line.context),
@@ -259,7 +266,8 @@ impl Host {
     }
 }
 
-/// Has work done on a host's thread; `None` where the thread is gone. Dropping the future cancels the work.
+/// Has work done on a host's thread; `None` where the thread is gone. Dropping the future cancels
+/// the work.
 pub(super) async fn submit<T: Send + 'static>(
     jobs: &Sender<Job>,
     work: impl FnOnce(&mut Worker, &Cancel) -> T + Send + 'static,

@@ -1,5 +1,5 @@
-//! Whether a host is who it should be: reads the `known_hosts` files, decides, asks, and adds the one line.
-//! Never accepts a changed or revoked key, whatever the configuration says.
+//! Whether a host is who it should be: reads the `known_hosts` files, decides, asks, and adds the
+//! one line. Never accepts a changed or revoked key, whatever the configuration says.
 
 use super::algorithms;
 use super::ask::Questions;
@@ -17,8 +17,8 @@ use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// The signature algorithms for host keys, best first, each with the key type it uses. Certificates are left out on purpose: nothing
-/// here could check them.
+/// The signature algorithms for host keys, best first, each with the key type it uses. Certificates
+/// are left out on purpose: nothing here could check them.
 const ALGORITHMS: [(&str, &str); 6] = [
     ("ssh-ed25519", "ssh-ed25519"),
     ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256"),
@@ -78,7 +78,8 @@ pub(super) fn check(
     if verdict(key, target)? {
         return Ok(());
     }
-    // One host key at a time; while waiting for the turn, another connection may have added this very key.
+    // One host key at a time; while waiting for the turn, another connection may have added this
+    // very key.
     let turn = questions.turn();
     if verdict(key, target)? {
         return Ok(());
@@ -220,7 +221,8 @@ fn short(key_type: &str) -> &'static str {
     }
 }
 
-/// Adds one line to the first file, which is made with its folder where it is missing. The caller holds the turn.
+/// Adds one line to the first file, which is made with its folder where it is missing. The caller
+/// holds the turn.
 fn add(key: &[u8], target: &Target) -> Result<(), SshError> {
     let Some(file) = target.user_known_hosts.first() else {
         return Ok(());
@@ -252,7 +254,8 @@ fn append(path: &Path, key: &[u8], target: &Target) -> io::Result<()> {
         .create(true)
         .mode(0o600)
         .open(path)?;
-    // Another replctl may be adding a line: best effort, since a file system without locks must not stop the login.
+    // Another replctl may be adding a line: best effort, since a file system without locks must not
+    // stop the login.
     let _lock = file.try_lock();
     let salt = if target.hash_known_hosts {
         Some(salt()?)

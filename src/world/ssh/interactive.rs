@@ -7,7 +7,8 @@ use crate::output::escape;
 use secrecy::ExposeSecret;
 use std::time::{Duration, Instant};
 
-/// Answers the server's questions: the first hidden one that speaks of a password with the shared password, the rest by asking.
+/// Answers the server's questions: the first hidden one that speaks of a password with the shared
+/// password, the rest by asking.
 pub(super) struct Prompter<'a> {
     answer: &'a Answer,
     questions: &'a Questions,

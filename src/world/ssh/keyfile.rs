@@ -1,6 +1,6 @@
-//! What a private key file says of itself without its passphrase: whether it has one, and its public half.
-//! Pure; never holds or returns private material. libssh2 gives one and the same error for a missing passphrase, a wrong one and a
-//! broken file, which is why this looks first.
+//! What a private key file says of itself without its passphrase: whether it has one, and its
+//! public half. Pure; never holds or returns private material. libssh2 gives one and the same error
+//! for a missing passphrase, a wrong one and a broken file, which is why this looks first.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,6 +1,8 @@
-//! `known_hosts` files: parsing, matching, and the one line that is added. Pure: reading and writing the files is in `hostkey`.
+//! `known_hosts` files: parsing, matching, and the one line that is added. Pure: reading and
+//! writing the files is in `hostkey`.
 //!
-//! libssh2's own matcher is not used: it accepts a key marked `@revoked`, knows no wildcards, and calls a key of another type changed.
+//! libssh2's own matcher is not used: it accepts a key marked `@revoked`, knows no wildcards, and
+//! calls a key of another type changed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -98,7 +100,8 @@ impl KnownHosts {
         if verdict != Verdict::Unknown || port == 22 {
             return verdict;
         }
-        // As OpenSSH: a key stored without the port is good for another port, but a different one there proves nothing.
+        // As OpenSSH: a key stored without the port is good for another port, but a different one
+        // there proves nothing.
         match self.look_up_name(&host.to_lowercase(), key) {
             found @ (Verdict::Known | Verdict::Revoked(_)) => found,
             Verdict::Unknown | Verdict::Changed(_) => Verdict::Unknown,
@@ -310,7 +313,8 @@ pub fn fingerprint(key: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
-/// The line to add for a host's key, without its newline; the name hashed where a salt (20 random bytes) is given.
+/// The line to add for a host's key, without its newline; the name hashed where a salt (20 random
+/// bytes) is given.
 pub fn line_for(host: &str, port: u16, key: &[u8], salt: Option<&[u8]>) -> String {
     let name = name_of(host, port);
     let name = match salt {

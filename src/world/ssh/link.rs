@@ -105,8 +105,8 @@ impl Link {
                     Stop::Ssh(e) if e.code() == NO_CHANNEL => Refused::No(words(&e)),
                     Stop::Ssh(_) | Stop::Late | Stop::Cancelled => stop.into(),
                 })?;
-                // From here on it may run, and is not to be sent a second time. A channel that is dropped half-way
-                // waits for the host, unless the connection is cut.
+                // From here on it may run, and is not to be sent a second time. A channel that is
+                // dropped half-way waits for the host, unless the connection is cut.
                 return match conn.step(until, |_| channel.exec(line)) {
                     Ok(()) => Ok(Pipe::Channel(channel)),
                     Err(stop) => {

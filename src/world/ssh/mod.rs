@@ -1,7 +1,9 @@
-//! Hosts: logins, commands, files, tunnels; everything bounded in time. By libssh2, each session in a thread of its own; by the installed `ssh` (`multiplexed`);
-//! or without any SSH, where the host is this machine (`local`). `link` is where the three meet.
+//! Hosts: logins, commands, files, tunnels; everything bounded in time. By libssh2, each session in
+//! a thread of its own; by the installed `ssh` (`multiplexed`); or without any SSH, where the host
+//! is this machine (`local`). `link` is where the three meet.
 //!
-//! Not here: what is run on a host and why. `~/.ssh/config` counts where OpenSSH's client is installed (see `settings`).
+//! Not here: what is run on a host and why. `~/.ssh/config` counts where OpenSSH's client is
+//! installed (see `settings`).
 
 mod agent;
 mod algorithms;
@@ -106,7 +108,8 @@ impl Default for Options {
     }
 }
 
-/// The hosts of one run: each is logged in to once, and each secret is asked for once. Clones are the same run.
+/// The hosts of one run: each is logged in to once, and each secret is asked for once. Clones are
+/// the same run.
 #[derive(Clone)]
 pub struct Ssh(Arc<Hosts>);
 
@@ -146,7 +149,8 @@ impl Ssh {
         }))
     }
 
-    /// The host of a node, logged in to. `label` is the node's name, for messages; `address` its address, where the settings name no host.
+    /// The host of a node, logged in to. `label` is the node's name, for messages; `address` its
+    /// address, where the settings name no host.
     ///
     /// # Errors
     /// The one reason why it cannot be logged in to.
@@ -171,7 +175,8 @@ impl Ssh {
             transport: settings.transport,
         };
         let slot = Arc::clone(self.0.slots.lock().await.entry(key).or_default());
-        // Held while logging in: a second node on the same host waits for the same login, or the same failure.
+        // Held while logging in: a second node on the same host waits for the same login, or the
+        // same failure.
         let mut slot = slot.lock().await;
         match &*slot {
             Slot::Up(line) => return Ok(Arc::new(Host::new(label, Arc::clone(line)))),
@@ -262,7 +267,8 @@ fn resolve(
 /// A word that occurs nowhere else: for marks and temporary names.
 pub(super) fn nonce() -> String {
     use std::hash::{BuildHasher as _, RandomState};
-    // RandomState's keys are random for each thread and differ for each value; this is no secret, only new.
+    // RandomState's keys are random for each thread and differ for each value; this is no secret,
+    // only new.
     let bits = RandomState::new().hash_one(Instant::now());
     format!("replctl-{bits:016x}")
 }

@@ -1,5 +1,5 @@
-//! Asks `ssh -G` what the user's configuration says of a host: once for the hosts of which it says the same, and by no more processes at a time than this
-//! machine has processors.
+//! Asks `ssh -G` what the user's configuration says of a host: once for the hosts of which it says
+//! the same, and by no more processes at a time than this machine has processors.
 
 use super::Options;
 use super::ask::lock;
@@ -25,7 +25,8 @@ enum Shared {
     Same(String, String),
     /// It depends on the host.
     Each,
-    /// Why there is no answer, the host that was asked about, and when that was known: for those who were waiting then.
+    /// Why there is no answer, the host that was asked about, and when that was known: for those
+    /// who were waiting then.
     Failed(String, String, Instant),
 }
 

@@ -4,7 +4,8 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
-/// What is waited for on one descriptor; something to read is always waited for unless `read` is false.
+/// What is waited for on one descriptor; something to read is always waited for unless `read` is
+/// false.
 #[derive(Debug, Clone, Copy)]
 pub struct Interest<'a> {
     /// The descriptor.
@@ -15,7 +16,8 @@ pub struct Interest<'a> {
     pub write: bool,
 }
 
-/// Waits until one of them is ready, or for `at_most` (rounded up to a millisecond). A signal ends the wait early.
+/// Waits until one of them is ready, or for `at_most` (rounded up to a millisecond). A signal ends
+/// the wait early.
 pub fn wait(interests: &[Interest<'_>], at_most: Duration) {
     let mut fds: Vec<libc::pollfd> = interests
         .iter()
@@ -27,8 +29,9 @@ pub fn wait(interests: &[Interest<'_>], at_most: Duration) {
         .collect();
     let count = libc::nfds_t::try_from(fds.len()).unwrap_or(0);
     let ms = i32::try_from(at_most.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
-    // SAFETY: `fds` is a live array of `count` pollfd structures for the whole call, and poll writes only their `revents`. The
-    // descriptors are borrowed, so they stay open meanwhile. The result is not needed: every caller tries its reads and writes again.
+    // SAFETY: `fds` is a live array of `count` pollfd structures for the whole call, and poll
+    // writes only their `revents`. The descriptors are borrowed, so they stay open meanwhile. The
+    // result is not needed: every caller tries its reads and writes again.
     let _ready = unsafe { libc::poll(fds.as_mut_ptr(), count, ms) };
 }
 
@@ -39,7 +42,8 @@ pub fn has_room(fd: BorrowedFd<'_>) -> bool {
         events: libc::POLLOUT,
         revents: 0,
     };
-    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it stays open meanwhile.
+    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so
+    // it stays open meanwhile.
     let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
     ready == 1 && one.revents & libc::POLLOUT != 0
 }
@@ -51,8 +55,8 @@ pub fn is_closed(fd: BorrowedFd<'_>) -> bool {
         events: 0,
         revents: 0,
     };
-    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so it
-    // stays open meanwhile.
+    // SAFETY: `one` is a live pollfd structure for the whole call; the descriptor is borrowed, so
+    // it stays open meanwhile.
     let ready = unsafe { libc::poll(&raw mut one, 1, 0) };
     ready == 1 && one.revents & libc::POLLHUP != 0
 }

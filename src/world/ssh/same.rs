@@ -1,7 +1,8 @@
-//! Of which hosts an ssh configuration says the same. Whatever is not surely the same is asked about for each host.
+//! Of which hosts an ssh configuration says the same. Whatever is not surely the same is asked
+//! about for each host.
 //!
-//! Only `Host` lines are understood here, to see which of them apply. A `Match`, an `Include`, a canonical name or a quotation mark ends it: OpenSSH alone reads
-//! those rightly.
+//! Only `Host` lines are understood here, to see which of them apply. A `Match`, an `Include`, a
+//! canonical name or a quotation mark ends it: OpenSSH alone reads those rightly.
 
 use crate::inventory::SshSettings;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,8 @@ use std::path::{Path, PathBuf};
 const SYSTEM: &str = "/etc/ssh/ssh_config";
 const INCLUDED: &str = "/etc/ssh/ssh_config.d";
 
-/// All that `ssh -G` makes its answer of, but for the host's name: the texts of the files, the `Host` lines that apply, and what is asked with the name.
+/// All that `ssh -G` makes its answer of, but for the host's name: the texts of the files, the
+/// `Host` lines that apply, and what is asked with the name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Sameness {
     texts: Vec<String>,
@@ -76,8 +78,8 @@ fn home() -> Option<PathBuf> {
     Some(PathBuf::from(mine.get(5)?))
 }
 
-/// Which of the `Host` lines of a text apply to `host`; `None`: more stands there than is understood here. `included`: the files of the system's folder are
-/// looked at as well. Pure.
+/// Which of the `Host` lines of a text apply to `host`; `None`: more stands there than is
+/// understood here. `included`: the files of the system's folder are looked at as well. Pure.
 fn applying(text: &str, host: &str, included: bool) -> Option<Vec<bool>> {
     if host.contains(|c: char| c.is_ascii_uppercase()) {
         return None;
@@ -144,7 +146,8 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|c| *c == b'*')
 }
 
-/// Whether an answer about `host` says something that it would not of another: its name anywhere but where the name belongs. Pure.
+/// Whether an answer about `host` says something that it would not of another: its name anywhere
+/// but where the name belongs. Pure.
 pub(super) fn depends_on(answer: &str, host: &str) -> bool {
     let mut named = false;
     for line in answer.lines() {

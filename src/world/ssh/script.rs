@@ -1,9 +1,10 @@
-//! What is put around a command: a plain shell whatever the login shell is, sudo, and the marks by which its beginning is recognised.
-//! Pure text. No secret ever enters a command line.
+//! What is put around a command: a plain shell whatever the login shell is, sudo, and the marks by
+//! which its beginning is recognised. Pure text. No secret ever enters a command line.
 //!
-//! The marks matter for four reasons: what the host's rc files print is not taken for the command's output; sudo gets the password only
-//! after it has asked for it, and the command's standard input only after it has started, so that neither can reach the wrong reader;
-//! and the process group is known, so that a command out of time can be stopped.
+//! The marks matter for four reasons: what the host's rc files print is not taken for the command's
+//! output; sudo gets the password only after it has asked for it, and the command's standard input
+//! only after it has started, so that neither can reach the wrong reader; and the process group is
+//! known, so that a command out of time can be stopped.
 
 /// How a command becomes root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +19,15 @@ pub(super) enum Way {
     DoasFree,
 }
 
-/// The longest command line; what is longer belongs on standard input. libssh2 packets end at 40,000 bytes.
+/// The longest command line; what is longer belongs on standard input. libssh2 packets end at
+/// 40,000 bytes.
 pub(super) const LONGEST: usize = 30_000;
 
 /// The command line to execute, with `mark` (a word that occurs nowhere else) at its beginning.
 pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
-    // Administrators' programs are in sbin, which the path of an ordinary user's login lacks.
-    // The process group is ours only if our shell (or the sudo above it) leads it: dropbear runs commands in its own group.
+    // Administrators' programs are in sbin, which the path of an ordinary user's login lacks. The
+    // process group is ours only if our shell (or the sudo above it) leads it: dropbear runs
+    // commands in its own group.
     let leader = if way == Way::Direct { "$$" } else { "$$|$PPID" };
     let script = format!(
         "PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export PATH\n\
@@ -54,8 +57,9 @@ pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
     }
 }
 
-/// Puts a script together again from its pieces, and runs it: `-` begins a line, `+` goes on with it. Without line breaks, backslashes and `!`, which the
-/// shells that take this line read differently; and without a process of its own.
+/// Puts a script together again from its pieces, and runs it: `-` begins a line, `+` goes on with
+/// it. Without line breaks, backslashes and `!`, which the shells that take this line read
+/// differently; and without a process of its own.
 const TOGETHER: &str = r#"replctl_s=;replctl_n=${IFS#??};for replctl_l do case $replctl_l in +*) replctl_s=$replctl_s${replctl_l#+};; *) replctl_s=$replctl_s$replctl_n${replctl_l#-};; esac;done;set --;eval "$replctl_s""#;
 
 /// The longest piece, in bytes: the oldest csh takes words of 1024.
@@ -82,8 +86,8 @@ fn by_sh(script: &str) -> String {
     line
 }
 
-/// A word that every shell reads alike: single quotes, and what is special inside them somewhere (a quote, fish's backslash, csh's `!`) between them, after
-/// a backslash. It begins with `first`.
+/// A word that every shell reads alike: single quotes, and what is special inside them somewhere (a
+/// quote, fish's backslash, csh's `!`) between them, after a backslash. It begins with `first`.
 fn for_any_shell(first: char, text: &str) -> String {
     let mut word = format!("'{first}");
     for c in text.chars() {
@@ -158,7 +162,8 @@ pub(super) fn opening(text: &[u8], mark: &str) -> Opening {
         Some(group) => group.parse().ok().filter(|g| *g > 1).map(RunsAs::Group),
         None => word.parse().ok().filter(|p| *p > 1).map(RunsAs::Process),
     };
-    // The host wrote something else there than our script does: it is not to be trusted with a guess.
+    // The host wrote something else there than our script does: it is not to be trusted with a
+    // guess.
     runs_as.map_or(Opening::Nothing, |runs_as| {
         Opening::Started(runs_as, at + start.len() + length + 1)
     })
@@ -182,7 +187,8 @@ mod tests {
 
     #[test]
     fn every_login_shell_runs_the_same_command() {
-        // All that any of them reads in a way of its own, a line longer than a word of csh, an empty line, and a line that begins as a piece does.
+        // All that any of them reads in a way of its own, a line longer than a word of csh, an
+        // empty line, and a line that begins as a piece does.
         let odd = r#"a'b"c\d\e!!f!1 $HOME `id` ~ * {x,y} %1 ^a^b # 
  é 数 "#;
         let long = "long ".repeat(700);

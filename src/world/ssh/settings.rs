@@ -1,7 +1,9 @@
-//! Where and how to log in: what the inventory says, over what OpenSSH's own `ssh -G` says of the user's configuration.
+//! Where and how to log in: what the inventory says, over what OpenSSH's own `ssh -G` says of the
+//! user's configuration.
 //!
-//! `ssh -G` is asked because nothing else reads `~/.ssh/config` rightly (`Match`, `Include`, tokens). Where OpenSSH's client is not
-//! installed, only the inventory and the defaults count. `StrictHostKeyChecking` can make replctl stricter, never laxer.
+//! `ssh -G` is asked because nothing else reads `~/.ssh/config` rightly (`Match`, `Include`,
+//! tokens). Where OpenSSH's client is not installed, only the inventory and the defaults count.
+//! `StrictHostKeyChecking` can make replctl stricter, never laxer.
 
 use super::algorithms::Allowed;
 use super::directives::Beyond;
@@ -71,7 +73,8 @@ pub struct Target {
     pub known_hosts_named: bool,
     /// `SshSettings::sudo`.
     pub sudo: Option<bool>,
-    /// The beginning of a command that reaches it by OpenSSH, for hints: see [`SshSettings::command`].
+    /// The beginning of a command that reaches it by OpenSSH, for hints: see
+    /// [`SshSettings::command`].
     pub command: String,
 }
 
@@ -137,7 +140,8 @@ pub struct Jump {
 }
 
 impl Target {
-    /// The host in messages, in a form that `ssh` takes: `user@host`, or `ssh://user@host:port` where the port is not 22.
+    /// The host in messages, in a form that `ssh` takes: `user@host`, or `ssh://user@host:port`
+    /// where the port is not 22.
     pub fn shown(&self) -> String {
         match self.port {
             22 => format!("{}@{}", self.user, self.host),

@@ -110,8 +110,8 @@ impl Tokens {
         expand(text, |_| None, |token| self.token(token))
     }
 
-    /// Expands what `ProxyCommand` and `ProxyJump` may have in them: a few tokens, and no variables,
-    /// which are the shell's affair there.
+    /// Expands what `ProxyCommand` and `ProxyJump` may have in them: a few tokens, and no
+    /// variables, which are the shell's affair there.
     ///
     /// # Errors
     /// Another token.

@@ -1,5 +1,6 @@
-//! A connection from a host to some address, brought here: a direct-tcpip channel on a session of its own, pumped by a thread to one end
-//! of a socket pair. libssh2 is not parallel inside a session, hence the session of its own.
+//! A connection from a host to some address, brought here: a direct-tcpip channel on a session of
+//! its own, pumped by a thread to one end of a socket pair. libssh2 is not parallel inside a
+//! session, hence the session of its own.
 
 use super::conn::{Cancel, Conn, Stop, Until, is_again};
 use super::error::{SshError, SshErrorKind, words};
@@ -18,7 +19,8 @@ const AFTERLIFE: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_secs(1);
 const CHUNK: usize = 64 * 1024;
 
-/// Opens the way from `conn`'s host to `host:port`; the end of the returned socket ends the session, too.
+/// Opens the way from `conn`'s host to `host:port`; the end of the returned socket ends the
+/// session, too.
 ///
 /// # Errors
 /// `Refused` where nothing listens there, `NoAnswer` where it takes longer than `time`, `Io`.
@@ -111,7 +113,8 @@ impl Pump {
                 Ok(Turn::Idle) => self.wait(),
                 Ok(Turn::End) => break,
                 Err(_) => {
-                    // Whatever broke: nobody can be told but by the end of the socket. Nothing may block on the way out.
+                    // Whatever broke: nobody can be told but by the end of the socket. Nothing may
+                    // block on the way out.
                     self.conn.cut();
                     break;
                 }
@@ -169,7 +172,8 @@ impl Pump {
 
     fn wait(&self) {
         let write = self.conn.wants_to_write();
-        // What nobody takes now is not waited for, or the wait would end at once again and again; writing reads what it needs.
+        // What nobody takes now is not waited for, or the wait would end at once again and again;
+        // writing reads what it needs.
         let read = self.down.is_empty() || !self.up.is_empty();
         let host = Interest {
             fd: self.conn.fd(),
@@ -181,7 +185,8 @@ impl Pump {
             read: self.up.is_empty() && self.finished.is_none(),
             write: !self.down.is_empty(),
         };
-        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at once.
+        // A descriptor nothing is wanted of is left out: its hang-up alone would end each wait at
+        // once.
         if near.read || near.write {
             poll::wait(&[host, near], TICK);
         } else {

@@ -1,8 +1,9 @@
-//! Puts a file on a host: under a name of its own beside the target, flushed, its sha256 checked there, and moved over the target in one
-//! step. Whatever fails, the target is as it was and nothing is left beside it.
+//! Puts a file on a host: under a name of its own beside the target, flushed, its sha256 checked
+//! there, and moved over the target in one step. Whatever fails, the target is as it was and
+//! nothing is left beside it.
 //!
-//! By one command that reads it, which every host with a shell has. SFTP would cost a process of the host's more, and checking and moving a command of
-//! their own all the same.
+//! By one command that reads it, which every host with a shell has. SFTP would cost a process of
+//! the host's more, and checking and moving a command of their own all the same.
 
 use super::conn::Cancel;
 use super::error::{SshError, SshErrorKind};
@@ -14,7 +15,8 @@ use crate::world::host::Around;
 use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
-/// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times slower.
+/// Bytes handed to libssh2 at once; measured: with 32 KB a link of 50 ms is more than ten times
+/// slower.
 pub(super) const CHUNK: usize = 1 << 20;
 /// The status of the command where the file could not be written beside its place.
 const NOT_WRITTEN: i32 = 70;
@@ -117,7 +119,8 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
         after,
     } = upload.around;
     let there = if *unless_there {
-        // As it would be put there: the same bytes with other rights, or of another user, are not what was asked for.
+        // As it would be put there: the same bytes with other rights, or of another user, are not
+        // what was asked for.
         format!(
             "f=$p; [ -f \"$f\" ] && [ ! -L \"$f\" ] && [ \"$(stat -c '%a %u' \"$f\" 2>/dev/null)\" = \"{mode:o} $(id -u)\" ] && \
              s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]"
@@ -145,7 +148,8 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
     )
 }
 
-/// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a full disk is the usual one.
+/// The failure to write beside the target, with what the disk says: SFTP tells no reason, and a
+/// full disk is the usual one.
 fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError {
     let shown = worker.shown();
     let folder = match upload.path.rsplit_once('/') {

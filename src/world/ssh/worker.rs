@@ -1,5 +1,5 @@
-//! The thread that owns the session of one host. What is asked of it is done one after the other; a session that has died meanwhile is made
-//! anew, but never in the middle of a command.
+//! The thread that owns the session of one host. What is asked of it is done one after the other; a
+//! session that has died meanwhile is made anew, but never in the middle of a command.
 
 use super::ask::Answer;
 use super::conn::{Cancel, Until};
@@ -234,7 +234,8 @@ impl Worker {
                     );
                     output::warning(&Problem::new(what));
                 }
-                // The channel before it may not be closed on the other side yet, which counts where a login may have few.
+                // The channel before it may not be closed on the other side yet, which counts where
+                // a login may have few.
                 Refused::No(_) if tries < TRIES => {
                     tries += 1;
                     std::thread::sleep(BETWEEN);
@@ -246,8 +247,9 @@ impl Worker {
                     );
                     return Err(SshError::new(SshErrorKind::Io, what).cause(why));
                 }
-                // The host says nothing any more. Perhaps only this connection is dead (an address translation that forgot it):
-                // a new one shows, within its own time-outs, whether the host is.
+                // The host says nothing any more. Perhaps only this connection is dead (an address
+                // translation that forgot it): a new one shows, within its own time-outs, whether
+                // the host is.
                 Refused::Late if was_there => {
                     link.cut();
                     was_there = false;
@@ -297,7 +299,8 @@ impl Worker {
         let limit = match order.limit {
             Limit::Total(time) | Limit::Stall(time) => time,
         };
-        // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time begins after it.
+        // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
+        // begins after it.
         self.link()?;
         let (shown, target) = (self.shown(), self.target.clone());
         let line = Line::of(order.command, way, &shown)?;

@@ -1,4 +1,5 @@
-//! The files of certificates and keys on the operator's machine. A private key that others can read is not used.
+//! The files of certificates and keys on the operator's machine. A private key that others can read
+//! is not used.
 
 use crate::actions::host::Certificates;
 use crate::config::Paths;
@@ -21,7 +22,8 @@ use std::path::{Path, PathBuf};
 
 /// More than this is no file of certificates: the whole web's authorities take 300 kB.
 const LARGEST: u64 = 4 << 20;
-/// Where systems keep the authorities they trust, for a program that brings an OpenSSL of its own, which does not know it.
+/// Where systems keep the authorities they trust, for a program that brings an OpenSSL of its own,
+/// which does not know it.
 const SYSTEM: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",

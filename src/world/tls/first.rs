@@ -1,11 +1,13 @@
-//! A stream that remembers the first bytes that came over it: they tell a server without TLS from one with it.
+//! A stream that remembers the first bytes that came over it: they tell a server without TLS from
+//! one with it.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// So many of them; the longest line that a server greets with is longer, and its beginning tells enough.
+/// So many of them; the longest line that a server greets with is longer, and its beginning tells
+/// enough.
 const KEPT: usize = 200;
 
 /// A stream, and the first bytes that came over it.

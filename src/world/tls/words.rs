@@ -91,7 +91,8 @@ pub fn explain(failed: &Failed<'_>) -> Trouble {
     }
 }
 
-/// Why nothing can be read any more from a connection whose handshake was good; a server looks at our certificate after that.
+/// Why nothing can be read any more from a connection whose handshake was good; a server looks at
+/// our certificate after that.
 pub fn from_io(error: &io::Error) -> Trouble {
     let inner = error
         .get_ref()

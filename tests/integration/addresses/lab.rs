@@ -1,4 +1,5 @@
-//! Deployments whose hosts know each other by names, by IPv6 addresses, or only through a gateway that forwards ports: set up, looked at, promoted.
+//! Deployments whose hosts know each other by names, by IPv6 addresses, or only through a gateway
+//! that forwards ports: set up, looked at, promoted.
 
 use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::process::{Ran, run};
@@ -60,7 +61,8 @@ impl<'a> Deployment<'a> {
         self.operator.run(arguments)
     }
 
-    /// `status` finds nothing but that Sentinels watch, and that these hosts have nothing that starts servers.
+    /// `status` finds nothing but that Sentinels watch, and that these hosts have nothing that
+    /// starts servers.
     #[track_caller]
     fn calm(&self) {
         let mut last = None;
@@ -191,7 +193,8 @@ fn by_name(lab: &Lab, folder: &Path) {
     deployment.set_up();
     deployment.promote("slave1", "db130.lan:6379");
     unknown_names(&deployment);
-    // A host that takes the primary's name for itself would have its Sentinel send everybody to themselves.
+    // A host that takes the primary's name for itself would have its Sentinel send everybody to
+    // themselves.
     forget(lab, "slave1", "db130");
     let own = "echo 127.0.1.1 db130.lan >>/etc/hosts";
     lab.inside("slave1", own).ok();
@@ -253,7 +256,8 @@ const PAIRS: [(usize, usize); 3] = [(0, 1), (0, 2), (1, 2)];
 
 fn behind_a_gateway(lab: &Lab) {
     outside(lab, &["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
-    // Where bridges filter by the rules for IP too, packets within the bridge would be forwarded by its rules; on others there is no such knob.
+    // Where bridges filter by the rules for IP too, packets within the bridge would be forwarded by
+    // its rules; on others there is no such knob.
     outside(
         lab,
         &["sysctl", "-eqw", "net.bridge.bridge-nf-call-iptables=0"],

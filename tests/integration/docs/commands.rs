@@ -1,4 +1,5 @@
-//! Whether what a document names as a command is there: targets of the Makefile, tests, scripts, commands and options of replctl.
+//! Whether what a document names as a command is there: targets of the Makefile, tests, scripts,
+//! commands and options of replctl.
 
 use crate::support::{Replctl, repository};
 use std::collections::BTreeMap;
@@ -68,7 +69,8 @@ fn test(words: &[&str]) -> Option<String> {
     (!some).then(|| "it runs no test".to_owned())
 }
 
-/// Each word of a command that is a name of a command has to be one, and each option one of its options.
+/// Each word of a command that is a name of a command has to be one, and each option one of its
+/// options.
 fn ours(words: &[&str]) -> Option<String> {
     let plain = |w: &&&str| w.chars().all(|c| c.is_ascii_lowercase());
     let ended = words

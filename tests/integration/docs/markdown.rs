@@ -97,7 +97,8 @@ impl Page {
         found
     }
 
-    /// What could be typed at a shell: code spans of one line, the lines of `sh` blocks, and what stands behind `$ `.
+    /// What could be typed at a shell: code spans of one line, the lines of `sh` blocks, and what
+    /// stands behind `$ `.
     pub fn commands(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for line in &self.prose {

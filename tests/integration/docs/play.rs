@@ -1,6 +1,8 @@
-//! Console blocks on three real nodes behind sshds of this machine: each command is run as it stands, and what it prints is compared with what stands below it.
+//! Console blocks on three real nodes behind sshds of this machine: each command is run as it
+//! stands, and what it prints is compared with what stands below it.
 //!
-//! Numbers, times, sizes and the widths of columns may differ. `…` stands for anything. 127.0.0.1:7001, 7002 and 7003 are `master`, `slave1` and `slave2`.
+//! Numbers, times, sizes and the widths of columns may differ. `…` stands for anything.
+//! 127.0.0.1:7001, 7002 and 7003 are `master`, `slave1` and `slave2`.
 
 use crate::setup_sshd::bench::{Bench, NAMES, PASSWORD};
 use crate::support::Replctl;
@@ -78,7 +80,8 @@ pub fn play(begin: Begin, deployment: &str, sessions: &[Session]) {
     }
 }
 
-/// The nodes by the ports that are shown: those of every page, and those that a table of a picture has.
+/// The nodes by the ports that are shown: those of every page, and those that a table of a picture
+/// has.
 fn ports(sessions: &[Session]) -> BTreeMap<String, usize> {
     let mut found: BTreeMap<String, usize> = (0..NAMES.len())
         .map(|n| (format!("{}", 7001 + n), n))
@@ -167,7 +170,8 @@ fn differs(shown: &str, printed: &str) -> Option<String> {
     (!rest.is_empty()).then(|| format!("{rest:?} is printed, too"))
 }
 
-/// Text with single spaces, and with one word for every number, time and size. A digit behind a letter is part of a name.
+/// Text with single spaces, and with one word for every number, time and size. A digit behind a
+/// letter is part of a name.
 fn even(text: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in text.split_whitespace() {

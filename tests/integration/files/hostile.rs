@@ -1,4 +1,5 @@
-//! The user of the server is hostile: it answers what it likes and plants what it likes, and root does nothing for it.
+//! The user of the server is hostile: it answers what it likes and plants what it likes, and root
+//! does nothing for it.
 
 use crate::files::site::{Case, Link, PASSWORD, Site, sh, tree};
 use crate::support::process::Leased;
@@ -21,7 +22,8 @@ fn as_redis(line: &str, log: &Path) -> Leased {
     Leased::start(Path::new("/bin/sh"), &["-c", &line], log)
 }
 
-/// K2.4: the file is swapped for a link to a file of root's, and back, as fast as it goes, while its role is written.
+/// K2.4: the file is swapped for a link to a file of root's, and back, as fast as it goes, while
+/// its role is written.
 #[test]
 fn a_file_that_is_swapped_for_a_link_gets_root_to_do_nothing() {
     if !crate::files::able() {
@@ -79,7 +81,8 @@ while (my $c = $l->accept) {
 }
 "#;
 
-/// K2.3: what a server says of its file is not believed with more rights than the user of the server has.
+/// K2.3: what a server says of its file is not believed with more rights than the user of the
+/// server has.
 #[test]
 fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
     if !crate::files::able() {

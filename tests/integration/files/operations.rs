@@ -1,5 +1,6 @@
-//! Every operation that writes a role: afterwards each server, started again as its own user from its own file, has that role, and the file is
-//! no wider. The files are such as others made: root's, links, of another group.
+//! Every operation that writes a role: afterwards each server, started again as its own user from
+//! its own file, has that role, and the file is no wider. The files are such as others made:
+//! root's, links, of another group.
 
 use crate::files::site::{Case, Link, Site};
 use crate::support::Sshds;
@@ -57,7 +58,8 @@ fn each_operation_writes_roles_that_outlive_a_restart() {
     };
     let mut site = Site::start(Some(&sshds), debian, [ROOTS, LINKED]);
     let run = |site: &Site, words: &[&str]| {
-        // A primary that has just been started has an empty history: something is written, and has arrived.
+        // A primary that has just been started has an empty history: something is written, and has
+        // arrived.
         let primary = site.nodes.iter().find(|n| n.role() == "master").unwrap();
         assert_eq!(
             primary.client().command(&["SET", "k", words[0]]).text(),

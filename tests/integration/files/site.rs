@@ -1,4 +1,5 @@
-//! Two servers that somebody started by hand as the user `redis` of this machine, each with a folder, a file and perhaps a link of its own.
+//! Two servers that somebody started by hand as the user `redis` of this machine, each with a
+//! folder, a file and perhaps a link of its own.
 
 use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::process::{Leased, run, signal};
@@ -103,7 +104,8 @@ impl Node {
         sh(&format!(
             "umask 022; mkdir -p {own}/conf {own}/store {own}/roots {own}/data; chown redis:redis {own}/store {own}/data"
         ));
-        // Passwords stand in the file itself, or in one that it includes, which is nobody's to change.
+        // Passwords stand in the file itself, or in one that it includes, which is nobody's to
+        // change.
         let secrets = format!("requirepass {PASSWORD}\nmasterauth {PASSWORD}\n");
         let included = case.include.then(|| this.own.join("data/secrets.conf"));
         let secrets = match &included {

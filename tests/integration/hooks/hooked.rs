@@ -18,7 +18,8 @@ pub(super) struct Hooked {
     pub(super) more: String,
 }
 
-/// Writes down who runs it, where the primary is then by replctl's own word, its environment and its standard input; then does what a file of its name says.
+/// Writes down who runs it, where the primary is then by replctl's own word, its environment and
+/// its standard input; then does what a file of its name says.
 const SCRIPT: &str = r#"#!/bin/sh
 cat >"$D/$REPLCTL_HOOK.json"
 env >"$D/$REPLCTL_HOOK.env"

@@ -1,4 +1,5 @@
-//! Journals of format 1, whole and damaged: each with the verdict that a reader of its text comes to.
+//! Journals of format 1, whole and damaged: each with the verdict that a reader of its text comes
+//! to.
 
 mod bytes;
 mod sense;

@@ -1,4 +1,5 @@
-//! What the program makes of each journal in the table: what cannot be read is unfinished and not known, and stands against every change.
+//! What the program makes of each journal in the table: what cannot be read is unfinished and not
+//! known, and stands against every change.
 
 use crate::journals::cases::{
     Case, Ended, HalfWay, Unknown, Verdict, damaged_bytes, damaged_files, damaged_lines,

@@ -136,7 +136,8 @@ impl Drop for Memory {
     }
 }
 
-/// K7.5: Locks are looked for by device and inode: one on another device with the same inode is another one.
+/// K7.5: Locks are looked for by device and inode: one on another device with the same inode is
+/// another one.
 #[test]
 fn a_lock_on_another_device_is_not_taken_for_this_one() {
     let there = tempfile::TempDir::new().unwrap();

@@ -1,4 +1,5 @@
-//! The operator's own disk is full: what was put back is known to be put back, and where that cannot be written it is said.
+//! The operator's own disk is full: what was put back is known to be put back, and where that
+//! cannot be written it is said.
 
 use crate::journals::folder::Memory;
 use crate::journals::{history, unfinished};
@@ -15,9 +16,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What the hook `before_promote` does, when the journal is begun: `$1` is the folder of the journals.
+/// What the hook `before_promote` does, when the journal is begun: `$1` is the folder of the
+/// journals.
 const FILL: &str = "cat /dev/zero > $1/filled 2>/dev/null\nhead -c $(cat $2) /dev/zero | tr '\\0' x | fold -w 300\nexit 0\n";
-/// The same, and the room that the journal keeps is taken from it; what is left of its last page is filled by what the hook says.
+/// The same, and the room that the journal keeps is taken from it; what is left of its last page is
+/// filled by what the hook says.
 const TAKE: &str = "journal=$1/replctl/orders/journal/*.jsonl\n\
     size=$(stat -c %s $journal)\n\
     truncate -s $size $journal\n\
@@ -74,7 +77,8 @@ impl Full {
     }
 }
 
-/// K7.3: The disk is full at every place of a promotion. Whatever is said of it is what its journal says, and `resume` does nothing that was put back.
+/// K7.3: The disk is full at every place of a promotion. Whatever is said of it is what its journal
+/// says, and `resume` does nothing that was put back.
 #[test]
 fn what_is_put_back_on_a_full_disk_is_known_to_be() {
     let Some(family) = Family::debian() else {
@@ -185,7 +189,8 @@ fn on_a_full_disk_nothing_is_begun() {
     }
 }
 
-/// Where not even the end can be written, that is said, and status and resume say what the journal says.
+/// Where not even the end can be written, that is said, and status and resume say what the journal
+/// says.
 #[test]
 fn where_the_end_cannot_be_written_that_is_said() {
     let Some(family) = Family::debian() else {

@@ -1,4 +1,5 @@
-//! Signals while a journal is begun: an operation that did nothing is not one that stopped half-way.
+//! Signals while a journal is begun: an operation that did nothing is not one that stopped
+//! half-way.
 
 use crate::journals::{history, journals, unfinished};
 use crate::support::figure;
@@ -7,7 +8,8 @@ use crate::support::trio::{BACKLOG, NAMES, Trio};
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// K7.4: The signal comes as soon as there is something in the folder of the journals, and at moments around that.
+/// K7.4: The signal comes as soon as there is something in the folder of the journals, and at
+/// moments around that.
 #[test]
 fn a_signal_right_after_the_beginning_is_in_the_journal() {
     const ROUNDS: u32 = 40;

@@ -1,4 +1,5 @@
-//! What only an old primary has, done again on the new one: each command once, whoever dies or writes in between.
+//! What only an old primary has, done again on the new one: each command once, whoever dies or
+//! writes in between.
 
 use crate::lost::{Family, Pair, words};
 use crate::support::process::run;
@@ -92,7 +93,8 @@ fn under_load_all_that_is_safe_is_done_once_and_no_write_of_a_client_is_undone()
             written.len()
         );
         assert_eq!(counts(&pair, 10), BTreeMap::from([("50".to_owned(), 10)]));
-        // All the others are done by the first run, in smaller portions where a client comes in between.
+        // All the others are done by the first run, in smaller portions where a client comes in
+        // between.
         let again = pair
             .operator
             .run(&["lost", "master", "--replay", "--yes"])

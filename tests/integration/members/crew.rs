@@ -1,4 +1,5 @@
-//! A deployment of two nodes behind real sshds, hosts for more, an inventory with comments in it, and its operator.
+//! A deployment of two nodes behind real sshds, hosts for more, an inventory with comments in it,
+//! and its operator.
 
 use crate::support::inventory::write_password;
 use crate::support::process::{Ran, living_in, run};

@@ -1,4 +1,5 @@
-//! What goes wrong while a node comes or goes: all of it is put back, and what somebody else has written into the inventory is left alone.
+//! What goes wrong while a node comes or goes: all of it is put back, and what somebody else has
+//! written into the inventory is left alone.
 
 use crate::members::crew::Crew;
 use crate::support::await_that;

@@ -1,4 +1,5 @@
-//! A replica that stands alone on purpose: left alone by every other command until it is brought back by name.
+//! A replica that stands alone on purpose: left alone by every other command until it is brought
+//! back by name.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! What the inventory says of a node that was moved: it is named, and changed only where that is asked for.
+//! What the inventory says of a node that was moved: it is named, and changed only where that is
+//! asked for.
 
 use crate::moves::Deployment;
 use crate::support::program::Replctl;

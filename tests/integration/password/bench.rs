@@ -1,4 +1,5 @@
-//! A deployment of this machine's sshds whose password is changed, its operator, and looks at it that do not go through replctl.
+//! A deployment of this machine's sshds whose password is changed, its operator, and looks at it
+//! that do not go through replctl.
 
 use crate::support::inventory::write_password;
 use crate::support::process::{Ran, living_in, signal};
@@ -167,7 +168,8 @@ impl Bench {
         assert_eq!(full(self), before, "a link came back by a full copy");
     }
 
-    /// Every server is as if it had been set up with that password: running, in its file, and after a restart from it.
+    /// Every server is as if it had been set up with that password: running, in its file, and after
+    /// a restart from it.
     #[track_caller]
     pub fn is_at(&self, password: Option<&str>, others: &[Option<&str>]) {
         for (n, name) in NAMES.iter().enumerate().take(self.count()) {
@@ -200,7 +202,8 @@ impl Bench {
         self.start_all();
     }
 
-    /// From now on the servers are of that program, which needs libraries that only this machine has: no setup could bring it.
+    /// From now on the servers are of that program, which needs libraries that only this machine
+    /// has: no setup could bring it.
     #[track_caller]
     pub fn replace_program(&self, server: &Path) {
         self.end_all(libc::SIGKILL);

@@ -34,7 +34,8 @@ fn nobody_is_cut_off(bench: &Bench, both: [Option<&str>; 2]) {
     crate::support::await_that("the links", Duration::from_secs(15), || bench.linked(any));
 }
 
-/// Taken up by `resume` or by `rollback`, in turns, at every third line; where everything is to be tried, by both at every line.
+/// Taken up by `resume` or by `rollback`, in turns, at every third line; where everything is to be
+/// tried, by both at every line.
 fn killed_at_every_line(from: Option<&str>, to: Option<&str>) {
     let Some(bench) = Bench::of(2, None, from) else {
         return;

@@ -70,7 +70,8 @@ fn a_stopped_node_gets_the_password_with_its_start() {
     }
 }
 
-/// The file of one server cannot be written: everything is put back, in the servers and in their files.
+/// The file of one server cannot be written: everything is put back, in the servers and in their
+/// files.
 #[test]
 fn a_failure_on_the_way_puts_all_back() {
     for (from, to) in [(None, Some(NEW)), (Some(OLD), Some(NEW)), (Some(OLD), None)] {
@@ -161,7 +162,8 @@ fn a_change_that_is_called_off_leaves_one_password() {
     bench.is_at(Some(OLD), &[Some(NEW), None]);
 }
 
-/// A slip at the prompt is not made the password of all servers; the right one is asked for twice only where it is new.
+/// A slip at the prompt is not made the password of all servers; the right one is asked for twice
+/// only where it is new.
 #[test]
 fn a_slip_at_the_prompt_changes_nothing() {
     let Some(bench) = Bench::of(2, None, Some(OLD)) else {
@@ -180,7 +182,8 @@ fn a_slip_at_the_prompt_changes_nothing() {
     bench.is_at(Some("canary-typed"), &[Some(OLD)]);
 }
 
-/// A replica that the inventory lacks would be refused at its next login: it is said, and nothing is changed.
+/// A replica that the inventory lacks would be refused at its next login: it is said, and nothing
+/// is changed.
 #[test]
 fn a_replica_that_the_inventory_lacks_is_not_cut_off() {
     let Some(family) = Family::debian() else {

@@ -1,4 +1,5 @@
-//! One server process on a free port of 127.0.0.1, ended when the value is dropped, and the few words of RESP needed to talk to it.
+//! One server process on a free port of 127.0.0.1, ended when the value is dropped, and the few
+//! words of RESP needed to talk to it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -12,7 +13,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the command that `make` gives for a port. The server must answer as the very process that was started.
+    /// Starts the command that `make` gives for a port. The server must answer as the very process
+    /// that was started.
     pub fn start(patience: Duration, make: impl Fn(u16) -> Command) -> Self {
         for _ in 0..5 {
             let port = TcpListener::bind("127.0.0.1:0")

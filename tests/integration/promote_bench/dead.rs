@@ -1,4 +1,5 @@
-//! The primary is gone: how soon clients can write again after `promote` was typed, and beside it what three Sentinels need that find out by themselves.
+//! The primary is gone: how soon clients can write again after `promote` was typed, and beside it
+//! what three Sentinels need that find out by themselves.
 
 use super::{median, rounds};
 use crate::support::figure;
@@ -10,11 +11,13 @@ use std::time::{Duration, Instant};
 
 /// Rounds, where `REPLCTL_BENCH_ROUNDS` does not say more.
 const ROUNDS: usize = 1;
-/// After this time without an answer a Sentinel takes the primary for down, ms. Its own default is 30,000.
+/// After this time without an answer a Sentinel takes the primary for down, ms. Its own default is
+/// 30,000.
 const DOWN_AFTER_MS: u32 = 5_000;
 /// How long `replctl` waits for a server that says nothing, ms.
 const TIME_OUT_MS: f64 = 2_000.0;
-/// What may pass until a write is taken, beyond that time-out, ms; and until all are in sync after that.
+/// What may pass until a write is taken, beyond that time-out, ms; and until all are in sync after
+/// that.
 const WRITE_MS: f64 = 300.0;
 const SYNC_MS: f64 = 1_000.0;
 /// The same on a machine that does other things beside.
@@ -29,7 +32,8 @@ enum Death {
     Frozen,
 }
 
-/// When things were so again, ms after the command began or, for Sentinels, after the primary had gone.
+/// When things were so again, ms after the command began or, for Sentinels, after the primary had
+/// gone.
 struct Again {
     written: f64,
     in_sync: f64,
@@ -48,7 +52,8 @@ fn ms(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// A client that connects again where it was disconnected, as Sentinels do to the clients of whom they change.
+/// A client that connects again where it was disconnected, as Sentinels do to the clients of whom
+/// they change.
 fn ask(server: &LocalServer, words: &[&str]) -> Option<String> {
     let mut client = server.connect(Duration::from_secs(1)).ok()?;
     Some(client.try_command(words).ok()?.text())

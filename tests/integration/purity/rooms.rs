@@ -1,11 +1,14 @@
-//! Arrows between the rooms of src/ that are held: no operation imports another, and no room below imports an operation.
+//! Arrows between the rooms of src/ that are held: no operation imports another, and no room below
+//! imports an operation.
 //!
-//! Those that are left are named and counted. A number that is lower than it is said to be fails, too, so that the list is true.
+//! Those that are left are named and counted. A number that is lower than it is said to be fails,
+//! too, so that the list is true.
 
 use super::{module, operation_and_part, product, scan, within};
 use std::collections::BTreeMap;
 
-/// An operation, the other one that it names, and how many names it takes from there. The shared part is to go a floor down.
+/// An operation, the other one that it names, and how many names it takes from there. The shared
+/// part is to go a floor down.
 const BETWEEN_OPERATIONS: [(&str, &str, usize); 9] = [
     ("add", "setup", 1),
     ("remove", "setup", 1),
@@ -21,7 +24,8 @@ const BETWEEN_OPERATIONS: [(&str, &str, usize); 9] = [
 /// A room below, the operation that it names, and how many names it takes from there.
 const FROM_BELOW: [(&str, &str, usize); 0] = [];
 
-/// The only rooms that may know the operations: the table of commands, and the operations themselves; and test code.
+/// The only rooms that may know the operations: the table of commands, and the operations
+/// themselves; and test code.
 const ABOVE: [&str; 3] = ["main", "cli", "operations"];
 
 type Counted = BTreeMap<(String, String), Vec<String>>;
@@ -32,7 +36,7 @@ fn operation_in(path: &str) -> Option<&str> {
     rest.split("::").next()
 }
 
-/// What each operation takes from each other, as file:line: path.
+/// What each operation takes from each other, as `file:line: path`.
 fn between(sources: &[(std::path::PathBuf, String)]) -> Counted {
     let mut found = Counted::new();
     for (inside, text) in sources {

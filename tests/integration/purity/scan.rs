@@ -1,4 +1,5 @@
-//! Reads Rust source far enough to know what it names: comments, texts and test modules taken out, `use` trees spread out.
+//! Reads Rust source far enough to know what it names: comments, texts and test modules taken out,
+//! `use` trees spread out.
 //!
 //! It is no compiler: macros that make paths would pass it by, and there are none.
 
@@ -14,7 +15,8 @@ pub struct Named {
     pub path: String,
 }
 
-/// Everything a file names outside its test modules. `module`: the file's own path in the crate, as `["world", "info"]`.
+/// Everything a file names outside its test modules. `module`: the file's own path in the crate, as
+/// `["world", "info"]`.
 pub fn names(source: &str, module: &[String]) -> BTreeSet<Named> {
     let code = without_tests(&bare(source));
     let tokens = tokens(&code);

@@ -15,7 +15,8 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-/// How long a run may take beside another one. Two that step back for each other for ever are found by it.
+/// How long a run may take beside another one. Two that step back for each other for ever are found
+/// by it.
 const BOUND: Duration = Duration::from_secs(75);
 
 /// How a case went.
@@ -140,7 +141,8 @@ fn story(race: &Race, family: &str, turns: &[Turn], record: &str) -> String {
 }
 
 fn load(field: &Field, race: &Race, family: &str) -> Load {
-    // Scripts pass the fence of Redis 6.0: with two primaries a return is refused then, and its backup has all.
+    // Scripts pass the fence of Redis 6.0: with two primaries a return is refused then, and its
+    // backup has all.
     let lua = if race.took_over().is_some() && family == "redis-6.0" {
         Style::Set
     } else {

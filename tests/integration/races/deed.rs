@@ -1,4 +1,5 @@
-//! What one operator does in a race, what has to be there before, and what it promises where its exit code is 0.
+//! What one operator does in a race, what has to be there before, and what it promises where its
+//! exit code is 0.
 
 use crate::races::field::{Field, name};
 use crate::support::await_that;
@@ -87,8 +88,8 @@ impl Deed {
         (under == upstream).then_some(node)
     }
 
-    /// What its exit code 0 promises. Where it is not the deed but the output that says so (`repair`, `undo`, `rollback`
-    /// name the primary themselves), the sentence is what counts.
+    /// What its exit code 0 promises. Where it is not the deed but the output that says so
+    /// (`repair`, `undo`, `rollback` name the primary themselves), the sentence is what counts.
     pub fn promises(self) -> Option<Promise> {
         match self {
             Self::Promote(node) => Some(Promise::Primary(node)),
@@ -101,7 +102,8 @@ impl Deed {
         }
     }
 
-    /// Two primaries: n0 was replaced by `new` while it was frozen, and thawed. Before the clients begin.
+    /// Two primaries: n0 was replaced by `new` while it was frozen, and thawed. Before the clients
+    /// begin.
     pub fn part(field: &Field, operator: &Replctl<'_>, new: usize) {
         field.servers[0].pause();
         let words = ["promote", &name(new), "--yes", "--no-hooks"];
@@ -121,7 +123,8 @@ impl Deed {
         });
     }
 
-    /// What the operator did earlier, under the clients' writes: a promotion that is to be taken back, or one that died.
+    /// What the operator did earlier, under the clients' writes: a promotion that is to be taken
+    /// back, or one that died.
     pub fn before(self, field: &Field, operator: &Replctl<'_>) {
         match self {
             Self::Undo { of } => {

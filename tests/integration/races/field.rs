@@ -1,5 +1,6 @@
-//! The servers of one case, on loopback, and the operators who work on them: each has a home and a state folder of its own
-//! and logs in as a user of its own, so that the servers' logs tell who changed a role.
+//! The servers of one case, on loopback, and the operators who work on them: each has a home and a
+//! state folder of its own and logs in as a user of its own, so that the servers' logs tell who
+//! changed a role.
 
 use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::program::Replctl;
@@ -104,7 +105,8 @@ impl Field {
         this
     }
 
-    /// An operator with a machine of its own. `hooked`: its copy of the inventory has a hook that sleeps for two seconds.
+    /// An operator with a machine of its own. `hooked`: its copy of the inventory has a hook that
+    /// sleeps for two seconds.
     pub fn operator(&self, user: &str, hooked: bool) -> Replctl<'static> {
         let folder = self.folder.path().join(user);
         std::fs::create_dir_all(&folder).unwrap();
@@ -185,7 +187,8 @@ impl Field {
             .collect()
     }
 
-    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is wrong after `within`.
+    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is
+    /// wrong after `within`.
     pub fn whole(&self, within: Duration) -> Result<usize, String> {
         self.whole_but(&[], within)
     }

@@ -1,20 +1,22 @@
 //! What must hold after a race, by the servers' own word.
 //!
-//! Between two operators: every acknowledged write is on the one primary (or in a backup, where two primaries were there
-//! before), all others replicate from it and hold the same, nobody made a second primary meanwhile, no fence is left, every
-//! printed sentence is true, and at least one of the two went through.
+//! Between two operators: every acknowledged write is on the one primary (or in a backup, where two
+//! primaries were there before), all others replicate from it and hold the same, nobody made a
+//! second primary meanwhile, no fence is left, every printed sentence is true, and one went
+//! through.
 //!
-//! Beside a person who sends REPLICAOF by hand, the person may lose writes and make primaries; replctl may not. What replctl
-//! *itself* did is defined so:
-//! - **Lost by replctl**: an acknowledged write that is on no primary and in no backup at the end (on no node at all, where
-//!   it says that it stopped half-way), where the last change of role that took it away was replctl's. From the node that acknowledged it, the changes are followed: whoever makes that
-//!   node a replica must have seen that the new upstream has the write, so the upstream is its next holder; if the person makes
-//!   a holder a replica, the person lost it; if the last holder never became a replica and does not have it, the operator
-//!   lost it who handed over to it. What a node took less than [`SHORT`] after the person made it a primary is the person's.
-//! - **A second primary by replctl**: its `REPLICAOF NO ONE` while another node was a primary, unless the person made that
-//!   one so late that no look could have shown it: less than [`LOOK`] before the operator's first change of a role, or, where
-//!   it puts a primary back, before that.
-//! - **Named**: a run that fails names a node that the person has changed; `status` afterwards names what is wrong.
+//! A person who sends REPLICAOF by hand may lose writes and make primaries; replctl itself may not:
+//! - **Lost by replctl**: an acknowledged write that is on no primary and in no backup at the end
+//!   (on no node at all, where it says that it stopped half-way), where the last change of role
+//!   that took it away was replctl's. From the node that acknowledged it, the changes are followed:
+//!   whoever makes that node a replica must have seen that the new upstream has the write, so the
+//!   upstream is its next holder; if the person makes a holder a replica, the person lost it; if
+//!   the last holder never became a replica and does not have it, the operator lost it who handed
+//!   over to it. What a node took within [`SHORT`] of the person's promotion is the person's.
+//! - **A second primary by replctl**: its `REPLICAOF NO ONE` while another node was a primary,
+//!   unless the person made that one so late that no look could have shown it: less than [`LOOK`]
+//!   before the operator's first change of a role, or, where it puts a primary back, before that.
+//! - **Named**: a failed run names a node that the person changed; `status` names what is wrong.
 
 mod culprit;
 
@@ -195,7 +197,7 @@ impl Bench<'_> {
         made
     }
 
-    /// Whether `other` may be a primary when `event` makes one: it stands alone on purpose, or nobody could have seen it.
+    /// Whether `other` may be a primary at `event`: it is detached, or nobody could have seen it.
     fn is_excused(&self, event: &Event, other: usize, before: &[Event]) -> bool {
         let Some(made) = before.iter().rfind(|e| e.node == other) else {
             return false;
@@ -216,7 +218,7 @@ impl Bench<'_> {
         made.who == Who::Person && made.at > looked - LOOK
     }
 
-    /// The node that stands alone because somebody detached it, and those that were moved under it since by somebody who was told so.
+    /// The node that somebody detached, and those moved under it since by somebody who knew.
     fn apart(&self) -> Vec<usize> {
         let turns = || self.turns.iter().filter(|t| t.went_through());
         let alone = turns().find_map(|t| t.deed.alone());
@@ -229,7 +231,7 @@ impl Bench<'_> {
         std::iter::once(alone).chain(moved).collect()
     }
 
-    /// Between two operators: one primary with all others, all alike. What stopped half-way is gone on with.
+    /// Between two operators: one primary with all others, all alike, after `resume`.
     fn in_order(&self, judged: &mut Judged) {
         let apart = self.apart();
         let mut end = self.field.whole_but(&apart, LINKS);
@@ -260,7 +262,8 @@ impl Bench<'_> {
         self.race.deeds.iter().any(died)
     }
 
-    /// Whether it is for the other that neither went through. What a promotion left that died half-way may forbid both by itself.
+    /// Whether it is for the other that neither went through. What a promotion left that died
+    /// half-way may forbid both by itself.
     fn starved(&self) -> bool {
         let others = ["another operator", "somebody else"];
         let gave_way = |t: &Turn| others.iter().any(|o| t.said().contains(o));
@@ -366,7 +369,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Whether the pause of a promotion that was killed has ended by itself, as it does within 5 seconds.
+    /// Whether the pause of a killed promotion has ended by itself, as it does within 5 seconds.
     fn ended_by_itself(&self, i: usize) -> bool {
         let begun = Instant::now();
         let mut client = self.field.servers[i].client();

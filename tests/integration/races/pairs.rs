@@ -1,4 +1,5 @@
-//! Who does what in a case: the pairs of operations, the trees, the offsets, the hooks, and what a person does by hand.
+//! Who does what in a case: the pairs of operations, the trees, the offsets, the hooks, and what a
+//! person does by hand.
 
 use crate::races::deed::Deed;
 use crate::races::dice::Dice;
@@ -16,7 +17,8 @@ pub struct Race {
     pub deeds: Vec<Deed>,
     /// Whose copy of the inventory has a hook that sleeps for two seconds.
     pub hooked: [bool; 2],
-    /// How much later than the first the second begins, ms; the other way round where it is negative.
+    /// How much later than the first the second begins, ms; the other way round where it is
+    /// negative.
     pub offset: i64,
     /// What a person does by hand.
     pub strokes: Vec<Stroke>,
@@ -192,7 +194,8 @@ impl Race {
             .collect()
     }
 
-    /// The node that took over from n0 before the race, where two primaries are there when it begins.
+    /// The node that took over from n0 before the race, where two primaries are there when it
+    /// begins.
     pub fn took_over(&self) -> Option<usize> {
         let rejoins = self.deeds.iter().find_map(|d| {
             if let Deed::Rejoin { new } = d {

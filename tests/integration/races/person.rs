@@ -31,7 +31,8 @@ impl Stroke {
         }
     }
 
-    /// Sends them all, each at its moment; where they are `aimed`, the first of them as soon as any role has changed.
+    /// Sends them all, each at its moment; where they are `aimed`, the first of them as soon as any
+    /// role has changed.
     pub fn all(strokes: &[Self], aimed: bool, field: &Field, start: Instant) {
         if aimed {
             await_a_change(field, start);
@@ -50,7 +51,8 @@ impl Stroke {
         }
     }
 
-    /// The nodes that somebody who looks can name: the one whose role was changed, and whom it follows since.
+    /// The nodes that somebody who looks can name: the one whose role was changed, and whom it
+    /// follows since.
     pub fn names(&self) -> Vec<String> {
         let nodes = std::iter::once(self.node).chain(self.under);
         nodes.map(name).collect()

@@ -1,4 +1,5 @@
-//! The changes of roles as the servers' own logs tell them: when, on which node, to what, and by whom.
+//! The changes of roles as the servers' own logs tell them: when, on which node, to what, and by
+//! whom.
 
 use crate::races::field::{FIRST, Field, Role, SECOND};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -89,7 +90,8 @@ impl Record {
     }
 }
 
-/// Now, as the servers write it into their logs: ms since the epoch as if this machine's own time were UTC.
+/// Now, as the servers write it into their logs: ms since the epoch as if this machine's own time
+/// were UTC.
 pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seconds = libc::time_t::try_from(since.as_secs()).unwrap();

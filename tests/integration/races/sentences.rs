@@ -1,7 +1,8 @@
-//! What the printed sentences and the exit code of a run promise, each held against what the servers' logs and files say.
+//! What the printed sentences and the exit code of a run promise, each held against what the
+//! servers' logs and files say.
 //!
-//! A sentence is false only if replctl could not be right: whatever somebody else changed on a node after the run's own
-//! last change of it excuses the run.
+//! A sentence is false only if replctl could not be right: whatever somebody else changed on a node
+//! after the run's own last change of it excuses the run.
 
 use crate::races::case::Turn;
 use crate::races::deed::{Deed, Promise};
@@ -30,7 +31,8 @@ impl Told<'_> {
         self.record.by(self.turn.who)
     }
 
-    /// Whether somebody else changed the node's role after this run did, or, if it did not, after it began.
+    /// Whether somebody else changed the node's role after this run did, or, if it did not, after
+    /// it began.
     fn is_excused(&self, node: usize) -> bool {
         let of_node = self.own().filter(|e| e.node == node);
         let since = of_node.map(|e| e.at).max().unwrap_or(self.turn.began);
@@ -134,7 +136,8 @@ impl Told<'_> {
         holds || self.is_excused(node)
     }
 
-    /// "Role written to its file", "its file says so": of every node whose role the run changed, where nobody changed it since.
+    /// "Role written to its file", "its file says so": of every node whose role the run changed,
+    /// where nobody changed it since.
     fn of_files(&self) -> Vec<String> {
         let said = self.turn.said();
         let says = said.contains("written to its file") || said.contains("its file says so");

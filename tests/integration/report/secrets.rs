@@ -117,7 +117,8 @@ fn echo() -> u16 {
     port
 }
 
-/// A setup carries the password, and secrets of the operator's own in the directives; servers that know no CONFIG repeat its arguments.
+/// A setup carries the password, and secrets of the operator's own in the directives; servers that
+/// know no CONFIG repeat its arguments.
 #[test]
 fn a_report_of_a_setup_has_no_secret() {
     let Some(mut bench) = Bench::new(2) else {
@@ -134,7 +135,8 @@ fn a_report_of_a_setup_has_no_secret() {
     let proved = under(&first, "What was proved");
     assert!(proved.contains("a write was read on 1 replica"), "{proved}");
     assert_eq!(under(&first, "What was left").trim(), "Nothing.");
-    // The running server gets another masterauth by hand; setup mends it, under a server that repeats what it is told.
+    // The running server gets another masterauth by hand; setup mends it, under a server that
+    // repeats what it is told.
     assert_eq!(
         bench
             .client(1)

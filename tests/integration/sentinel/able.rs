@@ -1,4 +1,5 @@
-//! Sentinels that are not able, that begin late or not at all, and failovers that somebody else asks for.
+//! Sentinels that are not able, that begin late or not at all, and failovers that somebody else
+//! asks for.
 
 use super::{NAMES, Watched};
 use crate::support::await_that;
@@ -204,7 +205,8 @@ fn the_failover_of_somebody_else_is_told_as_it_was_and_the_priority_is_put_back(
     });
 }
 
-/// K8.1: one that has begun, and is in TILT mode then, cannot be called back: it is waited for, and that is said.
+/// K8.1: one that has begun, and is in TILT mode then, cannot be called back: it is waited for, and
+/// that is said.
 #[test]
 fn a_failover_that_has_begun_is_waited_for() {
     let Some(family) = Family::debian() else {
@@ -236,7 +238,8 @@ fn a_failover_that_has_begun_is_waited_for() {
     panic!("it had promoted each time before it could be frozen");
 }
 
-/// K1.4: the Sentinel that was told freezes, and somebody asks another one, which takes another node.
+/// K1.4: the Sentinel that was told freezes, and somebody asks another one, which takes another
+/// node.
 #[test]
 fn another_primary_than_the_one_asked_for_is_told_and_nothing_is_made_a_second_one() {
     let Some(family) = Family::debian() else {

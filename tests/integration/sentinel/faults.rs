@@ -41,7 +41,8 @@ fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
     await_that("the Sentinels to see it", Duration::from_secs(15), || {
         operator.run(&["promote", "slave1", "--dry-run"]).code == Some(0)
     });
-    // Two of three dead: no failover could be agreed on, and beside the third nothing is done either.
+    // Two of three dead: no failover could be agreed on, and beside the third nothing is done
+    // either.
     watched.sentinels[1].kill9();
     watched.sentinels[2].kill9();
     await_that("the third to notice", Duration::from_secs(20), || {

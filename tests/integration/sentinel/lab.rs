@@ -1,4 +1,5 @@
-//! Sentinels on hosts of their own, over a deployment with a password that replctl has set up: found, gone through, and believed.
+//! Sentinels on hosts of their own, over a deployment with a password that replctl has set up:
+//! found, gone through, and believed.
 
 use crate::support::deployed::{Deployed, PASSWORD, address};
 use crate::support::redis::{RawRedis, Reply};
@@ -58,7 +59,8 @@ fn await_all_well(deployed: &Deployed) {
     });
 }
 
-/// For a minute nothing happens by itself, while a client writes: what is done beside Sentinels is undone within half of one. Their logs say so, too.
+/// For a minute nothing happens by itself, while a client writes: what is done beside Sentinels is
+/// undone within half of one. Their logs say so, too.
 fn quiet_for_a_minute(deployed: &Deployed, writer: &Writer) {
     let lab = deployed.lab;
     for host in HOSTS {

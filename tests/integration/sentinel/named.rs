@@ -1,5 +1,5 @@
-//! Sentinels that resolve and announce host names, and have a password and a user of their own; and one that disagrees, because it is cut off. On every
-//! family.
+//! Sentinels that resolve and announce host names, and have a password and a user of their own; and
+//! one that disagrees, because it is cut off. On every family.
 
 use super::NAMES;
 use crate::support::inventory::{InventoryText, NodeText};
@@ -83,7 +83,8 @@ impl<'a> Named<'a> {
         );
         let mut text = InventoryText::new("orders").without_sudo().raw(&raw);
         for (i, server) in servers.iter().enumerate() {
-            // Of one the inventory has the address, and the Sentinels the name; of the others both have the name.
+            // Of one the inventory has the address, and the Sentinels the name; of the others both
+            // have the name.
             let address = if i == 1 { ips[1].to_string() } else { host(i) };
             let node = NodeText::new(NAMES[i], &address)
                 .port(server.port)
@@ -155,7 +156,8 @@ fn by_names_and_with_a_user(family: &Family) {
         named.sentinels[0].field("flags").contains("s_down")
     });
     let before = port();
-    // Right after a failover it may not know the replicas yet, and where many run at once it may give up on the way.
+    // Right after a failover it may not know the replicas yet, and where many run at once it may
+    // give up on the way.
     await_that("another primary", Duration::from_secs(40), || {
         let _ = named.sentinels[1].ask(&["SENTINEL", "FAILOVER", NAME]);
         std::thread::sleep(Duration::from_secs(1));

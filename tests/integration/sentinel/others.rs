@@ -1,4 +1,5 @@
-//! What else is done where Sentinels watch: an old primary returns, nodes are moved, and one is let go.
+//! What else is done where Sentinels watch: an old primary returns, nodes are moved, and one is let
+//! go.
 
 use super::{NAMES, Watched};
 use crate::support::server::Family;

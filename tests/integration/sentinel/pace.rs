@@ -1,4 +1,5 @@
-//! How soon Sentinels see the node that is to be promoted: they are told to look more often for as long as it takes, and it is put back on every way out.
+//! How soon Sentinels see the node that is to be promoted: they are told to look more often for as
+//! long as it takes, and it is put back on every way out.
 
 mod figures;
 
@@ -50,7 +51,8 @@ fn who_cannot_be_told_to_look_more_often_is_told_of_in_the_plan() {
             return;
         }
         let ran = ran.says("does not let its user run SENTINEL DEBUG");
-        // The hint works as it stands, but for the name of the user where the Sentinel does not say it.
+        // The hint works as it stands, but for the name of the user where the Sentinel does not say
+        // it.
         for sentinel in &watched.sentinels {
             let at = format!("redis-cli -h 127.0.0.1 -p {} ACL SETUSER ", sentinel.port);
             let line = ran
@@ -181,7 +183,8 @@ fn last_id(operator: &Replctl<'_>) -> String {
     all[0]["id"].as_str().unwrap().to_owned()
 }
 
-/// Waits until one has been told to look more often; `false`: the command has ended before that was seen.
+/// Waits until one has been told to look more often; `false`: the command has ended before that was
+/// seen.
 fn hastened(sentinel: &LocalSentinel, running: &mut Running) -> bool {
     while !running.has_ended() {
         if period(sentinel) == Some(500) {

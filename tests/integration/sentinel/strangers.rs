@@ -36,7 +36,8 @@ impl Stranger {
         Self { port, ip, heard }
     }
 
-    /// Whether replctl has spoken to it: it says its name in its first words. Real Sentinels speak to it, too.
+    /// Whether replctl has spoken to it: it says its name in its first words. Real Sentinels speak
+    /// to it, too.
     fn heard_replctl(&self) -> bool {
         let heard = self.heard.lock().unwrap();
         String::from_utf8_lossy(&heard).contains("replctl")
@@ -65,7 +66,8 @@ fn a_stranger_on_a_nodes_own_host_gets_no_password_either() {
     a_stranger_gets_no_password("127.0.0.1");
 }
 
-/// Their hosts vouch for Sentinels that the inventory does not name, and not for what else listens there.
+/// Their hosts vouch for Sentinels that the inventory does not name, and not for what else listens
+/// there.
 #[test]
 fn a_host_tells_its_sentinels_from_what_else_listens() {
     let (Some(family), Some(sshds)) = (Family::debian(), Sshds::start(1)) else {

@@ -109,7 +109,8 @@ fn killed_between_two_and_resumed() {
     let bench = &group.bench;
     bench.run(&SET_UP).ok();
     stop(&group, 2);
-    // Its plan, three Sentinels of two steps with a line before and after each: it dies with the second one told.
+    // Its plan, three Sentinels of two steps with a line before and after each: it dies with the
+    // second one told.
     let mut command = bench
         .operator
         .command(&["sentinel", "forget", "slave2", "--yes"]);

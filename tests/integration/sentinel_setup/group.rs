@@ -1,4 +1,5 @@
-//! Three nodes behind real sshds with the Sentinels that replctl sets up beside them, looked at by clients that do not go through replctl.
+//! Three nodes behind real sshds with the Sentinels that replctl sets up beside them, looked at by
+//! clients that do not go through replctl.
 
 use crate::sentinel_setup::bench::{Bench, PASSWORD};
 use crate::support::process::{Ran, run};
@@ -141,7 +142,8 @@ impl Group {
         writer
     }
 
-    /// The node that all Sentinels take for the primary, once it is another than `old` and answers as one.
+    /// The node that all Sentinels take for the primary, once it is another than `old` and answers
+    /// as one.
     #[track_caller]
     pub fn await_other(&self, old: usize) -> usize {
         let mut chosen = None;

@@ -1,4 +1,5 @@
-//! `sentinel remove`: they end, the nodes stay, and nothing of them is left where that is asked for.
+//! `sentinel remove`: they end, the nodes stay, and nothing of them is left where that is asked
+//! for.
 
 use crate::sentinel_setup::bench::{PASSWORD, listing};
 use crate::sentinel_setup::group::Group;

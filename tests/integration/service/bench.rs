@@ -165,7 +165,8 @@ impl Bench {
             .unwrap_or_else(|| "master".to_owned())
     }
 
-    /// What `status --json` says of each server's next start, in the words of [`Self::next_role`]; `None`: not known.
+    /// What `status --json` says of each server's next start, in the words of [`Self::next_role`];
+    /// `None`: not known.
     pub fn foretold(&self) -> Vec<Option<String>> {
         let told = self.run(&["status", "--json"]);
         let json: serde_json::Value =

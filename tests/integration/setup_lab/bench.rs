@@ -1,4 +1,5 @@
-//! A lab of three hosts at the tutorial's addresses, the inventory of its deployment, and its operator.
+//! A lab of three hosts at the tutorial's addresses, the inventory of its deployment, and its
+//! operator.
 
 use crate::support::inventory::write_password;
 use crate::support::process::Ran;

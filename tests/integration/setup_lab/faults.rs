@@ -1,4 +1,5 @@
-//! Hosts that are full, frozen, cut off or off while `setup` runs: no hang, one true cause, and what was begun is put back.
+//! Hosts that are full, frozen, cut off or off while `setup` runs: no hang, one true cause, and
+//! what was begun is put back.
 
 use crate::setup_lab::bench::{Bench, hosts};
 use crate::support::process::Ran;

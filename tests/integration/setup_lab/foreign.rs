@@ -1,5 +1,6 @@
-//! Hosts on which somebody else's servers run: the distribution's package, the tutorial's own deployment at the very path, a supervisor's, a
-//! container's. What is there is compared with what was there before, by programs that are not ours.
+//! Hosts on which somebody else's servers run: the distribution's package, the tutorial's own
+//! deployment at the very path, a supervisor's, a container's. What is there is compared with what
+//! was there before, by programs that are not ours.
 
 use crate::setup_lab::bench::{Bench, PASSWORD, hosts};
 use crate::support::{Flavour, Lab, NodeText, await_that};
@@ -26,7 +27,8 @@ fn prints(lab: &Lab) -> Vec<String> {
     ["master", "slave1", "slave2"].iter().map(of).collect()
 }
 
-/// The package on two hosts; on the second it is turned off, and three servers are started by other means.
+/// The package on two hosts; on the second it is turned off, and three servers are started by other
+/// means.
 fn by_others(lab: &Lab) {
     let install =
         "apt-get update -qq >/dev/null 2>&1; apt-get install -y -qq redis-server >/dev/null 2>&1";

@@ -1,4 +1,5 @@
-//! Two operators with machines of their own, on hosts of their own: whoever logs in as what, and with whatever the host has, they see each other.
+//! Two operators with machines of their own, on hosts of their own: whoever logs in as what, and
+//! with whatever the host has, they see each other.
 
 use crate::setup_lab::bench::{Bench, NAMES, hosts};
 use crate::support::process::{Running, family_of, signal};

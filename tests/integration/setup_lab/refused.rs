@@ -1,10 +1,11 @@
-//! What setup finds out before it changes anything, what it puts back, and what it tells of hosts that are otherwise than the inventory says. Looked at
-//! with the hosts' own programs.
+//! What setup finds out before it changes anything, what it puts back, and what it tells of hosts
+//! that are otherwise than the inventory says. Looked at with the hosts' own programs.
 
 use crate::setup_lab::bench::{Bench, NAMES, PASSWORD, hosts};
 use crate::support::{Flavour, Lab};
 
-/// What a host has of a deployment, and its names: all that a refused or failed run must leave as it was.
+/// What a host has of a deployment, and its names: all that a refused or failed run must leave as
+/// it was.
 const PRINT: &str = "cd /; sha256sum etc/hosts etc/hostname; stat -c '%a %U' etc/hosts; hostname; id redis 2>&1; \
     for d in db etc/systemd; do [ ! -e $d ] || find $d -xdev -printf '%p %y %m %U %l\\n' | sort | sha256sum; done; \
     systemctl list-units --all --plain --no-legend --no-pager 'replctl*' | awk '{ print $1, $2, $3 }'";

@@ -10,7 +10,8 @@ fn a_host_that_fails_is_put_back_and_the_others_stay() {
     let Some(mut bench) = Bench::new(3) else {
         return;
     };
-    // The server of slave2 refuses its configuration: what a trial on another host cannot know, the folder of its socket is not there.
+    // The server of slave2 refuses its configuration: what a trial on another host cannot know, the
+    // folder of its socket is not there.
     bench
         .text
         .node_mut("slave2")

@@ -1,4 +1,5 @@
-//! Two operators with machines of their own set up the same bare hosts: no server there shows a claim yet.
+//! Two operators with machines of their own set up the same bare hosts: no server there shows a
+//! claim yet.
 
 use crate::setup_sshd::bench::{Bench, PASSWORD, listing};
 use crate::support::inventory::write_password;
@@ -80,7 +81,8 @@ fn a_frozen_setup_is_told_and_taken_over_and_changes_nothing_afterwards() {
     assert!(ran.stderr.contains(REFUSED), "{ran}");
     assert!(!began(&second), "{ran}");
 
-    // The lock is the host's: another deployment, at other ports, in another directory, is kept away as well.
+    // The lock is the host's: another deployment, at other ports, in another directory, is kept
+    // away as well.
     let folder = tempfile::TempDir::new().unwrap();
     let elsewhere = elsewhere(&bench, folder.path());
     let third = Replctl::new().inventory(&elsewhere);
@@ -131,7 +133,8 @@ fn a_killed_setup_holds_no_host() {
     bench.in_sync(0);
 }
 
-/// A host that runs one command at a time for a session has nothing to hold it by; it is set up all the same, and that is said.
+/// A host that runs one command at a time for a session has nothing to hold it by; it is set up all
+/// the same, and that is said.
 #[test]
 fn a_host_that_runs_one_command_at_a_time_is_set_up_and_said_not_to_be_held() {
     let Some(bench) = Bench::new(2) else { return };

@@ -34,7 +34,8 @@ fn sha256(file: &Path) -> String {
 #[test]
 fn built_on_the_hosts_from_the_published_source() {
     let Some(tarball) = published() else { return };
-    // Two nodes of one directory at the same time, as on one host. Not optimized: that is most of the time it takes.
+    // Two nodes of one directory at the same time, as on one host. Not optimized: that is most of
+    // the time it takes.
     let quick = "OPTIMIZATION=-O0 USE_JEMALLOC=no";
     let Some(mut bench) = Bench::in_environment(2, quick) else {
         return;

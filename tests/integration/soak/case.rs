@@ -1,4 +1,5 @@
-//! One case: a tree, writers, a change of the primary, a fault in the midst of it, the way back, and what must hold then.
+//! One case: a tree, writers, a change of the primary, a fault in the midst of it, the way back,
+//! and what must hold then.
 
 use crate::soak::crew::{Crew, name};
 use crate::soak::fault::Fault;
@@ -76,7 +77,8 @@ pub struct Case {
     pub fault: Fault,
     parents: Vec<usize>,
     pub order: Order,
-    /// Whom the fault strikes, and the other one where it is between two (the operator, where that is beyond the last).
+    /// Whom the fault strikes, and the other one where it is between two (the operator, where that
+    /// is beyond the last).
     pub victim: usize,
     other: usize,
     /// After which journal line.
@@ -241,7 +243,8 @@ fn load(crew: &Crew<'_>, case: &Case, family: &Family) -> Load {
     load
 }
 
-/// What was ordered, with the fault in it. Gives what it said, and whether the fault came before its end.
+/// What was ordered, with the fault in it. Gives what it said, and whether the fault came before
+/// its end.
 fn change(crew: &mut Crew<'_>, operator: &Replctl<'_>, case: &Case) -> (Ran, bool) {
     let mut struck = false;
     let words = case.order.words();

@@ -23,15 +23,16 @@ pub struct Crew<'a> {
 impl<'a> Crew<'a> {
     /// Starts a tree: `parents[i]` is what node i + 1 follows.
     pub fn start(family: &Family, parents: &[usize], wire: Option<&'a Wire>) -> Self {
-        // A killed server comes back with every write it acknowledged: it is in the file before the answer is sent. Not `everysec`, which holds a write
-        // back while the one before it is being synced.
+        // A killed server comes back with every write it acknowledged: it is in the file before the
+        // answer is sent. Not `everysec`, which holds a write back while the one before it is being
+        // synced.
         let directives = [
             "repl-backlog-size 32mb",
             "appendonly yes",
             "appendfsync no",
             "auto-aof-rewrite-percentage 0",
-            // Links that are silent are seen to be down after this many seconds; a host that lost power takes longer to be back, as it does
-            // beside the default of a minute.
+            // Links that are silent are seen to be down after this many seconds; a host that lost
+            // power takes longer to be back, as it does beside the default of a minute.
             "repl-timeout 4",
             "repl-ping-replica-period 1",
         ];
@@ -120,7 +121,8 @@ impl<'a> Crew<'a> {
         (0..self.servers.len()).map(of).collect()
     }
 
-    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is wrong after `within`.
+    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is
+    /// wrong after `within`.
     pub fn whole(&self, within: Duration) -> Result<usize, String> {
         let end = Instant::now() + within;
         loop {
@@ -175,7 +177,8 @@ impl<'a> Crew<'a> {
         Ok(primary)
     }
 
-    /// Whether a server writes its data anew: killed in the midst of that, some versions do not start from what they left.
+    /// Whether a server writes its data anew: killed in the midst of that, some versions do not
+    /// start from what they left.
     fn rewrites(&self, i: usize) -> bool {
         let reply = self
             .client(i)

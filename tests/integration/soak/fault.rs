@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long a host takes to be back: longer than the links to it take to be seen as down (`repl-timeout` of the crew, seen once a second).
+/// How long a host takes to be back: longer than the links to it take to be seen as down
+/// (`repl-timeout` of the crew, seen once a second).
 const BOOT: Duration = Duration::from_secs(6);
 
 /// One fault.
@@ -196,8 +197,8 @@ fn around(crew: &Crew<'_>, victim: usize, what: impl Fn(&Wire, Ipv4Addr, Ipv4Add
     }
 }
 
-/// A server ends where it cannot begin its files anew after a copy, and from 7.0 on where it cannot keep what its primary sends; it tries
-/// what it could not write again every second.
+/// A server ends where it cannot begin its files anew after a copy, and from 7.0 on where it cannot
+/// keep what its primary sends; it tries what it could not write again every second.
 fn room_again(crew: &mut Crew<'_>, victim: usize) {
     let server = &mut crew.servers[victim];
     if server.is_alive() {

@@ -82,17 +82,20 @@ impl Order {
         }
     }
 
-    /// Whether two primaries take writes when it begins: what the old one acknowledged is then on the new one or in a backup.
+    /// Whether two primaries take writes when it begins: what the old one acknowledged is then on
+    /// the new one or in a backup.
     pub fn is_of_two(self) -> bool {
         matches!(self, Self::Rejoin { .. } | Self::Repair { .. })
     }
 
-    /// Whom clients write to: not to a node that is to stand alone, whose writes are its own affair.
+    /// Whom clients write to: not to a node that is to stand alone, whose writes are its own
+    /// affair.
     pub fn is_written_to(self, node: usize) -> bool {
         self != Self::Detach(node)
     }
 
-    /// Whether scripts may write meanwhile. Those of Redis 6.0 pass its fence: a return is refused then, and its backup has all.
+    /// Whether scripts may write meanwhile. Those of Redis 6.0 pass its fence: a return is refused
+    /// then, and its backup has all.
     pub fn is_scripted(self, family: &Family) -> bool {
         !self.is_of_two() || family.name != "redis-6.0"
     }

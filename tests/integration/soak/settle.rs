@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 /// How long a repair, or a promotion after it, may take.
 const REPAIR: Duration = Duration::from_secs(90);
 
-/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives the primary.
+/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives
+/// the primary.
 pub fn settle(
     crew: &Crew<'_>,
     operator: &Replctl<'_>,
@@ -90,8 +91,8 @@ pub fn settle(
         .map_err(|wrong| format!("{wrong}; {said}"))
 }
 
-/// Of two primaries, the one that took the last writes: not one that was killed before its new role was in its file and came back as one, not one that
-/// was to go, and not one that stands alone.
+/// Of two primaries, the one that took the last writes: not one that was killed before its new role
+/// was in its file and came back as one, not one that was to go, and not one that stands alone.
 fn who_stays(case: &Case, primaries: &[usize]) -> Option<usize> {
     // No client wrote to it.
     let by_hand = |node: usize| case.fault == Fault::PromotedByHand && node == case.victim;
@@ -145,7 +146,8 @@ pub fn after(
         return Err("min-replicas-to-write was left as the fence set it".to_owned());
     }
     let mut closed = operator.run(&["resume", "--yes"]);
-    // A person has made the target a primary before it had its turn: neither way ends that, and the hint says what does.
+    // A person has made the target a primary before it had its turn: neither way ends that, and the
+    // hint says what does.
     if closed.stderr.contains("replctl abandon ") {
         operator.run(&["abandon", "last", "--yes"]).ok();
         closed = operator.run(&["resume", "--yes"]);
@@ -153,8 +155,8 @@ pub fn after(
     if !closed.stdout.contains("Nothing to do") {
         return Err(format!("the journal is not closed: {closed}"));
     }
-    // Whatever a role is now, it is in its server's file.
-    // A claim that a network cut off lives on its server until the end of its connection gets through: told as another operator.
+    // Whatever a role is now, it is in its server's file. A claim that a network cut off lives on
+    // its server until the end of its connection gets through: told as another operator.
     let end = Instant::now() + Duration::from_secs(30);
     let written = loop {
         let line = ["promote", &name(primary), "--yes"];

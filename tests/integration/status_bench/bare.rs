@@ -1,5 +1,5 @@
-//! The least that looking at many servers can cost: one thread that sends INFO to all of them and reads the answers as they come. It is started as a
-//! process of its own, by the name of its test.
+//! The least that looking at many servers can cost: one thread that sends INFO to all of them and
+//! reads the answers as they come. It is started as a process of its own, by the name of its test.
 
 use super::field::ip;
 use std::io::{Read, Write};

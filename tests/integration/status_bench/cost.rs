@@ -1,4 +1,5 @@
-//! What a command costs: its time on the clock, the processor's time and the memory of it and of all that it starts.
+//! What a command costs: its time on the clock, the processor's time and the memory of it and of
+//! all that it starts.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};

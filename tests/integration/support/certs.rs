@@ -1,4 +1,5 @@
-//! Authorities and certificates for tests, made with the OpenSSL that replctl is linked to, and written as files.
+//! Authorities and certificates for tests, made with the OpenSSL that replctl is linked to, and
+//! written as files.
 
 #![allow(dead_code)]
 

@@ -1,4 +1,5 @@
-//! A long way on one machine: a port that passes on to another port what comes, each byte after the same delay, in both directions.
+//! A long way on one machine: a port that passes on to another port what comes, each byte after the
+//! same delay, in both directions.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

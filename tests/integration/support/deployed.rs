@@ -1,4 +1,5 @@
-//! A deployment that the program under test has itself set up on the hosts of a lab, at the tutorial's addresses: what faults are made in.
+//! A deployment that the program under test has itself set up on the hosts of a lab, at the
+//! tutorial's addresses: what faults are made in.
 
 use super::inventory::{InventoryText, write_password};
 use super::process::Ran;
@@ -105,8 +106,8 @@ impl<'a> Deployed<'a> {
         load
     }
 
-    /// Runs `status`, asserts its exit code and that it took less than 8 seconds, and tells how long. A host that says nothing is waited for 6 seconds where this
-    /// machine is busy.
+    /// Runs `status`, asserts its exit code and that it took less than 8 seconds, and tells how
+    /// long. A host that says nothing is waited for 6 seconds where this machine is busy.
     #[track_caller]
     pub fn status(&self, fault: &str, code: i32) -> Ran {
         let ran = self.operator.run(&["status"]).code(code);

@@ -1,11 +1,13 @@
-//! Writes inventories for tests. Text only: it does not know what is right, so that wrong ones can be written too.
+//! Writes inventories for tests. Text only: it does not know what is right, so that wrong ones can
+//! be written too.
 
 use super::sshd::Sshds;
 use super::{Lab, ports};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// An inventory in the making. Values of `ssh`, `server` and `config` are written as TOML strings; [`InventoryText::raw`] writes anything.
+/// An inventory in the making. Values of `ssh`, `server` and `config` are written as TOML strings;
+/// [`InventoryText::raw`] writes anything.
 #[derive(Debug, Clone)]
 pub struct InventoryText {
     name: String,
@@ -89,8 +91,9 @@ impl InventoryText {
         }
     }
 
-    /// The first `count` nodes of `names` on the hosts of `sshds`, one each, the first being the primary, with the given server program
-    /// (`None`: the embedded one). Ports are free ones of 127.0.0.1.
+    /// The first `count` nodes of `names` on the hosts of `sshds`, one each, the first being the
+    /// primary, with the given server program (`None`: the embedded one). Ports are free ones of
+    /// 127.0.0.1.
     pub fn on_sshds(sshds: &Sshds, names: &[&str], server: Option<&Path>) -> Self {
         let mut this = Self::new("loop")
             .ssh("user", &sshds.user())
@@ -118,7 +121,8 @@ impl InventoryText {
         this
     }
 
-    /// The tutorial's three nodes on the hosts of [`Lab::of_three`], logging in as root, in /db/redis.
+    /// The tutorial's three nodes on the hosts of [`Lab::of_three`], logging in as root, in
+    /// /db/redis.
     pub fn on_lab(lab: &Lab) -> Self {
         Self::new("orders")
             .ssh("user", "root")

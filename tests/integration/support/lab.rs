@@ -1,7 +1,8 @@
 //! Hosts of their own: a lab (tests/lab/lab) for one test, which ends with it.
 //!
-//! A lab's hosts may have the same addresses as those of another lab. Only some labs run at a time on a machine (the kernel's default allows
-//! 14 systemd hosts), so [`Lab::up`] may wait for its turn: a test makes one lab, with at most three systemd hosts.
+//! A lab's hosts may have the same addresses as those of another lab. Only some labs run at a time
+//! on a machine (the kernel's default allows 14 systemd hosts), so [`Lab::up`] may wait for its
+//! turn: a test makes one lab, with at most three systemd hosts.
 
 use super::net::Net;
 use super::process::{Ran, Running, run};
@@ -37,7 +38,8 @@ pub struct Lab {
 }
 
 impl Lab {
-    /// Starts a lab without hosts; `None`, after saying so loudly, where the machine cannot run any.
+    /// Starts a lab without hosts; `None`, after saying so loudly, where the machine cannot run
+    /// any.
     pub fn up() -> Option<Self> {
         static ABLE: OnceLock<Result<(), String>> = OnceLock::new();
         if let Err(reason) = ABLE.get_or_init(able) {
@@ -82,12 +84,14 @@ impl Lab {
         Some(lab)
     }
 
-    /// Makes a host (a name of at most 12 characters) and boots it. [`Lab::wait`] waits until it answers.
+    /// Makes a host (a name of at most 12 characters) and boots it. [`Lab::wait`] waits until it
+    /// answers.
     pub fn host(&self, host: &str, address: &str, flavour: Flavour) {
         self.host_with(host, address, flavour, &[]);
     }
 
-    /// [`Lab::host`] with options of the lab script: `disk=64M`, `hostname=…`, `sshport=…`, `bind=SRC:DST`, `net=br1`, `addr2=… net2=br1`.
+    /// [`Lab::host`] with options of the lab script: `disk=64M`, `hostname=…`, `sshport=…`,
+    /// `bind=SRC:DST`, `net=br1`, `addr2=… net2=br1`.
     pub fn host_with(&self, host: &str, address: &str, flavour: Flavour, options: &[&str]) {
         let (kind, base) = match flavour {
             Flavour::Systemd => ("systemd", base("mkbase")),
@@ -122,7 +126,8 @@ impl Lab {
         .ok();
     }
 
-    /// A command in the lab's network, with this machine's files: nothing in its environment but `PATH`.
+    /// A command in the lab's network, with this machine's files: nothing in its environment but
+    /// `PATH`.
     pub fn operator(&self, program: &Path) -> Command {
         let mut command = script(&["exec", &self.name, "--"]);
         command.arg(program).env_clear().env("PATH", path());

@@ -1,10 +1,12 @@
-//! What the integration tests stand on: hosts (in a lab, or plain sshds), servers, the program under test, clients that check.
+//! What the integration tests stand on: hosts (in a lab, or plain sshds), servers, the program
+//! under test, clients that check.
 //!
-//! It starts only what it ends: everything here is ended by its own process id, and ends as well when the test process is killed.
-//! It must not know how replctl works inside: tests look at real servers and hosts with clients of their own.
+//! It starts only what it ends: everything here is ended by its own process id, and ends as well
+//! when the test process is killed. It must not know how replctl works inside: tests look at real
+//! servers and hosts with clients of their own.
 //!
-//! A test that cannot run here calls [`not_run`], through the functions below that return an `Option`: loud on a developer's machine,
-//! a failure where `CI` or `REPLCTL_REQUIRE_LAB` is set.
+//! A test that cannot run here calls [`not_run`], through the functions below that return an
+//! `Option`: loud on a developer's machine, a failure where `CI` or `REPLCTL_REQUIRE_LAB` is set.
 
 #![allow(
     clippy::unwrap_used,
@@ -67,7 +69,8 @@ pub fn user_id() -> u32 {
     std::fs::metadata("/proc/self").expect("/proc").uid()
 }
 
-/// The list of tests that did not run, which `make test` prints at its end: the test runner itself swallows such words.
+/// The list of tests that did not run, which `make test` prints at its end: the test runner itself
+/// swallows such words.
 pub fn not_run_list() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("not-run.txt")
 }

@@ -22,7 +22,8 @@ impl Net {
             Self::Machine => TcpStream::connect_timeout(&to, within)?,
             Self::Namespace(file) => {
                 let file = std::fs::File::open(file)?;
-                // A socket belongs to the namespace its thread was in when it was made; the thread ends, the socket stays.
+                // A socket belongs to the namespace its thread was in when it was made; the thread
+                // ends, the socket stays.
                 std::thread::scope(|s| {
                     s.spawn(|| enter(&file).and_then(|()| TcpStream::connect_timeout(&to, within)))
                         .join()

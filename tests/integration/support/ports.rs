@@ -1,7 +1,7 @@
 //! TCP ports for the servers of tests that run side by side, in one process or in several.
 //!
-//! A file under a lock says which port is next, so that two tests never get the same one; the range lies below the one the kernel takes
-//! outgoing connections from.
+//! A file under a lock says which port is next, so that two tests never get the same one; the range
+//! lies below the one the kernel takes outgoing connections from.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Seek, Write};

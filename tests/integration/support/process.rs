@@ -1,7 +1,7 @@
 //! Processes with deadlines, ended by their ids.
 //!
-//! [`run`] is for commands that end; [`Running`] for commands a test wants to interrupt; [`Leased`] for servers, which end with the test process, even
-//! when that is killed.
+//! [`run`] is for commands that end; [`Running`] for commands a test wants to interrupt; [`Leased`]
+//! for servers, which end with the test process, even when that is killed.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -101,7 +101,8 @@ pub fn family_of(pid: i32) -> Vec<i32> {
     found
 }
 
-/// The processes that work in that folder or run a program in it: those that a deployment in a test's own folder left running.
+/// The processes that work in that folder or run a program in it: those that a deployment in a
+/// test's own folder left running.
 pub fn living_in(folder: &Path) -> Vec<i32> {
     let inside = |pid: i32, link: &str| {
         std::fs::read_link(format!("/proc/{pid}/{link}")).is_ok_and(|to| to.starts_with(folder))
@@ -142,7 +143,8 @@ pub fn run(command: &mut Command, within: Duration) -> Ran {
     Running::start(command).wait(within)
 }
 
-/// A command that runs. It has no standard input, and is killed with its process group when this is dropped.
+/// A command that runs. It has no standard input, and is killed with its process group when this is
+/// dropped.
 pub struct Running {
     name: String,
     child: Child,
@@ -228,7 +230,8 @@ impl Running {
             pause = (pause * 2).min(Duration::from_millis(10));
         }
         let took = self.started.elapsed();
-        // A daemon that inherited the pipes must not hold the test up: what is there a moment later is what it said.
+        // A daemon that inherited the pipes must not hold the test up: what is there a moment later
+        // is what it said.
         self.out.finish(Duration::from_secs(2));
         self.err.finish(Duration::from_secs(2));
         let status = self.ended.unwrap();
@@ -283,7 +286,8 @@ impl Collected {
     }
 }
 
-/// A server that runs until this is dropped, or until the test process ends, however it ends: a shell between the two holds the lease.
+/// A server that runs until this is dropped, or until the test process ends, however it ends: a
+/// shell between the two holds the lease.
 pub struct Leased {
     shell: Child,
     lease: Option<ChildStdin>,

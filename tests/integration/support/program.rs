@@ -1,4 +1,5 @@
-//! Runs the program under test as an operator would: an empty home, a clean environment, a deadline.
+//! Runs the program under test as an operator would: an empty home, a clean environment, a
+//! deadline.
 
 use super::lab::Lab;
 use super::process::{Ran, Running};
@@ -9,7 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// An operator. Runs by the same operator share a home folder, and so the journal and what else is kept there.
+/// An operator. Runs by the same operator share a home folder, and so the journal and what else is
+/// kept there.
 pub struct Replctl<'a> {
     lab: Option<&'a Lab>,
     wire: Option<&'a Wire>,

@@ -52,7 +52,8 @@ impl Reply {
         }
     }
 
-    /// Whether it is an error, or nil, or holds an error (a transaction that did nothing, or only in part).
+    /// Whether it is an error, or nil, or holds an error (a transaction that did nothing, or only
+    /// in part).
     pub fn failed(&self) -> bool {
         match self {
             Self::Error(_) | Self::Bulk(None) | Self::Array(None) => true,
@@ -74,7 +75,8 @@ pub struct RawRedis {
 }
 
 impl RawRedis {
-    /// Connects; `within` bounds the connection and each answer. Authenticates when there is a password.
+    /// Connects; `within` bounds the connection and each answer. Authenticates when there is a
+    /// password.
     pub fn connect(
         net: &Net,
         address: SocketAddr,

@@ -72,7 +72,8 @@ impl LocalSentinel {
         )
     }
 
-    /// Starts one at an address of its own in that network, where `names` is its `/etc/hosts`, with further lines before the deployment is named.
+    /// Starts one at an address of its own in that network, where `names` is its `/etc/hosts`, with
+    /// further lines before the deployment is named.
     pub fn start_on(
         family: &Family,
         (wire, names): (&Wire, &Path),
@@ -88,7 +89,8 @@ impl LocalSentinel {
             net: wire.net(),
             command,
         };
-        // 7.0 takes no other address than 127.0.0.1 for this machine; before it connects from the address it is bound to.
+        // 7.0 takes no other address than 127.0.0.1 for this machine; before it connects from the
+        // address it is bound to.
         let mut lines = format!("protected-mode no\n{lines}");
         if !family.name.starts_with("redis-6") {
             lines = format!("bind-source-addr {}\n{lines}", place.ip);

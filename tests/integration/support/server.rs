@@ -20,8 +20,9 @@ pub struct Family {
     pub server: PathBuf,
 }
 
-/// All servers that can be had here. What is missing is said loudly, once; where `CI` is set it is a failure, except those that
-/// `REPLCTL_WITHOUT_SERVERS` (names with spaces between) says cannot be had.
+/// All servers that can be had here. What is missing is said loudly, once; where `CI` is set it is
+/// a failure, except those that `REPLCTL_WITHOUT_SERVERS` (names with spaces between) says cannot
+/// be had.
 pub fn every_server() -> &'static [Family] {
     static FOUND: OnceLock<Vec<Family>> = OnceLock::new();
     FOUND.get_or_init(|| {
@@ -66,12 +67,14 @@ pub fn every_server() -> &'static [Family] {
     })
 }
 
-/// Whether everything is to be tested on every family, also what is alike on several: `make test-all`.
+/// Whether everything is to be tested on every family, also what is alike on several:
+/// `make test-all`.
 pub fn all_of_them() -> bool {
     std::env::var("REPLCTL_EVERY_FAMILY").is_ok_and(|v| !matches!(v.as_str(), "" | "0"))
 }
 
-/// The families that tests loop over: [`every_server`], but Redis 8.2, which behaves as 8.0 does, only where [`all_of_them`] holds.
+/// The families that tests loop over: [`every_server`], but Redis 8.2, which behaves as 8.0 does,
+/// only where [`all_of_them`] holds.
 pub fn families() -> &'static [Family] {
     static SOME: OnceLock<Vec<Family>> = OnceLock::new();
     SOME.get_or_init(|| {
@@ -80,7 +83,8 @@ pub fn families() -> &'static [Family] {
     })
 }
 
-/// Does it for each family, a few side by side: most of it is waiting. What is measured in milliseconds does not belong here.
+/// Does it for each family, a few side by side: most of it is waiting. What is measured in
+/// milliseconds does not belong here.
 ///
 /// # Panics
 /// When it does for one of them.
@@ -135,7 +139,8 @@ impl Family {
         families().iter().find(|f| f.name == "debian")
     }
 
-    /// Starts a server without persistence on a free port of 127.0.0.1, with further directives (`["maxmemory 1gb", …]`).
+    /// Starts a server without persistence on a free port of 127.0.0.1, with further directives
+    /// (`["maxmemory 1gb", …]`).
     ///
     /// # Panics
     /// When it does not answer within 10 seconds.

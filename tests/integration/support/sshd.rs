@@ -1,7 +1,9 @@
-//! SSH servers of the ordinary user on ports of 127.0.0.1: no root, no namespaces, any machine with OpenSSH's sshd.
+//! SSH servers of the ordinary user on ports of 127.0.0.1: no root, no namespaces, any machine with
+//! OpenSSH's sshd.
 //!
-//! All of them are this machine, with this user's rights; each "host" differs by its port, its host key and its home folder.
-//! What a deployment leaves running in the folder is ended when this is dropped.
+//! All of them are this machine, with this user's rights; each "host" differs by its port, its host
+//! key and its home folder. What a deployment leaves running in the folder is ended when this is
+//! dropped.
 
 use super::process::{Leased, Ran, family_of, living_in, run, signal};
 use super::{await_that, not_run, ports};
@@ -155,7 +157,8 @@ impl Sshds {
         &self.hosts
     }
 
-    /// The host as it was known is replaced by one with another key on the same port; `known_hosts` keeps the old key.
+    /// The host as it was known is replaced by one with another key on the same port; `known_hosts`
+    /// keeps the old key.
     pub fn replace_host_key(&mut self, index: usize) {
         let host = &self.hosts[index];
         host.kill();
@@ -261,7 +264,8 @@ impl SshHost {
     }
 }
 
-/// Without PAM, sshd lets nobody in whose account has a locked password, as root's has on some installations.
+/// Without PAM, sshd lets nobody in whose account has a locked password, as root's has on some
+/// installations.
 fn is_locked() -> bool {
     std::fs::read_to_string("/etc/shadow").is_ok_and(|s| s.starts_with("root:!"))
 }

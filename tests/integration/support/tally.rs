@@ -65,12 +65,14 @@ impl Tally {
         gaps
     }
 
-    /// The longest time, in milliseconds, in which no client had a write acknowledged between two moments.
+    /// The longest time, in milliseconds, in which no client had a write acknowledged between two
+    /// moments.
     pub fn longest_gap_between_ms(&self, begun: Instant, ended: Instant) -> f64 {
         let acknowledged = self.connections.iter().flat_map(|c| &c.acknowledged);
         let mut times: Vec<Instant> = acknowledged.map(|a| a.1).collect();
         times.sort_unstable();
-        // What began at `begun` may stop the writes before another one is acknowledged: the gap is from the last one before it.
+        // What began at `begun` may stop the writes before another one is acknowledged: the gap is
+        // from the last one before it.
         let first = times.partition_point(|at| *at <= begun).saturating_sub(1);
         let last = times.partition_point(|at| *at <= ended);
         let gaps = times[first.min(last)..last].windows(2);

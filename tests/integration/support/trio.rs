@@ -35,7 +35,8 @@ impl Trio {
         this
     }
 
-    /// The first acknowledgement of a fresh replica comes a second after its link; a hand-over does not need it, writers that are compared do.
+    /// The first acknowledgement of a fresh replica comes a second after its link; a hand-over does
+    /// not need it, writers that are compared do.
     pub fn await_in_sync(&self) {
         await_that("two online replicas", Duration::from_secs(20), || {
             let primary = self

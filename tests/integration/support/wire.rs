@@ -1,4 +1,5 @@
-//! A network of its own on loopback, in which the traffic of any pair of addresses can be cut or made to suffer.
+//! A network of its own on loopback, in which the traffic of any pair of addresses can be cut or
+//! made to suffer.
 
 use super::net::Net;
 use super::process::{Leased, Ran, run};
@@ -29,7 +30,8 @@ pub struct Wire {
     _folder: TempDir,
 }
 
-/// What has to stand before a command so that the file `names` is its `/etc/hosts`, and nobody else's.
+/// What has to stand before a command so that the file `names` is its `/etc/hosts`, and nobody
+/// else's.
 pub fn naming(names: &Path) -> [String; 6] {
     let script = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
     let file = names.to_str().unwrap();

@@ -1,6 +1,8 @@
-//! Clients that write without pause and remember every write that was acknowledged, so that a test can look each of them up afterwards.
+//! Clients that write without pause and remember every write that was acknowledged, so that a test
+//! can look each of them up afterwards.
 //!
-//! They behave like clients that know several addresses and change to the next one only after an error. Each connection is a thread.
+//! They behave like clients that know several addresses and change to the next one only after an
+//! error. Each connection is a thread.
 
 use super::await_that;
 use super::net::Net;
@@ -25,7 +27,8 @@ pub enum Style {
     Lua,
     /// That many `SET`s sent at once.
     Pipelined(usize),
-    /// A client blocked in `BRPOPLPUSH` is served by another client's `LPUSH`; the acknowledged push is looked for.
+    /// A client blocked in `BRPOPLPUSH` is served by another client's `LPUSH`; the acknowledged
+    /// push is looked for.
     Blocking,
 }
 
@@ -42,7 +45,8 @@ pub struct Load {
     pub password: Option<String>,
     /// One connection per entry.
     pub styles: Vec<Style>,
-    /// At most that many acknowledged writes per second and connection; `None`: as many as there can be.
+    /// At most that many acknowledged writes per second and connection; `None`: as many as there
+    /// can be.
     pub per_second: Option<u32>,
     /// How long a connection waits for an answer before it takes the server for dead.
     pub patience: Duration,

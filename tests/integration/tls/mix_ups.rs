@@ -1,4 +1,5 @@
-//! Each mix-up is told as what it is, with the way out of it, and nothing is done about a node that is only not understood.
+//! Each mix-up is told as what it is, with the way out of it, and nothing is done about a node that
+//! is only not understood.
 
 use crate::support::Replctl;
 use crate::support::certs::Wanted;

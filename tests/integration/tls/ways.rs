@@ -46,7 +46,8 @@ fn sentinels_that_speak_tls_are_found_asked_and_promoted_through() {
                 family.name
             );
         }
-        // What is said of them alone: without TLS, at the ports that the hellos name, nobody answers.
+        // What is said of them alone: without TLS, at the ports that the hellos name, nobody
+        // answers.
         let apart = trio.section() + "[sentinel]\ntls = false\n";
         let apart = trio.inventory_of(InventoryText::new("orders").raw(&apart));
         let operator = Replctl::new().inventory(&apart);

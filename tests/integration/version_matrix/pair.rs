@@ -12,7 +12,8 @@ const ATTEMPTS: u64 = 3;
 /// What the primary holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Strings, lists, sets, sorted sets, hashes, streams with a group, a `HyperLogLog`, times to live: what all of these servers have.
+    /// Strings, lists, sets, sorted sets, hashes, streams with a group, a `HyperLogLog`, times to
+    /// live: what all of these servers have.
     Plain,
     /// One hash field with a time to live.
     FieldTtl,

@@ -40,7 +40,8 @@ fn all_is_well(trio: &Trio, operator: &Replctl<'_>) {
     );
     let hint = ran.stderr.lines().last().unwrap().to_owned();
     assert!(hint.starts_with(" hint: replctl promote slave"), "{ran}");
-    // On a terminal the best is taken by pressing Enter, and the plan is shown and asked about as ever.
+    // On a terminal the best is taken by pressing Enter, and the plan is shown and asked about as
+    // ever.
     let mut terminal = operator.terminal(20, &["promote"]);
     terminal.exp_string("best:").unwrap();
     terminal.exp_string("Which is to be the primary?").unwrap();

@@ -1,4 +1,5 @@
-//! Every example that help and man pages show is run, on three nodes behind sshds of this machine; those that cannot be are parsed, and named here with the reason.
+//! Every example that help and man pages show is run, on three nodes behind sshds of this machine;
+//! those that cannot be are parsed, and named here with the reason.
 
 use crate::support::process::run;
 use crate::support::{Replctl, await_that};
@@ -14,7 +15,8 @@ enum How {
     Run,
     /// The same with `--yes`, because there is nobody to ask.
     Yes,
-    /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken back.
+    /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken
+    /// back.
     Dry,
     /// It is only parsed: the reason.
     Parsed(&'static str),
@@ -193,7 +195,8 @@ fn every_example_is_run() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-/// The examples below the options of each command, and of the commands below it. Man pages are made of the same lines; tests/generated.rs sees to it.
+/// The examples below the options of each command, and of the commands below it. Man pages are made
+/// of the same lines; tests/generated.rs sees to it.
 fn shown() -> BTreeSet<String> {
     let operator = Replctl::new();
     let mut found = BTreeSet::new();
@@ -262,7 +265,8 @@ fn filled(group: &Group, line: &str) -> String {
     line
 }
 
-/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints nothing.
+/// Runs a line by the shell that it is for; what is wrong where it does not succeed, or prints
+/// nothing.
 fn trouble_with(group: &Group, path: &str, line: &str) -> Option<String> {
     let shell = ["zsh", "fish"]
         .into_iter()

@@ -29,7 +29,8 @@ impl Listener<'_> {
     }
 }
 
-/// An error is in the document and on stderr, in the same words; where there is none, there is none.
+/// An error is in the document and on stderr, in the same words; where there is none, there is
+/// none.
 fn told_to_people_too(ran: &Ran, document: &Value, code: i32) {
     let error = &document["error"];
     if matches!(code, 0 | 4) && error.is_null() {

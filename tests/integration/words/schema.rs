@@ -1,5 +1,6 @@
-//! Documents against the committed schema, by a validator that is not ours: Python's `jsonschema`. It is in every distribution and adds nothing to what is built;
-//! the crate of that name would bring thirty others.
+//! Documents against the committed schema, by a validator that is not ours: Python's `jsonschema`.
+//! It is in every distribution and adds nothing to what is built; the crate of that name would
+//! bring thirty others.
 
 use crate::support::process::run;
 use crate::support::{not_run, repository};
@@ -22,7 +23,8 @@ for what, document in documents:
             print(what, "/".join(map(str, leaf.absolute_path)), leaf.message[:300])
 "#;
 
-/// The schema, with no field let through that it does not name: as it is, a reader has to let later ones through.
+/// The schema, with no field let through that it does not name: as it is, a reader has to let later
+/// ones through.
 pub fn strict() -> Value {
     let text = std::fs::read_to_string(repository().join("schema/replctl.schema.json")).unwrap();
     let mut schema: Value = serde_json::from_str(&text).unwrap();

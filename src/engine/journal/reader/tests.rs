@@ -1,4 +1,5 @@
-//! What the reader makes of journals. What damaged ones come to, with the program as a whole, is in tests/integration/journals.rs.
+//! What the reader makes of journals. What damaged ones come to, with the program as a whole, is in
+//! tests/integration/journals.rs.
 
 use super::*;
 use crate::engine::journal::story::Stand;

@@ -1,4 +1,5 @@
-//! The note of operations that stopped half-way and that the operator has given up: they stay as they are, and stand against nothing any more.
+//! The note of operations that stopped half-way and that the operator has given up: they stay as
+//! they are, and stand against nothing any more.
 
 use super::Store;
 use crate::engine::journal::story::Story;

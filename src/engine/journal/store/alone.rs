@@ -1,4 +1,5 @@
-//! The note of nodes that were detached on purpose, until they follow a node of the deployment again.
+//! The note of nodes that were detached on purpose, until they follow a node of the deployment
+//! again.
 
 use super::{Debt, Store};
 use crate::topology::{Address, NodeName};
@@ -8,7 +9,8 @@ use std::io;
 pub(super) const FILE: &str = "alone.json";
 
 impl Store {
-    /// The nodes that were detached, from where, and since when. None where the note cannot be read: [`Store::unread`] tells.
+    /// The nodes that were detached, from where, and since when. None where the note cannot be
+    /// read: [`Store::unread`] tells.
     pub fn alone(&self) -> Vec<Debt> {
         self.read_notes(FILE).unwrap_or_default()
     }

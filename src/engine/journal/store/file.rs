@@ -59,7 +59,8 @@ impl FileJournal {
         }
     }
 
-    /// Why the end of the run could not be written, if it could not: whoever reads the journal takes the operation for one that was cut short.
+    /// Why the end of the run could not be written, if it could not: whoever reads the journal
+    /// takes the operation for one that was cut short.
     pub fn no_end(&self) -> Option<String> {
         self.written().no_end.clone()
     }
@@ -114,11 +115,13 @@ impl FileJournal {
 #[cfg(debug_assertions)]
 #[allow(unsafe_code)]
 fn kill_self() {
-    // SAFETY: kill(2) with our own process id and a constant signal; it reads and writes no memory of ours.
+    // SAFETY: kill(2) with our own process id and a constant signal; it reads and writes no memory
+    // of ours.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
 }
 
-/// Appends a line as a whole: where only a part of it could be written, that is taken out again, so that the next line stands alone.
+/// Appends a line as a whole: where only a part of it could be written, that is taken out again, so
+/// that the next line stands alone.
 fn append(file: &mut File, line: &[u8]) -> io::Result<()> {
     let before = file.metadata()?.len();
     let mut done = 0;

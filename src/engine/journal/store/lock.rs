@@ -8,7 +8,8 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-/// Held while an operation changes things: a second one on this machine is refused. Freed by the kernel at the latest.
+/// Held while an operation changes things: a second one on this machine is refused. Freed by the
+/// kernel at the latest.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -57,7 +58,8 @@ impl Store {
         Ok(Lock { _file: file })
     }
 
-    /// Whoever holds the lock, without touching it: taking it to see whether it is free would refuse an operation that begins just then.
+    /// Whoever holds the lock, without touching it: taking it to see whether it is free would
+    /// refuse an operation that begins just then.
     pub fn holder(&self) -> Option<String> {
         let path = self.folder.join("lock");
         let mut file = File::open(&path).ok()?;
@@ -75,7 +77,8 @@ impl Store {
 /// A device, as major and minor number.
 type Device = (u32, u32);
 
-/// The device of a file as the kernel's lists name it. Where a file system has several volumes (btrfs, overlay) `stat` tells another one.
+/// The device of a file as the kernel's lists name it. Where a file system has several volumes
+/// (btrfs, overlay) `stat` tells another one.
 fn device(file: &File) -> Option<Device> {
     let about = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()));
     let mounts = fs::read_to_string("/proc/self/mountinfo");
@@ -88,7 +91,8 @@ fn device(file: &File) -> Option<Device> {
     Some((libc::major(device), libc::minor(device)))
 }
 
-/// The device of the mount that a file was opened on: its number stands in `fdinfo`, the devices of all in `mountinfo`.
+/// The device of the mount that a file was opened on: its number stands in `fdinfo`, the devices of
+/// all in `mountinfo`.
 fn of_mount(fdinfo: &str, mountinfo: &str) -> Option<Device> {
     let mut lines = fdinfo.lines();
     let id = lines.find_map(|line| line.strip_prefix("mnt_id:"))?.trim();
@@ -98,7 +102,8 @@ fn of_mount(fdinfo: &str, mountinfo: &str) -> Option<Device> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
-/// Whether the kernel's list has a whole-file lock on that file. Its lines: `1: FLOCK  ADVISORY  WRITE 708 fe:01:17 0 EOF`, the device in hexadecimal.
+/// Whether the kernel's list has a whole-file lock on that file. Its lines:
+/// `1: FLOCK ADVISORY WRITE 708 fe:01:17 0 EOF`, the device in hexadecimal.
 fn is_held(locks: &str, device: Device, inode: u64) -> bool {
     let held = |line: &str| {
         let mut words = line.split_whitespace();

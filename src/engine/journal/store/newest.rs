@@ -23,7 +23,8 @@ impl Store {
         unwritten
     }
 
-    /// The node that the newest promotion or repair which reached its goal made primary; `None` also where what a later operation did is not known.
+    /// The node that the newest promotion or repair which reached its goal made primary; `None`
+    /// also where what a later operation did is not known.
     pub fn last_promoted(&self) -> Option<NodeName> {
         let stories = self.newest().into_iter();
         let mut records = stories.map_while(Record::of);
@@ -50,7 +51,8 @@ impl Store {
         newest.map(|one| self.read(&one.id, &one.path)).collect()
     }
 
-    /// What the claims of earlier runs say of their processes. For whoever holds the lock: those processes have ended, as far as they are not his own.
+    /// What the claims of earlier runs say of their processes. For whoever holds the lock: those
+    /// processes have ended, as far as they are not his own.
     pub fn earlier_claims(&self) -> BTreeSet<String> {
         let runs = self.newest().into_iter().flat_map(|story| story.runs);
         runs.filter_map(|run| run.claim).collect()

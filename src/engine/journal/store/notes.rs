@@ -1,5 +1,6 @@
-//! The notes beside the journals: what nodes were not told, which were detached on purpose, what was given up. Small files, each replaced as a whole by one
-//! writer at a time. One that cannot be read is not known, and never taken for an empty one.
+//! The notes beside the journals: what nodes were not told, which were detached on purpose, what
+//! was given up. Small files, each replaced as a whole by one writer at a time. One that cannot be
+//! read is not known, and never taken for an empty one.
 
 use super::{Store, trust};
 use crate::engine::journal::Debt;
@@ -19,7 +20,8 @@ const DEBTS: &str = "debts.json";
 /// Held by whoever replaces a note.
 const WRITER: &str = "notes.lock";
 
-/// How long another writer is waited for, who holds it for as long as a small file takes to be written.
+/// How long another writer is waited for, who holds it for as long as a small file takes to be
+/// written.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Holds the lock of the writers.
@@ -130,7 +132,8 @@ impl Store {
         serde_json::from_slice(&text).map_err(|e| io::Error::other(format!("it is damaged: {e}")))
     }
 
-    /// Changes a note, if `change` does: read and replaced by one process at a time. One that cannot be read stays as it is.
+    /// Changes a note, if `change` does: read and replaced by one process at a time. One that
+    /// cannot be read stays as it is.
     pub(super) fn change_notes<T: DeserializeOwned + Serialize + PartialEq + Clone>(
         &self,
         file: &str,
@@ -242,7 +245,8 @@ mod tests {
         assert_eq!(store.debts().len(), 24);
     }
 
-    /// One damaged note of each kind: told with its file, not read as an empty one, and not written over.
+    /// One damaged note of each kind: told with its file, not read as an empty one, and not written
+    /// over.
     #[test]
     fn what_is_damaged_is_not_known_and_stays() {
         let address = Address::new("10.0.0.1", 6379);

@@ -1,8 +1,10 @@
 //! The order of the journals, and which of them may be unfinished.
 //!
-//! Since journals have a sequence, that is the order: a clock that is wrong, or was set back, changes nothing. Each operation names those that it leaves
-//! behind unfinished. Journals without a sequence (those of the first replctl, and those whose first line is not understood) are ordered by the time in
-//! them. One that is dated in the future proves nothing about the others: it hides none, and is not hidden.
+//! Since journals have a sequence, that is the order: a clock that is wrong, or was set back,
+//! changes nothing. Each operation names those that it leaves behind unfinished. Journals without a
+//! sequence (those of the first replctl, and those whose first line is not understood) are ordered
+//! by the time in them. One that is dated in the future proves nothing about the others: it hides
+//! none, and is not hidden.
 
 use crate::engine::journal::reader::{self, Head};
 use crate::engine::journal::story::stamp;
@@ -83,7 +85,8 @@ fn newest_first(all: Vec<Listed>) -> Vec<Listed> {
     let (mut numbered, other): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|one| one.sequence().is_some());
     numbered.sort_by_key(|one| std::cmp::Reverse(one.sequence()));
-    // One whose time is after that of a later one had a wrong clock: it counts as of the later one's time.
+    // One whose time is after that of a later one had a wrong clock: it counts as of the later
+    // one's time.
     let mut times: Vec<(Option<Timestamp>, u64, Listed)> = Vec::new();
     for one in numbered {
         let own = one.time();
@@ -96,7 +99,8 @@ fn newest_first(all: Vec<Listed>) -> Vec<Listed> {
     times.into_iter().map(|(_, _, one)| one).collect()
 }
 
-/// Those that have to be read to know what is unfinished: nothing has come after them that says that it left them behind.
+/// Those that have to be read to know what is unfinished: nothing has come after them that says
+/// that it left them behind.
 pub(super) fn candidates(all: &[Listed], now: Timestamp) -> Vec<&Listed> {
     let heads = all.iter().filter(|one| one.sequence().is_some());
     let overtaken: Vec<&str> = heads

@@ -1,4 +1,5 @@
-//! One operation, as far as going on with it needs to know: its plan, how far it came, how its last run ended.
+//! One operation, as far as going on with it needs to know: its plan, how far it came, how its last
+//! run ended.
 
 use crate::actions::Action;
 use crate::engine::Plan;
@@ -54,7 +55,8 @@ impl Record {
         failed.iter().any(|f| hook(f.at))
     }
 
-    /// The nodes whose role it set out to write into their files, and whether it was seen there. Nothing of a run that was put back.
+    /// The nodes whose role it set out to write into their files, and whether it was seen there.
+    /// Nothing of a run that was put back.
     pub(super) fn roles_written(&self) -> Vec<(NodeName, bool)> {
         let ended = matches!(
             self.outcome,

@@ -1,13 +1,16 @@
-//! Room on the disk that a journal has before it needs it, so that what is put back on a full disk, and how the run ended, can still be written.
+//! Room on the disk that a journal has before it needs it, so that what is put back on a full disk,
+//! and how the run ended, can still be written.
 
 use crate::engine::Plan;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// What is kept for the end of a run and for the reasons of what failed, bytes: each is a sentence or two, a hook's at most five lines.
+/// What is kept for the end of a run and for the reasons of what failed, bytes: each is a sentence
+/// or two, a hook's at most five lines.
 const FOR_REASONS: u64 = 16 << 10;
-/// What is kept for each step, bytes: a line that it failed and one that it was put back, some hundred each.
+/// What is kept for each step, bytes: a line that it failed and one that it was put back, some
+/// hundred each.
 const FOR_A_STEP: u64 = 512;
 /// How much is asked for at once, bytes.
 const CHUNK: u64 = 64 << 10;
@@ -60,7 +63,8 @@ impl Room {
         if std::mem::take(&mut self.until) > 0
             && let Ok(about) = file.metadata()
         {
-            // What lies behind the end is freed by cutting the file where it ends. Where that fails, some room is not free.
+            // What lies behind the end is freed by cutting the file where it ends. Where that
+            // fails, some room is not free.
             let _ = file.set_len(about.len());
         }
     }
@@ -76,7 +80,8 @@ fn is_unknown(error: &io::Error) -> bool {
 fn allocate(file: &File, until: u64) -> io::Result<()> {
     let until = libc::off_t::try_from(until).unwrap_or(libc::off_t::MAX);
     loop {
-        // SAFETY: fallocate(2) with a descriptor that is open as long as `file` is borrowed, and numbers; it reads and writes no memory of ours.
+        // SAFETY: fallocate(2) with a descriptor that is open as long as `file` is borrowed, and
+        // numbers; it reads and writes no memory of ours.
         let failed =
             unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, 0, until) };
         if failed == 0 {

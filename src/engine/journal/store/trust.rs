@@ -1,4 +1,5 @@
-//! Whether the state folder can be believed: it is ours, nobody else can write into it, and it is no link that somebody else made.
+//! Whether the state folder can be believed: it is ours, nobody else can write into it, and it is
+//! no link that somebody else made.
 
 use crate::error::{Error, Exit, Problem};
 use std::fs::{self, Metadata};
@@ -13,7 +14,8 @@ const ALL_WRITE: u32 = 0o002;
 /// Only the owner of a file may remove it from such a folder.
 const STICKY: u32 = 0o1000;
 
-/// Looks at `own`, which are folders that replctl made, and at what is above the first of them. What is not there yet is left out.
+/// Looks at `own`, which are folders that replctl made, and at what is above the first of them.
+/// What is not there yet is left out.
 ///
 /// # Errors
 /// Refused, with the command that repairs it.

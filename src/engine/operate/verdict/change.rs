@@ -36,7 +36,8 @@ pub fn stays(finished: &Finished) -> bool {
     change(finished) != Changed::No || failed.iter().any(|f| f.put_back != Some(true))
 }
 
-/// Whether a step that changes something was begun in the stage that was put back. Each undoing has seen its effect.
+/// Whether a step that changes something was begun in the stage that was put back. Each undoing has
+/// seen its effect.
 pub fn began_to_change(finished: &Finished) -> bool {
     let Outcome::RolledBack { at, why } = &finished.outcome else {
         return true;
@@ -173,7 +174,8 @@ fn is_back(finished: &Finished, step: &Step, within: impl Fn(usize) -> bool) -> 
     undone && goes_back(finished, step)
 }
 
-/// Whether putting a stage back puts this step back: it has an undo, it is the undo of another step, or its host was looked at again.
+/// Whether putting a stage back puts this step back: it has an undo, it is the undo of another
+/// step, or its host was looked at again.
 fn goes_back(finished: &Finished, step: &Step) -> bool {
     let undoes = |other: &Step| {
         other.node == step.node && matches!(&other.undo, Undo::By(undo) if *undo == step.action)

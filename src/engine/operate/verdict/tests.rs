@@ -105,7 +105,8 @@ fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
     assert!(what.ends_with("was put back"), "{what}");
 }
 
-/// A Sentinel gave no answer when its period was to be put back; the node's priority was put back before.
+/// A Sentinel gave no answer when its period was to be put back; the node's priority was put back
+/// before.
 #[test]
 fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
     let priority = Action::SetDirective {
@@ -215,7 +216,8 @@ fn failure(step: usize) -> NodeFailure {
     }
 }
 
-/// The server of an old primary is stopped, and SSH ends before it says so: nothing starts that server again.
+/// The server of an old primary is stopped, and SSH ends before it says so: nothing starts that
+/// server again.
 #[test]
 fn a_stop_without_an_answer_is_not_put_back() {
     let mut finished = put_back(Action::StopServer);
@@ -239,7 +241,8 @@ fn a_stop_without_an_answer_is_not_put_back() {
     assert_eq!(change(&finished), Changed::No);
 }
 
-/// `setup` attaches a replica and cannot write its role, and `rejoin` sets a password and cannot back up: neither has an undo.
+/// `setup` attaches a replica and cannot write its role, and `rejoin` sets a password and cannot
+/// back up: neither has an undo.
 #[test]
 fn what_has_no_undo_stays_where_its_node_was_put_back() {
     let follow = Action::Follow {

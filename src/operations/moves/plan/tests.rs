@@ -246,7 +246,8 @@ fn the_forecast_follows_the_backlog() {
     let mut topology = chain();
     upstream(&mut topology, 3).offset = 140;
     assert!(run("c", "a", &topology).unwrap().warnings[0].contains("a partial resync"));
-    // An upstream that is late has few keys yet; what the missing bytes cannot explain is another matter.
+    // An upstream that is late has few keys yet; what the missing bytes cannot explain is another
+    // matter.
     upstream(&mut topology, 3).offset = 900;
     server(&mut topology, 1).keys.clear();
     run("c", "a", &topology).unwrap();

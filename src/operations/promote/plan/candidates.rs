@@ -1,4 +1,5 @@
-//! The nodes that could be promoted, each with what speaks for it or stands against it: by the planner that would promote it. Pure.
+//! The nodes that could be promoted, each with what speaks for it or stands against it: by the
+//! planner that would promote it. Pure.
 
 use crate::engine::{Plan, Promote, Refusal};
 use crate::topology::candidate::{best_replica, promotable};
@@ -41,7 +42,8 @@ impl Candidates {
     }
 }
 
-/// Looks at every node but the primary. `plan`: what would be done to promote one, or what stands against it.
+/// Looks at every node but the primary. `plan`: what would be done to promote one, or what stands
+/// against it.
 pub fn candidates(
     wished: &Promote,
     topology: &Topology,
@@ -67,7 +69,8 @@ pub fn candidates(
         .filter(|(_, refusals)| own(refusals).is_empty())
         .map(|(node, _)| *node)
         .collect();
-    // What status names; where what it cannot see stands against that one, the first against which nothing does.
+    // What status names; where what it cannot see stands against that one, the first against which
+    // nothing does.
     let named = best_replica(topology);
     let history = named.and_then(replid);
     let rank = |(order, node): &(usize, &Node)| {
@@ -142,7 +145,8 @@ fn alike(planned: &[(&Node, Vec<Refusal>)]) -> Vec<Refusal> {
     first.iter().filter(of_all).cloned().collect()
 }
 
-/// Where it stands, and what makes it the best. `open`: those against which nothing stands, in the order of the inventory.
+/// Where it stands, and what makes it the best. `open`: those against which nothing stands, in the
+/// order of the inventory.
 fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> String {
     let Some(server) = node.server() else {
         return "it does not answer".to_owned();
@@ -248,7 +252,8 @@ mod tests {
         assert!(!told.nodes[0].possible, "{told:?}");
     }
 
-    /// The one with most data may not be promoted: the next is the one that has most of the others, not the first.
+    /// The one with most data may not be promoted: the next is the one that has most of the others,
+    /// not the first.
     #[test]
     fn among_the_others_the_one_with_most_data_is_best() {
         let mut topology = healthy();

@@ -1,4 +1,5 @@
-//! What is refused and why, and what is planned, for the seed's three nodes and what can become of them.
+//! What is refused and why, and what is planned, for the seed's three nodes and what can become of
+//! them.
 
 use super::plan;
 use crate::actions::Action;

@@ -1,4 +1,5 @@
-//! Plans the return of an old primary whose server gives no answer: its file says replica before it is started. Pure.
+//! Plans the return of an old primary whose server gives no answer: its file says replica before it
+//! is started. Pure.
 
 use crate::actions::Action;
 use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};

@@ -1,4 +1,5 @@
-//! The nodes there are to choose from beside each other: what each has, and what choosing it would cost. Pure.
+//! The nodes there are to choose from beside each other: what each has, and what choosing it would
+//! cost. Pure.
 
 use super::Owns;
 use crate::plan::divergence::Own;
@@ -50,11 +51,13 @@ pub struct Compared {
     pub replicas: usize,
     /// Seconds since it was started.
     pub uptime_seconds: Option<u64>,
-    /// What is given up, or backed up, if this one is chosen, in phrases; null where it cannot be chosen.
+    /// What is given up, or backed up, if this one is chosen, in phrases; null where it cannot be
+    /// chosen.
     pub costs: Option<Vec<String>>,
 }
 
-/// Compares them. `noted`: the node of which it is noted that it was the last to be made the primary.
+/// Compares them. `noted`: the node of which it is noted that it was the last to be made the
+/// primary.
 pub fn compare(
     situation: &Situation<'_>,
     keep: Option<&NodeName>,

@@ -1,4 +1,5 @@
-//! Whether the hosts of Sentinels know the primary by its name: a Sentinel tells everybody what its own host takes it for. Pure.
+//! Whether the hosts of Sentinels know the primary by its name: a Sentinel tells everybody what its
+//! own host takes it for. Pure.
 
 use super::Around;
 use crate::engine::{Plan, Refusal};

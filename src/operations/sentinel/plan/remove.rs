@@ -1,5 +1,5 @@
-//! `sentinel remove`: the Sentinels that the inventory names watch no more; those that replctl set up are stopped, and nothing starts them again. The
-//! nodes are not touched. Pure.
+//! `sentinel remove`: the Sentinels that the inventory names watch no more; those that replctl set
+//! up are stopped, and nothing starts them again. The nodes are not touched. Pure.
 
 use super::{Around, told};
 use crate::actions::Action;
@@ -185,7 +185,8 @@ impl One<'_> {
         steps
     }
 
-    /// It watches this deployment no more, and its file says so: begun again one day, it does not take a former primary for dead.
+    /// It watches this deployment no more, and its file says so: begun again one day, it does not
+    /// take a former primary for dead.
     fn leave(&self) -> Option<Step> {
         let sees = self.member?.sees.as_ref()?;
         let (name, at) = (self.settings.name.clone(), self.spec.address.clone());

@@ -1,4 +1,5 @@
-//! Servers of the same deployment on a host that the inventory lacks, as after a changed `port`: told, and left as they are. Pure.
+//! Servers of the same deployment on a host that the inventory lacks, as after a changed `port`:
+//! told, and left as they are. Pure.
 
 use crate::config::unit::printable;
 use crate::inventory::NodeSpec;

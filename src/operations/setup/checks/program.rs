@@ -1,4 +1,5 @@
-//! What a host must have where the server program is not brought to it, but installed or built there.
+//! What a host must have where the server program is not brought to it, but installed or built
+//! there.
 
 use crate::engine::Refusal;
 use crate::inventory::{ServerSource, built_as};

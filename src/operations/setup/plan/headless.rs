@@ -1,4 +1,5 @@
-//! Replicas run and their primary does not: setup makes no primary, and says how there comes to be one. Pure.
+//! Replicas run and their primary does not: setup makes no primary, and says how there comes to be
+//! one. Pure.
 
 use super::Look;
 use super::hosts::paths;

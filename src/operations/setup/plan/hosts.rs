@@ -1,4 +1,5 @@
-//! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts it back, limited to what this run makes.
+//! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts
+//! it back, limited to what this run makes.
 
 mod certificates;
 mod directories;
@@ -44,7 +45,8 @@ pub fn supervision(facts: &HostFacts) -> Supervision {
     }
 }
 
-/// Where all of a node lies as it is now: what runs by the link that all had together keeps it until it is started anew.
+/// Where all of a node lies as it is now: what runs by the link that all had together keeps it
+/// until it is started anew.
 pub(super) fn paths(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts) -> Paths {
     let paths = Paths::of(look.inventory, node);
     if facts.by_shared_link(node.address.port) {
@@ -140,7 +142,8 @@ impl<'a> Host<'a> {
 }
 
 impl Host<'_> {
-    /// The user, the directories and the program. It is about to be started: from now on by a link of its own.
+    /// The user, the directories and the program. It is about to be started: from now on by a link
+    /// of its own.
     pub fn program(&mut self) {
         self.paths = Paths::of(self.look.inventory, self.node);
         self.user();
@@ -269,8 +272,9 @@ impl Host<'_> {
         }
     }
 
-    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not resolve makes sudo complain. A node that has a name
-    /// for its address is in somebody else's table already.
+    /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not
+    /// resolve makes sudo complain. A node that has a name for its address is in somebody else's
+    /// table already.
     fn names(&mut self) {
         if !self.look.inventory.server.hostnames || !self.facts.root {
             return;

@@ -1,4 +1,5 @@
-//! Whether each host knows the names by which its node is to follow others: now, and after a promotion. Pure.
+//! Whether each host knows the names by which its node is to follow others: now, and after a
+//! promotion. Pure.
 
 use super::{Look, Wiring};
 use crate::engine::Refusal;

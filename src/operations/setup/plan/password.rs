@@ -1,8 +1,10 @@
-//! A changed password on a deployment that runs: none to one, one to none, one to another. The order keeps every replica able to log in at
-//! its primary after each step, whichever of the two is restarted or loses its link.
+//! A changed password on a deployment that runs: none to one, one to none, one to another. The
+//! order keeps every replica able to log in at its primary after each step, whichever of the two is
+//! restarted or loses its link.
 //!
-//! A server without a password takes `AUTH default ANYTHING` and refuses `AUTH ANYTHING`; so for the time in which some want one and some
-//! do not, replicas log in as `default`. It stands alone: what else differs from the inventory is for the next run, but settings.
+//! A server without a password takes `AUTH default ANYTHING` and refuses `AUTH ANYTHING`; so for
+//! the time in which some want one and some do not, replicas log in as `default`. It stands alone:
+//! what else differs from the inventory is for the next run, but settings.
 
 mod checks;
 mod left_out;
@@ -33,7 +35,7 @@ pub struct Around<'a> {
     pub held: &'a BTreeMap<NodeName, Held>,
     /// The Sentinels that watch.
     pub watch: Option<&'a Watch>,
-    /// Those of them that the inventory names, or their hosts vouch for: nobody else is told a password.
+    /// Those that the inventory names or their hosts confirm: nobody else is given a password.
     pub vouched: &'a BTreeSet<Address>,
     /// The earlier password is to be taken, too, until another run.
     pub keep_earlier: bool,
@@ -65,7 +67,8 @@ struct Change<'a> {
     password: bool,
 }
 
-/// Whether the servers' passwords differ from the inventory's: then a change of them comes first, and Sentinels have to be looked for.
+/// Whether the servers' passwords differ from the inventory's: then a change of them comes first,
+/// and Sentinels have to be looked for.
 pub fn wanted(inventory: &Inventory, topology: &Topology, held: &BTreeMap<NodeName, Held>) -> bool {
     let password = matches!(inventory.auth, Auth::Password(_));
     let differs = held.values().any(|held| held.differs(password));
@@ -74,7 +77,7 @@ pub fn wanted(inventory: &Inventory, topology: &Topology, held: &BTreeMap<NodeNa
     inventory.accounts.is_plain() && (differs || locked || guarded)
 }
 
-/// Plans the change; all refusals come at once. Nothing of it is done where one node stands against it.
+/// Plans the change; all refusals come at once, and one of them stops the whole change.
 pub fn change(
     (op, inventory, topology): (&Setup, &Inventory, &Topology),
     hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
@@ -359,7 +362,8 @@ impl<'a> Change<'a> {
             .collect()
     }
 
-    /// The settings of a changed inventory, which depend on the password (`protected-mode`), and what the files are marked with.
+    /// The settings of a changed inventory, which depend on the password (`protected-mode`), and
+    /// what the files are marked with.
     fn settings(&self) -> Vec<Step> {
         let mut out = Vec::new();
         let all = settings::changes(self.look, self.wiring).steps;
@@ -385,7 +389,7 @@ impl<'a> Change<'a> {
         out
     }
 
-    /// Whether a step of the ordinary setup belongs here: the passwords themselves are changed in their own order.
+    /// Whether a step of the ordinary setup belongs here; passwords have their own order.
     fn is_setting(&self, step: &Step) -> bool {
         if let Action::SetDirective { name, value } = &step.action {
             return name != "protected-mode" || self.password || value == "yes";

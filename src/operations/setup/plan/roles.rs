@@ -1,4 +1,5 @@
-//! Who is the primary, and who is to follow whom. What runs decides; where nothing runs, what the files say; where there are none, the inventory.
+//! Who is the primary, and who is to follow whom. What runs decides; where nothing runs, what the
+//! files say; where there are none, the inventory.
 
 use super::Look;
 use super::headless::headless;
@@ -108,7 +109,8 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
     wiring.upstream.insert(name.clone(), upstream);
 }
 
-/// Why a running replica does not lead to the primary; `None` where it does, or may once the rest runs.
+/// Why a running replica does not lead to the primary; `None` where it does, or may once the rest
+/// runs.
 fn astray(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<String> {
     match walk(live, look.topology) {
         Root::Primary(top) if top.name == *primary => None,
@@ -254,7 +256,8 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     let nobody_has_keys = named(&|n| stored(look, n) == StoredData::Keys).is_empty();
     let chosen = match (primaries.as_slice(), with_keys.as_slice()) {
         ([one], _) | (_, [one]) => Some(one.clone()),
-        // Files that all say replica, and data: a promotion was cut short, and which node is ahead cannot be seen while nothing runs.
+        // Files that all say replica, and data: a promotion was cut short, and which node is ahead
+        // cannot be seen while nothing runs.
         ([], []) => followed(look).or(root.filter(|_| nobody_has_keys)),
         (several, []) => root.filter(|r| several.contains(r)),
         (_, _) => None,
@@ -353,7 +356,8 @@ fn both_stopped(look: &Look<'_>, wiring: &Wiring, above: &Node, below: &NodeName
     false
 }
 
-/// Where a node without a place goes: as the inventory wishes while its root is the primary, else directly under the primary.
+/// Where a node without a place goes: as the inventory wishes while its root is the primary, else
+/// directly under the primary.
 fn wish(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec) -> NodeName {
     let direct = wiring.primary.clone();
     if !look.insists && root(look).is_none_or(|r| r.name != direct) {

@@ -1,4 +1,5 @@
-//! What of a changed inventory a running server can take, and what it cannot. Nothing here restarts a server.
+//! What of a changed inventory a running server can take, and what it cannot. Nothing here restarts
+//! a server.
 
 use super::hosts::{owner, wanted_config};
 use super::{Look, Wiring, diskless_wanted};
@@ -102,7 +103,8 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
     changes.steps.extend(steps);
 }
 
-/// What runs, or stands in the file, otherwise than the inventory says, and that no step of this run changes: somebody has set it by hand.
+/// What runs, or stands in the file, otherwise than the inventory says, and that no step of this
+/// run changes: somebody has set it by hand.
 fn otherwise(
     node: &NodeSpec,
     lines: &BTreeMap<String, Vec<String>>,
@@ -156,7 +158,8 @@ fn otherwise(
     })
 }
 
-/// Whether it could not log in at another node: its file has the right password, and somebody has changed the running server's.
+/// Whether it could not log in at another node: its file has the right password, and somebody has
+/// changed the running server's.
 fn wrong_login(look: &Look<'_>, server: &Server) -> bool {
     let password = matches!(look.inventory.auth, Auth::Password(_));
     match server.replica_auth {

@@ -42,7 +42,8 @@ fn setup(discard: Option<usize>) -> Setup {
     }
 }
 
-/// No key is lost that was not named, what runs stays as it is, the result is one tree, and nothing is left to do.
+/// No key is lost that was not named, what runs stays as it is, the result is one tree, and nothing
+/// is left to do.
 #[test]
 fn every_beginning_is_refused_or_ends_well() {
     let (mut planned, mut refused) = (0, 0);

@@ -1,4 +1,5 @@
-//! Which nodes the table shows where there are many: what is wrong, and what it stands under. The rest is summed up in one line.
+//! Which nodes the table shows where there are many: what is wrong, and what it stands under. The
+//! rest is summed up in one line.
 
 use super::{Seen, lag, stranded};
 use crate::findings::Severity;
@@ -32,7 +33,8 @@ pub(super) struct Few<'a> {
     pub rest: Option<String>,
 }
 
-/// All of a few nodes; of many only those that are not well, primaries, and what these stand under in the tree.
+/// All of a few nodes; of many only those that are not well, primaries, and what these stand under
+/// in the tree.
 pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>) -> Few<'a> {
     if seen.all || places.len() <= MOST {
         return Few { places, rest: None };
@@ -45,7 +47,8 @@ pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>
     }
 }
 
-/// Whether it is a replica of which nothing is to be said: linked, in sync, without a problem or a warning.
+/// Whether it is a replica of which nothing is to be said: linked, in sync, without a problem or a
+/// warning.
 fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
     let quiet = worst
         .get(node.name.0.as_str())
@@ -53,7 +56,8 @@ fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
     quiet && seen.topology.in_sync(node) == Some(true) && !stranded(seen.topology, node)
 }
 
-/// Takes those out that are well and have nothing below them that is shown. The branches of the others are drawn anew.
+/// Takes those out that are well and have nothing below them that is shown. The branches of the
+/// others are drawn anew.
 fn parted(places: Vec<Place<'_>>, is_well: impl Fn(&Node) -> bool) -> (Vec<Place<'_>>, Vec<&Node>) {
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
     // From below, by depth: whether a later place there is shown that hangs under the same node.

@@ -11,7 +11,7 @@ use crate::topology::{Node, NodeName};
 use serde::Serialize;
 
 #[derive(Serialize)]
-pub struct Status<'a> {
+struct Status<'a> {
     deployment: &'a str,
     verdict: String,
     healthy: bool,
@@ -26,7 +26,7 @@ pub struct Status<'a> {
 
 /// What the next start of a server is.
 #[derive(Serialize)]
-pub struct Start<'a> {
+struct Start<'a> {
     /// `unit`, `script`, `container`, `hand`, `unknown`.
     by: &'static str,
     unit: Option<&'a str>,
@@ -38,7 +38,7 @@ pub struct Start<'a> {
 }
 
 #[derive(Serialize)]
-pub struct NodeStatus<'a> {
+struct NodeStatus<'a> {
     #[serde(flatten)]
     node: &'a Node,
     role: Option<&'static str>,
@@ -78,7 +78,7 @@ pub fn status<'a>(seen: &'a Seen<'a>) -> impl Serialize + 'a {
     }
 }
 
-pub fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
+fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
     NodeStatus {
         node,
         role: node.server().map(|_| {
@@ -99,7 +99,7 @@ pub fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
     }
 }
 
-pub fn start(service: &Service) -> Start<'_> {
+fn start(service: &Service) -> Start<'_> {
     Start {
         by: match service.starter {
             Starter::Unit(_) => "unit",

@@ -1,4 +1,5 @@
-//! Hosts on which a program fails, or a file is no text: a look never takes what it could not read for what is not there.
+//! Hosts on which a program fails, or a file is no text: a look never takes what it could not read
+//! for what is not there.
 
 use super::*;
 use crate::world::host::owner::{OWNER, without_comments};

@@ -1,4 +1,5 @@
-//! Files that others own, or have planted: who writes them, and what is left. Users are `redis` (the server's) and `nobody` (somebody else).
+//! Files that others own, or have planted: who writes them, and what is left. Users are `redis`
+//! (the server's) and `nobody` (somebody else).
 
 use super::local::{Bench, Local};
 use super::*;
@@ -54,7 +55,8 @@ fn as_redis(test: &str, path: &Path) -> bool {
     sh(&line) == "yes\n"
 }
 
-/// The fence in a stopped server's file: owner, group and mode stay, or it is not written at all and nothing is left of the try.
+/// The fence in a stopped server's file: owner, group and mode stay, or it is not written at all
+/// and nothing is left of the try.
 #[tokio::test]
 async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
     let to = Address::new("10.0.0.1", 6379);
@@ -122,12 +124,14 @@ async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
                 }
             }
         }
-        // All in root's folder, what is redis's own in redis's; refused is what the server could no longer read.
+        // All in root's folder, what is redis's own in redis's; refused is what the server could no
+        // longer read.
         assert!((20..42).contains(&done), "{shell:?}: {done}");
     }
 }
 
-/// K2.4: whatever is planted under the names of replctl's files, or in the place of folders, root writes through none of it.
+/// K2.4: whatever is planted under the names of replctl's files, or in the place of folders, root
+/// writes through none of it.
 #[tokio::test]
 async fn what_the_servers_user_planted_leads_root_nowhere() {
     for shell in [Local::root(), Local::busybox()] {
@@ -209,7 +213,8 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
     }
 }
 
-/// K2.7: a write that fails leaves nothing, and undone is what was: the very file, its owner and its mode.
+/// K2.7: a write that fails leaves nothing, and undone is what was: the very file, its owner and
+/// its mode.
 #[tokio::test]
 async fn what_failed_or_is_undone_leaves_file_owner_and_mode_as_they_were() {
     for shell in [Local::root(), Local::busybox()] {

@@ -1,4 +1,5 @@
-//! Folders that are not root's alone, and folders that their user made links: where root makes nothing and starts nothing.
+//! Folders that are not root's alone, and folders that their user made links: where root makes
+//! nothing and starts nothing.
 
 use super::files::{listing, owned, place, sh};
 use super::local::{Bench, Local};

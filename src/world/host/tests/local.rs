@@ -1,4 +1,5 @@
-//! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary directory.
+//! This machine as a host: commands in a chosen shell as a chosen user, and one node in a temporary
+//! directory.
 
 use super::{free_port, said};
 use crate::actions::Action;

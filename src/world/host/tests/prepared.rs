@@ -1,4 +1,5 @@
-//! How a long script and its input reach a shell, in shells with and without a `printf` of their own.
+//! How a long script and its input reach a shell, in shells with and without a `printf` of their
+//! own.
 
 use super::*;
 use std::fs;
@@ -6,7 +7,8 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-/// What a shell makes of it: its status, its output, and the arguments of the programs that it has started by name.
+/// What a shell makes of it: its status, its output, and the arguments of the programs that it has
+/// started by name.
 fn run(shell: &[&str], (line, stdin): &(String, Vec<u8>)) -> (Option<i32>, Vec<u8>, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");

@@ -236,7 +236,8 @@ async fn the_kind_of_key_that_is_known_is_asked_for() {
         assert_eq!(lab.known_lines().len(), 1);
     })
     .await;
-    // Only another kind is known, and the host has none of it: somebody may be hiding behind a kind we do not know.
+    // Only another kind is known, and the host has none of it: somebody may be hiding behind a kind
+    // we do not know.
     let sshd = lab.sshd_with(&["hostkey"], "");
     within(30, async {
         std::fs::write(lab.known_hosts(), sshd.known_line(&rsa)).unwrap();

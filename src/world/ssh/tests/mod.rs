@@ -1,4 +1,5 @@
-//! The SSH room against real sshd processes on loopback, with throwaway keys and nothing of the user's configuration.
+//! The SSH room against real sshd processes on loopback, with throwaway keys and nothing of the
+//! user's configuration.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod commands;

@@ -1,5 +1,5 @@
-//! Private sshd processes of the calling user on ports of 127.0.0.1, and everything they need in a folder of their own.
-//! Ends only processes it started, by their id.
+//! Private sshd processes of the calling user on ports of 127.0.0.1, and everything they need in a
+//! folder of their own. Ends only processes it started, by their id.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use crate::inventory::SshSettings;
@@ -255,7 +255,8 @@ fn greets(port: u16) -> bool {
     socket
         .set_read_timeout(Some(Duration::from_secs(2)))
         .unwrap();
-    // The whole line: to leave something unread would reset the connection, and sshd would log that.
+    // The whole line: to leave something unread would reset the connection, and sshd would log
+    // that.
     let mut banner = Vec::new();
     while banner.last() != Some(&b'\n') {
         let mut byte = [0];

@@ -1,5 +1,6 @@
-//! Becoming root: what we say to sudo and what we make of its answers. A script stands in for sudo, because a test has no second user and
-//! no right to change the machine's sudoers; the real one is met on the lab's hosts.
+//! Becoming root: what we say to sudo and what we make of its answers. A script stands in for sudo,
+//! because a test has no second user and no right to change the machine's sudoers; the real one is
+//! met on the lab's hosts.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, Sshd, within};
@@ -138,7 +139,8 @@ async fn with_a_password_asked_once_for_all_hosts() {
             !calls.contains("right") && !calls.contains("typing"),
             "{calls}"
         );
-        // Each wrong password once: what would follow on standard input never counted as another try.
+        // Each wrong password once: what would follow on standard input never counted as another
+        // try.
         let wrong = std::fs::read_to_string(lab.path("bin/wrong")).unwrap();
         assert!(
             wrong.lines().all(|l| l == "a typing error") && wrong.lines().count() <= 2,

@@ -25,10 +25,12 @@ impl Bench<'_> {
         let address = self.tally.load.nodes[connection.acknowledged_by(n)?];
         let mut holder = self.field.at(address.port())?;
         let (_, moment) = connection.acknowledged.iter().find(|(m, _)| *m == n)?;
-        // The client reads the answer a little later than the server logs a change that came after it.
+        // The client reads the answer a little later than the server logs a change that came after
+        // it.
         let mut at = then(*moment) - 20;
         let events = &self.record.events;
-        // In these 20 ms a person may have made it the primary again; what it had taken before its demotion, the new one has by equal offsets.
+        // In these 20 ms a person may have made it the primary again; what it had taken before its
+        // demotion, the new one has by equal offsets.
         let made = events
             .iter()
             .rfind(|e| e.node == holder && e.at <= at + 20 && e.to == Role::Primary);

@@ -1,4 +1,5 @@
-//! How long a promotion through Sentinel takes, for the operator and for clients. `make bench-sentinel` measures it at length.
+//! How long a promotion through Sentinel takes, for the operator and for clients.
+//! `make bench-sentinel` measures it at length.
 
 use super::super::{NAMES, Watched};
 use super::{is_old, periods, set_period};
@@ -116,7 +117,8 @@ fn row(family: &Family, known: &str, rounds: Option<usize>, table: &str) -> Stri
         assert_eq!(periods(&watched), before, "{}", family.name);
         // Each Sentinel says hello every two seconds.
         let heard = if known == HEARD { 2_000.0 } else { 0.0 };
-        // A machine that does other things beside the tests is slower; Sentinels that look by themselves take 9 s and more.
+        // A machine that does other things beside the tests is slower; Sentinels that look by
+        // themselves take 9 s and more.
         let within = if rounds.is_some() {
             whole <= 3_000.0 + heard && gap <= 250.0 && name <= 1_200.0
         } else {

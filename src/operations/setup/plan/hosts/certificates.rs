@@ -1,4 +1,5 @@
-//! The steps that bring certificates and private keys to a host, where they differ from those of the operator's machine.
+//! The steps that bring certificates and private keys to a host, where they differ from those of
+//! the operator's machine.
 
 use super::{Do, Host};
 use crate::actions::Action;

@@ -1,4 +1,5 @@
-//! The steps that make a node's directories, and give those that are not as they should be to their owner.
+//! The steps that make a node's directories, and give those that are not as they should be to their
+//! owner.
 
 use super::{Do, Host};
 use crate::plan::facts::Ownership;

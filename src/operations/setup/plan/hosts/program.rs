@@ -1,4 +1,5 @@
-//! The steps that bring the server program to a host, or build it there, and the link by which the node starts it.
+//! The steps that bring the server program to a host, or build it there, and the link by which the
+//! node starts it.
 
 use super::{Do, Host};
 use crate::actions::host::HostAction;
@@ -29,7 +30,8 @@ impl Host<'_> {
         }
     }
 
-    /// The program from its source, which takes minutes; on all hosts side by side, before the first server is started.
+    /// The program from its source, which takes minutes; on all hosts side by side, before the
+    /// first server is started.
     pub fn build(&mut self) {
         let ServerSource::Tarball { file, sha256 } = &self.look.inventory.server.source else {
             return;

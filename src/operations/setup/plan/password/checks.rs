@@ -1,4 +1,5 @@
-//! What stands against a change of passwords, and what its operator and the clients should know before it.
+//! What stands against a change of passwords, and what its operator and the clients should know
+//! before it.
 
 use super::{Around, Change, Look, Wiring, left_out};
 use crate::actions::password::Held;
@@ -42,7 +43,8 @@ pub(super) fn guarded(spec: &NodeSpec, held: &BTreeMap<NodeName, Held>) -> bool 
     !wanted && held.get(&spec.name).is_some_and(guarded)
 }
 
-/// A new replica would say a password that its primary does not have, and be refused: `add` meets that, `setup` changes it.
+/// A new replica would say a password that its primary does not have, and be refused: `add` meets
+/// that, `setup` changes it.
 pub(in crate::operations::setup) fn open_primary(
     look: &Look<'_>,
     wiring: &Wiring,
@@ -256,8 +258,9 @@ fn foreign(look: &Look<'_>, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Op
     ))
 }
 
-/// Measured: what `CONFIG REWRITE` makes of `a"b\\c`. Redis 6.0 does not quote it in `requirepass`, Valkey 8.1 does not escape it in
-/// `primaryauth`; Redis 6.2 to 8.2, Valkey 8.0 and 9.1 read it again.
+/// Measured: what `CONFIG REWRITE` makes of `a"b\\c`. Redis 6.0 does not quote it in `requirepass`,
+/// Valkey 8.1 does not escape it in `primaryauth`; Redis 6.2 to 8.2, Valkey 8.0 and 9.1 read it
+/// again.
 fn writes_quotes_badly(server: &Server) -> bool {
     let version = (server.version.major, server.version.minor);
     match server.product {

@@ -1,4 +1,5 @@
-//! Who would be cut off by a change of passwords because no step reaches them: replicas that are no nodes, and Sentinels that are not known.
+//! Who would be cut off by a change of passwords because no step reaches them: replicas that are no
+//! nodes, and Sentinels that are not known.
 
 use super::{Around, Look};
 use crate::engine::Refusal;

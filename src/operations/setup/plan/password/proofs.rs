@@ -1,4 +1,5 @@
-//! The proofs over new connections, the Sentinels' login, and what the inventory says of protected mode.
+//! The proofs over new connections, the Sentinels' login, and what the inventory says of protected
+//! mode.
 
 use super::{Address, Change, Do, Key, NodeName, PasswordAction, Secret, Step, step};
 use crate::inventory::NodeSpec;

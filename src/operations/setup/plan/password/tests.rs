@@ -1,5 +1,6 @@
-//! The order of a change of passwords against a model of servers: whoever is restarted, and whichever link is cut, after each half of each
-//! step and each undo, every replica is let in by its primary.
+//! The order of a change of passwords against a model of servers: whoever is restarted, and
+//! whichever link is cut, after each half of each step and each undo, every replica is let in by
+//! its primary.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -248,7 +249,8 @@ fn the_earlier_password_is_kept_where_that_is_wished() {
     assert!(model.0.values().all(|s| s[0] == Side::new(Secret::New)));
 }
 
-/// With both taken, the inventory was set back to the one that `requirepass` is: the other is taken no more.
+/// With both taken, the inventory was set back to the one that `requirepass` is: the other is taken
+/// no more.
 #[test]
 fn a_change_that_is_called_off_leaves_no_other_password() {
     let world = world(true);
