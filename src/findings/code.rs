@@ -167,6 +167,7 @@ impl Code {
     }
 
     /// What it means, how it comes to it, and what to do.
+    #[allow(clippy::too_many_lines)] // one for each code
     pub fn explanation(self) -> Explanation {
         match self {
             Self::AddressClash => addresses::ADDRESS_CLASH,

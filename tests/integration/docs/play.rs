@@ -84,7 +84,7 @@ pub fn play(begin: Begin, deployment: &str, sessions: &[Session]) {
 /// has.
 fn ports(sessions: &[Session]) -> BTreeMap<String, usize> {
     let mut found: BTreeMap<String, usize> = (0..NAMES.len())
-        .map(|n| (format!("{}", 7001 + n), n))
+        .map(|n| ((7001 + n).to_string(), n))
         .collect();
     for line in sessions.iter().flat_map(|session| &session.output) {
         let words: Vec<&str> = line.split_whitespace().collect();
