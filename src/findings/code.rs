@@ -236,6 +236,7 @@ impl Code {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::Code;
     use std::collections::BTreeSet;
