@@ -50,7 +50,7 @@ fn target(from: &str, link: &str) -> String {
     for part in Path::new(link).components() {
         match part {
             Component::ParentDir => {
-                assert!(path.pop(), "{from}: {link} leads out of the repository")
+                assert!(path.pop(), "{from}: {link} leads out of the repository");
             }
             Component::Normal(name) => path.push(name),
             Component::CurDir | Component::RootDir | Component::Prefix(_) => {
