@@ -205,7 +205,7 @@ pub(super) const NOTE_UNREAD: Explanation = Explanation {
 pub(super) const UNFINISHED_OPERATION: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "An operation on this machine stopped half-way, or it is not known what it did because its journal cannot be read.",
-    cause: "replctl was killed, its machine or the network died, or a step failed past the point from which it can be undone.",
+    cause: "A crash: replctl was killed, or its machine or the network died. Or a step failed past the point from which it can be undone.",
     way_out: "`replctl resume` goes on. `replctl rollback` puts back what can still be put back. `replctl abandon ID` leaves it as it is.",
 };
 
