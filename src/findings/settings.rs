@@ -376,6 +376,6 @@ pub(super) const SEEN_THROUGH_HOST: Explanation = Explanation {
 pub(super) const UNTESTED_VERSION: Explanation = Explanation {
     severities: &[Severity::Note],
     meaning: "The server is older than the oldest version that replctl is tested with.",
-    cause: "Redis before 6.0.",
+    cause: "The server is Redis, and older than 6.0.",
     way_out: "Look at the plan and at the proof with more care, or update the server.",
 };
