@@ -76,7 +76,7 @@ bench-promote: server servers ## Measure promote against the server's own FAILOV
 bench-sentinel: server servers ## Measure promote through Sentinel on every server family: the whole command, no writes, all Sentinels name the new primary
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} $(CARGO) test --release --test integration how_long_a_promotion -- --nocapture
 
-bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, on every server family
+bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, and how long `replctl clients` lists them, on every server family
 	$(CARGO) test --release --test integration claim_bench:: -- --nocapture
 
 bench-status: server ## Measure what a look at 3, 100 and 1,000 servers costs, against redis-cli and a bare client (needs 3 GiB, and a machine that does nothing else)

@@ -10,8 +10,8 @@ use super::World;
 use super::deployment::short;
 use super::host::owner::{OWNER, without_comments};
 use super::host::prepared;
-use super::host::said::SAID;
-use super::ssh::{Host, Run};
+use super::host::said::{SAID, reader};
+use super::ssh::{Host, Run, nonce};
 use crate::config::Paths;
 use crate::inventory::NodeSpec;
 use crate::topology::service::Service;
@@ -20,7 +20,6 @@ use crate::topology::service::chain::Ask;
 use crate::topology::service::resolve::resolve;
 use crate::topology::{Node, NodeName, PersistedRole, Product, Server, Topology};
 use futures::StreamExt;
-use shlex::try_quote;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,8 +27,6 @@ use std::sync::Arc;
 const AS: &str = include_str!("service/as.sh");
 /// The look at the host.
 const FACTS: &str = include_str!("service/facts.sh");
-/// Reads files.
-const READ: &str = include_str!("service/read.sh");
 /// Levels of includes that are followed.
 const ROUNDS: usize = 10;
 /// Of a host that does not answer in time.
@@ -148,10 +145,15 @@ impl Asking {
 
     /// Asks until it is known.
     async fn look(mut self, host: &Host) -> Result<Service, String> {
-        let before = without_comments(&[OWNER, SAID]);
-        self.script.text.insert_str(0, &before);
+        let mark = nonce();
+        self.script.text = alone(&self.script.text, &mark);
         let told = run(host, &self.script).await?;
-        self.known(host, &told).await
+        let parts: Vec<&str> = told.split(&mark).collect();
+        let [seen, of_files, _] = parts[..] else {
+            return Err(said::CUT.to_owned());
+        };
+        self.known(host, &format!("{seen}{}", said::of_files(of_files)))
+            .await
     }
 
     /// Goes on asking from what the first round trip has told.
@@ -210,16 +212,25 @@ fn first(subject: &Subject, user: &str) -> Result<Script, String> {
     ];
     words.extend(items);
     Ok(Script {
-        text: format!("{}{}", reader()?, without_comments(&[AS, FACTS])),
+        text: look(),
         words: one_line(words)?,
     })
 }
 
-/// Sets `$reader`.
-fn reader() -> Result<String, String> {
-    let text = without_comments(&[READ]);
-    let quoted = try_quote(&text).map_err(|e| e.to_string())?;
-    Ok(format!("reader={quoted}\n"))
+/// Defines `service`, the look at how a server is run.
+pub(super) fn look() -> String {
+    let (before, facts) = (without_comments(&[AS]), without_comments(&[FACTS]));
+    format!("{before}service() {{\n{facts}}}\n")
+}
+
+/// The look and nothing else, with what is read of files behind `mark`, and that at its end.
+pub(super) fn alone(look: &str, mark: &str) -> String {
+    format!(
+        "{}{}{look}service \"$@\"\nprintf %s {mark}\n\
+         if [ -n \"$its_reads\" ]; then become \"$its_uid\" \"$its_gid\" \"$its_groups\"; read_as \"$its_reads\"; fi\nprintf %s {mark}\n",
+        without_comments(&[OWNER, SAID]),
+        reader(),
+    )
 }
 
 /// A line of the answer is one path.
@@ -245,9 +256,9 @@ async fn more(host: &Host, ask: &Ask, answer: &mut Answer) -> Result<(), String>
     words.extend(items);
     let script = Script {
         text: format!(
-            "{}{}u=$1 g=$2 l=$3; shift 3\nas \"$u\" \"$g\" \"$l\" sh -c \"$reader\" replctl \"$@\"\n",
+            "{}{}become \"$1\" \"$2\" \"$3\"; shift 3\nact sh -c \"$reader\" replctl \"$@\" </dev/null\n",
             without_comments(&[OWNER, SAID, AS]),
-            reader()?
+            reader()
         ),
         words: one_line(words)?,
     };

@@ -5,7 +5,7 @@ use super::World;
 use super::busy::patience;
 use super::host::{self, Further};
 use super::service::Asking;
-use super::ssh::{Host, SshError, SshErrorKind, nonce};
+use super::ssh::{Host, SshError, SshErrorKind};
 use crate::actions::password::written::Passwords;
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Unseen};
@@ -103,8 +103,7 @@ impl World {
             words: &asking.script.words,
             process: server.and_then(|s| s.process_id),
         };
-        let mark = nonce();
-        let told = host::together(host.as_ref(), &self.inventory, spec, &further, &mark).await;
+        let told = host::together(host.as_ref(), &self.inventory, spec, &further).await;
         let told = match told {
             Ok(told) => told,
             Err(why) => return (unseen(why.clone()), Some(Err(Unseen::from(why)))),

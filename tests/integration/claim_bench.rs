@@ -3,12 +3,14 @@
 //! PING each millisecond. On every server family that can be had.
 //!
 //! A `move`, which claims every node and asks the primary for nothing else that takes long, and a
-//! `promote`, which also counts who uses the old primary: it lists nobody there, and says so.
-//! `make bench-claim` runs it in release mode.
+//! `promote`, which also counts who uses the old primary: it lists nobody there, and says so. And
+//! how long `replctl clients`, which lists them all, takes for a quarter of them and for all: no
+//! more for each of them. `make bench-claim` runs it in release mode.
 
 #![allow(clippy::unwrap_used)]
 
 use crate::support::figure;
+use crate::support::program::Replctl;
 use crate::support::redis::{RawRedis, Reply};
 use crate::support::server::{Family, families};
 use crate::support::trio::{BACKLOG, NAMES, Trio};
@@ -37,6 +39,10 @@ const CLAIM: &str = "replctl:";
 /// The beginning of a command that lists all clients.
 const LIST: &str = "CLIENT LIST TYPE normal";
 
+/// How much more a list of all clients may take for each of them than one of a quarter of them
+/// does. Above that it grows faster than their number.
+const GROWTH: f64 = 1.6;
+
 /// How long an operation may take, beside so many clients.
 const LONG: Duration = Duration::from_mins(2);
 
@@ -44,22 +50,29 @@ const LONG: Duration = Duration::from_mins(2);
 fn a_claim_blocks_no_server_for_long() {
     let clients = CLIENTS.min(descriptors().saturating_sub(OTHERS));
     let mut table = format!(
-        "claims beside {clients} idle clients of the primary; ms: the longest gap of a PING each ms, the longest command of replctl there, and of a bare client that asks what a claim asks\n{:<11} {:>7} {:>7}  {:>7} {:>7} {:<26}  {:>7} {:>7} of promote\n",
-        "server", "idle", "bare", "move", "longest", "of move, which claims", "promote", "longest"
+        "claims beside {clients} idle clients of the primary; ms: the longest gap of a PING each ms, the longest command of replctl there, and of a bare client that asks what a claim asks\n{:<11} {:>7} {:>7}  {:>7} {:>7} {:<26}  {:>7} {:>7} {:<26}  clients lists\n",
+        "server",
+        "idle",
+        "bare",
+        "move",
+        "longest",
+        "of move, which claims",
+        "promote",
+        "longest",
+        "of promote"
     );
     let mut wrong = Vec::new();
     for family in families() {
         let mut round = measured(family, clients);
         // By the clock on the wall: another process may have had the server's core.
         for _ in 0..2 {
-            if round.too_long() {
+            if round.cost_too_much().is_some() {
                 round = measured(family, clients);
             }
         }
         let _ = writeln!(table, "{:<11} {}", family.name, round.text());
-        if round.too_long() {
-            let Command { ms, words, .. } = round.longest();
-            wrong.push(format!("{}: `{words}` took {ms:.1} ms", family.name));
+        if let Some(why) = round.cost_too_much() {
+            wrong.push(format!("{}: {why}", family.name));
         }
         if !round.moving.claimed {
             wrong.push(format!("{}: no claim was seen", family.name));
@@ -89,27 +102,78 @@ struct Cost {
 
 struct Round {
     idle_ms: f64,
+    /// What `replctl clients` takes, of a quarter of the clients and of all.
+    lists: [List; 2],
     /// The longest command of the bare client.
     bare_ms: f64,
     moving: Cost,
     promoting: Cost,
 }
 
+/// A list of all clients of a server, as an operator asks for it.
+struct List {
+    clients: usize,
+    seconds: f64,
+}
+
+impl List {
+    /// The quickest of three.
+    fn of(operator: &Replctl<'_>, clients: usize) -> Self {
+        let times = (0..3).map(|_| {
+            let ran = operator.run_within(LONG, &["clients", NAMES[0]]).ok();
+            let of_all = ran.stdout.lines().find(|l| l.starts_with(NAMES[0]));
+            assert!(
+                of_all.is_some_and(|l| l.contains(&clients.to_string())),
+                "{ran}"
+            );
+            ran.took.as_secs_f64()
+        });
+        Self {
+            clients,
+            seconds: times.fold(f64::INFINITY, f64::min),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{:.0} ms of {}", self.seconds * 1e3, self.clients)
+    }
+}
+
 impl Round {
+    /// By how much a client costs more among all than among a quarter of them.
+    fn growth(&self) -> f64 {
+        let [few, all] = &self.lists;
+        let each = |list: &List| list.seconds / f64::from(u32::try_from(list.clients).unwrap());
+        each(all) / each(few)
+    }
+
     /// The longest command of both.
     fn longest(&self) -> &Command {
         let (one, other) = (&self.moving.longest, &self.promoting.longest);
         if one.ms > other.ms { one } else { other }
     }
 
-    fn too_long(&self) -> bool {
-        self.longest().ms > LIMIT_MS.max(TIMES * self.bare_ms)
+    fn cost_too_much(&self) -> Option<String> {
+        let Command { ms, words, .. } = self.longest();
+        if *ms > LIMIT_MS.max(TIMES * self.bare_ms) {
+            return Some(format!("`{words}` took {ms:.1} ms"));
+        }
+        let [few, all] = &self.lists;
+        // Beside few clients the start of the program is most of what is measured.
+        (all.clients > 1_000 && self.growth() > GROWTH).then(|| {
+            format!(
+                "a client takes {:.1} times as long in a longer list: {}, {}",
+                self.growth(),
+                few.text(),
+                all.text()
+            )
+        })
     }
 
     fn text(&self) -> String {
         let (one, other) = (&self.moving, &self.promoting);
         format!(
-            "{:>7.1} {:>7.2}  {:>7.1} {:>7.2} {:<26}  {:>7.1} {:>7.2} {}",
+            "{:>7.1} {:>7.2}  {:>7.1} {:>7.2} {:<26}  {:>7.1} {:>7.2} {:<26}  {}, {}",
             self.idle_ms,
             self.bare_ms,
             one.gap_ms,
@@ -117,7 +181,9 @@ impl Round {
             one.longest.words,
             other.gap_ms,
             other.longest.ms,
-            other.longest.words
+            other.longest.words,
+            self.lists[0].text(),
+            self.lists[1].text()
         )
     }
 }
@@ -126,16 +192,14 @@ fn measured(family: &Family, clients: usize) -> Round {
     let limit = format!("maxclients {}", clients + 400);
     let log = "slowlog-max-len 100000";
     let trio = Trio::start(family, &[BACKLOG, &limit, "tcp-backlog 4000", log]);
-    let idle: Vec<TcpStream> = (0..clients)
-        .map(|_| TcpStream::connect(trio.servers[0].address()).unwrap())
-        .collect();
-    crate::support::await_that("all clients to be known", Duration::from_secs(30), || {
-        let info = trio.servers[0].client().info("clients");
-        info["connected_clients"].parse::<usize>().unwrap() >= clients
+    let operator = trio.operator();
+    let mut idle = Vec::new();
+    let lists = [clients / 4, clients].map(|many| {
+        more_clients(&trio, &mut idle, many);
+        List::of(&operator, many)
     });
     let words = ["CONFIG", "SET", "slowlog-log-slower-than", "0"];
     trio.servers[0].client().command(&words);
-    let operator = trio.operator();
     let (idle_ms, ()) = longest_gap(&trio, || std::thread::sleep(Duration::from_millis(500)));
     let run = |words: &[&str]| {
         trio.servers[0].client().command(&["SLOWLOG", "RESET"]);
@@ -164,20 +228,24 @@ fn measured(family: &Family, clients: usize) -> Round {
         );
         assert!(said.contains("replctl clients master"), "{said}");
     }
-    // Whoever asks for the list gets it whole.
-    let ran = operator.run_within(LONG, &["clients", "master"]).ok();
-    let of_all = ran.stdout.lines().find(|l| l.starts_with("master"));
-    assert!(
-        of_all.is_some_and(|l| l.contains(&clients.to_string())),
-        "{ran}"
-    );
     drop(idle);
     Round {
         idle_ms,
+        lists,
         bare_ms,
         moving,
         promoting,
     }
+}
+
+/// Connects until there are that many, and the primary knows them.
+fn more_clients(trio: &Trio, idle: &mut Vec<TcpStream>, many: usize) {
+    let address = trio.servers[0].address();
+    idle.resize_with(many, || TcpStream::connect(address).unwrap());
+    crate::support::await_that("all clients to be known", Duration::from_secs(30), || {
+        let info = trio.servers[0].client().info("clients");
+        info["connected_clients"].parse::<usize>().unwrap() >= many
+    });
 }
 
 /// The longest of some commands of a claim where a client that knows nothing of replctl sends them,

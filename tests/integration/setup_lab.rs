@@ -8,6 +8,7 @@ mod cost;
 mod faults;
 mod foreign;
 mod logins;
+mod many;
 mod others;
 mod refused;
 

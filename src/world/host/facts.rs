@@ -1,9 +1,8 @@
 //! One look at a host: a script that prints, and the reading of what it printed. The host's answer
 //! is not trusted: whatever it says, reading it ends well.
 
-use super::owner::{OWNER, without_comments};
-use super::said::{self, SAID, told};
-use super::{Shell, script};
+use super::said::{self, told};
+use super::{Shell, together};
 use crate::config::Paths;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::Stamp;
@@ -52,12 +51,7 @@ pub async fn facts(
     inventory: &Inventory,
     node: &NodeSpec,
 ) -> Result<HostFacts, String> {
-    let look = Look::new(inventory, node);
-    let before = now();
-    let text = without_comments(&[OWNER, SAID, SCRIPT]);
-    let args = look.args.each_ref().map(String::as_str);
-    let output = script(shell, &text, &args, Vec::new(), LIMIT).await?;
-    read(&output, before..=now())
+    together::look(shell, inventory, node, None).await?.facts
 }
 
 /// Whole seconds since 1970 on the operator's clock.

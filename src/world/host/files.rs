@@ -14,8 +14,7 @@ use std::time::Duration;
 
 /// Whoever acts must be root or the owner-to-be of what is written: a file of somebody else's would
 /// not be read by the server.
-const OURS: &str = r#"me=$(id -u)
-if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
+const OURS: &str = r#"if [ "$me" != 0 ] && [ -n "$2" ] && [ "$2" != "$me" ]; then
   no "$folder is user $me's, not $3's: $p is not written there; remedy: chown $3 $folder"
 fi
 "#;
@@ -253,7 +252,7 @@ pub(super) async fn edit_block(
     const WRITE: &str = r#"fresh
 cat >"$new" || exit 1
 if [ -f "$p" ]; then
-  [ "$(id -u)" != 0 ] || chown "$(stat -c %u:%g "$p")" "$new" || exit 1
+  [ "$me" != 0 ] || chown "$(stat -c %u:%g "$p")" "$new" || exit 1
   chmod "$(stat -c %a "$p")" "$new" || exit 1
 else chmod 644 "$new"; fi
 # A container's /etc/hosts is a mount: it cannot be replaced, only written.

@@ -17,7 +17,7 @@ const START_LIMIT: Duration = Duration::from_mins(3);
 pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String> {
     let port = launch.port.to_string();
     let mode = if launch.sentinel { "--sentinel" } else { "" };
-    let args: [&str; 8] = [
+    let args: [&str; 9] = [
         &launch.unit,
         &launch.program,
         &launch.config,
@@ -26,6 +26,7 @@ pub async fn start(shell: &impl Shell, launch: &Launch) -> Result<String, String
         &port,
         &launch.data,
         mode,
+        &launch.pid_file,
     ];
     run(shell, START, &args, START_LIMIT)
         .await

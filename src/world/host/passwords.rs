@@ -7,7 +7,7 @@ use secrecy::zeroize::Zeroizing;
 
 /// The lines; nothing where there is no file. It ends well whatever awk finds, so that what it
 /// printed is never taken for a reason.
-pub(super) const READ: &str = r#"[ -e "$p" ] || [ -L "$p" ] || exit 0
+const READ: &str = r#"[ -e "$p" ] || [ -L "$p" ] || exit 0
 plain "$p"
 [ -r "$p" ] || no "$p cannot be read by the user who acts there"
 echo found
@@ -26,11 +26,6 @@ pub async fn passwords(
     user: &str,
 ) -> Result<Option<Zeroizing<String>>, String> {
     let said = Zeroizing::new(on_file(shell, READ, path, user, &[], Vec::new()).await?);
-    read(&said)
-}
-
-/// Reads what the script said.
-pub(super) fn read(said: &str) -> Result<Option<Zeroizing<String>>, String> {
     match said.split_once('\n') {
         Some(("found", lines)) => Ok(Some(Zeroizing::new(lines.to_owned()))),
         None if said.is_empty() => Ok(None),

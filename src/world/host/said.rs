@@ -1,8 +1,28 @@
 //! The form in which a look tells what it has seen: see `scripts/said.sh`. Whatever a host says,
 //! reading it ends well. Pure.
 
+use super::owner::without_comments;
+use super::single_quoted;
+
 /// Tells lines in that form; to be put behind `owner.sh`.
 pub(in crate::world) const SAID: &str = include_str!("scripts/said.sh");
+
+/// Reads files: see there.
+const READ: &str = include_str!("scripts/read.sh");
+
+/// Sets `$reader`, which `said.sh` runs.
+pub(in crate::world) fn reader() -> String {
+    let text = single_quoted(&without_comments(&[READ]));
+    format!("reader={text}\n")
+}
+
+/// The lines of these keys alone: of what a process has told that ran as a server's user, who can
+/// write more lines beside it.
+pub(in crate::world) fn only(text: &str, keys: &[&str]) -> String {
+    text.split_inclusive('\n')
+        .filter(|l| line(l).is_some_and(|(key, ..)| keys.contains(&key)))
+        .collect()
+}
 
 /// What was told, in order: `key:text`, `key=hex`, and `key+line`, which is one more line of the
 /// last value of that key. What is in none of these forms is left out.
@@ -57,6 +77,13 @@ pub(in crate::world) fn unhex(hex: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_was_asked_for_is_kept() {
+        let text = "config=\nconfig+a\npid:1\nconfigs+b\n config+c\nread=\nread+/d\nconfig+e";
+        assert_eq!(only(text, &["config"]), "config=\nconfig+a\nconfig+e");
+        assert_eq!(only(text, &["read", "write"]), "read=\nread+/d\n");
+    }
 
     #[test]
     fn what_was_told_is_taken_apart() {

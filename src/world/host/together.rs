@@ -3,12 +3,12 @@
 //! five.
 
 use super::facts::{self, Look};
-use super::owner::{OWNER, both, without_comments};
-use super::said::SAID;
-use super::{Shell, passwords, prepared, quoted};
-use crate::config::Paths;
+use super::owner::{OWNER, without_comments};
+use super::said::{SAID, only, reader, told};
+use super::{Shell, prepared, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
+use crate::world::ssh::nonce;
 use secrecy::zeroize::Zeroizing;
 
 /// What a node's host has told: the facts, what the second script has said, and the lines of its
@@ -25,7 +25,7 @@ pub struct Told {
 /// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and
 /// `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
-    /// The script.
+    /// The script: it defines the function `service`.
     pub text: &'a str,
     /// Its arguments.
     pub words: &'a [String],
@@ -33,31 +33,38 @@ pub struct Further<'a> {
     pub process: Option<u32>,
 }
 
-/// Looks at the host of `node`. `mark` occurs nowhere else. The error is one sentence, and counts
-/// for all.
+/// What is told of files for the further look.
+const OF_FILES: [&str; 3] = ["read", "matching", "write"];
+
+/// Looks at the host of `node`. The error is one sentence, and counts for all.
 pub async fn together(
     shell: &impl Shell,
     inventory: &Inventory,
     node: &NodeSpec,
     further: &Further<'_>,
-    mark: &str,
 ) -> Result<Told, String> {
-    let look = Look::new(inventory, node);
-    let user = if shell.can_root() {
-        inventory.server.user.as_str()
-    } else {
-        ""
-    };
-    let path = Paths::of(inventory, node).config();
-    let text = text(&look, further, (&path, user), mark);
+    look(shell, inventory, node, Some(further)).await
+}
+
+/// The same; without the further look and the passwords where there is none.
+pub(super) async fn look(
+    shell: &impl Shell,
+    inventory: &Inventory,
+    node: &NodeSpec,
+    further: Option<&Further<'_>>,
+) -> Result<Told, String> {
+    let mark = nonce();
+    let text = text(&Look::new(inventory, node), further, &mark);
     let (line, stdin) = prepared(&text, &[], Vec::new());
     let begun = facts::now();
     let ran = shell
         .run(&line, stdin, shell.can_root(), facts::LIMIT)
         .await?;
     let said = Zeroizing::new(String::from_utf8_lossy(&ran.stdout).into_owned());
-    let parts: Vec<&str> = said.split(mark).collect();
-    let [facts, further, file, end] = parts[..] else {
+    let parts: Vec<&str> = said.split(&mark).collect();
+    // What is read with the rights of one user stands apart from what is read with those of
+    // another, and from what was seen without them.
+    let [facts, further, his, its, _] = parts[..] else {
         let cut = "the look at the host was cut short";
         let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
         return Err(if why.is_empty() {
@@ -66,32 +73,53 @@ pub async fn together(
             format!("{cut}: {why}")
         });
     };
+    let of_files = only(if its.is_empty() { his } else { its }, &OF_FILES);
+    let of_config = only(his, &["config", "dump"]);
     Ok(Told {
-        facts: facts::read(facts, begun..=facts::now()),
-        further: further.to_owned(),
-        passwords: match end.trim_start().split_once('\n') {
-            Some(("0", _)) => passwords::read(file.strip_suffix('\n').unwrap_or(file)),
-            Some((_, why)) => Err(super::last_lines(why, 12)),
-            None => Err("its host gave no answer that can be read".to_owned()),
-        },
+        facts: facts::read(&format!("{facts}{of_config}"), begun..=facts::now()),
+        further: format!("{further}{of_files}"),
+        passwords: passwords(facts, his),
     })
 }
 
+/// The lines with passwords, or why they cannot be told: of who may act there, and of who has read.
+fn passwords(seen: &str, read: &str) -> Result<Option<Zeroizing<String>>, String> {
+    for text in [seen, read] {
+        let why = only(text, &["no_passwords"]);
+        if let Some((_, why)) = told(&why).first() {
+            return Err(String::from_utf8_lossy(why).into_owned());
+        }
+    }
+    if only(read, &["passwords"]).is_empty() {
+        return Ok(None);
+    }
+    let lines = read.split_inclusive('\n');
+    Ok(Some(Zeroizing::new(
+        lines.filter_map(|l| l.strip_prefix("passwords+")).collect(),
+    )))
+}
+
 /// The first look leaves what it knows of the socket, the users and the way to the files to the
-/// others, which cannot end it.
-fn text(look: &Look, further: &Further<'_>, file: (&str, &str), mark: &str) -> String {
+/// other. What they want to be read of files is read at the end, by one process where both are read
+/// as one user.
+fn text(look: &Look, further: Option<&Further<'_>>, mark: &str) -> String {
     let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let args = strs(&look.args);
+    let facts = without_comments(&[facts::SCRIPT]);
+    let before = format!("{}{}", without_comments(&[OWNER, SAID]), reader());
+    let his = format!("as_him; read_as \"$his_reads\"\nprintf %s {mark}\n");
+    let Some(further) = further else {
+        return format!(
+            "{before}facts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}{mark}\n{his}printf %s {mark}\n"
+        );
+    };
     let process = further.process.map_or_else(String::new, |p| p.to_string());
     format!(
-        "{owner}told={process}\nfacts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}\n\
-         ( set -- {its}\n{further})\nprintf %s {mark}\n\
-         {{ e=$( ( set -- {file}\nif is_root && [ ! -e \"$1\" ] && [ ! -L \"$1\" ]; then exit 0; fi\n{passwords}) 2>&1 >&3 3>&- ); s=$?; }} 3>&1\nprintf '\\n%s%s\\n%s\\n' {mark} \"$s\" \"$e\"\n",
-        owner = without_comments(&[OWNER, SAID]),
-        facts = without_comments(&[facts::SCRIPT]),
-        args = strs(&look.args),
-        its = strs(further.words),
-        further = further.text,
-        file = quoted(&[file.0, file.1]),
-        passwords = both(&[super::owner::OUTER], passwords::READ),
+        "{before}told={process} with_passwords=1\nfacts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}\n\
+         {service}service{its_args}\nprintf %s {mark}\n\
+         if [ -n \"$its_reads\" ] && one_user; then his_reads=$his_reads$its_reads its_reads=; fi\n{his}\
+         if [ -n \"$its_reads\" ]; then become \"$its_uid\" \"$its_gid\" \"$its_groups\"; read_as \"$its_reads\"; fi\nprintf %s {mark}\n",
+        service = further.text,
+        its_args = strs(further.words),
     )
 }

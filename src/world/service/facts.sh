@@ -1,13 +1,26 @@
-# How a node's server is run on this host; put behind owner.sh, said.sh and as.sh.
+# How a node's server is run on this host; put behind owner.sh, said.sh and as.sh. What of files is to be read as the server's user is left in
+# $its_reads, for $its_uid $its_gid $its_groups(,).
 # $1 port  $2 process id by the server, or nothing  $3 unit by the inventory, or nothing  $4 unit
 # that replctl would make
-# $5 user if there is no process and no unit  $6… what is asked of $reader, the script that reads
+# $5 user if there is no process and no unit  $6… what is asked of $reader (read.sh)
 port=$1 told=$2 unit=$3 own=$4 user=$5; shift 5
+its_reads= its_uid= its_gid= its_groups=
 p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
-  inodes=$(port=$port awk 'BEGIN { p = sprintf(":%04X", ENVIRON["port"]) } $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 } END { print "." }' /proc/net/tcp $([ ! -r /proc/net/tcp6 ] || echo /proc/net/tcp6))
+  inodes=$(port=$port awk '
+    BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
+    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10; n++ }
+    FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
+    END {
+      while (!n && (getline line < "/proc/net/tcp6") > 0) {
+        split(line, w, " ")
+        if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
+        if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
+      }
+      print "."
+    }' /proc/net/tcp)
   # Without its end it would say that nobody listens.
   case $inodes in *.) inodes=${inodes%.} ;; *) no "awk did not read /proc/net/tcp to the end" ;; esac
   if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi
@@ -31,7 +44,11 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
     esac
   done 2>/dev/null <"/proc/$pid/status"
   # Where its arguments were before it wrote its title over them.
-  p argbytes "$(line=$(first_line "/proc/$pid/stat"); set -f; set -- ${line##*) }; [ "${46:-0}" -gt 0 ] 2>/dev/null && [ "${47:-0}" -gt "${46}" ] && echo $((${47} - ${46})))"
+  first_line "/proc/$pid/stat"
+  n=0; for x in ${line##*) }; do
+    n=$((n + 1))
+    case $n in 46) from=$x ;; 47) if [ "$from" -gt 0 ] 2>/dev/null && [ "$x" -gt "$from" ]; then p argbytes $((x - from)); fi ;; esac
+  done
   p ids "$uid $gid $more"
   p nested "$nested"
   while IFS=: read -r x k v _; do if [ "$x" = 0 ] || [ "$k" = name=systemd ]; then cgroup=$v; break; fi; done 2>/dev/null <"/proc/$pid/cgroup"
@@ -50,7 +67,7 @@ show() {
   case $text in *'$'*) text="$text
 $(systemctl show -p Environment -- "$1" 2>/dev/null)" ;; esac
   property FragmentPath
-  if [ -f "$value" ]; then case $(first_line "$value") in '# Written by replctl '*) text="$text
+  if [ -f "$value" ]; then first_line "$value"; case $line in '# Written by replctl '*) text="$text
 Replctl=yes" ;; esac; fi
   echo unit=; n=0
   set -f; IFS=$nl
@@ -102,17 +119,18 @@ if is_root && [ "$uid" = 0 ] && [ -n "$pid" ]; then
   strange=
   [ "/proc/$pid/root/" -ef / ] || strange=1
   case $exe in *redis* | *valkey* | *keydb*) ;; *) strange=1 ;; esac
-  if [ -n "$strange" ]; then p end ""; exit; fi
+  if [ -n "$strange" ]; then p end ""; return 0; fi
 fi
 p reader "$uid $gid $more"
 # Whether the server's user may write something, only that user knows, and root in its name.
 if ! is_root && [ "$me" != "$uid" ]; then
   for x; do shift; case $x in w:*) ;; *) set -- "$@" "$x" ;; esac; done
 fi
-set -f; IFS=$nl
-for c in $asked; do set -- "$@" "$c"; done
-unset IFS; set +f
-if [ -n "$uid" ] && [ $# -gt 0 ]; then as "$uid" "$gid" "$more" sh -c "$reader" replctl "$@"; fi
+if [ -n "$uid" ]; then
+  its_uid=$uid its_gid=$gid its_groups=$more
+  for x; do its_reads=$its_reads$x$nl; done
+  its_reads=$its_reads${asked#"$nl"}
+fi
 # What its unit lets it see: a folder may be there for everybody and not for it.
 if [ -n "$pid" ] && is_root; then
   for x; do

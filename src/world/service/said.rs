@@ -4,11 +4,19 @@
 use crate::topology::service::Writable;
 use crate::topology::service::answer::{Answer, Seen};
 use crate::topology::service::chain::Read;
-use crate::world::host::said::told;
+use crate::world::host::said::{only, told};
 use std::collections::BTreeMap;
 
 /// Files that a pattern may stand for.
 const MOST: usize = 64;
+
+/// Of an answer that lacks its end.
+pub(super) const CUT: &str = "the look at the host was cut short";
+
+/// What was read of files.
+pub(super) fn of_files(text: &str) -> String {
+    only(text, &["read", "matching", "write"])
+}
 
 /// Reads the first look.
 ///
@@ -17,7 +25,7 @@ const MOST: usize = 64;
 pub(super) fn read(text: &str, answer: &mut Answer) -> Result<(), String> {
     let said: Vec<(&str, Vec<u8>)> = told(text);
     if !said.iter().any(|(key, _)| *key == "end") {
-        return Err("the look at the host was cut short".to_owned());
+        return Err(CUT.to_owned());
     }
     let first = |said: &[(&str, Vec<u8>)], key: &str| {
         let line = said.iter().find(|(k, _)| *k == key);

@@ -113,7 +113,7 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, part: &str) -> Result<String, 
 fn command(upload: &Upload<'_>, part: &str) -> String {
     let want = hex(&Sha256::digest(upload.data));
     let mode = upload.mode & 0o7777;
-    let sum = "{ sha256sum <\"$f\" || openssl dgst -sha256 -r <\"$f\" || shasum -a 256 <\"$f\"; } 2>/dev/null";
+    let sum = "s=$(sha256sum <\"$f\" 2>/dev/null) || s=$(openssl dgst -sha256 -r <\"$f\" 2>/dev/null) || s=$(shasum -a 256 <\"$f\" 2>/dev/null)";
     let Around {
         unless_there,
         after,
@@ -123,7 +123,7 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
         // what was asked for.
         format!(
             "f=$p; [ -f \"$f\" ] && [ ! -L \"$f\" ] && [ \"$(stat -c '%a %u' \"$f\" 2>/dev/null)\" = \"{mode:o} $(id -u)\" ] && \
-             s=$( {sum} ) && [ \"${{s%% *}}\" = {want} ]"
+             {{ {sum}; }} && [ \"${{s%% *}}\" = {want} ]"
         )
     } else {
         "false".to_owned()
@@ -135,7 +135,7 @@ fn command(upload: &Upload<'_>, part: &str) -> String {
          if {there}; then cat >/dev/null; else\n\
          trap 'rm -f -- \"$t\"' EXIT; trap 'exit 1' HUP INT TERM\n\
          (umask 077; set -C; cat >\"$t\") && {{ sync \"$t\" 2>/dev/null || sync; }} || exit {NOT_WRITTEN}\n\
-         f=$t; s=$( {sum} ) || \
+         f=$t; {sum} || \
          {{ ls -l \"$t\" >/dev/null && echo 'no sha256sum, openssl or shasum there' >&2; exit 71; }}\n\
          s=${{s%% *}}\n\
          [ \"$s\" = {want} ] || {{ echo \"sha256 is $s, should be {want}\" >&2; exit 72; }}\n\

@@ -1,14 +1,17 @@
 # What replctl wants to know of a host, in one go; put behind owner.sh and said.sh. POSIX sh; only what busybox has. It changes nothing.
 # $1 directory  $2 port  $3 service user  $4 unit  $5 name of the snapshot file  $6 configuration file
 # What one program can tell of many things is asked of it once: a process for each fact is what a look would cost otherwise. The last line is `end:`.
+# What lies in the folder of the server's user is read as that user afterwards, for it could be a link to what only root may read: $his_reads, as
+# $his_uid with $his_gid $his_groups $his_name. $with_passwords: those of the configuration file are asked for as well.
 d=$1 port=$2 user=$3 unit=$4 dump=$5 c=$6
 keep=1
 
-p arch "$(uname -m)"; p kernel "$(first_line /proc/sys/kernel/osrelease)"; p host "$(first_line /proc/sys/kernel/hostname)"
-p uid "$me"; p epoch "$(date +%s)"
+first_line /proc/sys/kernel/arch; p arch "${line:-$(uname -m)}"
+first_line /proc/sys/kernel/osrelease; p kernel "$line"; first_line /proc/sys/kernel/hostname; p host "$line"
+p uid "$me"
 login=
 if is_root; then while IFS=: read -r n _ u _; do if [ "$u" = 0 ]; then login=$n; break; fi; done 2>/dev/null </etc/passwd; fi
-p login "${login:-$(id -un)}"
+p login "${login:-$(id -un 2>/dev/null)}"
 systemd=
 if [ -d /run/systemd/system ] && has systemctl; then systemd=1; p systemd 1; fi
 number "$user"; user_uid=$number
@@ -17,21 +20,21 @@ for t in awk chmod chown dd head ln mkdir mktemp mv rm sha256sum sleep stat tail
 # To build a server with.
 for t in bzip2 cc gzip make tar xz; do has $t || p no_build $t; done
 for b in redis-server valkey-server; do
-  if x=$(command -v $b 2>/dev/null); then p package "$x"; break; fi
+  if has $b; then p package "$(command -v $b)"; break; fi
 done
 for m in apt-get dnf yum apk zypper; do if has $m; then p manager $m; break; fi; done
 
 w=1
-for x in "$d/$port/conf" "$d/server"; do n=$(near "$x"); if [ ! -d "$n" ] || [ ! -w "$n" ]; then w=0; fi; done
+for x in "$d/$port/conf" "$d/server"; do near "$x"; if [ ! -d "$near" ] || [ ! -w "$near" ]; then w=0; fi; done
 p writable $w
-x=$(df -Pk "$(near "$d")" 2>/dev/null); set -f; set -- ${x##*"$nl"}; set +f
+near "$d"; x=$(df -Pk "$near" 2>/dev/null); set -f; set -- ${x##*"$nl"}; set +f
 if [ $# -ge 3 ]; then shift $(($# - 3)); p free_kb "$1"; fi
-p overcommit "$(first_line /proc/sys/vm/overcommit_memory)"
-p thp "$(first_line /sys/kernel/mm/transparent_hugepage/enabled)"
+first_line /proc/sys/vm/overcommit_memory; p overcommit "$line"
+first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
 # All that stands in files which root (or the login) reads, and who listens.
 set --
-for x in mounts:/proc/self/mountinfo memory:/proc/meminfo tcp:/proc/net/tcp tcp:/proc/net/tcp6; do
+for x in mounts:/proc/self/mountinfo memory:/proc/meminfo tcp:/proc/net/tcp; do
   if [ -r "${x#*:}" ]; then set -- "$@" "k=${x%%:*}" "${x#*:}"; fi
 done
 for x in unit:/etc/systemd/system/$unit hosts:/etc/hosts rc_local:/etc/rc.local; do
@@ -45,7 +48,9 @@ for x in /etc/systemd/system/replctl-[0-9]*.service; do
   case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then set -- "$@" k=other "$x"; fi ;; esac
 done
 # The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
-text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
+near "$d/server"
+text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at port=$port awk '
+  function listens(address, inode, q) { q = substr(address, length(address) - 4); up[q] = 1; if (q == mine) inodes = inodes " " inode }
   BEGIN { d = ENVIRON["at"]; mine = sprintf(":%04X", ENVIRON["port"]) }
   k == "mounts" {
     m = $5; gsub(/\\040/, " ", m); gsub(/\\011/, "\t", m); gsub(/\\134/, "\\", m)
@@ -53,12 +58,20 @@ text=$(at=$(cd "$(near "$d/server")" 2>/dev/null && pwd -P) port=$port awk '
     next }
   k == "memory" { if ($1 == "MemAvailable:") print "memory_kb:" $2; next }
   k == "tcp" {
-    if ($4 == "0A") { q = substr($2, length($2) - 4); up[q] = 1; if (q == mine) inodes = inodes " " $10 }
+    # Those who listen stand first, with connections that begin: what follows are all connections of the host.
+    if ($4 == "0A") listens($2, $10)
+    else if (FNR > 1 && $4 != "03") nextfile
     next }
-  k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
+  k == "other" { others = 1; if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
   (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
+    # The kernel goes through all its sockets to tell these, of which there may be none: not where they could say nothing new.
+    if (inodes == "" || others) while ((getline line < "/proc/net/tcp6") > 0) {
+      split(line, w, " ")
+      if (w[4] == "0A") listens(w[2], w[10])
+      else if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
+    }
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
     for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (sprintf(":%04X", x) in up) print "other:" x " " said[f] }
     print "inodes:" inodes }' "$@")
@@ -81,11 +94,14 @@ set -f; IFS=$nl; set -- $dirs; unset IFS; set +f
 for x; do set -- "$@" "$x/."; shift; done
 way_of "$d/server"; x=$way; way_of "$c"; way=$way$nl$x
 all_ways() { set -f; IFS=$nl; set -- "$@" $way; unset IFS; set +f; know "$@"; }
-all_ways "$@" "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt"
+# Of no process but of the `stat` that looks: it is as new as the answer.
+now=/proc/self/.
+all_ways "$@" $now "$c" "$config/tls.crt" "$config/tls.key" "$config/tls-ca.crt"
 for x; do if look "$x"; then p directory "$mode $owner ${x%/.}"; fi; done
+if look $now && [ -n "$changed" ]; then p epoch "$changed"; else p epoch "$(date +%s)"; fi
 
 # What of the way to the programs others than root could change.
-if is_root; then p not_alone "$( (walk "$d/server" && [ "$who" != 0 ] && printf %s "$why") 2>/dev/null)"; fi
+if is_root && trace "$d/server" && [ "$who" != 0 ]; then p not_alone "$why"; fi
 for s in "$d"/server/*/redis-server; do
   b=${s%/redis-server}; b=${b##*/}
   case $b in current | current-*) continue ;; esac
@@ -94,38 +110,35 @@ done
 if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
 if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
 
-data=
-# What lies in the folder of the server's user is read as that user: it could be a link to what only root may read.
-reader() { "$@"; }
-if is_root && (walk "$c") >/dev/null 2>&1; then
-  walk "$c"
-  if [ "$who" = others ]; then who=$user_uid; fi
-  if [ -n "$who" ] && [ "$who" != 0 ]; then uid=$who; account "$uid"; reader() { act "$@"; }; fi
+data= his_reads= his_uid=$me his_gid= his_groups= his_name= there=$c not=
+if is_root; then
+  if trace "$c"; then
+    there=$real x=$who
+    if [ "$x" = others ]; then
+      x=$user_uid
+      if [ -z "$x" ] || [ "$x" = 0 ]; then not="others than root may write in $why: replctl does not act there as root; remedy: chmod go-w $why"; fi
+    fi
+    if [ -n "$x" ] && [ "$x" != 0 ]; then account "$x"; his_uid=$x his_gid=$gid his_groups=$groups his_name=$name; fi
+  else not=$fault; fi
 fi
+as_him() { uid=$his_uid gid=$his_gid groups=$his_groups name=$his_name; }
 if [ -f "$c" ]; then
   if look "$c"; then p config_owner "$mode $owner"; fi
-  # Passwords never leave the host. A line may be without end.
-  if [ ! -s "$c" ]; then echo config=
+  his_reads=c:$c$nl
+fi
+if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
+  if [ -n "$not" ]; then p no_passwords "$not"
   else
-    (reader head -c 262144 "$c") 2>/dev/null | awk '
-      NR == 1 { print "config=" }
-      {
-        if ((n += length($0) + 8) > 262144) exit
-        l = tolower($0)
-        if (l !~ /^[ \t\r\v\f]*["\047]?(requirepass|masterauth|primaryauth|user|tls-[a-z-]*pass|sentinel["\047]?[ \t\r\v\f]+["\047]?(auth|sentinel)-pass)["\047]?[ \t\r\v\f]/) print "config+" $0
-      }' 2>/dev/null
+    x=K; if look "$there"; then case $mode$links in -*[!0-9]1) x=k ;; esac; fi
+    his_reads=$his_reads$x:$there$nl
   fi
 fi
 for x in tls.crt tls.key tls-ca.crt; do
   x=$config/$x
-  if [ -f "$x" ] && look "$x"; then s=$(reader cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
+  if [ -f "$x" ] && look "$x"; then s=$(as_him; act cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
 done
 x=$d/$port/$dump
-if [ -f "$x" ]; then
-  # One that cannot be read may hold keys.
-  s=$(reader od -An -v -tx1 -N 4096 "$x" 2>/dev/null) || s=3f
-  printf dump=; printf %s $s; echo
-fi
+if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
   x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
@@ -134,7 +147,8 @@ fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi
 
 if [ -n "$pid" ]; then
-  exe=$(readlink "/proc/$pid/exe" 2>/dev/null) exe_of=$pid; p pid "$pid"; p exe "$exe"
+  [ "${exe_of:-}" = "$pid" ] || { exe=$(readlink "/proc/$pid/exe" 2>/dev/null); exe_of=$pid; }
+  p pid "$pid"; p exe "$exe"
   # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
   # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.
   acts= up=
@@ -147,6 +161,6 @@ if [ -n "$pid" ]; then
     if [ "$acts" = "$user_uid" ]; then p pid_user "$user"; else entry "$acts"; p pid_user "${line%%:*}"; fi
   fi
   # The host's first process takes over what its parent has left.
-  if [ "${up:-0}" -gt 1 ]; then p parent "$up $(first_line "/proc/$up/comm")"; fi
+  if [ "${up:-0}" -gt 1 ]; then first_line "/proc/$up/comm"; p parent "$up $line"; fi
 fi
 p end ""

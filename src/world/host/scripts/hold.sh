@@ -9,7 +9,7 @@ while read -r k v _; do if [ "$k" = Uid: ]; then me=$v; break; fi; done 2>/dev/n
 while IFS=: read -r _ _ u _ _ d _; do if [ "$u" = "$me" ]; then home=$d; break; fi; done 2>/dev/null </etc/passwd
 f=$HOME/.replctl.lock
 if [ "$me" = 0 ] && { [ -n "$SUDO_UID" ] || [ "$HOME" = "$home" ]; } && [ -d /run ]; then f=/run/replctl.lock; fi
-( : >>"$f" ) 2>/dev/null || { echo "none $f cannot be written"; exit; }
+{ true >>"$f"; } 2>/dev/null || { echo "none $f cannot be written"; exit; }
 exec 9>>"$f"
 # Of those who have it, only processes of our own user count: a user who may not write it can open it all the same, and would be in the way.
 ours() {

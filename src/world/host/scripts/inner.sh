@@ -2,12 +2,15 @@
 LC_ALL=C; export LC_ALL
 umask 077
 cd / 2>/dev/null
-p=$1 service=$2 new=
+p=$1 service=$2 new= me=
+# Who acts, told by the kernel: a process less than `id`.
+while read -r k v w _; do if [ "$k" = Uid: ]; then me=$w; break; fi; done 2>/dev/null </proc/$$/status
+[ -n "$me" ] || me=$(id -u)
 no() { echo "$1" >&2; exit 1; }
 trap '[ -z "$new" ] || rm -f "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 # A link of the user's own is followed by that user.
-if [ -L "$p" ] && [ "$(id -u)" != 0 ]; then p=$(readlink -f "$p") || no "the link $1 leads nowhere"; fi
+if [ -L "$p" ] && [ "$me" != 0 ]; then p=$(readlink -f "$p") || no "the link $1 leads nowhere"; fi
 folder=${p%/*}; folder=${folder:-/}
 # $1 must be one file that has one name.
 plain() {
@@ -24,7 +27,7 @@ octal() { printf %o "$(($1))"; }
 # Gives $new the owner, the group and at most the mode of $p. What cannot be so must not shut the server's user out.
 like_before() {
   set -- $(stat -c '%a %u %g' "$p")
-  want=$((0$1 & 0666)) me=$(id -u)
+  want=$((0$1 & 0666))
   if [ "$me" = 0 ]; then chown "$2:$3" "$new" || exit 1
   else
     now=$(stat -c %g "$new")

@@ -13,8 +13,8 @@ me=
 while read -r k v w _; do if [ "$k" = Uid: ]; then me=$w; break; fi; done 2>/dev/null </proc/$$/status
 [ -n "$me" ] || me=$(id -u)
 is_root() { [ "$me" = 0 ]; }
-# What `stat` says of existing paths, all by one process: a line `PATH|MODE LINKS OWNER GROUP` for each in $known. It prints no name, so that no
-# name can be taken for a line; where one is gone meanwhile, nothing of it is kept.
+# What `stat` says of existing paths, all by one process: a line `PATH|MODE LINKS OWNER GROUP CHANGED` for each in $known. It prints no name, so that
+# no name can be taken for a line; where one is gone meanwhile, nothing of it is kept.
 known=
 know() {
   need=
@@ -24,7 +24,7 @@ know() {
     if [ -e "$a" ] || [ -L "$a" ]; then need=$need$a$nl; fi
   done
   [ -n "$need" ] || return 0
-  set -f; IFS=$nl; set -- $need; said=$(stat -c '%A %h %u %g' "$@" 2>/dev/null) || said=
+  set -f; IFS=$nl; set -- $need; said=$(stat -c '%A %h %u %g %Y' "$@" 2>/dev/null) || said=
   got=
   for a in $said; do
     [ $# -gt 0 ] || { got=; break; }
@@ -45,13 +45,14 @@ way_of() {
 }
 # `know` of them.
 know_way() { way_of "$1"; set -f; IFS=$nl; set -- $way; unset IFS; set +f; know "$@"; }
-# The fields of `ls -ldn` of $1 in $mode $links $owner $group; a name with a line break has them in its first line.
+# The fields of `ls -ldn` of $1 in $mode $links $owner $group; a name with a line break has them in its first line. When it was changed, in
+# $changed: seconds since 1970, or nothing where `ls` was asked.
 look() {
-  mode=
+  mode= changed=
   [ -e "$1" ] || [ -L "$1" ] || return 1
   case $nl$known in *"$nl$1|"*)
     a=$nl$known; a=${a#*"$nl$1|"}; a=${a%%"$nl"*}
-    mode=${a%% *} a=${a#* }; links=${a%% *} a=${a#* }; owner=${a%% *} group=${a#* }
+    mode=${a%% *} a=${a#* }; links=${a%% *} a=${a#* }; owner=${a%% *} a=${a#* }; group=${a%% *} changed=${a#* }
     # Only `ls` tells that there is an access list, which counts where the group may write.
     case $mode in ?????w*) ;; *) return 0 ;; esac ;;
   esac
@@ -70,22 +71,24 @@ is_open() {
 }
 # Walks $1 from / on. Sets $real: the path, without links as far as root alone can change them; $who: 0, or the user to act as, or `others`
 # where root's folder may be written by others; $why: the folder that says so; $kind: what was found at the end of root's part of the path.
-walk() {
-  case $1 in /*) rest=$1 ;; *) no "$1 is no absolute path" ;; esac
-  real= who=0 why= kind=folder hops=0 sticky=
+walk() { trace "$1" || no "$fault"; }
+# The same; a path that cannot be walked is told in $fault.
+trace() {
+  real= who=0 why= kind=folder hops=0 sticky= fault=
+  case $1 in /*) rest=$1 ;; *) fault="$1 is no absolute path"; return 1 ;; esac
   [ -n "${keep:-}" ] || known=
   know_way "$1"
-  look / && [ "$owner" = 0 ] && ! is_open || no "the folder / is not root's alone"
+  look / && [ "$owner" = 0 ] && ! is_open || { fault="the folder / is not root's alone"; return 1; }
   while [ -n "$rest" ]; do
     case $rest in */*) part=${rest%%/*} rest=${rest#*/} ;; *) part=$rest rest= ;; esac
     case $part in '' | .) continue ;; ..) real=${real%/*} sticky=; continue ;; esac
     here=$real/$part
-    if ! look "$here"; then real=$here${rest:+/$rest} kind=missing; return; fi
+    if ! look "$here"; then real=$here${rest:+/$rest} kind=missing; return 0; fi
     case $mode in
     l*)
       if [ "$owner" != 0 ]; then who=$owner why=$here; break; fi
-      hops=$((hops + 1)); [ $hops -le 8 ] || no "$1 has too many links"
-      to=$(readlink "$here") || no "the link $here cannot be read"
+      hops=$((hops + 1)); [ $hops -le 8 ] || { fault="$1 has too many links"; return 1; }
+      to=$(readlink "$here") || { fault="the link $here cannot be read"; return 1; }
       case $to in /*) real= sticky= ;; esac
       rest=$to${rest:+/$rest} ;;
     d*)
@@ -94,11 +97,11 @@ walk() {
       if is_open; then case $mode in ?????????[tT]*) sticky=1 ;; *) who=others why=$here; break ;; esac; fi
       real=$here ;;
     -*)
-      [ -z "$rest" ] || no "$here is no folder"
+      [ -z "$rest" ] || { fault="$here is no folder"; return 1; }
       # In a sticky folder its owner may take a name away.
       if [ -n "$sticky" ] && [ "$owner" != 0 ]; then who=$owner why=$here; break; fi
-      real=$here kind=file; return ;;
-    *) no "$here is no file" ;;
+      real=$here kind=file; return 0 ;;
+    *) fault="$here is no file"; return 1 ;;
     esac
   done
   if [ -n "$why" ]; then real=$here${rest:+/$rest} kind=theirs; fi
@@ -109,13 +112,29 @@ entry() {
   else line=$(awk -F: -v u="$1" '$1 == u || $3 == u { print; exit }' /etc/passwd 2>/dev/null); fi
   line=${line%%"$nl"*}
 }
-# The number of the user called $1, in $number; nothing where there is none.
+# The number of the user called $1, in $number; nothing where there is none. Its groups are asked for by the same process, for `account`.
 number() {
   [ "${numbered:-}" != "$1" ] || return 0
-  numbered=$1 its_line=
+  numbered=$1 number= number_gid= number_groups=
   case $1 in
-  '') number= ;;
-  *[!0-9]*) entry "$1"; number=${line#*:*:}; number=${number%%:*} its_line=$line ;;
+  '') ;;
+  *[!0-9]*)
+    line=$(id "$1" 2>/dev/null)
+    case $line in
+    # uid=999(redis) gid=997(redis) groups=997(redis),4(adm)
+    uid=[0-9]*\ gid=[0-9]*\ groups=[0-9]*)
+      number=${line#uid=}; number=${number%%[!0-9]*}
+      a=${line#* gid=}; b=${a%%[!0-9]*} a=${line#* groups=}
+      while [ -n "$a" ]; do
+        one=${a%%,*}; case $a in *,*) a=${a#*,} ;; *) a= ;; esac
+        # A name with a comma or a bracket could be taken for a group of its own: `account` asks for numbers then.
+        case ${one#"${one%%[!0-9]*}"} in '' | '('*')') ;; *) return 0 ;; esac
+        case ${one#*'('} in *'('* | *')'?*) return 0 ;; esac
+        number_groups="$number_groups ${one%%[!0-9]*}"
+      done
+      number_gid=$b ;;
+    *) entry "$1"; number=${line#*:*:}; number=${number%%:*} ;;
+    esac ;;
   *) number=$(id -u "$1" 2>/dev/null) ;;
   esac
 }
@@ -123,33 +142,38 @@ number() {
 account() {
   if [ "${account_of:-}" != "$1" ]; then
     account_of=$1
-    if [ -n "${its_line:-}" ] && [ "$number" = "$1" ]; then line=$its_line; else entry "$1"; fi
-    its_name=${line%%:*}; its_gid=${line#*:*:*:}; its_gid=${its_gid%%:*}
-    its_groups=; [ -z "$its_name" ] || its_groups=$(id -G "$its_name" 2>/dev/null)
+    if [ -n "${number_gid:-}" ] && [ "$number" = "$1" ]; then user_name=$numbered user_gid=$number_gid user_groups=$number_groups
+    else
+      entry "$1"
+      user_name=${line%%:*}; user_gid=${line#*:*:*:}; user_gid=${user_gid%%:*}
+      user_groups=; [ -z "$user_name" ] || user_groups=$(id -G "$user_name" 2>/dev/null)
+    fi
   fi
-  name=$its_name gid=$its_gid groups=$its_groups
+  name=$user_name gid=$user_gid groups=$user_groups
 }
 # Runs a command as $uid with $gid and $groups: without this process's environment, and never to gain rights again.
 act() {
   set -- env -i "PATH=$PATH" LC_ALL=C "$@"
   if ! is_root || [ "$uid" = 0 ]; then "$@"; return; fi
-  [ -n "$gid" ] || no "user $uid has no entry in /etc/passwd on this host"
+  [ -n "$gid" ] || { echo "user $uid has no entry in /etc/passwd on this host" >&2; return 1; }
   able
   if [ $by_number = yes ]; then
     list=
     for a in $groups; do list=$list,$a; done
     if [ -n "$list" ]; then list=--groups=${list#,}; else list=--clear-groups; fi
     setpriv --reuid "$uid" --regid "$gid" "$list" --no-new-privs -- "$@"
-  elif [ -z "$name" ]; then no "user $uid has no entry in /etc/passwd on this host"
+  elif [ -z "$name" ]; then echo "user $uid has no entry in /etc/passwd on this host" >&2; return 1
   elif has runuser; then runuser -u "$name" -- "$@"
   elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
-  else no "there is no setpriv, runuser or su to become $name with"; fi
+  else echo "there is no setpriv, runuser or su to become $name with" >&2; return 1; fi
 }
-# Whether setpriv is the one that takes numbers: busybox has another.
+# Whether setpriv is the one that takes numbers: busybox has another, and is asked only where it is.
 able() {
   [ -z "${by_number:-}" ] || return 0
   by_number=no
-  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
+  if ! has setpriv; then return 0; fi
+  if ! has busybox; then by_number=yes; return 0; fi
+  case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {

@@ -1,5 +1,6 @@
 # Starts a server and sees it listen. $1 unit  $2 program  $3 configuration  $4 log  $5 user  $6 port  $7 data directory  $8 --sentinel, or empty
-unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8
+# $9 pid file
+unit=$1 program=$2 config=$3 log=$4 user=$5 port=$6 data=$7 mode=$8 pidfile=$9
 # Before each node had a link of its own, all of a host had one together.
 if [ ! -e "$program" ]; then
   shared=${program%/current-*}/current/redis-server
@@ -52,6 +53,8 @@ cd / || exit 1
 said=$(as_user "$program" "$config" ${mode:+"$mode"} </dev/null 2>&1) || fail "$program could not be started: $said"
 while [ $i -lt 160 ]; do
   pause
+  # It writes that file about when it begins to listen. To look who listens costs a host more than all else here, so that is not done in vain at first.
+  [ $i -gt 8 ] || [ -e "$pidfile" ] || continue
   stays && { echo "started"; exit 0; }
   if [ $((i % 5)) = 0 ] && told | grep -qE 'Failed listening|Fatal error|aborting|FATAL'; then nap; fail "it ended at once"; fi
 done

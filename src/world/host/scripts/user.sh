@@ -4,7 +4,7 @@ id -u "$u" >/dev/null 2>&1 && exit 0
 shell=/bin/false; [ -x /usr/sbin/nologin ] && shell=/usr/sbin/nologin
 if command -v useradd >/dev/null 2>&1; then
   if grep -q "^$u:" /etc/group; then group="-g $u"; else group=-U; fi
-  said=$(useradd -r $group -M -d /nonexistent -s $shell "$u" 2>&1)
+  said=$(useradd -r $group -M -d /nonexistent -s $shell "$u" 2>&1) && exit 0
 elif command -v adduser >/dev/null 2>&1; then
   grep -q "^$u:" /etc/group || addgroup -S "$u"
   said=$(adduser -S -D -H -h /nonexistent -s $shell -G "$u" "$u" 2>&1)

@@ -2,14 +2,9 @@
 //! for what is not there.
 
 use super::*;
-use crate::world::host::owner::{OWNER, without_comments};
-use crate::world::host::said::SAID;
+use crate::world::service;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-
-/// The look at how a server is run, without what it reads of files.
-const SERVICE: &str = include_str!("../../service/facts.sh");
-const AS: &str = include_str!("../../service/as.sh");
 
 /// A shell that finds another program by the name `name`.
 fn with(name: &str, text: &str) -> Local {
@@ -30,7 +25,7 @@ async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
     let node = &bench.inventory.nodes[0];
     let why = facts(&shell, &bench.inventory, node).await.unwrap_err();
     assert!(why.contains("awk did not read /proc"), "{why}");
-    let text = without_comments(&[OWNER, SAID, "reader=:", AS, SERVICE]);
+    let text = service::alone(&service::look(), "mark");
     let port = node.address.port.to_string();
     for (shell, broken) in [
         (shell, true),
@@ -39,7 +34,10 @@ async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
     ] {
         let ran = script(&shell, &text, &[&port, "", "", "", ""], Vec::new(), QUICK).await;
         match ran {
-            Ok(text) => assert!(!broken && text.ends_with("end:\n"), "{shell:?}: {text}"),
+            Ok(text) => assert!(
+                !broken && text.contains("\nend:\nmark"),
+                "{shell:?}: {text}"
+            ),
             Err(why) => assert!(broken && why.contains("awk did not read"), "{why}"),
         }
     }
@@ -47,7 +45,7 @@ async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
 
 const QUICK: Duration = Duration::from_secs(20);
 
-const READ: &str = include_str!("../../service/read.sh");
+const READ: &str = include_str!("../scripts/read.sh");
 
 #[tokio::test]
 async fn a_line_without_end_is_taken_into_no_memory() {
@@ -84,12 +82,7 @@ async fn a_line_without_end_is_taken_into_no_memory() {
             let (said, _) = role(&b"\n".repeat(length), None).await;
             assert_eq!(said.contains("read+large"), large, "{shell:?}: {said}");
         }
-        let look = super::super::facts::Look::new(&bench.inventory, node);
-        let text = without_comments(&[OWNER, SAID, super::super::facts::SCRIPT]);
-        let args = look.args.each_ref().map(String::as_str);
-        let said = script(&shell, &text, &args, Vec::new(), QUICK)
-            .await
-            .unwrap();
-        assert!(said.len() < 1 << 20, "{shell:?}: {}", said.len());
+        let said = shell.said();
+        assert!(said < 1 << 20, "{shell:?}: {said}");
     }
 }

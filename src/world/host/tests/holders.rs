@@ -37,7 +37,7 @@ async fn a_file_that_is_called_as_a_socket_misleads_nobody() {
                 words: &[],
                 process: told,
             };
-            let looked = together::together(&shell, inventory, node, &further, "4711mark").await;
+            let looked = together::together(&shell, inventory, node, &further).await;
             match looked.unwrap().facts.unwrap().listener {
                 Listener::Foreign(who) => assert!(who.contains(&pid), "{shell:?}: {who}"),
                 other => panic!("{shell:?}: {other:?}"),

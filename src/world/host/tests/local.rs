@@ -34,6 +34,7 @@ pub struct Local {
     pub applets: Option<TempDir>,
     nobody: bool,
     commands: Mutex<String>,
+    said: Mutex<usize>,
 }
 
 impl std::fmt::Debug for Local {
@@ -59,6 +60,7 @@ impl Local {
             applets: None,
             nobody: false,
             commands: Mutex::default(),
+            said: Mutex::default(),
         }
     }
 
@@ -93,6 +95,11 @@ impl Local {
 
     pub fn commands(&self) -> String {
         self.commands.lock().unwrap().clone()
+    }
+
+    /// Bytes that the last command has printed.
+    pub fn said(&self) -> usize {
+        *self.said.lock().unwrap()
     }
 
     fn command(&self, line: &str) -> tokio::process::Command {
@@ -146,6 +153,7 @@ impl Shell for Local {
         let output = output
             .map_err(|_| "it took too long")?
             .map_err(|e| e.to_string())?;
+        *self.said.lock().unwrap() = output.stdout.len();
         Ok(Ran {
             status: output.status.code().unwrap_or(128),
             stdout: output.stdout,
