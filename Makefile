@@ -6,7 +6,7 @@ export OPENSSL_NO_VENDOR = 1
 NOT_RUN = $${CARGO_TARGET_DIR:-target}/tmp/not-run.txt
 ROTATION = $${CARGO_TARGET_DIR:-target}/tmp/rotation.txt
 
-.PHONY: help demo demo-down dist dist-check bench-start test test-all server servers build generated lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
+.PHONY: help demo demo-down dist dist-check bench-start test test-all server servers build generated pictures lint check bench-server bench-setup bench-promote bench-sentinel bench-claim bench-status soak races server-suite version-matrix
 
 help: ## This list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,8 +45,12 @@ dist: ## Build the files of a release, for any Linux with glibc 2.17: tar.gz, .d
 dist-check: ## Prove them: symbols, Debian 11 (a home without root, the demo, .deb), a host with dnf (.rpm, the demo); needs root
 	@dist/check.sh
 
-generated: ## Write completions/ and man/ anew from the program
+generated: ## Write completions/, man/ and docs/diagnoses.md anew from the program
 	scripts/generated
+
+pictures: ## Draw the recordings of README.md anew, from what the program prints in the lab of the demo
+	OPENSSL_NO_VENDOR=1 $(CARGO) build --quiet
+	scripts/pictures
 
 lint: ## The form of the code
 	$(CARGO) fmt --check

@@ -60,7 +60,8 @@ if [ -n "$uninstall" ]; then
     fi
   done <"$record"
   rm -f "$record" || fail "the files are removed, and the list of them, $record, cannot be"
-  rmdir "$prefix/share/replctl" "$prefix/share/doc/replctl" 2>/dev/null || true
+  doc=$prefix/share/doc/replctl
+  rmdir "$doc"/docs/*/ "$doc/docs" "$doc/schema" "$doc" "$prefix/share/replctl" 2>/dev/null || true
   echo "removed replctl from $prefix ($count files)"
   echo "left as they are: your inventories, and what journals there are in ${XDG_STATE_HOME:-${HOME:-~}/.local/state}/replctl"
   exit 0
@@ -116,9 +117,13 @@ version=$("$new" --version 2>"$work/words") || fail "the program does not run on
   echo 'completions/replctl.bash share/bash-completion/completions replctl'
   echo 'completions/_replctl share/zsh/site-functions _replctl'
   echo 'completions/replctl.fish share/fish/vendor_completions.d replctl.fish'
-  for file in README.md README.zh.md CHANGELOG.md LICENSE NOTICE NOTICE-rust-std.html inventory.toml.example; do
+  for file in README.md README.zh.md CHANGELOG.md LICENSE NOTICE NOTICE-rust-std.html inventory.toml.example CONTRIBUTING.md; do
     [ ! -f "$tree/$file" ] || echo "$file share/doc/replctl $file"
   done
+  # The pages that the README leads to, in their folders.
+  (cd "$tree" && for file in docs/*.md docs/*/* schema/*.json; do
+    [ ! -f "$file" ] || echo "$file share/doc/replctl/$(dirname "$file") $(basename "$file")"
+  done)
   echo 'install.sh share/replctl install.sh'
 } >"$work/plan"
 { while read -r file folder name; do echo "$folder/$name"; done <"$work/plan"; echo bin/replctl; } >"$work/installed"

@@ -15,6 +15,8 @@ summary='Set up, look at and hand over Redis and Valkey replication deployments'
 name=replctl-$version-$arch-linux
 work=$(mktemp -d "$into/.pack.XXXXXX"); trap 'rm -rf "$work"' EXIT
 cd "$repo"
+# docs/, and what its pages and the README lead to.
+documents() { cp -r docs "$1/"; chmod -R u=rwX,go=rX "$1/docs"; install -D -m 644 -t "$1/schema" schema/replctl.schema.json; install -m 644 CONTRIBUTING.md "$1/"; }
 dated() { find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +; }
 
 # ------------------------------------------------------------------------------------------------------------ the tar.gz
@@ -23,6 +25,7 @@ mkdir -p "$tree"/{man,completions}
 install -m 755 "$program" "$tree/replctl"
 install -m 755 dist/install.sh "$tree/install.sh"
 install -m 644 README.md README.zh.md CHANGELOG.md LICENSE inventory.toml.example "$tree/"
+documents "$tree"
 install -m 644 man/*.1 "$tree/man/"
 install -m 644 completions/* "$tree/completions/"
 python3 dist/licences.py "$arch-unknown-linux-gnu" >"$tree/NOTICE"
@@ -44,6 +47,7 @@ gzip -9n "$root"/usr/share/man/man1/*.1
 install -m 644 completions/replctl.bash "$root/usr/share/bash-completion/completions/replctl"
 install -m 644 completions/replctl.fish "$root/usr/share/fish/vendor_completions.d/replctl.fish"
 install -m 644 README.md README.zh.md CHANGELOG.md inventory.toml.example "$tree/NOTICE-rust-std.html" "$root/$doc/"
+documents "$root/$doc"
 
 # ----------------------------------------------------------------------------------------------------------------- .deb
 declare -A of_debian=([x86_64]=amd64 [aarch64]=arm64)

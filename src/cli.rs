@@ -16,6 +16,7 @@ use crate::operations::clients::args::Clients;
 use crate::operations::completions::args::Completions;
 use crate::operations::detach::args::Detach;
 use crate::operations::endpoint::args::Endpoint;
+use crate::operations::explain::args::Explain;
 use crate::operations::fence_guard::args::FenceGuard;
 use crate::operations::history::args::History;
 use crate::operations::init::args::Init;
@@ -110,6 +111,13 @@ pub enum Command {
     /// paste. The exit status is 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("status"))]
     Status(Status),
+    /// Say what a finding of `status` means, and what to do
+    ///
+    /// Each finding has a code: `status -v` and `status --json` show it. For a code: what is so and
+    /// what it leads to, how it comes to it, and the way out. Without one, all findings there are.
+    /// Contacts no host and needs no inventory.
+    #[command(after_help = example_help("explain"))]
+    Explain(Explain),
     /// Print where the primary is now, for programs
     ///
     /// One look at every node, each for a bounded time, by the roles they have and not by what the

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
-/// Exit codes; their table stands in the README and in `replctl help`.
+/// Exit codes; their table stands in docs/output.md and in `replctl help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {

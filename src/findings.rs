@@ -5,6 +5,7 @@
 
 mod addresses;
 mod cause;
+mod code;
 pub mod drift;
 mod emptied;
 mod fed;
@@ -20,6 +21,8 @@ mod slip;
 mod tls;
 mod unreachable;
 mod way_on;
+
+pub use code::{Code, Explanation};
 
 use crate::topology::candidate::{best_primary, primaries};
 use crate::topology::claims::Holder;
@@ -56,76 +59,6 @@ pub enum Severity {
     Warning,
     /// Worth knowing.
     Note,
-}
-
-/// The diagnoses there are. Their names are part of the JSON format: they are added to, and not
-/// renamed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)] // each says itself; the sentences are in the modules below
-pub enum Code {
-    AddressClash,
-    AnnouncedElsewhere,
-    AnotherHistory,
-    Behind,
-    CertificateExpires,
-    ClusterMode,
-    DiskFails,
-    Drift,
-    EmptiedPrimary,
-    FedStranger,
-    Diverged,
-    FailoverRunning,
-    FewerDatabases,
-    FullSyncRunning,
-    LinkDown,
-    LinkSilent,
-    Loading,
-    Loop,
-    MemoryLimit,
-    NeverLinked,
-    NoPassword,
-    NoPrimary,
-    NoteUnread,
-    OperationUnderWay,
-    PersistedUnknown,
-    PlainReplication,
-    #[serde(rename = "priority-0")]
-    Priority0,
-    ReplicaAuthMissing,
-    ReplicaAuthWrong,
-    RebootForecast,
-    ReplicaOfReplica,
-    RoleNotKept,
-    SentinelFailover,
-    SentinelFew,
-    SentinelForeignReplica,
-    SentinelGone,
-    SentinelInfoPeriod,
-    SentinelNoQuorum,
-    SentinelNotAsked,
-    SentinelSilent,
-    SentinelTilt,
-    SentinelTwoNames,
-    SentinelUnknownReplica,
-    SentinelWatches,
-    SentinelWorried,
-    SentinelWrongPrimary,
-    SentinelsDisagree,
-    SeenThroughHost,
-    SeveralPrimaries,
-    SharedLink,
-    StandsAlone,
-    TlsReplication,
-    TwoNamesOneServer,
-    UnfencedOldPrimary,
-    UnfinishedOperation,
-    UnpersistedRole,
-    UntestedVersion,
-    Unreachable,
-    UpstreamUnknown,
-    VersionOrder,
-    WritableReplica,
 }
 
 /// What the observation alone does not tell.
@@ -240,6 +173,7 @@ pub fn findings(topology: &Topology, context: &Context) -> Vec<Finding> {
         look.not_by_setup(finding);
     }
     found.sort_by_key(|finding| finding.severity);
+    debug_assert!(found.iter().all(Finding::is_explained), "{found:?}");
     found
 }
 
@@ -340,6 +274,12 @@ impl<'a> Look<'a> {
 }
 
 impl Finding {
+    /// Whether its explanation tells of a finding that is as bad as this one.
+    fn is_explained(&self) -> bool {
+        let told = self.code.explanation().severities;
+        told.contains(&self.severity)
+    }
+
     /// Whether it is about that node, alone or among others.
     pub fn concerns(&self, name: &NodeName) -> bool {
         let among = |list: &serde_json::Value| {

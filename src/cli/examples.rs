@@ -4,8 +4,8 @@
 //! Text only; it must not say what the program does not do.
 
 use crate::operations::{
-    abandon, add, clients, completions, detach, endpoint, history, init, lost, moves, promote,
-    rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
+    abandon, add, clients, completions, detach, endpoint, explain, history, init, lost, moves,
+    promote, rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
 };
 
 /// Lines to paste, each with what it is for.
@@ -38,6 +38,7 @@ pub fn examples(command: &str) -> Examples {
         "server" => server::args::EXAMPLES,
         "completions" => completions::args::EXAMPLES,
         "endpoint" => endpoint::args::EXAMPLES,
+        "explain" => explain::args::EXAMPLES,
         "clients" => clients::args::EXAMPLES,
         "rejoin" => rejoin::args::EXAMPLES,
         "repair" => repair::args::EXAMPLES,

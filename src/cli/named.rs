@@ -34,6 +34,7 @@ impl Command {
             },
             Self::Server(_) => "server",
             Self::Completions(_) => "completions",
+            Self::Explain(_) => "explain",
             Self::FenceGuard(_) => "fence-guard",
             Self::Man(_) => "man",
         }

@@ -1,7 +1,7 @@
 //! Nodes that have one address with another node, or with a server that is none, and two names of
 //! one server. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::Node;
 use crate::topology::one_address::{Claim, Clash, With, clashes, same_server};
 use crate::topology::phrases::name;
@@ -106,3 +106,17 @@ fn one_server((node, other): (&Node, &Node)) -> Finding {
         ))
         .with("same_as", other.name.0.as_str())
 }
+
+pub(super) const ADDRESS_CLASH: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "Two nodes have one address, or a node is announced at an address where another server answers. Whoever is sent to the one may come to the other, and a change of roles could make a node follow itself.",
+    cause: "`replica-announce-ip` or `replica-announce-port` was copied from another server, or `address`, `port` or `announce` in the inventory is that of another node.",
+    way_out: "Correct the announcement on the server, or the inventory: the hint has both. No command changes anything before one of the two is gone.",
+};
+
+pub(super) const TWO_NAMES_ONE_SERVER: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "Two nodes of the inventory are one and the same server process. What is done to the one is done to the other.",
+    cause: "Two tables of the inventory name the same server by different addresses, ports or names.",
+    way_out: "Correct `address` or `port` of one of them, or take it out of the inventory.",
+};

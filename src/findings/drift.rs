@@ -1,6 +1,6 @@
 //! Settings that run otherwise than the inventory says: told, and left to the operator. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::config::directives::{memory, split};
 use crate::config::server::settable;
 use crate::topology::phrases::name;
@@ -95,6 +95,13 @@ pub fn same(key: &str, live: &str, wanted: &[String]) -> bool {
         _ => false,
     }
 }
+
+pub(super) const DRIFT: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The server runs with other settings than the inventory says.",
+    cause: "Somebody set them by hand, or the inventory was changed and not applied.",
+    way_out: "The hint sets them back. If the server is right, change the inventory.",
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! A primary that came back with nothing, and nodes that are about to take that over. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{self, duration, list, name};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, Server};
@@ -40,3 +40,10 @@ impl Look<'_> {
         );
     }
 }
+
+pub(super) const EMPTIED_PRIMARY: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "The primary came back without its data, and its replicas lose theirs as soon as it reaches them.",
+    cause: "It was started again without a dump: persistence is off, its disk was replaced, or somebody removed the file.",
+    way_out: "`replctl repair`, at once. It first takes away the replica that still has most.",
+};

@@ -1,6 +1,6 @@
 //! Servers that nodes feed and the inventory lacks: no change of roles takes them along. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
 use crate::topology::phrases::{addresses, name};
@@ -46,3 +46,10 @@ impl Look<'_> {
         }
     }
 }
+
+pub(super) const FED_STRANGER: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The node feeds a replica that the inventory lacks. replctl does not look at that one, and a promotion leaves it behind.",
+    cause: "Somebody attached it by hand, or it was taken out of the inventory and left running.",
+    way_out: "Take it into the inventory: `replctl add NAME --address HOST:PORT`. Or stop it.",
+};

@@ -1,7 +1,7 @@
 //! Which roles outlive a restart: of a node by itself, and of all hosts at once. Told where it is
 //! not what is wanted, or not known. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};
 use crate::topology::reboot::{Reboot, reboot};
 use crate::topology::service::{Keep, Obstacle, Service};
@@ -270,3 +270,31 @@ fn place(node: &Node) -> String {
         Some(_) | None => "its configuration file".to_owned(),
     }
 }
+
+pub(super) const PERSISTED_UNKNOWN: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "It is not known which role a node has after a restart.",
+    cause: "Its host cannot be reached by SSH, the node runs in a container or behind a forwarded port, or it hides its arguments.",
+    way_out: "Give replctl SSH to the host, or say it in the inventory: `unit`, `config_file`, `managed`.",
+};
+
+pub(super) const UNPERSISTED_ROLE: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The node has one role now, and another one after its next restart.",
+    cause: "Its role was changed at run time and not written into what the next start reads: its file, an include, its command line or its unit.",
+    way_out: "`replctl promote PRIMARY` writes the roles as they are. Where a role stands on a command line or in an include, the hint says what to change.",
+};
+
+pub(super) const ROLE_NOT_KEPT: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The node's role is right, and it could not keep another one: a new role would end with its process.",
+    cause: "It runs without a configuration file, its role stands on its command line or in an include, or it may not replace its file.",
+    way_out: "The hint says what to change. A promotion is refused until then, or goes on with the word that the refusal names.",
+};
+
+pub(super) const REBOOT_FORECAST: Explanation = Explanation {
+    severities: &[Severity::Warning, Severity::Note],
+    meaning: "When all hosts start again at once, there is no primary, there are several, or some servers are not started at all.",
+    cause: "Units that are not enabled, servers that were started by hand, or files whose roles do not fit together.",
+    way_out: "Enable the units. Where roles do not fit together, `replctl promote PRIMARY` writes them anew.",
+};

@@ -1,6 +1,6 @@
 //! A replica that gets a full copy of its primary's data, and how far that is. Pure.
 
-use super::{Code, Finding, Severity};
+use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::{bytes, name};
 use crate::topology::{Node, SyncProgress, Topology, Upstream};
 
@@ -69,3 +69,10 @@ fn percent(read: u64, total: u64) -> u64 {
         .unwrap_or(100)
         .min(100)
 }
+
+pub(super) const FULL_SYNC_RUNNING: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica gets a full copy of all data, or waits for one. Until then it answers with old data or with LOADING.",
+    cause: "It is new, or was away for longer than the backlog reaches back.",
+    way_out: "Wait. `status` shows how far it is. If nothing comes for long, read the upstream's log.",
+};

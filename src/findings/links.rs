@@ -2,7 +2,7 @@
 
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
@@ -224,3 +224,66 @@ fn diverged(node: &Node, upstream: &Node, server: &Server) -> Option<Finding> {
     );
     Some(Finding::about(node, Code::Diverged, Severity::Problem, message).with("bytes", lost))
 }
+
+pub(super) const ANOTHER_HISTORY: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The link is up, but the replica's history is not that of the node it seems to follow. Its data may come from another server.",
+    cause: "The upstream's address leads somewhere else from the host of the replica: another network, a port forward, or a name that this host takes for something else. It can also be seen for a moment while a history changes.",
+    way_out: "Look again. If it stays, find out where the address leads from that host, and let the replica follow the right one: `replctl promote PRIMARY` attaches all replicas to the present primary.",
+};
+
+pub(super) const BEHIND: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica lacks more than half of what the backlog holds. If its link breaks now, the backlog may not reach back far enough, and all data is sent again.",
+    cause: "The replica, its disk or the network is slower than the writes, or `repl-backlog-size` is small.",
+    way_out: "Wait until it has caught up, or look for what slows it. A larger `repl-backlog-size` gives more time.",
+};
+
+pub(super) const LINK_DOWN: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The replica has lost its link to its upstream. It gets no writes, and what is read from it is old.",
+    cause: "The message names the cause where it can be seen: the upstream is gone or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
+    way_out: "Follow the hint. Without one, read the server's log on the host.",
+};
+
+pub(super) const NEVER_LINKED: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The replica has never had a link to its upstream since it was told to follow it.",
+    cause: "As for `link-down`. A server that was just started or pointed elsewhere shows this for a moment.",
+    way_out: "Follow the hint. Without one, read the server's log on the host.",
+};
+
+pub(super) const LINK_SILENT: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "The link is up in name only: the replica has heard nothing for longer than an upstream ever keeps silent.",
+    cause: "The network between the two drops packets without a word, or the upstream is frozen.",
+    way_out: "Look at the network between the two hosts, and at the upstream's process. The server itself gives the link up after `repl-timeout`.",
+};
+
+pub(super) const REPLICA_OF_REPLICA: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica follows another replica, and the inventory does not say so.",
+    cause: "Somebody moved it by hand, or a chain was left after a promotion.",
+    way_out: "`replctl move NODE --under PRIMARY` brings it straight under the primary. If the chain is wanted, `replctl move NODE --under OTHER --update-inventory` writes it into the inventory.",
+};
+
+pub(super) const UPSTREAM_UNKNOWN: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The replica follows an address that no node of the inventory has. Its data comes from elsewhere, or from nowhere.",
+    cause: "A slip in `replicaof` (the message names the closest node), a node that has left, or a server that the inventory lacks. It is a warning while the link is up.",
+    way_out: "`replctl promote PRIMARY` attaches it to the present primary. If it follows a server that is missing from the inventory, add that: `replctl add NAME --address HOST:PORT`.",
+};
+
+pub(super) const DIVERGED: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "The replica has part of a stream that its upstream never had. It loses that part when it follows.",
+    cause: "It was a primary, or followed one that is not in charge any more, and took writes that the present primary lacks.",
+    way_out: "If that part matters, copy its data before the link comes back: `BGSAVE`, then the dump file on its host. Why the link is down stands in another finding.",
+};
+
+pub(super) const VERSION_ORDER: Explanation = Explanation {
+    severities: &[Severity::Warning, Severity::Note],
+    meaning: "The replica's version cannot load the full copies that its upstream makes, or can only as long as the data has no feature that it lacks. A partial resync works; the next full one fails.",
+    cause: "The upstream runs a newer server than the replica.",
+    way_out: "Update the replica first, or let the newer server follow the older one.",
+};

@@ -2,7 +2,7 @@
 //! takes it for something else. And a server that announces another address than the inventory has.
 //! Pure.
 
-use super::{Code, Finding, Severity};
+use super::{Code, Explanation, Finding, Severity};
 use crate::topology::phrases::name;
 use crate::topology::{Node, PersistedRole, Upstream, same_host};
 
@@ -105,6 +105,13 @@ pub(super) fn way_on(upstream: &Node) -> String {
         upstream.name
     )
 }
+
+pub(super) const ANNOUNCED_ELSEWHERE: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The server announces another address to Sentinels and clients than the inventory has. Whoever asks a Sentinel is sent elsewhere than whoever asks replctl.",
+    cause: "`replica-announce-ip` or `replica-announce-port` is set on the server and differs from `announce` or `address` of the node.",
+    way_out: "Correct `announce` in the inventory, or let the server announce the same. For a server that replctl has set up, `replctl setup NODE` does that.",
+};
 
 #[cfg(test)]
 mod tests {

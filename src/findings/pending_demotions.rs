@@ -1,7 +1,7 @@
 //! What earlier operations left behind: one that stopped half-way, and old primaries that were not
 //! told of the new one. Pure.
 
-use super::{Code, Debt, Finding, Look, Severity, Unfinished, Unread};
+use super::{Code, Debt, Explanation, Finding, Look, Severity, Unfinished, Unread};
 use crate::topology::claims::Holder;
 use crate::topology::phrases::name;
 use crate::topology::{Node, NodeName, PersistedRole, State, Trouble, TroubleKind};
@@ -194,3 +194,38 @@ fn under_way(holder: &Holder) -> Finding {
         finding
     }
 }
+
+pub(super) const NOTE_UNREAD: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "A file beside the journals cannot be read. So it is not known which nodes were detached, or which old primaries do not follow the new one yet. Changes are refused meanwhile.",
+    cause: "The file was damaged, changed by hand, or written by a newer replctl.",
+    way_out: "Repair the file, or put it aside with the command of the hint. What it said is forgotten then.",
+};
+
+pub(super) const UNFINISHED_OPERATION: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "An operation on this machine stopped half-way, or it is not known what it did because its journal cannot be read.",
+    cause: "A crash: replctl was killed, or its machine or the network died. Or a step failed past the point from which it can be undone.",
+    way_out: "`replctl resume` goes on. `replctl rollback` puts back what can still be put back. `replctl abandon ID` leaves it as it is.",
+};
+
+pub(super) const OPERATION_UNDER_WAY: Explanation = Explanation {
+    severities: &[Severity::Warning, Severity::Note],
+    meaning: "Another operation of replctl is changing this deployment now. It is a warning if its process has not been heard for more than 10 s.",
+    cause: "A colleague, or another terminal of yours.",
+    way_out: "Wait until it has ended. If its holder is frozen or its machine is gone: the same command with `--take-over`.",
+};
+
+pub(super) const STANDS_ALONE: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The node was detached on purpose. It is a primary of its own and no part of the deployment.",
+    cause: "`replctl detach NODE`.",
+    way_out: "Nothing. `replctl move NODE --under PRIMARY --discard-data NODE` brings it back, with its keys replaced.",
+};
+
+pub(super) const UNFENCED_OLD_PRIMARY: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "An old primary was replaced while nothing could be changed on it. It is a primary again, or is one as soon as it comes back, and takes writes that are lost later.",
+    cause: "Its host did not answer when another node was promoted.",
+    way_out: "`replctl rejoin NODE`, as soon as its host answers. Every command that changes something also writes the new role into its file then.",
+};

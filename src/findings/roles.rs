@@ -1,6 +1,6 @@
 //! Who is primary, who is there at all, who follows in circles.
 
-use super::{Code, Counted, Finding, Look, Severity};
+use super::{Code, Counted, Explanation, Finding, Look, Severity};
 use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::phrases::{bytes, list, name, plural};
@@ -236,3 +236,24 @@ fn lives(node: &Node) -> Option<&Trouble> {
         State::Down(_) | State::Up(_) => None,
     }
 }
+
+pub(super) const NO_PRIMARY: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "No node takes writes, or the one that may be the primary lives and cannot be looked at.",
+    cause: "The primary is dead or cut off, all nodes were made replicas, or the way to the primary is closed: a password, TLS, a busy script, too many clients.",
+    way_out: "`replctl promote NODE` as the hint says. Where the primary lives, open the way to it first: nobody may take its place. Where nodes follow each other in a circle: `replctl repair`.",
+};
+
+pub(super) const SEVERAL_PRIMARIES: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "More than one node takes writes. They grow apart with every write.",
+    cause: "An old primary came back after another one was promoted, somebody promoted a replica by hand, or a restart gave a node its former role again.",
+    way_out: "`replctl rejoin NODE` brings the old primary back, with a backup of what only it has. If it is not clear which one to keep: `replctl repair`.",
+};
+
+pub(super) const LOOP: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "Nodes replicate from each other in a circle, or one from itself. No write reaches them.",
+    cause: "Two changes by hand that crossed, or a `replicaof` that was typed wrong.",
+    way_out: "`replctl promote PRIMARY` attaches them to the primary there is. Without a primary: `replctl repair`.",
+};

@@ -1,6 +1,6 @@
 //! What is wrong with the Sentinels that watch, and where what they say is not what is. Pure.
 
-use super::{Code, Finding, Severity};
+use super::{Code, Explanation, Finding, Severity};
 use crate::topology::candidate::primaries;
 use crate::topology::phrases::name;
 use crate::topology::sentinel::{
@@ -31,6 +31,7 @@ pub fn of_sentinels(topology: &Topology, watch: &Watch) -> Vec<Finding> {
     }
     together(topology, watch, &mut found);
     found.sort_by_key(|finding| finding.severity);
+    debug_assert!(found.iter().all(Finding::is_explained), "{found:?}");
     found
 }
 
@@ -241,132 +242,103 @@ fn forget(gone: &[String]) -> String {
     )
 }
 
+pub(super) const SENTINEL_SILENT: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "A Sentinel cannot be asked, or none listens on the primary.",
+    cause: "It is down, cut off, or refuses the password; or the Sentinels were just set up.",
+    way_out: "Start it again, or correct `[sentinel]` in the inventory. If it is gone for good: `replctl sentinel forget HOST:PORT`.",
+};
+
+pub(super) const SENTINEL_NOT_ASKED: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "Something says that it is a Sentinel of this deployment, and nothing confirms it. The Sentinels' password is not sent there.",
+    cause: "It is a Sentinel that the inventory does not name, and its host is none that replctl reaches by SSH; or it is nobody's.",
+    way_out: "If it is one of yours, name it in `nodes` under `[sentinel]`.",
+};
+
+pub(super) const SENTINEL_WRONG_PRIMARY: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "A Sentinel sends clients to another node than the primary.",
+    cause: "It has not heard of a promotion yet, or it was cut off meanwhile.",
+    way_out: "Look again in a minute: `replctl sentinel status`. It makes replicas of all others.",
+};
+
+pub(super) const SENTINEL_FAILOVER: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A Sentinel is in the middle of a failover.",
+    cause: "It and its quorum took the primary for dead, or somebody asked for a failover.",
+    way_out: "Wait until it has ended. `promote` does nothing beside it.",
+};
+
+pub(super) const SENTINEL_WORRIED: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "A Sentinel takes the primary for down, or has another doubt about it.",
+    cause: "The primary did not answer it for `down-after-milliseconds`, because it is dead, cut off from the Sentinel, or too busy.",
+    way_out: "Look at the primary and at the network between the two. A failover may be near.",
+};
+
+pub(super) const SENTINEL_TILT: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "A Sentinel is in TILT mode: for 30 s it does nothing, not even a failover that is asked for.",
+    cause: "It was frozen, or its clock jumped.",
+    way_out: "Look again in 30 s. If it does not end, see to the clock and the load of its host.",
+};
+
+pub(super) const SENTINEL_INFO_PERIOD: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A Sentinel reads INFO of its nodes more often than usual. While that is so, a failover passes over replicas that stall for 1.5 s.",
+    cause: "A promotion sets this for about 1 s, and one that is killed leaves it.",
+    way_out: "If no promotion runs: `replctl resume`, `rollback` or `abandon` of that operation, or the command of the hint.",
+};
+
+pub(super) const SENTINEL_NO_QUORUM: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "Too few Sentinels answer for a failover to be agreed on and authorized.",
+    cause: "Sentinels are down or cut off, or some that are gone for good still count.",
+    way_out: "Bring the missing ones back. Those that are gone for good: `replctl sentinel forget HOST:PORT`.",
+};
+
+pub(super) const SENTINEL_GONE: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A Sentinel hears nothing from another one, and counts it for the majority all the same.",
+    cause: "That one is down or cut off, or left for good: a Sentinel never forgets by itself.",
+    way_out: "Bring it back, or let the others forget it: `replctl sentinel forget HOST:PORT`.",
+};
+
+pub(super) const SENTINEL_FOREIGN_REPLICA: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A Sentinel watches over a replica that the inventory does not have. Whatever answers at that address is made a replica, and its data is replaced.",
+    cause: "A node left, and a Sentinel never forgets by itself.",
+    way_out: "If it is gone for good: `replctl sentinel forget HOST:PORT`. Otherwise take it into the inventory.",
+};
+
+pub(super) const SENTINEL_UNKNOWN_REPLICA: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A Sentinel does not know one of the primary's replicas, and would leave it behind in a failover.",
+    cause: "The replica is new (a Sentinel learns of it within 10 s), or it is announced by a name and the Sentinel has no `resolve-hostnames yes`.",
+    way_out: "Look again in 10 s. For names, set `resolve-hostnames yes` on the Sentinels.",
+};
+
+pub(super) const SENTINELS_DISAGREE: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "The Sentinels name different primaries.",
+    cause: "A failover has just been, or some Sentinels are cut off from the others.",
+    way_out: "The newest epoch wins within seconds: `replctl sentinel status`. If it stays, look at the network between them.",
+};
+
+pub(super) const SENTINEL_TWO_NAMES: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "Sentinels watch these nodes under several names. Each name has a failover of its own.",
+    cause: "Two setups, or a name that was changed and not removed.",
+    way_out: "End all but one, on each of their Sentinels: `SENTINEL REMOVE NAME`.",
+};
+
+pub(super) const SENTINEL_FEW: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "Fewer than three Sentinels watch. None of them may be lost, or no failover can be agreed on.",
+    cause: "Too few were set up, or some left.",
+    way_out: "Name at least three in `nodes` under `[sentinel]`, then `replctl sentinel setup`.",
+};
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::topology::sample::seed;
-    use crate::topology::sentinel::{KnownReplica, Peer};
-    use crate::topology::{Trouble, TroubleKind};
-
-    fn watch(topology: &Topology, change: impl Fn(usize, &mut Sees)) -> Watch {
-        let views = (0..3).map(|i| {
-            let mut sees = Sees {
-                primary: Some(topology.nodes[0].announced.clone()),
-                flags: vec!["master".to_owned()],
-                others: 2,
-                replicas: topology.nodes[1..]
-                    .iter()
-                    .map(|n| KnownReplica {
-                        address: n.announced.clone(),
-                        flags: vec!["slave".to_owned()],
-                        priority: 100,
-                    })
-                    .collect(),
-                ..Sees::default()
-            };
-            change(i, &mut sees);
-            View {
-                address: Address::new(format!("10.0.1.{i}"), 26379),
-                state: ViewState::Up(Box::new(sees)),
-            }
-        });
-        Watch {
-            name: "m".to_owned(),
-            other_names: Vec::new(),
-            hosts: std::collections::BTreeMap::new(),
-            counted: 3,
-            views: views.collect(),
-        }
-    }
-
-    fn topology() -> Topology {
-        let mut topology = seed();
-        if let crate::topology::State::Up(server) = &mut topology.nodes[0].state {
-            server.sentinels = Some(3);
-        }
-        topology
-    }
-
-    fn said(change: impl Fn(usize, &mut Sees)) -> String {
-        let topology = topology();
-        let found = of_sentinels(&topology, &watch(&topology, change));
-        let all: Vec<String> = found
-            .iter()
-            .map(|f| format!("{:?}: {}", f.code, f.message))
-            .collect();
-        all.join("\n")
-    }
-
-    #[test]
-    fn three_that_agree_are_well() {
-        assert_eq!(said(|_, _| {}), "");
-    }
-
-    #[test]
-    fn each_trouble_is_named() {
-        let wrong = said(|i, s| {
-            if i == 1 {
-                s.primary = Some(Address::new("10.0.0.1", 6380));
-            }
-        });
-        assert!(
-            wrong.contains(
-                "SentinelWrongPrimary: the Sentinel 10.0.1.1:26379 sends clients to 10.0.0.1:6380"
-            ),
-            "{wrong}"
-        );
-        assert!(wrong.contains("SentinelsDisagree"), "{wrong}");
-        assert!(
-            said(|_, s| s.flags.push("o_down".to_owned())).contains("says of the primary: o_down")
-        );
-        assert!(
-            said(|_, s| s.flags.push("failover_in_progress".to_owned()))
-                .contains("SentinelFailover")
-        );
-        let tilted = said(|i, s| s.tilt = i == 2);
-        assert!(
-            tilted.contains("SentinelTilt: the Sentinel 10.0.1.2:26379 is in TILT mode"),
-            "{tilted}"
-        );
-        let hastened = said(|i, s| s.info_period_ms = Some(if i == 1 { 500 } else { 400 }));
-        assert!(
-            hastened
-                .starts_with("SentinelInfoPeriod: the Sentinel 10.0.1.1:26379 has INFO-PERIOD 500")
-                && hastened.lines().count() == 1,
-            "{hastened}"
-        );
-        assert!(said(|_, s| s.no_quorum = Some("NOQUORUM x".to_owned())).contains("NOQUORUM x"));
-        assert!(said(|_, s| s.others = 1).contains("2 Sentinels cannot outvote"));
-        assert!(said(|_, s| s.replicas.truncate(1)).contains("does not know `slave2`"));
-        assert!(
-            said(|_, s| s.replicas[0].address = Address::new("10.9.9.9", 6379))
-                .contains("still watches over 10.9.9.9:6379")
-        );
-        assert!(
-            said(|_, s| s.peers.push(Peer {
-                address: Address::new("10.0.1.7", 26379),
-                flags: vec!["s_down".to_owned(), "sentinel".to_owned()],
-            }))
-            .contains("hears nothing from 10.0.1.7:26379")
-        );
-        let topology = topology();
-        let mut strange = watch(&topology, |_, _| {});
-        strange.views[2].state = ViewState::NotAsked;
-        let found = of_sentinels(&topology, &strange);
-        let said = &found[0].message;
-        assert_eq!(found[0].code, Code::SentinelNotAsked);
-        assert!(
-            said.contains("10.0.1.2:26379 is not asked: the inventory names no Sentinel"),
-            "{said}"
-        );
-        let mut silent = watch(&topology, |_, _| {});
-        silent.views[0].state = ViewState::Down(Trouble {
-            kind: TroubleKind::Refused,
-            detail: "connection refused".to_owned(),
-        });
-        assert_eq!(
-            of_sentinels(&topology, &silent)[0].code,
-            Code::SentinelSilent
-        );
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! What a server's own settings and state promise for later: after a restart, after a promotion, at
 //! the next full resync.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::config::paths::starts_by_shared_link;
 use crate::topology::persistence::refuses_writes;
 use crate::topology::phrases::{bytes, list, name};
@@ -274,3 +274,108 @@ fn room(found: &mut Vec<Finding>, node: &Node, (server, above): (&Server, &Serve
         );
     }
 }
+
+pub(super) const CLUSTER_MODE: Explanation = Explanation {
+    severities: &[Severity::Problem],
+    meaning: "The server runs in cluster mode, which replctl does not manage.",
+    cause: "`cluster-enabled yes` in its configuration.",
+    way_out: "Take it out of the inventory, or start it without cluster mode.",
+};
+
+pub(super) const DISK_FAILS: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The server refuses every write because it cannot save. On a replica it is a warning: it would refuse writes as a primary.",
+    cause: "The last save or the append-only file failed, mostly because the disk is full, and `stop-writes-on-bgsave-error` is on.",
+    way_out: "Make room on the disk that `CONFIG GET dir` names. The server takes writes again after the next save that succeeds.",
+};
+
+pub(super) const FAILOVER_RUNNING: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A `FAILOVER` command of the server itself is under way. Roles may change at any moment.",
+    cause: "Somebody, or a tool, sent `FAILOVER`.",
+    way_out: "Wait until it has ended, or end it: `FAILOVER ABORT`. `promote` does nothing beside it.",
+};
+
+pub(super) const FEWER_DATABASES: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica has fewer databases than the primary. A key in a database beyond them breaks its replication.",
+    cause: "`databases` differs between their configuration files.",
+    way_out: "Give the replica as many. The server reads `databases` only when it starts.",
+};
+
+pub(super) const MEMORY_LIMIT: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica may use less memory than the primary uses. Promoted, it drops keys or refuses writes.",
+    cause: "`maxmemory` of the replica is lower than what the primary has in use.",
+    way_out: "Raise `maxmemory` on the replica, in its file too, or promote another one.",
+};
+
+pub(super) const NO_PASSWORD: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The server lets everybody in, and the inventory wants a password.",
+    cause: "The server was started without `requirepass`, or lost it.",
+    way_out: "`replctl setup` gives it the password of the inventory, if replctl has set up the servers. Otherwise set `requirepass` and `masterauth` on all nodes.",
+};
+
+pub(super) const REPLICA_AUTH_MISSING: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The node has no `masterauth`. It could not follow another node, so that it is lost as a replica as soon as the primary changes.",
+    cause: "`masterauth` was set on the replicas only, and this node was the primary then.",
+    way_out: "`replctl setup NODE`, if replctl has set it up. Otherwise `CONFIG SET masterauth` and `CONFIG REWRITE`.",
+};
+
+pub(super) const REPLICA_AUTH_WRONG: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "`masterauth` of the node is not the password of the inventory. It could not follow another node.",
+    cause: "The password was changed, and this node was left out.",
+    way_out: "`replctl setup NODE`, if replctl has set it up. Otherwise `CONFIG SET masterauth` and `CONFIG REWRITE`.",
+};
+
+pub(super) const LOADING: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The server loads its data. A primary takes no writes and feeds no replica until that is done; that explains most else that is to be seen.",
+    cause: "It was started, or gets a full copy.",
+    way_out: "Wait. `status` shows how far it is, where the server tells.",
+};
+
+pub(super) const WRITABLE_REPLICA: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A replica takes writes. What is written there is nowhere else, and is lost at its next full resync.",
+    cause: "`replica-read-only no`.",
+    way_out: "`CONFIG SET replica-read-only yes`, and the same in its file. If it is to be writable, `replctl detach NODE` makes it a deployment of its own.",
+};
+
+pub(super) const PRIORITY_0: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The replica is marked never to be promoted, and the inventory does not say so. Neither Sentinel nor replctl chooses it.",
+    cause: "`replica-priority 0`: set by hand, or left by a tool.",
+    way_out: "`CONFIG SET replica-priority 100`, or `priority = 0` in the inventory if it is wanted.",
+};
+
+pub(super) const SENTINEL_WATCHES: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "Sentinels watch the primary, and may change it by themselves.",
+    cause: "They were set up for it.",
+    way_out: "Nothing. `replctl promote` goes through them. `replctl sentinel status` shows what each of them says.",
+};
+
+pub(super) const SHARED_LINK: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The server is started by a link that all servers of its host once had together. A changed link would change its program.",
+    cause: "An early version of replctl has set it up.",
+    way_out: "Nothing. It gets a link of its own when `setup` starts it the next time.",
+};
+
+pub(super) const SEEN_THROUGH_HOST: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The node does not answer on its address from here. It was looked at through its host, over SSH.",
+    cause: "A firewall, or a server that listens on the loopback only.",
+    way_out: "Nothing, if that is meant. `via = \"ssh\"` in the inventory says so and saves the attempt.",
+};
+
+pub(super) const UNTESTED_VERSION: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The server is older than the oldest version that replctl is tested with.",
+    cause: "The server is Redis, and older than 6.0.",
+    way_out: "Look at the plan and at the proof with more care, or update the server.",
+};

@@ -1,7 +1,7 @@
 //! Who could not follow whom because of TLS, what goes over the network without it, and
 //! certificates that are about to end.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};
 use crate::topology::tls::{cannot_reach, none_could_follow};
 use crate::topology::{Link, Node, Server};
@@ -142,3 +142,24 @@ fn ending(nodes: &[Node]) -> Option<Finding> {
             .with("left_seconds", first.left_seconds),
     )
 }
+
+pub(super) const CERTIFICATE_EXPIRES: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "A server's certificate ends in less than 14 days. From then on nobody gets a new connection to it over TLS, and broken links do not come back.",
+    cause: "A certificate is valid for a limited time, and this one was not replaced yet.",
+    way_out: "Put a new one in its place and let the server read it: `CONFIG SET tls-cert-file FILE`. `replctl setup` does both where the inventory names `server_cert`.",
+};
+
+pub(super) const TLS_REPLICATION: Explanation = Explanation {
+    severities: &[Severity::Warning],
+    meaning: "The node could not follow another one if that became the primary: one replicates over TLS, and the other has no port for that, or the other way round.",
+    cause: "`tls-replication`, `tls-port` or `port` differ between the nodes.",
+    way_out: "Set `tls-replication` alike on all nodes, and give each of them a port for it, in their files too.",
+};
+
+pub(super) const PLAIN_REPLICATION: Explanation = Explanation {
+    severities: &[Severity::Note],
+    meaning: "The inventory speaks to the servers over TLS, and they replicate without it. Data and the replication password can be read on the way.",
+    cause: "`tls-replication` is `no`, which is the servers' default.",
+    way_out: "`CONFIG SET tls-replication yes` on the replicas, and the same in their files.",
+};

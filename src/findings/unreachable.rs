@@ -1,6 +1,6 @@
 //! Nodes that give no usable answer: the one reason, and what to do about it. Pure.
 
-use super::{Code, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity};
 use crate::topology::phrases::{list, name};
 use crate::topology::{Link, Node, PersistedRole, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
@@ -195,3 +195,10 @@ fn not_set_up<'a>(node: &'a Node, trouble: &Trouble) -> Option<&'a str> {
         _ => None,
     }
 }
+
+pub(super) const UNREACHABLE: Explanation = Explanation {
+    severities: &[Severity::Problem, Severity::Warning],
+    meaning: "The node gives no usable answer. The message has the one reason.",
+    cause: "Nothing listens there, the network drops packets, a password or a certificate is refused, protected mode, too many clients, a busy script, or the port is not that of a server. It is a warning for an old primary that is down and returns as a replica.",
+    way_out: "Follow the hint, which is made for that reason.",
+};

@@ -9,6 +9,7 @@ pub mod clients;
 pub mod completions;
 pub mod detach;
 pub mod endpoint;
+pub mod explain;
 pub mod fence_guard;
 pub mod history;
 pub mod init;
@@ -42,6 +43,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         Command::Init(args) => done(init::run::run(args)),
         Command::Server(args) => done(server::run::run(args)),
         Command::Completions(args) => done(completions::run::run(args)),
+        Command::Explain(args) => done(explain::run::run(args)),
         Command::Man(args) => done(man::run::run(args)),
         Command::History(args) => done(history::run::run(&cli.global, args)),
         Command::Report(args) => done(report::run::run(&cli.global, args)),
@@ -119,7 +121,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
     let world = World::enter(inventory, entry).await?;
     let result = match command {
         Command::Setup(args) => setup::run::run(&world, global, args).await,
-        Command::Status(args) => status::run::run(&world, args).await,
+        Command::Status(args) => status::run::run(&world, global, args).await,
         Command::Endpoint(args) => endpoint::run::run(&world, args).await,
         Command::Clients(args) => clients::run::run(&world, args).await,
         Command::Promote(args) => promote::run::run(&world, global, args).await,
@@ -138,6 +140,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Init(_)
         | Command::Server(_)
         | Command::Completions(_)
+        | Command::Explain(_)
         | Command::Man(_)
         | Command::History(_)
         | Command::Report(_)

@@ -52,6 +52,7 @@ pub fn open(global: &Global, command: &Command) -> Result<Written> {
         | Command::FenceGuard(_)
         | Command::Server(_)
         | Command::Completions(_)
+        | Command::Explain(_)
         | Command::Man(_) => Ok(disk.unedited()),
     }
 }

@@ -16,6 +16,15 @@ pub fn style(severity: Severity) -> Style {
 
 /// The numbered findings.
 pub fn findings(findings: &[Finding], options: Options) -> String {
+    numbered(findings, false, options)
+}
+
+/// The same, each with the code by which `replctl explain` knows it.
+pub fn findings_with_codes(findings: &[Finding], options: Options) -> String {
+    numbered(findings, true, options)
+}
+
+fn numbered(findings: &[Finding], codes: bool, options: Options) -> String {
     let mut out = String::new();
     let digits = findings.len().to_string().len();
     for (number, finding) in findings.iter().enumerate() {
@@ -25,8 +34,13 @@ pub fn findings(findings: &[Finding], options: Options) -> String {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
+        let code = if codes {
+            format!(" ({})", finding.code.name())
+        } else {
+            String::new()
+        };
         let sentence = format!(
-            "{:>digits$}. {kind}: {}",
+            "{:>digits$}. {kind}{code}: {}",
             number + 1,
             escape(&finding.message)
         );

@@ -1,4 +1,5 @@
-//! completions/ and man/ are what the program would write today, and the pages are sound.
+//! completions/, man/ and docs/diagnoses.md are what the program would write today, and the pages
+//! are sound.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -73,6 +74,16 @@ fn the_completion_scripts_are_fresh() {
 #[test]
 fn the_man_pages_are_fresh() {
     assert_fresh("man", &pages());
+}
+
+#[test]
+fn the_page_of_diagnoses_is_fresh() {
+    let wanted = Replctl::new().run(&["explain", "--markdown"]).ok().stdout;
+    let committed = std::fs::read_to_string(repository().join("docs/diagnoses.md")).unwrap();
+    assert!(
+        committed == wanted,
+        "docs/diagnoses.md is not what the program writes; run: make generated"
+    );
 }
 
 #[test]

@@ -73,6 +73,9 @@ impl Desk {
         for file in ["replctl.bash", "_replctl", "replctl.fish", "replctl.elv"] {
             write(&format!("completions/{file}"), &format!("# {file}\n"));
         }
+        fs::create_dir_all(tree.join("docs/pictures")).unwrap();
+        write("docs/promote.md", "# promote\n");
+        write("docs/pictures/promote.svg", "<svg/>\n");
         write("man/replctl.1", ".TH replctl 1\n");
         for command in commands {
             write(&format!("man/replctl-{command}.1"), ".TH page 1\n");
@@ -226,6 +229,8 @@ fn installed_again_and_removed(desk: &Desk) {
         "share/fish/vendor_completions.d/replctl.fish",
         "share/man/man1/replctl-promote.1",
         "share/doc/replctl/NOTICE",
+        "share/doc/replctl/docs/promote.md",
+        "share/doc/replctl/docs/pictures/promote.svg",
     ] {
         let file = desk.home().join(".local").join(file);
         let mode = fs::metadata(&file).unwrap().permissions().mode();
@@ -254,6 +259,7 @@ fn installed_again_and_removed(desk: &Desk) {
         .unwrap();
     assert!(pasted.status.success(), "{pasted:?}");
     assert_eq!(desk.names(), [".local/share/man/man1/other.1"]);
+    assert!(!desk.home().join(".local/share/doc/replctl").exists());
     let out = desk.run(&["--uninstall"]);
     assert!(!out.status.success());
 }

@@ -13,11 +13,11 @@ use crate::support::writer::{Load, Writer};
 use crate::support::{figure, repository};
 use std::time::Duration;
 
-/// The rule of the README, word for word.
+/// The rule of docs/access-lists.md, word for word.
 fn rule() -> Vec<String> {
-    let readme = std::fs::read_to_string(repository().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(repository().join("docs/access-lists.md")).unwrap();
     let begin = "ACL SETUSER replctl on '>SECRET' ";
-    let (_, rest) = readme.split_once(begin).unwrap();
+    let (_, rest) = page.split_once(begin).unwrap();
     let rule = rest.split("\n```").next().unwrap();
     rule.split_whitespace()
         .map(|word| word.trim_matches(['\'', '\\']).to_owned())

@@ -92,6 +92,7 @@ fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
         findings: &found,
         lags: None,
         all: true,
+        codes: false,
     };
     let options = table::Options {
         width: Some(80),

@@ -6,7 +6,7 @@ pub mod json;
 
 use crate::findings::{Code, Finding, Severity};
 use crate::output::escape;
-use crate::output::findings::{findings, style};
+use crate::output::findings::{findings, findings_with_codes, style};
 use crate::output::table::{self, Cell, Column, Options, Style, paint, wrap};
 use crate::output::verdict::verdict;
 use crate::topology::lag::{Lag, Lags};
@@ -31,6 +31,8 @@ pub struct Seen<'a> {
     pub lags: Option<&'a Lags>,
     /// Show every node, however many they are.
     pub all: bool,
+    /// Show the code of each finding.
+    pub codes: bool,
 }
 
 /// The whole text, without a newline at its end.
@@ -43,7 +45,11 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
         out.push_str(&paint(SAME, Style::Quiet, options));
         out.push('\n');
     }
-    out.push_str(&findings(seen.findings, options));
+    out.push_str(&if seen.codes {
+        findings_with_codes(seen.findings, options)
+    } else {
+        findings(seen.findings, options)
+    });
     out.truncate(out.trim_end().len());
     out
 }

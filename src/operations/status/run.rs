@@ -1,6 +1,7 @@
 //! `status`: one look at all nodes, and what is wrong.
 
 use super::report;
+use crate::cli::Global;
 use crate::engine::context::context;
 use crate::engine::pending_demotions;
 use crate::error::{Exit, Result};
@@ -23,7 +24,7 @@ const COUNTED: Duration = Duration::from_secs(4);
 const SENTINELS: Duration = Duration::from_secs(6);
 
 /// Runs the command.
-pub async fn run(world: &World, args: &super::args::Status) -> Result<Exit> {
+pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> Result<Exit> {
     let mut topology = if args.no_ssh {
         world.observe_servers().await
     } else {
@@ -54,6 +55,7 @@ pub async fn run(world: &World, args: &super::args::Status) -> Result<Exit> {
         findings: &found,
         lags: lags.as_ref(),
         all: args.all,
+        codes: global.verbose,
     };
     output::told(&super::report::json::status(&seen), || {
         report::render(&seen, Options::of_stdout())

@@ -45,6 +45,8 @@ const ALL: &[(&str, How)] = &[
     ("replctl setup --keep-earlier-password", Yes),
     ("replctl status", Run),
     ("replctl status --seconds", Run),
+    ("replctl explain", Run),
+    ("replctl explain no-primary", Run),
     ("replctl endpoint", Run),
     (
         "env=$(replctl endpoint --format env) && eval \"$env\" && echo \"$REPLCTL_PRIMARY_HOST\"",
@@ -94,6 +96,7 @@ const ALL: &[(&str, How)] = &[
     ("replctl detach slave2", Yes),
     ("a note", Make(stands_alone)),
     ("replctl status --json | jq -r '.findings[].message'", Run),
+    ("replctl status --json | jq -r '.findings[].code'", Run),
     (
         "replctl move slave2 --under master --discard-data slave2",
         Yes,

@@ -160,6 +160,12 @@ fn looks(listen: &mut Listener<'_>) {
     for line in ["resume", "rollback", "abandon last --yes"] {
         assert_eq!(listen.run(line, 0)["nothing_to_do"], true, "{line}");
     }
+    let one = listen.run("explain no-primary", 0);
+    assert_eq!(one["findings"][0]["code"], "no-primary");
+    let all = listen.run("explain", 0);
+    assert!(all["findings"].as_array().unwrap().len() > 50, "{all:#}");
+    let unknown = listen.run("explain nothing-of-ours", 2);
+    assert_eq!(unknown["error"]["hint"], "replctl explain", "{unknown:#}");
     listen.run("server", 0);
     listen.run("server --licence", 0);
     listen.run("server --extract ./bin", 0);

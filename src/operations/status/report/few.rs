@@ -149,6 +149,7 @@ mod tests {
             findings: &found,
             lags,
             all,
+            codes: false,
         };
         let options = Options {
             width: None,

@@ -29,6 +29,7 @@ fn shown_with(topology: &Topology, context: &Context, options: Options) -> Strin
             findings: &found,
             lags: None,
             all: false,
+            codes: false,
         },
         options,
     )
@@ -59,12 +60,40 @@ fn a_healthy_deployment() {
     ]);
     let seen = Seen {
         all: true,
+        codes: false,
         deployment: "orders",
         topology: &topology,
         findings: &[],
         lags: Some(&lags),
     };
     insta::assert_snapshot!(render(&seen, WIDE));
+}
+
+/// The only difference is the code behind the severity.
+#[test]
+fn verbose_shows_the_codes() {
+    let topology = typo();
+    let found = findings::findings(&topology, &context());
+    let seen = Seen {
+        deployment: "orders",
+        topology: &topology,
+        findings: &found,
+        lags: None,
+        all: false,
+        codes: true,
+    };
+    let text = render(&seen, WIDE);
+    assert!(text.contains("2. problem (upstream-unknown): "), "{text}");
+    let plain = found.iter().fold(text, |text, finding| {
+        text.replacen(&format!(" ({}): ", finding.code.name()), ": ", 1)
+    });
+    // Where lines end is another matter.
+    let words = |text: &str| {
+        text.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(words(&plain), words(&shown(&topology)));
 }
 
 #[test]
@@ -209,6 +238,7 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
         findings: &found,
         lags: None,
         all: false,
+        codes: false,
     }));
     for output in [&text, &json] {
         let bad: Vec<char> = output
@@ -243,6 +273,7 @@ fn the_json_of_the_slip() {
             findings: &found,
             lags: None,
             all: false,
+            codes: false,
         })
     ));
 }
