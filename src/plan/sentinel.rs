@@ -21,10 +21,9 @@ use self::pace::Pace;
 use super::case::{Case, find_case};
 use super::failover::{self, Lost};
 use super::follow::{in_sync, loose, persist};
-use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
+use super::hand_over::{FENCE_MS, HandOver};
 use super::{gather, preflight, roles};
 use crate::actions::Action;
-use crate::actions::roles::Was;
 use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
@@ -243,45 +242,13 @@ fn hand_over(
         return Err(refusals);
     };
     plan.warnings.extend(way.pace.warnings.iter().cloned());
-    let moved = first
-        .as_ref()
-        .map(|_| Was::ReplicaOf(old.source_for(target.server())));
+    let hand_over = HandOver::new(target, old, topology, first.is_some());
+    let hand_over = hand_over.fenced_for(fence_ms(watch));
     plan.stages.extend(first.into_iter().flat_map(|f| f.stages));
-    let others: Vec<&Node> = loose(target, Some(old), topology)
-        .filter(|n| n.name != old.name)
-        .collect();
-    let (fence, unfence) = shorter(fence(old), watch);
     let mut steps = way.choose();
-    let near = std::iter::once((target, false)).chain(others.iter().map(|n| (*n, true)));
-    steps.extend(near.map(|(n, optional)| {
-        let near = Action::AwaitNear {
-            with: old.name.clone(),
-            bytes: near_bytes(old),
-            within_ms: NEAR_MS,
-            optional,
-        };
-        Step::new(&n.name, near, Undo::Nothing)
-    }));
+    steps.extend(hand_over.near());
     steps.extend(way.turn());
-    // The Sentinels took their time to see the priority.
-    steps.push(roles::check_after(
-        target,
-        topology,
-        moved.as_ref().map(|was| (&target.name, was)),
-    ));
-    steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
-    if !others.is_empty() {
-        let drain = Action::DrainOthers {
-            replicas: others.iter().map(|n| n.name.clone()).collect(),
-            within_ms: DRAIN_OTHERS_MS,
-        };
-        steps.push(Step::new(&old.name, drain, Undo::Nothing));
-    }
-    steps.push(drain(target, old));
-    // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however
-    // long it takes and whoever dies.
-    steps.extend(demote(target, old, topology));
-    steps.push(way.promote());
+    steps.extend(hand_over.sequence(way.promote()));
     plan.stages.push(Stage {
         title: format!(
             "hand over from {} to {} through Sentinel",
@@ -290,9 +257,9 @@ fn hand_over(
         mode: Mode::Atomic,
         steps,
     });
-    let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
-    let unfence = Step::new(&old.name, unfence, Undo::Nothing);
-    plan.stages.extend(way.afterwards(Some(unfence), &moved));
+    let unfence = Some(hand_over.unfence());
+    plan.stages
+        .extend(way.afterwards(unfence, &hand_over.repointed()));
     Ok(())
 }
 
@@ -363,13 +330,9 @@ fn through(operation: &Promote) -> Promote {
     through
 }
 
-/// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a
-/// Sentinel publishes there, too, and with that its whole connection.
-fn shorter((fence, unfence): (Action, Action), watch: &Watch) -> (Action, Action) {
-    let Action::PauseWrites { ms } = fence else {
-        return (fence, unfence);
-    };
-    let most = watch.down_after_ms().map_or(ms, |down| down / 4 * 3);
-    let ms = ms.min(most).clamp(1, FENCE_MS);
-    (Action::PauseWrites { ms }, unfence)
+/// How long writes may be stopped, ms: less than any Sentinel waits before it takes the old primary
+/// for down. The pause holds what a Sentinel publishes there, too, and with that its whole
+/// connection.
+fn fence_ms(watch: &Watch) -> u64 {
+    watch.down_after_ms().map_or(FENCE_MS, |down| down / 4 * 3)
 }
