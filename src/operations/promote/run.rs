@@ -242,7 +242,7 @@ impl Seen {
         operation: &Promote,
     ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
         match &self.by {
-            By::Sentinels(watch) => plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
+            By::Sentinels(watch) => super::plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
             By::Us(access) => super::plan::plan(operation, &self.topology, access),
         }
     }

@@ -17,7 +17,7 @@ use crate::inventory::edit::{self, Edit};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::sentinel::forget;
+use crate::plan::forget;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, NodeName, State, Topology, sentinel};
 use std::collections::BTreeSet;

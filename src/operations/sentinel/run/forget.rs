@@ -6,7 +6,7 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
 use crate::output::ended::nothing;
-use crate::plan::sentinel::forget;
+use crate::plan::forget;
 use crate::world::World;
 use crate::{cli, output};
 

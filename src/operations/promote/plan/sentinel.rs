@@ -7,24 +7,21 @@
 //! others. Which replica it takes is decided by a priority that is put back at the end.
 
 mod chained;
-pub mod checks;
-pub mod forget;
+mod checks;
 mod pace;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use crate::actions::sentinel::SentinelAction;
-pub use pace::left;
-
 use self::pace::Pace;
-use super::case::{Case, find_case};
-use super::failover::{self, Lost};
-use super::follow::{in_sync, loose, persist};
-use super::hand_over::{FENCE_MS, HandOver};
-use super::{gather, preflight, roles};
+use super::compared;
 use crate::actions::Action;
+use crate::actions::sentinel::SentinelAction;
 use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
+use crate::plan::case::{Case, Lost, find_case, unreachable_others};
+use crate::plan::follow::{follow_step, in_sync, loose, persist};
+use crate::plan::hand_over::{FENCE_MS, HandOver};
+use crate::plan::{gather, preflight, roles};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
@@ -52,7 +49,7 @@ pub fn plan(
     let mut plan = Plan {
         operation: Operation::Promote(operation.clone()),
         stages: Vec::new(),
-        warnings: crate::plan::case::unreachable_others(target, &case, topology),
+        warnings: unreachable_others(target, &case, topology),
         may_lose: None,
     };
     plan.warnings.extend(checks::silent(watch));
@@ -174,9 +171,7 @@ impl Way<'_> {
     fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
         let others = moved.iter().skip(usize::from(unfence.is_some()));
         let own = others.filter(|n| !self.repoints(n));
-        let own: Vec<Step> = own
-            .map(|n| crate::plan::follow::follow_step(n, self.target))
-            .collect();
+        let own: Vec<Step> = own.map(|n| follow_step(n, self.target)).collect();
         let mut restore = Vec::new();
         if self.priority != FIRST {
             let back = set_priority(self.priority);
@@ -280,7 +275,7 @@ fn fail_over(
     preflight::readiness(target, new, None, &mut refusals);
     preflight::watched(target, new, &mut refusals);
     let (through, warnings) = (through(operation), &mut plan.warnings);
-    failover::never_synced(operation, target, new, &mut refusals, warnings);
+    compared::never_synced(operation, target, new, &mut refusals, warnings);
     preflight::drift(
         &through,
         target,
@@ -291,7 +286,7 @@ fn fail_over(
         warnings,
     );
     let told = (&mut refusals, warnings);
-    plan.may_lose = failover::estimate(operation, target, new, lost, topology, told);
+    plan.may_lose = compared::estimate(operation, target, new, lost, topology, told);
     let way = checks::fail_over(
         operation,
         target,
