@@ -8,6 +8,7 @@ pub mod json;
 pub mod outcome;
 pub mod paint;
 pub mod plan;
+pub mod returned;
 pub mod screen;
 mod stream;
 pub mod table;

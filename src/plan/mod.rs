@@ -1,4 +1,4 @@
-//! What the plans of several operations share: to hand over, to follow, to keep a
+//! What the plans of several operations share: to hand over, to follow, to work on a host, to keep a
 //! role, what stands against it and what will come of it.
 //!
 //! Pure: the same inventory and topology give the same plan. The plan of each operation itself is
@@ -16,6 +16,7 @@ pub mod forget;
 pub mod gather;
 pub mod hand_over;
 pub mod hooks;
+pub mod hosts;
 pub mod info_period;
 pub mod names;
 pub mod pending_demotions;

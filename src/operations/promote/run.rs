@@ -242,7 +242,9 @@ impl Seen {
         operation: &Promote,
     ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
         match &self.by {
-            By::Sentinels(watch) => super::plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
+            By::Sentinels(watch) => {
+                super::plan::sentinel::plan(operation, &self.topology, watch.as_ref())
+            }
             By::Us(access) => super::plan::plan(operation, &self.topology, access),
         }
     }

@@ -4,8 +4,8 @@ use super::plan::Around;
 use crate::config::Paths;
 use crate::engine::{Refusal, Remove};
 use crate::inventory::NodeSpec;
-use crate::operations::setup::checks as of_setup;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hosts::checks::elsewhere;
 use crate::plan::root::{Root, walk};
 use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::{Node, PersistedRole, ReplicaLine, State};
@@ -144,7 +144,7 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
         )),
         (State::Up(_), Listener::Nobody) => {
             let spec = inventory.get(name);
-            out.extend(spec.map(|spec| of_setup::elsewhere(spec, node, "a server answers")));
+            out.extend(spec.map(|spec| elsewhere(spec, node, "a server answers")));
         }
         (State::Up(_) | State::Down(_), Listener::Ours) | (State::Down(_), Listener::Nobody) => {}
     }

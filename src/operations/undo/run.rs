@@ -4,11 +4,10 @@ use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::operate::{self, Asked};
-use crate::engine::{Accept, Operation, Plan};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::engine::{Operation, Plan};
+use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::Edit;
-use crate::operations::promote::run::Way;
-use crate::operations::{add, moves, promote, remove};
+use crate::operations::perform::{Request, perform};
 use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -57,52 +56,18 @@ pub async fn run(
     )));
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    match &operation {
-        Operation::Promote(back) => {
-            let hooks = if args.no_hooks {
-                Wanted::None
-            } else {
-                Wanted::All
-            };
-            let way = Way {
-                asked,
-                hooks,
-                kick: false,
-                undoes: Some(&past),
-            };
-            let mut back = back.clone();
-            back.accept.extend(accepted.into_iter().map(Accept::Unkept));
-            promote::run::perform(world, &back, way).await
-        }
-        Operation::Move(back) => {
-            let way = moves::run::Way {
-                asked,
-                undoes: Some(&past),
-                accepted: &accepted,
-            };
-            moves::run::perform(world, back, way).await
-        }
-        Operation::Remove(back) => remove::run::perform(world, back, asked).await,
-        Operation::Add(back) => match edit {
-            Some(edit) => add::run::perform(world, back, &edit, asked).await,
-            None => Err(in_it_again(&back.node)),
+    let request = Request {
+        asked,
+        hooks: if args.no_hooks {
+            Wanted::None
+        } else {
+            Wanted::All
         },
-        Operation::Setup(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Sentinels(_) => Ok(Exit::Done),
-    }
-}
-
-/// A node that was removed, and came back by other means.
-fn in_it_again(node: &NodeName) -> Error {
-    Problem::new(format!(
-        "the inventory has a node `{node}` again; nothing was touched"
-    ))
-    .hint(format!("if it is not set up: replctl setup {node}"))
-    .exit(Exit::Refused)
+        undoes: Some(&past),
+        accepted: &accepted,
+        edit: edit.as_ref(),
+    };
+    perform(world, &operation, &request).await
 }
 
 /// The node that would be promoted, where it was detached since.

@@ -161,6 +161,7 @@ impl World {
             topology: &self.topology(),
             hosts: &self.facts(&op.node),
             payload: &[payload()],
+            set_up: setup::plan::of_one,
         };
         add::plan::plan(op, edit, &around)
     }
