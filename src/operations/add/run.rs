@@ -101,21 +101,19 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];
-    let (topology, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    let (seen, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
     world.try_directives(&mut hosts, &payload).await;
-    let mut alone = world.alone(&topology);
-    // A note of that name is of a node that has left.
-    alone.retain(|n| *n != operation.node);
     let around = Around {
         inventory: &world.inventory,
-        topology: &topology.without(&alone),
+        // A note of that name is of a node that has left.
+        topology: &seen.deployment_with(&node),
         hosts: &hosts,
         payload: &payload,
         set_up,
     };
     // What it says of the new node itself comes first.
     let plan = super::plan::plan(operation, edit, &around).map_err(output::plan::refused)?;
-    one_address(world, &topology)?;
+    one_address(world, seen.all())?;
     Ok(plan)
 }
 

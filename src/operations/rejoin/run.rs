@@ -58,11 +58,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
 }
 
 async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Result<Plan> {
-    let topology = world.observe().await;
-    one_address(world, &topology)?;
-    let mut alone = world.alone(&topology);
-    alone.retain(|n| *n != operation.node);
-    let topology = topology.without(&alone);
+    let seen = world.observe().await;
+    one_address(world, seen.all())?;
+    let topology = seen.deployment_with(std::slice::from_ref(&operation.node));
     let owed: Vec<Owed> = world
         .store
         .debts()

@@ -32,8 +32,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     crate::engine::known::known(world, keep.iter().chain(&discard))?;
     operate::nothing_comes_first(world)?;
     let seen = world.observe().await;
-    pending_demotions::close(world, &seen);
-    let topology = seen.without(&world.alone(&seen));
+    pending_demotions::close(world, seen.all());
+    let topology = seen.deployment();
     let found = situation(&topology);
     let sentence = verdict::verdict(
         &world.inventory.name,
@@ -204,8 +204,8 @@ async fn perform(
 
 async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
     let seen = world.observe().await;
-    one_address(world, &seen)?;
-    let topology = seen.without(&world.alone(&seen));
+    one_address(world, seen.all())?;
+    let topology = seen.deployment();
     let found = situation(&topology);
     let owns = owns(world, &found, &topology).await;
     let plan = plan::plan(operation, &owns, &topology);

@@ -12,7 +12,8 @@ use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, reverse};
-use crate::topology::{NodeName, Topology};
+use crate::topology::NodeName;
+use crate::topology::detached::Observed;
 use crate::world::World;
 use crate::{cli, output};
 
@@ -32,12 +33,12 @@ pub async fn run(
     }
     let past = past(world, &ids, &story)?;
     operate::nothing_comes_first(world)?;
-    let topology = world.observe_servers().await;
-    if let Some(node) = stands_alone(world, &past, &topology) {
+    let seen = world.observe_servers().await;
+    if let Some(node) = stands_alone(&past, &seen) {
         let refusal = crate::plan::detached::stands_alone(&node);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let operation = match reverse(&past, &topology).map_err(output::plan::refused)? {
+    let operation = match reverse(&past, seen.all()).map_err(output::plan::refused)? {
         Reverse::Nothing(why) => {
             nothing(None, &format!("Nothing to do: {why}."), &[]);
             return Ok(Exit::Done);
@@ -71,12 +72,12 @@ pub async fn run(
 }
 
 /// The node that would be promoted, where it was detached since.
-fn stands_alone(world: &World, past: &Past, now: &Topology) -> Option<NodeName> {
+fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     let Operation::Promote(promote) = &past.operation else {
         return None;
     };
     let old = past.old_primary(&promote.node)?;
-    world.alone(now).contains(&old).then_some(old)
+    now.is_detached(&old).then_some(old)
 }
 
 /// Why an operation left nothing to undo, where it left nothing.

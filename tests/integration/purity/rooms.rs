@@ -130,3 +130,27 @@ fn a_planted_import_of_another_operation_is_caught() {
     ]);
     assert_eq!(found.len(), 1);
 }
+
+/// What leaves detached nodes out by hand.
+const BY_HAND: [&str; 2] = [".without(", "still_alone("];
+
+/// Where a source leaves detached nodes out by hand.
+fn by_hand(sources: &[(std::path::PathBuf, String)]) -> Vec<String> {
+    let operations = sources.iter().filter(|(f, _)| f.starts_with("operations"));
+    operations
+        .filter(|(_, text)| {
+            let code = scan::bare(text);
+            BY_HAND.iter().any(|word| code.contains(word))
+        })
+        .map(|(file, _)| file.display().to_string())
+        .collect()
+}
+
+#[test]
+fn an_observation_knows_which_nodes_are_detached() {
+    // An operation asks the observation for the deployment, and cannot forget them.
+    assert_eq!(by_hand(&product()), [""; 0]);
+    let planted = "fn f() { seen.without(&world.alone(&seen)); }".to_owned();
+    let planted = [(std::path::PathBuf::from("operations/x/run.rs"), planted)];
+    assert_eq!(by_hand(&planted), ["operations/x/run.rs"]);
+}
