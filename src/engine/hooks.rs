@@ -108,7 +108,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
         return Ok(Exit::Done);
     };
     let now = world.observe_servers().await;
-    if !now.get(&promote.node).is_some_and(Node::is_primary) {
+    if !now.all().get(&promote.node).is_some_and(Node::is_primary) {
         return Err(Problem::new(format!(
             "`{}` is not the primary any more: its hook has nothing to tell",
             promote.node

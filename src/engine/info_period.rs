@@ -8,7 +8,7 @@ use crate::engine::journal::At;
 use crate::engine::journal::story::Story;
 use crate::error::Problem;
 use crate::output;
-use crate::plan::sentinel::left;
+use crate::plan::info_period::left;
 use crate::topology::NodeName;
 use crate::topology::sentinel::Watch;
 use crate::world::World;

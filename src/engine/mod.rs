@@ -4,6 +4,7 @@
 //! It knows no operation but by its data.
 
 pub mod ask;
+pub mod backup_folder;
 pub mod claim;
 pub mod command_line;
 pub mod context;

@@ -294,14 +294,14 @@ async fn execute(
         }
         How::Resume(progress) => {
             let now = world.observe().await;
-            not_superseded(&id, &plan, &progress, &now)?;
+            not_superseded(&id, &plan, &progress, now.all())?;
             note(journal, Moment::Before, world.last_seen());
-            Ok(run.resume(&progress, &now).await)
+            Ok(run.resume(&progress, now.all()).await)
         }
         How::RollBack(progress) => {
             let now = world.observe().await;
             note(journal, Moment::Before, world.last_seen());
-            run.roll_back(&progress, &now).await
+            run.roll_back(&progress, now.all()).await
         }
     };
     screen.finish();

@@ -28,9 +28,8 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
 
 /// What was seen last, without the nodes that stand alone on purpose.
 fn deployment(world: &World) -> Option<Topology> {
-    let topology = world.seen_last()?;
-    let alone = world.alone(&topology);
-    Some(topology.without(&alone).into_owned())
+    let seen = world.seen_last()?;
+    Some(seen.deployment().into_owned())
 }
 
 /// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the
@@ -71,8 +70,8 @@ pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
         dry_run: false,
         ..*asked
     };
-    let topology = world.observe().await;
-    let [primary] = primaries(&topology)[..] else {
+    let seen = world.observe().await;
+    let [primary] = primaries(seen.all())[..] else {
         return Ok(());
     };
     let operation = Promote {

@@ -21,8 +21,8 @@ pub async fn permitted(world: &World, mut plan: Plan, accepted: &[Unkept]) -> Re
         .map_err(output::plan::refused)?;
     let there = world.ask_hosts(names::needed(&plan)).await;
     names::check(&mut plan, &there).map_err(output::plan::refused)?;
-    if let Some(topology) = world.seen_last() {
-        forecast::check(&mut plan, &topology, accepted).map_err(output::plan::refused)?;
+    if let Some(seen) = world.seen_last() {
+        forecast::check(&mut plan, seen.all(), accepted).map_err(output::plan::refused)?;
     }
     world.warn_of_files(&mut plan).await;
     Ok(plan)

@@ -97,6 +97,17 @@ impl Step {
     }
 }
 
+impl Stage {
+    /// A stage.
+    pub fn new(title: &str, mode: Mode, steps: Vec<Step>) -> Self {
+        Self {
+            title: title.to_owned(),
+            mode,
+            steps,
+        }
+    }
+}
+
 impl Refusal {
     /// A refusal with its hint.
     pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {

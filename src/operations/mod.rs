@@ -16,6 +16,7 @@ pub mod init;
 pub mod lost;
 pub mod man;
 pub mod moves;
+pub mod perform;
 pub mod promote;
 pub mod rejoin;
 pub mod remove;
@@ -128,7 +129,7 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Sentinel(args) => sentinel::run::run(&world, global, args).await,
         Command::Detach(args) => detach::run::run(&world, global, args).await,
         Command::Move(args) => moves::run::run(&world, global, args).await,
-        Command::Add(args) => add::run::run(&world, global, args, edit).await,
+        Command::Add(args) => add::run::run(&world, global, args, edit, setup::plan::of_one).await,
         Command::Remove(args) => remove::run::run(&world, global, args).await,
         Command::Undo(args) => undo::run::run(&world, global, args, edit).await,
         Command::Lost(args) => lost::run::run(&world, global, args).await,

@@ -10,6 +10,7 @@ pub mod outcome;
 pub mod paint;
 pub mod plan;
 mod question;
+pub mod returned;
 pub mod screen;
 mod stream;
 pub mod table;

@@ -2,7 +2,6 @@
 //! already. Pure.
 
 use crate::engine::Refusal;
-use crate::plan::failover::Lost;
 use crate::plan::preflight;
 use crate::plan::root::{Root, walk};
 use crate::topology::{Node, Topology};
@@ -14,6 +13,26 @@ pub enum Access {
     Yes,
     /// It does not, and why.
     No(String),
+}
+
+/// What became of the old primary.
+pub enum Lost<'a> {
+    /// This node gives no answer.
+    Node(&'a Node),
+    /// It is no node of the inventory.
+    Stranger,
+    /// There is none: all nodes answer, and the replicas follow each other in a circle.
+    Nobody,
+}
+
+impl<'a> Lost<'a> {
+    /// The node, where it is one of the inventory.
+    pub fn node(&self) -> Option<&'a Node> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Stranger | Self::Nobody => None,
+        }
+    }
 }
 
 /// Which of the three it is.

@@ -13,19 +13,19 @@ use crate::topology::{Node, Product, Server, Topology, Version};
 /// 3 to 30 ms; the waits inside the fence add up to less than this.
 pub const FENCE_MS: u64 = 5_000;
 /// How long the new primary may take to get the last bytes inside the fence, ms.
-pub const DRAIN_MS: u64 = 2_000;
+const DRAIN_MS: u64 = 2_000;
 /// How long the other replicas are given inside the fence, ms: it only spares them a full resync,
 /// and they were near before it.
-pub const DRAIN_OTHERS_MS: u64 = 100;
+const DRAIN_OTHERS_MS: u64 = 100;
 /// How long the comparison after the demotion may take, ms.
-pub const VERIFY_MS: u64 = 500;
+const VERIFY_MS: u64 = 500;
 /// How long the new primary holds its first writes at most, ms, until its offset was compared. It
 /// ends by itself; the comparison takes one round trip.
 const HOLD_MS: u64 = 1_000;
 /// The same on servers before 6.2, ms: what is in flight arrives within a few.
 const VERIFY_LEAKY_MS: u64 = 50;
 /// How long replicas may take to come near before the fence, ms.
-pub const NEAR_MS: u64 = 30_000;
+const NEAR_MS: u64 = 30_000;
 /// The smallest distance that counts as near, bytes: a quarter of the server's default backlog of 1
 /// MiB.
 const NEAR_BYTES: u64 = 256 * 1024;
@@ -63,68 +63,125 @@ pub fn straight_first(
     Ok(Some(stages))
 }
 
-/// The hand-over with the old primary alive: replication.md's order, which lost nothing in any
-/// measured run. `moved`: an earlier stage has brought `target` straight under `old`.
-pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
-    let moved = moved.then(|| Was::ReplicaOf(old.source_for(target.server())));
-    let moved = moved.as_ref().map(|was| (&target.name, was));
-    let others: Vec<&Node> = loose(target, Some(old), topology)
-        .filter(|n| n.name != old.name)
-        .collect();
-    let near = Stage {
-        title: "wait for the replicas to be near".to_owned(),
-        mode: Mode::Gate,
-        steps: std::iter::once((target, false))
-            .chain(others.iter().map(|n| (*n, true)))
-            .map(|(n, optional)| {
-                let with = old.name.clone();
-                Step::new(
-                    &n.name,
-                    Action::AwaitNear {
-                        with,
-                        bytes: near_bytes(old),
-                        within_ms: NEAR_MS,
-                        optional,
-                    },
-                    Undo::Nothing,
-                )
-            })
-            .collect(),
-    };
-    let (fence, unfence) = fence(old);
-    // Right before the fence: the look is as old as the hooks and the waits before this stage were
-    // long.
-    let mut steps = vec![
-        roles::check_after(target, topology, moved),
-        Step::new(&old.name, fence, Undo::By(unfence.clone())),
-    ];
-    if !others.is_empty() {
-        let replicas = others.iter().map(|n| n.name.clone()).collect();
-        let drain = Action::DrainOthers {
-            replicas,
-            within_ms: DRAIN_OTHERS_MS,
-        };
-        steps.push(Step::new(&old.name, drain, Undo::Nothing));
-    }
-    // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence or
-    // not, and one sent between the two would be cut off by the demotion and make the comparison
-    // wait for bytes that are worth nothing.
-    steps.push(drain(target, old));
-    steps.extend(demote(target, old, topology));
-    steps.push(take_over(target, old));
-    let hand_over = Stage {
-        title: format!("hand over from {} to {}", old.name, target.name),
-        mode: Mode::Atomic,
-        steps,
-    };
+/// A hand-over with the old primary alive. Its sequence stands here and nowhere else: whoever
+/// promotes in the end, replctl or Sentinel, what comes before is the same.
+pub struct HandOver<'a> {
+    target: &'a Node,
+    old: &'a Node,
+    topology: &'a Topology,
+    /// An earlier stage has brought `target` straight under `old`.
+    moved: bool,
+    /// How long the fence holds at most, ms.
+    fence_ms: u64,
+    others: Vec<&'a Node>,
+}
 
-    let mut repoint = vec![Step::new(&old.name, unfence, Undo::Nothing)];
-    repoint.extend(others.iter().map(|n| follow_step(n, target)));
-    let repointed: Vec<&Node> = std::iter::once(old).chain(others).collect();
+impl<'a> HandOver<'a> {
+    /// From `old` to `target`. `moved`: an earlier stage has brought `target` straight under `old`.
+    pub fn new(target: &'a Node, old: &'a Node, topology: &'a Topology, moved: bool) -> Self {
+        let others = loose(target, Some(old), topology);
+        Self {
+            target,
+            old,
+            topology,
+            moved,
+            fence_ms: FENCE_MS,
+            others: others.filter(|n| n.name != old.name).collect(),
+        }
+    }
+
+    /// The same with a fence that ends earlier, after `ms`.
+    pub fn fenced_for(self, ms: u64) -> Self {
+        let fence_ms = ms.clamp(1, FENCE_MS);
+        Self { fence_ms, ..self }
+    }
+
+    /// The nodes that follow another primary afterwards: the old one first.
+    pub fn repointed(&self) -> Vec<&'a Node> {
+        std::iter::once(self.old)
+            .chain(self.others.iter().copied())
+            .collect()
+    }
+
+    /// Waits until the replicas are near, so that the fence is short.
+    pub fn near(&self) -> Vec<Step> {
+        let target = std::iter::once((self.target, false));
+        let others = self.others.iter().map(|n| (*n, true));
+        target
+            .chain(others)
+            .map(|(n, optional)| {
+                let near = Action::AwaitNear {
+                    with: self.old.name.clone(),
+                    bytes: near_bytes(self.old),
+                    within_ms: NEAR_MS,
+                    optional,
+                };
+                Step::new(&n.name, near, Undo::Nothing)
+            })
+            .collect()
+    }
+
+    /// Fence, drain, demote, compare, promote: replication.md's order, which lost nothing in any
+    /// measured run. From the demotion on nothing is acknowledged that could be lost, however long
+    /// `promote` takes and whoever dies.
+    pub fn sequence(&self, promote: Step) -> Vec<Step> {
+        let (target, old) = (self.target, self.old);
+        let moved = self
+            .moved
+            .then(|| Was::ReplicaOf(old.source_for(target.server())));
+        let moved = moved.as_ref().map(|was| (&target.name, was));
+        let (fence, unfence) = self.fence();
+        // Right before the fence: the look is as old as the hooks and the waits before this stage
+        // were long, and Sentinels take their time to see a priority.
+        let mut steps = vec![
+            roles::check_after(target, self.topology, moved),
+            Step::new(&old.name, fence, Undo::By(unfence)),
+        ];
+        if !self.others.is_empty() {
+            let drain = Action::DrainOthers {
+                replicas: self.others.iter().map(|n| n.name.clone()).collect(),
+                within_ms: DRAIN_OTHERS_MS,
+            };
+            steps.push(Step::new(&old.name, drain, Undo::Nothing));
+        }
+        // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence
+        // or not, and one sent between the two would be cut off by the demotion and make the
+        // comparison wait for bytes that are worth nothing.
+        steps.push(drain(target, old));
+        steps.extend(demote(target, old, self.topology));
+        steps.push(promote);
+        steps
+    }
+
+    /// Lets the old primary take commands again, which is a replica now.
+    pub fn unfence(&self) -> Step {
+        Step::new(&self.old.name, self.fence().1, Undo::Nothing)
+    }
+
+    fn fence(&self) -> (Action, Action) {
+        fence_for(self.old, self.fence_ms)
+    }
+}
+
+/// The stages where replctl itself promotes.
+pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Vec<Stage> {
+    let hand_over = HandOver::new(target, old, topology, moved);
+    let repointed = hand_over.repointed();
+    let mut repoint = vec![hand_over.unfence()];
+    let others = repointed.iter().skip(1);
+    repoint.extend(others.map(|n| follow_step(n, target)));
     repoint.extend(write_roles(target, &repointed));
     vec![
-        near,
-        hand_over,
+        Stage {
+            title: "wait for the replicas to be near".to_owned(),
+            mode: Mode::Gate,
+            steps: hand_over.near(),
+        },
+        Stage {
+            title: format!("hand over from {} to {}", old.name, target.name),
+            mode: Mode::Atomic,
+            steps: hand_over.sequence(take_over(target, old)),
+        },
         Stage {
             title: "repoint the others, and make the roles outlive a restart".to_owned(),
             mode: Mode::KeepGoing,
@@ -135,7 +192,7 @@ pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Ve
 }
 
 /// The last wait before the demotion: the new primary has every byte that the old one has sent.
-pub fn drain(target: &Node, old: &Node) -> Step {
+fn drain(target: &Node, old: &Node) -> Step {
     let action = Action::AwaitCaughtUp {
         with: old.name.clone(),
         within_ms: DRAIN_MS,
@@ -144,7 +201,7 @@ pub fn drain(target: &Node, old: &Node) -> Step {
 }
 
 /// The old primary becomes a replica first, and its last offset is compared.
-pub fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
+fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
     let demote = Action::Demote {
         upstream: target.name.clone(),
         address: target.source_for(old.server()),
@@ -183,7 +240,7 @@ fn take_over(target: &Node, old: &Node) -> Step {
 
 /// How near the target has to be before writes are stopped, bytes: a quarter of the backlog, and at
 /// least [`NEAR_BYTES`].
-pub fn near_bytes(old: &Node) -> u64 {
+fn near_bytes(old: &Node) -> u64 {
     let backlog = old
         .server()
         .and_then(|s| s.replication.backlog)
@@ -191,12 +248,8 @@ pub fn near_bytes(old: &Node) -> u64 {
     backlog.max(NEAR_BYTES)
 }
 
-/// What stops writes on this server, and what lets them go on.
-pub fn fence(old: &Node) -> (Action, Action) {
-    fence_for(old, FENCE_MS)
-}
-
-/// The same for another time; before 6.2 it has no end of its own.
+/// What stops writes on this server for at most `ms`, and what lets them go on; before 6.2 it has
+/// no end of its own.
 pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
         return (Action::PauseWrites { ms }, Action::ResumeWrites);

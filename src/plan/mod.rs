@@ -1,5 +1,5 @@
-//! What the plans of several operations share: to hand over, to fail over, to follow, to keep a
-//! role, what stands against it and what will come of it.
+//! What the plans of several operations share: to hand over, to follow, to work on a host, to keep
+//! a role, what stands against it and what will come of it.
 //!
 //! Pure: the same inventory and topology give the same plan. The plan of each operation itself is
 //! in its folder.
@@ -10,12 +10,14 @@ pub mod detached;
 pub mod difference;
 pub mod divergence;
 pub mod facts;
-pub mod failover;
 pub mod follow;
 pub mod forecast;
+pub mod forget;
 pub mod gather;
 pub mod hand_over;
 pub mod hooks;
+pub mod hosts;
+pub mod info_period;
 pub mod names;
 pub mod pending_demotions;
 pub mod permissions;
@@ -25,6 +27,5 @@ pub mod returning;
 pub mod reverse;
 pub mod roles;
 pub mod root;
-pub mod sentinel;
 pub mod strangers;
 pub mod versions;

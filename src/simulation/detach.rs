@@ -5,6 +5,7 @@ use super::{name, run, topologies};
 use crate::engine::journal::Outcome;
 use crate::engine::{Detach, Plan, Promote};
 use crate::operations::{detach, promote};
+use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 use std::collections::BTreeMap;
@@ -17,9 +18,9 @@ fn noted(world: &World) -> Vec<NodeName> {
 /// leaves it alone.
 fn reached(operation: &Detach, before: &Topology, world: &World, how: &str) {
     let now = world.observe();
-    let alone = now.still_alone(&noted(world));
+    let seen = Observed::new(now, &noted(world));
     assert_eq!(
-        alone,
+        seen.detached_but(&[]),
         std::slice::from_ref(&operation.node),
         "{how} {before:#?}"
     );
@@ -35,12 +36,8 @@ fn reached(operation: &Detach, before: &Topology, world: &World, how: &str) {
             }
         }
     }
-    assert!(
-        detach::plan::plan(operation, &now, &alone)
-            .unwrap()
-            .is_empty()
-    );
-    let rest = now.without(&alone);
+    assert!(detach::plan::plan(operation, &seen).unwrap().is_empty());
+    let rest = seen.deployment();
     let again = Promote {
         node: name(0),
         accept: Vec::new(),
@@ -68,7 +65,8 @@ fn a_detached_node_is_noted_whatever_happens() {
         for topology in &topologies(n) {
             for node in 0..n {
                 let operation = &Detach { node: name(node) };
-                let Ok(plan) = detach::plan::plan(operation, topology, &[]) else {
+                let Ok(plan) = detach::plan::plan(operation, &Observed::new(topology.clone(), &[]))
+                else {
                     refused += 1;
                     continue;
                 };

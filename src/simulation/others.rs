@@ -15,6 +15,7 @@ use crate::operations::repair::plan::Owns;
 use crate::operations::{detach, promote, repair};
 use crate::plan::divergence::Own;
 use crate::plan::roles;
+use crate::topology::detached::Observed;
 use crate::topology::{Address, NodeName, Topology};
 use futures::executor::block_on;
 use std::sync::Mutex;
@@ -320,7 +321,7 @@ fn a_move_and_a_detachment_beside_somebody_else_lose_nothing() {
         let mut all = Vec::new();
         for node in 0..n {
             let operation = Detach { node: name(node) };
-            let plan = detach::plan::plan(&operation, topology, &[]).ok();
+            let plan = detach::plan::plan(&operation, &Observed::new(topology.clone(), &[])).ok();
             all.extend(plan.map(|plan| (format!("{operation:?}"), plan)));
             for under in 0..n {
                 let operation = Move {

@@ -6,7 +6,7 @@ mod address_match;
 pub mod candidate;
 pub mod claims;
 pub mod clients;
-mod detached;
+pub mod detached;
 pub mod endpoint;
 pub mod fed;
 #[cfg(test)]

@@ -293,7 +293,7 @@ impl World {
 
     /// A node as it was seen last, so that all its names are known; else as the inventory has it.
     pub(super) async fn seen_or_told(&self, name: &NodeName) -> Result<Node, Failure> {
-        if let Some(seen) = self.seen_last().and_then(|t| t.get(name).cloned()) {
+        if let Some(seen) = self.seen_last().and_then(|t| t.all().get(name).cloned()) {
             return Ok(seen);
         }
         let spec = self.inventory.get(name);

@@ -22,6 +22,7 @@ use crate::output;
 use crate::output::screen::Screen;
 use crate::plan::case::Access;
 use crate::plan::facts::HostFacts;
+use crate::topology::detached::Observed;
 use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -52,7 +53,7 @@ pub struct World {
     /// The passwords in files that were read with a look at hosts, until they are asked for.
     pub(super) files_read: Mutex<BTreeMap<NodeName, Result<Option<Passwords>, String>>>,
     /// What was seen last.
-    pub(super) last_seen: Mutex<Option<Topology>>,
+    pub(super) last_seen: Mutex<Option<Observed>>,
     /// Connections to Sentinels that were made before a fence, to be used inside it.
     pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
     /// Whether a host has said that a Sentinel listens there, by address.
@@ -164,25 +165,27 @@ impl World {
     }
 
     /// Looks at every node's server, and over SSH at how it is run and what its next start reads.
-    pub async fn observe(&self) -> Topology {
-        let (mut topology, hosts) =
-            futures::future::join(self.observe_servers(), self.hosts()).await;
+    pub async fn observe(&self) -> Observed {
+        let (mut topology, hosts) = futures::future::join(self.servers(), self.hosts()).await;
         self.look_at_services(&mut topology, &hosts).await;
         self.look_names_up(&mut topology).await;
-        self.remember_seen(&topology);
-        topology
+        self.observed_and_remembered(topology)
     }
 
-    pub(super) fn remember_seen(&self, topology: &Topology) {
+    /// What was seen, with what is noted as detached; kept as what was seen last.
+    pub(super) fn observed_and_remembered(&self, topology: Topology) -> Observed {
+        let observed = self.observed(topology);
         let mut last = self
             .last_seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *last = Some(topology.clone());
+        *last = Some(observed.clone());
+        drop(last);
+        observed
     }
 
     /// What was seen last, as it was seen.
-    pub fn seen_last(&self) -> Option<Topology> {
+    pub fn seen_last(&self) -> Option<Observed> {
         let last = self
             .last_seen
             .lock()
@@ -190,14 +193,19 @@ impl World {
         last.clone()
     }
 
-    /// The nodes that were detached on purpose and follow nobody still.
-    pub fn alone(&self, topology: &Topology) -> Vec<NodeName> {
+    /// What was seen, with what is noted as detached.
+    fn observed(&self, topology: Topology) -> Observed {
         let noted: Vec<NodeName> = self.store.alone().into_iter().map(|d| d.node).collect();
-        topology.still_alone(&noted)
+        Observed::new(topology, &noted)
     }
 
     /// Looks at every node's server only.
-    pub async fn observe_servers(&self) -> Topology {
+    pub async fn observe_servers(&self) -> Observed {
+        self.observed(self.servers().await)
+    }
+
+    /// Every node's server, the detached ones among them.
+    pub(super) async fn servers(&self) -> Topology {
         let way = self.way();
         let seen = observe::topology(&self.inventory, &self.logins, &way, self.concurrency);
         let mut topology = seen.await;

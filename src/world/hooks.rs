@@ -45,7 +45,7 @@ impl World {
         let planned = running.replicas.contains(node);
         drop(running);
         let last = self.seen_last();
-        let was = last.as_ref().and_then(|t| t.get(node));
+        let was = last.as_ref().and_then(|t| t.all().get(node));
         planned || was.is_some_and(|n| n.upstream().is_some())
     }
 

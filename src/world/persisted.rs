@@ -14,6 +14,7 @@ use crate::actions::Action;
 use crate::engine::Plan;
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Effect, Seen};
+use crate::topology::detached::Observed;
 use crate::topology::service::{Keep, Service};
 use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server};
 use futures::StreamExt;
@@ -75,7 +76,7 @@ impl World {
     /// Says in the plan what becomes of the files that it has servers write, where they do not stay
     /// as they are.
     pub async fn warn_of_files(&self, plan: &mut Plan) {
-        let Some(seen) = self.seen_last() else {
+        let Some(seen) = self.seen_last().map(Observed::into_all) else {
             return;
         };
         let mut nodes: Vec<NodeName> = plan

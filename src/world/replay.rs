@@ -67,7 +67,7 @@ impl World {
         conflicts: bool,
     ) -> Acted {
         let sentence = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
-        let topology = self.observe_servers().await;
+        let topology = self.servers().await;
         let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
             return Err(Failure::none("it is no primary that answers any more"));
         };

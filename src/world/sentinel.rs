@@ -153,7 +153,7 @@ impl World {
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(seen) = last.as_mut() {
-                also_called(seen, host, &ips);
+                also_called(seen.all_mut(), host, &ips);
             }
         }
     }

@@ -9,8 +9,9 @@ use super::ssh::{Host, SshError, SshErrorKind};
 use crate::actions::password::written::Passwords;
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Unseen};
+use crate::topology::detached::Observed;
 use crate::topology::service::Service;
-use crate::topology::{Node, NodeName, Topology};
+use crate::topology::{Node, NodeName};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -23,7 +24,7 @@ type Facts = BTreeMap<NodeName, Result<HostFacts, Unseen>>;
 impl World {
     /// [`World::observe`] and [`World::facts`] of these nodes. The passwords in their files are
     /// read beside that, for [`World::held`].
-    pub async fn observe_with_facts(&self, nodes: &[NodeName]) -> (Topology, Facts) {
+    pub async fn observe_with_facts(&self, nodes: &[NodeName]) -> (Observed, Facts) {
         // All hosts are logged in to beside each other, which alone takes its time where there are
         // many.
         let time = patience(self.host_look());
@@ -40,7 +41,7 @@ impl World {
         let hosts = futures::stream::iter(looks)
             .buffer_unordered(self.concurrency())
             .collect::<Hosts>();
-        let (mut topology, hosts) = futures::future::join(self.observe_servers(), hosts).await;
+        let (mut topology, hosts) = futures::future::join(self.servers(), hosts).await;
         let unwritten = self.store.unwritten();
         let asked: BTreeSet<&NodeName> = nodes.iter().collect();
         let looks = topology.nodes.iter_mut().map(|node| async {
@@ -63,8 +64,7 @@ impl World {
         seen.extend(self.facts(&left).await);
         self.remember_facts(&seen);
         self.look_names_up(&mut topology).await;
-        self.remember_seen(&topology);
-        (topology, seen)
+        (self.observed_and_remembered(topology), seen)
     }
 
     /// One node and, where it is `wanted`, its host.

@@ -19,7 +19,7 @@ impl World {
     pub fn last_seen(&self) -> Option<Snapshot> {
         let seen = self.last_seen.lock();
         let seen = seen.unwrap_or_else(PoisonError::into_inner);
-        seen.as_ref().map(Snapshot::of)
+        seen.as_ref().map(|seen| Snapshot::of(seen.all()))
     }
 
     /// What the nodes are now, over the connections that are open anyway. A node that is slow to
@@ -27,7 +27,11 @@ impl World {
     pub async fn glance(&self) -> Option<Snapshot> {
         let seen = self.last_seen.lock();
         let last = seen.unwrap_or_else(PoisonError::into_inner).clone()?;
-        let looks = last.nodes.into_iter().map(|node| self.look_at(node));
+        let looks = last
+            .into_all()
+            .nodes
+            .into_iter()
+            .map(|node| self.look_at(node));
         let nodes = futures::stream::iter(looks).buffered(self.concurrency());
         Some(Snapshot::of(&Topology {
             nodes: nodes.collect().await,

@@ -12,9 +12,9 @@ use crate::config::Paths;
 use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::Inventory;
 use crate::inventory::edit::Edit;
-use crate::operations::setup;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::plan::follow::IN_SYNC_MS;
+use crate::plan::hosts::HostLook;
 use crate::plan::root::{Root, walk};
 use crate::plan::versions;
 use crate::topology::candidate::{primaries, same_process};
@@ -31,7 +31,13 @@ pub struct Around<'a> {
     pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     /// What can be brought there.
     pub payload: &'a [PayloadInfo],
+    /// How `setup` plans one node.
+    pub set_up: SetUpOne,
 }
+
+/// Plans the setup of one node; where the flag is set it goes where the inventory says, whoever the
+/// primary is.
+pub type SetUpOne = fn(&Setup, bool, &HostLook<'_>) -> Result<Plan, Vec<Refusal>>;
 
 /// Plans it. `edit` writes the node into the inventory. All refusals come at once.
 pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
@@ -80,14 +86,13 @@ fn set_up(op: &Add, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
         nodes: vec![node.clone()],
         discard_data: discarded.into_iter().collect(),
     };
-    let plan = setup::plan::of_one(
-        &wanted,
-        op.replicaof.is_some(),
-        around.inventory,
-        around.topology,
-        around.hosts,
-        around.payload,
-    );
+    let look = HostLook {
+        inventory: around.inventory,
+        topology: around.topology,
+        hosts: around.hosts,
+        payload: around.payload,
+    };
+    let plan = (around.set_up)(&wanted, op.replicaof.is_some(), &look);
     plan.map_err(|all| {
         let all = all.into_iter();
         all.map(|refusal| in_these_words(op, refusal)).collect()

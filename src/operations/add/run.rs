@@ -1,6 +1,6 @@
 //! `add`: a new node, written into the inventory and set up; all of it, or nothing.
 
-use super::plan::Around;
+use super::plan::{Around, SetUpOne};
 use super::report::{self, added};
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
@@ -14,12 +14,14 @@ use crate::topology::NodeName;
 use crate::world::{World, inventory, server_source};
 use crate::{cli, output};
 
-/// Runs the command. The world's inventory has the node already; `edit` brings it into the file.
+/// Runs the command. The world's inventory has the node already; `edit` brings it into the file,
+/// and `set_up` plans the work on its host.
 pub async fn run(
     world: &World,
     global: &cli::Global,
     args: &super::args::Add,
     edit: Option<Edit>,
+    set_up: SetUpOne,
 ) -> Result<Exit> {
     if let Some(other) = args.discard_data.as_ref().filter(|d| **d != args.name) {
         let what = format!(
@@ -47,7 +49,8 @@ pub async fn run(
         node,
     };
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    perform(world, &operation, &edit, asked).await
+    let with = (&edit, set_up);
+    perform(world, &operation, with, asked).await
 }
 
 /// Whether its name, if it has one, means something here.
@@ -69,8 +72,13 @@ async fn resolves(world: &World, node: &NodeName) -> Result<()> {
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(world: &World, operation: &Add, edit: &Edit, asked: Asked) -> Result<Exit> {
-    let planner = async || make_plan(world, operation, edit).await;
+pub async fn perform(
+    world: &World,
+    operation: &Add,
+    (edit, set_up): (&Edit, SetUpOne),
+    asked: Asked,
+) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, edit, set_up).await;
     let of = Operation::Add(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {
         Done::Nothing { warnings } => {
@@ -86,27 +94,26 @@ pub async fn perform(world: &World, operation: &Add, edit: &Edit, asked: Asked) 
         .map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Add, edit: &Edit) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne) -> Result<Plan> {
     inventory_edit::unchanged(&world.inventory, &edit.before)?;
     inventory_edit::writable(&world.inventory.path)?;
     let payload = server_source::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];
-    let (topology, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
+    let (seen, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
     world.try_directives(&mut hosts, &payload).await;
-    let mut alone = world.alone(&topology);
-    // A note of that name is of a node that has left.
-    alone.retain(|n| *n != operation.node);
     let around = Around {
         inventory: &world.inventory,
-        topology: &topology.without(&alone),
+        // A note of that name is of a node that has left.
+        topology: &seen.deployment_with(&node),
         hosts: &hosts,
         payload: &payload,
+        set_up,
     };
     // What it says of the new node itself comes first.
     let plan = super::plan::plan(operation, edit, &around).map_err(output::plan::refused)?;
-    one_address(world, &topology)?;
+    one_address(world, seen.all())?;
     Ok(plan)
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
     let only: Option<NodeName> = args.node.as_deref().map(Into::into);
     crate::engine::known::known(world, only.iter())?;
-    let topology = world.observe_servers().await;
+    let topology = world.observe_servers().await.into_all();
     let wanted = |name: &NodeName| only.as_ref().is_none_or(|only| only == name);
     let answering: Vec<NodeName> = topology
         .nodes

@@ -8,17 +8,15 @@ use crate::plan::follow::persist;
 use crate::plan::gather::outlives;
 use crate::plan::root::{Root, walk};
 use crate::plan::{preflight, roles};
+use crate::topology::detached::Observed;
 use crate::topology::lineage::never_synced;
-use crate::topology::{Link, Node, NodeName, State, Topology, Upstream, phrases, sentinel};
+use crate::topology::{Link, Node, State, Topology, Upstream, phrases, sentinel};
 
 const LOOK: &str = "see: replctl status";
 
-/// Plans `operation`. `alone`: the nodes that were detached before.
-pub fn plan(
-    operation: &Detach,
-    topology: &Topology,
-    alone: &[NodeName],
-) -> Result<Plan, Vec<Refusal>> {
+/// Plans `operation`.
+pub fn plan(operation: &Detach, seen: &Observed) -> Result<Plan, Vec<Refusal>> {
+    let topology = seen.all();
     let name = &operation.node;
     let Some(node) = topology.get(name) else {
         return Err(vec![Refusal::new(
@@ -32,7 +30,7 @@ pub fn plan(
         warnings: Vec::new(),
         may_lose: None,
     };
-    if alone.contains(name) && node.is_primary() {
+    if seen.is_detached(name) && node.is_primary() {
         if !outlives(node, topology) {
             plan.stages.push(persist(&[node]));
         }
@@ -142,10 +140,12 @@ mod tests {
     use super::*;
     use crate::engine::Setup;
     use crate::plan::detached::spared;
+    use crate::topology::NodeName;
     use crate::topology::sample::{address, down, node, seed};
 
     fn run(name: &str, topology: &Topology, alone: &[NodeName]) -> Result<Plan, Vec<Refusal>> {
-        plan(&Detach { node: name.into() }, topology, alone)
+        let seen = Observed::new(topology.clone(), alone);
+        plan(&Detach { node: name.into() }, &seen)
     }
 
     #[test]
@@ -191,21 +191,24 @@ mod tests {
     fn what_stands_alone_is_left_alone() {
         let mut topology = seed();
         topology.nodes[2] = node("slave2", 2, None);
-        let alone = topology.still_alone(&["slave2".into(), "slave1".into()]);
+        let seen = Observed::new(topology.clone(), &["slave2".into(), "slave1".into()]);
+        let alone = &seen.detached_but(&[])[..];
         assert_eq!(alone, ["slave2".into()]);
-        assert!(run("slave2", &topology, &alone).unwrap().is_empty());
-        let rest = topology.without(&alone);
-        assert_eq!(rest.primaries().count(), 1);
+        assert!(run("slave2", &topology, alone).unwrap().is_empty());
+        assert_eq!(seen.deployment().primaries().count(), 1);
+        assert_eq!(seen.all().primaries().count(), 2);
+        let back = seen.deployment_with(alone);
+        assert_eq!(back.primaries().count(), 2);
         let all: Vec<NodeName> = topology.nodes.iter().map(|n| n.name.clone()).collect();
         let setup = |nodes: &[&str]| Setup {
             nodes: nodes.iter().map(|n| NodeName::from(*n)).collect(),
             discard_data: Vec::new(),
         };
         assert_eq!(
-            spared(&setup(&[]), &all, &alone).unwrap().nodes,
+            spared(&setup(&[]), &all, alone).unwrap().nodes,
             ["master".into(), "slave1".into()]
         );
-        assert!(spared(&setup(&["slave2"]), &all, &alone).is_err());
+        assert!(spared(&setup(&["slave2"]), &all, alone).is_err());
         assert_eq!(spared(&setup(&[]), &all, &[]).unwrap(), setup(&[]));
     }
 }

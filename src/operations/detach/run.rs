@@ -22,10 +22,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     let planner = async || {
-        let topology = world.observe().await;
-        one_address(world, &topology)?;
-        let alone = world.alone(&topology);
-        let plan = super::plan::plan(&operation, &topology, &alone);
+        let seen = world.observe().await;
+        one_address(world, seen.all())?;
+        let plan = super::plan::plan(&operation, &seen);
         permitted(world, plan.map_err(output::plan::refused)?, &accepted).await
     };
     let finished = match operate::carry_out(

@@ -11,7 +11,7 @@ use crate::world::World;
 /// Runs the command.
 pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
     let seen = world.observe_servers().await;
-    let topology = seen.without(&world.alone(&seen));
+    let topology = seen.deployment();
     let found = findings(&topology, &context(world));
     let primary = find(&topology, &found).map_err(unknown)?;
     // The looks at the others may have taken seconds; what is printed holds at this moment.

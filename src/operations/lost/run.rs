@@ -62,7 +62,7 @@ async fn find(
     name: &NodeName,
     than: Option<&NodeName>,
 ) -> Result<(NodeName, Option<Found>)> {
-    let topology = world.observe_servers().await;
+    let topology = world.observe_servers().await.into_all();
     if let Some(folder) = &args.backup {
         let new = successor(&topology, name, than)?;
         let found = world.lost_in_backup(folder, name, new).await?;
@@ -140,7 +140,7 @@ async fn replay(
 }
 
 async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {
-    let topology = world.observe_servers().await;
+    let topology = world.observe_servers().await.into_all();
     one_address(world, &topology)?;
     let plan = super::plan::plan(operation, counts, &topology);
     permitted(world, plan.map_err(output::plan::refused)?, &[]).await

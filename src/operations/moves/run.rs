@@ -80,14 +80,15 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
 }
 
 async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan> {
-    let topology = world.observe().await;
-    one_address(world, &topology)?;
-    if world.alone(&topology).contains(&operation.under) {
+    let seen = world.observe().await;
+    let topology = seen.all();
+    one_address(world, topology)?;
+    if seen.is_detached(&operation.under) {
         let refusal = crate::plan::detached::stands_alone(&operation.under);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let mut plan = super::plan::plan(operation, &topology).map_err(output::plan::refused)?;
-    crate::engine::undoing::still(way.undoes, &mut plan, &topology)?;
+    let mut plan = super::plan::plan(operation, topology).map_err(output::plan::refused)?;
+    crate::engine::undoing::still(way.undoes, &mut plan, topology)?;
     if operation.update_inventory {
         let edit = repointed(world, operation)?;
         if let Some(edit) = edit {

@@ -3,16 +3,19 @@
 //! * The primary answers: the hand-over that fences, drains, demotes the old primary first,
 //!   compares offsets, and only then promotes.
 //! * The primary is dead: see `failover`.
+//! * Sentinels watch: see `sentinel`.
 //! * The node is the primary already: only what hangs loose is attached to it.
 
 pub mod candidates;
+mod compared;
+mod failover;
+pub mod sentinel;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
 use crate::engine::{Operation, Plan, Promote, Refusal};
 use crate::plan::case::{Access, Case, find_case, unreachable_others};
-use crate::plan::failover::{self};
 use crate::plan::{gather, hand_over, preflight};
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};

@@ -173,8 +173,8 @@ fn slipped_past(finished: &operate::Finished) -> bool {
 async fn await_link(world: &World, operation: &Promote) {
     let end = tokio::time::Instant::now() + LINKED_AGAIN;
     while tokio::time::Instant::now() < end {
-        let topology = world.observe().await;
-        let upstream = topology.get(&operation.node).and_then(|n| n.upstream());
+        let seen = world.observe().await;
+        let upstream = seen.all().get(&operation.node).and_then(|n| n.upstream());
         if upstream.is_some_and(|up| up.link == Link::Up) {
             return;
         }
@@ -214,14 +214,13 @@ enum By {
 impl Seen {
     /// Looks at the nodes, and at Sentinels or hosts.
     pub async fn look(world: &World, operation: &Promote) -> Result<Self> {
-        let topology = world.observe().await;
-        one_address(world, &topology)?;
-        let alone = world.alone(&topology);
-        if alone.contains(&operation.node) {
+        let seen = world.observe().await;
+        one_address(world, seen.all())?;
+        if seen.is_detached(&operation.node) {
             let refusal = crate::plan::detached::stands_alone(&operation.node);
             return Err(output::plan::refused(vec![refusal]));
         }
-        let mut topology = topology.without(&alone).into_owned();
+        let mut topology = seen.deployment().into_owned();
         let beside = operation.accept.contains(&Accept::WithoutSentinel);
         let by = if !beside && sentinel::watched(&topology).is_some() {
             By::Sentinels(world.sentinels(&mut topology).await)
@@ -242,7 +241,9 @@ impl Seen {
         operation: &Promote,
     ) -> std::result::Result<Plan, Vec<crate::engine::Refusal>> {
         match &self.by {
-            By::Sentinels(watch) => plan::sentinel::plan(operation, &self.topology, watch.as_ref()),
+            By::Sentinels(watch) => {
+                super::plan::sentinel::plan(operation, &self.topology, watch.as_ref())
+            }
             By::Us(access) => super::plan::plan(operation, &self.topology, access),
         }
     }

@@ -1,20 +1,18 @@
 //! `rejoin`: an old primary returns under the present one, with what only it has backed up.
 
-use crate::actions::Action;
-use crate::engine::journal::Resync;
+use crate::engine::backup_folder::stamped;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Rejoin};
 use crate::error::{Exit, Problem, Result};
 use crate::output::ended::nothing;
+use crate::output::returned::returned;
 use crate::plan::forecast::Unkept;
 use crate::plan::returning::Owed;
 use crate::topology::NodeName;
 use crate::world::World;
 use crate::{cli, output};
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 /// Runs the command.
 pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin) -> Result<Exit> {
@@ -59,32 +57,10 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
         .map_or(Ok(Exit::Done), Err)
 }
 
-/// The dated folder of the backup of a node; without a node, what its name begins with.
-pub fn stamped(world: &World, given: Option<&Path>, node: Option<&NodeName>) -> Result<String> {
-    let base = match given {
-        Some(given) => std::path::absolute(given).map_err(|e| {
-            Problem::new(format!("{} is no folder", given.display()))
-                .cause(e)
-                .exit(Exit::Usage)
-        })?,
-        None => world.store.backups(),
-    };
-    let stamp = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let name = node.map_or_else(String::new, |node| format!("-{node}"));
-    let path: PathBuf = base.join(format!("{stamp}{name}"));
-    path.to_str().map(str::to_owned).ok_or_else(|| {
-        Problem::new(format!("{} is no text", path.display()))
-            .hint("name a folder by --backup-dir")
-            .exit(Exit::Usage)
-    })
-}
-
 async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Result<Plan> {
-    let topology = world.observe().await;
-    one_address(world, &topology)?;
-    let mut alone = world.alone(&topology);
-    alone.retain(|n| *n != operation.node);
-    let topology = topology.without(&alone);
+    let seen = world.observe().await;
+    one_address(world, seen.all())?;
+    let topology = seen.deployment_with(std::slice::from_ref(&operation.node));
     let owed: Vec<Owed> = world
         .store
         .debts()
@@ -100,33 +76,10 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
 /// Prints where the node is now, where its backup is, and how it got there, as its steps have seen
 /// it.
 pub fn report(operation: &Rejoin, finished: &Finished) {
-    let text = format!("{} is a replica again.{}", operation.node, told(finished));
+    let text = format!(
+        "{} is a replica again.{}",
+        operation.node,
+        returned(finished)
+    );
     operate::told(finished, finished.reached().then_some(text.as_str()));
-}
-
-/// Where nodes are now, where their backups are, and how they got there: a line for each.
-pub fn told(finished: &Finished) -> String {
-    let mut text = String::new();
-    for passed in &finished.passed {
-        let node = &passed.step.node;
-        let seen = &passed.seen;
-        let action = &passed.step.action;
-        if let Action::BackUp { .. } | Action::BackUpFiles { .. } = action {
-            let _ = write!(text, "\n  backup  {}", seen.text);
-        } else if let Action::AwaitInSync { with, .. } = action {
-            let how = match seen.resync {
-                Some(Resync::Partial) => " by a partial resync",
-                Some(Resync::Full) => " by a full resync",
-                None => "",
-            };
-            let offset = seen.offset.unwrap_or(0);
-            let _ = write!(
-                text,
-                "\n  {node}  in sync with {with}{how}, at offset {offset}"
-            );
-        } else if *action == Action::PersistRole {
-            let _ = write!(text, "\n  {node}  role {}", seen.text);
-        }
-    }
-    text
 }

@@ -5,8 +5,8 @@ use crate::config::Paths;
 use crate::engine::{Refusal, Remove};
 use crate::error::Reason;
 use crate::inventory::NodeSpec;
-use crate::operations::setup::checks as of_setup;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hosts::checks::elsewhere;
 use crate::plan::root::{Root, walk};
 use crate::topology::candidate::{best_replica, primaries};
 use crate::topology::{Node, PersistedRole, ReplicaLine, State};
@@ -24,17 +24,17 @@ pub(super) fn those<'a>(
     let name = &op.node;
     let all = &around.inventory.nodes;
     let spec = all.iter().find(|n| n.name == *name);
-    let (Some(spec), Some(node)) = (spec, around.topology.get(name)) else {
+    let (Some(spec), Some(node)) = (spec, around.seen.all().get(name)) else {
         let all: Vec<&str> = all.iter().map(|n| n.name.0.as_str()).collect();
         return Err(vec![Refusal::new(
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", all.join(", ")),
         )]);
     };
-    let deployment = around.topology.without(around.alone);
+    let deployment = around.seen.deployment();
     let found = primaries(&deployment);
     let primary = match found.as_slice() {
-        [one] if one.name != *name => around.topology.get(&one.name),
+        [one] if one.name != *name => around.seen.all().get(&one.name),
         _ => None,
     };
     if let Some(primary) = primary {
@@ -90,9 +90,9 @@ pub(super) fn all(
 /// Whoever has its data from it would be left without any.
 fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Refusal>) {
     let name = &node.name;
-    let above = around.topology.upstream_of(node).unwrap_or(primary);
-    let under = around.topology.nodes.iter().filter(|other| {
-        let up = around.topology.upstream_of(other);
+    let above = around.seen.all().upstream_of(node).unwrap_or(primary);
+    let under = around.seen.all().nodes.iter().filter(|other| {
+        let up = around.seen.all().upstream_of(other);
         other.name != *name && up.is_some_and(|up| up.name == *name)
     });
     out.extend(under.map(|other| {
@@ -145,7 +145,7 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
         )),
         (State::Up(_), Listener::Nobody) => {
             let spec = inventory.get(name);
-            out.extend(spec.map(|spec| of_setup::elsewhere(spec, node, "a server answers")));
+            out.extend(spec.map(|spec| elsewhere(spec, node, "a server answers")));
         }
         (State::Up(_) | State::Down(_), Listener::Ours) | (State::Down(_), Listener::Nobody) => {}
     }
@@ -168,7 +168,7 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
             .because(Reason::Unreachable),
         );
     }
-    let hears = around.topology.nodes.iter().find_map(|other| {
+    let hears = around.seen.all().nodes.iter().find_map(|other| {
         let mut lines = other.server()?.replication.replicas.iter();
         let line = lines.find(|l| node.answers_to(&l.address) && is_alive(l))?;
         Some((other, line.ack_age_seconds.unwrap_or(0)))
@@ -223,7 +223,7 @@ pub(super) fn warnings(
 ) -> Vec<String> {
     let name = &node.name;
     let mut out = Vec::new();
-    let mut others = around.topology.nodes.iter().filter(|n| n.name != *name);
+    let mut others = around.seen.all().nodes.iter().filter(|n| n.name != *name);
     if node.upstream().is_some() && !op.leave_running && others.all(|n| n.upstream().is_none()) {
         out.push(format!(
             "`{name}` is the last replica that answers: without it there is no other copy of what `{}` has",
@@ -262,7 +262,7 @@ fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<String> {
         Some(PersistedRole::Primary | PersistedRole::Unknown(_) | PersistedRole::Unwritten)
         | None => false,
     };
-    let all = around.topology.nodes.iter().filter(follows);
+    let all = around.seen.all().nodes.iter().filter(follows);
     all.map(|other| {
         format!(
             "`{0}` does not answer, and its file lets it follow `{name}`; when it is back: replctl move {0} --under {1}",
@@ -274,7 +274,7 @@ fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<String> {
 
 fn left_running(around: &Around<'_>, node: &Node) -> String {
     let name = &node.name;
-    let goes_on = match (node.server(), walk(node, around.topology)) {
+    let goes_on = match (node.server(), walk(node, around.seen.all())) {
         (None, _) => "its server is not touched".to_owned(),
         (Some(_), Root::Primary(top)) if top.name != *name => {
             format!(
@@ -297,7 +297,7 @@ pub(super) fn may_lose(op: &Remove, around: &Around<'_>, node: &Node) -> Option<
     if !op.purge || !matches!(around.host, Some(Ok(_))) {
         return None;
     }
-    if around.alone.contains(name) {
+    if around.seen.is_detached(name) {
         let keys = node
             .server()
             .map_or_else(String::new, |s| format!("{} ", s.key_count()));

@@ -17,9 +17,10 @@ use crate::inventory::edit::{self, Edit};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
-use crate::plan::sentinel::forget;
+use crate::plan::forget;
+use crate::topology::detached::Observed;
 use crate::topology::sentinel::Watch;
-use crate::topology::{Address, Node, NodeName, State, Topology, sentinel};
+use crate::topology::{Address, Node, State, Topology, sentinel};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -35,10 +36,8 @@ pub struct Around<'a> {
     pub inventory: &'a Inventory,
     /// Its text.
     pub text: &'a str,
-    /// All nodes.
-    pub topology: &'a Topology,
-    /// Those that were detached.
-    pub alone: &'a [NodeName],
+    /// All nodes, and those that were detached.
+    pub seen: &'a Observed,
     /// Notes of the node: where it should replicate from, and where it was detached from.
     pub notes: Notes,
     /// Its host; nothing where nobody has to work there.
@@ -228,7 +227,7 @@ impl One<'_> {
             };
             Some(Step::new(&other.name, action, Undo::Nothing))
         };
-        let others = self.around.topology.nodes.iter();
+        let others = self.around.seen.all().nodes.iter();
         others
             .filter(|o| o.name != self.node.name)
             .filter_map(see)
@@ -304,7 +303,7 @@ impl One<'_> {
     /// The Sentinels forget it, as `sentinel forget` would do it once the server is stopped; and
     /// what is to be said of that, or why they are not told.
     fn forget(&self) -> (Vec<Stage>, Option<String>) {
-        let (node, topology) = (self.node, self.around.topology);
+        let (node, topology) = (self.node, self.around.seen.all());
         let afterwards = |why: &str| {
             format!(
                 "the Sentinels never forget `{}` by themselves, and are not told to: {why}; afterwards: replctl sentinel forget {}",
@@ -335,7 +334,7 @@ impl One<'_> {
 
     /// The deployment once it is stopped.
     fn as_it_will_be(&self) -> Topology {
-        let topology = self.around.topology.without(self.around.alone);
+        let topology = self.around.seen.deployment();
         let mut topology = topology.into_owned();
         let down = State::Down(crate::topology::Trouble {
             kind: crate::topology::TroubleKind::Refused,

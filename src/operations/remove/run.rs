@@ -53,14 +53,18 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     } else {
         std::slice::from_ref(node)
     };
-    let (mut topology, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
-    one_address(world, &topology)?;
-    let alone = world.alone(&topology);
-    let mut deployment = topology.without(&alone).into_owned();
+    let (mut seen, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    one_address(world, seen.all())?;
+    let mut deployment = seen.deployment().into_owned();
     let watch = world.sentinels(&mut deployment).await;
     // With the names by which the Sentinels know them.
     for known in deployment.nodes {
-        if let Some(node) = topology.nodes.iter_mut().find(|n| n.name == known.name) {
+        if let Some(node) = seen
+            .all_mut()
+            .nodes
+            .iter_mut()
+            .find(|n| n.name == known.name)
+        {
             *node = known;
         }
     }
@@ -72,8 +76,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     let around = Around {
         inventory,
         text: &text,
-        topology: &topology,
-        alone: &alone,
+        seen: &seen,
         notes,
         host: hosts.get(node),
         watch: watch.as_ref(),

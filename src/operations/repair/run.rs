@@ -7,11 +7,11 @@ use crate::cli;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Accept, Operation, Plan, Promote, Repair, pending_demotions};
+use crate::engine::{Accept, Operation, Plan, Promote, Repair, backup_folder, pending_demotions};
 use crate::error::{Exit, Problem, Result};
 use crate::findings::findings;
-use crate::operations::promote::run::Way;
-use crate::operations::{promote, rejoin};
+use crate::operations::perform::{self, Request};
+use crate::output::returned::returned;
 use crate::output::table::Options;
 use crate::output::{self, verdict};
 use crate::plan::forecast::Unkept;
@@ -32,8 +32,8 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     crate::engine::known::known(world, keep.iter().chain(&discard))?;
     operate::nothing_comes_first(world)?;
     let seen = world.observe().await;
-    pending_demotions::close(world, &seen);
-    let topology = seen.without(&world.alone(&seen));
+    pending_demotions::close(world, seen.all());
+    let topology = seen.deployment();
     let found = situation(&topology);
     let sentence = verdict::verdict(
         &world.inventory.name,
@@ -80,7 +80,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
         Situation::Several(_) | Situation::Emptied { .. } => {
             let operation = Repair {
                 keep: chosen,
-                backup: rejoin::run::stamped(world, args.backup_dir.as_deref(), None)?,
+                backup: backup_folder::stamped(world, args.backup_dir.as_deref(), None)?,
                 discard_data: discard,
             };
             perform(world, &operation, &asked, &accepted).await
@@ -96,16 +96,16 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
                     .into_iter()
                     .filter(|(a, _)| *a)
                     .map(|(_, w)| w)
-                    .chain(accepted.into_iter().map(Accept::Unkept))
                     .collect(),
             };
-            let way = Way {
+            let request = Request {
                 asked,
                 hooks: Wanted::All,
-                kick: false,
                 undoes: None,
+                accepted: &accepted,
+                edit: None,
             };
-            promote::run::perform(world, &operation, way).await
+            perform::perform(world, &Operation::Promote(operation), &request).await
         }
     }
 }
@@ -204,8 +204,8 @@ async fn perform(
 
 async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
     let seen = world.observe().await;
-    one_address(world, &seen)?;
-    let topology = seen.without(&world.alone(&seen));
+    one_address(world, seen.all())?;
+    let topology = seen.deployment();
     let found = situation(&topology);
     let owns = owns(world, &found, &topology).await;
     let plan = plan::plan(operation, &owns, &topology);
@@ -214,7 +214,7 @@ async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Re
 
 /// Prints which is the primary now, and what became of the others, as the steps have seen it.
 pub fn report(world: &World, operation: &Repair, finished: &Finished) {
-    let steps = rejoin::run::told(finished);
+    let steps = returned(finished);
     let at = world.inventory.get(&operation.keep);
     let at = at.map_or_else(String::new, |n| format!(" ({})", n.announced()));
     let text = format!("{}{at} is the primary.{steps}", operation.keep);

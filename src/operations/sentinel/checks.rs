@@ -7,9 +7,9 @@ use crate::config::sentinel::watches;
 use crate::engine::Refusal;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
-use crate::operations::setup::checks as of_setup;
-use crate::operations::setup::plan::Look;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hosts::HostLook;
+use crate::plan::hosts::checks as of_hosts;
 use crate::topology::candidate::primaries;
 use crate::topology::sentinel::{Member, Sees, View};
 use crate::topology::{Address, Node, Product, Topology};
@@ -54,7 +54,7 @@ pub(super) fn strangers<'a>(
 
 /// What is about all of them.
 pub(super) fn together(
-    look: &Look<'_>,
+    look: &HostLook<'_>,
     settings: &SentinelSettings,
     around: &Around<'_>,
     primary: &Node,
@@ -107,7 +107,7 @@ pub(super) fn names(inventory: &Inventory) -> bool {
 
 /// Whether its program will be one of 6.2 or newer: that which replctl brings, else most likely
 /// that of the primary.
-pub(super) fn modern(look: &Look<'_>, facts: &HostFacts, primary: &Node) -> bool {
+pub(super) fn modern(look: &HostLook<'_>, facts: &HostFacts, primary: &Node) -> bool {
     let brought = look
         .payload_for(&facts.arch)
         .filter(|_| look.brings_server())
@@ -120,7 +120,7 @@ pub(super) fn modern(look: &Look<'_>, facts: &HostFacts, primary: &Node) -> bool
 
 /// How one of them is found, unless something stands against it.
 pub(super) fn own<'a>(
-    look: &Look<'a>,
+    look: &HostLook<'a>,
     settings: &SentinelSettings,
     around: &Around<'a>,
     primary: &Node,
@@ -130,17 +130,17 @@ pub(super) fn own<'a>(
     let facts = match around.hosts.get(&spec.name) {
         Some(Ok(facts)) => facts,
         Some(Err(why)) => {
-            out.push(of_setup::unreachable(spec, &why.why, why.hint.as_deref()));
+            out.push(of_hosts::unreachable(spec, &why.why, why.hint.as_deref()));
             return None;
         }
         None => {
-            out.push(of_setup::unreachable(spec, "nobody looked at it", None));
+            out.push(of_hosts::unreachable(spec, "nobody looked at it", None));
             return None;
         }
     };
-    of_setup::usable(spec, facts, out);
+    of_hosts::usable(spec, facts, out);
     if !matches!(around.members.get(&spec.name), Some(Ok(_))) {
-        of_setup::over_tls(look, spec, out);
+        of_hosts::over_tls(look, spec, out);
         let nodes = look.inventory.nodes.iter().any(|n| n.tls.is_some());
         if spec.tls.is_some() != nodes {
             out.push(Refusal::new(
@@ -218,7 +218,7 @@ fn is_it(primary: &Node, sees: &Sees) -> bool {
 }
 
 fn silent<'a>(
-    look: &Look<'_>,
+    look: &HostLook<'_>,
     settings: &SentinelSettings,
     around: &Around<'_>,
     primary: &Node,
@@ -230,7 +230,7 @@ fn silent<'a>(
     match &facts.listener {
         Listener::Nobody => {}
         Listener::Foreign(who) => {
-            out.push(of_setup::taken(spec, who));
+            out.push(of_hosts::taken(spec, who));
             return None;
         }
         Listener::Ours => {
@@ -241,7 +241,7 @@ fn silent<'a>(
             return None;
         }
     }
-    of_setup::to_start(look, spec, facts, out);
+    of_hosts::to_start(look, spec, facts, out);
     let Some(file) = &facts.config else {
         return Some(Begin::Fresh);
     };
@@ -338,7 +338,7 @@ fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<String>) {
         ));
         return;
     }
-    out.extend(of_setup::not_at_boot(&format!("`{this}`"), own.facts));
+    out.extend(of_hosts::not_at_boot(&format!("`{this}`"), own.facts));
     let Some(file) = own
         .facts
         .config

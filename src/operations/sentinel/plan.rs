@@ -17,11 +17,10 @@ use crate::actions::host::PayloadInfo;
 use crate::actions::sentinel::SentinelAction;
 use crate::config::sentinel::{Begin as File, options, render};
 use crate::config::server::Rendered;
-use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Setup, Step, Undo};
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory, NodeSpec, SentinelRules, SentinelSettings};
-use crate::operations::setup::plan::hosts::{Host, start_step, supervision};
-use crate::operations::setup::plan::{Look, stage};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
+use crate::plan::hosts::{Host, HostLook, start_step, supervision};
 use crate::topology::sentinel::{Member, Sees, Watch};
 use crate::topology::{Link, Node, NodeName, Topology, Trouble};
 use std::collections::BTreeMap;
@@ -70,7 +69,7 @@ pub struct Own<'a> {
 
 /// What they are all told.
 pub struct Job<'a> {
-    pub look: &'a Look<'a>,
+    pub look: &'a HostLook<'a>,
     pub settings: &'a SentinelSettings,
     pub primary: &'a Node,
     /// The id of the primary's process.
@@ -88,18 +87,11 @@ pub fn plan(
     settings: &SentinelSettings,
     around: &Around<'_>,
 ) -> Result<Plan, Vec<Refusal>> {
-    let op = Setup {
-        nodes: Vec::new(),
-        discard_data: Vec::new(),
-    };
-    let look = Look {
-        op: &op,
+    let look = HostLook {
         inventory,
         topology: around.topology,
         hosts: around.hosts,
         payload: around.payload,
-        insists: false,
-        adding: false,
     };
     let primary = checks::primary(around.topology)?;
     let mut refusals = checks::together(&look, settings, around, primary);
@@ -121,12 +113,12 @@ pub fn plan(
     };
     let warnings = checks::warnings(&job, around, &own);
     let mut stages = vec![
-        stage(
+        Stage::new(
             "set up the Sentinels",
             Mode::PerNode,
             own.iter().flat_map(|o| job.set_up(o)).collect(),
         ),
-        stage(
+        Stage::new(
             "bring the others up to date",
             Mode::PerNode,
             own.iter().flat_map(|o| job.up_to_date(o)).collect(),
@@ -135,7 +127,7 @@ pub fn plan(
     stages.retain(|s| !s.steps.is_empty());
     if !stages.is_empty() || !own.iter().all(|o| job.is_together(o)) {
         let proof = own.iter().map(|o| job.prove(o)).collect();
-        stages.push(stage("prove it", Mode::Gate, proof));
+        stages.push(Stage::new("prove it", Mode::Gate, proof));
     }
     Ok(Plan {
         operation: Operation::Sentinels(Sentinels::Setup),

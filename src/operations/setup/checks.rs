@@ -3,24 +3,20 @@
 mod directives;
 pub(super) mod foreign;
 mod neighbours;
-mod program;
-mod tls;
-
-pub use tls::over_tls;
 
 use super::plan::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
 use crate::engine::Refusal;
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hosts::checks::{
+    elsewhere, not_at_boot, over_tls, taken, to_start, unreachable, usable,
+};
 use crate::plan::versions;
 use crate::topology::versions::{Said, between, program, said, sentence};
-use crate::topology::{Node, NodeName, State, TroubleKind};
-
-/// Room for the logs and the first snapshot beside the program, bytes.
-const ROOM: u64 = 64 << 20;
+use crate::topology::{NodeName, State, TroubleKind};
 
 /// Less than this is too little for comfort, bytes.
 const MEMORY: u64 = 128 << 20;
@@ -70,16 +66,6 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     out
 }
 
-/// Its host cannot be looked at.
-pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
-    let ssh = node.ssh.command(&node.address.host);
-    Refusal::new(
-        format!("cannot look at the host of `{}`: {why}", node.name),
-        hint.map_or_else(|| format!("try: {ssh}"), str::to_owned),
-    )
-    .because(crate::error::Reason::Unreachable)
-}
-
 fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
     for name in node.config.keys() {
         if let Some(instead) = owned(name) {
@@ -99,42 +85,6 @@ fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
                 "use `port` of the [[node]], which is the one for TLS",
             ));
         }
-    }
-}
-
-/// Root starts programs from there, and other users' servers with them.
-fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
-    if let Some(place) = &facts.not_alone {
-        out.push(Refusal::new(
-            format!(
-                "others than root may change {place} on the host of `{}`, and root would start programs from there",
-                node.name
-            ),
-            format!(
-                "on that host: chown -h root {place} && chmod go-w {place}; or give another `directory` in `[server]`"
-            ),
-        ));
-    }
-}
-
-/// What is needed of any host.
-pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
-    let name = &node.name;
-    alone(node, facts, out);
-    if !facts.missing.is_empty() {
-        out.push(Refusal::new(
-            format!("the host of `{name}` has no {}", facts.missing.join(", ")),
-            "install what is missing",
-        ));
-    }
-    if !facts.root && node.ssh.sudo == Some(true) {
-        out.push(Refusal::new(
-            format!(
-                "`{}` cannot become root on the host of `{name}`",
-                facts.login
-            ),
-            "allow it sudo, or leave out `sudo = true`: everything then runs as that user",
-        ));
     }
 }
 
@@ -174,29 +124,6 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
     }
 }
 
-/// Something else listens on its port.
-pub fn taken(node: &NodeSpec, who: &str) -> Refusal {
-    let port = node.address.port;
-    Refusal::new(
-        format!(
-            "port {port} of the host of `{}` is taken by {who}",
-            node.name
-        ),
-        "stop that process, or give the node another `port`",
-    )
-}
-
-/// The address and the host lead to two machines.
-pub fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
-    Refusal::new(
-        format!(
-            "at {} {what}, but on the host that SSH leads to nobody listens on that port: `{}` is two machines",
-            seen.address, node.name
-        ),
-        "check `address` and the SSH settings of the node",
-    )
-}
-
 /// Whether something was there to give this trouble.
 fn answered(kind: TroubleKind) -> bool {
     match kind {
@@ -224,53 +151,6 @@ fn answered(kind: TroubleKind) -> bool {
         | TroubleKind::Ssh
         | TroubleKind::Other => false,
     }
-}
-
-/// What a node that is to be started needs.
-pub fn to_start(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
-    let name = &node.name;
-    let directory = &look.inventory.server.directory;
-    if !facts.writable {
-        out.push(Refusal::new(
-            format!(
-                "`{}` may not write {directory} on the host of `{name}`",
-                facts.login
-            ),
-            "log in as root, allow sudo, or give [server] a `directory` of that user's",
-        ));
-    }
-    let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
-    if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
-        out.push(Refusal::new(
-            format!(
-                "the file system {mount} on the host of `{name}` is mounted noexec: no program can be started from {directory}/server"
-            ),
-            format!(
-                "on that host: mount -o remount,exec {mount}; or give another `directory` in `[server]`, or `source = \"package\"`"
-            ),
-        ));
-    }
-    let (payload, (_, lacks)) = (look.payload_for(&facts.arch), look.brought());
-    if look.brings_server() && payload.is_none() {
-        out.push(Refusal::new(
-            format!("{lacks} {}, which the host of `{name}` is", facts.arch),
-            "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
-        ));
-    }
-    let need = payload
-        .map_or(0, |p| p.bytes.saturating_mul(2))
-        .saturating_add(ROOM);
-    if let Some(free) = facts.free_bytes.filter(|free| *free < need) {
-        out.push(Refusal::new(
-            format!(
-                "the disk of `{name}` has {} MB free for {directory}, and needs {} MB",
-                free >> 20,
-                need >> 20
-            ),
-            "free some, or give [server] another `directory`",
-        ));
-    }
-    out.extend(program::refusal(look, name, facts));
 }
 
 /// A replica must be able to load the full copies of its upstream: what is refused, and what is
@@ -384,14 +264,4 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
         let path = Paths::new(&look.inventory.server.directory, node.address.port).config();
         out.push(format!("{path} of `{name}` was not written by replctl; it is replaced, and kept as {path}.replctl-before"));
     }
-}
-
-/// Nothing brings it back after its host was down.
-pub fn not_at_boot(what: &str, facts: &HostFacts) -> Option<String> {
-    let why = match facts.root {
-        true if facts.systemd || facts.rc_local.is_some() => return None,
-        true => "it has neither systemd nor /etc/rc.local".to_owned(),
-        false => format!("`{}` is not root there", facts.login),
-    };
-    Some(format!("nothing starts {what} when its host boots: {why}"))
 }

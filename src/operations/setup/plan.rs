@@ -4,7 +4,7 @@
 //! second run has nothing to do.
 
 mod headless;
-pub mod hosts;
+mod hosts;
 mod names;
 pub mod password;
 mod roles;
@@ -16,12 +16,14 @@ use super::checks;
 use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
-use crate::inventory::{Inventory, NodeSpec, ServerSource};
+use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, StoredData, Unseen};
+use crate::plan::hosts::HostLook;
 use crate::plan::root::{Root, walk};
 use crate::topology::{Link, NodeName, Product, Topology, phrases};
 pub use roles::Wiring;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 
 /// A server that loads its data answers at once, so this is about starting only.
 const ANSWER_MS: u64 = 30_000;
@@ -33,14 +35,20 @@ const IN_SYNC_MS: u64 = 30_000;
 /// Everything the planner looks at.
 pub struct Look<'a> {
     pub op: &'a Setup,
-    pub inventory: &'a Inventory,
-    pub topology: &'a Topology,
-    pub hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    pub payload: &'a [PayloadInfo],
+    /// The inventory, the nodes and their hosts.
+    pub at: HostLook<'a>,
     /// A node without a place goes where the inventory says, whoever the primary is.
     pub insists: bool,
     /// The one node that is worked on comes into the inventory by this.
     pub adding: bool,
+}
+
+impl<'a> Deref for Look<'a> {
+    type Target = HostLook<'a>;
+
+    fn deref(&self) -> &HostLook<'a> {
+        &self.at
+    }
 }
 
 impl<'a> Look<'a> {
@@ -56,42 +64,8 @@ impl<'a> Look<'a> {
         self.scope().any(|n| n.name == *name)
     }
 
-    pub fn facts(&self, name: &NodeName) -> Option<&'a HostFacts> {
-        self.hosts.get(name)?.as_ref().ok()
-    }
-
-    pub fn runs(&self, name: &NodeName) -> bool {
-        self.topology
-            .get(name)
-            .is_some_and(|n| n.server().is_some())
-    }
-
     fn discards(&self, name: &NodeName) -> bool {
         self.op.discard_data.contains(name)
-    }
-
-    pub fn payload_for(&self, arch: &str) -> Option<&'a PayloadInfo> {
-        self.payload.iter().find(|p| p.arch == arch)
-    }
-
-    /// Whether replctl itself brings the server program.
-    pub fn brings_server(&self) -> bool {
-        matches!(
-            self.inventory.server.source,
-            ServerSource::Embedded | ServerSource::Binary(_)
-        )
-    }
-
-    /// What stands before the program that is brought, and before what there is none for.
-    pub fn brought(&self) -> (&'static str, &'static str) {
-        if matches!(self.inventory.server.source, ServerSource::Binary(_)) {
-            (
-                "the program that the inventory gives is",
-                "the program that the inventory gives is not for",
-            )
-        } else {
-            ("this replctl carries", "this replctl carries no server for")
-        }
     }
 }
 
@@ -106,10 +80,12 @@ pub fn plan(
 ) -> Result<Plan, Vec<Refusal>> {
     planned(&Look {
         op,
-        inventory,
-        topology,
-        hosts,
-        payload,
+        at: HostLook {
+            inventory,
+            topology,
+            hosts,
+            payload,
+        },
         insists: false,
         adding: false,
     })
@@ -117,20 +93,10 @@ pub fn plan(
 
 /// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary
 /// is.
-pub fn of_one(
-    op: &Setup,
-    insists: bool,
-    inventory: &Inventory,
-    topology: &Topology,
-    hosts: &BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-    payload: &[PayloadInfo],
-) -> Result<Plan, Vec<Refusal>> {
+pub fn of_one(op: &Setup, insists: bool, at: &HostLook<'_>) -> Result<Plan, Vec<Refusal>> {
     planned(&Look {
         op,
-        inventory,
-        topology,
-        hosts,
-        payload,
+        at: *at,
         insists,
         adding: true,
     })
@@ -174,14 +140,6 @@ fn planned(look: &Look<'_>) -> Result<Plan, Vec<Refusal>> {
     })
 }
 
-pub fn stage(title: &str, mode: Mode, steps: Vec<Step>) -> Stage {
-    Stage {
-        title: title.to_owned(),
-        mode,
-        steps,
-    }
-}
-
 fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
     let primary = &wiring.primary;
     let fresh: Vec<&NodeName> = wiring.fresh().collect();
@@ -214,28 +172,28 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
     let built = wiring.starts.iter().flat_map(|n| hosts::build(look, n));
     let proof = prove(look, wiring, &settings, &fresh);
     vec![
-        stage(
+        Stage::new(
             "bring the hosts up to date",
             Mode::PerNode,
             running
                 .flat_map(|n| hosts::prepare(look, wiring, n))
                 .collect(),
         ),
-        stage("build the server", Mode::PerNode, built.collect()),
-        stage("set up the primary", Mode::PerNode, the_primary),
-        stage(
+        Stage::new("build the server", Mode::PerNode, built.collect()),
+        Stage::new("set up the primary", Mode::PerNode, the_primary),
+        Stage::new(
             "set up the replicas",
             Mode::PerNode,
             replicas.flat_map(set_up).collect(),
         ),
-        stage("attach the replicas", Mode::PerNode, wire.collect()),
-        stage("wait until in sync", Mode::Gate, in_sync.collect()),
-        stage(
+        Stage::new("attach the replicas", Mode::PerNode, wire.collect()),
+        Stage::new("wait until in sync", Mode::Gate, in_sync.collect()),
+        Stage::new(
             "apply settings",
             Mode::PerNode,
             quick.map(|on| on.1).into_iter().chain(settings).collect(),
         ),
-        stage("prove it", Mode::Gate, proof.into_iter().collect()),
+        Stage::new("prove it", Mode::Gate, proof.into_iter().collect()),
     ]
 }
 

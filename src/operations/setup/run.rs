@@ -61,7 +61,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
     let mut text = None;
     if finished.outcome == Outcome::Completed {
         let after = world.observe_servers().await;
-        text = Some(report(world, &finished, &after));
+        text = Some(report(world, &finished, after.all()));
     }
     operate::told(&finished, text.as_deref());
     operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
@@ -101,16 +101,15 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         world.observe_with_facts(&nodes),
         world.ask_hosts(names(world, &nodes)),
     );
-    let ((mut topology, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
+    let ((mut seen, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
     world.try_directives(&mut hosts, &payload).await;
-    one_address(world, &topology)?;
-    for node in &mut topology.nodes {
+    one_address(world, seen.all())?;
+    for node in &mut seen.all_mut().nodes {
         if let Some(told) = there.get(&node.name) {
             node.names_there.extend(told.clone());
         }
     }
-    let mut alone = world.alone(&topology);
-    alone.retain(|n| !operation.discard_data.contains(n));
+    let alone = seen.detached_but(&operation.discard_data);
     let all: Vec<NodeName> = world
         .inventory
         .nodes
@@ -118,9 +117,9 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         .map(|n| n.name.clone())
         .collect();
     let partial = !operation.nodes.is_empty();
+    let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
     let operation =
         crate::plan::detached::spared(operation, &all, &alone).map_err(output::plan::refused)?;
-    let mut topology = topology.without(&alone).into_owned();
     let held = world.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
         let watch = world.sentinels(&mut topology).await;

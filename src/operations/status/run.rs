@@ -10,6 +10,7 @@ use crate::output::table::Options;
 use crate::output::{self};
 use crate::plan::divergence::Own;
 use crate::topology::claims::Holder;
+use crate::topology::detached::Observed;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
@@ -25,33 +26,34 @@ const SENTINELS: Duration = Duration::from_secs(6);
 
 /// Runs the command.
 pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> Result<Exit> {
-    let mut topology = if args.no_ssh {
+    let mut seen = if args.no_ssh {
         world.observe_servers().await
     } else {
         world.observe().await
     };
-    pending_demotions::close(world, &topology);
+    pending_demotions::close(world, seen.all());
     let mut context = context(world);
-    context.counted = counted(world, &topology).await;
-    context.under_way = under_way(world, &topology).await;
+    context.counted = counted(world, &seen).await;
+    let topology = seen.all_mut();
+    context.under_way = under_way(world, topology).await;
     if !args.no_ssh {
-        context.logs = world.logs_of_links(&topology).await;
+        context.logs = world.logs_of_links(topology).await;
     }
-    let mut found = findings::findings(&topology, &context);
-    let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(&mut topology)).await;
+    let mut found = findings::findings(topology, &context);
+    let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(topology)).await;
     if let Ok(Some(mut watch)) = watch {
         crate::engine::info_period::note(world, &mut watch);
-        found.extend(findings::sentinels::in_short(&topology, &watch));
+        found.extend(findings::sentinels::in_short(topology, &watch));
         found.sort_by_key(|finding| finding.severity);
     }
     let lags = if args.seconds {
-        Some(world.lags(&topology).await)
+        Some(world.lags(topology).await)
     } else {
         None
     };
     let seen = report::Seen {
         deployment: &world.inventory.name,
-        topology: &topology,
+        topology,
         findings: &found,
         lags: lags.as_ref(),
         all: args.all,
@@ -88,8 +90,8 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
 
 /// Of several primaries, what each has that another one has not: read from their streams, where
 /// that is done in time.
-async fn counted(world: &World, seen: &Topology) -> BTreeMap<(NodeName, NodeName), Counted> {
-    let topology = seen.without(&world.alone(seen));
+async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName), Counted> {
+    let topology = seen.deployment();
     let Situation::Several(primaries) = situation(&topology) else {
         return BTreeMap::new();
     };

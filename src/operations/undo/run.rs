@@ -4,16 +4,16 @@ use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::operate::{self, Asked};
-use crate::engine::{Accept, Operation, Plan};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::engine::{Operation, Plan};
+use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::Edit;
-use crate::operations::promote::run::Way;
-use crate::operations::{add, moves, promote, remove};
+use crate::operations::perform::{Request, perform};
 use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::{Past, Reverse, reverse};
-use crate::topology::{NodeName, Topology};
+use crate::topology::NodeName;
+use crate::topology::detached::Observed;
 use crate::world::World;
 use crate::{cli, output};
 
@@ -33,12 +33,12 @@ pub async fn run(
     }
     let past = past(world, &ids, &story)?;
     operate::nothing_comes_first(world)?;
-    let topology = world.observe_servers().await;
-    if let Some(node) = stands_alone(world, &past, &topology) {
+    let seen = world.observe_servers().await;
+    if let Some(node) = stands_alone(&past, &seen) {
         let refusal = crate::plan::detached::stands_alone(&node);
         return Err(output::plan::refused(vec![refusal]));
     }
-    let operation = match reverse(&past, &topology).map_err(output::plan::refused)? {
+    let operation = match reverse(&past, seen.all()).map_err(output::plan::refused)? {
         Reverse::Nothing(why) => {
             nothing(None, &format!("Nothing to do: {why}."), &[]);
             return Ok(Exit::Done);
@@ -57,61 +57,27 @@ pub async fn run(
     )));
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    match &operation {
-        Operation::Promote(back) => {
-            let hooks = if args.no_hooks {
-                Wanted::None
-            } else {
-                Wanted::All
-            };
-            let way = Way {
-                asked,
-                hooks,
-                kick: false,
-                undoes: Some(&past),
-            };
-            let mut back = back.clone();
-            back.accept.extend(accepted.into_iter().map(Accept::Unkept));
-            promote::run::perform(world, &back, way).await
-        }
-        Operation::Move(back) => {
-            let way = moves::run::Way {
-                asked,
-                undoes: Some(&past),
-                accepted: &accepted,
-            };
-            moves::run::perform(world, back, way).await
-        }
-        Operation::Remove(back) => remove::run::perform(world, back, asked).await,
-        Operation::Add(back) => match edit {
-            Some(edit) => add::run::perform(world, back, &edit, asked).await,
-            None => Err(in_it_again(&back.node)),
+    let request = Request {
+        asked,
+        hooks: if args.no_hooks {
+            Wanted::None
+        } else {
+            Wanted::All
         },
-        Operation::Setup(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Sentinels(_) => Ok(Exit::Done),
-    }
-}
-
-/// A node that was removed, and came back by other means.
-fn in_it_again(node: &NodeName) -> Error {
-    Problem::new(format!(
-        "the inventory has a node `{node}` again; nothing was touched"
-    ))
-    .hint(format!("if it is not set up: replctl setup {node}"))
-    .exit(Exit::Refused)
+        undoes: Some(&past),
+        accepted: &accepted,
+        edit: edit.as_ref(),
+    };
+    perform(world, &operation, &request).await
 }
 
 /// The node that would be promoted, where it was detached since.
-fn stands_alone(world: &World, past: &Past, now: &Topology) -> Option<NodeName> {
+fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     let Operation::Promote(promote) = &past.operation else {
         return None;
     };
     let old = past.old_primary(&promote.node)?;
-    world.alone(now).contains(&old).then_some(old)
+    now.is_detached(&old).then_some(old)
 }
 
 /// Why an operation left nothing to undo, where it left nothing.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::operations::promote;
+use crate::topology::detached::Observed;
 use crate::topology::sample::{address, down, node, seed};
 
 fn past(operation: Operation, plan: Plan, before: &Topology) -> Past {
@@ -41,7 +42,9 @@ fn detached(before: &Topology) -> Past {
     let operation = Detach {
         node: "slave2".into(),
     };
-    let plan = crate::operations::detach::plan::plan(&operation, before, &[]).unwrap();
+    let plan =
+        crate::operations::detach::plan::plan(&operation, &Observed::new(before.clone(), &[]))
+            .unwrap();
     past(Operation::Detach(operation), plan, before)
 }
 

@@ -13,6 +13,7 @@ use crate::operations::remove::plan::Notes;
 use crate::operations::{add, remove, setup};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::simulation::world::Injected;
+use crate::topology::detached::Observed;
 use crate::topology::{
     Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Role, State, Topology, sample,
 };
@@ -161,6 +162,7 @@ impl World {
             topology: &self.topology(),
             hosts: &self.facts(&op.node),
             payload: &[payload()],
+            set_up: setup::plan::of_one,
         };
         add::plan::plan(op, edit, &around)
     }
@@ -183,8 +185,7 @@ impl World {
         let around = remove::plan::Around {
             inventory: &self.inventory,
             text: &inner.text,
-            topology: &topology,
-            alone: &topology.still_alone(&inner.alone),
+            seen: &Observed::new(topology, &inner.alone),
             notes: Notes {
                 debt: noted(&inner.debts),
                 alone: noted(&inner.alone),

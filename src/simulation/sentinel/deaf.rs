@@ -5,7 +5,7 @@ use super::super::topologies;
 use super::{Case, changed, watch};
 use crate::engine::Promote;
 use crate::engine::journal::Outcome;
-use crate::plan::sentinel::plan;
+use crate::operations::promote::plan::sentinel::plan;
 use crate::topology::Address;
 use futures::executor::block_on;
 

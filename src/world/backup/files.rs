@@ -45,7 +45,7 @@ impl World {
         primary: &NodeName,
         wanted: &str,
     ) -> Acted {
-        let topology = self.observe_servers().await;
+        let topology = self.servers().await;
         let (Some(old), Some(new)) = (topology.get(node), topology.get(primary)) else {
             return Err(Failure::none("the inventory does not have both nodes"));
         };

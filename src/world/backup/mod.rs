@@ -73,7 +73,7 @@ impl World {
     }
 
     async fn back_up_fenced(&self, node: &NodeName, primary: &NodeName, wanted: &Path) -> Acted {
-        let topology = self.observe_servers().await;
+        let topology = self.servers().await;
         let of = |name: &NodeName| topology.get(name).filter(|n| n.is_primary());
         let (Some(old), Some(new)) = (of(node), of(primary)) else {
             return Err(Failure::none(format!(

@@ -5,6 +5,7 @@ use super::act::Lack;
 use super::fail_over;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
+use crate::topology::detached::Observed;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
 use crate::world::World;
@@ -52,7 +53,7 @@ impl World {
         within_ms: u64,
     ) -> Acted {
         let known = self.seen_or_told(node).await?;
-        let last = self.seen_last();
+        let last = self.seen_last().map(Observed::into_all);
         let primaries: Vec<&Node> = last.iter().flat_map(Topology::primaries).collect();
         let called = |at: &Address| match last.as_ref().and_then(|t| t.at(at)) {
             Some(node) => format!("`{}` ({at})", node.name),
@@ -220,7 +221,7 @@ impl World {
         primaries.sort_by_key(ToString::to_string);
         primaries.dedup();
         for at in &primaries {
-            let last = self.seen_last();
+            let last = self.seen_last().map(Observed::into_all);
             let Some(named) = last.as_ref().and_then(|t| t.at(at)) else {
                 unclear = Some(format!(
                     "they say that {at} is the primary, which is no node of the inventory"

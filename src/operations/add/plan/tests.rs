@@ -76,6 +76,7 @@ fn run(
         topology,
         hosts: &[(op.node.clone(), host)].into(),
         payload: &[payload],
+        set_up: crate::operations::setup::plan::of_one,
     };
     plan(op, &edit, &around)
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::facts::Ownership;
 use crate::topology::sample::{address, down, node, seed};
-use crate::topology::{PersistedRole, ReplicaLine, State};
+use crate::topology::{NodeName, PersistedRole, ReplicaLine, State};
 
 const TEXT: &str = "[deployment]\nname = \"orders\"\nauth = \"none\"\n\
     [[node]]\nname = \"master\"\naddress = \"10.0.0.1\"\n[[node]]\nname = \"slave1\"\naddress = \"10.0.0.1:6380\"\nreplicaof = \"master\"\n\
@@ -56,8 +56,7 @@ fn run(line: &str, seen: &Seen) -> Result<Plan, Vec<Refusal>> {
     let around = Around {
         inventory: &inventory,
         text: &seen.text,
-        topology: &seen.topology,
-        alone: &seen.alone,
+        seen: &Observed::new(seen.topology.clone(), &seen.alone),
         notes: seen.notes.clone(),
         host: Some(&seen.host).filter(|_| !op.leave_running),
         watch: None,

@@ -6,11 +6,10 @@ use crate::actions::Action;
 use crate::actions::host::{HostAction as Do, Launch};
 use crate::actions::sentinel::SentinelAction;
 use crate::config::{Paths, block};
-use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Step, Undo};
+use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
-use crate::operations::setup::checks as of_setup;
-use crate::operations::setup::plan::stage;
 use crate::plan::facts::{HostFacts, Listener};
+use crate::plan::hosts::checks as of_hosts;
 use crate::topology::sentinel::Member;
 use crate::topology::{Node, Topology};
 
@@ -33,11 +32,11 @@ pub fn plan(
             Some(Err(why)) => {
                 let hint = "if that host is gone for good, take it out of `nodes` under [sentinel]";
                 let hint = why.hint.as_deref().unwrap_or(hint);
-                refusals.push(of_setup::unreachable(spec, &why.why, Some(hint)));
+                refusals.push(of_hosts::unreachable(spec, &why.why, Some(hint)));
                 continue;
             }
             None => {
-                refusals.push(of_setup::unreachable(spec, "nobody looked at it", None));
+                refusals.push(of_hosts::unreachable(spec, "nobody looked at it", None));
                 continue;
             }
         };
@@ -64,9 +63,9 @@ pub fn plan(
         prove(around.topology, leaving)
     };
     let mut stages = vec![
-        stage("end the Sentinels", Mode::PerNode, end),
-        stage("see that they are gone", Mode::Gate, proof),
-        stage("remove their files", Mode::KeepGoing, clean),
+        Stage::new("end the Sentinels", Mode::PerNode, end),
+        Stage::new("see that they are gone", Mode::Gate, proof),
+        Stage::new("remove their files", Mode::KeepGoing, clean),
     ];
     stages.retain(|s| !s.steps.is_empty());
     Ok(Plan {

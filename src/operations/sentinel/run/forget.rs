@@ -6,7 +6,7 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::{Operation, Plan, Sentinels};
 use crate::error::{Exit, Result};
 use crate::output::ended::nothing;
-use crate::plan::sentinel::forget;
+use crate::plan::forget;
 use crate::world::World;
 use crate::{cli, output};
 
@@ -44,7 +44,7 @@ pub async fn run(
 }
 
 async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {
-    let mut topology = world.observe_servers().await;
+    let mut topology = world.observe_servers().await.into_all();
     one_address(world, &topology)?;
     let watch = world.sentinels(&mut topology).await;
     forget::plan(what, &world.inventory, &topology, watch.as_ref()).map_err(output::plan::refused)

@@ -43,7 +43,7 @@ pub async fn run(
     };
     let mut text = None;
     if finished.outcome == Outcome::Completed {
-        let left = watched(&world.observe_servers().await);
+        let left = watched(world.observe_servers().await.all());
         text = Some(match left {
             None => format!(
                 "No Sentinel watches `{name}` any more: nothing changes its primary but `replctl promote`."

@@ -116,7 +116,7 @@ impl Seen {
     pub async fn look(world: &World, settings: &SentinelSettings) -> Self {
         let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();
         let looks = (world.observe_servers(), world.members());
-        let (topology, mut members, hosts) =
+        let (seen, mut members, hosts) =
             futures::future::join3(looks.0, looks.1, world.facts(&names)).await;
         // One that was just starting may have been asked before it listened.
         let listens = |name: &NodeName| {
@@ -128,7 +128,7 @@ impl Seen {
                 *member = world.member(name).await;
             }
         }
-        let mut topology = topology.without(&world.alone(&topology)).into_owned();
+        let mut topology = seen.deployment().into_owned();
         let watch = world.sentinels(&mut topology).await;
         Self {
             topology,

@@ -2,9 +2,9 @@
 //! one. Pure.
 
 use super::Look;
-use super::hosts::paths;
 use crate::config::Paths;
 use crate::engine::Refusal;
+use crate::plan::hosts::paths;
 use crate::topology::candidate::best_replica;
 use crate::topology::{Node, NodeName};
 

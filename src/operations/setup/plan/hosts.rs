@@ -1,64 +1,21 @@
-//! The steps on one host: user, directories, server, files, unit; and the start. Each has what puts
-//! it back, limited to what this run makes.
-
-mod certificates;
-mod directories;
-mod program;
+//! The steps of `setup` on one host: those that any server needs, the file with its role, and the
+//! names of the others.
 
 use super::{ANSWER_MS, Look, Wiring};
 use crate::actions::Action;
-use crate::actions::host::{HostAction, Launch};
-use crate::config::server::{Rendered, Supervision, render};
-use crate::config::{Paths, block, unit};
+use crate::actions::host::HostAction as Do;
+use crate::config::block;
+use crate::config::server::{Rendered, render};
 use crate::engine::{Step, Undo};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
 use crate::plan::facts::{ConfigFile, HostFacts};
+use crate::plan::hosts::{Host, HostLook, start_step, supervision};
 use crate::topology::{Address, NodeName, PersistedRole};
-use HostAction as Do;
-
-/// The steps of one host, with the facts they come from.
-pub struct Host<'a> {
-    look: &'a Look<'a>,
-    node: &'a NodeSpec,
-    facts: &'a HostFacts,
-    paths: Paths,
-    /// In order.
-    pub steps: Vec<Step>,
-}
-
-/// Who the server runs as.
-pub(super) fn owner<'a>(look: &'a Look<'_>, facts: &'a HostFacts) -> &'a str {
-    if facts.root {
-        &look.inventory.server.user
-    } else {
-        &facts.login
-    }
-}
-
-/// How the server is kept running there.
-pub fn supervision(facts: &HostFacts) -> Supervision {
-    if facts.systemd && facts.root {
-        Supervision::Systemd
-    } else {
-        Supervision::Daemon
-    }
-}
-
-/// Where all of a node lies as it is now: what runs by the link that all had together keeps it
-/// until it is started anew.
-pub(super) fn paths(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts) -> Paths {
-    let paths = Paths::of(look.inventory, node);
-    if facts.by_shared_link(node.address.port) {
-        paths.by_shared_link()
-    } else {
-        paths
-    }
-}
 
 /// The file this node is to have, with the role it has or gets.
 pub(super) fn wanted_config(
-    look: &Look<'_>,
+    look: &HostLook<'_>,
     wiring: &Wiring,
     node: &NodeSpec,
     facts: &HostFacts,
@@ -118,68 +75,7 @@ pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
     ]
 }
 
-/// The start alone.
-pub fn start_step(look: &Look<'_>, node: &NodeSpec) -> Step {
-    let launch = Launch::new(look.inventory, node);
-    Step::new(
-        &node.name,
-        Action::Host(Do::StartServer(launch.clone())),
-        Undo::By(Action::Host(Do::StopServer(launch))),
-    )
-}
-
-impl<'a> Host<'a> {
-    /// No step yet.
-    pub fn new(look: &'a Look<'a>, node: &'a NodeSpec, facts: &'a HostFacts) -> Self {
-        Self {
-            look,
-            node,
-            facts,
-            paths: paths(look, node, facts),
-            steps: Vec::new(),
-        }
-    }
-}
-
 impl Host<'_> {
-    /// The user, the directories and the program. It is about to be started: from now on by a link
-    /// of its own.
-    pub fn program(&mut self) {
-        self.paths = Paths::of(self.look.inventory, self.node);
-        self.user();
-        self.directories();
-        self.server();
-    }
-
-    /// A file that is not there yet.
-    pub fn first_config(&mut self, text: String) {
-        let path = self.paths.config();
-        let owner = self.owner();
-        let undo = Do::RemoveConfig { path: path.clone() };
-        self.add(Do::WriteConfig { path, text, owner }, Some(undo));
-    }
-
-    fn add(&mut self, action: HostAction, undo: Option<HostAction>) {
-        let undo = undo.map_or(Undo::Nothing, |u| Undo::By(Action::Host(u)));
-        let step = Step::new(&self.node.name, Action::Host(action), undo);
-        self.steps.push(step);
-    }
-
-    fn owner(&self) -> String {
-        owner(self.look, self.facts).to_owned()
-    }
-
-    fn user(&mut self) {
-        if self.facts.root && self.facts.owner_uid.is_none() {
-            let user = self.owner();
-            let undo = Do::RemoveUser {
-                user: user.clone(),
-                unless: self.paths.data(),
-            };
-            self.add(Do::MakeUser { user }, Some(undo));
-        }
-    }
-
     fn config(&mut self, wiring: &Wiring) {
         let (wanted, upstream) = wanted_config(self.look, wiring, self.node, self.facts);
         let path = self.paths.config();
@@ -224,54 +120,6 @@ impl Host<'_> {
             && !self.is_open(file)
     }
 
-    /// Whether others may read or write the file with the password, or the server may not.
-    fn is_open(&self, file: &ConfigFile) -> bool {
-        file.ownership.mode & 0o027 != 0 || Some(file.ownership.uid) != self.facts.owner_uid
-    }
-
-    /// Closes a file that others can read.
-    pub fn protect(&mut self) {
-        let open = self.facts.config.as_ref().filter(|c| self.is_open(c));
-        if let Some(file) = open {
-            let path = self.paths.config();
-            let owner = self.owner();
-            let undo = Do::OwnAgain {
-                all: vec![(path.clone(), file.ownership)],
-            };
-            self.add(Do::ProtectConfig { path, owner }, Some(undo));
-        }
-    }
-
-    /// The unit; without systemd, a line in `/etc/rc.local` where the host has one.
-    pub fn at_boot(&mut self) {
-        if !self.facts.root {
-            return;
-        }
-        if self.facts.systemd {
-            let text = if self.look.inventory.is_sentinel(&self.node.name) {
-                unit::of_sentinel(&self.paths, self.look.inventory, self.node)
-            } else {
-                unit::unit(&self.paths, self.look.inventory, self.node)
-            };
-            if self.facts.unit.as_ref() == Some(&text) && self.facts.unit_enabled {
-                return;
-            }
-            let name = self.paths.unit();
-            let undo = match &self.facts.unit {
-                Some(old) => Do::WriteUnit {
-                    name: name.clone(),
-                    text: old.clone(),
-                },
-                None => Do::RemoveUnit { name: name.clone() },
-            };
-            self.add(Do::WriteUnit { name, text }, Some(undo));
-        } else if let Some(file) = self.facts.rc_local.clone() {
-            let lines = vec![unit::boot_line(&self.paths, self.look.inventory, self.node)];
-            let owner = self.node.address.port.to_string();
-            self.block("/etc/rc.local", owner, lines, &file);
-        }
-    }
-
     /// The managed block of `/etc/hosts` and the host's name, in this order: a name that does not
     /// resolve makes sudo complain. A node that has a name for its address is in somebody else's
     /// table already.
@@ -298,26 +146,5 @@ impl Host<'_> {
             };
             self.add(Do::SetHostName { name }, Some(undo));
         }
-    }
-
-    fn block(&mut self, path: &str, owner: String, lines: Vec<String>, file: &str) {
-        let have = block::get(file, &owner);
-        let taken = path == "/etc/hosts" && block::put_names(file, &owner, &lines) != file;
-        if have.as_ref() == Some(&lines) && !taken {
-            return;
-        }
-        let path = path.to_owned();
-        let undo = match have {
-            Some(lines) => Do::WriteBlock {
-                path: path.clone(),
-                owner: owner.clone(),
-                lines,
-            },
-            None => Do::RemoveBlock {
-                path: path.clone(),
-                owner: owner.clone(),
-            },
-        };
-        self.add(Do::WriteBlock { path, owner, lines }, Some(undo));
     }
 }

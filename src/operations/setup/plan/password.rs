@@ -15,14 +15,15 @@ mod tests;
 pub(super) use checks::open_primary;
 
 use super::roles::{self, Wiring};
-use super::{Look, settings, stage};
+use super::{Look, settings};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::password::{Held, Is, Kept, Key, PasswordAction, Secret};
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory};
-use crate::operations::setup::checks as of_hosts;
+use crate::operations::setup::checks as of_setup;
 use crate::plan::facts::{HostFacts, Unseen};
+use crate::plan::hosts::HostLook;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, NodeName, Topology};
 use PasswordAction as Do;
@@ -86,10 +87,12 @@ pub fn change(
 ) -> Result<Plan, Vec<Refusal>> {
     let look = Look {
         op,
-        inventory,
-        topology,
-        hosts,
-        payload,
+        at: HostLook {
+            inventory,
+            topology,
+            hosts,
+            payload,
+        },
         insists: false,
         adding: false,
     };
@@ -97,7 +100,7 @@ pub fn change(
     if !locked.is_empty() {
         return Err(locked);
     }
-    let mut refusals = of_hosts::refusals(&look);
+    let mut refusals = of_setup::refusals(&look);
     refusals.extend(checks::refusals(&look, around));
     let wiring = match roles::wiring(&look) {
         Ok(wiring) => wiring,
@@ -238,10 +241,10 @@ impl<'a> Change<'a> {
         }
         let proofs = self.with_write(proofs, &first);
         vec![
-            stage(self.first_title(), Mode::Atomic, first),
-            stage("set up the rest for it", Mode::Atomic, second),
-            stage("refuse the earlier password", Mode::KeepGoing, last),
-            stage("prove it", Mode::Gate, proofs),
+            Stage::new(self.first_title(), Mode::Atomic, first),
+            Stage::new("set up the rest for it", Mode::Atomic, second),
+            Stage::new("refuse the earlier password", Mode::KeepGoing, last),
+            Stage::new("prove it", Mode::Gate, proofs),
         ]
     }
 
@@ -294,10 +297,10 @@ impl<'a> Change<'a> {
         }
         let proofs = self.with_write(self.links(|_| true), &first);
         vec![
-            stage("take the password away", Mode::Atomic, first),
-            stage("set up the rest for it", Mode::Atomic, settings.to_vec()),
-            stage("forget the earlier password", Mode::KeepGoing, last),
-            stage("prove it", Mode::Gate, proofs),
+            Stage::new("take the password away", Mode::Atomic, first),
+            Stage::new("set up the rest for it", Mode::Atomic, settings.to_vec()),
+            Stage::new("forget the earlier password", Mode::KeepGoing, last),
+            Stage::new("prove it", Mode::Gate, proofs),
         ]
     }
 

@@ -1,7 +1,7 @@
 //! What of a changed inventory a running server can take, and what it cannot. Nothing here restarts
 //! a server.
 
-use super::hosts::{owner, wanted_config};
+use super::hosts::wanted_config;
 use super::{Look, Wiring, diskless_wanted};
 use crate::actions::Action;
 use crate::actions::host::HostAction;
@@ -13,6 +13,7 @@ use crate::findings::drift;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
 use crate::plan::facts::ConfigFile;
+use crate::plan::hosts::owner;
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
 

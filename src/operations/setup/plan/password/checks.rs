@@ -100,7 +100,7 @@ fn guarded_by_itself(spec: &NodeSpec, trouble: &Trouble) -> Refusal {
 fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trouble) -> Refusal {
     let name = &spec.name;
     if let Some(Err(why)) = look.hosts.get(name) {
-        return super::of_hosts::unreachable(spec, &why.why, why.hint.as_deref());
+        return crate::plan::hosts::checks::unreachable(spec, &why.why, why.hint.as_deref());
     }
     let facts = look.facts(name);
     if let Some(HostFacts {
@@ -109,7 +109,7 @@ fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trou
         ..
     }) = facts
     {
-        return super::of_hosts::taken(spec, who);
+        return crate::plan::hosts::checks::taken(spec, who);
     }
     let file = Paths::new(&look.inventory.server.directory, spec.address.port).config();
     let why = match around.held.get(name).map(|held| &held.file) {
@@ -248,7 +248,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
 
 /// A server that replctl did not make, running or stopped.
 fn foreign(look: &Look<'_>, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
-    let what = super::of_hosts::foreign::what(look, spec, look.facts(&spec.name)?)?;
+    let what = super::of_setup::foreign::what(look, spec, look.facts(&spec.name)?)?;
     Some(Refusal::new(
         format!(
             "replctl did not make the server of `{}`, so its password is left as it is: {what}",

@@ -1,12 +1,12 @@
 //! What stands against setting up a server that speaks TLS.
 
-use super::Look;
+use super::HostLook;
 use crate::config::tls as directives;
 use crate::engine::Refusal;
 use crate::inventory::{NodeSpec, ServerSource};
 
 /// What a server that is to speak TLS needs.
-pub fn over_tls(look: &Look<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
+pub fn over_tls(look: &HostLook<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
     let Some(tls) = &node.tls else {
         return;
     };

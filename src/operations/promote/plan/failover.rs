@@ -4,43 +4,22 @@
 //! old server is stopped where its host can be reached, and the candidate must have no less data
 //! than any other replica that answers.
 
-use super::case::Access;
-use super::{preflight, roles};
+use super::compared::{estimate, never_synced};
 use crate::actions::Action;
 use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::error::Reason;
+use crate::plan::case::{Access, Lost};
+use crate::plan::follow::{follow_step, in_sync, loose, write_roles};
+use crate::plan::root::{Root, walk};
+use crate::plan::{preflight, roles};
 use crate::topology::{Link, Node, NodeName, State, Topology};
 use std::collections::BTreeMap;
-
-mod compared;
-
-pub use compared::{estimate, never_synced};
 
 /// How long the replicas' offsets must stand still, ms at most.
 const QUIET_MS: u64 = 5_000;
 /// A live primary sends a PING at least every this many seconds (`repl-ping-replica-period`), so a
 /// replica that heard nothing for longer than this plus one hears from nobody.
 const PING_SECONDS: u64 = 10;
-
-/// What became of the old primary.
-pub enum Lost<'a> {
-    /// This node gives no answer.
-    Node(&'a Node),
-    /// It is no node of the inventory.
-    Stranger,
-    /// There is none: all nodes answer, and the replicas follow each other in a circle.
-    Nobody,
-}
-
-impl<'a> Lost<'a> {
-    /// The node, where it is one of the inventory.
-    pub fn node(&self) -> Option<&'a Node> {
-        match self {
-            Self::Node(node) => Some(node),
-            Self::Stranger | Self::Nobody => None,
-        }
-    }
-}
 
 /// Fills in the stages for promoting `target` in place of what was lost.
 pub fn plan(
@@ -99,7 +78,7 @@ fn stages(
     can_stop: bool,
     topology: &Topology,
 ) -> Vec<Stage> {
-    let others: Vec<&Node> = crate::plan::follow::loose(target, old, topology).collect();
+    let others: Vec<&Node> = loose(target, old, topology).collect();
     // In a circle there are nodes that follow the target already, have as much to say, and are
     // linked anew.
     let under = |n: &&Node| {
@@ -107,10 +86,7 @@ fn stages(
             .upstream_of(n)
             .is_some_and(|up| up.name == target.name && n.name != target.name)
     };
-    let in_circle = matches!(
-        crate::plan::root::walk(target, topology),
-        crate::plan::root::Root::Loop
-    );
+    let in_circle = matches!(walk(target, topology), Root::Loop);
     let below = topology.nodes.iter().filter(|_| in_circle).filter(under);
     let moved: Vec<&Node> = others
         .iter()
@@ -164,10 +140,7 @@ fn stages(
         mode: Mode::Atomic,
         steps,
     });
-    let mut repoint: Vec<Step> = others
-        .iter()
-        .map(|n| crate::plan::follow::follow_step(n, target))
-        .collect();
+    let mut repoint: Vec<Step> = others.iter().map(|n| follow_step(n, target)).collect();
     if let Some(old) = old {
         let address = target.source_for(old.server());
         let fence = if can_stop {
@@ -188,13 +161,13 @@ fn stages(
             ));
         }
     }
-    repoint.extend(crate::plan::follow::write_roles(target, &moved));
+    repoint.extend(write_roles(target, &moved));
     stages.push(Stage {
         title: "repoint the others before the old primary can come back, and make the roles outlive a restart".to_owned(),
         mode: Mode::KeepGoing,
         steps: repoint,
     });
-    stages.push(crate::plan::follow::in_sync(target, &moved));
+    stages.push(in_sync(target, &moved));
     stages
 }
 

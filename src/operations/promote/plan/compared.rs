@@ -1,9 +1,9 @@
 //! Whether the node that is to take over has what the others have, as far as that can be known.
 //! Pure.
 
-use super::Lost;
 use crate::engine::{Accept, Promote, Refusal};
 use crate::error::Reason;
+use crate::plan::case::Lost;
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
 use crate::topology::{Node, Server, Topology, phrases};

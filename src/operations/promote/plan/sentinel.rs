@@ -7,25 +7,21 @@
 //! others. Which replica it takes is decided by a priority that is put back at the end.
 
 mod chained;
-pub mod checks;
-pub mod forget;
+mod checks;
 mod pace;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub use crate::actions::sentinel::SentinelAction;
-pub use pace::left;
-
 use self::pace::Pace;
-use super::case::{Case, find_case};
-use super::failover::{self, Lost};
-use super::follow::{in_sync, loose, persist};
-use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
-use super::{gather, preflight, roles};
+use super::compared;
 use crate::actions::Action;
-use crate::actions::roles::Was;
+use crate::actions::sentinel::SentinelAction;
 use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
+use crate::plan::case::{Case, Lost, find_case, unreachable_others};
+use crate::plan::follow::{follow_step, in_sync, loose, persist};
+use crate::plan::hand_over::{FENCE_MS, HandOver};
+use crate::plan::{gather, preflight, roles};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
 
@@ -53,7 +49,7 @@ pub fn plan(
     let mut plan = Plan {
         operation: Operation::Promote(operation.clone()),
         stages: Vec::new(),
-        warnings: crate::plan::case::unreachable_others(target, &case, topology),
+        warnings: unreachable_others(target, &case, topology),
         may_lose: None,
     };
     plan.warnings.extend(checks::silent(watch));
@@ -175,9 +171,7 @@ impl Way<'_> {
     fn afterwards(&self, unfence: Option<Step>, moved: &[&Node]) -> Vec<Stage> {
         let others = moved.iter().skip(usize::from(unfence.is_some()));
         let own = others.filter(|n| !self.repoints(n));
-        let own: Vec<Step> = own
-            .map(|n| crate::plan::follow::follow_step(n, self.target))
-            .collect();
+        let own: Vec<Step> = own.map(|n| follow_step(n, self.target)).collect();
         let mut restore = Vec::new();
         if self.priority != FIRST {
             let back = set_priority(self.priority);
@@ -243,45 +237,13 @@ fn hand_over(
         return Err(refusals);
     };
     plan.warnings.extend(way.pace.warnings.iter().cloned());
-    let moved = first
-        .as_ref()
-        .map(|_| Was::ReplicaOf(old.source_for(target.server())));
+    let hand_over = HandOver::new(target, old, topology, first.is_some());
+    let hand_over = hand_over.fenced_for(fence_ms(watch));
     plan.stages.extend(first.into_iter().flat_map(|f| f.stages));
-    let others: Vec<&Node> = loose(target, Some(old), topology)
-        .filter(|n| n.name != old.name)
-        .collect();
-    let (fence, unfence) = shorter(fence(old), watch);
     let mut steps = way.choose();
-    let near = std::iter::once((target, false)).chain(others.iter().map(|n| (*n, true)));
-    steps.extend(near.map(|(n, optional)| {
-        let near = Action::AwaitNear {
-            with: old.name.clone(),
-            bytes: near_bytes(old),
-            within_ms: NEAR_MS,
-            optional,
-        };
-        Step::new(&n.name, near, Undo::Nothing)
-    }));
+    steps.extend(hand_over.near());
     steps.extend(way.turn());
-    // The Sentinels took their time to see the priority.
-    steps.push(roles::check_after(
-        target,
-        topology,
-        moved.as_ref().map(|was| (&target.name, was)),
-    ));
-    steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
-    if !others.is_empty() {
-        let drain = Action::DrainOthers {
-            replicas: others.iter().map(|n| n.name.clone()).collect(),
-            within_ms: DRAIN_OTHERS_MS,
-        };
-        steps.push(Step::new(&old.name, drain, Undo::Nothing));
-    }
-    steps.push(drain(target, old));
-    // Before Sentinel is asked: from here on nothing is acknowledged that could be lost, however
-    // long it takes and whoever dies.
-    steps.extend(demote(target, old, topology));
-    steps.push(way.promote());
+    steps.extend(hand_over.sequence(way.promote()));
     plan.stages.push(Stage {
         title: format!(
             "hand over from {} to {} through Sentinel",
@@ -290,9 +252,9 @@ fn hand_over(
         mode: Mode::Atomic,
         steps,
     });
-    let moved: Vec<&Node> = std::iter::once(old).chain(others).collect();
-    let unfence = Step::new(&old.name, unfence, Undo::Nothing);
-    plan.stages.extend(way.afterwards(Some(unfence), &moved));
+    let unfence = Some(hand_over.unfence());
+    plan.stages
+        .extend(way.afterwards(unfence, &hand_over.repointed()));
     Ok(())
 }
 
@@ -313,7 +275,7 @@ fn fail_over(
     preflight::readiness(target, new, None, &mut refusals);
     preflight::watched(target, new, &mut refusals);
     let (through, warnings) = (through(operation), &mut plan.warnings);
-    failover::never_synced(operation, target, new, &mut refusals, warnings);
+    compared::never_synced(operation, target, new, &mut refusals, warnings);
     preflight::drift(
         &through,
         target,
@@ -324,7 +286,7 @@ fn fail_over(
         warnings,
     );
     let told = (&mut refusals, warnings);
-    plan.may_lose = failover::estimate(operation, target, new, lost, topology, told);
+    plan.may_lose = compared::estimate(operation, target, new, lost, topology, told);
     let way = checks::fail_over(
         operation,
         target,
@@ -363,13 +325,9 @@ fn through(operation: &Promote) -> Promote {
     through
 }
 
-/// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a
-/// Sentinel publishes there, too, and with that its whole connection.
-fn shorter((fence, unfence): (Action, Action), watch: &Watch) -> (Action, Action) {
-    let Action::PauseWrites { ms } = fence else {
-        return (fence, unfence);
-    };
-    let most = watch.down_after_ms().map_or(ms, |down| down / 4 * 3);
-    let ms = ms.min(most).clamp(1, FENCE_MS);
-    (Action::PauseWrites { ms }, unfence)
+/// How long writes may be stopped, ms: less than any Sentinel waits before it takes the old primary
+/// for down. The pause holds what a Sentinel publishes there, too, and with that its whole
+/// connection.
+fn fence_ms(watch: &Watch) -> u64 {
+    watch.down_after_ms().map_or(FENCE_MS, |down| down / 4 * 3)
 }

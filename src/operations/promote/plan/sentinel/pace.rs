@@ -2,11 +2,9 @@
 //! Redis 7.0 and in Valkey they can be told to do it more often for the moment. Pure.
 
 use super::FIRST;
-use crate::actions::Action;
 use crate::actions::sentinel::{InfoPeriod, SentinelAction};
-use crate::engine::{Plan, Undo};
 use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
-use crate::topology::{Address, Node, NodeName};
+use crate::topology::{Address, Node};
 
 /// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
 const FAST_MS: u64 = 5_000;
@@ -122,23 +120,6 @@ fn why_slow<'a>(slow: impl Iterator<Item = (&'a Address, &'a Sees)>) -> Vec<Stri
         None => format!("the Sentinel {at} does not answer SENTINEL DEBUG, {time}"),
     });
     told.collect()
-}
-
-/// What puts back at Sentinels what a run may have left there. `began` tells of a stage and a step
-/// whether it was begun and not put back. Whoever does it looks first: most runs have put it back
-/// themselves.
-pub fn left<'a>(
-    plan: &'a Plan,
-    began: &dyn Fn(usize, usize) -> bool,
-) -> Option<(&'a NodeName, &'a SentinelAction)> {
-    plan.numbered()
-        .find_map(|((stage, index), step)| match (&step.action, &step.undo) {
-            (
-                Action::Sentinel(SentinelAction::SetInfoPeriod { .. }),
-                Undo::By(Action::Sentinel(back)),
-            ) if began(stage, index) => Some((&step.node, back)),
-            (_, Undo::By(_) | Undo::Nothing | Undo::Impossible) => None,
-        })
 }
 
 #[cfg(test)]

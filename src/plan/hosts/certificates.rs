@@ -34,7 +34,7 @@ impl Host<'_> {
     }
 
     /// The certificates of one that runs, which reads them again where it is told so.
-    pub(super) fn new_certificates(&mut self) {
+    pub fn new_certificates(&mut self) {
         let ours = self
             .facts
             .config

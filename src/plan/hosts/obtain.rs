@@ -1,15 +1,15 @@
 //! What a host must have where the server program is not brought to it, but installed or built
 //! there.
 
+use super::HostLook;
 use crate::engine::Refusal;
 use crate::inventory::{ServerSource, built_as};
-use crate::operations::setup::plan::Look;
 use crate::plan::facts::HostFacts;
 use crate::topology::NodeName;
 use std::path::Path;
 
 /// What stands against getting the program there.
-pub(super) fn refusal(look: &Look<'_>, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
+pub(super) fn refusal(look: &HostLook<'_>, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
     match &look.inventory.server.source {
         ServerSource::Package(package) => install(package.as_deref(), name, facts),
         ServerSource::Tarball { file, sha256 } => {

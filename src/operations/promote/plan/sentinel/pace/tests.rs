@@ -1,8 +1,9 @@
 //! How soon Sentinels are brought to see a priority, and what is said where they cannot be.
 
+use super::Pace;
 use crate::actions::sentinel::SentinelAction;
-use crate::plan::sentinel::tests::{sees, watch};
-use crate::plan::sentinel::{FIRST, Pace};
+use crate::operations::promote::plan::sentinel::FIRST;
+use crate::operations::promote::plan::sentinel::tests::{sees, watch};
 use crate::topology::sample::seed;
 use crate::topology::sentinel::{NoDebug, Watch};
 

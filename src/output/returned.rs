@@ -1,0 +1,33 @@
+//! What is said of old primaries that came back as replicas.
+
+use crate::actions::Action;
+use crate::engine::journal::Resync;
+use crate::engine::operate::Finished;
+use std::fmt::Write as _;
+
+/// Where nodes are now, where their backups are, and how they got there: a line for each.
+pub fn returned(finished: &Finished) -> String {
+    let mut text = String::new();
+    for passed in &finished.passed {
+        let node = &passed.step.node;
+        let seen = &passed.seen;
+        let action = &passed.step.action;
+        if let Action::BackUp { .. } | Action::BackUpFiles { .. } = action {
+            let _ = write!(text, "\n  backup  {}", seen.text);
+        } else if let Action::AwaitInSync { with, .. } = action {
+            let how = match seen.resync {
+                Some(Resync::Partial) => " by a partial resync",
+                Some(Resync::Full) => " by a full resync",
+                None => "",
+            };
+            let offset = seen.offset.unwrap_or(0);
+            let _ = write!(
+                text,
+                "\n  {node}  in sync with {with}{how}, at offset {offset}"
+            );
+        } else if *action == Action::PersistRole {
+            let _ = write!(text, "\n  {node}  role {}", seen.text);
+        }
+    }
+    text
+}
