@@ -24,7 +24,8 @@ use super::follow::{in_sync, loose, persist};
 use super::hand_over::{DRAIN_OTHERS_MS, FENCE_MS, NEAR_MS, demote, drain, fence, near_bytes};
 use super::{gather, preflight, roles};
 use crate::actions::Action;
-use crate::actions::roles::Was;
+use crate::actions::role::Was;
+use crate::actions::server::ServerAction;
 use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
@@ -208,10 +209,10 @@ impl Way<'_> {
 }
 
 fn set_priority(priority: u32) -> Action {
-    Action::SetDirective {
+    Action::Server(ServerAction::SetDirective {
         name: "replica-priority".to_owned(),
         value: priority.to_string(),
-    }
+    })
 }
 
 /// The primary answers.
@@ -254,12 +255,12 @@ fn hand_over(
     let mut steps = way.choose();
     let near = std::iter::once((target, false)).chain(others.iter().map(|n| (*n, true)));
     steps.extend(near.map(|(n, optional)| {
-        let near = Action::AwaitNear {
+        let near = Action::Server(ServerAction::AwaitNear {
             with: old.name.clone(),
             bytes: near_bytes(old),
             within_ms: NEAR_MS,
             optional,
-        };
+        });
         Step::new(&n.name, near, Undo::Nothing)
     }));
     steps.extend(way.turn());
@@ -271,10 +272,10 @@ fn hand_over(
     ));
     steps.push(Step::new(&old.name, fence, Undo::By(unfence.clone())));
     if !others.is_empty() {
-        let drain = Action::DrainOthers {
+        let drain = Action::Server(ServerAction::DrainOthers {
             replicas: others.iter().map(|n| n.name.clone()).collect(),
             within_ms: DRAIN_OTHERS_MS,
-        };
+        });
         steps.push(Step::new(&old.name, drain, Undo::Nothing));
     }
     steps.push(drain(target, old));
@@ -341,7 +342,7 @@ fn fail_over(
     let mut steps = way.choose();
     if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
         let names = others.iter().map(|n| n.name.clone()).collect();
-        let check = Action::CheckMostAdvanced { others: names };
+        let check = Action::Server(ServerAction::CheckMostAdvanced { others: names });
         steps.push(Step::new(&target.name, check, Undo::Nothing));
     }
     steps.push(roles::check(target, topology));
@@ -366,10 +367,10 @@ fn through(operation: &Promote) -> Promote {
 /// A fence that ends before any Sentinel takes the old primary for down: the pause holds what a
 /// Sentinel publishes there, too, and with that its whole connection.
 fn shorter((fence, unfence): (Action, Action), watch: &Watch) -> (Action, Action) {
-    let Action::PauseWrites { ms } = fence else {
+    let Action::Server(ServerAction::PauseWrites { ms }) = fence else {
         return (fence, unfence);
     };
     let most = watch.down_after_ms().map_or(ms, |down| down / 4 * 3);
     let ms = ms.min(most).clamp(1, FENCE_MS);
-    (Action::PauseWrites { ms }, unfence)
+    (Action::Server(ServerAction::PauseWrites { ms }), unfence)
 }

@@ -1,6 +1,8 @@
 //! `rejoin`: an old primary returns under the present one, with what only it has backed up.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Resync;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
@@ -111,9 +113,11 @@ pub fn told(finished: &Finished) -> String {
         let node = &passed.step.node;
         let seen = &passed.seen;
         let action = &passed.step.action;
-        if let Action::BackUp { .. } | Action::BackUpFiles { .. } = action {
+        if let Action::Rescue(RescueAction::BackUp { .. } | RescueAction::BackUpFiles { .. }) =
+            action
+        {
             let _ = write!(text, "\n  backup  {}", seen.text);
-        } else if let Action::AwaitInSync { with, .. } = action {
+        } else if let Action::Server(ServerAction::AwaitInSync { with, .. }) = action {
             let how = match seen.resync {
                 Some(Resync::Partial) => " by a partial resync",
                 Some(Resync::Full) => " by a full resync",
@@ -124,7 +128,7 @@ pub fn told(finished: &Finished) -> String {
                 text,
                 "\n  {node}  in sync with {with}{how}, at offset {offset}"
             );
-        } else if *action == Action::PersistRole {
+        } else if *action == Action::Server(ServerAction::PersistRole) {
             let _ = write!(text, "\n  {node}  role {}", seen.text);
         }
     }

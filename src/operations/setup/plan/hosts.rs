@@ -8,6 +8,7 @@ mod program;
 use super::{ANSWER_MS, Look, Wiring};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, Launch};
+use crate::actions::server::ServerAction;
 use crate::config::server::{Rendered, Supervision, render};
 use crate::config::{Paths, block, unit};
 use crate::engine::{Step, Undo};
@@ -110,9 +111,9 @@ pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
         start_step(look, node),
         Step::new(
             name,
-            Action::AwaitAnswer {
+            Action::Server(ServerAction::AwaitAnswer {
                 within_ms: ANSWER_MS,
-            },
+            }),
             Undo::Nothing,
         ),
     ]

@@ -16,9 +16,9 @@ pub(super) use checks::open_primary;
 
 use super::roles::{self, Wiring};
 use super::{Look, settings, stage};
-use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::password::{Held, Is, Kept, Key, PasswordAction, Secret};
+use crate::actions::{Action, server::ServerAction};
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory};
 use crate::operations::setup::checks as of_hosts;
@@ -370,20 +370,20 @@ impl<'a> Change<'a> {
         for m in &self.members {
             let mine = all.iter().filter(|s| s.node == *m.name);
             let kept: Vec<Step> = mine.filter(|s| self.is_setting(s)).cloned().collect();
-            let sets = kept
-                .iter()
-                .any(|s| matches!(s.action, Action::SetDirective { .. }));
+            let is_set =
+                |s: &Step| matches!(s.action, Action::Server(ServerAction::SetDirective { .. }));
+            let sets = kept.iter().any(is_set);
             let stamps = kept.iter().any(|s| matches!(s.action, Action::Host(_)));
             if !sets && !stamps {
                 continue;
             }
+            let persist = Action::Server(ServerAction::PersistRole);
             if !sets {
-                out.extend(kept.into_iter().filter(|s| s.action != Action::PersistRole));
+                out.extend(kept.into_iter().filter(|s| s.action != persist));
                 continue;
             }
             // Put back last: the file is then what the running server is again.
-            let again = Undo::By(Action::PersistRole);
-            out.push(Step::new(m.name, Action::PersistRole, again));
+            out.push(Step::new(m.name, persist.clone(), Undo::By(persist)));
             out.extend(kept);
         }
         out
@@ -391,10 +391,10 @@ impl<'a> Change<'a> {
 
     /// Whether a step of the ordinary setup belongs here; passwords have their own order.
     fn is_setting(&self, step: &Step) -> bool {
-        if let Action::SetDirective { name, value } = &step.action {
+        if let Action::Server(ServerAction::SetDirective { name, value }) = &step.action {
             return name != "protected-mode" || self.password || value == "yes";
         }
-        step.action == Action::PersistRole
+        step.action == Action::Server(ServerAction::PersistRole)
             || matches!(step.action, Action::Host(HostAction::StampConfig { .. }))
     }
 }
