@@ -1,5 +1,6 @@
 //! The steps that go through Sentinels, as data. Pure.
 
+use super::rights::{INFO, Need, ROLE};
 use crate::inventory::SentinelRules;
 use crate::topology::Address;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,11 @@ pub enum SentinelAction {
 }
 
 impl SentinelAction {
+    /// The commands that the node itself has to allow.
+    pub fn rights(&self) -> &'static [Need] {
+        &[INFO, ROLE]
+    }
+
     /// Whether it changes anything that stays; the others only wait.
     pub fn changes_something(&self) -> bool {
         match self {

@@ -3,7 +3,10 @@
 
 use super::Action;
 use super::named::list;
+use super::rescue::RescueAction;
+use super::role::RoleAction;
 use super::sentinel::{InfoPeriod, SentinelAction};
+use super::server::ServerAction;
 use crate::inventory::secrets::is_secret;
 use crate::topology::{Address, NodeName};
 
@@ -24,29 +27,37 @@ impl Action {
     /// What it sends, and where to.
     pub fn wire(&self) -> Wire {
         let commands = match self {
-            Self::PauseWrites { ms } => vec![format!("CLIENT PAUSE {ms} WRITE")],
-            Self::ResumeWrites => vec!["CLIENT UNPAUSE".to_owned()],
-            Self::RequireReplicas { to_write, max_lag } => vec![
+            Self::Server(ServerAction::PauseWrites { ms }) => {
+                vec![format!("CLIENT PAUSE {ms} WRITE")]
+            }
+            Self::Server(ServerAction::ResumeWrites) => vec!["CLIENT UNPAUSE".to_owned()],
+            Self::Server(ServerAction::RequireReplicas { to_write, max_lag }) => vec![
                 format!("CONFIG SET min-replicas-max-lag {max_lag}"),
                 format!("CONFIG SET min-replicas-to-write {to_write}"),
             ],
-            Self::AwaitNear { .. }
-            | Self::AwaitCaughtUp { .. }
-            | Self::DrainOthers { .. }
-            | Self::CheckMostAdvanced { .. }
-            | Self::AwaitInSync { .. }
-            | Self::AwaitQuiet { .. }
-            | Self::AwaitUnlisted { .. }
-            | Self::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
-            Self::CheckRoles { .. } => vec!["ROLE".to_owned()],
-            Self::CompareOffsets { .. } => {
+            Self::Server(
+                ServerAction::AwaitNear { .. }
+                | ServerAction::AwaitCaughtUp { .. }
+                | ServerAction::DrainOthers { .. }
+                | ServerAction::CheckMostAdvanced { .. }
+                | ServerAction::AwaitInSync { .. }
+                | ServerAction::AwaitQuiet { .. }
+                | ServerAction::AwaitUnlisted { .. }
+                | ServerAction::AwaitAnswer { .. },
+            ) => vec!["INFO replication".to_owned()],
+            Self::Role(RoleAction::CheckRoles { .. }) => vec!["ROLE".to_owned()],
+            Self::Role(RoleAction::CompareOffsets { .. }) => {
                 vec!["INFO replication".to_owned(), "ROLE".to_owned()]
             }
-            Self::Demote { address, .. }
-            | Self::Follow { address, .. }
-            | Self::FollowAddress { address } => looked_at(changed(None, replicaof(address))),
-            Self::TakeOver { hold_ms, .. } => changed(*hold_ms, NO_ONE.to_owned()),
-            Self::BackUp { .. } => [
+            Self::Role(
+                RoleAction::Demote { address, .. }
+                | RoleAction::Follow { address, .. }
+                | RoleAction::FollowAddress { address },
+            ) => looked_at(changed(None, replicaof(address))),
+            Self::Role(RoleAction::TakeOver { hold_ms, .. }) => {
+                changed(*hold_ms, NO_ONE.to_owned())
+            }
+            Self::Rescue(RescueAction::BackUp { .. }) => [
                 "INFO replication",
                 "REPLCONF capa psync2",
                 "PSYNC REPLID OFFSET (what only it has)",
@@ -56,7 +67,7 @@ impl Action {
             ]
             .map(str::to_owned)
             .to_vec(),
-            Self::Replay { .. } => [
+            Self::Rescue(RescueAction::Replay { .. }) => [
                 "INFO replication",
                 "REPLCONF capa psync2",
                 "PSYNC REPLID OFFSET (what was written since)",
@@ -69,62 +80,58 @@ impl Action {
             ]
             .map(str::to_owned)
             .to_vec(),
-            Self::GiveUp { address, .. } => vec![
+            Self::Rescue(RescueAction::GiveUp { address, .. }) => vec![
                 "INFO".to_owned(),
                 "MULTI".to_owned(),
                 "ROLE".to_owned(),
                 replicaof(address),
                 "EXEC".to_owned(),
             ],
-            Self::Promote => changed(None, NO_ONE.to_owned()),
-            Self::RestorePrimary { .. } => looked_at(changed(None, NO_ONE.to_owned())),
-            Self::PersistRole => vec!["CONFIG REWRITE".to_owned()],
-            Self::SetDirective { name, .. } if is_secret(name) => {
+            Self::Role(RoleAction::Promote) => changed(None, NO_ONE.to_owned()),
+            Self::Role(RoleAction::RestorePrimary { .. }) => {
+                looked_at(changed(None, NO_ONE.to_owned()))
+            }
+            Self::Server(ServerAction::PersistRole) => vec!["CONFIG REWRITE".to_owned()],
+            Self::Server(ServerAction::SetDirective { name, .. }) if is_secret(name) => {
                 vec![format!("CONFIG SET {name} (secret)")]
             }
-            Self::SetDirective { name, value } => vec![format!("CONFIG SET {name} {value}")],
-            Self::SetReplicaAuth => vec![
+            Self::Server(ServerAction::SetDirective { name, value }) => {
+                vec![format!("CONFIG SET {name} {value}")]
+            }
+            Self::Server(ServerAction::SetReplicaAuth) => vec![
                 "CONFIG SET masteruser (as the inventory says)".to_owned(),
                 "CONFIG SET masterauth (secret)".to_owned(),
             ],
-            Self::CountClients => list_clients(),
-            Self::KickClients => {
+            Self::Server(ServerAction::CountClients) => list_clients(),
+            Self::Server(ServerAction::KickClients) => {
                 let kill = "CLIENT KILL ID (of each of them)".to_owned();
                 list_clients().into_iter().chain([kill]).collect()
             }
-            Self::ProveWrite { replicas } => prove(replicas),
+            Self::Server(ServerAction::ProveWrite { replicas }) => prove(replicas),
             Self::Sentinel(action) => sentinel(action),
             Self::Password(action) => action.commands(),
-            Self::StopServer
-            | Self::StartServer
-            | Self::FenceFile { .. }
-            | Self::BackUpFiles { .. }
-            | Self::Host(_) => {
+            Self::Service(_) | Self::Rescue(RescueAction::BackUpFiles { .. }) | Self::Host(_) => {
                 return Wire::Ssh;
             }
             Self::Hook(_) => return Wire::Own,
-            Self::RememberDebt { .. }
-            | Self::NoteAlone { .. }
-            | Self::ForgetAlone
-            | Self::ForgetDebt
-            | Self::EditInventory(_) => {
-                return Wire::Here;
-            }
+            Self::Local(_) => return Wire::Here,
         };
         Wire::Commands(commands)
     }
 
     /// Where its node is told to follow `upstream`, if it is told to.
     pub fn followed(&self, upstream: &NodeName) -> Option<&Address> {
-        if let Self::Follow {
-            upstream: to,
-            address,
-        }
-        | Self::Demote {
-            upstream: to,
-            address,
-            ..
-        } = self
+        if let Self::Role(
+            RoleAction::Follow {
+                upstream: to,
+                address,
+            }
+            | RoleAction::Demote {
+                upstream: to,
+                address,
+                ..
+            },
+        ) = self
         {
             return Some(address).filter(|_| to == upstream);
         }
@@ -133,15 +140,12 @@ impl Action {
 
     /// Whether it stops the writes of clients.
     pub fn fences(&self) -> bool {
-        matches!(
-            self,
-            Self::PauseWrites { .. } | Self::RequireReplicas { to_write: 1000, .. }
-        )
+        matches!(self, Self::Server(action) if action.fences())
     }
 
     /// Whether it ends such a fence.
     pub fn unfences(&self) -> bool {
-        matches!(self, Self::ResumeWrites | Self::RequireReplicas { .. }) && !self.fences()
+        matches!(self, Self::Server(action) if action.unfences())
     }
 }
 

@@ -7,8 +7,7 @@ mod traits;
 
 pub use traits::{Act, Failure, Watch};
 
-use crate::actions::Action;
-use crate::actions::sentinel::SentinelAction;
+use crate::actions::{Action, sentinel::SentinelAction, server::ServerAction};
 use crate::engine::journal::{
     At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
 };
@@ -119,7 +118,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
     async fn write_again(&self, progress: &Progress) -> Option<Outcome> {
         for at in &progress.started {
             let step = self.plan.stages.get(at.stage)?.steps.get(at.step)?;
-            if step.action != Action::PersistRole {
+            if step.action != Action::Server(ServerAction::PersistRole) {
                 continue;
             }
             if let Err(failure) = self.act.act(&step.node, &step.action).await {

@@ -2,6 +2,7 @@
 //! of it a plan has.
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::engine::Plan;
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::Inventory;
@@ -29,7 +30,7 @@ pub fn unchanged(inventory: &Inventory, digest: &str) -> Result<String> {
 /// The edits of a plan that let a node come or go.
 pub fn edits(plan: &Plan) -> impl Iterator<Item = &Edit> {
     plan.steps().filter_map(|step| {
-        let Action::EditInventory(edit) = &step.action else {
+        let Action::Local(LocalAction::EditInventory(edit)) = &step.action else {
             return None;
         };
         (!matches!(edit.kind, Kind::Repoint { .. })).then_some(edit.as_ref())

@@ -2,20 +2,23 @@
 
 mod back;
 mod first;
+mod promoting;
 mod told;
 mod verdict;
 mod who;
 
-use crate::engine::{Operation, Plan, Undo, claim};
+use crate::engine::{Operation, Plan, claim};
 pub use back::Left;
 pub use first::{not_known, nothing_comes_first, nothing_unknown};
 pub use told::told;
 pub use verdict::verdict;
 pub use who::who;
 
+use promoting::promoting;
+
 use super::interrupt::Interrupt;
 use super::{info_period, pending_demotions};
-use crate::actions::Action;
+use crate::actions::{Action, server::ServerAction};
 use crate::cli;
 use crate::engine::execute::Run;
 use crate::engine::journal::snapshot::Snapshot;
@@ -361,39 +364,18 @@ fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
 /// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a
 /// note: where it cannot be written, `status` shows the debt once more.
 fn forget_paid(world: &World, passed: &[Passed]) {
-    let paid: Vec<NodeName> = passed
-        .iter()
-        .filter(|p| p.step.action.promotes() || matches!(p.step.action, Action::AwaitInSync { .. }))
-        .map(|p| p.step.node.clone())
-        .collect();
+    let in_sync = |p: &&Passed| {
+        matches!(
+            p.step.action,
+            Action::Server(ServerAction::AwaitInSync { .. })
+        )
+    };
+    let nodes = |wanted: &dyn Fn(&&Passed) -> bool| -> Vec<NodeName> {
+        let those = passed.iter().filter(wanted);
+        those.map(|p| p.step.node.clone()).collect()
+    };
+    let paid = nodes(&|p| p.step.action.promotes() || in_sync(p));
     let _ = world.store.forget(&paid);
-    let in_sync = passed
-        .iter()
-        .filter(|p| matches!(p.step.action, Action::AwaitInSync { .. }));
-    let back: Vec<NodeName> = in_sync.map(|p| p.step.node.clone()).collect();
+    let back = nodes(&in_sync);
     let _ = world.store.forget_alone(&back);
-}
-
-/// The nodes whose role a plan or its undo changes: their connections are made before, and noted.
-fn promoting(plan: &Plan) -> Vec<NodeName> {
-    let mut nodes: Vec<NodeName> = Vec::new();
-    for step in plan.steps() {
-        let server = !matches!(
-            step.action,
-            Action::Host(_)
-                | Action::StopServer
-                | Action::FenceFile { .. }
-                | Action::RememberDebt { .. }
-                | Action::NoteAlone { .. }
-                | Action::EditInventory(_)
-        );
-        let changes = step.action.restores_primary()
-            || matches!(step.action, Action::GiveUp { .. })
-            || matches!(&step.undo, Undo::By(undo) if undo.restores_primary())
-            || plan.changes_roles();
-        if server && changes && !nodes.contains(&step.node) {
-            nodes.push(step.node.clone());
-        }
-    }
-    nodes
 }

@@ -1,6 +1,8 @@
 //! What is said of old primaries that came back as replicas.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Resync;
 use crate::engine::operate::Finished;
 use std::fmt::Write as _;
@@ -12,9 +14,11 @@ pub fn returned(finished: &Finished) -> String {
         let node = &passed.step.node;
         let seen = &passed.seen;
         let action = &passed.step.action;
-        if let Action::BackUp { .. } | Action::BackUpFiles { .. } = action {
+        if let Action::Rescue(RescueAction::BackUp { .. })
+        | Action::Rescue(RescueAction::BackUpFiles { .. }) = action
+        {
             let _ = write!(text, "\n  backup  {}", seen.text);
-        } else if let Action::AwaitInSync { with, .. } = action {
+        } else if let Action::Server(ServerAction::AwaitInSync { with, .. }) = action {
             let how = match seen.resync {
                 Some(Resync::Partial) => " by a partial resync",
                 Some(Resync::Full) => " by a full resync",
@@ -25,7 +29,7 @@ pub fn returned(finished: &Finished) -> String {
                 text,
                 "\n  {node}  in sync with {with}{how}, at offset {offset}"
             );
-        } else if *action == Action::PersistRole {
+        } else if *action == Action::Server(ServerAction::PersistRole) {
             let _ = write!(text, "\n  {node}  role {}", seen.text);
         }
     }

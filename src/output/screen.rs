@@ -7,6 +7,7 @@
 use super::paint::{self, Tone};
 use super::{escape, note};
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
 use crate::engine::execute::Watch;
 use crate::engine::journal::Seen;
 use crate::engine::{Mode, Stage, Step};
@@ -138,7 +139,11 @@ impl Watch for Screen {
         inner.begun.insert(step.node.clone(), Instant::now());
         let long = matches!(
             step.action,
-            Action::BackUp { .. } | Action::BackUpFiles { .. } | Action::Replay { .. }
+            Action::Rescue(
+                RescueAction::BackUp { .. }
+                    | RescueAction::BackUpFiles { .. }
+                    | RescueAction::Replay { .. }
+            )
         );
         if inner.held_back.is_none() || long {
             let bar = self.bar(step);

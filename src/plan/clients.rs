@@ -3,6 +3,7 @@
 
 use super::case::{Case, find_case};
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::topology::Topology;
 
@@ -33,12 +34,12 @@ pub fn add(plan: &mut Plan, operation: &Promote, topology: &Topology, kick: bool
     };
     let before = stage(
         format!("see who uses {}", old.name),
-        vec![Action::CountClients],
+        vec![Action::Server(ServerAction::CountClients)],
     );
     plan.stages.insert(0, before);
-    let mut after = vec![Action::CountClients];
+    let mut after = vec![Action::Server(ServerAction::CountClients)];
     if kick {
-        after.insert(0, Action::KickClients);
+        after.insert(0, Action::Server(ServerAction::KickClients));
     }
     let title = format!("see who is left on {}", old.name);
     plan.stages.push(stage(title, after));

@@ -2,6 +2,8 @@
 //! Pure.
 
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Stage, Step, Undo};
 use crate::plan::root::{Root, walk};
 use crate::topology::{Link, Node, NodeName, Topology};
@@ -18,17 +20,23 @@ pub const IN_SYNC_MS: u64 = 15_000;
 pub fn write_roles(target: &Node, moved: &[&Node]) -> Vec<Step> {
     std::iter::once(&target)
         .chain(moved)
-        .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing))
+        .map(|n| {
+            Step::new(
+                &n.name,
+                Action::Server(ServerAction::PersistRole),
+                Undo::Nothing,
+            )
+        })
         .collect()
 }
 
 /// The stage that sees them in sync with `target`.
 pub fn in_sync(target: &Node, nodes: &[&Node]) -> Stage {
     let steps = nodes.iter().map(|n| {
-        let action = Action::AwaitInSync {
+        let action = Action::Server(ServerAction::AwaitInSync {
             with: target.name.clone(),
             within_ms: IN_SYNC_MS,
-        };
+        });
         Step::new(&n.name, action, Undo::Nothing)
     });
     Stage {
@@ -40,9 +48,13 @@ pub fn in_sync(target: &Node, nodes: &[&Node]) -> Stage {
 
 /// The stage that writes their roles into their files.
 pub fn persist(nodes: &[&Node]) -> Stage {
-    let steps = nodes
-        .iter()
-        .map(|n| Step::new(&n.name, Action::PersistRole, Undo::Nothing));
+    let steps = nodes.iter().map(|n| {
+        Step::new(
+            &n.name,
+            Action::Server(ServerAction::PersistRole),
+            Undo::Nothing,
+        )
+    });
     Stage {
         title: "make the roles outlive a restart".to_owned(),
         mode: Mode::KeepGoing,
@@ -106,17 +118,17 @@ fn passes_not(node: &Node, target: &Node, topology: &Topology) -> bool {
 /// `node` follows `target`, and back to where it was.
 pub fn follow_step(node: &Node, target: &Node) -> Step {
     let undo = node.upstream().map_or(Undo::Nothing, |was| {
-        Undo::By(Action::FollowAddress {
+        Undo::By(Action::Role(RoleAction::FollowAddress {
             address: was.address.clone(),
-        })
+        }))
     });
     Step::new(&node.name, follow(node, target), undo)
 }
 
 /// `node` follows `target`, at the port that fits how it replicates.
 pub fn follow(node: &Node, target: &Node) -> Action {
-    Action::Follow {
+    Action::Role(RoleAction::Follow {
         upstream: target.name.clone(),
         address: target.source_for(node.server()),
-    }
+    })
 }

@@ -2,6 +2,10 @@
 //! accepted by a word of its own. Pure.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Step};
 use crate::error::Reason;
 use crate::topology::service::{Keep, Obstacle, Service};
@@ -121,7 +125,9 @@ pub fn check(
 /// Takes the writing of roles that was accepted to come to nothing out of the plan: it would fail.
 pub fn untried(plan: &mut Plan, nodes: &[NodeName]) {
     for stage in &mut plan.stages {
-        let tried = |s: &Step| s.action == Action::PersistRole && nodes.contains(&s.node);
+        let tried = |s: &Step| {
+            s.action == Action::Server(ServerAction::PersistRole) && nodes.contains(&s.node)
+        };
         stage.steps.retain(|step| !tried(step));
     }
     plan.stages.retain(|stage| !stage.steps.is_empty());
@@ -130,7 +136,10 @@ pub fn untried(plan: &mut Plan, nodes: &[NodeName]) {
 /// The nodes whose roles are written, in the order of the plan.
 fn written(plan: &Plan) -> Vec<NodeName> {
     let mut nodes: Vec<NodeName> = Vec::new();
-    for step in plan.steps().filter(|s| s.action == Action::PersistRole) {
+    for step in plan
+        .steps()
+        .filter(|s| s.action == Action::Server(ServerAction::PersistRole))
+    {
         if !nodes.contains(&step.node) {
             nodes.push(step.node.clone());
         }
@@ -161,9 +170,10 @@ fn future(plan: &Plan, node: &Node) -> Option<Address> {
 }
 
 fn follows(action: &Action) -> Option<&Address> {
-    if let Action::Follow { address, .. }
-    | Action::FollowAddress { address }
-    | Action::GiveUp { address, .. } = action
+    if let Action::Role(
+        RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address },
+    )
+    | Action::Rescue(RescueAction::GiveUp { address, .. }) = action
     {
         Some(address)
     } else {
@@ -204,7 +214,7 @@ fn not_known(unknown: &[(&Node, String)]) -> Option<String> {
 fn fences(plan: &mut Plan, topology: &Topology) {
     let mut lost: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
-        let Action::FenceFile { .. } = step.action else {
+        let Action::Service(ServiceAction::FenceFile { .. }) = step.action else {
             continue;
         };
         let service = topology.get(&step.node).and_then(|n| n.service.as_ref());
@@ -218,7 +228,8 @@ fn fences(plan: &mut Plan, topology: &Topology) {
         ));
     }
     for stage in &mut plan.stages {
-        let fences = |action: &Action| matches!(action, Action::FenceFile { .. });
+        let fences =
+            |action: &Action| matches!(action, Action::Service(ServiceAction::FenceFile { .. }));
         stage
             .steps
             .retain(|step| !(fences(&step.action) && lost.contains(&step.node)));

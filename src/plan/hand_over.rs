@@ -4,7 +4,9 @@
 use super::follow::{follow_step, in_sync, loose, write_roles};
 use super::{repoint, roles};
 use crate::actions::Action;
-use crate::actions::roles::Was;
+use crate::actions::role::RoleAction;
+use crate::actions::role::Was;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
@@ -110,12 +112,12 @@ impl<'a> HandOver<'a> {
         target
             .chain(others)
             .map(|(n, optional)| {
-                let near = Action::AwaitNear {
+                let near = Action::Server(ServerAction::AwaitNear {
                     with: self.old.name.clone(),
                     bytes: near_bytes(self.old),
                     within_ms: NEAR_MS,
                     optional,
-                };
+                });
                 Step::new(&n.name, near, Undo::Nothing)
             })
             .collect()
@@ -138,10 +140,10 @@ impl<'a> HandOver<'a> {
             Step::new(&old.name, fence, Undo::By(unfence)),
         ];
         if !self.others.is_empty() {
-            let drain = Action::DrainOthers {
+            let drain = Action::Server(ServerAction::DrainOthers {
                 replicas: self.others.iter().map(|n| n.name.clone()).collect(),
                 within_ms: DRAIN_OTHERS_MS,
-            };
+            });
             steps.push(Step::new(&old.name, drain, Undo::Nothing));
         }
         // Right before the demotion: a primary sends its replicas a PING every ten seconds, fence
@@ -193,28 +195,28 @@ pub fn stages(target: &Node, old: &Node, topology: &Topology, moved: bool) -> Ve
 
 /// The last wait before the demotion: the new primary has every byte that the old one has sent.
 fn drain(target: &Node, old: &Node) -> Step {
-    let action = Action::AwaitCaughtUp {
+    let action = Action::Server(ServerAction::AwaitCaughtUp {
         with: old.name.clone(),
         within_ms: DRAIN_MS,
-    };
+    });
     Step::new(&target.name, action, Undo::Nothing)
 }
 
 /// The old primary becomes a replica first, and its last offset is compared.
 fn demote(target: &Node, old: &Node, topology: &Topology) -> [Step; 2] {
-    let demote = Action::Demote {
+    let demote = Action::Role(RoleAction::Demote {
         upstream: target.name.clone(),
         address: target.source_for(old.server()),
         others: roles::others(old, topology),
-    };
-    let undo = Undo::By(Action::RestorePrimary {
-        others: roles::others(old, topology),
     });
-    let compare = Action::CompareOffsets {
+    let undo = Undo::By(Action::Role(RoleAction::RestorePrimary {
+        others: roles::others(old, topology),
+    }));
+    let compare = Action::Role(RoleAction::CompareOffsets {
         with: old.name.clone(),
         others: roles::others(target, topology),
         within_ms: verify_ms(old),
-    };
+    });
     [
         Step::new(&old.name, demote, undo),
         Step::new(&target.name, compare, Undo::Nothing),
@@ -231,10 +233,10 @@ fn verify_ms(old: &Node) -> u64 {
 
 fn take_over(target: &Node, old: &Node) -> Step {
     let pauses = target.server().is_some_and(|s| !lacks_pause_write(s));
-    let action = Action::TakeOver {
+    let action = Action::Role(RoleAction::TakeOver {
         from: old.name.clone(),
         hold_ms: pauses.then_some(HOLD_MS),
-    };
+    });
     Step::new(&target.name, action, Undo::Impossible)
 }
 
@@ -252,7 +254,10 @@ fn near_bytes(old: &Node) -> u64 {
 /// no end of its own.
 pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
     let Some(server) = old.server().filter(|s| lacks_pause_write(s)) else {
-        return (Action::PauseWrites { ms }, Action::ResumeWrites);
+        return (
+            Action::Server(ServerAction::PauseWrites { ms }),
+            Action::Server(ServerAction::ResumeWrites),
+        );
     };
     let value = |name: &str, default: u64| {
         server
@@ -266,11 +271,14 @@ pub fn fence_for(old: &Node, ms: u64) -> (Action, Action) {
         value("min-replicas-max-lag", 10),
     );
     // A lag of 0 would switch the whole check off; 1000 replicas nobody has.
-    let fence = Action::RequireReplicas {
+    let fence = Action::Server(ServerAction::RequireReplicas {
         to_write: 1000,
         max_lag: if max_lag == 0 { 10 } else { max_lag },
-    };
-    (fence, Action::RequireReplicas { to_write, max_lag })
+    });
+    (
+        fence,
+        Action::Server(ServerAction::RequireReplicas { to_write, max_lag }),
+    )
 }
 
 /// `CLIENT PAUSE … WRITE` came with Redis 6.2.

@@ -3,6 +3,7 @@
 use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::actions::hook::{Change, Hook, Party};
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
 use crate::inventory::hooks::{HookPoint, Hooks};
 use crate::topology::{Address, Topology};
@@ -102,7 +103,9 @@ fn told(plan: &Plan) -> usize {
         s.steps.iter().any(|s| {
             matches!(
                 s.action,
-                Action::AwaitInSync { .. } | Action::SetDirective { .. }
+                Action::Server(
+                    ServerAction::AwaitInSync { .. } | ServerAction::SetDirective { .. }
+                )
             )
         })
     };

@@ -1,6 +1,8 @@
 //! Whether the hosts that are to follow a node by its name know that name. Pure.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::role::RoleAction;
 use crate::engine::{Mode, Plan, Refusal, Step};
 use crate::inventory::address::is_literal;
 use crate::topology::{Address, NodeName};
@@ -11,13 +13,15 @@ pub type There = BTreeMap<NodeName, BTreeMap<String, Vec<String>>>;
 
 /// Whom a step tells its node to follow, by which address.
 fn followed(step: &Step) -> Option<(&NodeName, &Address)> {
-    if let Action::Follow { upstream, address }
-    | Action::Demote {
+    if let Action::Role(
+        RoleAction::Follow { upstream, address }
+        | RoleAction::Demote {
+            upstream, address, ..
+        },
+    )
+    | Action::Rescue(RescueAction::GiveUp {
         upstream, address, ..
-    }
-    | Action::GiveUp {
-        upstream, address, ..
-    } = &step.action
+    }) = &step.action
     {
         return Some((upstream, address));
     }
@@ -87,10 +91,10 @@ mod tests {
     use crate::engine::{Move, Operation, Stage, Undo};
 
     fn plan(mode: Mode) -> Plan {
-        let follow = Action::Follow {
+        let follow = Action::Role(RoleAction::Follow {
             upstream: "db1".into(),
             address: Address::new("db1.example.org", 6379),
-        };
+        });
         let step = Step::new(&"db2".into(), follow, Undo::Nothing);
         Plan {
             operation: Operation::Move(Move {

@@ -2,6 +2,8 @@
 //! and told as soon as their hosts can be worked on. Pure.
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::{Mode, Operation, Plan, Stage, Step, Undo};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology};
@@ -70,9 +72,9 @@ fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Ve
     }
     let noted = known.noted.contains(&node.name);
     let address = successor.source_for(node.server());
-    let fence = Action::FenceFile {
+    let fence = Action::Service(ServiceAction::FenceFile {
         address: address.clone(),
-    };
+    });
     let mut actions = Vec::new();
     match &node.persisted {
         Some(PersistedRole::ReplicaOf(_)) => return Vec::new(),
@@ -84,7 +86,7 @@ fn owed(node: &Node, successor: &Node, topology: &Topology, known: &Known) -> Ve
         }
     }
     if !noted {
-        actions.push(Action::RememberDebt { address });
+        actions.push(Action::Local(LocalAction::RememberDebt { address }));
     }
     let step = |action| Step::new(&node.name, action, Undo::Nothing);
     actions.into_iter().map(step).collect()
@@ -219,9 +221,9 @@ mod tests {
             node: "slave1".into(),
             accept: Vec::new(),
         });
-        let fence = Action::FenceFile {
+        let fence = Action::Service(ServiceAction::FenceFile {
             address: Address::new("x", 1),
-        };
+        });
         let stage = Stage {
             title: String::new(),
             mode: Mode::Atomic,

@@ -2,159 +2,26 @@
 //! it is not. Pure.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::rights::{
+    CLAIM, CONFIG_GET, LIST, NUMSUB, Need, OF_REPLICAS, REWRITE, SEE_CLAIMS,
+};
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
 use crate::error::Reason;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// A command that a user has to be allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Need {
-    /// It with arguments, as it could be sent.
-    pub words: &'static [&'static str],
-    /// What allows it in an access list.
-    pub rule: &'static str,
-    /// What becomes of an operation without it; `None`: it comes to nothing.
-    pub without: Option<&'static str>,
-}
-
-const INFO: Need = need(&["INFO"], "+info");
-const ROLE: Need = need(&["ROLE"], "+role");
-const REPLICAOF: Need = need(&["REPLICAOF", "NO", "ONE"], "+replicaof");
-const PAUSE: Need = need(&["CLIENT", "PAUSE", "1", "WRITE"], "+client|pause");
-const UNPAUSE: Need = need(&["CLIENT", "UNPAUSE"], "+client|unpause");
-const CONFIG_SET: Need = need(&["CONFIG", "SET", "maxmemory", "0"], "+config|set");
-const CONFIG_GET: Need = Need {
-    without: Some("its settings are not compared"),
-    ..need(&["CONFIG", "GET", "maxmemory"], "+config|get")
-};
-const REWRITE: Need = Need {
-    without: Some("its role is not written into its file, and ends with its process"),
-    ..need(&["CONFIG", "REWRITE"], "+config|rewrite")
-};
-const KILL: Need = Need {
-    without: Some("where the answer to a change of role is lost, what became of it stays open"),
-    ..need(&["CLIENT", "KILL", "ID", "1"], "+client|kill")
-};
-const KILL_CLIENTS: Need = need(&["CLIENT", "KILL", "ID", "1"], "+client|kill");
-const LIST: Need = need(&["CLIENT", "LIST"], "+client|list");
-const SEE_CLAIMS: Need = Need {
-    without: Some("another operator who works on it at the same time is not seen"),
-    ..need(&["CLIENT", "LIST"], "+client|list")
-};
-const CLAIM: Need = Need {
-    without: Some("this operation is not seen by other operators"),
-    ..need(&["CLIENT", "SETNAME", "replctl:x"], "+client|setname")
-};
-const ID: Need = Need {
-    without: KILL.without,
-    ..need(&["CLIENT", "ID"], "+client|id")
-};
-const MULTI: Need = need(&["MULTI"], "+multi");
-const EXEC: Need = need(&["EXEC"], "+exec");
-const REPLAY: [Need; 7] = [
-    INFO,
-    OF_REPLICAS[0],
-    OF_REPLICAS[1],
-    need(&["WATCH", "replctl:replay"], "+watch"),
-    MULTI,
-    EXEC,
-    need(&["PUBLISH", "replctl:replay", "0"], "+publish"),
-];
-const NUMSUB: Need = Need {
-    without: Some("Sentinels that watch it are not seen"),
-    ..need(
-        &["PUBSUB", "NUMSUB", "__sentinel__:hello"],
-        "+pubsub|numsub",
-    )
-};
-
-/// What a replica's user has to be allowed at its primary.
-pub const OF_REPLICAS: [Need; 2] = [
-    need(&["REPLCONF", "capa", "psync2"], "+replconf"),
-    need(&["PSYNC", "?", "-1"], "+psync"),
-];
-
-const fn need(words: &'static [&'static str], rule: &'static str) -> Need {
-    Need {
-        words,
-        rule,
-        without: None,
-    }
-}
-
-impl Need {
-    /// Its name without its arguments: a command, or a command and its subcommand.
-    pub fn name(&self) -> String {
-        let parts = if self.rule.contains('|') { 2 } else { 1 };
-        self.words[..parts].join(" ")
-    }
-}
-
-/// What replctl sends to a node for an action.
-fn of_action(action: &Action) -> &'static [Need] {
-    match action {
-        Action::PauseWrites { .. } => &[PAUSE],
-        Action::ResumeWrites => &[UNPAUSE],
-        Action::RequireReplicas { .. } | Action::SetDirective { .. } | Action::SetReplicaAuth => {
-            &[CONFIG_SET]
-        }
-        Action::Follow { .. }
-        | Action::FollowAddress { .. }
-        | Action::Demote { .. }
-        | Action::RestorePrimary { .. }
-        | Action::TakeOver { hold_ms: None, .. }
-        | Action::GiveUp { .. }
-        | Action::Promote => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID],
-        Action::TakeOver {
-            hold_ms: Some(_), ..
-        } => &[INFO, REPLICAOF, ROLE, MULTI, EXEC, KILL, ID, PAUSE, UNPAUSE],
-        Action::CheckRoles { .. } => &[ROLE],
-        Action::Replay { .. } => &REPLAY,
-        Action::BackUp { .. } => &[INFO, OF_REPLICAS[0], OF_REPLICAS[1]],
-        Action::PersistRole => &[INFO, REWRITE],
-        Action::CompareOffsets { .. } | Action::Sentinel(_) => &[INFO, ROLE],
-        Action::AwaitNear { .. }
-        | Action::AwaitCaughtUp { .. }
-        | Action::DrainOthers { .. }
-        | Action::CheckMostAdvanced { .. }
-        | Action::AwaitInSync { .. }
-        | Action::AwaitQuiet { .. }
-        | Action::AwaitUnlisted { .. } => &[INFO],
-        Action::KickClients => &[LIST, KILL_CLIENTS],
-        // Its server is only about to be started, or is not spoken to; or the step comes to nothing
-        // without it, and says so.
-        Action::AwaitAnswer { .. }
-        | Action::CountClients
-        | Action::ProveWrite { .. }
-        | Action::StopServer
-        | Action::StartServer
-        | Action::FenceFile { .. }
-        | Action::RememberDebt { .. }
-        | Action::NoteAlone { .. }
-        | Action::ForgetAlone
-        | Action::ForgetDebt
-        | Action::EditInventory(_)
-        | Action::BackUpFiles { .. }
-        | Action::Password(_)
-        | Action::Hook(_)
-        | Action::Host(_) => &[],
-    }
-}
 
 /// Everything that a plan, or what puts it back, sends to each node; and what looking at it needs.
 pub fn of(plan: &Plan) -> BTreeMap<NodeName, BTreeSet<Need>> {
     let mut needs: BTreeMap<NodeName, BTreeSet<Need>> = BTreeMap::new();
     for step in plan.steps() {
         let undo = match &step.undo {
-            Undo::By(action) => of_action(action),
+            Undo::By(action) => action.rights(),
             Undo::Nothing | Undo::Impossible => &[],
         };
-        let all: Vec<Need> = of_action(&step.action)
-            .iter()
-            .chain(undo)
-            .copied()
-            .collect();
+        let all: Vec<Need> = step.action.rights().iter().chain(undo).copied().collect();
         if !all.is_empty() {
             let of_node = needs.entry(step.node.clone()).or_default();
             of_node.extend(all);
@@ -186,13 +53,16 @@ pub fn logins(plan: &Plan) -> Vec<Login> {
     let mut all: Vec<Login> = Vec::new();
     for stage in &plan.stages {
         for step in &stage.steps {
-            let (Action::Follow { upstream, .. }
-            | Action::Demote { upstream, .. }
-            | Action::GiveUp { upstream, .. }) = &step.action
+            let (Action::Role(
+                RoleAction::Follow { upstream, .. } | RoleAction::Demote { upstream, .. },
+            )
+            | Action::Rescue(RescueAction::GiveUp { upstream, .. })) = &step.action
             else {
                 continue;
             };
-            let mended = |s: &Step| s.node == step.node && s.action == Action::SetReplicaAuth;
+            let mended = |s: &Step| {
+                s.node == step.node && s.action == Action::Server(ServerAction::SetReplicaAuth)
+            };
             if stage.steps.iter().any(mended) {
                 continue;
             }

@@ -8,6 +8,8 @@ use super::follow::{IN_SYNC_MS, follow, follow_step, persist};
 use super::roles;
 use super::root::{Root, walk};
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
@@ -32,7 +34,12 @@ pub fn straight(
     let mut stages = stages(node, primary, topology);
     // A node under it that does not come back stops the rest; a role that cannot be written does
     // not.
-    let writes = |stage: &Stage| stage.steps.iter().any(|s| s.action == Action::PersistRole);
+    let writes = |stage: &Stage| {
+        stage
+            .steps
+            .iter()
+            .any(|s| s.action == Action::Server(ServerAction::PersistRole))
+    };
     for stage in stages.iter_mut().filter(|stage| !writes(stage)) {
         if stage.mode == Mode::KeepGoing {
             stage.mode = Mode::Gate;
@@ -43,10 +50,10 @@ pub fn straight(
 
 /// The stages that bring `node` under `under`.
 pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
-    let wait = Action::AwaitCaughtUp {
+    let wait = Action::Server(ServerAction::AwaitCaughtUp {
         with: node.name.clone(),
         within_ms: CATCH_UP_MS,
-    };
+    });
     let wait = Step::new(&under.name, wait, Undo::Nothing);
     let catch_up = Stage {
         title: format!("wait until {} has what {} has", under.name, node.name),
@@ -56,12 +63,16 @@ pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
             .into_iter()
             .collect(),
     };
-    let arrived = Action::AwaitInSync {
+    let arrived = Action::Server(ServerAction::AwaitInSync {
         with: under.name.clone(),
         within_ms: IN_SYNC_MS,
-    };
+    });
     let told = if node.is_primary() {
-        Step::new(&node.name, follow(node, under), Undo::By(Action::Promote))
+        Step::new(
+            &node.name,
+            follow(node, under),
+            Undo::By(Action::Role(RoleAction::Promote)),
+        )
     } else {
         follow_step(node, under)
     };
@@ -86,10 +97,10 @@ pub fn stages(node: &Node, under: &Node, topology: &Topology) -> Vec<Stage> {
 /// themselves, and that is seen.
 pub fn wait_for(nodes: Vec<&Node>, topology: &Topology) -> Stage {
     let wait = |node: &Node| {
-        let action = Action::AwaitInSync {
+        let action = Action::Server(ServerAction::AwaitInSync {
             with: topology.upstream_of(node)?.name.clone(),
             within_ms: IN_SYNC_MS,
-        };
+        });
         Some(Step::new(&node.name, action, Undo::Nothing))
     };
     Stage {

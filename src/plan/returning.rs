@@ -11,6 +11,8 @@ use super::hand_over::fence_for;
 use super::repoint::{below, forecast};
 use super::roles;
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology, phrases};
 
@@ -41,22 +43,26 @@ pub fn returns(
 pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> Vec<Stage> {
     let name = &node.name;
     let (fence, unfence) = fence_for(node, FENCE_MS);
-    let renewed = matches!(fence, Action::PauseWrites { .. });
+    let renewed = matches!(fence, Action::Server(ServerAction::PauseWrites { .. }));
     let mut steps = vec![
         roles::check_pair(node, successor),
         Step::new(name, fence, Undo::By(unfence.clone())),
     ];
     if wrong_login(node, successor) {
-        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+        steps.push(Step::new(
+            name,
+            Action::Server(ServerAction::SetReplicaAuth),
+            Undo::Nothing,
+        ));
     }
     let covered = match (own.covered(), &operation.backup) {
         (Some(covered), _) => Some(covered),
         (None, Some(folder)) => {
-            let back_up = Action::BackUp {
+            let back_up = Action::Rescue(RescueAction::BackUp {
                 primary: successor.name.clone(),
                 folder: folder.clone(),
                 fence_ms: renewed.then_some(FENCE_MS),
-            };
+            });
             steps.push(Step::new(name, back_up, Undo::Nothing));
             Some(Covered::Backup {
                 folder: folder.clone(),
@@ -66,10 +72,12 @@ pub fn stages(operation: &Rejoin, node: &Node, successor: &Node, own: &Own) -> V
     };
     let give_up = covered.map_or_else(
         || follow(node, successor),
-        |covered| Action::GiveUp {
-            upstream: successor.name.clone(),
-            address: successor.source_for(node.server()),
-            covered,
+        |covered| {
+            Action::Rescue(RescueAction::GiveUp {
+                upstream: successor.name.clone(),
+                address: successor.source_for(node.server()),
+                covered,
+            })
         },
     );
     // What it had is gone as soon as the first byte of the other's data has come.

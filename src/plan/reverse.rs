@@ -8,6 +8,9 @@ mod members;
 
 use super::root::{Root, walk};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::role::RoleAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::{Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
@@ -151,13 +154,17 @@ impl Past {
     pub fn old_primary(&self, new: &NodeName) -> Option<NodeName> {
         let others = || self.plan.steps().filter(|s| s.node != *new);
         let demoted = |s: &&Step| {
-            let follows = matches!(s.action, Action::Follow { .. } | Action::Demote { .. });
+            let follows = matches!(
+                s.action,
+                Action::Role(RoleAction::Follow { .. } | RoleAction::Demote { .. })
+            );
             follows && matches!(&s.undo, Undo::By(undo) if undo.restores_primary())
         };
         let replaced = |s: &&Step| {
             matches!(
                 s.action,
-                Action::FenceFile { .. } | Action::RememberDebt { .. } | Action::StopServer
+                Action::Service(ServiceAction::FenceFile { .. } | ServiceAction::StopServer)
+                    | Action::Local(LocalAction::RememberDebt { .. })
             )
         };
         let planned = others().find(demoted).or_else(|| others().find(replaced));
@@ -187,12 +194,14 @@ impl Past {
 
     fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &moved.node;
-        let told = |s: &&Step| s.node == *name && matches!(s.action, Action::Follow { .. });
+        let told = |s: &&Step| {
+            s.node == *name && matches!(s.action, Action::Role(RoleAction::Follow { .. }))
+        };
         let Some(step) = self.plan.steps().find(told) else {
             let why = format!("it gave `{name}` no other upstream{}", self.wished());
             return Ok(Reverse::Nothing(why));
         };
-        let Undo::By(Action::FollowAddress { address }) = &step.undo else {
+        let Undo::By(Action::Role(RoleAction::FollowAddress { address })) = &step.undo else {
             return Err(Refusal::new(
                 format!(
                     "`{name}` was a primary of its own before it, and its keys were replaced: they do not come back"
@@ -228,7 +237,7 @@ impl Past {
     fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &detach.node;
         let noted = self.plan.steps().find_map(|s| {
-            if let Action::NoteAlone { address } = &s.action {
+            if let Action::Local(LocalAction::NoteAlone { address }) = &s.action {
                 Some(address)
             } else {
                 None

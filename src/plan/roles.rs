@@ -1,7 +1,8 @@
 //! The step that sees that nobody else has changed a role since the plan was made. Pure.
 
 use crate::actions::Action;
-use crate::actions::roles::{NodeRole, Was};
+use crate::actions::role::RoleAction;
+use crate::actions::role::{NodeRole, Was};
 use crate::engine::{Plan, Step, Undo};
 use crate::topology::{Node, NodeName, Topology};
 use std::collections::HashSet;
@@ -27,9 +28,9 @@ pub fn check_after(node: &Node, topology: &Topology, moved: Option<(&NodeName, &
             was,
         }
     });
-    let action = Action::CheckRoles {
+    let action = Action::Role(RoleAction::CheckRoles {
         roles: roles.collect(),
-    };
+    });
     Step::new(&node.name, action, Undo::Nothing)
 }
 
@@ -39,9 +40,9 @@ pub fn check_pair(node: &Node, other: &Node) -> Step {
         node: n.name.clone(),
         was: role(n),
     });
-    let action = Action::CheckRoles {
+    let action = Action::Role(RoleAction::CheckRoles {
         roles: roles.to_vec(),
-    };
+    });
     Step::new(&node.name, action, Undo::Nothing)
 }
 
@@ -65,12 +66,15 @@ pub fn others(node: &Node, topology: &Topology) -> Vec<NodeName> {
 pub fn replicas(plan: &Plan) -> Vec<NodeName> {
     let mut found: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
-        if let Action::CheckRoles { roles } = &step.action {
+        if let Action::Role(RoleAction::CheckRoles { roles }) = &step.action {
             let replicas = roles.iter().filter(|r| matches!(r.was, Was::ReplicaOf(_)));
             found.extend(replicas.map(|r| r.node.clone()));
         }
         // Only a replica is put back by following somebody.
-        if matches!(step.undo, Undo::By(Action::FollowAddress { .. })) {
+        if matches!(
+            step.undo,
+            Undo::By(Action::Role(RoleAction::FollowAddress { .. }))
+        ) {
             found.push(step.node.clone());
         }
     }

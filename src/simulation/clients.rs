@@ -4,6 +4,7 @@
 use super::world::{Nobody, World};
 use super::{NEVER, access, operations, topologies};
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::operations::promote;
@@ -22,7 +23,10 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
             let bare = plan.clone();
             clients::add(&mut plan, operation, topology, true);
             let steps = |wanted: &Action| plan.steps().filter(|s| s.action == *wanted).count();
-            let (counts, kicks) = (steps(&Action::CountClients), steps(&Action::KickClients));
+            let (counts, kicks) = (
+                steps(&Action::Server(ServerAction::CountClients)),
+                steps(&Action::Server(ServerAction::KickClients)),
+            );
             if !bare.changes_roles() {
                 assert_eq!(plan, bare);
                 continue;

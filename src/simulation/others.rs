@@ -8,6 +8,7 @@
 use super::world::{Injected, Inner, Nobody, World};
 use super::{NEVER, access, name, operations, topologies};
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
 use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Detach, Move, Plan, Rejoin, Repair};
@@ -85,7 +86,7 @@ impl Inner {
         // time to look first.
         let unseen = |other: &&usize| {
             let last = self.by_hand.as_ref();
-            let restores = matches!(action, Action::RestorePrimary { .. });
+            let restores = matches!(action, Action::Role(RoleAction::RestorePrimary { .. }));
             !restores && last.is_some_and(|h| h.call == call && h.node == **other)
         };
         let seen: Vec<String> = others

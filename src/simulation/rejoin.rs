@@ -4,7 +4,7 @@
 
 use super::world::{Injected, Inner, World};
 use super::{name, run};
-use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Outcome;
 use crate::engine::{Plan, Rejoin, Repair};
@@ -17,18 +17,25 @@ use crate::topology::{Topology, sample};
 use futures::executor::block_on;
 
 /// What the two steps that only such plans have do to node `i`.
-pub(super) fn apply(inner: &mut Inner, i: usize, action: &Action) -> Result<(), Failure> {
+pub(super) fn apply(inner: &mut Inner, i: usize, action: &RescueAction) -> Result<(), Failure> {
     let is_replica = inner.sims[i].of.is_some();
     let log = inner.sims[i].log.clone();
-    if let Action::GiveUp { address, .. } = action {
-        if !is_replica && !log.iter().all(|w| inner.backed_up.contains(w)) {
-            return Err(Failure::none("it was written to since"));
+    match action {
+        RescueAction::GiveUp { address, .. } => {
+            if !is_replica && !log.iter().all(|w| inner.backed_up.contains(w)) {
+                return Err(Failure::none("it was written to since"));
+            }
+            inner.sims[i].of = Some(address.clone());
         }
-        inner.sims[i].of = Some(address.clone());
-    } else if is_replica {
-        return Err(Failure::none("it is no primary any more"));
-    } else {
-        inner.backed_up.extend(log);
+        RescueAction::BackUp { .. } => {
+            if is_replica {
+                return Err(Failure::none("it is no primary any more"));
+            }
+            inner.backed_up.extend(log);
+        }
+        RescueAction::BackUpFiles { .. } | RescueAction::Replay { .. } => {
+            return Err(Failure::none(format!("not simulated: {action}")));
+        }
     }
     Ok(())
 }

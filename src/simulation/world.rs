@@ -12,10 +12,14 @@ pub use nobody::Nobody;
 
 use super::sentinel::model::{self, Sentinels};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::{Entry, Journal, Progress, Seen};
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::io;
 use std::sync::Mutex;
 
@@ -209,44 +213,49 @@ impl Inner {
         }
     }
 
-    #[allow(clippy::too_many_lines)] // an arm for each action
     fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         let i = self.index(node);
-        let away = matches!(
-            action,
-            Action::RememberDebt { .. } | Action::StopServer | Action::FenceFile { .. }
-        );
+        let away = matches!(action, Action::Local(_) | Action::Service(_));
         if !self.sims[i].up && !away {
             return Err(Failure::none("connection refused"));
         }
+        match action {
+            Action::Server(action) => self.on_server(i, action)?,
+            Action::Role(action) => self.on_role(i, action)?,
+            Action::Rescue(action) => super::rejoin::apply(self, i, action)?,
+            Action::Service(action) => self.on_service(i, action)?,
+            Action::Local(action) => self.on_notes(i, action)?,
+            Action::Sentinel(action) => model::apply(self, node, action)?,
+            Action::Hook(hook) => self.called(hook.point),
+            Action::Password(_) | Action::Host(_) => return Err(not_simulated(action)),
+        }
+        Ok(Seen::default())
+    }
+
+    fn on_server(&mut self, i: usize, action: &ServerAction) -> Result<(), Failure> {
         let has_all = |a: &Sim, b: &Sim| b.log.iter().all(|w| a.log.contains(w));
         match action {
-            Action::Hook(hook) => self.called(hook.point),
-            Action::CountClients | Action::KickClients => self.clients(i, action),
-            Action::NoteAlone { .. } => {
-                self.alone.insert(node.clone());
+            ServerAction::CountClients | ServerAction::KickClients => self.clients(i, action),
+            ServerAction::PauseWrites { .. } => self.sims[i].fenced = true,
+            ServerAction::RequireReplicas { to_write, .. } => {
+                self.sims[i].fenced = *to_write >= 1000;
             }
-            Action::ForgetAlone => {
-                self.alone.remove(node);
-            }
-            Action::PauseWrites { .. } => self.sims[i].fenced = true,
-            Action::RequireReplicas { to_write, .. } => self.sims[i].fenced = *to_write >= 1000,
-            Action::ResumeWrites => self.sims[i].fenced = false,
-            Action::AwaitNear { .. } => self.catch_up(i),
-            Action::AwaitCaughtUp { with, .. } => {
+            ServerAction::ResumeWrites => self.sims[i].fenced = false,
+            ServerAction::AwaitNear { .. } => self.catch_up(i),
+            ServerAction::AwaitCaughtUp { with, .. } => {
                 self.catch_up(i);
                 let with = self.index(with);
                 if !self.sims[with].up || !has_all(&self.sims[i], &self.sims[with]) {
                     return Err(Failure::none("still behind"));
                 }
             }
-            Action::DrainOthers { replicas, .. } => {
+            ServerAction::DrainOthers { replicas, .. } => {
                 for name in replicas {
                     let r = self.index(name);
                     self.catch_up(r);
                 }
             }
-            Action::CheckMostAdvanced { others } => {
+            ServerAction::CheckMostAdvanced { others } => {
                 if others
                     .iter()
                     .any(|o| self.sims[self.index(o)].log.len() > self.sims[i].log.len())
@@ -254,56 +263,13 @@ impl Inner {
                     return Err(Failure::none("another has more"));
                 }
             }
-            Action::Follow { address, .. } | Action::FollowAddress { address } => {
-                // What it has taken since somebody else made it a primary would be gone.
-                let was_replica = self.seen_replica[i] || self.planned.contains(node);
-                if was_replica && self.sims[i].of.is_none() {
-                    return Err(Failure::none("it is a primary now"));
+            ServerAction::SetDirective { name, value } => {
+                if name == "replica-priority" {
+                    let node = self.sims[i].name.clone();
+                    self.priorities.insert(node, value.clone());
                 }
-                self.sims[i].of = Some(address.clone());
             }
-            Action::CheckRoles { roles } => self.check_roles(roles)?,
-            Action::Demote {
-                address, others, ..
-            } => {
-                if self.sims[i].of.is_some() {
-                    return Err(Failure::none("it is no primary any more"));
-                }
-                self.none_is_primary(others)?;
-                model::before_demotion(self);
-                self.sims[i].of = Some(address.clone());
-            }
-            Action::CompareOffsets { with, others, .. } => {
-                self.catch_up(i);
-                let with = self.index(with);
-                if !self.sims[with].up || self.sims[i].log != self.sims[with].log {
-                    self.copied_back(i, with);
-                    return Err(Failure::none("not equal"));
-                }
-                self.none_is_primary(others)?;
-            }
-            Action::TakeOver { from, .. } => {
-                let from = self.index(from);
-                if self.sims[i].of.is_some() && self.sims[i].log != self.sims[from].log {
-                    return Err(Failure::none("not equal, put back"));
-                }
-                self.sims[i].of = None;
-            }
-            Action::RestorePrimary { others } => {
-                if self.sims[i].of.is_some() {
-                    self.none_is_primary(others)?;
-                }
-                self.sims[i].of = None;
-            }
-            Action::BackUp { .. } | Action::GiveUp { .. } => {
-                super::rejoin::apply(self, i, action)?;
-            }
-            Action::Promote => self.sims[i].of = None,
-            Action::Sentinel(action) => model::apply(self, node, action)?,
-            Action::SetDirective { name, value } if name == "replica-priority" => {
-                self.priorities.insert(node.clone(), value.clone());
-            }
-            Action::AwaitInSync { with, .. } => {
+            ServerAction::AwaitInSync { with, .. } => {
                 let with = self.index(with);
                 if self.sims[i].of.as_ref() != Some(&self.sims[with].address) || !self.sims[with].up
                 {
@@ -311,17 +277,44 @@ impl Inner {
                 }
                 self.catch_up(i);
             }
-            Action::PersistRole => self.sims[i].persisted_of = self.sims[i].of.clone(),
-            Action::StopServer => {
-                self.stopped.insert(node.clone());
-            }
-            Action::FenceFile { address } => self.sims[i].persisted_of = Some(address.clone()),
-            Action::AwaitQuiet { .. }
-            | Action::RememberDebt { .. }
-            | Action::SetDirective { .. } => {}
-            other => return Err(Failure::none(format!("not simulated: {other}"))),
+            ServerAction::PersistRole => self.sims[i].persisted_of = self.sims[i].of.clone(),
+            ServerAction::AwaitQuiet { .. } => {}
+            ServerAction::AwaitAnswer { .. }
+            | ServerAction::AwaitUnlisted { .. }
+            | ServerAction::SetReplicaAuth
+            | ServerAction::ProveWrite { .. } => return Err(not_simulated(action)),
         }
-        Ok(Seen::default())
+        Ok(())
+    }
+
+    fn on_service(&mut self, i: usize, action: &ServiceAction) -> Result<(), Failure> {
+        match action {
+            ServiceAction::StopServer => {
+                self.stopped.insert(self.sims[i].name.clone());
+            }
+            ServiceAction::FenceFile { address } => {
+                self.sims[i].persisted_of = Some(address.clone());
+            }
+            ServiceAction::StartServer => return Err(not_simulated(action)),
+        }
+        Ok(())
+    }
+
+    fn on_notes(&mut self, i: usize, action: &LocalAction) -> Result<(), Failure> {
+        let node = &self.sims[i].name;
+        match action {
+            LocalAction::NoteAlone { .. } => {
+                self.alone.insert(node.clone());
+            }
+            LocalAction::ForgetAlone => {
+                self.alone.remove(node);
+            }
+            LocalAction::RememberDebt { .. } => {}
+            LocalAction::ForgetDebt | LocalAction::EditInventory(_) => {
+                return Err(not_simulated(action));
+            }
+        }
+        Ok(())
     }
 
     fn alive(&mut self) -> bool {
@@ -334,6 +327,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn not_simulated(action: &impl Display) -> Failure {
+    Failure::none(format!("not simulated: {action}"))
 }
 
 impl Act for World {

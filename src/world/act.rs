@@ -3,7 +3,10 @@
 use super::replication as r;
 use super::{World, observe, role_change};
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::role::RoleAction;
 use crate::actions::sentinel::SentinelAction;
+use crate::actions::server::ServerAction;
 use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::Seen;
 use crate::topology::tls::could_not_follow;
@@ -42,14 +45,28 @@ impl Act for World {
 impl World {
     async fn perform(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
         match action {
-            Action::PauseWrites { ms } => self.pause_writes(node, *ms).await,
-            Action::ResumeWrites => self.resume_writes(node).await,
-            Action::RequireReplicas { to_write, max_lag } => {
+            Action::Server(action) => self.act_on_server(node, action).await,
+            Action::Role(action) => self.change_role(node, action).await,
+            Action::Rescue(action) => self.rescue(node, action).await,
+            Action::Service(action) => self.act_on_service(node, action).await,
+            Action::Local(action) => self.act_here(node, action),
+            Action::Password(action) => self.act_on_password(node, action).await,
+            Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
+            Action::Hook(hook) => self.run_hook(hook, None).await,
+            Action::Host(action) => self.act_on_host(node, action).await,
+        }
+    }
+
+    async fn act_on_server(&self, node: &NodeName, action: &ServerAction) -> Result<Seen, Failure> {
+        match action {
+            ServerAction::PauseWrites { ms } => self.pause_writes(node, *ms).await,
+            ServerAction::ResumeWrites => self.resume_writes(node).await,
+            ServerAction::RequireReplicas { to_write, max_lag } => {
                 let raised = action.fences();
                 self.require_replicas(node, *to_write, *max_lag, raised)
                     .await
             }
-            Action::AwaitNear {
+            ServerAction::AwaitNear {
                 with,
                 bytes,
                 within_ms,
@@ -58,60 +75,36 @@ impl World {
                 self.await_near(node, with, *bytes, *within_ms, *optional)
                     .await
             }
-            Action::AwaitCaughtUp { with, within_ms } => {
+            ServerAction::AwaitCaughtUp { with, within_ms } => {
                 self.await_caught_up(node, with, *within_ms).await
             }
-            Action::DrainOthers {
+            ServerAction::DrainOthers {
                 replicas,
                 within_ms,
             } => self.drain_others(node, replicas, *within_ms).await,
-            Action::CheckMostAdvanced { others } => {
-                let conns = self.connections.several(others).await;
-                if let Some(missing) = others.iter().find(|o| !conns.iter().any(|(n, _)| n == *o)) {
-                    return Err(Failure::none(format!(
-                        "`{missing}` no longer answers, so it cannot be compared"
-                    )));
-                }
-                r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
+            ServerAction::CheckMostAdvanced { others } => {
+                self.check_most_advanced(node, others).await
             }
-            Action::Follow { .. }
-            | Action::FollowAddress { .. }
-            | Action::CheckRoles { .. }
-            | Action::Demote { .. }
-            | Action::CompareOffsets { .. }
-            | Action::TakeOver { .. }
-            | Action::RestorePrimary { .. }
-            | Action::Promote => self.change_role(node, action).await,
-            Action::BackUp { .. }
-            | Action::BackUpFiles { .. }
-            | Action::GiveUp { .. }
-            | Action::Replay { .. } => self.rescue(node, action).await,
-            Action::AwaitInSync { with, within_ms } => {
+            ServerAction::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
-            Action::PersistRole => super::persisted::persist(self, node).await,
-            Action::AwaitQuiet { within_ms } => {
+            ServerAction::PersistRole => super::persisted::persist(self, node).await,
+            ServerAction::AwaitQuiet { within_ms } => {
                 r::await_quiet(&*self.connections.get(node).await?, *within_ms).await
             }
-            Action::SetDirective { name, value } => self.set_directive(node, name, value).await,
-            Action::SetReplicaAuth => {
+            ServerAction::SetDirective { name, value } => {
+                self.set_directive(node, name, value).await
+            }
+            ServerAction::SetReplicaAuth => {
                 let conn = self.connections.get(node).await?;
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
-            Action::Password(action) => self.act_on_password(node, action).await,
-            Action::ProveWrite { replicas } => {
+            ServerAction::ProveWrite { replicas } => {
                 super::prove::write(&self.connections, node, replicas).await
             }
-            Action::CountClients => Ok(self.count_clients(node).await),
-            Action::KickClients => self.kick_clients(node).await,
-            Action::Hook(hook) => self.run_hook(hook, None).await,
-            Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
-            Action::RememberDebt { .. }
-            | Action::ForgetDebt
-            | Action::NoteAlone { .. }
-            | Action::ForgetAlone
-            | Action::EditInventory(_) => self.act_here(node, action),
-            Action::AwaitUnlisted {
+            ServerAction::CountClients => Ok(self.count_clients(node).await),
+            ServerAction::KickClients => self.kick_clients(node).await,
+            ServerAction::AwaitUnlisted {
                 addresses,
                 within_ms,
                 optional,
@@ -120,14 +113,24 @@ impl World {
                 let conn = self.connections.get(node).await?;
                 r::await_unlisted(&conn, addresses, *within_ms, *optional).await
             }
-            Action::AwaitAnswer { within_ms } => {
+            ServerAction::AwaitAnswer { within_ms } => {
                 super::prove::answer(&self.connections, node, *within_ms).await
             }
-            Action::StopServer
-            | Action::StartServer
-            | Action::FenceFile { .. }
-            | Action::Host(_) => self.act_on_host(node, action).await,
         }
+    }
+
+    async fn check_most_advanced(
+        &self,
+        node: &NodeName,
+        others: &[NodeName],
+    ) -> Result<Seen, Failure> {
+        let conns = self.connections.several(others).await;
+        if let Some(missing) = others.iter().find(|o| !conns.iter().any(|(n, _)| n == *o)) {
+            return Err(Failure::none(format!(
+                "`{missing}` no longer answers, so it cannot be compared"
+            )));
+        }
+        r::check_most_advanced(&*self.connections.get(node).await?, &conns).await
     }
 
     /// The fence of servers before 6.2, or its end.
@@ -149,62 +152,52 @@ impl World {
     }
 
     /// Role changes, and the looks that belong to them.
-    async fn change_role(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    async fn change_role(&self, node: &NodeName, action: &RoleAction) -> Result<Seen, Failure> {
         let connections = &self.connections;
-        if let Action::Follow { address, .. } | Action::FollowAddress { address } = action {
-            let is_replica = self.took_for_replica(node);
-            role_change::follow(connections, node, address, is_replica).await
-        } else if let Action::CheckRoles { roles } = action {
-            self.check_roles(roles).await
-        } else if let Action::Demote {
-            address, others, ..
-        } = action
-        {
-            role_change::demote(connections, node, address, others).await
-        } else if let Action::CompareOffsets {
-            with,
-            others,
-            within_ms,
-        } = action
-        {
-            self.compare_offsets(node, with, others, *within_ms).await
-        } else if let Action::TakeOver { from, hold_ms } = action {
-            role_change::take_over(connections, node, from, *hold_ms).await
-        } else if let Action::RestorePrimary { others } = action {
-            role_change::restore_primary(connections, node, others).await
-        } else if *action == Action::Promote {
-            role_change::promote(connections, node).await
-        } else {
-            Err(Failure::none(format!("no change of a role: {action}")))
+        match action {
+            RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address } => {
+                let is_replica = self.took_for_replica(node);
+                role_change::follow(connections, node, address, is_replica).await
+            }
+            RoleAction::CheckRoles { roles } => self.check_roles(roles).await,
+            RoleAction::Demote {
+                address, others, ..
+            } => role_change::demote(connections, node, address, others).await,
+            RoleAction::CompareOffsets {
+                with,
+                others,
+                within_ms,
+            } => self.compare_offsets(node, with, others, *within_ms).await,
+            RoleAction::TakeOver { from, hold_ms } => {
+                role_change::take_over(connections, node, from, *hold_ms).await
+            }
+            RoleAction::RestorePrimary { others } => {
+                role_change::restore_primary(connections, node, others).await
+            }
+            RoleAction::Promote => role_change::promote(connections, node).await,
         }
     }
 
     /// What is done about an old primary and what only it has.
-    async fn rescue(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        if let Action::BackUp {
-            primary,
-            folder,
-            fence_ms,
-        } = action
-        {
-            self.back_up(node, primary, folder, *fence_ms).await
-        } else if let Action::BackUpFiles { primary, folder } = action {
-            self.back_up_files(node, primary, folder).await
-        } else if let Action::GiveUp {
-            address, covered, ..
-        } = action
-        {
-            self.give_up(node, address, covered).await
-        } else if let Action::Replay {
-            of,
-            source,
-            conflicts,
-            ..
-        } = action
-        {
-            self.replay(node, of, source, *conflicts).await
-        } else {
-            Err(Failure::none(format!("no rescue: {action}")))
+    async fn rescue(&self, node: &NodeName, action: &RescueAction) -> Result<Seen, Failure> {
+        match action {
+            RescueAction::BackUp {
+                primary,
+                folder,
+                fence_ms,
+            } => self.back_up(node, primary, folder, *fence_ms).await,
+            RescueAction::BackUpFiles { primary, folder } => {
+                self.back_up_files(node, primary, folder).await
+            }
+            RescueAction::GiveUp {
+                address, covered, ..
+            } => self.give_up(node, address, covered).await,
+            RescueAction::Replay {
+                of,
+                source,
+                conflicts,
+                ..
+            } => self.replay(node, of, source, *conflicts).await,
         }
     }
 

@@ -6,10 +6,11 @@ use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::replication::seen;
 use super::ssh::{Host, Run};
 use super::{World, server_source};
-use crate::actions::Action;
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
+use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
+use crate::inventory::NodeSpec;
 use crate::output::screen::Screen;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::NodeName;
@@ -162,8 +163,63 @@ impl World {
     pub(super) async fn act_on_host(
         &self,
         node: &NodeName,
-        action: &Action,
+        action: &HostAction,
     ) -> Result<Seen, Failure> {
+        let (spec, host) = self.node_on_host(node).await?;
+        let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
+        let turn = match (action, spec.ssh.port) {
+            // It takes minutes, and hosts behind one address have a port each: what is one host all
+            // the same has a lock of its own.
+            (HostAction::BuildTarball { .. }, Some(port)) => {
+                self.turns.of(&format!("{place}:{port}"))
+            }
+            _ => self.turns.of(place),
+        };
+        let _turn = if is_shared(action) {
+            Some(turn.lock().await)
+        } else {
+            None
+        };
+        let done = self.setup_step(host.as_ref(), node, action).await;
+        // What a command over SSH has done when its answer is lost is not known.
+        done.map(seen).map_err(Failure::unknown)
+    }
+
+    /// Its server's process, or the role in its server's file, from its host.
+    pub(super) async fn act_on_service(
+        &self,
+        node: &NodeName,
+        action: &ServiceAction,
+    ) -> Result<Seen, Failure> {
+        let (spec, host) = self.node_on_host(node).await?;
+        let shell = host.as_ref();
+        let launch = Launch::new(&self.inventory, spec);
+        let done = match action {
+            ServiceAction::FenceFile { address } => {
+                let service = self.service(node, None).await;
+                let user = service.unit().and_then(|unit| unit.user.as_deref());
+                let user = user.unwrap_or(&launch.user);
+                match &service.file {
+                    Some(file) => host::fence(shell, file, user, address).await,
+                    None => Err("where its configuration file is, is not known".to_owned()),
+                }
+            }
+            ServiceAction::StartServer => host::start(shell, &launch).await,
+            ServiceAction::StopServer => {
+                let unit = self.service(node, None).await;
+                let unit = unit.unit().map(|unit| unit.name.clone());
+                let launch = Launch {
+                    unit: unit.unwrap_or_else(|| launch.unit.clone()),
+                    ..launch
+                };
+                host::stop(shell, &launch, STOP).await
+            }
+        };
+        done.map(seen).map_err(Failure::unknown)
+    }
+
+    /// A node as the inventory has it, and its host.
+    async fn node_on_host(&self, node: &NodeName) -> Result<(&NodeSpec, Arc<Host>), Failure> {
         let spec = self
             .inventory
             .get(node)
@@ -172,44 +228,7 @@ impl World {
             .host(node)
             .await
             .map_err(|e| Failure::none(e.brief()))?;
-        let shell = host.as_ref();
-        let launch = Launch::new(&self.inventory, spec);
-        let done = if let Action::Host(step) = action {
-            let place = spec.ssh.host.as_ref().unwrap_or(&spec.address.host);
-            let turn = match (step, spec.ssh.port) {
-                // It takes minutes, and hosts behind one address have a port each: what is one host
-                // all the same has a lock of its own.
-                (HostAction::BuildTarball { .. }, Some(port)) => {
-                    self.turns.of(&format!("{place}:{port}"))
-                }
-                _ => self.turns.of(place),
-            };
-            let _turn = if is_shared(step) {
-                Some(turn.lock().await)
-            } else {
-                None
-            };
-            self.setup_step(shell, node, step).await
-        } else if let Action::FenceFile { address } = action {
-            let service = self.service(node, None).await;
-            let user = service.unit().and_then(|unit| unit.user.as_deref());
-            match &service.file {
-                Some(file) => host::fence(shell, file, user.unwrap_or(&launch.user), address).await,
-                None => Err("where its configuration file is, is not known".to_owned()),
-            }
-        } else if *action == Action::StartServer {
-            host::start(shell, &launch).await
-        } else {
-            let unit = self.service(node, None).await;
-            let unit = unit.unit().map(|unit| unit.name.clone());
-            let launch = Launch {
-                unit: unit.unwrap_or_else(|| launch.unit.clone()),
-                ..launch
-            };
-            host::stop(shell, &launch, STOP).await
-        };
-        // What a command over SSH has done when its answer is lost is not known.
-        done.map(seen).map_err(Failure::unknown)
+        Ok((spec, host))
     }
 
     /// Shows the progress of a transfer to or from a node.

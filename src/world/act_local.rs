@@ -3,27 +3,22 @@
 
 use super::replication::seen;
 use super::{World, inventory};
-use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::NodeName;
 
 impl World {
-    /// Does one of them; any other comes to nothing.
-    pub(super) fn act_here(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+    pub(super) fn act_here(&self, node: &NodeName, action: &LocalAction) -> Result<Seen, Failure> {
         let (store, this) = (&self.store, std::slice::from_ref(node));
-        let (done, what) = if let Action::EditInventory(edit) = action {
-            return inventory::write(edit).map(seen);
-        } else if let Action::RememberDebt { address } = action {
-            (store.remember(node, address), "written down")
-        } else if let Action::NoteAlone { address } = action {
-            (store.note_alone(node, address), "noted")
-        } else if *action == Action::ForgetDebt {
-            (store.forget(this), "forgotten")
-        } else if *action == Action::ForgetAlone {
-            (store.forget_alone(this), "forgotten")
-        } else {
-            (Ok(()), "")
+        let (done, what) = match action {
+            LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),
+            LocalAction::RememberDebt { address } => {
+                (store.remember(node, address), "written down")
+            }
+            LocalAction::NoteAlone { address } => (store.note_alone(node, address), "noted"),
+            LocalAction::ForgetDebt => (store.forget(this), "forgotten"),
+            LocalAction::ForgetAlone => (store.forget_alone(this), "forgotten"),
         };
         match done {
             Ok(()) => Ok(seen(what)),

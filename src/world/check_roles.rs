@@ -5,7 +5,7 @@ use super::replication::{Acted, seen};
 use super::resp::REPLY;
 use super::role::LiveRole;
 use super::role_change::{in_words, role_of};
-use crate::actions::roles::{NodeRole, Was};
+use crate::actions::role::{NodeRole, Was};
 use crate::engine::execute::Failure;
 use futures::StreamExt;
 use std::time::Duration;

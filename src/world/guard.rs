@@ -7,6 +7,7 @@
 
 use super::World;
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
 use crate::engine::{Plan, Undo};
 use crate::topology::NodeName;
@@ -65,7 +66,9 @@ impl World {
     pub async fn guard_fences(&self, plan: &Plan) -> Vec<String> {
         let mut missing = Vec::new();
         for step in plan.steps() {
-            let Undo::By(Action::RequireReplicas { to_write, max_lag }) = step.undo else {
+            let Undo::By(Action::Server(ServerAction::RequireReplicas { to_write, max_lag })) =
+                step.undo
+            else {
                 continue;
             };
             let before = Before { to_write, max_lag };

@@ -6,9 +6,10 @@ use super::World;
 use super::login::Login;
 use super::observe::{self, Reach};
 use super::resp::{Conn, REPLY, lets_in};
+use crate::actions::rights::{Need, OF_REPLICAS};
 use crate::engine::{Operation, Plan, Refusal};
 use crate::inventory::NodeSpec;
-use crate::plan::permissions::{self, Hindered, Lacks, Need};
+use crate::plan::permissions::{self, Hindered, Lacks};
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use futures::StreamExt;
 use redis::{Value, cmd};
@@ -140,7 +141,7 @@ impl World {
             )),
             Ok(_) => {
                 let user = login.as_ref().map_or("default", Login::name).to_owned();
-                let asked = self.probe(at, &user, &permissions::OF_REPLICAS);
+                let asked = self.probe(at, &user, &OF_REPLICAS);
                 let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
                 Some(Hindered::Lacks(lacks))
             }

@@ -11,6 +11,7 @@ use super::resp::Conn;
 use super::ssh::Host;
 use super::{World, info};
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::Plan;
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Effect, Seen};
@@ -81,7 +82,7 @@ impl World {
         };
         let mut nodes: Vec<NodeName> = plan
             .steps()
-            .filter(|s| s.action == Action::PersistRole)
+            .filter(|s| s.action == Action::Server(ServerAction::PersistRole))
             .map(|s| s.node.clone())
             .collect();
         nodes.sort();

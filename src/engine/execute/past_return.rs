@@ -2,6 +2,7 @@
 //! now. Pure.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
 use crate::engine::journal::{At, Progress};
 use crate::engine::{Stage, Step, Undo};
 use crate::topology::situation::forgot;
@@ -33,7 +34,7 @@ fn holds(step: &Step, now: &Topology) -> bool {
         // that.
         return node.is_some_and(|n| n.is_primary() || forgot(n, now));
     }
-    if let Action::Replay { .. } = step.action {
+    if let Action::Rescue(RescueAction::Replay { .. }) = step.action {
         return true; // some of it may be done, and is not put back
     }
     if let Action::Password(_) = step.action {

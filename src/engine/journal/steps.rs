@@ -5,6 +5,7 @@ use super::snapshot::Snapshot;
 use super::story::Story;
 use super::{At, Effect, Entry, Line, Moment, Seen};
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Undo};
 use crate::topology::NodeName;
 use jiff::Timestamp;
@@ -129,7 +130,7 @@ impl Story {
                 node: step.node.clone(),
                 ms: end.as_ref().map(|(time, _)| ms(line.time, *time)),
                 promoted: end.and_then(|(_, promoted)| promoted),
-                at_most_ms: if let Action::PauseWrites { ms } = step.action {
+                at_most_ms: if let Action::Server(ServerAction::PauseWrites { ms }) = step.action {
                     Some(ms)
                 } else {
                     None

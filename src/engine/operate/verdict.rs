@@ -9,6 +9,7 @@ use super::{Finished, Left};
 use crate::actions::Action;
 use crate::actions::hook::Hook;
 use crate::actions::sentinel::SentinelAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::snapshot::NodeThen;
 use crate::engine::journal::store::FileJournal;
 use crate::engine::journal::{At, NodeFailure, Outcome, Progress};
@@ -209,7 +210,7 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
 fn incomplete(finished: &Finished, failure: &NodeFailure, again: &str) -> Problem {
     let stage = finished.plan.stages.get(failure.at.stage);
     let step = stage.and_then(|s| s.steps.get(failure.at.step));
-    if step.is_some_and(|s| s.action == Action::KickClients) {
+    if step.is_some_and(|s| s.action == Action::Server(ServerAction::KickClients)) {
         return Problem::new(format!(
             "the clients of `{}` could not be disconnected; all else is done",
             failure.node

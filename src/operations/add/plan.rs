@@ -8,6 +8,8 @@ mod tests;
 
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
 use crate::config::Paths;
 use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::Inventory;
@@ -184,10 +186,10 @@ fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<S
 }
 
 fn write(edit: &Edit) -> Step {
-    let back = Action::EditInventory(Box::new(edit.reversed()));
+    let back = Action::Local(LocalAction::EditInventory(Box::new(edit.reversed())));
     Step::new(
         &edit.node,
-        Action::EditInventory(Box::new(edit.clone())),
+        Action::Local(LocalAction::EditInventory(Box::new(edit.clone()))),
         Undo::By(back),
     )
 }
@@ -201,13 +203,13 @@ fn together(node: &NodeName, steps: Vec<Step>) -> Stage {
 }
 
 fn proof(node: &NodeName, primary: &NodeName, upstream: &NodeName) -> [Step; 2] {
-    let in_sync = Action::AwaitInSync {
+    let in_sync = Action::Server(ServerAction::AwaitInSync {
         with: upstream.clone(),
         within_ms: IN_SYNC_MS,
-    };
-    let written = Action::ProveWrite {
+    });
+    let written = Action::Server(ServerAction::ProveWrite {
         replicas: vec![node.clone()],
-    };
+    });
     [
         Step::new(node, in_sync, Undo::Nothing),
         Step::new(primary, written, Undo::Nothing),
@@ -224,13 +226,13 @@ fn steps(
 ) -> Vec<Step> {
     let mut steps = vec![write(edit)];
     for step in set_up.into_iter().flat_map(|stage| stage.steps) {
-        if !matches!(step.action, Action::ProveWrite { .. }) {
+        if !matches!(step.action, Action::Server(ServerAction::ProveWrite { .. })) {
             steps.extend(apart(around, step));
         }
     }
     let waits = steps
         .iter()
-        .any(|s| matches!(s.action, Action::AwaitInSync { .. }));
+        .any(|s| matches!(s.action, Action::Server(ServerAction::AwaitInSync { .. })));
     if let Some([in_sync, written]) = proved {
         steps.extend((!waits).then_some(in_sync));
         steps.push(written);
@@ -290,7 +292,7 @@ fn apart(around: &Around<'_>, step: Step) -> Vec<Step> {
 fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Vec<Refusal>> {
     let node = &op.node;
     let planned = set_up.steps().find_map(|step| {
-        if let Action::AwaitInSync { with, .. } = &step.action {
+        if let Action::Server(ServerAction::AwaitInSync { with, .. }) = &step.action {
             (step.node == *node).then_some(with)
         } else {
             None

@@ -1,6 +1,8 @@
 //! A node that has come, as people read it and as `--json` prints it: what the steps have seen.
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
 use crate::engine::Add;
 use crate::engine::journal::{Outcome, Resync};
 use crate::engine::run_facts::Run;
@@ -41,22 +43,24 @@ pub struct Added<'a> {
 /// Puts it together.
 pub fn added<'a>(inventory: &Inventory, operation: &'a Add, run: Run<'a>) -> Added<'a> {
     let node = &operation.node;
-    let synced = run.saw(|a| matches!(a, Action::AwaitInSync { .. }));
-    let proof = run.saw(|a| matches!(a, Action::ProveWrite { .. }));
+    let synced = run.saw(|a| matches!(a, Action::Server(ServerAction::AwaitInSync { .. })));
+    let proof = run.saw(|a| matches!(a, Action::Server(ServerAction::ProveWrite { .. })));
     let upstream = run.plan.steps().find_map(|s| {
-        let Action::AwaitInSync { with, .. } = &s.action else {
+        let Action::Server(ServerAction::AwaitInSync { with, .. }) = &s.action else {
             return None;
         };
         (s.node == *node).then_some(with)
     });
-    let earlier = proof.is_none() && run.did(|a| matches!(a, Action::ProveWrite { .. }));
+    let earlier = proof.is_none()
+        && run.did(|a| matches!(a, Action::Server(ServerAction::ProveWrite { .. })));
     Added {
         id: run.id,
         node,
         address: &operation.address,
         inventory: inventory.path.display().to_string(),
-        written: run.did(|a| matches!(a, Action::EditInventory(_))),
-        upstream: upstream.filter(|_| run.did(|a| matches!(a, Action::AwaitInSync { .. }))),
+        written: run.did(|a| matches!(a, Action::Local(LocalAction::EditInventory(_)))),
+        upstream: upstream
+            .filter(|_| run.did(|a| matches!(a, Action::Server(ServerAction::AwaitInSync { .. })))),
         resync: synced.and_then(|p| p.seen.resync),
         proved: proof.map_or(earlier.then_some(EARLIER), |p| Some(p.seen.text.as_str())),
         outcome: run.outcome,

@@ -2,6 +2,8 @@
 //! deployment any more. Pure.
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::role::RoleAction;
 use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::error::Reason;
 use crate::plan::follow::persist;
@@ -41,11 +43,11 @@ pub fn plan(operation: &Detach, seen: &Observed) -> Result<Plan, Vec<Refusal>> {
     let address = upstream.address.clone();
     let remember = Step::new(
         name,
-        Action::NoteAlone { address },
-        Undo::By(Action::ForgetAlone),
+        Action::Local(LocalAction::NoteAlone { address }),
+        Undo::By(Action::Local(LocalAction::ForgetAlone)),
     );
     // Past this, clients may have written to it: nothing puts it back by itself.
-    let promote = Step::new(name, Action::Promote, Undo::Impossible);
+    let promote = Step::new(name, Action::Role(RoleAction::Promote), Undo::Impossible);
     plan.stages = vec![
         Stage {
             title: format!("detach {name}"),

@@ -1,6 +1,7 @@
 //! Where a detached node is, as `--json` prints it.
 
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::run_facts::Run;
 use crate::topology::NodeName;
@@ -30,7 +31,7 @@ pub fn detached<'a>(node: &'a NodeName, run: Option<Run<'a>>) -> Detached<'a> {
         node,
         alone: did(&Action::promotes) || run.is_some_and(|r| !r.plan.changes_roles()),
         persisted: run.is_none_or(|r| {
-            let wrote = r.passed(node, |a| *a == Action::PersistRole);
+            let wrote = r.passed(node, |a| *a == Action::Server(ServerAction::PersistRole));
             wrote.is_some_and(|p| p.seen.read_back == Some(true))
         }),
         outcome: run.map(|r| r.outcome),

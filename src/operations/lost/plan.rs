@@ -4,7 +4,9 @@
 //! What was replayed once is not replayed again: the new primary's own stream tells it.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
 use crate::actions::rescue::Source;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Replay, Stage, Step, Undo};
 use crate::rescue::split::Counts;
 use crate::topology::{Link, Node, Topology};
@@ -58,21 +60,21 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
             "`{node}` still takes writes: what comes after this is not replayed, and `replctl rejoin {node}` keeps all of it in a backup"
         ));
     }
-    let replay = Action::Replay {
+    let replay = Action::Rescue(RescueAction::Replay {
         of: node.clone(),
         source: source.clone(),
         conflicts: *conflicts,
         commands,
-    };
+    });
     let linked = |n: &&Node| {
         let under = topology.upstream_of(n).is_some_and(|up| up.name == *onto);
         under && n.upstream().is_some_and(|up| up.link == Link::Up)
     };
     let arrived = |n: &Node| {
-        let wait = Action::AwaitCaughtUp {
+        let wait = Action::Server(ServerAction::AwaitCaughtUp {
             with: onto.clone(),
             within_ms: ARRIVED_MS,
-        };
+        });
         Step::new(&n.name, wait, Undo::Nothing)
     };
     plan.stages = vec![

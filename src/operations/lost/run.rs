@@ -2,7 +2,9 @@
 
 use super::report;
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
 use crate::actions::rescue::Source;
+use crate::actions::server::ServerAction;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
@@ -165,13 +167,13 @@ pub fn told(operation: &Replay, finished: &Finished) {
     let mut text = String::new();
     let mut arrived: Vec<&str> = Vec::new();
     for passed in &finished.passed {
-        if let Action::Replay { .. } = passed.step.action {
+        if let Action::Rescue(RescueAction::Replay { .. }) = passed.step.action {
             let _ = write!(
                 text,
                 "Replayed on {} from {}: {}.",
                 operation.onto, operation.node, passed.seen.text
             );
-        } else if let Action::AwaitCaughtUp { .. } = passed.step.action {
+        } else if let Action::Server(ServerAction::AwaitCaughtUp { .. }) = passed.step.action {
             arrived.push(&passed.step.node.0);
         }
     }

@@ -5,6 +5,7 @@
 mod tests;
 
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
 use crate::engine::{Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::inventory::edit::Edit;
 use crate::plan::follow::{in_sync, persist};
@@ -37,8 +38,10 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
 /// Lets the inventory say so, too: together with the move, or by itself where nothing else is left
 /// to do.
 pub fn written_down(plan: &mut Plan, edit: &Edit) {
-    let undo = Undo::By(Action::EditInventory(Box::new(edit.reversed())));
-    let action = Action::EditInventory(Box::new(edit.clone()));
+    let undo = Undo::By(Action::Local(LocalAction::EditInventory(Box::new(
+        edit.reversed(),
+    ))));
+    let action = Action::Local(LocalAction::EditInventory(Box::new(edit.clone())));
     let step = Step::new(&edit.node, action, undo);
     if let Some(stage) = plan.stages.iter_mut().find(|s| s.mode == Mode::Atomic) {
         stage.steps.insert(0, step);

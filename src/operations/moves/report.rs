@@ -2,6 +2,7 @@
 //! seen.
 
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::{Outcome, Resync};
 use crate::engine::run_facts::Run;
 use crate::engine::{Move, Step};
@@ -59,7 +60,10 @@ pub struct Arrived<'a> {
 }
 
 fn waits(step: &Step) -> bool {
-    matches!(step.action, Action::AwaitInSync { .. })
+    matches!(
+        step.action,
+        Action::Server(ServerAction::AwaitInSync { .. })
+    )
 }
 
 /// Puts it together; `run`: none where there was nothing to do.
@@ -76,8 +80,13 @@ pub fn moved<'a>(
         }
     }
     let arrived = |node: &'a NodeName| {
-        let seen = run.and_then(|r| r.passed(node, |a| matches!(a, Action::AwaitInSync { .. })));
-        let persisted = run.and_then(|r| r.passed(node, |a| *a == Action::PersistRole));
+        let seen = run.and_then(|r| {
+            r.passed(node, |a| {
+                matches!(a, Action::Server(ServerAction::AwaitInSync { .. }))
+            })
+        });
+        let persisted =
+            run.and_then(|r| r.passed(node, |a| *a == Action::Server(ServerAction::PersistRole)));
         Arrived {
             node,
             in_sync: seen.is_some(),

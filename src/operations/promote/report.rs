@@ -4,7 +4,10 @@
 mod clients;
 
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
 use crate::actions::sentinel::SentinelAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::journal::{At, Outcome, Resync};
 use crate::engine::run_facts::was_put_back;
 use crate::engine::{Plan, Promote, Step};
@@ -118,13 +121,17 @@ impl Run<'_> {
     fn role_in_file(&self, node: &NodeName) -> RoleInFile {
         let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
         let wrote = |p: &&Passed| {
-            p.step.node == *node && p.step.action == Action::PersistRole && !back(&p.step)
+            p.step.node == *node
+                && p.step.action == Action::Server(ServerAction::PersistRole)
+                && !back(&p.step)
         };
         match self.passed.iter().rfind(wrote).map(|p| p.seen.read_back) {
             Some(Some(true)) => RoleInFile::ReadBack,
             Some(Some(false) | None) => RoleInFile::Written,
             // What an earlier run of this plan had seen is in its journal only.
-            None if self.did(node, &|a| *a == Action::PersistRole) => RoleInFile::Written,
+            None if self.did(node, &|a| *a == Action::Server(ServerAction::PersistRole)) => {
+                RoleInFile::Written
+            }
             None => RoleInFile::No,
         }
     }
@@ -143,7 +150,8 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     let sets_side_by_side = |a: &Action| {
         matches!(
             a,
-            Action::AwaitCaughtUp { .. } | Action::CompareOffsets { .. } | Action::TakeOver { .. }
+            Action::Server(ServerAction::AwaitCaughtUp { .. })
+                | Action::Role(RoleAction::CompareOffsets { .. } | RoleAction::TakeOver { .. })
         )
     };
     let compared = passed
@@ -154,7 +162,8 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     for step in plan.steps() {
         let moved = matches!(
             step.action,
-            Action::AwaitInSync { .. } | Action::FenceFile { .. } | Action::PersistRole
+            Action::Server(ServerAction::AwaitInSync { .. } | ServerAction::PersistRole)
+                | Action::Service(ServiceAction::FenceFile { .. })
         );
         if (moved || step.action.promotes()) && !nodes.contains(&step.node) {
             nodes.push(step.node.clone());
@@ -163,7 +172,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
     // As everywhere, in the order of the inventory.
     nodes.sort_by_key(|name| inventory.nodes.iter().position(|n| n.name == *name));
     let moved = nodes.into_iter().map(|node| {
-        let synced = |a: &Action| matches!(a, Action::AwaitInSync { .. });
+        let synced = |a: &Action| matches!(a, Action::Server(ServerAction::AwaitInSync { .. }));
         let seen = passed
             .iter()
             .find(|p| p.step.node == node && synced(&p.step.action));
@@ -172,7 +181,9 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
             resync: seen.and_then(|p| p.seen.resync),
             persisted: run.role_in_file(&node) == RoleInFile::ReadBack,
             role_in_file: run.role_in_file(&node),
-            fenced: run.did(&node, &|a| matches!(a, Action::FenceFile { .. })),
+            fenced: run.did(&node, &|a| {
+                matches!(a, Action::Service(ServiceAction::FenceFile { .. }))
+            }),
             node,
         }
     });
@@ -308,7 +319,11 @@ mod tests {
             node: "a".into(),
             accept: Vec::new(),
         };
-        let step = Step::new(&"a".into(), Action::Promote, Undo::Impossible);
+        let step = Step::new(
+            &"a".into(),
+            Action::Role(RoleAction::Promote),
+            Undo::Impossible,
+        );
         let stage = Stage {
             title: String::new(),
             mode: Mode::Atomic,

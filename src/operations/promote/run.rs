@@ -2,6 +2,8 @@
 
 use super::report;
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
@@ -160,9 +162,17 @@ fn slipped_past(finished: &operate::Finished) -> bool {
         return false;
     };
     let before = stage.steps.iter().take(at.step);
-    let leaks = |s: &crate::engine::Step| matches!(s.action, Action::RequireReplicas { .. });
-    let demoted = |s: &crate::engine::Step| matches!(s.action, Action::Demote { .. });
-    let compares = |s: &crate::engine::Step| matches!(s.action, Action::CompareOffsets { .. });
+    let leaks = |s: &crate::engine::Step| {
+        matches!(
+            s.action,
+            Action::Server(ServerAction::RequireReplicas { .. })
+        )
+    };
+    let demoted =
+        |s: &crate::engine::Step| matches!(s.action, Action::Role(RoleAction::Demote { .. }));
+    let compares = |s: &crate::engine::Step| {
+        matches!(s.action, Action::Role(RoleAction::CompareOffsets { .. }))
+    };
     before.clone().any(leaks)
         && before.clone().any(demoted)
         && stage.steps.get(at.step).is_some_and(compares)

@@ -11,6 +11,8 @@ mod tests;
 use super::checks;
 use crate::actions::Action;
 use crate::actions::host::{HostAction as Do, Launch};
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
 use crate::config::{Paths, block};
 use crate::engine::{Mode, Operation, Plan, Refusal, Remove, Stage, Step, Undo};
 use crate::inventory::edit::{self, Edit};
@@ -153,16 +155,16 @@ impl One<'_> {
         }
         let notes = &self.around.notes;
         steps.extend(notes.debt.clone().map(|address| {
-            let undo = Undo::By(Action::RememberDebt { address });
-            Step::new(name, Action::ForgetDebt, undo)
+            let undo = Undo::By(Action::Local(LocalAction::RememberDebt { address }));
+            Step::new(name, Action::Local(LocalAction::ForgetDebt), undo)
         }));
         steps.extend(notes.alone.clone().map(|address| {
-            let undo = Undo::By(Action::NoteAlone { address });
-            Step::new(name, Action::ForgetAlone, undo)
+            let undo = Undo::By(Action::Local(LocalAction::NoteAlone { address }));
+            Step::new(name, Action::Local(LocalAction::ForgetAlone), undo)
         }));
         // Last: until all else is done, the inventory tells of it.
-        let undo = Action::EditInventory(Box::new(edit.reversed()));
-        let edit = Action::EditInventory(Box::new(edit.clone()));
+        let undo = Action::Local(LocalAction::EditInventory(Box::new(edit.reversed())));
+        let edit = Action::Local(LocalAction::EditInventory(Box::new(edit.clone())));
         steps.push(Step::new(name, edit, Undo::By(undo)));
         Stage {
             title: format!("take {name} out"),
@@ -219,12 +221,12 @@ impl One<'_> {
             addresses.push(self.node.announced.clone());
             addresses.dedup();
             let optional = self.facts.is_none();
-            let action = Action::AwaitUnlisted {
+            let action = Action::Server(ServerAction::AwaitUnlisted {
                 gone: self.node.name.clone(),
                 addresses,
                 within_ms: if optional { LOOK_MS } else { UNLISTED_MS },
                 optional,
-            };
+            });
             Some(Step::new(&other.name, action, Undo::Nothing))
         };
         let others = self.around.seen.all().nodes.iter();

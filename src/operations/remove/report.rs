@@ -2,7 +2,9 @@
 
 use crate::actions::Action;
 use crate::actions::host::HostAction as Do;
+use crate::actions::local::LocalAction;
 use crate::actions::sentinel::SentinelAction;
+use crate::actions::server::ServerAction;
 use crate::config::Paths;
 use crate::engine::Remove;
 use crate::engine::journal::Outcome;
@@ -51,10 +53,10 @@ pub fn removed<'a>(inventory: &'a Inventory, operation: &'a Remove, run: Run<'a>
     let on_host = |wanted: &dyn Fn(&Do) -> bool| {
         run.did(|a| matches!(a, Action::Host(action) if wanted(action)))
     };
-    let unlisted = run.saw(|a| matches!(a, Action::AwaitUnlisted { .. }));
+    let unlisted = run.saw(|a| matches!(a, Action::Server(ServerAction::AwaitUnlisted { .. })));
     let place = inventory.get(&operation.node);
     let unreached = run.plan.steps().any(|s| {
-        let Action::AwaitUnlisted { optional, .. } = &s.action else {
+        let Action::Server(ServerAction::AwaitUnlisted { optional, .. }) = &s.action else {
             return false;
         };
         *optional
@@ -66,7 +68,7 @@ pub fn removed<'a>(inventory: &'a Inventory, operation: &'a Remove, run: Run<'a>
         node: &operation.node,
         address: place.map(|spec| &spec.address),
         inventory: inventory.path.display().to_string(),
-        written: run.did(|a| matches!(a, Action::EditInventory(_))),
+        written: run.did(|a| matches!(a, Action::Local(LocalAction::EditInventory(_)))),
         untouched: operation.leave_running || unreached,
         directory: place.map(|spec| Paths::of(inventory, spec).data()),
         stopped: on_host(&|a| matches!(a, Do::StopServer(_))),

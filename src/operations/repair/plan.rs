@@ -9,6 +9,7 @@ pub mod compare;
 mod tests;
 
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Repair, Stage, Step, Undo};
 use crate::error::Reason;
 use crate::plan::divergence::Own;
@@ -218,7 +219,7 @@ fn emptied(
             mode: Mode::Atomic,
             steps: vec![
                 roles::check(keep, topology),
-                Step::new(name, Action::Promote, Undo::Impossible),
+                Step::new(name, Action::Role(RoleAction::Promote), Undo::Impossible),
             ],
         },
         Stage {

@@ -15,6 +15,8 @@ pub mod tests;
 use super::checks;
 use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, StoredData, Unseen};
@@ -162,10 +164,10 @@ fn stages(look: &Look<'_>, wiring: &Wiring, settings: Vec<Step>) -> Vec<Stage> {
         let with = wiring.upstream.get(n)?.clone();
         Some(Step::new(
             n,
-            Action::AwaitInSync {
+            Action::Server(ServerAction::AwaitInSync {
                 with,
                 within_ms: IN_SYNC_MS,
-            },
+            }),
             Undo::Nothing,
         ))
     });
@@ -213,13 +215,17 @@ fn wire(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Vec<Step> {
         // Nothing was lost, and the next run takes it up again.
         Undo::Nothing
     };
-    let follow = Action::Follow {
+    let follow = Action::Role(RoleAction::Follow {
         upstream: upstream.name.clone(),
         address: upstream.announced().clone(),
-    };
+    });
     vec![
         Step::new(name, follow, undo),
-        Step::new(name, Action::PersistRole, Undo::Nothing),
+        Step::new(
+            name,
+            Action::Server(ServerAction::PersistRole),
+            Undo::Nothing,
+        ),
     ]
 }
 
@@ -249,9 +255,11 @@ fn first_sync(look: &Look<'_>, wiring: &Wiring, fresh: &[&NodeName]) -> Option<(
             .facts(primary)
             .is_some_and(|f| f.data != StoredData::Keys),
     };
-    let set = |value: &str| Action::SetDirective {
-        name: "repl-diskless-sync".to_owned(),
-        value: value.to_owned(),
+    let set = |value: &str| {
+        Action::Server(ServerAction::SetDirective {
+            name: "repl-diskless-sync".to_owned(),
+            value: value.to_owned(),
+        })
     };
     applies.then(|| {
         (
@@ -302,7 +310,7 @@ fn prove(look: &Look<'_>, wiring: &Wiring, settings: &[Step], fresh: &[&NodeName
     (changed && !replicas.is_empty()).then(|| {
         Step::new(
             &wiring.primary,
-            Action::ProveWrite { replicas },
+            Action::Server(ServerAction::ProveWrite { replicas }),
             Undo::Nothing,
         )
     })

@@ -3,6 +3,7 @@
 use super::plan::password;
 use crate::actions::Action;
 use crate::actions::host::HostAction;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
@@ -196,10 +197,12 @@ fn replaced(world: &World, plan: &Plan) -> Option<String> {
 /// What was proved, and what to type next.
 fn report(world: &World, finished: &operate::Finished, after: &Topology) -> String {
     let mut text = String::new();
-    let proof = finished
-        .passed
-        .iter()
-        .find(|p| matches!(p.step.action, Action::ProveWrite { .. }));
+    let proof = finished.passed.iter().find(|p| {
+        matches!(
+            p.step.action,
+            Action::Server(ServerAction::ProveWrite { .. })
+        )
+    });
     if let Some(primary) = after.primaries().next() {
         let replicas = after
             .nodes

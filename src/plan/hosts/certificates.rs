@@ -4,6 +4,7 @@
 use super::{Do, Host};
 use crate::actions::Action;
 use crate::actions::host::Certificates;
+use crate::actions::server::ServerAction;
 use crate::config::tls;
 use crate::engine::{Step, Undo};
 
@@ -48,10 +49,10 @@ impl Host<'_> {
             let value = self.paths.beside(name);
             let brought = self.facts.wanted_certificates.iter();
             if brought.into_iter().any(|file| file.path == value) {
-                let read = Action::SetDirective {
+                let read = Action::Server(ServerAction::SetDirective {
                     name: directive.to_owned(),
                     value,
-                };
+                });
                 self.steps
                     .push(Step::new(&self.node.name, read, Undo::Nothing));
                 return;

@@ -1,6 +1,7 @@
 //! What plans need, and what is said where it is missing.
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::actions::rights::*;
 use crate::engine::{Promote, Stage};
 use crate::operations::promote;
 use crate::topology::testing::healthy;

@@ -3,6 +3,7 @@
 use super::{Past, Reverse};
 use crate::actions::Action;
 use crate::actions::host::HostAction as Do;
+use crate::actions::local::LocalAction;
 use crate::engine::{Add, Operation, Refusal, Remove, Undo};
 use crate::inventory::edit::Kind;
 use crate::topology::Topology;
@@ -11,7 +12,7 @@ impl Past {
     /// What the inventory said before it, where nothing but that was changed.
     pub(super) fn wished(&self) -> String {
         let edit = self.plan.steps().find_map(|step| {
-            let Action::EditInventory(edit) = &step.action else {
+            let Action::Local(LocalAction::EditInventory(edit)) = &step.action else {
                 return None;
             };
             let Kind::Repoint { was, .. } = &edit.kind else {

@@ -1,8 +1,12 @@
 //! A deployment in memory whose nodes come and go: its hosts, its inventory file, and what is noted
 //! on the operator's machine.
 
+mod server;
+
 use super::host::{Begin, Host, Keys, payload};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::server::ServerAction;
 use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::{Entry, Journal, Progress, Seen};
 use crate::engine::{Add, Plan, Refusal, Remove, Setup};
@@ -213,11 +217,11 @@ impl World {
             }
         };
         match action {
-            Action::EditInventory(edit) => return Self::edit(inner, edit),
-            Action::ForgetDebt => list(&mut inner.debts, false),
-            Action::RememberDebt { .. } => list(&mut inner.debts, true),
-            Action::ForgetAlone => list(&mut inner.alone, false),
-            Action::NoteAlone { .. } => list(&mut inner.alone, true),
+            Action::Local(LocalAction::EditInventory(edit)) => return Self::edit(inner, edit),
+            Action::Local(LocalAction::ForgetDebt) => list(&mut inner.debts, false),
+            Action::Local(LocalAction::RememberDebt { .. }) => list(&mut inner.debts, true),
+            Action::Local(LocalAction::ForgetAlone) => list(&mut inner.alone, false),
+            Action::Local(LocalAction::NoteAlone { .. }) => list(&mut inner.alone, true),
             Action::Host(action) => {
                 let host = Arc::make_mut(inner.hosts.get_mut(node).unwrap());
                 if host.dead {
@@ -225,57 +229,19 @@ impl World {
                 }
                 host.on_host(action);
             }
-            Action::AwaitUnlisted { gone, optional, .. } => {
+            Action::Server(ServerAction::AwaitUnlisted { gone, optional, .. }) => {
                 let listed = inner.hosts[gone].runs();
                 if listed && !optional {
                     return Err(Failure::none("it still lists it"));
                 }
             }
-            _ => return self.on_server(inner, node, action),
-        }
-        Ok(Seen::default())
-    }
-
-    fn on_server(
-        &self,
-        inner: &mut Inner,
-        node: &NodeName,
-        action: &Action,
-    ) -> Result<Seen, Failure> {
-        let at = |of: &Address| {
-            let mut nodes = self.inventory.nodes.iter();
-            nodes.find(|n| n.address == *of).map(|n| n.name.clone())
-        };
-        if !inner.hosts[node].runs() {
-            return Err(Failure::none("connection refused"));
-        }
-        let host = Arc::make_mut(inner.hosts.get_mut(node).unwrap());
-        match action {
-            Action::AwaitAnswer { .. } | Action::SetDirective { .. } => {}
-            Action::Follow { address, .. } => host.of = Some(address.clone()),
-            Action::Promote => host.of = None,
-            Action::PersistRole => {
-                let role = host
-                    .of
-                    .clone()
-                    .map_or(PersistedRole::Primary, PersistedRole::ReplicaOf);
-                host.facts.config.as_mut().unwrap().role = role;
-            }
-            Action::AwaitInSync { with, .. } => {
-                if host.of.as_ref().and_then(at).as_ref() != Some(with) {
-                    return Err(Failure::none("it follows another"));
-                }
-                assert_ne!(host.keys, Keys::Own, "keys that are nowhere else are lost");
-                host.set_keys(Keys::Shared);
-            }
-            Action::ProveWrite { replicas } => {
-                assert_eq!(host.of, None, "{node} is no primary");
-                let follows = |r: &NodeName| inner.hosts[r].of.is_some();
-                if !replicas.iter().all(follows) {
-                    return Err(Failure::none("the write did not arrive"));
-                }
-            }
-            other => return Err(Failure::none(format!("not simulated: {other}"))),
+            Action::Server(_)
+            | Action::Role(_)
+            | Action::Rescue(_)
+            | Action::Service(_)
+            | Action::Password(_)
+            | Action::Sentinel(_)
+            | Action::Hook(_) => return self.on_server(inner, node, action),
         }
         Ok(Seen::default())
     }

@@ -195,7 +195,15 @@ impl World {
                 return Ok(Seen::default());
             }
             Action::Sentinel(action) => action,
-            other => return Err(Failure::none(format!("not simulated: {other}"))),
+            Action::Server(_)
+            | Action::Role(_)
+            | Action::Rescue(_)
+            | Action::Service(_)
+            | Action::Local(_)
+            | Action::Password(_)
+            | Action::Hook(_) => {
+                return Err(Failure::none(format!("not simulated: {action}")));
+            }
         };
         if !it.runs() {
             return Err(Failure::none("connection refused"));

@@ -2,7 +2,7 @@
 //! old primary.
 
 use super::Inner;
-use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::inventory::hooks::HookPoint;
 use crate::topology::{Address, NodeName};
 
@@ -35,8 +35,8 @@ impl Inner {
 
     /// The clients of a server are counted or disconnected: never inside a fence, and never those
     /// of the primary.
-    pub(super) fn clients(&mut self, i: usize, action: &Action) {
-        let kicked = *action == Action::KickClients && self.sims[i].of.is_none();
+    pub(super) fn clients(&mut self, i: usize, action: &ServerAction) {
+        let kicked = *action == ServerAction::KickClients && self.sims[i].of.is_none();
         if kicked || self.sims.iter().any(|s| s.fenced) {
             let name = &self.sims[i].name;
             let text = format!("`{name}`: {action}, inside a fence or of the primary");

@@ -1,11 +1,60 @@
-//! The looks at roles: what a plan was made from, and who is a primary by now.
+//! Changes of roles, and the looks at them: what a plan was made from, and who is a primary by now.
 
 use super::Inner;
-use crate::actions::roles::{NodeRole, Was};
+use crate::actions::role::{NodeRole, RoleAction, Was};
 use crate::engine::execute::Failure;
+use crate::simulation::sentinel::model;
 use crate::topology::NodeName;
 
 impl Inner {
+    pub(super) fn on_role(&mut self, i: usize, action: &RoleAction) -> Result<(), Failure> {
+        match action {
+            RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address } => {
+                // What it has taken since somebody else made it a primary would be gone.
+                let was_replica = self.seen_replica[i] || self.planned.contains(&self.sims[i].name);
+                if was_replica && self.sims[i].of.is_none() {
+                    return Err(Failure::none("it is a primary now"));
+                }
+                self.sims[i].of = Some(address.clone());
+            }
+            RoleAction::CheckRoles { roles } => self.check_roles(roles)?,
+            RoleAction::Demote {
+                address, others, ..
+            } => {
+                if self.sims[i].of.is_some() {
+                    return Err(Failure::none("it is no primary any more"));
+                }
+                self.none_is_primary(others)?;
+                model::before_demotion(self);
+                self.sims[i].of = Some(address.clone());
+            }
+            RoleAction::CompareOffsets { with, others, .. } => {
+                self.catch_up(i);
+                let with = self.index(with);
+                if !self.sims[with].up || self.sims[i].log != self.sims[with].log {
+                    self.copied_back(i, with);
+                    return Err(Failure::none("not equal"));
+                }
+                self.none_is_primary(others)?;
+            }
+            RoleAction::TakeOver { from, .. } => {
+                let from = self.index(from);
+                if self.sims[i].of.is_some() && self.sims[i].log != self.sims[from].log {
+                    return Err(Failure::none("not equal, put back"));
+                }
+                self.sims[i].of = None;
+            }
+            RoleAction::RestorePrimary { others } => {
+                if self.sims[i].of.is_some() {
+                    self.none_is_primary(others)?;
+                }
+                self.sims[i].of = None;
+            }
+            RoleAction::Promote => self.sims[i].of = None,
+        }
+        Ok(())
+    }
+
     pub(super) fn check_roles(&self, roles: &[NodeRole]) -> Result<(), Failure> {
         for role in roles {
             let sim = &self.sims[self.index(&role.node)];

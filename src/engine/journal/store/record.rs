@@ -2,6 +2,7 @@
 //! run ended.
 
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::Plan;
 use crate::engine::journal::story::Story;
 use crate::engine::journal::{At, Outcome, Progress};
@@ -65,7 +66,7 @@ impl Record {
         let mut nodes = Vec::new();
         for (stage, s) in self.plan.stages.iter().enumerate().filter(|_| ended) {
             for (step, wrote) in s.steps.iter().enumerate() {
-                if wrote.action == Action::PersistRole {
+                if wrote.action == Action::Server(ServerAction::PersistRole) {
                     let done = self.progress.done.contains(&At { stage, step });
                     nodes.push((wrote.node.clone(), done));
                 }

@@ -1,5 +1,9 @@
 use super::*;
 use crate::actions::hook::{Change, Party};
+use crate::actions::rescue::RescueAction;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::journal::{INTERRUPTED, Seen};
 use crate::engine::{Mode, Operation, Plan, Promote, Stage, Step, Undo};
 use crate::output::form::Changed;
@@ -43,7 +47,7 @@ fn put_back(action: Action) -> Finished {
 
 #[test]
 fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
-    let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
+    let mut finished = put_back(Action::Role(RoleAction::CheckRoles { roles: Vec::new() }));
     let told = |finished: &Finished| {
         let error = verdict(finished, "again").unwrap();
         let problem = &error.problems[0];
@@ -73,8 +77,12 @@ fn nothing_was_changed_is_said_only_where_no_attempt_changed_anything() {
 #[test]
 fn what_a_resumed_stage_had_done_before_is_put_back_with_it() {
     // This run failed before it came to what the earlier one had done.
-    let mut finished = put_back(Action::CheckRoles { roles: Vec::new() });
-    let done = Step::new(&"a".into(), Action::ResumeWrites, Undo::By(Action::Promote));
+    let mut finished = put_back(Action::Role(RoleAction::CheckRoles { roles: Vec::new() }));
+    let done = Step::new(
+        &"a".into(),
+        Action::Server(ServerAction::ResumeWrites),
+        Undo::By(Action::Role(RoleAction::Promote)),
+    );
     finished.plan.stages[0].steps.push(done);
     finished.before = [At { stage: 0, step: 1 }].into();
     let error = verdict(&finished, "again").unwrap();
@@ -120,10 +128,10 @@ fn a_hook_that_forbids_another_attempt_has_not_left_all_untouched() {
 /// before.
 #[test]
 fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
-    let priority = Action::SetDirective {
+    let priority = Action::Server(ServerAction::SetDirective {
         name: "replica-priority".to_owned(),
         value: "1".to_owned(),
-    };
+    });
     let period = Action::Sentinel(SentinelAction::SetInfoPeriod {
         sentinels: Vec::new(),
         ms: 500,
@@ -171,7 +179,7 @@ fn what_was_put_back_is_not_told_as_what_stays_where_a_sentinel_was_silent() {
 
 #[test]
 fn whether_something_was_changed_is_told_as_it_is_known() {
-    let check = Action::CheckRoles { roles: Vec::new() };
+    let check = Action::Role(RoleAction::CheckRoles { roles: Vec::new() });
     let at = At { stage: 0, step: 0 };
     let stopped = |action: Action| {
         let mut finished = put_back(action);
@@ -182,15 +190,19 @@ fn whether_something_was_changed_is_told_as_it_is_known() {
         finished
     };
     assert_eq!(change(&put_back(check.clone())), Changed::No);
-    let mut finished = put_back(Action::ResumeWrites);
-    finished.plan.stages[0].steps[0].undo = Undo::By(Action::Promote);
+    let mut finished = put_back(Action::Server(ServerAction::ResumeWrites));
+    finished.plan.stages[0].steps[0].undo = Undo::By(Action::Role(RoleAction::Promote));
     assert_eq!(change(&finished), Changed::No);
     assert_eq!(change(&stopped(check.clone())), Changed::No);
     // It was sent, and what became of it was not heard.
-    let mut finished = stopped(Action::Promote);
+    let mut finished = stopped(Action::Role(RoleAction::Promote));
     assert_eq!(change(&finished), Changed::Unknown);
     // An earlier step of the same run was seen to be done.
-    let step = Step::new(&"b".into(), Action::Promote, Undo::Impossible);
+    let step = Step::new(
+        &"b".into(),
+        Action::Role(RoleAction::Promote),
+        Undo::Impossible,
+    );
     finished.plan.stages[0].steps.push(step.clone());
     finished.passed = vec![Passed {
         step,
@@ -231,7 +243,7 @@ fn failure(step: usize) -> NodeFailure {
 /// server again.
 #[test]
 fn a_stop_without_an_answer_is_not_put_back() {
-    let mut finished = put_back(Action::StopServer);
+    let mut finished = put_back(Action::Service(ServiceAction::StopServer));
     assert_eq!(change(&finished), Changed::Unknown);
     let error = verdict(&finished, "again").unwrap();
     assert_eq!(error.exit, Exit::Stopped);
@@ -256,18 +268,18 @@ fn a_stop_without_an_answer_is_not_put_back() {
 /// back up: neither has an undo.
 #[test]
 fn what_has_no_undo_stays_where_its_node_was_put_back() {
-    let follow = Action::Follow {
+    let follow = Action::Role(RoleAction::Follow {
         upstream: "b".into(),
         address: Address::new("10.0.0.2", 6379),
-    };
-    let back_up = Action::BackUp {
+    });
+    let back_up = Action::Rescue(RescueAction::BackUp {
         primary: "b".into(),
         folder: "/tmp".to_owned(),
         fence_ms: None,
-    };
+    });
     for (done, fails) in [
-        (follow.clone(), Action::PersistRole),
-        (Action::SetReplicaAuth, back_up),
+        (follow.clone(), Action::Server(ServerAction::PersistRole)),
+        (Action::Server(ServerAction::SetReplicaAuth), back_up),
     ] {
         let mut finished = put_back(done.clone());
         let next = Step::new(&"a".into(), fails, Undo::Nothing);
@@ -292,8 +304,8 @@ fn what_has_no_undo_stays_where_its_node_was_put_back() {
             .clone();
         assert!(what.contains("what stays changed: `a`"), "{what}");
         // With an undo it is put back.
-        finished.plan.stages[0].steps[0].undo = Undo::By(Action::Promote);
-        finished.plan.stages[0].steps[1].action = Action::CountClients;
+        finished.plan.stages[0].steps[0].undo = Undo::By(Action::Role(RoleAction::Promote));
+        finished.plan.stages[0].steps[1].action = Action::Server(ServerAction::CountClients);
         finished.passed = vec![passed(&finished.plan.stages[0].steps[0])];
         assert_eq!(change(&finished), Changed::No, "{done}");
     }
@@ -302,7 +314,7 @@ fn what_has_no_undo_stays_where_its_node_was_put_back() {
 /// The only step gets no answer, and nothing of such a stage is put back.
 #[test]
 fn a_last_step_without_an_answer_is_not_known() {
-    let mut finished = put_back(Action::PersistRole);
+    let mut finished = put_back(Action::Server(ServerAction::PersistRole));
     let mut failed = failure(0);
     failed.put_back = None;
     finished.outcome = Outcome::Incomplete {

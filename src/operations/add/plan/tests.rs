@@ -143,7 +143,7 @@ fn it_follows_the_primary_there_is_or_whom_it_was_told_to() {
         );
         plan.map(|p| {
             let waits = |s: &Step| {
-                let Action::AwaitInSync { with, .. } = &s.action else {
+                let Action::Server(ServerAction::AwaitInSync { with, .. }) = &s.action else {
                     return None;
                 };
                 Some(with.0.clone())

@@ -6,6 +6,10 @@
 
 use super::compared::{estimate, never_synced};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::error::Reason;
 use crate::plan::case::{Access, Lost};
@@ -100,15 +104,19 @@ fn stages(
             mode: Mode::Atomic,
             // It is not started again by an undo: it gave no answer before, and a second primary is
             // worse than none.
-            steps: vec![Step::new(&old.name, Action::StopServer, Undo::Nothing)],
+            steps: vec![Step::new(
+                &old.name,
+                Action::Service(ServiceAction::StopServer),
+                Undo::Nothing,
+            )],
         });
     }
     let quiet = std::iter::once(&target).chain(&moved).map(|n| {
         Step::new(
             &n.name,
-            Action::AwaitQuiet {
+            Action::Server(ServerAction::AwaitQuiet {
                 within_ms: QUIET_MS,
-            },
+            }),
             Undo::Nothing,
         )
     });
@@ -127,14 +135,18 @@ fn stages(
         if !others.is_empty() {
             steps.push(Step::new(
                 &target.name,
-                Action::CheckMostAdvanced { others },
+                Action::Server(ServerAction::CheckMostAdvanced { others }),
                 Undo::Nothing,
             ));
         }
     }
     // The old primary may have come back while it was waited for what was in flight.
     steps.push(roles::check(target, topology));
-    steps.push(Step::new(&target.name, Action::Promote, Undo::Impossible));
+    steps.push(Step::new(
+        &target.name,
+        Action::Role(RoleAction::Promote),
+        Undo::Impossible,
+    ));
     stages.push(Stage {
         title: format!("fail over to {}", target.name),
         mode: Mode::Atomic,
@@ -144,19 +156,19 @@ fn stages(
     if let Some(old) = old {
         let address = target.source_for(old.server());
         let fence = if can_stop {
-            Action::FenceFile {
+            Action::Service(ServiceAction::FenceFile {
                 address: address.clone(),
-            }
+            })
         } else {
-            Action::RememberDebt {
+            Action::Local(LocalAction::RememberDebt {
                 address: address.clone(),
-            }
+            })
         };
         repoint.push(Step::new(&old.name, fence, Undo::Nothing));
         if can_stop {
             repoint.push(Step::new(
                 &old.name,
-                Action::RememberDebt { address },
+                Action::Local(LocalAction::RememberDebt { address }),
                 Undo::Nothing,
             ));
         }

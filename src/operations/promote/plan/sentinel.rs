@@ -17,6 +17,7 @@ use self::pace::Pace;
 use super::compared;
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
+use crate::actions::server::ServerAction;
 use crate::engine::{Accept, Mode, Operation, Plan, Promote, Refusal, Stage, Step, Undo};
 use crate::plan::case::{Case, Lost, find_case, unreachable_others};
 use crate::plan::follow::{follow_step, in_sync, loose, persist};
@@ -202,10 +203,10 @@ impl Way<'_> {
 }
 
 fn set_priority(priority: u32) -> Action {
-    Action::SetDirective {
+    Action::Server(ServerAction::SetDirective {
         name: "replica-priority".to_owned(),
         value: priority.to_string(),
-    }
+    })
 }
 
 /// The primary answers.
@@ -303,7 +304,7 @@ fn fail_over(
     let mut steps = way.choose();
     if !others.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
         let names = others.iter().map(|n| n.name.clone()).collect();
-        let check = Action::CheckMostAdvanced { others: names };
+        let check = Action::Server(ServerAction::CheckMostAdvanced { others: names });
         steps.push(Step::new(&target.name, check, Undo::Nothing));
     }
     steps.push(roles::check(target, topology));

@@ -3,6 +3,7 @@
 
 use super::plan;
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::{Accept, Plan, Promote, Refusal};
 use crate::plan::case::Access;
 use crate::plan::difference::Difference;
@@ -97,17 +98,17 @@ fn a_server_before_6_2_is_fenced_by_asking_for_replicas_nobody_has() {
     let fence = plan.steps().find(|s| s.node.0 == "master").unwrap();
     assert_eq!(
         fence.action,
-        Action::RequireReplicas {
+        Action::Server(ServerAction::RequireReplicas {
             to_write: 1000,
             max_lag: 10
-        }
+        })
     );
     assert_eq!(
         fence.undo,
-        crate::engine::Undo::By(Action::RequireReplicas {
+        crate::engine::Undo::By(Action::Server(ServerAction::RequireReplicas {
             to_write: 0,
             max_lag: 0
-        })
+        }))
     );
 }
 

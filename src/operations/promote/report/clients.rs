@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::actions::Action;
+use crate::actions::server::ServerAction;
 use crate::engine::journal::Seen;
 use crate::output::escape;
 use crate::topology::NodeName;
@@ -33,8 +34,8 @@ pub fn clients(run: Run<'_>) -> Option<Clients> {
         steps.collect::<Vec<_>>()
     };
     let promoted = run.passed.iter().position(|p| p.step.action.promotes());
-    let lists = seen(&Action::CountClients);
-    let kick = seen(&Action::KickClients).pop();
+    let lists = seen(&Action::Server(ServerAction::CountClients));
+    let kick = seen(&Action::Server(ServerAction::KickClients)).pop();
     let node = lists.first().or(kick.as_ref())?.step.node.clone();
     // A run that goes on after the change has not seen what was before it.
     let is_before = |p: &&&super::Passed| {

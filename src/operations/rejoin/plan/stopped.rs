@@ -2,6 +2,9 @@
 //! is started. Pure.
 
 use crate::actions::Action;
+use crate::actions::rescue::RescueAction;
+use crate::actions::server::ServerAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
 use crate::error::Reason;
 use crate::plan::divergence::{Disk, Own};
@@ -35,15 +38,15 @@ pub(super) fn plan(
         plan.may_lose = Some(format!(
             "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
         ));
-        first.push(Action::StopServer);
+        first.push(Action::Service(ServiceAction::StopServer));
     } else if disk.data == StoredData::Keys && !within(disk, successor) {
         plan.may_lose = own.loss(node, operation.backup.as_deref());
         plan.warnings.push(own.told(node, successor));
         if let Some(folder) = &operation.backup {
-            let copy = Action::BackUpFiles {
+            let copy = Action::Rescue(RescueAction::BackUpFiles {
                 primary: successor.name.clone(),
                 folder: folder.clone(),
-            };
+            });
             first.push(copy);
         }
     } else {
@@ -55,9 +58,9 @@ pub(super) fn plan(
             "nothing of `{name}` is discarded, and no backup is needed: {why}"
         ));
     }
-    let answer = Action::AwaitAnswer {
+    let answer = Action::Server(ServerAction::AwaitAnswer {
         within_ms: IN_SYNC_MS,
-    };
+    });
     let stage = |title: String, actions: Vec<Action>| Stage {
         title,
         mode: Mode::Atomic,
@@ -71,11 +74,11 @@ pub(super) fn plan(
         // From here on it cannot come back as a primary, whatever becomes of the rest.
         stage(
             format!("let {name} return as a replica"),
-            vec![Action::FenceFile { address }],
+            vec![Action::Service(ServiceAction::FenceFile { address })],
         ),
         stage(
             format!("start {name} as a replica of {}", successor.name),
-            vec![Action::StartServer, answer],
+            vec![Action::Service(ServiceAction::StartServer), answer],
         ),
         in_sync(successor, &[node]),
         persist(&[node]),

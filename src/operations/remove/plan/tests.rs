@@ -169,7 +169,7 @@ fn a_first_primary_that_was_replaced_leaves_its_place_to_the_present_one() {
     };
     let plan = run("master --purge", &seen).unwrap();
     let edit = plan.steps().find_map(|s| {
-        let Action::EditInventory(edit) = &s.action else {
+        let Action::Local(LocalAction::EditInventory(edit)) = &s.action else {
             return None;
         };
         Some(edit.clone())
@@ -237,10 +237,10 @@ fn a_dead_host_is_left_behind_and_one_that_only_cannot_be_reached_is_not() {
         "{:?}",
         plan.warnings
     );
-    assert!(
-        plan.steps()
-            .any(|s| matches!(s.action, Action::AwaitUnlisted { optional: true, .. }))
-    );
+    assert!(plan.steps().any(|s| matches!(
+        s.action,
+        Action::Server(ServerAction::AwaitUnlisted { optional: true, .. })
+    )));
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use super::markdown::{code, table, text};
 use super::{NOT_RECORDED, Report};
 use crate::actions::Action;
+use crate::actions::local::LocalAction;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::actions::wire::Wire;
 use crate::engine::Step;
 use crate::engine::journal::steps::{End, Stop, Told};
@@ -191,13 +194,13 @@ pub fn proof(story: &Story) -> String {
         if again {
             continue;
         }
-        if let Action::AwaitCaughtUp { with, .. } | Action::CompareOffsets { with, .. } =
-            &step.action
+        if let Action::Server(ServerAction::AwaitCaughtUp { with, .. })
+        | Action::Role(RoleAction::CompareOffsets { with, .. }) = &step.action
         {
             compared = offsets(step, seen, &with.0);
             continue;
         }
-        if let Action::TakeOver { from, .. } = &step.action {
+        if let Action::Role(RoleAction::TakeOver { from, .. }) = &step.action {
             compared = offsets(step, seen, &from.0).or(compared);
         }
         if step.action.promotes() {
@@ -230,7 +233,7 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
     if step.action.promotes() {
         return Some(format!("- {node} was seen to be the primary."));
     }
-    if let Action::AwaitInSync { with, .. } = &step.action {
+    if let Action::Server(ServerAction::AwaitInSync { with, .. }) = &step.action {
         let how = match seen.resync {
             Some(Resync::Partial) => " by a partial resync",
             Some(Resync::Full) => " by a full resync",
@@ -242,13 +245,16 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
             "- {node} was in sync with {with}{how}, at offset {offset}."
         ));
     }
-    if step.action == Action::PersistRole {
+    if step.action == Action::Server(ServerAction::PersistRole) {
         return was_read_back(seen).then(|| format!("- The role of {node}: {}.", text(&seen.text)));
     }
-    if matches!(step.action, Action::AwaitUnlisted { .. }) {
+    if matches!(
+        step.action,
+        Action::Server(ServerAction::AwaitUnlisted { .. })
+    ) {
         return Some(format!("- {node}: {}.", text(&seen.text)));
     }
-    matches!(step.action, Action::ProveWrite { .. })
+    matches!(step.action, Action::Server(ServerAction::ProveWrite { .. }))
         .then(|| format!("- {}, and writes were refused there.", text(&seen.text)))
 }
 
@@ -265,7 +271,10 @@ fn only_written(story: &Story) -> Vec<String> {
         let End::Done(seen) = &told.end else {
             return None;
         };
-        (step.action == Action::PersistRole && !told.back && !was_read_back(seen)).then(|| {
+        (step.action == Action::Server(ServerAction::PersistRole)
+            && !told.back
+            && !was_read_back(seen))
+        .then(|| {
             format!(
                 "- The role of {}: {}.",
                 text(&step.node.0),
@@ -302,7 +311,8 @@ pub fn left(report: &Report<'_>) -> String {
                 .map(move |(step, s)| (crate::engine::journal::At { stage, step }, s))
         })
         .filter(|(at, s)| {
-            matches!(s.action, Action::RememberDebt { .. }) && story.progress.done.contains(at)
+            matches!(s.action, Action::Local(LocalAction::RememberDebt { .. }))
+                && story.progress.done.contains(at)
         });
     lines.extend(owed.map(|(_, step)| {
         format!(

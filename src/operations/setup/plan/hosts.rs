@@ -4,6 +4,7 @@
 use super::{ANSWER_MS, Look, Wiring};
 use crate::actions::Action;
 use crate::actions::host::HostAction as Do;
+use crate::actions::server::ServerAction;
 use crate::config::block;
 use crate::config::server::{Rendered, render};
 use crate::engine::{Step, Undo};
@@ -67,9 +68,9 @@ pub(super) fn start(look: &Look<'_>, name: &NodeName) -> Vec<Step> {
         start_step(look, node),
         Step::new(
             name,
-            Action::AwaitAnswer {
+            Action::Server(ServerAction::AwaitAnswer {
                 within_ms: ANSWER_MS,
-            },
+            }),
             Undo::Nothing,
         ),
     ]

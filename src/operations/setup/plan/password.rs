@@ -19,6 +19,7 @@ use super::{Look, settings};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::password::{Held, Is, Kept, Key, PasswordAction, Secret};
+use crate::actions::server::ServerAction;
 use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Auth, Inventory};
 use crate::operations::setup::checks as of_setup;
@@ -375,18 +376,25 @@ impl<'a> Change<'a> {
             let kept: Vec<Step> = mine.filter(|s| self.is_setting(s)).cloned().collect();
             let sets = kept
                 .iter()
-                .any(|s| matches!(s.action, Action::SetDirective { .. }));
+                .any(|s| matches!(s.action, Action::Server(ServerAction::SetDirective { .. })));
             let stamps = kept.iter().any(|s| matches!(s.action, Action::Host(_)));
             if !sets && !stamps {
                 continue;
             }
             if !sets {
-                out.extend(kept.into_iter().filter(|s| s.action != Action::PersistRole));
+                out.extend(
+                    kept.into_iter()
+                        .filter(|s| s.action != Action::Server(ServerAction::PersistRole)),
+                );
                 continue;
             }
             // Put back last: the file is then what the running server is again.
-            let again = Undo::By(Action::PersistRole);
-            out.push(Step::new(m.name, Action::PersistRole, again));
+            let again = Undo::By(Action::Server(ServerAction::PersistRole));
+            out.push(Step::new(
+                m.name,
+                Action::Server(ServerAction::PersistRole),
+                again,
+            ));
             out.extend(kept);
         }
         out
@@ -394,10 +402,10 @@ impl<'a> Change<'a> {
 
     /// Whether a step of the ordinary setup belongs here; passwords have their own order.
     fn is_setting(&self, step: &Step) -> bool {
-        if let Action::SetDirective { name, value } = &step.action {
+        if let Action::Server(ServerAction::SetDirective { name, value }) = &step.action {
             return name != "protected-mode" || self.password || value == "yes";
         }
-        step.action == Action::PersistRole
+        step.action == Action::Server(ServerAction::PersistRole)
             || matches!(step.action, Action::Host(HostAction::StampConfig { .. }))
     }
 }

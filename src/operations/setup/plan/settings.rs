@@ -5,6 +5,7 @@ use super::hosts::wanted_config;
 use super::{Look, Wiring, diskless_wanted};
 use crate::actions::Action;
 use crate::actions::host::HostAction;
+use crate::actions::server::ServerAction;
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
@@ -65,7 +66,11 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
     }
     let mut steps = Vec::new();
     if wrong_login(look, server) {
-        steps.push(Step::new(name, Action::SetReplicaAuth, Undo::Nothing));
+        steps.push(Step::new(
+            name,
+            Action::Server(ServerAction::SetReplicaAuth),
+            Undo::Nothing,
+        ));
     }
     if stamp.settable != wanted.stamp.settable {
         steps.extend(
@@ -85,18 +90,26 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             fixed: stamp.fixed.clone(),
             settable: wanted.stamp.settable.clone(),
         };
-        steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
+        steps.push(Step::new(
+            name,
+            Action::Server(ServerAction::PersistRole),
+            Undo::Nothing,
+        ));
         steps.push(Step::new(name, put(new), Undo::By(put(stamp.clone()))));
     } else if *name == wiring.primary && left_behind(look, wiring, server) {
         // An earlier run was cut short between the first sync and this.
-        let back = Action::SetDirective {
+        let back = Action::Server(ServerAction::SetDirective {
             name: "repl-diskless-sync".to_owned(),
             value: "yes".to_owned(),
-        };
+        });
         steps.push(Step::new(name, back, Undo::Nothing));
     } else if !steps.is_empty() {
         // The file may have got the wrong one by a CONFIG REWRITE.
-        steps.push(Step::new(name, Action::PersistRole, Undo::Nothing));
+        steps.push(Step::new(
+            name,
+            Action::Server(ServerAction::PersistRole),
+            Undo::Nothing,
+        ));
     }
     changes
         .warnings
@@ -114,7 +127,7 @@ fn otherwise(
     steps: &[Step],
 ) -> Option<String> {
     let set = |name: &String| {
-        let sets = |a: &Action| matches!(a, Action::SetDirective { name: of, .. } if of == name);
+        let sets = |a: &Action| matches!(a, Action::Server(ServerAction::SetDirective { name: of, .. }) if of == name);
         steps.iter().any(|s| sets(&s.action))
     };
     let own = |name: &String| node.config.contains_key(name) || name == "replica-priority";
@@ -224,9 +237,11 @@ fn set(
     if have.as_deref().is_some_and(|have| same(have, args)) {
         return None;
     }
-    let set = |args: &[String]| Action::SetDirective {
-        name: name.to_owned(),
-        value: args.join(" "),
+    let set = |args: &[String]| {
+        Action::Server(ServerAction::SetDirective {
+            name: name.to_owned(),
+            value: args.join(" "),
+        })
     };
     let undo = have.map_or(Undo::Nothing, |have| Undo::By(set(&have)));
     Some(Step::new(&node.name, set(args), undo))

@@ -15,6 +15,8 @@ mod tls;
 
 use super::plan;
 use crate::actions::Action;
+use crate::actions::role::RoleAction;
+use crate::actions::service::ServiceAction;
 use crate::engine::Setup;
 use crate::topology::NodeName;
 use begin::Begin;
@@ -87,7 +89,8 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
         let i = stage::index(&step.node);
         let touches = matches!(
             step.action,
-            Action::Follow { .. } | Action::Promote | Action::StopServer | Action::StartServer
+            Action::Role(RoleAction::Follow { .. } | RoleAction::Promote)
+                | Action::Service(ServiceAction::StopServer | ServiceAction::StartServer)
         );
         let serves = matches!(begin[i], Begin::FullPrimary | Begin::Replica { .. });
         assert!(

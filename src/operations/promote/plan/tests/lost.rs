@@ -133,7 +133,12 @@ fn a_candidate_that_cannot_be_compared_needs_a_word() {
     // It is not asked whether it has more: that cannot be said.
     let asked = |plan: &Plan| {
         let mut steps = plan.stages.iter().flat_map(|s| &s.steps);
-        steps.any(|s| matches!(s.action, Action::CheckMostAdvanced { .. }))
+        steps.any(|s| {
+            matches!(
+                s.action,
+                Action::Server(ServerAction::CheckMostAdvanced { .. })
+            )
+        })
     };
     assert!(!asked(&plan), "{plan:?}");
     // It holds more.

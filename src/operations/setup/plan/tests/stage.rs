@@ -3,6 +3,8 @@
 use super::begin::{Begin, origin, running};
 use crate::actions::Action;
 use crate::actions::host::{HostAction, PayloadInfo};
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
 use crate::config::directives::{parse, persisted_role};
 use crate::config::server::{Stamp, Supervision, render};
 use crate::config::{Paths, block};
@@ -246,19 +248,21 @@ impl Stage {
             let i = index(&step.node);
             match &step.action {
                 Action::Host(action) => self.host(i, action),
-                Action::Follow { address, .. } => self.set_role(i, Some(address.clone())),
-                Action::PersistRole => {
+                Action::Role(RoleAction::Follow { address, .. }) => {
+                    self.set_role(i, Some(address.clone()))
+                }
+                Action::Server(ServerAction::PersistRole) => {
                     let role = self.server(i).replication.role.clone();
                     self.facts(&step.node).config.as_mut().unwrap().role = match role {
                         Role::Primary => PersistedRole::Primary,
                         Role::Replica(up) => PersistedRole::ReplicaOf(up.address),
                     };
                 }
-                Action::SetDirective { name, value } => {
+                Action::Server(ServerAction::SetDirective { name, value }) => {
                     self.server(i).config.insert(name.clone(), value.clone());
                 }
-                Action::AwaitAnswer { .. } => drop(self.server(i)),
-                Action::AwaitInSync { with, .. } => {
+                Action::Server(ServerAction::AwaitAnswer { .. }) => drop(self.server(i)),
+                Action::Server(ServerAction::AwaitInSync { with, .. }) => {
                     let above = index(with);
                     assert_eq!(self.top(above), self.top(i), "{what}");
                     let new = self.lineage[self.top(i).unwrap()];
@@ -270,7 +274,7 @@ impl Stage {
                     );
                     self.lineage[i] = new;
                 }
-                Action::ProveWrite { replicas } => {
+                Action::Server(ServerAction::ProveWrite { replicas }) => {
                     assert!(self.topology.nodes[i].is_primary(), "{what}");
                     let at = |n: &NodeName| self.top(index(n)) == Some(i);
                     assert!(replicas.iter().all(at), "{what}");
