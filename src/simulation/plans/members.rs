@@ -63,10 +63,10 @@ fn add_plans() {
     ] {
         let before = text(&[None, Some(0)]);
         let edit = coming(&before, 2, under.unwrap_or(0));
-        let with = edit.apply(&before).unwrap();
+        let after = edit.apply(&before).unwrap();
         let of = Some(under.unwrap_or(0));
         let found = [(Begin::Runs, None), (Begin::Runs, Some(0)), (begin, of)];
-        let world = World::new(&before, &with, &found);
+        let world = World::new(&before, &after, &found);
         let wish = addition(2, under);
         let planned = world.plan_add(&wish, &edit);
         let operation = Operation::Add(wish);
