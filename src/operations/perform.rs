@@ -1,5 +1,5 @@
-//! Who carries out an operation that another command has come to: what `undo` and `repair` do in the
-//! end is a promotion, a move, an addition or a removal of the ordinary kind.
+//! Who carries out an operation that another command has come to: what `undo` and `repair` do in
+//! the end is a promotion, a move, an addition or a removal of the ordinary kind.
 
 use super::{add, moves, promote, remove, setup};
 use crate::engine::operate::Asked;

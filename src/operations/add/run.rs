@@ -14,8 +14,8 @@ use crate::topology::NodeName;
 use crate::world::{World, inventory, server_source};
 use crate::{cli, output};
 
-/// Runs the command. The world's inventory has the node already; `edit` brings it into the file, and
-/// `set_up` plans the work on its host.
+/// Runs the command. The world's inventory has the node already; `edit` brings it into the file,
+/// and `set_up` plans the work on its host.
 pub async fn run(
     world: &World,
     global: &cli::Global,

@@ -7,9 +7,9 @@
 use super::{module, operation_and_part, product, scan, within};
 use std::collections::BTreeMap;
 
-/// An operation, the other one that it names, and how many names it takes from there. There is none:
-/// what two of them share is a floor down, and `operations/perform` carries out what one comes to and
-/// another does.
+/// An operation, the other one that it names, and how many names it takes from there. There is
+/// none: what two of them share is a floor down, and `operations/perform` carries out what one
+/// comes to and another does.
 const BETWEEN_OPERATIONS: [(&str, &str, usize); 0] = [];
 
 /// A room below, the operation that it names, and how many names it takes from there.
