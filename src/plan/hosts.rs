@@ -33,6 +33,21 @@ pub struct HostLook<'a> {
 }
 
 impl<'a> HostLook<'a> {
+    /// All of it.
+    pub fn new(
+        inventory: &'a Inventory,
+        topology: &'a Topology,
+        hosts: &'a BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+        payload: &'a [PayloadInfo],
+    ) -> Self {
+        Self {
+            inventory,
+            topology,
+            hosts,
+            payload,
+        }
+    }
+
     /// What was seen of the host of a node.
     pub fn facts(&self, name: &NodeName) -> Option<&'a HostFacts> {
         self.hosts.get(name)?.as_ref().ok()

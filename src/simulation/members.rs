@@ -2,8 +2,8 @@
 //! at every journal line, resumed and rolled back; a failure of every step; and somebody else who
 //! edits the inventory at any moment.
 
-mod host;
-mod world;
+pub(super) mod host;
+pub(super) mod world;
 
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};
@@ -206,7 +206,7 @@ fn found(
     .collect()
 }
 
-fn addition(i: usize, replicaof: Option<usize>) -> Add {
+pub(super) fn addition(i: usize, replicaof: Option<usize>) -> Add {
     Add {
         node: name(i),
         address: address(i),

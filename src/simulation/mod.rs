@@ -8,6 +8,7 @@ mod leaky;
 mod members;
 mod moves;
 mod others;
+mod plans;
 mod rejoin;
 mod sentinel;
 mod sentinel_setup;

@@ -22,7 +22,7 @@ const PERIODS: [(u16, u64); 3] = [(1, 10_000), (2, 7_000), (3, 400)];
 
 /// What three Sentinels say of that deployment: they know the replicas of its primary, and nothing
 /// of theirs.
-fn watch(topology: &Topology, primary: &Address) -> Watch {
+pub(super) fn watch(topology: &Topology, primary: &Address) -> Watch {
     let alive = topology.at(primary).is_some_and(|n| n.server().is_some());
     let flags = if alive {
         vec!["master"]

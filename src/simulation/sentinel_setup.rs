@@ -1,8 +1,8 @@
 //! Setting up three Sentinels from every beginning each can have: a death at every journal line, a
 //! failure of every step.
 
-mod boxes;
-mod host;
+pub(super) mod boxes;
+pub(super) mod host;
 
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};

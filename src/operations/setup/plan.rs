@@ -82,12 +82,7 @@ pub fn plan(
 ) -> Result<Plan, Vec<Refusal>> {
     planned(&Look {
         op,
-        at: HostLook {
-            inventory,
-            topology,
-            hosts,
-            payload,
-        },
+        at: HostLook::new(inventory, topology, hosts, payload),
         insists: false,
         adding: false,
     })

@@ -88,12 +88,7 @@ pub fn change(
 ) -> Result<Plan, Vec<Refusal>> {
     let look = Look {
         op,
-        at: HostLook {
-            inventory,
-            topology,
-            hosts,
-            payload,
-        },
+        at: HostLook::new(inventory, topology, hosts, payload),
         insists: false,
         adding: false,
     };
