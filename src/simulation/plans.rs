@@ -67,7 +67,7 @@ impl Snapshot {
             }
             Err(refusals) => {
                 assert!(!refusals.is_empty(), "refused without a reason");
-                for Refusal { why, hint } in refusals {
+                for Refusal { why, hint, .. } in refusals {
                     let _ = writeln!(self.text, "refused: {why}\n   hint: {hint}");
                 }
             }
