@@ -190,7 +190,23 @@ pub enum SentinelAction {
 impl SentinelAction {
     /// The commands that the node itself has to allow.
     pub fn rights(&self) -> &'static [Need] {
-        &[INFO, ROLE]
+        match self {
+            Self::AwaitPriority { .. }
+            | Self::SetInfoPeriod { .. }
+            | Self::RestoreInfoPeriod { .. }
+            | Self::AwaitTurn { .. }
+            | Self::FailOver { .. }
+            | Self::AwaitAgreed { .. }
+            | Self::Monitor { .. }
+            | Self::Unmonitor { .. }
+            | Self::Set { .. }
+            | Self::SetAuth { .. }
+            | Self::AwaitHears { .. }
+            | Self::AwaitTogether { .. }
+            | Self::Reset { .. }
+            | Self::AwaitRelearned { .. }
+            | Self::AwaitUnwatched { .. } => &[INFO, ROLE],
+        }
     }
 
     /// Whether it changes anything that stays; the others only wait.

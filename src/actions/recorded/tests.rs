@@ -42,7 +42,7 @@ const RECORDED: [&str; 37] = [
     r#""forget-debt""#,
     r#"{"note-alone":{"address":{"host":"h","port":1}}}"#,
     r#""forget-alone""#,
-    r#"{"edit-inventory":EDIT}"#,
+    r#"{"edit-inventory":{"file":"/f","node":"a","kind":{"repoint":{"to":"b","was":"c"}},"changes":[{"at":1,"line":1,"old":"c","new":"b"}],"before":"x","after":"y"}}"#,
 ];
 
 /// One of each group that stands with its own word.

@@ -249,7 +249,7 @@ impl Stage {
             match &step.action {
                 Action::Host(action) => self.host(i, action),
                 Action::Role(RoleAction::Follow { address, .. }) => {
-                    self.set_role(i, Some(address.clone()))
+                    self.set_role(i, Some(address.clone()));
                 }
                 Action::Server(ServerAction::PersistRole) => {
                     let role = self.server(i).replication.role.clone();
