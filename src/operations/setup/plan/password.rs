@@ -30,6 +30,9 @@ use crate::topology::{Address, NodeName, Topology};
 use PasswordAction as Do;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The file of a server as the server is.
+const WRITE: Action = Action::Server(ServerAction::PersistRole);
+
 /// What is looked at besides what every setup looks at.
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct Around<'a> {
@@ -377,19 +380,11 @@ impl<'a> Change<'a> {
                 continue;
             }
             if !sets {
-                out.extend(
-                    kept.into_iter()
-                        .filter(|s| s.action != Action::Server(ServerAction::PersistRole)),
-                );
+                out.extend(kept.into_iter().filter(|s| s.action != WRITE));
                 continue;
             }
             // Put back last: the file is then what the running server is again.
-            let again = Undo::By(Action::Server(ServerAction::PersistRole));
-            out.push(Step::new(
-                m.name,
-                Action::Server(ServerAction::PersistRole),
-                again,
-            ));
+            out.push(Step::new(m.name, WRITE, Undo::By(WRITE)));
             out.extend(kept);
         }
         out
@@ -400,7 +395,6 @@ impl<'a> Change<'a> {
         if let Action::Server(ServerAction::SetDirective { name, value }) = &step.action {
             return name != "protected-mode" || self.password || value == "yes";
         }
-        step.action == Action::Server(ServerAction::PersistRole)
-            || matches!(step.action, Action::Host(HostAction::StampConfig { .. }))
+        step.action == WRITE || matches!(step.action, Action::Host(HostAction::StampConfig { .. }))
     }
 }
