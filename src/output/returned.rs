@@ -14,8 +14,8 @@ pub fn returned(finished: &Finished) -> String {
         let node = &passed.step.node;
         let seen = &passed.seen;
         let action = &passed.step.action;
-        if let Action::Rescue(RescueAction::BackUp { .. })
-        | Action::Rescue(RescueAction::BackUpFiles { .. }) = action
+        if let Action::Rescue(RescueAction::BackUp { .. } | RescueAction::BackUpFiles { .. }) =
+            action
         {
             let _ = write!(text, "\n  backup  {}", seen.text);
         } else if let Action::Server(ServerAction::AwaitInSync { with, .. }) = action {
