@@ -71,7 +71,8 @@ pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
         ..*asked
     };
     let seen = world.observe().await;
-    let [primary] = primaries(seen.all())[..] else {
+    let deployment = seen.deployment();
+    let [primary] = primaries(&deployment)[..] else {
         return Ok(());
     };
     let operation = Promote {

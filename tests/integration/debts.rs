@@ -141,6 +141,28 @@ fn a_resumed_operation_tells_it_too() {
     bench.run(&["setup", "--yes"]).ok();
     bench.client(0).command(&["SET", "a", "1"]);
     bench.in_sync(0);
+    told_by_a_resumed_operation(&mut bench);
+    bench.in_sync(1);
+    bench.run(&["status"]).ok();
+}
+
+/// A detached node is a primary, too, and none of the deployment.
+#[test]
+fn a_resumed_operation_tells_it_beside_a_detached_node() {
+    let Some(mut bench) = Bench::new(3) else {
+        return;
+    };
+    bench.run(&["setup", "--yes"]).ok();
+    bench.client(0).command(&["SET", "a", "1"]);
+    bench.in_sync(0);
+    bench.run(&["detach", "slave2", "--yes"]).ok();
+    told_by_a_resumed_operation(&mut bench);
+    assert_eq!(bench.client(2).info("replication")["role"], "master");
+}
+
+/// The primary dies with its host, the promotion after it when it has promoted, and the host comes
+/// back.
+fn told_by_a_resumed_operation(bench: &mut Bench) {
     bench.sshds.hosts()[0].kill();
     let _ = bench.client(0).try_command(&["SHUTDOWN", "SAVE"]);
     await_that("the server's end", Duration::from_secs(10), || {
@@ -159,6 +181,4 @@ fn a_resumed_operation_tells_it_too() {
     let text = std::fs::read_to_string(bench.config(0)).unwrap();
     assert!(text.contains("replicaof"), "{text}");
     bench.run(&["rejoin", "master", "--yes"]).ok();
-    bench.in_sync(1);
-    bench.run(&["status"]).ok();
 }
