@@ -48,26 +48,36 @@ pub async fn claim(
     // may keep neither away.
     let from_here =
         |claim: &Claim, silent| silent >= SILENT && claim.who == me && dead.contains(&claim.token);
-    let ended_ones = Mutex::new(BTreeSet::new());
+    let of_others = Mutex::new(BTreeSet::new());
     let ended = |claim: &Claim, silent| {
         if from_here(claim, silent) {
             return true;
         }
-        let new = || {
-            let mut all = ended_ones.lock().unwrap_or_else(PoisonError::into_inner);
-            all.insert(claim.clone())
-        };
-        if asked.take_over && new() {
-            taken_over(claim);
+        if asked.take_over {
+            let mut all = of_others.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(claim.clone());
         }
         asked.take_over
+    };
+    let mut said = BTreeSet::new();
+    let mut tell_gone = |there: &[Holder]| {
+        let all = of_others.lock().unwrap_or_else(PoisonError::into_inner);
+        for claim in all.iter() {
+            if there.iter().all(|h| h.claim != *claim) && said.insert(claim.clone()) {
+                taken_over(claim);
+            }
+        }
     };
     let mut told = false;
     loop {
         let holders = match attempt(world, ended, operation, hosts).await {
-            Ok(held) => return Ok(held),
+            Ok(held) => {
+                tell_gone(&[]);
+                return Ok(held);
+            }
             Err(holders) => holders,
         };
+        tell_gone(&holders);
         if begun.elapsed() >= PATIENCE || holders.iter().any(Holder::is_silent) {
             return Err(refused(&holders, again));
         }
@@ -81,7 +91,7 @@ pub async fn claim(
     }
 }
 
-/// Says that the command of another operator is ended: whatever becomes of ours, that is a change.
+/// Says that the command of another operator was ended, which was seen: whatever becomes of ours, that is a change.
 fn taken_over(claim: &Claim) {
     output::changed();
     output::warning(&Problem::new(format!(

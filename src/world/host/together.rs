@@ -64,7 +64,7 @@ pub(super) async fn look(
     let parts: Vec<&str> = said.split(&mark).collect();
     // What is read with the rights of one user stands apart from what is read with those of
     // another, and from what was seen without them.
-    let [facts, further, his, its, _] = parts[..] else {
+    let [facts, further, merged, his, its, _] = parts[..] else {
         let cut = "the look at the host was cut short";
         let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
         return Err(if why.is_empty() {
@@ -73,13 +73,42 @@ pub(super) async fn look(
             format!("{cut}: {why}")
         });
     };
-    let of_files = only(if its.is_empty() { his } else { its }, &OF_FILES);
+    let of_files = only(if merged.is_empty() { its } else { his }, &OF_FILES);
     let of_config = only(his, &["config", "dump"]);
+    let lost = unread(facts, his);
+    // What could not be read may hold keys.
+    let of_lost = if lost.contains(&"dump") {
+        "dump=3f\n"
+    } else {
+        ""
+    };
+    let passwords = if lost.contains(&"passwords") {
+        let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
+        Err(format!(
+            "the configuration file could not be read as its user: {why}"
+        ))
+    } else {
+        passwords(facts, his)
+    };
     Ok(Told {
-        facts: facts::read(&format!("{facts}{of_config}"), begun..=facts::now()),
+        facts: facts::read(
+            &format!("{facts}{of_lost}{of_config}"),
+            begun..=facts::now(),
+        ),
         further: format!("{further}{of_files}"),
-        passwords: passwords(facts, his),
+        passwords,
     })
+}
+
+/// What was to be read as the user of the files, by what root has `seen`, and was not: who `read`
+/// says at its end that it came so far.
+fn unread<'a>(seen: &'a str, read: &str) -> Vec<&'a str> {
+    if read.lines().any(|l| l == "done=") {
+        return Vec::new();
+    }
+    seen.lines()
+        .filter_map(|l| l.strip_prefix("asked:"))
+        .collect()
 }
 
 /// The lines with passwords, or why they cannot be told: of who may act there, and of who has read.
@@ -110,14 +139,14 @@ fn text(look: &Look, further: Option<&Further<'_>>, mark: &str) -> String {
     let his = format!("as_him; read_as \"$his_reads\"\nprintf %s {mark}\n");
     let Some(further) = further else {
         return format!(
-            "{before}facts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}{mark}\n{his}printf %s {mark}\n"
+            "{before}facts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}{mark}{mark}\n{his}printf %s {mark}\n"
         );
     };
     let process = further.process.map_or_else(String::new, |p| p.to_string());
     format!(
         "{before}told={process} with_passwords=1\nfacts() {{\n{facts}}}\nfacts{args}\nprintf %s {mark}\n\
          {service}service{its_args}\nprintf %s {mark}\n\
-         if [ -n \"$its_reads\" ] && one_user; then his_reads=$his_reads$its_reads its_reads=; fi\n{his}\
+         if [ -n \"$its_reads\" ] && one_user; then his_reads=$his_reads$its_reads its_reads=; printf merged; fi\nprintf %s {mark}\n{his}\
          if [ -n \"$its_reads\" ]; then become \"$its_uid\" \"$its_gid\" \"$its_groups\"; read_as \"$its_reads\"; fi\nprintf %s {mark}\n",
         service = further.text,
         its_args = strs(further.words),

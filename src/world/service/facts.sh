@@ -11,10 +11,10 @@ if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
   inodes=$(port=$port awk '
     BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
-    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10; n++ }
+    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }
     FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
     END {
-      while (!n && (getline line < "/proc/net/tcp6") > 0) {
+      while ((getline line < "/proc/net/tcp6") > 0) {
         split(line, w, " ")
         if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
         if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break

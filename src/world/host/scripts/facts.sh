@@ -62,12 +62,12 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at port=$po
     if ($4 == "0A") listens($2, $10)
     else if (FNR > 1 && $4 != "03") nextfile
     next }
-  k == "other" { others = 1; if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
+  k == "other" { if (!(FILENAME in said) && sub(/^Description=/, "")) said[FILENAME] = $0; next }
   FNR == 1 { size = 0 }
   (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
-    # The kernel goes through all its sockets to tell these, of which there may be none: not where they could say nothing new.
-    if (inodes == "" || others) while ((getline line < "/proc/net/tcp6") > 0) {
+    # Also where one listens on IPv4: another user may have taken that half of the port.
+    while ((getline line < "/proc/net/tcp6") > 0) {
       split(line, w, " ")
       if (w[4] == "0A") listens(w[2], w[10])
       else if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break
@@ -130,7 +130,7 @@ if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
   if [ -n "$not" ]; then p no_passwords "$not"
   else
     x=K; if look "$there"; then case $mode$links in -*[!0-9]1) x=k ;; esac; fi
-    his_reads=$his_reads$x:$there$nl
+    his_reads=$his_reads$x:$there$nl; p asked passwords
   fi
 fi
 for x in tls.crt tls.key tls-ca.crt; do
@@ -138,7 +138,7 @@ for x in tls.crt tls.key tls-ca.crt; do
   if [ -f "$x" ] && look "$x"; then s=$(as_him; act cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
 done
 x=$d/$port/$dump
-if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; fi
+if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; p asked dump; fi
 if [ -d "$d/$port" ]; then
   p log_of_writes "$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null)"
   x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"

@@ -2,14 +2,15 @@
 LC_ALL=C; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH
 nap() { sleep "${1:-0.1}" 2>/dev/null || sleep 1; }
 has() { command -v "$1" >/dev/null 2>&1; }
-# Sockets that listen on port $1; those of IPv6 where there are no others. They stand before the connections, of which there may be many.
+# Sockets that listen on port $1. They stand before the connections, of which there may be many. Those of IPv6 too, where others listen on IPv4:
+# another user may have taken that half of the port.
 sockets() {
   port=$1 awk '
     BEGIN { p = sprintf(":%04X", ENVIRON["port"]) }
-    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10; n++ }
+    $4 == "0A" && substr($2, length($2) - 4) == p { printf "%s ", $10 }
     FNR > 1 && $4 !~ /^0[3A]$/ { nextfile }
     END {
-      while (!n && (getline line < "/proc/net/tcp6") > 0) {
+      while ((getline line < "/proc/net/tcp6") > 0) {
         split(line, w, " ")
         if (w[4] == "0A" && substr(w[2], length(w[2]) - 4) == p) printf "%s ", w[10]
         if (w[4] ~ /^0[1-9BC]$/ && w[4] != "03") break

@@ -167,13 +167,11 @@ act() {
   elif has su; then su -s /bin/sh "$name" -c 'exec "$0" "$@"' -- "$@"
   else echo "there is no setpriv, runuser or su to become $name with" >&2; return 1; fi
 }
-# Whether setpriv is the one that takes numbers: busybox has another, and is asked only where it is.
+# Whether setpriv is the one that takes numbers: busybox has another, and need not be there by its own name.
 able() {
   [ -z "${by_number:-}" ] || return 0
   by_number=no
-  if ! has setpriv; then return 0; fi
-  if ! has busybox; then by_number=yes; return 0; fi
-  case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac
+  if has setpriv; then case $(setpriv --help 2>&1) in *--reuid*) by_number=yes ;; esac; fi
 }
 # Chooses who acts on path $1 whose server runs as user $2 (or nobody's name): sets $uid $gid $groups $name and $real.
 choose() {

@@ -17,6 +17,36 @@ fn with(name: &str, text: &str) -> Local {
     shell
 }
 
+/// The files of a user who is not known on the host, as on a disk that came from another: nobody
+/// can act as that user.
+#[tokio::test]
+async fn what_nobody_can_read_may_hold_keys_and_passwords() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let (data, config) = (bench.paths().data(), bench.paths().config());
+        let dump = format!("{data}/{}", bench.paths().dump_name());
+        fs::create_dir_all(std::path::Path::new(&config).parent().unwrap()).unwrap();
+        fs::write(&dump, "REDIS0009").unwrap();
+        fs::write(&config, "requirepass secret\n").unwrap();
+        for path in [&data, &format!("{data}/conf"), &dump, &config] {
+            std::os::unix::fs::chown(path, Some(54_321), Some(54_321)).unwrap();
+        }
+        let further = together::Further {
+            text: "service() { its_reads=; }\n",
+            words: &[],
+            process: None,
+        };
+        let node = &bench.inventory.nodes[0];
+        let told = together::together(&shell, &bench.inventory, node, &further).await;
+        let told = told.unwrap();
+        let facts = told.facts.unwrap();
+        assert_eq!(facts.data, StoredData::Keys, "{shell:?}");
+        let why = told.passwords.unwrap_err();
+        assert!(why.contains("could not be read as its user"), "{why}");
+        assert!(why.contains("54321"), "{shell:?}: {why}");
+    }
+}
+
 #[tokio::test]
 async fn an_awk_that_fails_does_not_say_that_nobody_listens() {
     // mawk ends so where an operand cannot be opened, and where it is killed.

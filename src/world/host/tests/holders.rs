@@ -33,7 +33,7 @@ async fn a_file_that_is_called_as_a_socket_misleads_nobody() {
         for told in [None, Some(liars[0].id())] {
             let (node, inventory) = (&bench.inventory.nodes[0], &bench.inventory);
             let further = together::Further {
-                text: "",
+                text: "service() { its_reads=; }\n",
                 words: &[],
                 process: told,
             };
