@@ -18,16 +18,21 @@ sockets() {
     }' /proc/net/tcp 2>/dev/null
 }
 # The process that listens on port $1, as far as it can be seen. A name of a file can look like a line of `ls`, so that a line only says where to look.
+# Where there are several, on addresses of their own: the one that is the server of folder $2, if that is given.
 listener() {
-  s=$(sockets "$1")
+  s=$(sockets "$1") all=
   [ -n "$s" ] || return 0
   for f in $(ls -l /proc/[0-9]*/fd 2>/dev/null | awk -v list="$s" '
     BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1 }
     /^\/proc\// { split($0, b, "/"); pid = b[3] }
     NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
-    p=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
-    case $f in socket:\[*\]) f=${f#*\[}; case " $s " in *" ${f%\]} "*) echo "$p"; return 0 ;; esac ;; esac
+    p=${f%%/*}
+    case " $all " in *" $p "*) continue ;; esac
+    f=$(readlink "/proc/$f" 2>/dev/null)
+    case $f in socket:\[*\]) f=${f#*\[}; case " $s " in *" ${f%\]} "*) all="${all:+$all }$p" ;; esac ;; esac
   done
+  case $all in *' '*) if [ -n "${2:-}" ]; then for p in $all; do if serves "$p" "$2"; then all=$p; break; fi; done; fi ;; esac
+  [ -z "$all" ] || echo "${all%% *}"
 }
 # The user that process $1 acts as.
 user_of() { awk '$1 == "Uid:" { print $3 }' "/proc/$1/status" 2>/dev/null; }

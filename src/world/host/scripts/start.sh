@@ -17,7 +17,7 @@ size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$
 size=0
 if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
-ours() { p=$(listener "$port"); [ -n "$p" ] && serves "$p" "$data"; }
+ours() { p=$(listener "$port" "$data"); [ -n "$p" ] && serves "$p" "$data"; }
 # It listens, and still does a moment later: one that fails on its way has listened on its port before.
 stays() { ours && nap 0.05 && alive "$p"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }

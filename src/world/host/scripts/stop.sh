@@ -1,7 +1,7 @@
 # Stops a server and sees it gone: asks, waits, and where it does not go by itself, kills it. Never anything else than a Redis-family server.
 # $1 unit  $2 port  $3 seconds to wait  $4 data directory  $5 pid file
 unit=$1 port=$2 wait=$3 data=$4 pidfile=$5
-pid=$(listener "$port")
+pid=$(listener "$port" "$data")
 if [ -z "$pid" ] && [ -n "$(sockets "$port")" ]; then echo "port $port is held by a process of another user" >&2; exit 1; fi
 # Whose file it is may only have a process of his own ended by it.
 if [ -z "$pid" ] && [ -r "$pidfile" ] && [ -f "$pidfile" ] && [ ! -L "$pidfile" ]; then

@@ -87,3 +87,32 @@ async fn who_only_stands_in_the_folder_is_not_its_server() {
         other.wait().unwrap();
     }
 }
+
+/// Another user may have the port on another address of this host: it is not stopped for the server.
+#[tokio::test]
+async fn of_two_with_one_port_the_server_is_stopped() {
+    for shell in [Local::root(), Local::busybox()] {
+        let bench = Bench::new(&shell);
+        let data = bench.paths().data();
+        std::fs::create_dir_all(&data).unwrap();
+        let on = |ip: &str| std::net::TcpListener::bind((ip, bench.port())).unwrap();
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+        command.args(["bash", "-c", "exec -a redis-server sleep 60"]);
+        command.stdin(OwnedFd::from(on("127.0.0.2")));
+        let mut other = command.spawn().unwrap();
+        drop(command);
+        let mut command = std::process::Command::new("sleep");
+        command.arg("60").current_dir(&data);
+        command.stdin(OwnedFd::from(on("127.0.0.1")));
+        let mut server = command.spawn().unwrap();
+        drop(command);
+        let launch = Launch::new(&bench.inventory, &bench.inventory.nodes[0]);
+        let said = stop(&shell, &launch, Duration::from_secs(2)).await;
+        assert_eq!(said.unwrap(), "stopped", "{shell:?}");
+        assert!(server.try_wait().unwrap().is_some(), "{shell:?}");
+        assert!(other.try_wait().unwrap().is_none(), "{shell:?}");
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}
