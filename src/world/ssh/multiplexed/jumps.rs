@@ -48,7 +48,7 @@ pub(super) fn chain(
             ..SshSettings::default()
         };
         let said = openssh::ask(options, &named, &jump.host)?.unwrap_or_default();
-        let between = between(&said, &jump.host)?;
+        let between = between(&said, &jump.host, settings.known_hosts.is_some())?;
         all.push(Hop {
             arguments: arguments(options, settings, &jump, &between, &to),
             shown: between.shown(),

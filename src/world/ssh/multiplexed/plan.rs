@@ -76,7 +76,7 @@ pub(in super::super) fn resolve(
         own.extend(["-o".into(), "ServerAliveInterval=15".into()]);
     }
     own.extend(arguments(options, settings, host, patience.is_some()));
-    let jumps = between::between(&said, host)?.jumps;
+    let jumps = between::way(&said, host)?;
     let hops = jumps::chain(options, settings, &target, jumps)?;
     let plan = Plan {
         current: Mutex::default(),
