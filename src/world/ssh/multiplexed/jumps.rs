@@ -10,6 +10,7 @@ use super::super::settings::{Jump, Target};
 use super::super::{Options, openssh};
 use super::plan::{for_each_client, quoted};
 use crate::inventory::SshSettings;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -111,7 +112,12 @@ fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> Strin
     if before.is_empty() {
         return command;
     }
-    let before: Vec<String> = before.iter().map(Jump::shown).collect();
+    // Each by itself: a comma needs no quotation marks.
+    let quoted = |jump: &Jump| {
+        let shown = jump.shown();
+        shlex::try_quote(&shown).map_or_else(|_| "''".to_owned(), Cow::into_owned)
+    };
+    let before: Vec<String> = before.iter().map(quoted).collect();
     command.replacen("ssh", &format!("ssh -J {}", before.join(",")), 1)
 }
 
@@ -184,5 +190,44 @@ mod tests {
         let gate = ["--", "gate"].map(str::to_owned);
         assert_eq!(words("j0"), [&exec[..], &expected("j1"), &gate].concat());
         assert_eq!(words("j1"), ["exec", "ssh", "--", "outer"]);
+    }
+
+    #[test]
+    fn a_shell_takes_the_hosts_of_a_hint_as_they_are() {
+        let jump = |user: Option<&str>, host: &str, port| Jump {
+            host: host.to_owned(),
+            user: user.map(str::to_owned),
+            port,
+        };
+        let told = |before: &[Jump]| {
+            let named = SshSettings {
+                host: Some("gate".to_owned()),
+                ..SshSettings::default()
+            };
+            command(&SshSettings::default(), named, before)
+        };
+        assert_eq!(told(&[]), "ssh gate");
+        let plain = [
+            jump(None, "outer", None),
+            jump(Some("ops"), "inner", Some(2222)),
+        ];
+        assert_eq!(told(&plain), "ssh -J outer,ops@inner:2222 gate");
+        let odd = [
+            jump(Some("a b"), "$(id)", None),
+            jump(None, "fd00::1", Some(22)),
+            jump(Some("o'neil"), "h;reboot", None),
+        ];
+        let words = shlex::split(&told(&odd)).unwrap();
+        assert_eq!(
+            words,
+            [
+                "ssh",
+                "-J",
+                "a b@$(id),[fd00::1]:22,o'neil@h;reboot",
+                "gate"
+            ]
+        );
+        // Nothing of them is left to the shell.
+        assert!(told(&odd).contains("'a b@$(id)',"), "{}", told(&odd));
     }
 }
