@@ -36,6 +36,7 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         };
     }
+    output::before_interruption(world::ssh::end_all);
     // Then: a shell may be asking for completions, and wants to hear of nothing else.
     clap_complete::CompleteEnv::with_factory(cli::candidates::command).complete();
     let exit = match cli::line::read() {

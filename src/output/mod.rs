@@ -17,7 +17,7 @@ pub mod table;
 pub mod verdict;
 
 pub use form::{told, told_where};
-pub use question::{heard_elsewhere, unanswered};
+pub use question::{before_interruption, heard_elsewhere, unanswered};
 pub use stream::{changed, flush, perhaps_changed, result};
 
 use crate::error::{Exit, Problem};

@@ -5,8 +5,12 @@
 
 use super::form;
 use crate::error::{Exit, Problem};
-use std::sync::Once;
+use rustix::process::getpgrp;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -18,10 +22,20 @@ pub(super) const WRITTEN: Duration = Duration::from_secs(1);
 /// Somebody else does what Ctrl-C wants.
 static HEARD: AtomicBool = AtomicBool::new(false);
 static BEGUN: Once = Once::new();
+/// The terminal as it was before the question that stands on it: a password is typed without being
+/// shown.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+/// Ends what must not outlive the process.
+static END: OnceLock<fn()> = OnceLock::new();
 
 /// Notes that Ctrl-C is heard elsewhere from now on, or no more.
 pub fn heard_elsewhere(heard: bool) {
     HEARD.store(heard, Ordering::Relaxed);
+}
+
+/// Notes what is called before Ctrl-C at a question ends the process. The first one counts.
+pub fn before_interruption(end: fn()) {
+    let _ = END.set(end);
 }
 
 /// Asks.
@@ -30,8 +44,42 @@ pub(super) fn asked<T>(question: impl FnOnce() -> T) -> T {
         // Once the signal is listened for it ends nothing by itself any more: so it is listened for
         // up to the end of the process.
         BEGUN.call_once(listen);
+        let _kept = Kept::take(io::stdin());
+        return question();
     }
     question()
+}
+
+/// While this is held, it is known how the terminal was before.
+struct Kept;
+
+impl Kept {
+    /// Looks at the terminal; nothing where there is none, or where a question stands on it.
+    fn take(terminal: impl AsFd) -> Option<Self> {
+        let mut before = before();
+        if before.is_some() {
+            return None;
+        }
+        *before = Some(tcgetattr(terminal).ok()?);
+        Some(Self)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        *before() = None;
+    }
+}
+
+fn before() -> MutexGuard<'static, Option<Termios>> {
+    BEFORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the terminal what it was before the question, where one stands on it.
+fn put_back(terminal: impl AsFd, before: Option<&Termios>) {
+    if let Some(before) = before {
+        let _ = tcsetattr(terminal, OptionalActions::Now, before);
+    }
 }
 
 /// Waits where a question got no answer and whoever asked goes on without one: Ctrl-C ends the
@@ -76,6 +124,59 @@ async fn wait(mut ctrl_c: Signal) {
         if form::interrupted(&error) {
             std::thread::sleep(WRITTEN);
         }
-        std::process::exit(i32::from(Exit::Interrupted as u8));
+        end();
+    }
+}
+
+fn end() -> ! {
+    if let Some(end) = END.get() {
+        end();
+    }
+    // Held up to the end: no other question begins.
+    let before = before();
+    // A process in the background would be stopped for it.
+    if tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp()) {
+        put_back(io::stdin(), before.as_ref());
+    }
+    std::process::exit(i32::from(Exit::Interrupted as u8));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use rustix::termios::LocalModes;
+    use std::fs::File;
+
+    #[test]
+    fn a_terminal_that_shows_nothing_during_a_question_shows_what_is_typed_after_it() {
+        let open = || File::options().read(true).write(true).open("/dev/ptmx");
+        let terminal = open().unwrap();
+        let shows = || {
+            let now = tcgetattr(&terminal).unwrap();
+            now.local_modes.contains(LocalModes::ECHO)
+        };
+        let hide = || {
+            let mut hidden = tcgetattr(&terminal).unwrap();
+            hidden.local_modes.remove(LocalModes::ECHO);
+            tcsetattr(&terminal, OptionalActions::Now, &hidden).unwrap();
+        };
+        assert!(shows());
+        let kept = Kept::take(&terminal);
+        assert!(kept.is_some());
+        hide();
+        // One that begins meanwhile does not take this for how it was.
+        assert!(Kept::take(&terminal).is_none());
+        put_back(&terminal, before().as_ref());
+        assert!(shows());
+        // Where no question stands on it, it stays as it is.
+        drop(kept);
+        hide();
+        put_back(&terminal, before().as_ref());
+        assert!(!shows());
+        // A pipe is none.
+        let (pipe, _other) = io::pipe().unwrap();
+        assert!(Kept::take(&pipe).is_none());
+        assert!(before().is_none());
     }
 }

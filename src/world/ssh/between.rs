@@ -16,7 +16,7 @@ pub(super) struct Between {
     pub jumps: Vec<Jump>,
     /// As they stand in the answer: `ssh` expands their tokens.
     pub identity_files: Vec<String>,
-    /// The same of `UserKnownHostsFile`.
+    /// The same of `UserKnownHostsFile`, where they are to go beside one that the inventory names.
     pub known_hosts: Vec<String>,
     /// There is a `ConnectTimeout`.
     pub is_patient: bool,
@@ -35,30 +35,50 @@ impl Between {
     }
 }
 
-/// Reads the answer about a host in between.
+/// Reads the answer about a host in between. `known_hosts`: the inventory names a file of known
+/// hosts, beside which its own ones have to be named; else `ssh` alone reads their names.
 ///
 /// # Errors
-/// `Config`: it does not tell the way to it, or where the name of a file ends.
-pub(super) fn between(text: &str, asked: &str) -> Result<Between, SshError> {
+/// `Config`: it does not tell the way to it, or, with `known_hosts`, where the name of a file ends.
+pub(super) fn between(text: &str, asked: &str, known_hosts: bool) -> Result<Between, SshError> {
     let said = Said::new(text);
     let tokens = tokens(&said, asked)?;
-    // Only for what cannot be told apart.
-    files(&said, "UserKnownHostsFile", &tokens)?;
-    let known = said.all("userknownhostsfile");
-    let known = known.flat_map(|value| split(value, &names::me().home));
+    let known_hosts = if known_hosts {
+        own_known_hosts(&said, &tokens)?
+    } else {
+        Vec::new()
+    };
     let own = said.all("identityfile").filter(|file| *file != "none");
     Ok(Between {
         jumps: jumps(&said, &tokens)?,
         identity_files: own.map(str::to_owned).collect(),
-        known_hosts: known
-            .map(|name| name.join(" "))
-            .filter(|name| name != "none")
-            .collect(),
+        known_hosts,
         is_patient: reach(&said).time.is_some(),
         host: tokens.host,
         port: tokens.port,
         user: tokens.user,
     })
+}
+
+/// `UserKnownHostsFile`, as it stands in the answer.
+fn own_known_hosts(said: &Said<'_>, tokens: &Tokens) -> Result<Vec<String>, SshError> {
+    // Only for what cannot be told apart.
+    files(said, "UserKnownHostsFile", tokens)?;
+    let known = said.all("userknownhostsfile");
+    Ok(known
+        .flat_map(|value| split(value, &names::me().home))
+        .map(|name| name.join(" "))
+        .filter(|name| name != "none")
+        .collect())
+}
+
+/// The hosts to go through to the host that was asked about, and nothing else of the answer.
+///
+/// # Errors
+/// `Config`: it does not tell the way to it.
+pub(super) fn way(text: &str, asked: &str) -> Result<Vec<Jump>, SshError> {
+    let said = Said::new(text);
+    jumps(&said, &tokens(&said, asked)?)
 }
 
 /// `ProxyJump`.
@@ -111,4 +131,40 @@ fn parse_jump(text: &str) -> Result<Jump, SshError> {
         user,
         port,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn names_that_only_ssh_has_to_read_are_left_to_it() {
+        for file in [
+            // A name with a space in it, of a file that is not there yet.
+            "/nowhere/my hosts/known",
+            // A token that is not known here.
+            "/nowhere/%q",
+        ] {
+            let said = format!(
+                "hostname 10.0.0.1\nport 22\nuser ops\nproxyjump gate:2222\nuserknownhostsfile {file}\n"
+            );
+            let jumps = way(&said, "db").unwrap();
+            assert_eq!(jumps.len(), 1);
+            assert_eq!((&*jumps[0].host, jumps[0].port), ("gate", Some(2222)));
+            let between = between(&said, "db", false).unwrap();
+            assert_eq!(between.jumps, jumps);
+            assert_eq!(between.known_hosts, [""; 0]);
+            // Beside the file of the inventory they have to be named.
+            let error = super::between(&said, "db", true).unwrap_err();
+            assert_eq!(error.kind, SshErrorKind::Config, "{error}");
+        }
+    }
+
+    #[test]
+    fn own_files_of_known_hosts_are_named_beside_that_of_the_inventory() {
+        let said = "hostname 10.0.0.1\nport 22\nuser ops\nuserknownhostsfile /a/known /b/known\n";
+        let between = between(said, "gate", true).unwrap();
+        assert_eq!(between.known_hosts, ["/a/known", "/b/known"]);
+    }
 }

@@ -2,8 +2,10 @@
 //! sides of the command.
 
 use crate::support::{Family, Replctl, Trio, await_that};
+use rexpect::session::spawn_command;
 use serde_json::Value;
 use std::fs::File;
+use std::process::Command;
 use std::time::Duration;
 
 /// Runs a line with `--json`, and gives its document.
@@ -131,4 +133,31 @@ fn others(trio: &Trio, operator: &Replctl<'_>) {
     );
     let (_, changed) = fails(operator, line, 3);
     assert_eq!(changed, false, "nobody was there");
+}
+
+/// Ctrl-C while a password is typed leaves a terminal that shows what is typed.
+#[test]
+fn a_terminal_shows_what_is_typed_after_an_interrupted_password() {
+    const LINE: &str =
+        "trap : INT; stty echo; \"$R\" promote master --json; echo \"exit=$?\"; stty -a";
+    let home = tempfile::tempdir().unwrap();
+    let inventory = "[deployment]\nname = \"orders\"\npassword = { prompt = true }\n\
+                     [[node]]\nname = \"master\"\naddress = \"127.0.0.1\"\nport = 1\n";
+    std::fs::write(home.path().join("inventory.toml"), inventory).unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", LINE])
+        .env_clear()
+        .env("PATH", std::env::var("PATH").unwrap_or_default())
+        .env("HOME", home.path())
+        .env("TERM", "xterm")
+        .env("R", Replctl::binary())
+        .current_dir(home.path());
+    let mut terminal = spawn_command(command, Some(20_000)).unwrap();
+    terminal.exp_string("password of the servers").unwrap();
+    terminal.send_control('c').unwrap();
+    let said = terminal.exp_eof().unwrap();
+    assert!(said.contains("exit=130"), "{said}");
+    let modes: Vec<&str> = said.split_whitespace().collect();
+    assert!(modes.contains(&"echo"), "{said}");
 }

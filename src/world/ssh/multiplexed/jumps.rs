@@ -10,10 +10,11 @@ use super::super::settings::{Jump, Target};
 use super::super::{Options, openssh};
 use super::plan::{for_each_client, quoted};
 use crate::inventory::SshSettings;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How `ssh` is called for one host in between.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(super) fn chain(
             ..SshSettings::default()
         };
         let said = openssh::ask(options, &named, &jump.host)?.unwrap_or_default();
-        let between = between(&said, &jump.host)?;
+        let between = between(&said, &jump.host, settings.known_hosts.is_some())?;
         all.push(Hop {
             arguments: arguments(options, settings, &jump, &between, &to),
             shown: between.shown(),
@@ -111,27 +112,45 @@ fn command(settings: &SshSettings, named: SshSettings, before: &[Jump]) -> Strin
     if before.is_empty() {
         return command;
     }
-    let before: Vec<String> = before.iter().map(Jump::shown).collect();
+    // Each by itself: a comma needs no quotation marks.
+    let quoted = |jump: &Jump| {
+        let shown = jump.shown();
+        shlex::try_quote(&shown).map_or_else(|_| "''".to_owned(), Cow::into_owned)
+    };
+    let before: Vec<String> = before.iter().map(quoted).collect();
     command.replacen("ssh", &format!("ssh -J {}", before.join(",")), 1)
 }
 
 /// Writes the scripts that call these clients into the folder, which must have a plain name; the
-/// `ProxyCommand` that begins with the first of them.
+/// arguments that let the client for the host itself go through the first of them.
 ///
 /// # Errors
 /// Where nothing can be written.
-pub(super) fn write(hops: &[Hop], folder: &Path) -> io::Result<Option<String>> {
+pub(super) fn write(hops: &[Hop], folder: &Path) -> io::Result<Vec<OsString>> {
     let script = |number: usize| folder.join(format!("j{number}"));
-    let call = |script: PathBuf| format!("ProxyCommand=/bin/sh {}", script.display());
+    let way_by = |number: usize| {
+        if number < hops.len() {
+            through(&script(number))
+        } else {
+            Vec::new()
+        }
+    };
     for (number, hop) in hops.iter().enumerate() {
         let mut words: Vec<OsString> = vec!["exec".into(), "ssh".into()];
-        if number + 1 < hops.len() {
-            words.extend(["-o".into(), call(script(number + 1)).into()]);
-        }
+        words.extend(way_by(number + 1));
         words.extend(hop.arguments.iter().cloned());
         std::fs::write(script(number), line(&words)?)?;
     }
-    Ok((!hops.is_empty()).then(|| call(script(0))))
+    Ok(way_by(0))
+}
+
+/// The arguments that let a client go through what that script calls, which passes no descriptor
+/// back, whatever the configuration says of other commands.
+fn through(script: &Path) -> Vec<OsString> {
+    let command = format!("ProxyCommand=/bin/sh {}", script.display());
+    ["-o", &command, "-o", "ProxyUseFdpass=no"]
+        .map(OsString::from)
+        .to_vec()
 }
 
 /// The words as a line of a shell.
@@ -140,4 +159,75 @@ fn line(words: &[OsString]) -> io::Result<Vec<u8>> {
     let mut line = shlex::bytes::try_join(words).map_err(io::Error::other)?;
     line.push(b'\n');
     Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_client_that_goes_through_another_takes_its_output_for_the_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(write(&[], folder.path()).unwrap(), [""; 0]);
+        let hops = ["gate", "outer"].map(|host| Hop {
+            arguments: vec!["--".into(), host.into()],
+            shown: host.to_owned(),
+            command: format!("ssh {host}"),
+        });
+        let way = write(&hops, folder.path()).unwrap();
+        let script = |name: &str| folder.path().join(name);
+        let expected = |name: &str| {
+            let command = format!("ProxyCommand=/bin/sh {}", script(name).display());
+            ["-o", &command, "-o", "ProxyUseFdpass=no"].map(str::to_owned)
+        };
+        assert_eq!(way, expected("j0").map(OsString::from));
+        let words = |name: &str| {
+            let line = std::fs::read_to_string(script(name)).unwrap();
+            shlex::split(&line).unwrap()
+        };
+        let exec = ["exec", "ssh"].map(str::to_owned);
+        let gate = ["--", "gate"].map(str::to_owned);
+        assert_eq!(words("j0"), [&exec[..], &expected("j1"), &gate].concat());
+        assert_eq!(words("j1"), ["exec", "ssh", "--", "outer"]);
+    }
+
+    #[test]
+    fn a_shell_takes_the_hosts_of_a_hint_as_they_are() {
+        let jump = |user: Option<&str>, host: &str, port| Jump {
+            host: host.to_owned(),
+            user: user.map(str::to_owned),
+            port,
+        };
+        let told = |before: &[Jump]| {
+            let named = SshSettings {
+                host: Some("gate".to_owned()),
+                ..SshSettings::default()
+            };
+            command(&SshSettings::default(), named, before)
+        };
+        assert_eq!(told(&[]), "ssh gate");
+        let plain = [
+            jump(None, "outer", None),
+            jump(Some("ops"), "inner", Some(2222)),
+        ];
+        assert_eq!(told(&plain), "ssh -J outer,ops@inner:2222 gate");
+        let odd = [
+            jump(Some("a b"), "$(id)", None),
+            jump(None, "fd00::1", Some(22)),
+            jump(Some("o'neil"), "h;reboot", None),
+        ];
+        let words = shlex::split(&told(&odd)).unwrap();
+        assert_eq!(
+            words,
+            [
+                "ssh",
+                "-J",
+                "a b@$(id),[fd00::1]:22,o'neil@h;reboot",
+                "gate"
+            ]
+        );
+        // Nothing of them is left to the shell.
+        assert!(told(&odd).contains("'a b@$(id)',"), "{}", told(&odd));
+    }
 }

@@ -85,7 +85,7 @@ impl Master {
         let way = jumps::write(&plan.hops, folder.path()).map_err(cannot)?;
         let mut command = Command::new("ssh");
         command
-            .args(way.iter().flat_map(|way| ["-o", way]))
+            .args(&way)
             .arg("-o")
             .arg(format!("ControlPath={}", socket.display()))
             .args(&plan.arguments)

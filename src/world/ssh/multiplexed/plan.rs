@@ -6,6 +6,7 @@ use super::super::settings::Target;
 use super::super::{Options, ask, between, openssh};
 use super::Master;
 use super::jumps::{self, Hop};
+use super::words;
 use crate::inventory::SshSettings;
 use std::ffi::OsString;
 use std::sync::{Arc, Mutex, Weak};
@@ -75,7 +76,7 @@ pub(in super::super) fn resolve(
         own.extend(["-o".into(), "ServerAliveInterval=15".into()]);
     }
     own.extend(arguments(options, settings, host, patience.is_some()));
-    let jumps = between::between(&said, host)?.jumps;
+    let jumps = between::way(&said, host)?;
     let hops = jumps::chain(options, settings, &target, jumps)?;
     let plan = Plan {
         current: Mutex::default(),
@@ -96,9 +97,7 @@ pub(in super::super) fn resolve(
 impl Plan {
     /// The host in between that `ssh` has not come through, where these words say so.
     pub(super) fn stopped_at(&self, said: &str) -> Option<&Hop> {
-        // Each client behind it says this.
-        let behind = said.matches("UNKNOWN port 65535").count();
-        let number = behind.checked_sub(1)?;
+        let number = words::left_alone(said).checked_sub(1)?;
         self.hops.get(number).or(self.hops.last())
     }
 

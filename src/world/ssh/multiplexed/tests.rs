@@ -283,4 +283,11 @@ fn the_host_in_between_is_named_where_ssh_comes_no_further() {
         let hop = plan.stopped_at(&said);
         assert_eq!(hop.map(|hop| hop.shown.as_str()), named);
     }
+    // The bastion does not reach db1: the host in between is well.
+    let said = format!("stdio forwarding failed\r\n{closed}");
+    assert_eq!(plan.stopped_at(&said), None);
+    // db1 itself says why.
+    let said = "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures\r\n\
+                Disconnected from UNKNOWN port 65535\r\n";
+    assert_eq!(plan.stopped_at(said), None);
 }

@@ -51,6 +51,24 @@ pub(super) fn kind(said: &str) -> SshErrorKind {
         .map_or(SshErrorKind::Io, |(_, kind)| *kind)
 }
 
+/// How many clients have lost the client for the host in between through which they go: a client
+/// does not know the address of what is behind a `ProxyCommand`, and calls it `UNKNOWN`.
+pub(super) fn left_alone(said: &str) -> usize {
+    const CLOSED: &str = "Connection closed by UNKNOWN port 65535";
+    // These end a connection for a reason that the host itself has told.
+    const TOLD: [&str; 2] = ["disconnect from UNKNOWN", "Disconnected from UNKNOWN"];
+    // The host in between has let us in, and does not reach what is behind it: the client for that
+    // is closed, and nothing is wrong with the login to the host in between.
+    const NOT_REACHED: &str = "stdio forwarding failed";
+    let lines: Vec<&str> = said.lines().collect();
+    // Only the clients that go through that host speak after it.
+    let told = |line: &&str| TOLD.iter().any(|words| line.contains(words));
+    let after = lines.iter().rposition(told).map_or(0, |at| at + 1);
+    let closed = lines[after..].iter().filter(|line| line.contains(CLOSED));
+    let reached = lines.iter().any(|line| line.contains(NOT_REACHED));
+    closed.count().saturating_sub(usize::from(reached))
+}
+
 /// The one line of them that says why: the last one that is no notice.
 pub(super) fn reason(said: &str) -> String {
     let kind_of_all = kind(said);
@@ -100,6 +118,45 @@ mod tests {
         ] {
             assert_eq!(kind(said), is, "{said}");
             assert_eq!(reason(said), because);
+        }
+    }
+
+    #[test]
+    fn a_client_counts_as_left_alone_only_where_the_host_in_between_is_at_fault() {
+        let closed = "Connection closed by UNKNOWN port 65535\r\n";
+        let not_reached = "channel 0: open failed: connect failed: Connection refused\r\n\
+                           stdio forwarding failed\r\n";
+        let told = "Received disconnect from UNKNOWN port 65535:2: Too many authentication failures\r\n\
+                    Disconnected from UNKNOWN port 65535\r\n";
+        let denied = "ops@gate: Permission denied (publickey).\r\n";
+        for (said, alone) in [
+            (String::new(), 0),
+            (denied.to_owned(), 0),
+            (format!("{denied}{closed}"), 1),
+            (
+                format!(
+                    "{denied}kex_exchange_identification: Connection closed by remote host\r\n{closed}{closed}"
+                ),
+                2,
+            ),
+            // The port of the host behind the last one, and that of the last one.
+            (format!("{not_reached}{closed}"), 0),
+            (format!("{not_reached}{closed}{closed}"), 1),
+            (not_reached.to_owned(), 0),
+            // The host itself, and the last one in between, which is behind another.
+            (told.to_owned(), 0),
+            (format!("{told}{closed}"), 1),
+            (format!("{closed}{told}"), 0),
+            // What the first one says is said with its address.
+            (
+                format!(
+                    "{}{closed}{closed}",
+                    told.replace("UNKNOWN port 65535", "10.0.0.1 port 22")
+                ),
+                2,
+            ),
+        ] {
+            assert_eq!(left_alone(&said), alone, "{said}");
         }
     }
 }
