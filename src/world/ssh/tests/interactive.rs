@@ -1,5 +1,5 @@
-//! Keyboard-interactive logins at a real sshd with PAM: what `ssh` gets in by, both clients get in
-//! by.
+//! Keyboard-interactive logins at a real sshd with PAM: what `ssh` gets in by, replctl's own client
+//! gets in by.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::sshd::{Lab, Scripted, Sshd, within};
@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// PAM asks for it, whoever logs in.
 const PASSWORD: &str = "sesame";
-const BOTH: [Transport; 2] = [Transport::Builtin, Transport::OpenSsh];
+/// The installed `ssh` has the program itself ask, which a unit test is not.
+const ASKING: [Transport; 1] = [Transport::Builtin];
 
 /// An sshd that has its users asked by PAM, after what `lines` say.
 fn asking(lab: &Lab, lines: &str) -> Sshd {
@@ -94,7 +95,7 @@ async fn what_pam_asks_is_answered() {
     let lab = Lab::new();
     let sshd = asking(&lab, "PubkeyAuthentication no\n");
     assert!(oracle(&lab, &sshd, PASSWORD) && !oracle(&lab, &sshd, "wrong"));
-    for transport in BOTH {
+    for transport in ASKING {
         within(90, async {
             let settings = by(&sshd, transport);
             let (done, asked) = log_in(&lab, &settings, &[PASSWORD]).await;
@@ -114,9 +115,8 @@ async fn what_pam_asks_is_answered() {
             assert_eq!(silent.kind, SshErrorKind::AuthFailed, "{silent}");
             let told = silent.to_string();
             assert!(told.contains("keyboard-interactive"), "{told}");
-            let builtin = transport == Transport::Builtin;
             let unasked = "it wants a password, and nobody can be asked for it";
-            assert_eq!(told.contains(unasked), builtin, "{told}");
+            assert!(told.contains(unasked), "{told}");
             assert!(!told.contains("ssh-copy-id"), "{told}");
         })
         .await;
@@ -135,7 +135,7 @@ async fn a_question_after_a_key_is_answered() {
         "AuthenticationMethods publickey,keyboard-interactive\n",
     );
     assert!(oracle(&lab, &sshd, PASSWORD) && !oracle(&lab, &sshd, "wrong"));
-    for transport in BOTH {
+    for transport in ASKING {
         within(60, async {
             let settings = by(&sshd, transport);
             let (done, asked) = log_in(&lab, &settings, &[PASSWORD]).await;
