@@ -117,8 +117,8 @@ impl Look<'_> {
                 shown(node, "-issuer -subject")
             )),
             TroubleKind::CertificateExpired => Some(format!(
-                "put a new certificate where {own} has its old one, and let it read it: {} config set tls-cert-file FILE",
-                self.cli(node)
+                "put a new certificate where {own} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
+                self.unverified_cli(node)
             )),
             TroubleKind::CertificateNotYetValid => Some(format!(
                 "compare the clock of this machine with the certificate: date -u; {}",
