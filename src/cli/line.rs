@@ -190,7 +190,7 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     }
     let at = before.as_deref().and_then(|b| command.find_subcommand(b));
     let ours = at.unwrap_or(command).get_subcommands();
-    let ours = ours.filter(|c| !c.is_hide_set()).map(|c| c.get_name());
+    let ours = ours.filter(|c| !c.is_hide_set()).map(Command::get_name);
     let prefix = before.map(|b| b + " ").unwrap_or_default();
     let hint = match nearest(word, ours) {
         Some(near) => format!("replctl {prefix}{near}"),
