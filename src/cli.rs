@@ -141,11 +141,11 @@ pub enum Command {
     /// Without NODE it shows the candidates, each with what speaks for it or stands against it, and
     /// asks; without a terminal it names the command to give. While the primary answers, its writes
     /// are paused for a few milliseconds, NODE is seen to have every one of them, and only then do
-    /// they change roles; if that cannot be proved, all is put back. Where the primary is lost, it
-    /// is stopped first if its host answers, NODE is refused if another replica has more, and what
-    /// may be lost is said before anything is done. Where Sentinels watch, it goes through them and
-    /// never beside them. Ends with the proof: offsets, how long writes stood still, how each node
-    /// re-attached. Commands of your own run before and after it, where the inventory has
+    /// they change roles; if that cannot be proved, the promotion is put back. Where the primary is
+    /// lost, it is stopped first if its host answers, NODE is refused if another replica has more,
+    /// and what may be lost is said before anything is done. Where Sentinels watch, it goes through
+    /// them and never beside them. Ends with the proof: offsets, how long writes stood still, how
+    /// each node re-attached. Commands of your own run before and after it, where the inventory has
     /// `[hooks]`: see replctl(1).
     #[command(after_help = example_help("promote"))]
     Promote(Promote),

@@ -240,6 +240,11 @@ impl<'a> Look<'a> {
 
     /// The server's own client, which asks for the password: it must stand in no command.
     fn cli(&self, node: &Node) -> String {
+        let tls = self.wanted(node).and_then(|wanted| wanted.tls.as_deref());
+        self.cli_with(node, tls)
+    }
+
+    fn cli_with(&self, node: &Node, tls: Option<&str>) -> String {
         let user = self.context.user.as_ref();
         let user = user.and_then(|user| shlex::try_quote(user).ok());
         let user = user.map_or_else(String::new, |user| format!(" --user {user}"));
@@ -248,12 +253,31 @@ impl<'a> Look<'a> {
         } else {
             ""
         };
-        let tls = self.wanted(node).and_then(|wanted| wanted.tls.as_ref());
         let tls = tls.map_or_else(String::new, |tls| format!(" {tls}"));
         format!(
             "redis-cli{tls}{user}{ask} -h {} -p {}",
             node.address.host, node.address.port
         )
+    }
+
+    /// The same on the host of the server, where its certificate cannot be verified: nothing is
+    /// verified, and no file is named by which it would be.
+    fn unverified_cli(&self, node: &Node) -> String {
+        let wanted = self.wanted(node).and_then(|wanted| wanted.tls.as_deref());
+        let words = wanted.and_then(shlex::split).unwrap_or_default();
+        let mut words = words.iter().map(String::as_str);
+        let mut kept = vec!["--tls", "--insecure"];
+        while let Some(word) = words.next() {
+            match word {
+                "--tls" | "--insecure" => {}
+                "--cacert" => {
+                    words.next();
+                }
+                _ => kept.push(word),
+            }
+        }
+        let tls = shlex::try_join(kept).ok();
+        self.cli_with(node, tls.as_deref())
     }
 
     /// The beginning of a command that reaches the host of a node.

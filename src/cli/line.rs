@@ -190,10 +190,7 @@ fn no_command(word: &str, words: &[String], command: &Command) -> Error {
     }
     let at = before.as_deref().and_then(|b| command.find_subcommand(b));
     let ours = at.unwrap_or(command).get_subcommands();
-    let ours = ours.filter(|c| !c.is_hide_set()).flat_map(|c| {
-        let aliases = c.get_visible_aliases();
-        std::iter::once(c.get_name()).chain(aliases)
-    });
+    let ours = ours.filter(|c| !c.is_hide_set()).map(Command::get_name);
     let prefix = before.map(|b| b + " ").unwrap_or_default();
     let hint = match nearest(word, ours) {
         Some(near) => format!("replctl {prefix}{near}"),
@@ -304,7 +301,9 @@ mod tests {
         for word in ["fence-guar", "fence-guards", "mann", "ma"] {
             assert_eq!(line(word).1, "replctl --help", "{word}");
         }
+        assert_eq!(line("deplou").1, "replctl --help");
         assert!(!line("destroy").1.contains("deploy"));
+        assert_eq!(line("replay").1, "replctl lost --help");
         assert_eq!(
             line("destroy").0,
             "no command `destroy`: no command ends a whole deployment; one node after another can leave, but not the primary"
@@ -393,5 +392,6 @@ mod tests {
         );
         assert_eq!(hint("switchover", &["a", "slave1"]), "replctl promote");
         assert_eq!(hint("diff", &[]), "replctl lost master");
+        assert_eq!(hint("replay", &[]), "replctl lost master --replay");
     }
 }

@@ -94,6 +94,7 @@ pub const WORDS: &[Word] = &[
         "history",
     ),
     word("diff, missing, lost-writes, divergence", "lost {primary}"),
+    word("replay", "lost {primary} --replay"),
     // Nodes that come, go or change their place.
     word(
         "slaveof, replicaof, repoint, relocate, follow, replicate, rehome, move-up, move-below, \

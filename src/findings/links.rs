@@ -3,7 +3,7 @@
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
 use super::{Code, Explanation, Finding, Look, Severity};
-use crate::topology::lineage::{Lineage, lineage};
+use crate::topology::lineage::{Lineage, lineage, of_another_history};
 use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
 use crate::topology::versions::{Said, said};
@@ -26,7 +26,7 @@ impl Look<'_> {
             match self.topology.upstream_of(node) {
                 None => found.push(self.stray(node, link)),
                 Some(upstream) if link.link == Link::Up => {
-                    self.linked(found, node, upstream, server);
+                    self.linked(found, node, upstream, link);
                 }
                 Some(upstream) => self.unlinked(found, node, upstream, (server, link)),
             }
@@ -70,21 +70,21 @@ impl Look<'_> {
         finding
     }
 
-    fn linked(&self, found: &mut Vec<Finding>, node: &Node, upstream: &Node, server: &Server) {
+    fn linked(&self, found: &mut Vec<Finding>, node: &Node, upstream: &Node, link: &Upstream) {
         let own = name(&node.name);
         let up = name(&upstream.name);
-        let Some(above) = upstream.server() else {
-            return;
-        };
-        if server.replication.replid != above.replication.replid {
+        if of_another_history(node, self.topology) {
+            let address = &link.address;
             let message = format!(
-                "the link of {own} is up, but its history is not that of {up}: {} may lead elsewhere from its host",
-                node.upstream()
-                    .map_or_else(String::new, |link| link.address.to_string())
+                "the link of {own} is up, but its history is not that of {up}: {address} may lead elsewhere from its host"
+            );
+            // Told the address that it follows already, a server keeps its link.
+            let hint = format!(
+                "find out where {address} leads from the host of {own}, and correct that; then let it connect anew, which replaces its data by that of {up}: {} client kill type master",
+                self.cli(node)
             );
             found.push(
-                Finding::about(node, Code::AnotherHistory, Severity::Warning, message)
-                    .maybe_hint(self.put_right()),
+                Finding::about(node, Code::AnotherHistory, Severity::Warning, message).hint(hint),
             );
         }
         // Without a primary on top there is something worse to say.
@@ -229,7 +229,7 @@ pub(super) const ANOTHER_HISTORY: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "The link is up, but the replica's history is not that of the node it seems to follow. Its data may come from another server.",
     cause: "The upstream's address leads somewhere else from the host of the replica: another network, a port forward, or a name that this host takes for something else. It can also be seen for a moment while a history changes.",
-    way_out: "Look again. If it stays, find out where the address leads from that host, and let the replica follow the right one: `replctl promote PRIMARY` attaches all replicas to the present primary.",
+    way_out: "Look again. If it stays, find out where the address leads from that host, and correct that. Then let the replica connect anew: `CLIENT KILL TYPE master` on it. Its data is replaced by that of the right upstream. `promote` and `move` do not help here, as the replica is told the right address already.",
 };
 
 pub(super) const BEHIND: Explanation = Explanation {

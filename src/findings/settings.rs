@@ -269,7 +269,9 @@ fn room(found: &mut Vec<Finding>, node: &Node, (server, above): (&Server, &Serve
         );
         found.push(
             Finding::about(node, Code::FewerDatabases, Severity::Warning, message)
-                .hint(format!("replctl setup {}", node.name))
+                .hint(format!(
+                    "set `databases {many}` in the configuration file of {own}, and in the inventory where that sets it, and restart it"
+                ))
                 .with("databases", few),
         );
     }

@@ -5,6 +5,15 @@ use crate::topology::phrases::{list, name};
 use crate::topology::{Link, Node, PersistedRole, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
 
+/// What to do where the server wants a password and the inventory has none.
+pub(super) const GIVE_PASSWORD: &str = "give `password` under `[deployment]` in the inventory";
+
+/// What to do where the server has another password than the inventory.
+pub(super) fn compare_password(node: &Node) -> String {
+    let own = name(&node.name);
+    format!("compare the inventory's password with `requirepass` of {own}")
+}
+
 /// What is said of a server whose INFO is renamed (see `world::trouble`).
 const GONE: &str = "INFO is renamed";
 
@@ -77,15 +86,16 @@ impl Look<'_> {
                 };
                 format!("replctl {verb} {}", node.name)
             }),
-            TroubleKind::PasswordMissing => Some(
-                "give `password` under `[deployment]` in the inventory; or, to take the password away from servers that setup made: replctl setup".into(),
-            ),
+            TroubleKind::PasswordMissing => Some(format!(
+                "{GIVE_PASSWORD}; or, to take the password away from servers that setup made: replctl setup"
+            )),
             TroubleKind::PasswordRefused => Some(match &self.context.user {
                 Some(user) => format!(
                     "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {own}"
                 ),
                 None => format!(
-                    "compare the inventory's password with `requirepass` of {own}; if the inventory has the new one, and setup made the servers: replctl setup"
+                    "{}; if the inventory has the new one, and setup made the servers: replctl setup",
+                    compare_password(node)
                 ),
             }),
             // Setup comes to a server that it made over the loopback of its host.
@@ -107,8 +117,8 @@ impl Look<'_> {
                 shown(node, "-issuer -subject")
             )),
             TroubleKind::CertificateExpired => Some(format!(
-                "put a new certificate where {own} has its old one, and let it read it: {} config set tls-cert-file FILE",
-                self.cli(node)
+                "put a new certificate where {own} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
+                self.unverified_cli(node)
             )),
             TroubleKind::CertificateNotYetValid => Some(format!(
                 "compare the clock of this machine with the certificate: date -u; {}",
@@ -151,7 +161,7 @@ impl Look<'_> {
 impl Look<'_> {
     /// Protected mode lets nobody in but who comes from the loopback of the host itself; a change
     /// of the inventory alone does not end that.
-    fn let_in(&self, node: &Node) -> String {
+    pub(super) fn let_in(&self, node: &Node) -> String {
         let port = node.address.port;
         let ssh = self.ssh(node);
         if self.context.password {

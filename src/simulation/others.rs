@@ -358,7 +358,7 @@ fn a_return_beside_somebody_else_loses_nothing() {
     for topology in (2..=3).flat_map(super::rejoin::split) {
         let fresh = || super::rejoin::world(&topology);
         let now = fresh().observe();
-        let pair = crate::operations::rejoin::checks::pair(&rejoin, &now, &[]).unwrap();
+        let pair = crate::operations::rejoin::checks::pair(&rejoin, &now, &[], false).unwrap();
         let own = Own::Unknown("it is simulated".to_owned());
         let plans = [
             crate::operations::rejoin::plan::plan(&rejoin, pair, &own, &now).unwrap(),

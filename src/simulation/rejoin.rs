@@ -66,7 +66,7 @@ pub(super) fn world(topology: &Topology) -> World {
 
 fn planned(operation: &Rejoin, world: &World) -> Plan {
     let topology = world.observe();
-    let pair = pair(operation, &topology, &[]).unwrap();
+    let pair = pair(operation, &topology, &[], false).unwrap();
     let own = Own::Unknown("it is simulated".to_owned());
     plan(operation, pair, &own, &topology).unwrap()
 }

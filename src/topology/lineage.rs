@@ -4,7 +4,7 @@
 //! history after `repl-backlog-ttl`; then nothing can be known.
 
 use super::phrases::duration;
-use super::{Link, Replication, Role, Server};
+use super::{Link, Node, Replication, Role, Server, Topology};
 use serde::{Deserialize, Serialize};
 
 /// What happens to a node's data if it follows another.
@@ -23,6 +23,16 @@ pub enum Lineage {
     },
     /// The histories have nothing in common that can be seen.
     Unknown,
+}
+
+/// Whether its link is up and its history is not that of the node that it seems to follow: from its
+/// host the address of that node may lead elsewhere.
+pub fn of_another_history(node: &Node, topology: &Topology) -> bool {
+    let linked = node.upstream().is_some_and(|link| link.link == Link::Up);
+    let above = topology.upstream_of(node).and_then(Node::server);
+    let differs =
+        |(own, above): (&Server, &Server)| own.replication.replid != above.replication.replid;
+    linked && node.server().zip(above).is_some_and(differs)
 }
 
 /// What happens if the node with `follower` follows the one with `upstream`.

@@ -2,8 +2,8 @@
 
 use super::super::{Code, Context, Severity, findings};
 use crate::topology::service::{Arguments, Chain, Service, Starter, Unit, Writable};
-use crate::topology::testing::healthy;
-use crate::topology::{Address, Node, PersistedRole, Topology};
+use crate::topology::testing::{down, healthy};
+use crate::topology::{Address, Node, PersistedRole, ReplicaAuth, Topology, TroubleKind};
 
 /// A server of a package, started at boot from a file that its user may write.
 fn service(enabled: bool) -> Service {
@@ -139,12 +139,7 @@ fn nodes_that_could_not_keep_another_role_are_told_once_for_each_reason() {
 #[test]
 fn no_hint_leads_to_a_second_unit() {
     let mut topology = started([None, MASTER, MASTER], [true; 3]);
-    let gone = crate::topology::testing::down(
-        "slave2",
-        "192.168.0.140",
-        crate::topology::TroubleKind::Refused,
-        "refused",
-    );
+    let gone = down("slave2", "192.168.0.140", TroubleKind::Refused, "refused");
     topology.nodes[2].state = gone.state;
     let found = findings(&topology, &Context::default());
     let hint = found.iter().find(|f| f.code == Code::Unreachable).unwrap();
@@ -156,4 +151,59 @@ fn no_hint_leads_to_a_second_unit() {
     let found = findings(&topology, &Context::default());
     let hint = found.iter().find(|f| f.code == Code::Unreachable).unwrap();
     assert_eq!(hint.hint.as_deref(), Some("replctl setup slave2"));
+}
+
+/// What others made and lives is not started; what is to be set by hand is what the finding is
+/// about.
+#[test]
+fn what_setup_cannot_do_is_told_as_what_to_do_by_hand() {
+    let hint = |code: Code, change: &dyn Fn(&mut Topology)| {
+        let mut topology = started([None, MASTER, MASTER], [true; 3]);
+        change(&mut topology);
+        let found = findings(&topology, &Context::default());
+        let found = found.into_iter().find(|f| f.code == code).unwrap();
+        found.hint.unwrap()
+    };
+    let closed = |kind: TroubleKind| {
+        hint(Code::Unreachable, &|t| {
+            t.nodes[2].state = down("slave2", "192.168.0.140", kind, "closed").state;
+        })
+    };
+    assert_eq!(
+        closed(TroubleKind::PasswordMissing),
+        "give `password` under `[deployment]` in the inventory"
+    );
+    assert_eq!(
+        closed(TroubleKind::PasswordRefused),
+        "compare the inventory's password with `requirepass` of `slave2`"
+    );
+    let announces = |t: &mut Topology| {
+        let config = &mut t.nodes[1].up().config;
+        config.insert("replica-announce-ip".into(), "10.9.9.9".into());
+    };
+    let cli = "redis-cli -h 192.168.0.130 -p 6379";
+    assert_eq!(
+        hint(Code::AnnouncedElsewhere, &announces),
+        format!(
+            "correct `announce` in the inventory, or let the server say the same: {cli} config set replica-announce-ip 192.168.0.130 \
+             && {cli} config set replica-announce-port 6379, and the same in its file"
+        )
+    );
+    let shut = |t: &mut Topology| {
+        t.nodes[1].link_down(None);
+        let above = t.nodes[0].up();
+        above.has_password = Some(false);
+        above.config.insert("protected-mode".into(), "yes".into());
+        t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset);
+    };
+    assert_eq!(
+        hint(Code::NeverLinked, &shut),
+        "give every node a password and say it in the inventory; or, where nobody else reaches `master`: \
+         ssh 192.168.0.120 redis-cli -h 127.0.0.1 -p 6379 config set protected-mode no"
+    );
+    let wrong = |t: &mut Topology| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Wrong);
+    assert_eq!(
+        hint(Code::ReplicaAuthWrong, &wrong),
+        format!("as the inventory says, CONFIG SET masterauth '', and then CONFIG REWRITE: {cli}")
+    );
 }

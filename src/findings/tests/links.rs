@@ -185,7 +185,8 @@ fn far_behind_and_other_histories_are_told() {
         strange,
         [
             "another-history: the link of `slave1` is up, but its history is not that of `master`: 192.168.0.120:6379 may lead elsewhere from its host \
-          | replctl promote master"
+          | find out where 192.168.0.120:6379 leads from the host of `slave1`, and correct that; then let it connect anew, which replaces its data \
+          by that of `master`: redis-cli --askpass -h 192.168.0.130 -p 6379 client kill type master"
         ]
     );
 }

@@ -73,6 +73,26 @@ fn who_could_not_follow_whom_later_is_told_before() {
     );
 }
 
+/// A client that verifies would refuse the very certificate that is to be replaced.
+#[test]
+fn an_expired_certificate_is_replaced_without_verifying_it() {
+    let mut topology = healthy();
+    topology.nodes[1] = down(
+        "slave1",
+        "192.168.0.130",
+        TroubleKind::CertificateExpired,
+        "its certificate expired",
+    );
+    let mut context = context();
+    context.wanted[1].tls = Some("--tls --cacert 'my ca.crt' --cert c --key 'my key'".into());
+    assert_eq!(
+        told(&topology, &context)[0],
+        "unreachable: `slave1` (192.168.0.130:6379) cannot be observed: its certificate expired | put a new certificate where `slave1` has its old one, \
+         and let it read it, from its own host, as the old one cannot be verified: \
+         redis-cli --tls --insecure --cert c --key 'my key' --askpass -h 192.168.0.130 -p 6379 config set tls-cert-file FILE"
+    );
+}
+
 #[test]
 fn a_certificate_is_told_of_two_weeks_before_its_end() {
     let left = |seconds: i64| {

@@ -22,6 +22,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+/// What is said where nothing is left to do. `elsewhere`: replicas that have another history than
+/// the node they seem to follow.
+pub fn nothing_left(primary: &NodeName, elsewhere: &[NodeName]) -> String {
+    let nothing = format!("Nothing to do: {primary} is the primary");
+    let names: Vec<String> = elsewhere.iter().map(|node| format!("`{node}`")).collect();
+    match &names[..] {
+        [] => format!("{nothing}, and everything that answers follows it."),
+        [one] => format!("{nothing}. But {one} has another history, see: replctl status"),
+        several => format!(
+            "{nothing}. But {} have other histories, see: replctl status",
+            several.join(", ")
+        ),
+    }
+}
+
 /// What a promotion can show for itself.
 #[derive(Debug, Clone, Serialize)]
 pub struct Proof {
@@ -310,6 +325,14 @@ mod tests {
     use crate::inventory::parse::parse;
     use std::path::Path;
     use std::time::Instant;
+
+    #[test]
+    fn a_replica_of_another_history_is_not_said_to_follow() {
+        let a = "a".into();
+        assert!(nothing_left(&a, &[]).ends_with("everything that answers follows it."));
+        let one = nothing_left(&a, &["b".into()]);
+        assert!(one.contains("`b` has another history") && !one.contains("follows"));
+    }
 
     #[test]
     fn a_promotion_that_was_put_back_names_no_primary() {

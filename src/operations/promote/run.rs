@@ -14,10 +14,12 @@ use crate::output::ended::nothing;
 use crate::plan::case::Access;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
+use crate::topology::lineage::of_another_history;
 use crate::topology::sentinel::{self, Watch};
 use crate::topology::{Link, NodeName, Topology};
 use crate::world::World;
 use crate::{cli, output, plan};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -103,17 +105,19 @@ async fn again_where_scripts_write(
     mut way: Way<'_>,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
-        let planner = async || make_plan(world, promote, &way).await;
+        let elsewhere = RefCell::new(Vec::new());
+        let planner = async || {
+            let (plan, found) = make_plan(world, promote, &way).await?;
+            elsewhere.replace(found);
+            Ok(plan)
+        };
         let operation = Operation::Promote(promote.clone());
         let done = operate::carry_out(world, &way.asked, &operation, planner).await;
         let earlier = attempt > 2;
         let done = done.map_err(|error| if earlier { not_untouched(error) } else { error });
         let mut finished = match done? {
             Done::Nothing { warnings } => {
-                let message = format!(
-                    "Nothing to do: {} is the primary, and everything that answers follows it.",
-                    promote.node
-                );
+                let message = report::nothing_left(&promote.node, &elsewhere.take());
                 nothing(Some(&operation), &message, &warnings);
                 return Ok(None);
             }
@@ -259,7 +263,12 @@ impl Seen {
     }
 }
 
-async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<Plan> {
+/// The plan, and the replicas that have another history than the node they seem to follow.
+async fn make_plan(
+    world: &World,
+    operation: &Promote,
+    way: &Way<'_>,
+) -> Result<(Plan, Vec<NodeName>)> {
     let seen = Seen::look(world, operation).await?;
     let mut plan = seen.plan(operation).map_err(output::plan::refused)?;
     let topology = seen.topology();
@@ -282,5 +291,8 @@ async fn make_plan(world: &World, operation: &Promote, way: &Way<'_>) -> Result<
         | Accept::Permissions
         | Accept::WithoutSentinel => None,
     });
-    permitted(world, plan, &accepted.collect::<Vec<_>>()).await
+    let plan = permitted(world, plan, &accepted.collect::<Vec<_>>()).await?;
+    let elsewhere = topology.nodes.iter();
+    let elsewhere = elsewhere.filter(|node| of_another_history(node, topology));
+    Ok((plan, elsewhere.map(|node| node.name.clone()).collect()))
 }

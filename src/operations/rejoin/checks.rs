@@ -7,11 +7,12 @@ use crate::topology::candidate::{primaries, same_process};
 use crate::topology::lineage::{Lineage, lineage};
 use crate::topology::{Node, NodeName, Topology};
 
-/// The node that returns, and the primary it returns under.
+/// The node that returns, and the primary it returns under. `detached`: it was detached on purpose.
 pub fn pair<'a>(
     operation: &Rejoin,
     topology: &'a Topology,
     owed: &[Owed],
+    detached: bool,
 ) -> Result<(&'a Node, &'a Node), Vec<Refusal>> {
     let name = &operation.node;
     let node = known(name, topology)?;
@@ -37,7 +38,7 @@ pub fn pair<'a>(
             *successor.ok_or_else(|| vec![which(name, several)])?
         }
     };
-    match the_other_way(node, successor, owed) {
+    match the_other_way(node, successor, owed, detached) {
         Some(refusal) => Err(vec![refusal]),
         None => Ok((node, successor)),
     }
@@ -82,7 +83,7 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
 
 /// The node that is to return is the one that took over, or the other holds nothing: only by its
 /// name.
-fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal> {
+fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -> Option<Refusal> {
     let (name, other) = (&node.name, &successor.name);
     let (mine, theirs) = (node.server()?, successor.server()?);
     let from_it = mine.replication.replid2.as_ref() == Some(&theirs.replication.replid);
@@ -90,6 +91,15 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed]) -> Option<Refusal
         .iter()
         .any(|(of, at)| of == other && node.answers_to(at));
     let anyway = format!("replctl rejoin {name} --under {other}");
+    // Detached, it went on from the other's history without taking over from it.
+    if from_it && detached && !noted {
+        return Some(Refusal::new(
+            format!("`{name}` was detached and stands alone: it took over from nobody"),
+            format!(
+                "to bring it back with a backup of what only it has: {anyway}; to replace its keys: replctl move {name} --under {other} --discard-data {name}"
+            ),
+        ));
+    }
     if from_it || noted {
         return Some(Refusal::new(
             format!(

@@ -67,7 +67,9 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
         .into_iter()
         .map(|d| (d.node, d.address))
         .collect();
-    let pair = super::checks::pair(operation, &topology, &owed).map_err(output::plan::refused)?;
+    let detached = seen.is_detached(&operation.node);
+    let pair = super::checks::pair(operation, &topology, &owed, detached)
+        .map_err(output::plan::refused)?;
     let own = world.own(pair.0, pair.1).await;
     let plan = super::plan::plan(operation, pair, &own, &topology);
     permitted(world, plan.map_err(output::plan::refused)?, accepted).await

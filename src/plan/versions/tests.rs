@@ -103,7 +103,7 @@ fn returned(pair: (Program, Program)) -> Outcome {
         under: None,
         backup: Some("/b".to_owned()),
     };
-    let both = crate::operations::rejoin::checks::pair(&operation, &topology, &[])?;
+    let both = crate::operations::rejoin::checks::pair(&operation, &topology, &[], false)?;
     let own = crate::plan::divergence::Own::Unknown("it was not counted".to_owned());
     crate::operations::rejoin::plan::plan(&operation, both, &own, &topology)
 }

@@ -89,7 +89,7 @@ fn rejoin_plans() {
             under: None,
             backup: backup.then(|| "/backups/20260101T000000Z-master".to_owned()),
         };
-        let planned = rejoin::checks::pair(&wish, &topology, &[])
+        let planned = rejoin::checks::pair(&wish, &topology, &[], false)
             .and_then(|pair| rejoin::plan::plan(&wish, pair, &own, &topology));
         let besides: Vec<&str> = Some(known).filter(|k| !k.is_empty()).into_iter().collect();
         snapshot.case(

@@ -169,7 +169,7 @@ fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> S
         .is_some_and(|n| n.name == node.name);
     let most = open.iter().copied().filter(rival).map(offset_of).max();
     let why = match (rivals.max(), most) {
-        (None, _) => "the only one with this history",
+        (None, _) => "the only one with this history that can be promoted",
         (Some(most), _) if offset > most => "it has most data",
         (_, None) => "what stands against the others does not stand against it",
         (_, Some(most)) if offset > most => "it has most data of those that can be promoted",
@@ -249,6 +249,12 @@ mod tests {
         let told = of(&topology, &Access::Yes);
         assert_eq!(told.nodes.len(), 2, "not the primary");
         assert_eq!(told.best().unwrap().0, "slave2");
+        assert!(
+            told.nodes[1]
+                .why
+                .ends_with("the only one with this history that can be promoted"),
+            "{told:?}"
+        );
         assert!(!told.nodes[0].possible, "{told:?}");
     }
 

@@ -49,7 +49,7 @@ fn asked(name: &str) -> Rejoin {
 }
 
 fn run(operation: &Rejoin, own: &Own, topology: &Topology) -> Result<Plan, Vec<Refusal>> {
-    let pair = pair(operation, topology, &[])?;
+    let pair = pair(operation, topology, &[], false)?;
     plan(operation, pair, own, topology)
 }
 
@@ -186,13 +186,33 @@ fn the_one_that_took_over_stays_unless_the_other_is_named() {
     let mut strangers = parted();
     up(&mut strangers, 1).replication.replid2 = None;
     let owed: Vec<Owed> = vec![("master".into(), address(1))];
-    assert!(pair(&asked("slave1"), &strangers, &owed).is_err());
-    assert!(pair(&asked("master"), &strangers, &owed).is_ok());
+    assert!(pair(&asked("slave1"), &strangers, &owed, false).is_err());
+    assert!(pair(&asked("master"), &strangers, &owed, false).is_ok());
     // One that came back without its data.
     up(&mut strangers, 1).keys.clear();
     let empty = reason(run(&asked("master"), &some(), &strangers));
     assert!(empty.contains("`slave1` holds no key, and `master` 50"));
-    assert!(pair(&asked("slave1"), &strangers, &[]).is_ok());
+    assert!(pair(&asked("slave1"), &strangers, &[], false).is_ok());
+}
+
+/// A detached node has the history of the primary that it left, as one that took over has.
+#[test]
+fn a_detached_node_is_no_primary_that_took_over() {
+    let refused = pair(&asked("slave1"), &parted(), &[], true).unwrap_err();
+    assert!(refused[0].why.starts_with("`slave1` was detached"));
+    assert!(
+        refused[0]
+            .hint
+            .contains("replctl rejoin slave1 --under master")
+            && refused[0]
+                .hint
+                .contains("replctl move slave1 --under master --discard-data slave1"),
+        "{refused:?}"
+    );
+    // Where the note says that the other is to follow it, it did take over.
+    let owed: Vec<Owed> = vec![("master".into(), address(1))];
+    let noted = pair(&asked("slave1"), &parted(), &owed, true).unwrap_err();
+    assert!(noted[0].why.contains("took over from `master`"));
 }
 
 #[test]
@@ -205,7 +225,7 @@ fn of_several_primaries_the_right_one_has_to_be_said() {
         "{which}"
     );
     let owed: Vec<Owed> = vec![("master".into(), address(2))];
-    let (_, successor) = pair(&asked("master"), &three, &owed).unwrap();
+    let (_, successor) = pair(&asked("master"), &three, &owed, false).unwrap();
     assert_eq!(successor.name.0, "slave2");
     assert!(reason(run(&asked("master"), &some(), &seed())).contains("is the only primary"));
     assert!(reason(run(&asked("nobody"), &some(), &seed())).contains("has no node"));
