@@ -91,7 +91,8 @@ pub async fn claim(
     }
 }
 
-/// Says that the command of another operator was ended, which was seen: whatever becomes of ours, that is a change.
+/// Says that the command of another operator was ended, which was seen: whatever becomes of ours,
+/// that is a change.
 fn taken_over(claim: &Claim) {
     output::changed();
     output::warning(&Problem::new(format!(

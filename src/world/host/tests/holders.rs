@@ -88,7 +88,8 @@ async fn who_only_stands_in_the_folder_is_not_its_server() {
     }
 }
 
-/// Another user may have the port on another address of this host: it is not stopped for the server.
+/// Another user may have the port on another address of this host: it is not stopped for the
+/// server.
 #[tokio::test]
 async fn of_two_with_one_port_the_server_is_stopped() {
     for shell in [Local::root(), Local::busybox()] {
