@@ -1,5 +1,4 @@
-//! Runs one command on a session: both outputs read apart, standard input written, stopped when its
-//! time is over. Nothing blocks; a command that floods one output cannot hold up the other.
+//! Runs one command on a session, and stops it when its time is over. Nothing in it blocks.
 
 use super::conn::{Cancel, SLACK, Stop, Until};
 use super::error::{SshError, SshErrorKind, words};
@@ -331,11 +330,12 @@ impl<'a> Running<'a> {
 
     /// Closes it and collects what the command left.
     fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
-        let until = Until::for_tidying(patience(TIDY_TIME));
+        let until = Until::for_tidying(super::explain::end_time());
         let (status, signal) = match link.end(pipe, &until) {
             Ok(End::Status(status)) => (status, None),
             Ok(End::Signal(signal)) => (-1, Some(signal)),
             Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
+            Err(Refused::Late) => return Err(self.unended(link)),
             Err(refused) => return Err(self.lost(link, refused)),
         };
         if self.runs_as.is_none() {

@@ -3,10 +3,32 @@
 use super::ask::no_sudo_password;
 use super::error::{SshError, SshErrorKind};
 use super::exec::{Halt, Limit, Running, START_TIME};
+use super::link::Link;
 use super::output::last_lines;
 use super::script::Way;
+use crate::world::busy::patience;
+use std::time::Duration;
+
+/// How long a host may take to say how a command ended that says nothing any more.
+const END_TIME: Duration = Duration::from_secs(10);
+
+/// That time on this machine as it is now.
+pub(super) fn end_time() -> Duration {
+    patience(END_TIME)
+}
 
 impl Running<'_> {
+    /// It was not said in that time.
+    pub fn unended(&self, link: &mut Link) -> SshError {
+        link.cut();
+        let (shown, time) = (self.request.shown, end_time().as_secs());
+        SshError::new(
+            SshErrorKind::Timeout,
+            format!("{shown} did not say within {time} s how a command ended"),
+        )
+        .cause(self.seen_so_far())
+    }
+
     pub fn explain(&self, halt: &Halt) -> SshError {
         let (shown, ssh) = (self.request.shown, self.request.ssh);
         let said = last_lines(&self.preface, 3);
