@@ -60,7 +60,7 @@ pub const ENVIRONMENT: Section = Section {
         ),
         (
             "SSL_CERT_FILE, SSL_CERT_DIR",
-            "whom the system trusts, for `[tls]` without `ca`",
+            "certificate authorities of the system, for `[tls]` without `ca`",
         ),
         (
             "NO_COLOR, CLICOLOR_FORCE, CLICOLOR, FORCE_COLOR",
