@@ -101,6 +101,16 @@ pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
     Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
 }
 
+/// The text with a table behind the others, comments and all.
+///
+/// # Errors
+/// Why that cannot be done in this text, as the rest of a sentence.
+pub fn append(text: &str, table: &str) -> Result<String, String> {
+    let change = insertion(text, &table.replace('\n', ending(text)))?;
+    let (before, after) = text.split_at(change.at);
+    Ok(format!("{before}{}{after}", change.new))
+}
+
 /// Takes a node out. Those that are to follow it are to follow `successor`; if it is one of them
 /// itself, it is to follow nobody.
 ///

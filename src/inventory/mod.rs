@@ -6,6 +6,7 @@ pub mod address;
 mod check;
 pub mod deployment;
 pub mod edit;
+pub mod found;
 pub mod hooks;
 pub mod locate;
 pub mod nearest;

@@ -41,7 +41,7 @@ use crate::world::{Entry, World};
 pub fn run(cli: &Cli) -> Result<Exit> {
     let done = |result: Result<()>| result.map(|()| Exit::Done);
     match &cli.command {
-        Command::Init(args) => done(init::run::run(args)),
+        Command::Init(args) => done(init::run::run(&cli.global, args)),
         Command::Server(args) => done(server::run::run(args)),
         Command::Completions(args) => done(completions::run::run(args)),
         Command::Explain(args) => done(explain::run::run(args)),

@@ -90,8 +90,26 @@ pub struct Entry {
 impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
-        limits::make_room(inventory.nodes.len(), entry.looks)?;
         let logins = Logins::read(&inventory, entry.ask).await?;
+        let terminal = entry
+            .ask
+            .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
+        let options = Options {
+            accept_new_host_keys: entry.accept_new_host_keys,
+            ask: terminal,
+            ..Options::default()
+        };
+        Self::with(inventory, entry, logins, Ssh::new(options))
+    }
+
+    /// The same with logins and sessions that are there already.
+    pub(super) fn with(
+        inventory: Inventory,
+        entry: Entry,
+        logins: Logins,
+        ssh: Ssh,
+    ) -> Result<Self> {
+        limits::make_room(inventory.nodes.len(), entry.looks)?;
         let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = if entry.looks {
             let (store, unseen) = Store::look(&inventory.name)?;
@@ -102,15 +120,6 @@ impl World {
         } else {
             Store::open(&inventory.name)?
         };
-        let terminal = entry
-            .ask
-            .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
-        let options = Options {
-            accept_new_host_keys: entry.accept_new_host_keys,
-            ask: terminal,
-            ..Options::default()
-        };
-        let ssh = Ssh::new(options);
         let secrets = Secrets::of(&inventory, logins.passwords());
         let inventory = Arc::new(inventory);
         let tunnels = Tunnels::default();

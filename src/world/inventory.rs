@@ -2,7 +2,7 @@
 
 mod file;
 
-pub use file::write;
+pub use file::{rewrite, write};
 
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::is_literal;

@@ -3,6 +3,7 @@
 mod act;
 mod act_host;
 mod act_local;
+mod again;
 mod backup;
 pub mod bounded;
 pub mod busy;

@@ -4,6 +4,7 @@
 mod act;
 mod discover;
 mod failover;
+mod first;
 mod known;
 mod members;
 mod pace;

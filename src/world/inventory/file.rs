@@ -2,7 +2,7 @@
 //! was when the change was made for it.
 
 use crate::engine::execute::Failure;
-use crate::inventory::edit::{Edit, Kind};
+use crate::inventory::edit::{Edit, Kind, digest};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
@@ -35,6 +35,19 @@ pub fn write(edit: &Edit) -> Result<String, Failure> {
     };
     replace(&path, &new).map_err(|e| failed("written", e))?;
     Ok("written".to_owned())
+}
+
+/// Writes another text where the file still has the one with that digest; false: it has not.
+///
+/// # Errors
+/// It cannot be read or written. It is as it was then.
+pub fn rewrite(path: &Path, before: &str, text: &str) -> io::Result<bool> {
+    let path = fs::canonicalize(path)?;
+    if digest(&fs::read_to_string(&path)?) != before {
+        return Ok(false);
+    }
+    replace(&path, text)?;
+    Ok(true)
 }
 
 /// Puts a file with this text in the place of another, with its mode and, where that is allowed,

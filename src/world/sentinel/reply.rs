@@ -39,6 +39,15 @@ pub fn names(reply: &Value) -> Option<Vec<String>> {
     Some(names.collect())
 }
 
+/// The same with where each of them has its primary; nothing where that is no address.
+pub fn watched(reply: &Value) -> Vec<(String, Address)> {
+    let all = entries(reply).filter_map(|mut fields| {
+        let primary = at(&fields)?;
+        Some((name_of(&fields.remove("name")?)?, primary))
+    });
+    all.collect()
+}
+
 /// The answer to `SENTINEL REPLICAS name`.
 pub fn replicas(reply: &Value) -> Vec<KnownReplica> {
     let known = entries(reply).filter_map(|fields| {

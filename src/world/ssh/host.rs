@@ -75,6 +75,11 @@ impl Host {
         self.is_root() || self.line.login.root != Root::Absent
     }
 
+    /// The name or address that it was connected to: what stands for it in `~/.ssh/config`.
+    pub fn connected_to(&self) -> &str {
+        &self.line.target.host
+    }
+
     /// `user@host`, or `ssh://user@host:port` where the port is not 22.
     pub fn shown(&self) -> String {
         self.line.target.shown()

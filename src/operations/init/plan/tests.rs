@@ -1,0 +1,1 @@
+//! What is found of handmade topologies.

@@ -1,0 +1,44 @@
+//! The first look at what may be a Sentinel: an address of which nothing is known but that somebody
+//! named it. It changes nothing.
+
+use super::reply;
+use crate::topology::{Address, NodeName, Trouble, TroubleKind};
+use crate::world::World;
+use crate::world::login::Login;
+use crate::world::observe::connect;
+use crate::world::resp::REPLY;
+use crate::world::unreachable::trouble;
+use redis::cmd;
+
+impl World {
+    /// The deployments that a Sentinel at the address of a node watches, each with its primary. The
+    /// node was named by the operator: it gets the password of the servers, and that of the
+    /// Sentinels where it refuses the first.
+    ///
+    /// # Errors
+    /// The one reason for not knowing it; [`TroubleKind::NotRedis`]: it is no Sentinel.
+    pub async fn watched_by(&self, node: &NodeName) -> Result<Vec<(String, Address)>, Trouble> {
+        let first = self.ask_sentinel(node, self.logins.own.as_ref()).await;
+        match (first, &self.logins.sentinels) {
+            (Err(refused), Some(login)) if refused.kind.is_about_password() => {
+                self.ask_sentinel(node, Some(login)).await
+            }
+            (first, _) => first,
+        }
+    }
+
+    async fn ask_sentinel(
+        &self,
+        node: &NodeName,
+        login: Option<&Login>,
+    ) -> Result<Vec<(String, Address)>, Trouble> {
+        let unknown = || trouble(TroubleKind::Other, "the inventory has it not");
+        let spec = self.inventory.get(node).ok_or_else(unknown)?;
+        let conn = connect(&self.way(), spec, login).await?;
+        match conn.call(cmd("SENTINEL").arg("MASTERS"), REPLY).await {
+            Ok(said) if reply::names(&said).is_some() => Ok(reply::watched(&said)),
+            Err(why) if why.kind != TroubleKind::Other => Err(why),
+            Ok(_) | Err(_) => Err(trouble(TroubleKind::NotRedis, "it is no Sentinel")),
+        }
+    }
+}
