@@ -15,6 +15,8 @@ mod explain;
 mod fence;
 mod files;
 mod files_lab;
+mod found;
+mod found_lab;
 mod generated;
 mod hand_over;
 mod history;

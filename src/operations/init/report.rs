@@ -140,6 +140,27 @@ pub fn render(report: &Report<'_>, options: Options) -> String {
     out
 }
 
+/// What is missing, each once with all whom it is about.
+fn missing(report: &Report<'_>) -> Vec<String> {
+    let mut of: Vec<(&str, Vec<&str>)> = Vec::new();
+    for node in report.nodes {
+        for what in &node.missing {
+            let name = node.entry.name.as_str();
+            match of.iter_mut().find(|(known, _)| known == what) {
+                Some((_, names)) => names.push(name),
+                None => of.push((what, vec![name])),
+            }
+        }
+    }
+    let of = of.into_iter();
+    let missing = of.map(|(what, names)| format!("{}: {what}", names.join(", ")));
+    let odd = report
+        .odd
+        .iter()
+        .map(|what| format!("not taken in: {what}"));
+    missing.chain(odd).collect()
+}
+
 fn sentence(report: &Report<'_>) -> String {
     let seen = report
         .nodes

@@ -36,8 +36,8 @@ pub fn section(watch: Option<&Watch>, start: Option<&Way>, login: &Login) -> Opt
     let all: Vec<String> = up.iter().map(ToString::to_string).collect();
     let quorum = watch.up().map(|(_, sees)| sees.quorum).max();
     if let (Some(quorum), false) = (quorum, all.is_empty()) {
-        let watch = format!("seen: {}; {quorum} of them must agree", all.join(", "));
-        text.notes.push(watch);
+        let seen = format!("seen: {}; quorum {quorum}", all.join(", "));
+        text.notes.push(seen);
     }
     if text.nodes.is_empty() {
         text.notes.push("they are found through the nodes that they watch; `nodes` is for those that replctl sets up".to_owned());

@@ -3,6 +3,7 @@
 use super::View;
 use crate::operations::init::plan::walk::{Bond, Fate};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The servers as a tree.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,8 +73,21 @@ pub(super) fn of(view: &View<'_>, chosen: &[usize], aliases: &BTreeMap<usize, us
     if view.facts.root.is_none() {
         tree.root = root(view, chosen, &tree);
     }
-    tree.order = order(chosen, &tree);
+    tree.order = order(&sorted(view, chosen), &tree);
     tree
+}
+
+/// By their addresses, so that it does not matter which was named first.
+fn sorted(view: &View<'_>, chosen: &[usize]) -> Vec<usize> {
+    let mut sorted = chosen.to_vec();
+    sorted.sort_by_cached_key(|place| {
+        let own = &view.facts.walk.places[*place];
+        let address = &own.way().address;
+        let ip = address.host.parse::<IpAddr>();
+        let name = address.host.clone();
+        (ip.is_err(), ip.ok(), name, address.port, *place)
+    });
+    sorted
 }
 
 fn parents(
