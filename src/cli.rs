@@ -89,10 +89,15 @@ pub struct Global {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write an inventory from the nodes given, or by asking
+    /// Write an inventory: from the nodes given, by asking, or from a deployment that runs
     ///
     /// Writes the inventory, and a generated password into a file of mode 0600 beside it. It
     /// contacts no host and overwrites nothing.
+    ///
+    /// With --from it finds a deployment that runs, from any of its servers or from a Sentinel:
+    /// their upstreams and replicas, the Sentinels that watch, and over SSH how each server is run.
+    /// What is not certain is a comment in the inventory, with the reason. It changes nothing on
+    /// servers and hosts. The password goes to servers that only others name if you say yes.
     #[command(after_help = example_help("init"))]
     Init(Init),
     /// Take bare hosts to a running, verified deployment

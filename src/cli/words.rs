@@ -152,6 +152,11 @@ pub const WORDS: &[Word] = &[
         "init --help",
     ),
     told(
+        "import, adopt, onboard",
+        "`init --from HOST` writes the inventory of a deployment that runs",
+        "init --help",
+    ),
+    told(
         "start",
         "`setup` starts what does not run",
         "setup --dry-run",

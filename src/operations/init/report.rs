@@ -120,15 +120,7 @@ pub fn render(report: &Report<'_>, options: Options) -> String {
     let mut out = wrap(&escape(&sentence(report)), 2, options);
     out.push_str("\n\n");
     out.push_str(&nodes(report, options));
-    let missing = report.nodes.iter().flat_map(|node| {
-        let all = node.missing.iter();
-        all.map(|what| format!("{}: {what}", node.entry.name))
-    });
-    let odd = report
-        .odd
-        .iter()
-        .map(|what| format!("not taken in: {what}"));
-    let missing: Vec<String> = missing.chain(odd).collect();
+    let missing = missing(report);
     if !missing.is_empty() {
         out.push_str("\nmissing:\n");
         for what in missing {

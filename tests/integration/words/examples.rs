@@ -18,12 +18,14 @@ enum How {
     /// The same with `--dry-run`: what it would do does not fit this deployment, or cannot be taken
     /// back.
     Dry,
+    /// From a server or a Sentinel that there is, with its password.
+    Found,
     /// It is only parsed: the reason.
     Parsed(&'static str),
     /// No example: what makes the next ones possible.
     Make(fn(&Group)),
 }
-use How::{Dry, Make, Parsed, Run, Yes};
+use How::{Dry, Found, Make, Parsed, Run, Yes};
 
 const ELSEWHERE: &str =
     "its host is none of this machine; tests/members.rs adds a node on one that is";
@@ -41,6 +43,8 @@ const ALL: &[(&str, How)] = &[
     ),
     ("replctl setup --dry-run", Run),
     ("replctl setup", Yes),
+    ("replctl init --from 192.168.0.120", Found),
+    ("replctl init --from 192.168.0.150 --merge", Found),
     ("replctl setup slave2", Yes),
     ("replctl setup --keep-earlier-password", Yes),
     ("replctl status", Run),
@@ -137,6 +141,10 @@ const ALL: &[(&str, How)] = &[
     ("replctl sentinel setup", Yes),
     ("replctl sentinel status", Run),
     (
+        "replctl init --from 192.168.0.120:26379 --user root --password-file orders.password",
+        Found,
+    ),
+    (
         "replctl sentinel status --json | jq '.watch.views[].address'",
         Run,
     ),
@@ -186,6 +194,7 @@ fn every_example_is_run() {
             Run => wrong.extend(trouble_with(&group, &path, line)),
             Yes => wrong.extend(trouble_with(&group, &path, &format!("{line} --yes"))),
             Dry => wrong.extend(trouble_with(&group, &path, &format!("{line} --dry-run"))),
+            Found => wrong.extend(trouble_with(&group, &path, &from_there(&group, line))),
             Parsed(why) => {
                 assert!(!why.is_empty(), "{line} is not run, and nobody says why");
                 parsed(&group, line);
@@ -240,6 +249,35 @@ fn path_with_the_program(group: &Group) -> String {
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink(Replctl::binary(), folder.join("replctl")).unwrap();
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+/// A line that begins at a server or Sentinel of this deployment.
+fn from_there(group: &Group, line: &str) -> String {
+    let operator = &group.bench.operator;
+    let mut line = line.replace("--user root", "--no-ssh");
+    if line.contains(":26379") {
+        let told = operator.run(&["sentinel", "status", "--json"]).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let at = &told["watch"]["views"][0]["address"];
+        let at = format!("{}:{}", at["host"].as_str().unwrap(), at["port"]);
+        line = line.replace("192.168.0.120:26379", &at);
+    }
+    let at = operator.run(&["endpoint"]).ok().stdout;
+    for invented in ["192.168.0.120", "192.168.0.150"] {
+        line = line.replace(invented, at.trim());
+    }
+    if line.contains("--merge") {
+        return line;
+    }
+    let secret = group.bench.folder().join("password");
+    let secret = secret.to_str().unwrap();
+    if line.contains("orders.password") {
+        line = line.replace("orders.password", secret);
+    } else {
+        line = format!("{line} --password-file {secret}");
+    }
+    let number = line.len();
+    format!("{line} --output found-{number}.toml --yes")
 }
 
 /// A line with the operation and the backup that there are, in place of those that it invents.

@@ -174,6 +174,24 @@ fn looks(listen: &mut Listener<'_>) {
     assert_eq!(wrote["password_file"], "new.password");
     let again = listen.run("init a=10.0.0.1 --yes --name new --output new.toml", 3);
     assert_eq!(again["error"]["changed"], false);
+    let at = &endpoint["address"];
+    let at = format!("{}:{}", at["host"].as_str().unwrap(), at["port"]);
+    from_a_server(listen, &at);
+}
+
+/// A deployment that is found, and one that is there already.
+fn from_a_server(listen: &mut Listener<'_>, at: &str) {
+    let secret = listen.bench.folder().join("password");
+    let line = format!(
+        "init --from {at} --no-ssh --yes --output found.toml --password-file {}",
+        secret.display()
+    );
+    let found = listen.run(&line, 0);
+    assert_eq!(found["found"].as_array().unwrap().len(), 3, "{found:#}");
+    assert_eq!(found["found"][0]["role"], "primary");
+    let there = listen.run(&format!("init --from {at} --merge"), 0);
+    assert_eq!(there["nodes"].as_array().unwrap().len(), 0, "{there:#}");
+    assert_eq!(there["found"][0]["inventory"], "there");
 }
 
 fn changes(listen: &mut Listener<'_>) {
