@@ -11,7 +11,6 @@ use crate::actions::service::ServiceAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::inventory::NodeSpec;
-use crate::output::screen::Screen;
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::NodeName;
 use futures::StreamExt;
@@ -231,31 +230,18 @@ impl World {
         Ok((spec, host))
     }
 
-    /// Shows the progress of a transfer to or from a node.
-    pub(super) fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
-        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(screen) = screen.as_ref() {
-            screen.transferred(node, bytes, total);
-        }
-    }
-
     async fn setup_step(
         &self,
         shell: &Host,
         node: &NodeName,
         action: &HostAction,
     ) -> Result<String, String> {
-        let screen = self
-            .screen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
         let total = if let HostAction::PutServer { server, .. } = action {
             server.bytes
         } else {
             0
         };
-        let progress = move || -> Progress { watcher(screen.clone(), node.clone(), total) };
+        let progress = || -> Progress { self.transfers.of(node, total) };
         // Unpacking takes a moment of a processor.
         let server = |wanted: &PayloadInfo| {
             tokio::task::block_in_place(|| server_source::files(&self.inventory, wanted))
@@ -270,12 +256,4 @@ impl World {
         };
         host::act(shell, action, &supplies).await
     }
-}
-
-fn watcher(screen: Option<Arc<Screen>>, node: NodeName, total: u64) -> Progress {
-    Box::new(move |bytes| {
-        if let Some(screen) = &screen {
-            screen.transferred(&node, bytes, total);
-        }
-    })
 }

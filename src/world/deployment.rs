@@ -11,6 +11,7 @@ use super::password::Entrances;
 use super::sight::Tunnels;
 use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
 use super::tls::Keyring;
+use super::transfers::TransferProgress;
 use super::transport::{Way, host_of};
 use super::unreachable::trouble;
 use crate::actions::password::written::Passwords;
@@ -19,7 +20,6 @@ use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::output;
-use crate::output::screen::Screen;
 use crate::plan::case::Access;
 use crate::plan::facts::HostFacts;
 use crate::topology::detached::Observed;
@@ -63,7 +63,8 @@ pub struct World {
     pub(super) tunnels: Tunnels,
     /// Other ways in, while passwords are changed.
     pub(super) entrances: Entrances,
-    pub(super) screen: Mutex<Option<Arc<Screen>>>,
+    /// Where the progress of transfers goes.
+    pub transfers: TransferProgress,
     pub(super) turns: Turns,
     pub(super) running: Mutex<super::hooks::Running>,
     /// Those who lift fences that do not end by themselves.
@@ -153,7 +154,7 @@ impl World {
             keyring,
             tunnels,
             entrances,
-            screen: Mutex::default(),
+            transfers: TransferProgress::default(),
             turns: Turns::default(),
             hosts_seen: Mutex::default(),
             running: Mutex::default(),
@@ -338,11 +339,6 @@ impl World {
     /// How many hosts are worked on at once.
     pub(super) fn concurrency(&self) -> usize {
         self.concurrency
-    }
-
-    /// Shows the progress of transfers there.
-    pub fn show_transfers_on(&self, screen: &Arc<Screen>) {
-        *self.screen.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen.clone());
     }
 
     /// Ends the sessions politely.

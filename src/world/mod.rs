@@ -51,6 +51,7 @@ mod stopped;
 #[cfg(test)]
 pub mod testing;
 pub mod tls;
+mod transfers;
 mod transport;
 mod trial;
 mod turns;

@@ -112,7 +112,7 @@ impl World {
                 }
                 at += piece.len() as u64;
                 come += piece.len() as u64;
-                self.transferred(node, come, all);
+                self.transfers.transferred(node, come, all);
                 let written = sink.push(piece).await;
                 written.map_err(|e| unwritten(folder.path(), &e))?;
             }

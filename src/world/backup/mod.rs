@@ -116,7 +116,7 @@ impl World {
             None => return Err(Failure::none("the inventory does not have it")),
         };
         let total = old.server().and_then(|s| s.used_memory).unwrap_or(0);
-        let progress = |bytes| self.transferred(&old.name, bytes, total);
+        let progress = |bytes| self.transfers.transferred(&old.name, bytes, total);
         let fetched = dump::fetch(stream, folder, DUMP, progress)
             .await
             .map_err(|t| Failure::none(format!("no dump came of it: {}", escape(&t.detail))))?;
