@@ -3,6 +3,7 @@
 
 pub mod crc64;
 pub mod dump;
+pub mod found;
 pub mod keys;
 pub mod manifest;
 pub mod mark;

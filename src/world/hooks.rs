@@ -4,17 +4,19 @@
 mod child;
 mod told;
 
-use super::World;
+use super::connections::Connections;
 use crate::actions::hook::Hook;
 use crate::engine::execute::Failure;
+use crate::engine::journal::store::Store;
 use crate::engine::journal::{Entry, Journal, Outcome, Seen};
 use crate::inventory::hooks::HookCommand;
+use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, SecretSource};
 use crate::output::{escape, screen::duration};
 use crate::topology::NodeName;
 use child::{End, Ran};
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -23,7 +25,7 @@ const SHOWN: usize = 5;
 
 /// The operation that is being run, for hooks and for changes of roles.
 #[derive(Debug, Clone, Default)]
-pub struct Running {
+pub struct RunningOperation {
     /// Its id in the journal.
     pub id: String,
     /// What may be lost.
@@ -32,21 +34,28 @@ pub struct Running {
     pub replicas: Vec<NodeName>,
 }
 
-impl World {
+/// The operator's commands, run for the operation that is under way.
+pub struct Hooks {
+    pub(super) inventory: Arc<Inventory>,
+    /// Their output and their end go into its journals.
+    pub(super) store: Store,
+    /// What their output must not repeat.
+    pub(super) secrets: Arc<Secrets>,
+    /// Kept open while one runs.
+    pub(super) connections: Arc<Connections>,
+    pub(super) running: Mutex<RunningOperation>,
+}
+
+impl Hooks {
     /// Says which operation is run from now on.
-    pub fn runs(&self, running: Running) {
+    pub fn runs(&self, running: RunningOperation) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
-    /// Whether the operation that is run took a node for a replica, when it was planned or when it
-    /// was looked at last.
-    pub(super) fn took_for_replica(&self, node: &NodeName) -> bool {
+    /// Whether the plan of the operation that is run took a node for a replica.
+    pub(super) fn planned_as_replica(&self, node: &NodeName) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let planned = running.replicas.contains(node);
-        drop(running);
-        let last = self.seen_last();
-        let was = last.as_ref().and_then(|t| t.all().get(node));
-        planned || was.is_some_and(|n| n.upstream().is_some())
+        running.replicas.contains(node)
     }
 
     /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`:
@@ -54,7 +63,7 @@ impl World {
     ///
     /// # Errors
     /// How it failed, with its last lines, escaped.
-    pub async fn run_hook(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
+    pub async fn run(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
         let Some(command) = self.inventory.hooks.get(hook.point) else {
             // The operator took it out between two runs of this operation.
             return Ok(Seen {

@@ -1,14 +1,17 @@
 //! What only an old primary has: read from its own stream and compared with what the new primary
 //! wrote since. It changes nothing.
 
+use super::connections::Connections;
+use super::psync;
 use super::replication::look;
 use super::resp::REPLY;
+use super::servers::Servers;
 use super::spool::Spool;
-use super::{World, psync};
 use crate::actions::rights::OF_REPLICAS;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::permissions::{Lacks, allow};
+use crate::rescue::found::{End, Found, Heard};
 use crate::rescue::split::{Judged, judge};
 use crate::rescue::stream::{Tail, database_before};
 use crate::topology::lineage::{can_send, fork, position};
@@ -17,19 +20,6 @@ use std::sync::Arc;
 
 /// How far before the fork the database is looked for, bytes.
 const BEFORE: u64 = 1 << 20;
-
-/// What was found.
-#[derive(Debug)]
-pub struct Found {
-    /// Offset of the first byte that only the old primary has.
-    pub from: u64,
-    /// Offset of the last.
-    pub to: u64,
-    /// Its commands.
-    pub lost: Tail,
-    /// What the new primary wrote since, where it still knows.
-    pub since: std::result::Result<Heard, String>,
-}
 
 /// Why what only an old primary has is not there.
 #[derive(Debug)]
@@ -40,39 +30,17 @@ pub enum Unread {
     Failed(crate::error::Error),
 }
 
-/// A piece of a stream, read up to where it went at that moment.
-#[derive(Debug, Clone, Default)]
-pub struct Heard {
-    /// What it says.
-    pub tail: Tail,
-    /// Where it ends.
-    pub end: End,
-}
-
-/// Up to where a stream was read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct End {
-    /// Offset of the last byte.
-    pub to: u64,
-    /// The database there, as far as it is known or taken to be.
-    pub db: Option<u32>,
-    /// The stream itself has told the database.
-    pub told: bool,
-}
-
-impl Found {
-    /// What stands against replaying them. It computes in a thread of its own: whoever holds a
-    /// fence meanwhile goes on.
-    ///
-    /// # Errors
-    /// What was read cannot be read again.
-    pub async fn judged(&self) -> Result<Judged> {
-        let lost = self.lost.clone();
-        let since = self.since.as_ref().ok().map(|heard| heard.tail.clone());
-        apart(move || judge(&lost, since.as_ref()))
-            .await
-            .map_err(|why| again(&why))
-    }
+/// What stands against replaying what was found. It computes in a thread of its own: whoever holds a
+/// fence meanwhile goes on.
+///
+/// # Errors
+/// What was read cannot be read again.
+pub async fn judged(found: &Found) -> Result<Judged> {
+    let lost = found.lost.clone();
+    let since = found.since.as_ref().ok().map(|heard| heard.tail.clone());
+    apart(move || judge(&lost, since.as_ref()))
+        .await
+        .map_err(|why| again(&why))
 }
 
 /// The error where what was read cannot be read again.
@@ -95,7 +63,13 @@ pub(super) async fn decode(spool: Spool, db: Option<u32>) -> std::result::Result
     apart(move || Tail::read(Arc::new(spool), db)).await
 }
 
-impl World {
+/// The replication streams of servers, read as a replica reads them.
+pub struct Streams {
+    pub(super) servers: Arc<Servers>,
+    pub(super) connections: Arc<Connections>,
+}
+
+impl Streams {
     /// Reads what `old` has and `new` has not. `None`: nothing.
     ///
     /// # Errors
@@ -275,7 +249,7 @@ impl World {
         (from, to): (u64, u64),
         take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
     ) -> Result<()> {
-        let Some(spec) = self.inventory.get(node) else {
+        let Some(spec) = self.servers.inventory.get(node) else {
             return Err(silent(node, "the inventory does not have it"));
         };
         let failed = |t: Trouble| {
@@ -286,14 +260,14 @@ impl World {
                 return problem.exit(Exit::Failed);
             }
             let lacks = Lacks {
-                user: self.user().to_owned(),
+                user: self.servers.user().to_owned(),
                 address: Some(spec.address.clone()),
                 forbidden: OF_REPLICAS.to_vec(),
                 ..Lacks::default()
             };
             problem.hint(allow(&lacks)).exit(Exit::Failed)
         };
-        let stream = self.raw(spec).await.map_err(failed)?;
+        let stream = self.servers.raw(spec).await.map_err(failed)?;
         let read = psync::read(stream, replid, from, to, take).await;
         read.map_err(failed)
     }

@@ -17,7 +17,7 @@ use crate::output::screen::Screen;
 use crate::plan::roles;
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
-use crate::world::hooks::Running;
+use crate::world::hooks::RunningOperation;
 use std::collections::BTreeSet;
 use std::sync::{Arc, atomic::Ordering};
 
@@ -43,16 +43,16 @@ pub async fn execute(
     (journal, interrupt): (&FileJournal, &Interrupt),
     how: How,
 ) -> Result<Finished> {
-    world.runs(Running {
+    world.hooks.runs(RunningOperation {
         id: id.clone(),
         may_lose: plan.may_lose.clone(),
         replicas: roles::replicas(&plan),
     });
     connect(world, &plan, journal, &how).await?;
-    for warning in world.guard_fences(&plan).await {
+    for warning in world.guards.start_for(&plan).await {
         output::warning(&Problem::new(warning));
     }
-    let hosts = world.last_facts();
+    let hosts = world.hosts.last_facts();
     let before = match &how {
         How::Start => BTreeSet::new(),
         How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
@@ -90,7 +90,7 @@ pub async fn execute(
 /// Connects to the nodes that may be promoted, and notes what the connections are called there:
 /// without that a doubt about a promotion could not be settled by a later run.
 async fn connect(world: &World, plan: &Plan, journal: &FileJournal, how: &How) -> Result<()> {
-    for (node, client_id) in world.connect(&promoting(plan)).await {
+    for (node, client_id) in world.connections.open_to(&promoting(plan)).await {
         journal
             .record(&Entry::Connection { node, client_id }, false)
             .map_err(|e| {
@@ -130,18 +130,18 @@ async fn run(
             passed: Vec::new(),
         }),
         How::Start => {
-            note(journal, Moment::Before, world.last_seen());
+            note(journal, Moment::Before, world.last_seen.snapshot());
             Ok(execution.start().await)
         }
         How::Resume(progress) => {
             let now = world.observe().await;
             not_superseded(id, plan, &progress, now.all())?;
-            note(journal, Moment::Before, world.last_seen());
+            note(journal, Moment::Before, world.last_seen.snapshot());
             Ok(execution.resume(&progress, now.all()).await)
         }
         How::RollBack(progress) => {
             let now = world.observe().await;
-            note(journal, Moment::Before, world.last_seen());
+            note(journal, Moment::Before, world.last_seen.snapshot());
             execution.roll_back(&progress, now.all()).await
         }
     };

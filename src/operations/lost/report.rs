@@ -2,11 +2,11 @@
 //! client takes it in.
 
 use crate::output::escape;
+use crate::rescue::found::Found;
 use crate::rescue::split::{Conflict, Judged};
 use crate::rescue::stream::{Tail, Unit};
 use crate::topology::NodeName;
 use crate::topology::phrases::bytes;
-use crate::world::lost::Found;
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 use std::fmt::Write as _;

@@ -10,12 +10,14 @@ use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Result};
+use crate::rescue::found::Found;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
-use crate::world::lost::{Found, again};
+use crate::world::backup::lost_in_backup;
+use crate::world::lost::{again, judged};
 use crate::{cli, output};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
         });
         return Ok(Exit::Done);
     };
-    let judged = found.judged().await?;
+    let judged = judged(&found).await?;
     if let Some(file) = &args.output {
         write(file, &found, &judged)?;
     }
@@ -67,12 +69,12 @@ async fn find(
     let topology = world.observe_servers().await.into_all();
     if let Some(folder) = &args.backup {
         let new = successor(&topology, name, than)?;
-        let found = world.lost_in_backup(folder, name, new).await?;
+        let found = lost_in_backup(&world.streams, folder, name, new).await?;
         return Ok((new.name.clone(), found));
     }
     let old = answering(&topology, name)?;
     let new = other(&topology, old, than)?;
-    Ok((new.name.clone(), world.lost(old, new).await?))
+    Ok((new.name.clone(), world.streams.lost(old, new).await?))
 }
 
 /// Whom a backup is compared with: the one named, or the primary.

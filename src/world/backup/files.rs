@@ -2,13 +2,12 @@
 //! their hashes there.
 
 use super::folder::Folder;
-use super::{side, unwritten};
+use super::{Backup, side, unwritten};
 use crate::config::Paths;
 use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, phrases};
-use crate::world::World;
 use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
 use crate::world::ssh::{Host, Run};
@@ -37,7 +36,7 @@ struct Told {
     path: String,
 }
 
-impl World {
+impl Backup<'_> {
     /// Copies what the server of `node` would load at its next start.
     pub(in crate::world) async fn back_up_files(
         &self,
@@ -45,7 +44,7 @@ impl World {
         primary: &NodeName,
         wanted: &str,
     ) -> Acted {
-        let topology = self.servers().await;
+        let topology = self.streams.servers.look().await;
         let (Some(old), Some(new)) = (topology.get(node), topology.get(primary)) else {
             return Err(Failure::none("the inventory does not have both nodes"));
         };
@@ -53,11 +52,12 @@ impl World {
             return Err(Failure::none("it runs again: its files are not at rest"));
         }
         let host = self
-            .host(node)
+            .hosts
+            .session(node)
             .await
             .map_err(|e| Failure::none(e.brief()))?;
         let port = old.address.port;
-        let data = Paths::new(&self.inventory.server.directory, port).data();
+        let data = Paths::new(&self.hosts.inventory.server.directory, port).data();
         let mut folder =
             Folder::make(Path::new(wanted)).map_err(|e| unwritten(Path::new(wanted), &e))?;
         let copied = self.copy(node, &host, &data, &mut folder).await;
@@ -67,7 +67,7 @@ impl World {
         }
         let manifest = Manifest {
             format: 1,
-            deployment: self.inventory.name.clone(),
+            deployment: self.hosts.inventory.name.clone(),
             made: jiff::Timestamp::now(),
             node: side(old),
             primary: side(new),
@@ -96,7 +96,7 @@ impl World {
         data: &str,
         folder: &mut Folder,
     ) -> Result<(), Failure> {
-        let user = &self.inventory.server.user;
+        let user = &self.hosts.inventory.server.user;
         let files = list(host, data, user).await?;
         let all: u64 = files.iter().map(|f| f.bytes).sum();
         let mut come = 0;

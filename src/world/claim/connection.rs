@@ -8,7 +8,7 @@ use crate::world::bounded::{Bounded, Stream};
 use crate::world::login::Login;
 use crate::world::observe::Reach;
 use crate::world::resp::{REPLY, log_in, push};
-use crate::world::transport::Way;
+use crate::world::transport::ServerRoutes;
 use crate::world::unreachable::{hung_up, not_redis, silent, trouble};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,18 +31,18 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, logs in, and sets the name.
     pub(super) async fn open(
-        way: &Way,
+        routes: &ServerRoutes,
         spec: &NodeSpec,
         login: Option<&Login>,
         name: &str,
     ) -> Result<Self, Trouble> {
         let stream = async || {
-            let opened = timeout(OPEN, way.open(spec)).await;
+            let opened = timeout(OPEN, routes.open(spec)).await;
             opened.map_err(|_| silent(OPEN))?
         };
         let stream = match logged_in(stream().await?, login).await {
             Err(refused) if refused.kind.is_about_password() => {
-                let Some(other) = way.otherwise(&spec.name) else {
+                let Some(other) = routes.otherwise(&spec.name) else {
                     return Err(refused);
                 };
                 logged_in(stream().await?, Some(&other)).await?

@@ -1,7 +1,7 @@
 //! What a hook is told: the same in its environment and as JSON on its standard input. No secret is
 //! in either.
 
-use super::Running;
+use super::RunningOperation;
 use crate::actions::hook::{Change, Hook, Party};
 use crate::engine::journal::Outcome;
 use crate::inventory::Inventory;
@@ -42,7 +42,7 @@ impl<'a> Told<'a> {
     pub fn new(
         hook: &'a Hook,
         inventory: &'a Inventory,
-        running: &'a Running,
+        running: &'a RunningOperation,
         ended: Option<&'a Outcome>,
     ) -> Self {
         let nodes = inventory.nodes.iter().map(|n| Known {
