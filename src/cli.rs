@@ -34,6 +34,7 @@ use crate::operations::server::args::Server;
 use crate::operations::setup::args::Setup;
 use crate::operations::status::args::Status;
 use crate::operations::undo::args::Undo;
+use crate::output::paint::HELP;
 use clap::{Args, Parser, Subcommand};
 pub use colour::Colour;
 use help::{example_help, main_help};
@@ -47,7 +48,7 @@ use std::path::PathBuf;
 /// replication as it really is, and changes the primary without losing an acknowledged write. It
 /// looks first, shows the plan, proves the result, and leaves a journal it can resume from.
 #[derive(Debug, Parser)]
-#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, after_help = main_help())]
+#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, styles = HELP, after_help = main_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

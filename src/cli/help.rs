@@ -4,6 +4,7 @@
 //! Text only; it must not say what the program does not do.
 
 use super::examples::examples;
+use crate::output::paint::{self, Tone};
 use std::fmt::Write as _;
 
 /// A heading, and terms with what they mean.
@@ -261,7 +262,7 @@ pub fn main_help() -> String {
 
 /// As clap prints its own headings; it leaves the sequences out where there is no colour.
 fn heading(title: &str) -> String {
-    format!("\u{1b}[1m\u{1b}[4m{title}:\u{1b}[0m")
+    paint::always(&format!("{title}:"), Tone::Heading)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! In which form results are told: text for people, or one JSON document with its error in it; how
-//! much is said beside it, and in which colours.
+//! much is said beside it.
 //!
 //! It is chosen once, before anything is said.
 
@@ -19,17 +19,6 @@ pub struct Form {
     pub quiet: bool,
     /// The name of the command, as its document has it; none where it is not known.
     pub command: Option<&'static str>,
-}
-
-/// When to print in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// Where the stream is a terminal, unless the environment says otherwise.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
 }
 
 static FORM: OnceLock<Form> = OnceLock::new();
@@ -192,24 +181,4 @@ impl Serialize for Changed {
             Self::Unknown => to.serialize_str("unknown"),
         }
     }
-}
-
-/// Sets the colours of everything that prints, questions too; whether there are any, where that
-/// does not depend on the terminal. `NO_COLOR` comes before `CLICOLOR_FORCE`.
-pub fn colours(wanted: Colour) -> Option<bool> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let forced = match wanted {
-        Colour::Always => Some(true),
-        Colour::Never => Some(false),
-        Colour::Auto if set("NO_COLOR").is_some() => Some(false),
-        Colour::Auto => set("CLICOLOR_FORCE")
-            .is_some_and(|value| value != "0")
-            .then_some(true),
-    };
-    if let Some(coloured) = forced {
-        owo_colors::set_override(coloured);
-        dialoguer::console::set_colors_enabled(coloured);
-        dialoguer::console::set_colors_enabled_stderr(coloured);
-    }
-    forced
 }

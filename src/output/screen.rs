@@ -81,7 +81,7 @@ impl Screen {
 
     fn bar(&self, step: &Step) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(0));
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
+        if let Ok(style) = ProgressStyle::with_template(paint::RUNNING) {
             bar.set_style(style);
         }
         let width = self.width;

@@ -1,7 +1,7 @@
 //! Text for people: what the terminal can show, styles, columns that fit, paragraphs that wrap. It
 //! knows nothing of replication.
 
-use owo_colors::{OwoColorize, Stream};
+use super::paint::{Tone, always, on_stdout};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// What the reader's terminal can show.
@@ -24,13 +24,10 @@ impl Options {
             .into_iter()
             .filter_map(|name| std::env::var(name).ok())
             .find(|v| !v.is_empty());
-        let coloured = "x"
-            .if_supports_color(Stream::Stdout, |text| text.red())
-            .to_string();
         Self {
             width,
             utf8: is_utf8(locale.as_deref()),
-            colour: coloured != "x",
+            colour: on_stdout(),
         }
     }
 }
@@ -40,33 +37,12 @@ fn is_utf8(locale: Option<&str>) -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// How a piece of text is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Style {
-    /// As it is.
-    #[default]
-    Plain,
-    /// All is well.
-    Good,
-    /// Something is wrong.
-    Bad,
-    /// Something may go wrong.
-    Unsure,
-    /// Less important.
-    Quiet,
-}
-
-/// Text in a style.
-pub fn paint(text: &str, style: Style, options: Options) -> String {
-    if !options.colour {
-        return text.to_owned();
-    }
-    match style {
-        Style::Plain => text.to_owned(),
-        Style::Good => text.green().to_string(),
-        Style::Bad => text.red().bold().to_string(),
-        Style::Unsure => text.yellow().to_string(),
-        Style::Quiet => text.dimmed().to_string(),
+/// Text in a style, where colours are wanted.
+pub fn paint(text: &str, tone: Tone, options: Options) -> String {
+    if options.colour {
+        always(text, tone)
+    } else {
+        text.to_owned()
     }
 }
 
@@ -89,7 +65,7 @@ pub struct Cell {
     /// Its text.
     pub text: String,
     /// Its style.
-    pub style: Style,
+    pub style: Tone,
 }
 
 impl Cell {
@@ -97,7 +73,7 @@ impl Cell {
     pub fn plain(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            style: Style::Plain,
+            style: Tone::Plain,
         }
     }
 }
@@ -113,7 +89,7 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], options: Options) -> Strin
         .iter()
         .map(|c| Cell {
             text: c.title.to_owned(),
-            style: Style::Quiet,
+            style: Tone::Dim,
         })
         .collect();
     for row in std::iter::once(&head).chain(rows) {
@@ -341,11 +317,11 @@ mod tests {
 
     #[test]
     fn colours_come_only_where_wanted() {
-        assert_eq!(paint("x", Style::Bad, PLAIN), "x");
+        assert_eq!(paint("x", Tone::Bad, PLAIN), "x");
         assert!(
             paint(
                 "x",
-                Style::Bad,
+                Tone::Bad,
                 Options {
                     colour: true,
                     ..PLAIN

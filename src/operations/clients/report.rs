@@ -1,7 +1,8 @@
 //! `clients` for people and for programs. All that came from servers is escaped here.
 
 use crate::output::escape;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::NodeName;
 use crate::topology::clients::{Census, Group, Writes};
 use serde::Serialize;
@@ -82,7 +83,7 @@ fn rows(node: &OfNode) -> Vec<Vec<Cell>> {
         let why = node.trouble.as_deref().unwrap_or("not known");
         let why = Cell {
             text: escape(why),
-            style: Style::Bad,
+            style: Tone::Bad,
         };
         return vec![alone(Cell::plain("?"), why)];
     };
@@ -110,11 +111,11 @@ fn cells(group: &Group) -> [Cell; 7] {
         Writes::Seen => Cell::plain("yes"),
         Writes::Possible => Cell {
             text: "maybe".to_owned(),
-            style: Style::Unsure,
+            style: Tone::Warn,
         },
         Writes::NotSeen => Cell {
             text: "not seen".to_owned(),
-            style: Style::Quiet,
+            style: Tone::Dim,
         },
     };
     [

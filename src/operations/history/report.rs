@@ -6,8 +6,9 @@ use crate::engine::journal::store::Abandoned;
 use crate::engine::journal::story::{Run, Stand, Story, Trouble};
 use crate::output::escape;
 use crate::output::outcome::{local, outcome};
+use crate::output::paint::Tone;
 use crate::output::screen::duration;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::phrases;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -186,10 +187,10 @@ fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
     ]
 }
 
-fn style(stand: Stand) -> Style {
+fn style(stand: Stand) -> Tone {
     match stand {
-        Stand::Done => Style::Good,
-        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => Style::Unsure,
-        Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => Style::Bad,
+        Stand::Done => Tone::Good,
+        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => Tone::Warn,
+        Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => Tone::Bad,
     }
 }

@@ -2,7 +2,8 @@
 
 use super::plan::compare::{Compared, Comparison};
 use crate::output::escape;
-use crate::output::table::{Cell, Column, Options, Style, paint, render, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{Cell, Column, Options, paint, render, wrap};
 use crate::topology::phrases::duration;
 use std::fmt::Write as _;
 
@@ -51,7 +52,7 @@ pub fn text(comparison: &Comparison, options: Options) -> String {
         "\n{}",
         wrap(&escape(&line), 2, options).replacen(
             "proposed",
-            &paint("proposed", Style::Good, options),
+            &paint("proposed", Tone::Good, options),
             1
         )
     );
@@ -90,7 +91,7 @@ fn row(node: &Compared, comparison: &Comparison) -> Vec<Cell> {
     vec![
         Cell {
             text: escape(&format!("{mark} {}", node.node)),
-            style: if proposed { Style::Good } else { Style::Plain },
+            style: if proposed { Tone::Good } else { Tone::Plain },
         },
         Cell::plain(escape(&node.address.to_string())),
         Cell::plain(node.role),

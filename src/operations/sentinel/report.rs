@@ -4,7 +4,8 @@
 use crate::findings::{Finding, healthy};
 use crate::output::escape;
 use crate::output::findings::findings as numbered;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::Topology;
 use crate::topology::sentinel::{Sees, View, ViewState, Watch};
 use serde::Serialize;
@@ -94,9 +95,9 @@ fn row(shown: &Seen<'_>, view: &View) -> Vec<Cell> {
     let address = escape(&view.address.to_string());
     let ViewState::Up(sees) = &view.state else {
         let (text, style) = if view.state == ViewState::NotAsked {
-            ("not asked", Style::Unsure)
+            ("not asked", Tone::Warn)
         } else {
-            ("no answer", Style::Bad)
+            ("no answer", Tone::Bad)
         };
         let silent = Cell {
             text: text.to_owned(),
@@ -140,12 +141,12 @@ fn state(sees: &Sees) -> Cell {
     if sees.is_quiet() {
         return Cell {
             text: "well".to_owned(),
-            style: Style::Good,
+            style: Tone::Good,
         };
     }
     Cell {
         text: escape(&sees.worries()),
-        style: Style::Bad,
+        style: Tone::Bad,
     }
 }
 
@@ -156,6 +157,6 @@ fn vote(sees: &Sees) -> Cell {
     let text = if sees.tilt { "TILT" } else { "CANNOT" };
     Cell {
         text: text.to_owned(),
-        style: Style::Bad,
+        style: Tone::Bad,
     }
 }

@@ -7,7 +7,8 @@ pub mod json;
 use crate::findings::{Code, Finding, Severity};
 use crate::output::escape;
 use crate::output::findings::{findings, findings_with_codes, style};
-use crate::output::table::{self, Cell, Column, Options, Style, paint, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options, paint, wrap};
 use crate::output::verdict::verdict;
 use crate::topology::lag::{Lag, Lags};
 use crate::topology::phrases::{bytes, duration};
@@ -42,7 +43,7 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
     out.push_str("\n\n");
     out.push_str(&nodes(seen, options));
     if reboot(seen.topology) == Reboot::AsNow && keeps(seen.findings) {
-        out.push_str(&paint(SAME, Style::Quiet, options));
+        out.push_str(&paint(SAME, Tone::Dim, options));
         out.push('\n');
     }
     out.push_str(&if seen.codes {
@@ -64,10 +65,10 @@ fn keeps(findings: &[Finding]) -> bool {
         .all(|finding| finding.code != Code::UnpersistedRole)
 }
 
-fn worst(findings: &[Finding]) -> Style {
+fn worst(findings: &[Finding]) -> Tone {
     match findings.iter().map(|finding| finding.severity).min() {
         Some(severity) => style(severity),
-        None => Style::Good,
+        None => Tone::Good,
     }
 }
 
@@ -111,7 +112,7 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) 
     let (mark, style) = mark(seen, node, worst);
     let dash = || Cell {
         text: "-".into(),
-        style: Style::Quiet,
+        style: Tone::Dim,
     };
     let shown = |text: Option<String>| text.map_or_else(dash, Cell::plain);
     let name = escape(&format!(
@@ -147,14 +148,14 @@ fn address(node: &Node) -> String {
 }
 
 /// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
-fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Style) {
+fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
     if node.server().is_none() {
-        return ('?', Style::Bad);
+        return ('?', Tone::Bad);
     }
     match worst.get(node.name.0.as_str()).copied() {
         Some(severity @ (Severity::Problem | Severity::Warning)) => ('!', style(severity)),
-        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Style::Bad),
-        Some(Severity::Note) | None => ('*', Style::Plain),
+        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Tone::Bad),
+        Some(Severity::Note) | None => ('*', Tone::Plain),
     }
 }
 
@@ -187,7 +188,7 @@ fn role(node: &Node) -> Cell {
         State::Up(_) => Cell::plain("replica"),
         State::Down(trouble) => Cell {
             text: reason(trouble.kind).to_owned(),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
     }
 }
@@ -229,22 +230,22 @@ fn link(server: Option<&Server>, link: &Upstream) -> Cell {
             .map_or_else(String::new, |percent| format!(" {percent} %"));
         return Cell {
             text: format!("loading{so_far}"),
-            style: Style::Unsure,
+            style: Tone::Warn,
         };
     }
     match (link.link, link.sync, link.down_since_seconds) {
         (Link::Up, _, _) => Cell::plain("up"),
         (Link::Down, Some(sync), _) => Cell {
             text: syncing(sync),
-            style: Style::Unsure,
+            style: Tone::Warn,
         },
         (Link::Down, None, Some(seconds)) => Cell {
             text: format!("down {}", duration(seconds)),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
         (Link::Down, None, None) => Cell {
             text: "never up".into(),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
     }
 }

@@ -284,3 +284,25 @@ fn a_move_under_another_primary_says_what_no_longer_arrives() {
         "`a` is a primary beside `master`: what is written to `master` will not reach `c` any more";
     assert!(plan.warnings.iter().any(|w| w == wanted), "{plan:?}");
 }
+
+#[test]
+fn a_link_to_another_server_is_not_taken_for_the_one_that_is_wanted() {
+    let mut topology = chain();
+    // The address of `a` leads to a server with another history from the host of `b`.
+    server(&mut topology, 2).replication.replid = "b".repeat(40);
+    assert_eq!(
+        reasons(run("b", "a", &topology)),
+        [
+            "the link of `b` is up, but its history is not that of `a`: 10.0.0.1:6380 may lead to another server from the host of `b` | correct where the address leads there, as this says: replctl explain another-history"
+        ]
+    );
+    // It follows `a` by a name for which `a` is known, and the move would set another address.
+    topology.nodes[1].resolved = vec!["db.example.org".to_owned()];
+    upstream(&mut topology, 2).address.host = "db.example.org".to_owned();
+    assert!(reasons(run("b", "a", &topology))[0].contains("no history in common"));
+    let plan = discarding("b", "a", &topology).unwrap();
+    assert!(actions(&plan).contains(&"b: replicate from a (10.0.0.1:6380)".to_owned()));
+    // With the history of `a` that name is as good as the address.
+    server(&mut topology, 2).replication.replid = "a".repeat(40);
+    assert!(run("b", "a", &topology).unwrap().is_empty());
+}
