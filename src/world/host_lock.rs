@@ -72,7 +72,7 @@ pub async fn lock_hosts(
                 dead.push((node, Some(other.name())));
             }
             LockAnswer::Held | LockAnswer::Taken(..) | LockAnswer::Open(_) => {
-                held.push((node, host, said))
+                held.push((node, host, said));
             }
         }
     }
