@@ -3,8 +3,8 @@
 
 pub mod crc64;
 pub mod dump;
-pub mod found;
 pub mod keys;
+pub mod lost_writes;
 pub mod manifest;
 pub mod mark;
 pub mod parts;

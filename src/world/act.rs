@@ -4,8 +4,8 @@ use super::act_host::{self, HostSteps};
 use super::backup::Backup;
 use super::replication as r;
 use super::sentinel::SentinelSteps;
-use super::{World, act_local, check_roles, clients, directive, log, observe, rejoin, replay};
-use super::{role_change, stopped};
+use super::{World, act_local, check_roles, clients, directive, log, observe, persisted, prove};
+use super::{rejoin, replay, role_change, stopped};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
@@ -70,11 +70,10 @@ impl World {
     }
 
     async fn act_on_server(&self, node: &NodeName, action: &ServerAction) -> Result<Seen, Failure> {
+        let to = &self.connections;
         match action {
-            ServerAction::PauseWrites { ms } => {
-                stopped::pause_writes(&self.connections, node, *ms).await
-            }
-            ServerAction::ResumeWrites => stopped::resume_writes(&self.connections, node).await,
+            ServerAction::PauseWrites { ms } => stopped::pause_writes(to, node, *ms).await,
+            ServerAction::ResumeWrites => stopped::resume_writes(to, node).await,
             ServerAction::RequireReplicas { to_write, max_lag } => {
                 let raised = action.fences();
                 self.require_replicas(node, *to_write, *max_lag, raised)
@@ -90,48 +89,42 @@ impl World {
                     .await
             }
             ServerAction::AwaitCaughtUp { with, within_ms } => {
-                stopped::await_caught_up(&self.connections, node, with, *within_ms).await
+                stopped::await_caught_up(to, node, with, *within_ms).await
             }
             ServerAction::DrainOthers {
                 replicas,
                 within_ms,
-            } => stopped::drain_others(&self.connections, node, replicas, *within_ms).await,
+            } => stopped::drain_others(to, node, replicas, *within_ms).await,
             ServerAction::CheckMostAdvanced { others } => {
                 self.check_most_advanced(node, others).await
             }
             ServerAction::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
-            ServerAction::PersistRole => {
-                super::persisted::persist(&self.hosts, &self.connections, node).await
-            }
+            ServerAction::PersistRole => persisted::persist(&self.hosts, to, node).await,
             ServerAction::AwaitQuiet { within_ms } => {
-                r::await_quiet(&*self.connections.get(node).await?, *within_ms).await
+                r::await_quiet(&*to.get(node).await?, *within_ms).await
             }
             ServerAction::SetDirective { name, value } => {
-                directive::set_directive(&self.connections, node, name, value).await
+                directive::set_directive(to, node, name, value).await
             }
             ServerAction::SetReplicaAuth => {
-                let conn = self.connections.get(node).await?;
+                let conn = to.get(node).await?;
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
-            ServerAction::ProveWrite { replicas } => {
-                super::prove::write(&self.connections, node, replicas).await
-            }
-            ServerAction::CountClients => Ok(clients::count_clients(&self.connections, node).await),
-            ServerAction::KickClients => clients::kick_clients(&self.connections, node).await,
+            ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
+            ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
+            ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {
                 addresses,
                 within_ms,
                 optional,
                 ..
             } => {
-                let conn = self.connections.get(node).await?;
+                let conn = to.get(node).await?;
                 r::await_unlisted(&conn, addresses, *within_ms, *optional).await
             }
-            ServerAction::AwaitAnswer { within_ms } => {
-                super::prove::answer(&self.connections, node, *within_ms).await
-            }
+            ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
     }
 

@@ -10,7 +10,7 @@ mod connection;
 
 use super::clients::connected;
 use super::connections::Connections;
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe;
 use super::resp::{Conn, REPLY};
 use super::servers::Servers;
@@ -275,7 +275,7 @@ struct Keeper {
     spec: NodeSpec,
     name: String,
     routes: Arc<ServerRoutes>,
-    login: Option<Login>,
+    login: Option<ServerLogin>,
     shared: Arc<Shared>,
 }
 

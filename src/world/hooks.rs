@@ -2,7 +2,7 @@
 //! their own, for a bounded time, without any secret.
 
 mod child;
-mod told;
+mod facts;
 
 use super::connections::Connections;
 use crate::actions::hook::Hook;
@@ -15,6 +15,7 @@ use crate::inventory::{Inventory, SecretSource};
 use crate::output::{escape, screen::duration};
 use crate::topology::NodeName;
 use child::{End, Ran};
+use facts::HookFacts;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -76,11 +77,11 @@ impl Hooks {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let told = told::Told::new(hook, &self.inventory, &running, ended);
-        let command = prepared(command, &self.inventory, &told);
+        let facts = HookFacts::new(hook, &self.inventory, &running, ended);
+        let command = prepared(command, &self.inventory, &facts);
         let within = Duration::from_millis(hook.within_ms);
         let alive = self.connections.keep_alive();
-        let child = child::run(command, told.document(), within);
+        let child = child::run(command, facts.document(), within);
         let ran = tokio::select! {
             ran = child => ran,
             never = alive => match never {},
@@ -140,7 +141,7 @@ fn wrong(ran: &Ran, within_ms: u64) -> Option<String> {
 
 /// The command with what it is told in its environment; the variables that hold passwords are not
 /// passed on.
-fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>) -> Command {
+fn prepared(command: &HookCommand, inventory: &Inventory, facts: &HookFacts<'_>) -> Command {
     let folder = inventory.path.parent().unwrap_or(Path::new("/"));
     let mut prepared = match command {
         HookCommand::Shell(line) => {
@@ -162,7 +163,7 @@ fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>)
         }
     }
     prepared.env("REPLCTL_INVENTORY", &inventory.path);
-    for (name, value) in told.variables() {
+    for (name, value) in facts.variables() {
         match value {
             Some(value) => prepared.env(name, value),
             // Not to be told of another operation, should this one be run by a hook itself.

@@ -49,7 +49,7 @@ pub struct Locked {
 }
 
 /// What one host says.
-enum Said {
+enum LockAnswer {
     Held,
     Taken(Claim, u64),
     Open(String),
@@ -68,10 +68,12 @@ pub async fn lock_hosts(
     let (mut held, mut dead) = (Vec::new(), Vec::new());
     for (node, host, said) in seen {
         match said {
-            Said::Taken(other, idle) if other.token != claim.token && ended(&other, idle) => {
+            LockAnswer::Taken(other, idle) if other.token != claim.token && ended(&other, idle) => {
                 dead.push((node, Some(other.name())));
             }
-            Said::Held | Said::Taken(..) | Said::Open(_) => held.push((node, host, said)),
+            LockAnswer::Held | LockAnswer::Taken(..) | LockAnswer::Open(_) => {
+                held.push((node, host, said));
+            }
         }
     }
     held.extend(hold(hosts, dead, claim).await);
@@ -79,10 +81,10 @@ pub async fn lock_hosts(
     let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
     for (node, host, said) in held {
         match said {
-            Said::Held => locked.locks.0.push(host),
+            LockAnswer::Held => locked.locks.0.push(host),
             // Another session of this process, by another login.
-            Said::Taken(other, _) if other.token == claim.token => {}
-            Said::Taken(other, idle_seconds) => {
+            LockAnswer::Taken(other, _) if other.token == claim.token => {}
+            LockAnswer::Taken(other, idle_seconds) => {
                 let holder = holders.entry(other.clone()).or_insert(Holder {
                     claim: other,
                     nodes: [].into(),
@@ -91,7 +93,7 @@ pub async fn lock_hosts(
                 holder.nodes.insert(node);
                 holder.idle_seconds = holder.idle_seconds.min(idle_seconds);
             }
-            Said::Open(why) => locked.open.push((node, why)),
+            LockAnswer::Open(why) => locked.open.push((node, why)),
         }
     }
     locked.holders = holders.into_values().collect();
@@ -103,7 +105,7 @@ async fn hold(
     hosts: &Hosts,
     nodes: Vec<(NodeName, Option<String>)>,
     claim: &Claim,
-) -> Vec<(NodeName, Arc<Host>, Said)> {
+) -> Vec<(NodeName, Arc<Host>, LockAnswer)> {
     let name = claim.name();
     let script = without_comments(&[HOLD]);
     let looks = nodes.into_iter().map(|(node, dead)| {
@@ -117,7 +119,7 @@ async fn hold(
             let said = host.hold(&command, &again, host.can_root(), HELD).await;
             let said = match said {
                 Ok(line) => read(&line),
-                Err(error) => Said::Open(error.brief()),
+                Err(error) => LockAnswer::Open(error.brief()),
             };
             Some((node, host, said))
         }
@@ -130,18 +132,18 @@ async fn hold(
 }
 
 /// `held`, `taken SECONDS NAME`, or `none WHY`.
-fn read(line: &str) -> Said {
+fn read(line: &str) -> LockAnswer {
     if line == HELD {
-        return Said::Held;
+        return LockAnswer::Held;
     }
     let taken = || {
         let (seconds, name) = line.strip_prefix("taken ")?.split_once(' ')?;
-        Some(Said::Taken(
+        Some(LockAnswer::Taken(
             Claim::parse(name)?,
             seconds.parse().unwrap_or(0),
         ))
     };
-    let open = || Said::Open(line.strip_prefix("none ").unwrap_or(line).to_owned());
+    let open = || LockAnswer::Open(line.strip_prefix("none ").unwrap_or(line).to_owned());
     taken().unwrap_or_else(open)
 }
 
@@ -209,9 +211,9 @@ mod tests {
 
     #[test]
     fn what_a_host_says_is_read() {
-        assert!(matches!(read("held"), Said::Held));
+        assert!(matches!(read("held"), LockAnswer::Held));
         let taken = read("taken 12 replctl:setup:ann%40b:7");
-        let Said::Taken(claim, 12) = taken else {
+        let LockAnswer::Taken(claim, 12) = taken else {
             panic!("it is taken")
         };
         assert_eq!(
@@ -219,12 +221,12 @@ mod tests {
             ("setup", "7")
         );
         // A holder whose name cannot be read counts, too; what is no answer holds nothing.
-        assert!(matches!(read("taken 0 replctl:"), Said::Taken(..)));
+        assert!(matches!(read("taken 0 replctl:"), LockAnswer::Taken(..)));
         assert!(
-            matches!(read("none there is no place"), Said::Open(why) if why == "there is no place")
+            matches!(read("none there is no place"), LockAnswer::Open(why) if why == "there is no place")
         );
         for odd in ["", "taken", "taken x", "held by me", "taken 1 somebody"] {
-            assert!(matches!(read(odd), Said::Open(_)), "{odd}");
+            assert!(matches!(read(odd), LockAnswer::Open(_)), "{odd}");
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::actions::rights::OF_REPLICAS;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::permissions::{Lacks, allow};
-use crate::rescue::found::{End, Found, Heard};
+use crate::rescue::lost_writes::{LostWrites, StreamEnd, StreamPiece};
 use crate::rescue::split::{Judged, judge};
 use crate::rescue::stream::{Tail, database_before};
 use crate::topology::lineage::{can_send, fork, position};
@@ -35,7 +35,7 @@ pub enum Unread {
 ///
 /// # Errors
 /// What was read cannot be read again.
-pub async fn judged(found: &Found) -> Result<Judged> {
+pub async fn judged(found: &LostWrites) -> Result<Judged> {
     let lost = found.lost.clone();
     let since = found.since.as_ref().ok().map(|heard| heard.tail.clone());
     apart(move || judge(&lost, since.as_ref()))
@@ -74,12 +74,12 @@ impl Streams {
     ///
     /// # Errors
     /// It cannot be known, and why.
-    pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<Found>> {
+    pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<LostWrites>> {
         self.lost_up_to(old, new, u64::MAX).await
     }
 
     /// The same, of what `old` has up to an offset.
-    pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<Found>> {
+    pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<LostWrites>> {
         let found = self.looked_for(old, new, end).await;
         found.map_err(|(Unread::Unknown(error) | Unread::Failed(error))| error)
     }
@@ -90,7 +90,7 @@ impl Streams {
         old: &Node,
         new: &Node,
         end: u64,
-    ) -> std::result::Result<Option<Found>, Unread> {
+    ) -> std::result::Result<Option<LostWrites>, Unread> {
         let (Some(was), Some(is)) = (old.server(), new.server()) else {
             return Ok(None);
         };
@@ -111,7 +111,7 @@ impl Streams {
         let lost = decode(spool, db.or(only)).await;
         let lost = lost.map_err(|why| Unread::Unknown(unreadable(&old.name, &why)))?;
         let since = self.since(&new.name, from, only).await;
-        Ok(Some(Found {
+        Ok(Some(LostWrites {
             from,
             to,
             lost,
@@ -141,14 +141,14 @@ impl Streams {
         new: &NodeName,
         from: u64,
         only: Option<u32>,
-    ) -> std::result::Result<Heard, String> {
-        let mut end = End {
+    ) -> std::result::Result<StreamPiece, String> {
+        let mut end = StreamEnd {
             to: from.saturating_sub(1),
             db: only,
-            told: false,
+            names_database: false,
         };
         let tail = self.hear_more(new, &mut end).await?;
-        Ok(Heard { tail, end })
+        Ok(StreamPiece { tail, end })
     }
 
     /// A piece of a stream, and the database at its beginning, where what was said before tells it:
@@ -181,7 +181,7 @@ impl Streams {
     pub(super) async fn hear_more(
         &self,
         new: &NodeName,
-        end: &mut End,
+        end: &mut StreamEnd,
     ) -> std::result::Result<Tail, String> {
         let told = |e| super::rejoin::sentence(&e);
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
@@ -196,7 +196,7 @@ impl Streams {
         }
         // A server that was promoted begins its stream with a SELECT; one that always was a primary
         // goes on in the database it was in.
-        let (spool, before) = if end.told {
+        let (spool, before) = if end.names_database {
             let spool = self.tap(new, &now.replid, from, to).await;
             (spool.map_err(told)?, end.db)
         } else {
@@ -205,10 +205,10 @@ impl Streams {
         };
         let tail = decode(spool, before.or(end.db)).await;
         let tail = tail.map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
-        *end = End {
+        *end = StreamEnd {
             to,
             db: tail.db,
-            told: tail.db.is_some() && (end.told || tail.units > 0),
+            names_database: tail.db.is_some() && (end.names_database || tail.units > 0),
         };
         Ok(tail)
     }

@@ -12,7 +12,7 @@ pub use files_read::FilesRead;
 use super::connections::Connections;
 use super::host::role;
 use super::hosts::Hosts;
-use super::login::Login;
+use super::login::ServerLogin;
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
 use super::sentinel::SentinelConnections;
@@ -82,8 +82,13 @@ impl PasswordChange {
     }
 
     /// The login with a password.
-    fn login_with(&self, node: &NodeName, which: Secret, by_name: bool) -> Result<Login, Failure> {
-        Ok(Login {
+    fn login_with(
+        &self,
+        node: &NodeName,
+        which: Secret,
+        by_name: bool,
+    ) -> Result<ServerLogin, Failure> {
+        Ok(ServerLogin {
             user: by_name.then(|| "default".to_owned()),
             password: self.secret(node, which)?,
         })

@@ -2,7 +2,7 @@
 //! is there and allowed, else commands that are queued in a transaction and discarded. It changes
 //! nothing on the servers.
 
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe::Reach;
 use super::resp::{Conn, REPLY, lets_in};
 use super::servers::Servers;
@@ -133,7 +133,10 @@ async fn hindered(servers: &Servers, node: &NodeName, at: &NodeName) -> Option<H
             "it has a masterauth, and the other no password: that login is refused".to_owned(),
         )),
         Ok(_) => {
-            let user = login.as_ref().map_or("default", Login::name).to_owned();
+            let user = login
+                .as_ref()
+                .map_or("default", ServerLogin::name)
+                .to_owned();
             let asked = probe(servers, at, &user, &OF_REPLICAS);
             let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
             Some(Hindered::Lacks(lacks))
@@ -141,13 +144,17 @@ async fn hindered(servers: &Servers, node: &NodeName, at: &NodeName) -> Option<H
     }
 }
 
-async fn tried(servers: &Servers, at: &NodeSpec, login: Option<&Login>) -> Result<bool, Trouble> {
+async fn tried(
+    servers: &Servers,
+    at: &NodeSpec,
+    login: Option<&ServerLogin>,
+) -> Result<bool, Trouble> {
     lets_in(&mut *servers.routes.open(at).await?, login).await
 }
 
 /// What a node logs in with at its primary: `Some(None)` is nothing, `None` is not known.
 #[allow(clippy::option_option)]
-async fn own_of(servers: &Servers, node: &NodeSpec) -> Option<Option<Login>> {
+async fn own_of(servers: &Servers, node: &NodeSpec) -> Option<Option<ServerLogin>> {
     let conn = servers.connect(node).await;
     let mut questions = redis::pipe();
     for directive in ["masteruser", "masterauth"] {
@@ -159,7 +166,7 @@ async fn own_of(servers: &Servers, node: &NodeSpec) -> Option<Option<Login>> {
     if secret.is_empty() {
         return Some(None);
     }
-    Some(Some(Login {
+    Some(Some(ServerLogin {
         user: Some(user).filter(|name| !name.is_empty()),
         password: SecretString::from(secret),
     }))

@@ -10,7 +10,7 @@ use super::unreachable::from_redis;
 use crate::actions::rescue::Source;
 use crate::engine::execute::Failure;
 use crate::output::escape;
-use crate::rescue::found::{End, Found};
+use crate::rescue::lost_writes::{LostWrites, StreamEnd};
 use crate::rescue::mark::{CHANNEL, mark, name, says_only};
 use crate::rescue::parts::{Meanwhile, Part, in_groups, in_order, smaller};
 use crate::rescue::stream::Unit;
@@ -44,7 +44,7 @@ struct Sum {
 #[derive(Debug, Default)]
 struct Since {
     /// Up to where it was read.
-    end: End,
+    end: StreamEnd,
     /// What clients have written.
     written: Meanwhile,
     /// The names of the units that were sent to be replayed.
@@ -67,19 +67,7 @@ pub(super) async fn replay(
     source: &Source,
     conflicts: bool,
 ) -> Acted {
-    let sentence = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
-    let topology = streams.servers.look().await;
-    let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
-        return Err(Failure::none("it is no primary that answers any more"));
-    };
-    let found = match source {
-        Source::Backup { folder } => lost_in_backup(streams, Path::new(folder), of, new).await,
-        Source::Stream { up_to } => match topology.get(of) {
-            Some(old) => streams.lost_up_to(old, new, *up_to).await,
-            None => return Err(Failure::none(format!("there is no node `{of}` any more"))),
-        },
-    };
-    let Some(found) = found.map_err(sentence)? else {
+    let Some(found) = lost_writes(streams, node, of, source).await? else {
         return Ok(seen("nothing is lost"));
     };
     let bytes = (found.to + 1).saturating_sub(found.from);
@@ -89,8 +77,8 @@ pub(super) async fn replay(
             phrases::bytes(bytes)
         )));
     }
-    let judged = judged(&found).await.map_err(sentence)?;
-    let Found { lost, since, .. } = found;
+    let judged = judged(&found).await.map_err(|e| failed(&e))?;
+    let LostWrites { lost, since, .. } = found;
     let mut heard = Since {
         end: since.map_err(Failure::none)?.end,
         ..Since::default()
@@ -132,6 +120,31 @@ pub(super) async fn replay(
         }
     }
     sum.told()
+}
+
+fn failed(error: &crate::error::Error) -> Failure {
+    Failure::none(super::rejoin::sentence(error))
+}
+
+/// What `of` had and `node` has not, read from there. `None`: nothing.
+async fn lost_writes(
+    streams: &Streams,
+    node: &NodeName,
+    of: &NodeName,
+    source: &Source,
+) -> Result<Option<LostWrites>, Failure> {
+    let topology = streams.servers.look().await;
+    let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
+        return Err(Failure::none("it is no primary that answers any more"));
+    };
+    let found = match source {
+        Source::Backup { folder } => lost_in_backup(streams, Path::new(folder), of, new).await,
+        Source::Stream { up_to } => match topology.get(of) {
+            Some(old) => streams.lost_up_to(old, new, *up_to).await,
+            None => return Err(Failure::none(format!("there is no node `{of}` any more"))),
+        },
+    };
+    found.map_err(|e| failed(&e))
 }
 
 /// Watches the keys of a portion, and takes out of it what clients have written by then; gives

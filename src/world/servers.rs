@@ -2,7 +2,7 @@
 
 use super::bounded::Stream;
 use super::lag;
-use super::login::{Login, Logins};
+use super::login::{Logins, ServerLogin};
 use super::observe::{self, Reach};
 use super::resp::{self, Conn, REPLY};
 use super::role::{self, LiveRole};
@@ -29,7 +29,10 @@ pub struct Servers {
 impl Servers {
     /// Our own user's name on them.
     pub(super) fn user(&self) -> &str {
-        self.logins.own.as_ref().map_or("default", Login::name)
+        self.logins
+            .own
+            .as_ref()
+            .map_or("default", ServerLogin::name)
     }
 
     /// A new connection to one.

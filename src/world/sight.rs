@@ -3,7 +3,7 @@
 //! An address that only a server names gets no password from us: whoever listens there would have
 //! it.
 
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe::{ips, second_text};
 use super::resp::{Conn, REPLY, tcp};
 use crate::inventory::NodeSpec;
@@ -54,7 +54,7 @@ impl Tunnels {
 pub(super) async fn elsewhere(
     node: &Node,
     spec: &NodeSpec,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Vec<Elsewhere> {
     let same = |a: &Address, b: &Address| a.port == b.port && same_host(&a.host, &b.host);
     let mut announced: Vec<Address> = Vec::new();
@@ -71,12 +71,12 @@ pub(super) async fn elsewhere(
     // else's.
     let asked = spec.tls.is_none() && node.server().is_some() && node.sight.through.is_none();
     let looks = announced.into_iter().map(|address| async move {
-        let vouched = spec.announce.as_ref() == Some(&address);
+        let in_inventory = spec.announce.as_ref() == Some(&address);
         let meet = async {
             if !asked {
                 return None;
             }
-            let answers = timeout(MEET, run_id(&address, login.filter(|_| vouched))).await;
+            let answers = timeout(MEET, run_id(&address, login.filter(|_| in_inventory))).await;
             answers.ok().flatten()
         };
         let (ips, answers) = futures::future::join(ips(&address.host), meet).await;
@@ -115,7 +115,7 @@ pub(super) async fn wished(conn: &Conn, spec: &NodeSpec, server: &mut Server) {
 }
 
 /// `run_id` of the server that answers there, if it tells.
-async fn run_id(address: &Address, login: Option<&Login>) -> Option<String> {
+async fn run_id(address: &Address, login: Option<&ServerLogin>) -> Option<String> {
     let conn = Conn::open(tcp(address).await.ok()?, login).await.ok()?;
     let reply = conn.call(redis::cmd("INFO").arg("server"), REPLY).await;
     let text = redis::from_redis_value::<Vec<u8>>(reply.ok()?).ok()?;

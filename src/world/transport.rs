@@ -1,7 +1,7 @@
 //! The routes to servers: direct or through their hosts, over TLS where the inventory says so.
 
 use super::bounded::Stream;
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe::{LOOK, Reach};
 use super::password::Entrances;
 use super::resp::tcp;
@@ -38,7 +38,7 @@ impl Reach for ServerRoutes {
         LOOK.saturating_mul(1 + u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 
-    fn otherwise(&self, node: &NodeName) -> Option<Login> {
+    fn otherwise(&self, node: &NodeName) -> Option<ServerLogin> {
         self.entrances.login(node)
     }
 }

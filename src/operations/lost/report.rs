@@ -2,7 +2,7 @@
 //! client takes it in.
 
 use crate::output::escape;
-use crate::rescue::found::Found;
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::split::{Conflict, Judged};
 use crate::rescue::stream::{Tail, Unit};
 use crate::topology::NodeName;
@@ -98,7 +98,7 @@ impl Listed {
 pub fn report<'a>(
     node: &'a NodeName,
     than: &'a NodeName,
-    found: &'a Found,
+    found: &'a LostWrites,
     judged: &'a Judged,
 ) -> Report<'a> {
     Report {

@@ -10,7 +10,7 @@ use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Result};
-use crate::rescue::found::Found;
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
@@ -65,7 +65,7 @@ async fn find(
     args: &super::args::Lost,
     name: &NodeName,
     than: Option<&NodeName>,
-) -> Result<(NodeName, Option<Found>)> {
+) -> Result<(NodeName, Option<LostWrites>)> {
     let topology = world.observe_servers().await.into_all();
     if let Some(folder) = &args.backup {
         let new = successor(&topology, name, than)?;
@@ -101,7 +101,7 @@ async fn replay(
     world: &World,
     global: &cli::Global,
     args: &super::args::Lost,
-    (node, onto, found, counts): (NodeName, NodeName, &Found, Counts),
+    (node, onto, found, counts): (NodeName, NodeName, &LostWrites, Counts),
 ) -> Result<Exit> {
     if let Err(why) = &found.since {
         return Err(Problem::new(format!(
@@ -239,7 +239,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
 }
 
 /// Writes both parts, each into a new file that nobody else can read.
-fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
+fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");
     let conflicts = PathBuf::from(name);

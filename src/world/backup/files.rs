@@ -30,7 +30,7 @@ find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -nam
 done"#;
 
 /// One file as the host tells it.
-struct Told {
+struct ListedFile {
     bytes: u64,
     sha256: String,
     path: String,
@@ -133,10 +133,10 @@ impl Backup<'_> {
     }
 }
 
-async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<Told>, Failure> {
+async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<ListedFile>, Failure> {
     let text = run(host, line(LIST, data, user, &[])).await?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let files: Vec<Told> = text
+    let files: Vec<ListedFile> = text
         .lines()
         .filter_map(|line| {
             let mut words = line.splitn(3, ' ');
@@ -144,7 +144,7 @@ async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<Told>, Failure>
             let sha256 = words.next()?.to_owned();
             let path = words.next()?.to_owned();
             let plain = !path.starts_with('/') && !path.split('/').any(|p| p == "..");
-            plain.then_some(Told {
+            plain.then_some(ListedFile {
                 bytes,
                 sha256,
                 path,

@@ -3,7 +3,7 @@
 use super::folder;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
-use crate::rescue::found::{Found, Heard};
+use crate::rescue::lost_writes::{LostWrites, StreamPiece};
 use crate::rescue::manifest::{CONFLICTS, LOST, Manifest, OnlyThere};
 use crate::rescue::stream::Tail;
 use crate::topology::{Node, NodeName};
@@ -20,7 +20,7 @@ pub async fn lost_in_backup(
     folder: &Path,
     of: &NodeName,
     new: &Node,
-) -> Result<Option<Found>> {
+) -> Result<Option<LostWrites>> {
     let unusable = |why: String| {
         Problem::new(format!(
             "{} is no backup of `{of}` that can be used",
@@ -56,7 +56,7 @@ pub async fn lost_in_backup(
         }
     }
     let since = since_backup(streams, &manifest, new, from).await;
-    Ok(Some(Found {
+    Ok(Some(LostWrites {
         from,
         to,
         lost,
@@ -71,7 +71,7 @@ async fn since_backup(
     manifest: &Manifest,
     new: &Node,
     from: u64,
-) -> std::result::Result<Heard, String> {
+) -> std::result::Result<StreamPiece, String> {
     let then = manifest.primary.server.as_ref().map(|s| &s.replid);
     let now = new.server().map(|s| &s.replication);
     let goes_on = now.is_some_and(|r| {

@@ -17,7 +17,7 @@ use super::transfers::TransferProgress;
 use crate::engine::execute::Failure;
 use crate::inventory::secrets::Secrets;
 use crate::output::escape;
-use crate::rescue::found::Found;
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Judged, Wanted};
@@ -213,7 +213,7 @@ impl Backup<'_> {
     }
 }
 
-async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
+async fn write_lost(found: &LostWrites, folder: &mut Folder) -> Result<OnlyThere, Failure> {
     let judged = judged(found).await.map_err(|e| failed(&e))?;
     if found.lost.commands > 0 {
         for (name, wanted) in [

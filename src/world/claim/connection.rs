@@ -5,7 +5,7 @@ use crate::inventory::NodeSpec;
 use crate::topology::claims::CHANNEL;
 use crate::topology::{Trouble, TroubleKind};
 use crate::world::bounded::{Bounded, Stream};
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::Reach;
 use crate::world::resp::{REPLY, log_in, push};
 use crate::world::transport::ServerRoutes;
@@ -33,7 +33,7 @@ impl Connection {
     pub(super) async fn open(
         routes: &ServerRoutes,
         spec: &NodeSpec,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
         name: &str,
     ) -> Result<Self, Trouble> {
         let stream = async || {
@@ -95,7 +95,7 @@ impl Connection {
 
 async fn logged_in(
     mut stream: Box<dyn Stream>,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<Box<dyn Stream>, Trouble> {
     log_in(&mut *stream, login).await?;
     Ok(stream)

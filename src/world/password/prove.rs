@@ -7,7 +7,7 @@ use crate::engine::execute::Failure;
 use crate::inventory::NodeSpec;
 use crate::topology::{NodeName, Trouble, TroubleKind};
 use crate::world::bounded::Stream;
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::{Reach, second_text};
 use crate::world::replication::{Acted, CALM, seen};
 use crate::world::resp::{REPLY, log_in};
@@ -102,7 +102,7 @@ impl PasswordChange {
         Ok(())
     }
 
-    fn login_of(&self, node: &NodeName, key: Key) -> Result<Option<Login>, Failure> {
+    fn login_of(&self, node: &NodeName, key: Key) -> Result<Option<ServerLogin>, Failure> {
         match key {
             Key::Nothing => Ok(None),
             Key::New => self.login_with(node, Secret::New, false).map(Some),
@@ -116,7 +116,7 @@ impl PasswordChange {
     async fn try_login(
         &self,
         node: &NodeName,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
         from: &From<'_>,
     ) -> Result<(), Trouble> {
         let mut stream = self.open(node, from).await?;
@@ -208,7 +208,7 @@ impl PasswordChange {
     }
 
     /// What a node logs in with at its primary.
-    async fn own_login(&self, node: &NodeName) -> Result<Option<Login>, Failure> {
+    async fn own_login(&self, node: &NodeName) -> Result<Option<ServerLogin>, Failure> {
         let conn = self.connections.get(node).await?;
         let mut questions = redis::pipe();
         for directive in ["masteruser", "masterauth"] {
@@ -220,7 +220,7 @@ impl PasswordChange {
         let untold = || Failure::none("it does not tell what it logs in with");
         let user = values.next().flatten().ok_or_else(untold)?;
         let secret = values.next().flatten().ok_or_else(untold)?;
-        Ok((!secret.is_empty()).then(|| Login {
+        Ok((!secret.is_empty()).then(|| ServerLogin {
             user: Some(user).filter(|name| !name.is_empty()),
             password: SecretString::from(secret),
         }))

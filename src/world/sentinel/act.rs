@@ -55,6 +55,7 @@ pub(in crate::world) struct SentinelSteps<'a> {
 impl SentinelSteps<'_> {
     /// Does one step.
     pub async fn act(&self, node: &NodeName, action: &SentinelAction) -> Acted {
+        let to = self.sentinels;
         match action {
             SentinelAction::AwaitPriority {
                 name,
@@ -68,13 +69,13 @@ impl SentinelSteps<'_> {
                     .await
             }
             SentinelAction::SetInfoPeriod { sentinels, ms } => {
-                pace::set_info_period(self.sentinels, sentinels, *ms).await
+                pace::set_info_period(to, sentinels, *ms).await
             }
             SentinelAction::RestoreInfoPeriod {
                 sentinels,
                 from_ms,
                 within_ms,
-            } => pace::restore_info_period(self.sentinels, sentinels, *from_ms, *within_ms).await,
+            } => pace::restore_info_period(to, sentinels, *from_ms, *within_ms).await,
             SentinelAction::AwaitTurn {
                 name,
                 at,
@@ -107,9 +108,7 @@ impl SentinelSteps<'_> {
             | SentinelAction::AwaitHears { .. }
             | SentinelAction::AwaitTogether { .. }
             | SentinelAction::Reset { .. }
-            | SentinelAction::AwaitRelearned { .. } => {
-                set::tell_sentinel(self.sentinels, action).await
-            }
+            | SentinelAction::AwaitRelearned { .. } => set::tell_sentinel(to, action).await,
             SentinelAction::AwaitUnwatched { at_most, within_ms } => {
                 unwatched::await_unwatched(self.connections, node, *at_most, *within_ms).await
             }

@@ -3,7 +3,7 @@
 use super::{Sentinels, look, reply};
 use crate::topology::sentinel::Member;
 use crate::topology::{NodeName, Trouble, TroubleKind};
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::resp::REPLY;
 use crate::world::unreachable::trouble;
 use futures::StreamExt;
@@ -15,7 +15,7 @@ impl Sentinels {
     /// Which password a Sentinel could not read again from the file that it writes itself: there it
     /// stands as it is, and a quote would begin a string.
     pub fn password_for_none(&self) -> Option<&'static str> {
-        let breaks = |login: &Option<Login>| {
+        let breaks = |login: &Option<ServerLogin>| {
             let secret = login.as_ref().map(|l| l.password.expose_secret());
             secret.is_some_and(|s| s.contains(['"', '\'']))
         };

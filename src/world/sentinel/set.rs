@@ -8,7 +8,7 @@ use crate::engine::execute::Failure;
 use crate::inventory::SentinelRules;
 use crate::topology::Address;
 use crate::topology::sentinel::Sees;
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::replication::{Acted, doubtful, seen};
 use crate::world::resp::{Conn, REPLY};
 use redis::{Cmd, cmd};
@@ -59,51 +59,28 @@ async fn watches(conn: &Conn, name: &str) -> Result<bool, Failure> {
 }
 
 /// Does one step that is about one Sentinel.
-pub(super) async fn tell_sentinel(
-    sentinels: &SentinelConnections,
-    action: &SentinelAction,
-) -> Acted {
+pub(super) async fn tell_sentinel(to: &SentinelConnections, action: &SentinelAction) -> Acted {
     match action {
         SentinelAction::Monitor {
             name,
             at,
             primary,
             rules,
-        } => monitor(sentinels, name, at, primary, rules).await,
-        SentinelAction::Unmonitor { name, at } => {
-            let conn = open(sentinels, at).await?;
-            if !watches(&conn, name).await? {
-                return Ok(seen("it does not watch it"));
-            }
-            tell(&conn, &sentinel(&["REMOVE", name])).await?;
-            Ok(seen("removed"))
-        }
+        } => monitor(to, name, at, primary, rules).await,
+        SentinelAction::Unmonitor { name, at } => unmonitor(to, at, name).await,
         SentinelAction::Set {
             name,
             at,
             option,
             value,
-        } => {
-            let conn = open(sentinels, at).await?;
-            tell(&conn, &sentinel(&["SET", name, option, value])).await?;
-            Ok(seen(format!("{option} {value}")))
-        }
-        SentinelAction::SetAuth { name, at } => {
-            let conn = open(sentinels, at).await?;
-            log_in(&conn, name, sentinels.servers.logins.own.as_ref()).await?;
-            Ok(seen("set"))
-        }
+        } => set(to, at, name, (option, value)).await,
+        SentinelAction::SetAuth { name, at } => set_auth(to, at, name).await,
         SentinelAction::AwaitHears {
             name,
             at,
             run_id,
             within_ms,
-        } => {
-            let hears = |sees: &Sees| (!sees.hears(Some(run_id))).then(|| sees.why_deaf());
-            let sees = await_content(sentinels, at, name, *within_ms, &hears).await?;
-            let primary = sees.primary.map_or_else(String::new, |a| a.to_string());
-            Ok(seen(format!("it hears from {primary}")))
-        }
+        } => await_hears(to, (at, name), run_id, *within_ms).await,
         SentinelAction::AwaitTogether {
             name,
             at,
@@ -111,40 +88,19 @@ pub(super) async fn tell_sentinel(
             replicas,
             others,
             within_ms,
-        } => {
-            let lacks = |sees: &Sees| sees.not_together(Some(run_id), *replicas, *others);
-            let sees = await_content(sentinels, at, name, *within_ms, &lacks).await?;
-            Ok(seen(format!(
-                "{} replicas, {} other Sentinels, quorum {}",
-                sees.replicas.len(),
-                sees.others,
-                sees.quorum
-            )))
-        }
-        SentinelAction::Reset { name, at } => {
-            let conn = open(sentinels, at).await?;
-            tell(&conn, &sentinel(&["RESET", &exactly(name)])).await?;
-            Ok(seen("it begins anew"))
-        }
+        } => await_together(to, (at, name), (run_id, *replicas, *others), *within_ms).await,
+        SentinelAction::Reset { name, at } => reset(to, at, name).await,
         SentinelAction::AwaitRelearned {
             name,
             at,
             run_id,
             replicas,
-            sentinels: peers,
+            sentinels,
             gone,
             within_ms,
         } => {
-            let lacks = |sees: &Sees| {
-                let all = (replicas.as_slice(), peers.as_slice());
-                sees.not_relearned(run_id, all, gone)
-            };
-            await_content(sentinels, at, name, *within_ms, &lacks).await?;
-            Ok(seen(format!(
-                "it knows {} replicas and {} other Sentinels",
-                replicas.len(),
-                peers.len()
-            )))
+            let all = (replicas.as_slice(), sentinels.as_slice());
+            await_relearned(to, (at, name), (run_id, all, gone), *within_ms).await
         }
         other @ (SentinelAction::AwaitPriority { .. }
         | SentinelAction::SetInfoPeriod { .. }
@@ -163,6 +119,84 @@ async fn open(sentinels: &SentinelConnections, at: &Address) -> Result<Conn, Fai
         .open(at)
         .await
         .map_err(|t| Failure::none(t.detail))
+}
+
+async fn unmonitor(sentinels: &SentinelConnections, at: &Address, name: &str) -> Acted {
+    let conn = open(sentinels, at).await?;
+    if !watches(&conn, name).await? {
+        return Ok(seen("it does not watch it"));
+    }
+    tell(&conn, &sentinel(&["REMOVE", name])).await?;
+    Ok(seen("removed"))
+}
+
+async fn set(
+    sentinels: &SentinelConnections,
+    at: &Address,
+    name: &str,
+    (option, value): (&str, &str),
+) -> Acted {
+    let conn = open(sentinels, at).await?;
+    tell(&conn, &sentinel(&["SET", name, option, value])).await?;
+    Ok(seen(format!("{option} {value}")))
+}
+
+async fn set_auth(sentinels: &SentinelConnections, at: &Address, name: &str) -> Acted {
+    let conn = open(sentinels, at).await?;
+    log_in(&conn, name, sentinels.servers.logins.own.as_ref()).await?;
+    Ok(seen("set"))
+}
+
+async fn reset(sentinels: &SentinelConnections, at: &Address, name: &str) -> Acted {
+    let conn = open(sentinels, at).await?;
+    tell(&conn, &sentinel(&["RESET", &exactly(name)])).await?;
+    Ok(seen("it begins anew"))
+}
+
+/// Waits until it hears from the primary with that run id.
+async fn await_hears(
+    sentinels: &SentinelConnections,
+    (at, name): (&Address, &str),
+    run_id: &str,
+    within_ms: u64,
+) -> Acted {
+    let hears = |sees: &Sees| (!sees.hears(Some(run_id))).then(|| sees.why_deaf());
+    let sees = await_content(sentinels, at, name, within_ms, &hears).await?;
+    let primary = sees.primary.map_or_else(String::new, |a| a.to_string());
+    Ok(seen(format!("it hears from {primary}")))
+}
+
+/// Waits until it knows so many replicas and so many other Sentinels.
+async fn await_together(
+    sentinels: &SentinelConnections,
+    (at, name): (&Address, &str),
+    (run_id, replicas, others): (&str, u64, u64),
+    within_ms: u64,
+) -> Acted {
+    let lacks = |sees: &Sees| sees.not_together(Some(run_id), replicas, others);
+    let sees = await_content(sentinels, at, name, within_ms, &lacks).await?;
+    Ok(seen(format!(
+        "{} replicas, {} other Sentinels, quorum {}",
+        sees.replicas.len(),
+        sees.others,
+        sees.quorum
+    )))
+}
+
+/// Waits until it knows these again, and nobody who is gone.
+async fn await_relearned(
+    sentinels: &SentinelConnections,
+    (at, name): (&Address, &str),
+    (run_id, all, gone): (&str, (&[Address], &[Address]), &[Address]),
+    within_ms: u64,
+) -> Acted {
+    let lacks = |sees: &Sees| sees.not_relearned(run_id, all, gone);
+    await_content(sentinels, at, name, within_ms, &lacks).await?;
+    Ok(seen(format!(
+        "it knows {} replicas and {} other Sentinels",
+        all.0.len(),
+        all.1.len()
+    )))
 }
 
 async fn monitor(
@@ -189,7 +223,7 @@ async fn monitor(
 
 /// Gives it the deployment's password. Its words are not repeated where it refuses: the
 /// password may stand in them.
-async fn log_in(conn: &Conn, name: &str, own: Option<&Login>) -> Result<(), Failure> {
+async fn log_in(conn: &Conn, name: &str, own: Option<&ServerLogin>) -> Result<(), Failure> {
     let Some(login) = own else {
         return Ok(());
     };

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// What one hook is told. The JSON is this, with `"format": 1`; fields are added, never renamed.
 #[derive(Debug, Serialize)]
-pub struct Told<'a> {
+pub struct HookFacts<'a> {
     format: u8,
     hook: HookPoint,
     deployment: &'a str,
@@ -37,7 +37,7 @@ struct Known<'a> {
     tls: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> HookFacts<'a> {
     /// Puts it together.
     pub fn new(
         hook: &'a Hook,
