@@ -1,4 +1,4 @@
-//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on.
+//! Named diagnoses: what is wrong with a deployment, in one sentence each, with the way on.
 //! Pure.
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
@@ -130,7 +130,7 @@ pub struct Wanted {
     pub follows: Option<NodeName>,
     /// `priority`.
     pub priority: Option<u32>,
-    /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
+    /// The TLS options of `redis-cli`; `None`: the inventory has no TLS for it.
     pub tls: Option<String>,
     /// What the inventory sets there, secrets left out: arguments by directive.
     pub directives: BTreeMap<String, Vec<String>>,

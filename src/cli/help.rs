@@ -22,7 +22,7 @@ pub const EXIT: Section = Section {
         ("0", "done, or healthy"),
         (
             "1",
-            "failed; nothing was changed, or all was put back; or the result could not be written to stdout: stderr says whether the change is done",
+            "failed; nothing was changed, or every change was undone; or the result could not be written to stdout: stderr says whether the change is done",
         ),
         ("2", "the command line or the inventory is wrong"),
         ("3", "refused; nothing was touched"),
@@ -49,7 +49,7 @@ pub const ENVIRONMENT: Section = Section {
         ),
         (
             "XDG_STATE_HOME",
-            "where journals, debts and the lock are kept (~/.local/state)",
+            "where journals, notes and the lock are kept (~/.local/state)",
         ),
         (
             "XDG_RUNTIME_DIR",
@@ -88,7 +88,7 @@ pub const HOOKS: Section = Section {
         ),
         (
             "after_promote",
-            "run as soon as there is a new primary and the others have been told, before they are waited for. If it fails, that is warned of, nothing is undone, the exit status is 5, and `replctl resume` runs it again",
+            "run as soon as there is a new primary and the other nodes were told to follow it, before they are in sync. If it fails, replctl prints a warning and undoes nothing. The exit status is 5, and `replctl resume` runs the command again",
         ),
         (
             "on_failure",
@@ -128,7 +128,7 @@ pub const REASONS: Section = Section {
         ),
         (
             "refused",
-            "something stands against it that has no word of its own (3)",
+            "the operation is refused for a reason that has no word of its own (3)",
         ),
         ("claimed", "another operator changes the deployment (3)"),
         ("locked", "another operation runs on this machine (3)"),
@@ -147,7 +147,7 @@ pub const REASONS: Section = Section {
         ),
         (
             "secret",
-            "a password cannot be had, or is none that servers take (3)",
+            "a password cannot be read, or servers do not accept such a password (3)",
         ),
         (
             "hook",
@@ -211,7 +211,7 @@ pub const FILES: Section = Section {
         ),
         (
             "~/.local/state/replctl/NAME/alone.json",
-            "nodes that were detached on purpose and stand alone",
+            "nodes that were detached on purpose",
         ),
         (
             "~/.local/state/replctl/NAME/backup/*-NODE/",

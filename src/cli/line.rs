@@ -14,7 +14,7 @@ use clap::{Arg, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
-/// The command line; where it is wrong that is said, and the exit code is given back.
+/// The command line. If it is wrong, the error is printed, and the exit code is returned.
 pub fn read() -> Result<Cli, Exit> {
     let given: Vec<_> = std::env::args_os().collect();
     let words = given.iter().skip(1).map(|w| w.to_string_lossy());

@@ -46,7 +46,7 @@ pub fn render(
         .iter()
         .flat_map(|s| s.lines.iter().cloned())
         .collect();
-    // What it is told of a deployment changes with the deployment; the rest is fixed while it runs.
+    // Its settings for a deployment change with the deployment. The rest is fixed while it runs.
     let fixed: Vec<(String, String)> = directives
         .iter()
         .filter(|(name, value)| name != "sentinel" || is_own(value))

@@ -78,7 +78,7 @@ pub fn warned(finished: &Finished) -> Exit {
             ))
             .cause(&failure.why)
             .hint(format!(
-                "mend what it needs, and let it run again: replctl resume {}",
+                "repair what it needs, and let it run again: replctl resume {}",
                 finished.id
             )),
             exit,

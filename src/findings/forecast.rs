@@ -29,7 +29,7 @@ impl<'a> Look<'a> {
         let message = match (node.persisted.as_ref()?, node.upstream()) {
             // Said once for all such nodes.
             (PersistedRole::Unknown(_), _) => return None,
-            // What is said of these is repaired by the same hand, which writes the file too.
+            // Whoever repairs these writes the file, too.
             (_, None) if self.primary().is_none() => return None,
             (_, Some(_))
                 if self.topology.upstream_of(node).is_none()
@@ -185,7 +185,7 @@ impl<'a> Look<'a> {
         let watched = sentinel::watched(self.topology).is_some();
         let mut severity = Severity::Warning;
         let (message, nodes) = match reboot(self.topology) {
-            // A role that is not kept is told of the node itself.
+            // A role that is not kept is a finding about the node itself.
             Reboot::AsNow | Reboot::Unknown(_) | Reboot::Another(_) | Reboot::Astray(_) => {
                 return None;
             }

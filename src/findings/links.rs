@@ -140,7 +140,7 @@ impl Look<'_> {
         (server, link): (&Server, &Upstream),
     ) {
         if server.loading.is_some() && link.sync.is_none() {
-            // It asks for no link before that is done, which is told already.
+            // It asks for no link before that is done. Another finding says so.
             return;
         }
         let cause = why(node, (server, link), upstream);
@@ -242,7 +242,7 @@ pub(super) const BEHIND: Explanation = Explanation {
 pub(super) const LINK_DOWN: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
     meaning: "The replica has lost its link to its upstream. It gets no writes, and what is read from it is old.",
-    cause: "The message names the cause where it can be seen: the upstream is gone or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
+    cause: "The message names the cause where it can be seen: the upstream is down or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
     way_out: "Follow the hint. Without one, read the server's log on the host.",
 };
 

@@ -97,7 +97,7 @@ pub(super) fn announced(node: &Node) -> Option<Finding> {
     )))
 }
 
-/// What mends it.
+/// The hint that repairs it.
 pub(super) fn way_on(upstream: &Node) -> String {
     format!(
         "let it know the name (DNS or /etc/hosts there); or give {} an IP address in the inventory, announce = \"…\", and: replctl promote {}",

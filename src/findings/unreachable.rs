@@ -14,7 +14,7 @@ pub(super) fn compare_password(node: &Node) -> String {
     format!("compare the inventory's password with `requirepass` of {own}")
 }
 
-/// What is said of a server whose INFO is renamed (see `world::trouble`).
+/// The message for a server whose INFO is renamed (see `world::trouble`).
 const GONE: &str = "INFO is renamed";
 
 impl Look<'_> {

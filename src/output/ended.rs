@@ -14,7 +14,7 @@ pub struct Idle<'a> {
     /// What was typed behind `replctl`.
     operation: Option<String>,
     nothing_to_do: bool,
-    /// Why, as it is told to people.
+    /// Why, as people read it.
     message: &'a str,
     warnings: &'a [String],
 }
@@ -94,7 +94,7 @@ pub struct Ended<'a> {
     pub operation: String,
     /// How it ended.
     pub outcome: &'a Outcome,
-    /// What is told to people; null where its goal was not reached.
+    /// The text for people; null where its goal was not reached.
     pub message: Option<&'a str>,
     /// What was warned of before it began.
     pub warnings: Vec<String>,

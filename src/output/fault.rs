@@ -65,7 +65,7 @@ impl Fault {
 }
 
 impl Fault {
-    /// The same, with what was said before it.
+    /// The same, with the errors before it.
     pub fn and(mut self, earlier: Self) -> Self {
         self.further.push(Further {
             reason: earlier.reason,
@@ -100,7 +100,7 @@ pub fn finished(made: Option<String>, warnings: &[String], fault: Option<&Fault>
     let (made, own) = taken(made);
     let mut all: Vec<String> = own;
     for warning in warnings {
-        // What a plan was warned of is said to people, too.
+        // People see the warnings of a plan, too.
         if !all.contains(warning) {
             all.push(warning.clone());
         }

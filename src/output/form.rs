@@ -1,7 +1,7 @@
-//! In which form results are told: text for people, or one JSON document with its error in it; how
+//! The form of results: text for people, or one JSON document with its error in it; how
 //! much is said beside it.
 //!
-//! It is chosen once, before anything is said.
+//! It is chosen once, before anything is printed.
 
 use super::fault::{Fault, finished};
 use super::json::document;
@@ -53,7 +53,7 @@ pub fn json() -> bool {
     form().json
 }
 
-/// Whether nothing is said but errors and questions.
+/// Whether only errors and questions are printed.
 pub fn quiet() -> bool {
     form().quiet
 }
@@ -101,7 +101,7 @@ pub fn left(problem: &Problem, exit: Exit) {
     keep(&problem.clone().exit(exit));
 }
 
-/// Notes for programs what was warned of; people are told by whoever calls this.
+/// Keeps a warning for the JSON document. The caller prints it for people.
 pub(super) fn warned(problem: &Problem) {
     if json() {
         let warning = problem.in_one_line();

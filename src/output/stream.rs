@@ -1,6 +1,6 @@
 //! The two ways out: results go to stdout, everything else goes to stderr.
 //!
-//! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that
+//! A thread of its own writes to stderr. A terminal that was closed, a full disk or a reader that
 //! takes nothing neither ends nor delays what the program does meanwhile.
 
 use super::form::Changed;
@@ -16,7 +16,7 @@ const FRAMES: usize = 16;
 /// How often a progress display is drawn, frames a second.
 const RATE: u8 = 10;
 
-/// How long a result waits for what was said before it.
+/// How long a result waits for the text before it.
 const IN_TURN: Duration = Duration::from_secs(2);
 
 enum Message {

@@ -318,8 +318,10 @@ impl World {
                 // cause can be seen from here.
                 if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
                     if let Some(why) = refused_login(&looked) {
-                        failure.why =
-                            format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                        failure.why = format!(
+                            "{}: {why}; repair it with: replctl setup {node}",
+                            failure.why
+                        );
                     } else if let Some(why) = could_not_follow(&looked, &node_like) {
                         failure.why = format!("{}: {why}", failure.why);
                     }

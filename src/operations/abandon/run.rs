@@ -43,9 +43,9 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     say(&format!("{shown}: {}", output::escape(&outcome)));
     let at_sentinels = info_period::of(left);
     say(if at_sentinels.is_some() {
-        "What it did to servers and hosts stays, but for how often Sentinels look: that is to be put back first. It cannot be gone on with or put back any more."
+        "What it did to servers and hosts stays, but for how often Sentinels look: replctl restores that first. The operation cannot be resumed or rolled back any more."
     } else {
-        "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
+        "What it did to servers and hosts stays. The operation cannot be resumed or rolled back any more."
     });
     if !args.yes {
         ask()?;

@@ -232,7 +232,7 @@ fn nobody() -> Error {
 
 fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
     Problem::new(format!(
-        "there are {others} other primaries, and which of them is meant has to be said"
+        "there are {others} other primaries, and --than does not name the one to compare with"
     ))
     .hint(format!("replctl lost {old} --than {one}"))
     .exit(Exit::Refused)

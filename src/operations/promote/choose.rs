@@ -40,7 +40,7 @@ pub async fn node(
     };
     if args.yes || !output::can_ask() {
         output::note(&text(&all));
-        return Err(Problem::new("which node to promote has to be said")
+        return Err(Problem::new("no node to promote is named")
             .hint(line(args, wished, best))
             .exit(Exit::Usage));
     }

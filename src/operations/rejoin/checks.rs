@@ -73,7 +73,7 @@ fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     let names: Vec<String> = several.iter().map(|p| format!("`{}`", p.name)).collect();
     Refusal::new(
         format!(
-            "there are {} other primaries, {}, and which of them is right has to be said",
+            "there are {} other primaries, {}, and --under does not name the one to follow",
             several.len(),
             names.join(" and ")
         ),

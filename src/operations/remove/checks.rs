@@ -155,7 +155,7 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
 fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
     let name = &node.name;
     let instead = format!(
-        "mend that, or take it out of the inventory only: replctl remove {name} --leave-running"
+        "repair that, or take it out of the inventory only: replctl remove {name} --leave-running"
     );
     if node.server().is_some() {
         return Some(

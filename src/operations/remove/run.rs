@@ -31,7 +31,7 @@ pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<
     let of = Operation::Remove(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {
         Done::Nothing { warnings } => {
-            let message = format!("Nothing to do: {} is gone.", operation.node);
+            let message = format!("Nothing to do: {} is removed already.", operation.node);
             nothing(Some(&of), &message, &warnings);
             return Ok(Exit::Done);
         }

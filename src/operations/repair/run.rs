@@ -132,7 +132,7 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
     match &told.proposed {
         None => Err(say("none of the nodes can be proposed as the primary")),
         Some(_) if yes && told.is_a_guess() => Err(say(
-            "nothing sets one of the primaries apart, and which is right has to be said",
+            "nothing sets one of the primaries apart, and --keep does not name the one to keep",
         )),
         Some(proposed) => Ok(proposed.clone()),
     }

@@ -193,7 +193,7 @@ fn agreed(primary: &Node, watch: &Watch, out: &mut Vec<Refusal>) {
                     primary.name,
                     sees.worries()
                 ),
-                "mend that first: what it forgets now it might not find again",
+                "repair that first: what it forgets now it might not find again",
             ));
         }
     }

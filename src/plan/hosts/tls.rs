@@ -18,7 +18,7 @@ pub fn over_tls(look: &HostLook<'_>, node: &NodeSpec, out: &mut Vec<Refusal>) {
     out.extend(wrong.map(|(what, hint)| {
         Refusal::new(
             what.clone(),
-            hint.as_deref().unwrap_or("mend it in the inventory"),
+            hint.as_deref().unwrap_or("correct it in the inventory"),
         )
     }));
     if look.runs(name) {

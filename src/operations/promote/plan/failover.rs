@@ -227,7 +227,7 @@ fn death(
                 "`{}` is alive, so its writes can be saved, and only replctl cannot use it: {}",
                 old.name, trouble.detail
             ),
-            "mend that, then promote again",
+            "repair that, then promote again",
         ));
         return;
     }
