@@ -146,7 +146,7 @@ pub const REASONS: Section = Section {
         ),
         (
             "secret",
-            "a password cannot be had, or is none that servers take (3)",
+            "a password cannot be had, is none that servers take, or cannot be changed (3)",
         ),
         (
             "hook",
@@ -173,7 +173,37 @@ pub const REASONS: Section = Section {
             "sentinel",
             "Sentinels cannot be asked, do not agree, or are at work (3)",
         ),
-        ("not_ready", "a node has not got its data yet (3)"),
+        (
+            "not_ready",
+            "a node has not got its data, or is in the middle of a failover (3)",
+        ),
+        ("no_node", "the inventory has no node of that name (3)"),
+        (
+            "role",
+            "a node has not the role that this takes; or there is no primary, or more than one (3)",
+        ),
+        ("topology", "who replicates from whom stands against it (3)"),
+        (
+            "foreign",
+            "replctl has not made the server, the Sentinel or the file (3)",
+        ),
+        ("version", "the version of a server stands against it (3)"),
+        (
+            "unsupported",
+            "replctl does not do that, as for Redis Cluster (3)",
+        ),
+        (
+            "host",
+            "a host lacks something, or does not let it be done (3)",
+        ),
+        (
+            "login",
+            "a replica could not log in at, or connect to, the node that it is to follow (3)",
+        ),
+        (
+            "undo",
+            "what was done cannot be undone, or something else was done since (3)",
+        ),
         (
             "unreachable",
             "a server or its host does not answer (3, or 5 where an operation is unfinished)",

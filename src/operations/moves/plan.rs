@@ -6,7 +6,7 @@ mod tests;
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
-use crate::engine::{Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::engine::{Ground, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::inventory::edit::Edit;
 use crate::plan::follow::{in_sync, persist};
 use crate::plan::gather::outlives;
@@ -63,6 +63,7 @@ pub fn both<'a>(
     let unknown = |name| {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", known.join(", ")),
         )

@@ -10,8 +10,8 @@ use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::change::Change;
+use crate::engine::{Accept, Ground, Mode, Plan, Promote, Refusal, Stage, Step, Undo, Warning};
 use crate::plan::case::{Access, Lost};
 use crate::plan::follow::{follow_step, in_sync, loose, write_roles};
 use crate::plan::root::{Root, walk};
@@ -193,7 +193,7 @@ fn death(
     topology: &Topology,
     access: &BTreeMap<NodeName, Access>,
     refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     let accepted = operation.accept.contains(&Accept::SplitBrain);
     let go_on = format!("replctl promote {} --accept-split-brain", target.name);
@@ -204,18 +204,23 @@ fn death(
         .find(|n| hears_from_upstream(n));
     let Some(old) = old else {
         if let Some(hearer) = hears {
-            refusals.push(Refusal::new(
-                format!(
-                    "`{}` replicates from a primary that is alive and not in the inventory",
-                    hearer.name
-                ),
-                "add that primary to the inventory as a node of its own",
-            ));
+            refusals.push(
+                Refusal::new(
+                    Ground::Topology,
+                    format!(
+                        "`{}` replicates from a primary that is alive and not in the inventory",
+                        hearer.name
+                    ),
+                    "add that primary to the inventory as a node of its own",
+                )
+                .about(&hearer.name),
+            );
         } else if !accepted {
             refusals.push(Refusal::new(
+                Ground::SplitBrain,
                 "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
                 go_on,
-            ).because(Reason::SplitBrain));
+            ).unless(Accept::SplitBrain));
         }
         return;
     };
@@ -223,6 +228,7 @@ fn death(
         && trouble.kind.is_alive()
     {
         refusals.push(Refusal::new(
+            Ground::Unreachable,
             format!(
                 "`{}` is alive, so its writes can be saved, and only replctl cannot use it: {}",
                 old.name, trouble.detail
@@ -233,23 +239,22 @@ fn death(
     }
     if let Some(hearer) = hears.filter(|_| !can_stop && !accepted) {
         refusals.push(Refusal::new(
+            Ground::SplitBrain,
             format!("`{}` does not answer replctl, but `{}` heard from it a moment ago: it may be alive", old.name, hearer.name),
             format!("look again in {PING_SECONDS} s, or accept that writes it still takes are lost: {go_on}"),
-        ).because(Reason::SplitBrain));
+        ).about(&hearer.name).unless(Accept::SplitBrain));
     }
     let reason = match access.get(&old.name) {
         Some(Access::Yes) => return,
         Some(Access::No(reason)) => reason.as_str(),
         None => "it was not tried",
     };
-    let meaning = format!(
-        "`{}` cannot be stopped, its host cannot be reached over SSH ({reason}): if it comes back, it takes writes as a primary that are lost when it rejoins",
-        old.name
-    );
+    let meaning = Warning::of(&old.name, Change::OldPrimaryLives(reason.to_owned()));
     if accepted {
         warnings.push(meaning);
     } else {
-        refusals.push(Refusal::new(meaning, go_on).because(Reason::SplitBrain));
+        let refusal = Refusal::new(Ground::SplitBrain, meaning.text(), go_on);
+        refusals.push(refusal.unless(Accept::SplitBrain));
     }
 }
 

@@ -93,7 +93,7 @@ pub fn change(
         op,
         at: HostLook::new(inventory, topology, hosts, payload),
         insists: false,
-        adding: false,
+        adding: None,
     };
     let locked = checks::shut_out(&look, around);
     if !locked.is_empty() {
