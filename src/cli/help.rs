@@ -123,7 +123,7 @@ pub const REASONS: Section = Section {
         ("usage", "the command line is wrong (exit status 2)"),
         (
             "inventory",
-            "the inventory is not there, cannot be read, or is wrong (2)",
+            "the inventory is not there, cannot be read, or is wrong (2, or 3 where a plan cannot be made of it)",
         ),
         (
             "refused",

@@ -21,6 +21,7 @@ pub mod operate;
 pub mod operation;
 pub mod operation_id;
 pub mod pending_demotions;
+pub mod perform;
 pub mod permissions;
 pub mod plan;
 pub mod refusal;

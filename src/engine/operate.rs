@@ -24,7 +24,7 @@ use crate::engine::execute::Run;
 use crate::engine::journal::snapshot::Snapshot;
 use crate::engine::journal::store::{FileJournal, Record};
 use crate::engine::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output::ended::Shown;
 use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
@@ -162,6 +162,7 @@ pub async fn carry_out(
     }
     let mut plan = pending_demotions::added(world, planner().await?);
     loop {
+        output::form::noticed(&plan.warnings);
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
             for warning in &warnings {
@@ -315,6 +316,7 @@ async fn execute(
     let outcome = outcome.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
+            .because(Reason::Undo)
             .exit(Exit::Refused)
     })?;
     let interrupted = interrupt.flag.load(Ordering::Relaxed);
@@ -351,6 +353,7 @@ fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) ->
     .hint(format!(
         "to leave it as it is: replctl promote {primary} --abandon-unfinished"
     ))
+    .because(Reason::Role)
     .exit(Exit::Refused))
 }
 

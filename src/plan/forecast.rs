@@ -71,11 +71,7 @@ pub fn check(
         let Some(service) = &node.service else {
             continue;
         };
-        // One that is stopped is started from this file, and writes its role into it then.
-        let started = Service {
-            written: service.file.clone(),
-            ..(**service).clone()
-        };
+        let started = as_started(service);
         let runs = node.server().is_some();
         let service: &Service = if runs { service } else { &started };
         if !runs && service.file.is_none() {
@@ -123,6 +119,14 @@ pub fn check(
         Ok(())
     } else {
         Err(refusals)
+    }
+}
+
+/// One that is stopped is started from its file, and writes its role into it then.
+fn as_started(service: &Service) -> Service {
+    Service {
+        written: service.file.clone(),
+        ..service.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::warning::Matter;
 use crate::engine::warning::login::{Login as WarnLogin, Refused};
-use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Undo, Warning};
+use crate::engine::{Accept, Ground, Mode, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,24 +127,11 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         let user = &lacks.user;
         let all = || lacks.forbidden.iter().chain(&lacks.gone);
         let dispensable = promote.is_some() && all().all(|need| spares(&need));
-        let otherwise = promote
-            .filter(|_| dispensable)
-            .map_or_else(String::new, |p| {
-                format!(
-                    "; or go without: replctl promote {} --ignore permissions",
-                    p.node
-                )
-            });
-        let otherwise = without_backup(plan, lacks).unwrap_or(otherwise);
+        let otherwise = without_backup(plan, lacks)
+            .or_else(|| Some(without_these(promote.filter(|_| dispensable)?)))
+            .unwrap_or_default();
         if accepted && dispensable {
-            warnings.extend(all().map(|need| {
-                let without = WarnLogin::WithoutCommand {
-                    user: user.clone(),
-                    command: need.name(),
-                    without: need.without.unwrap_or_default(),
-                };
-                Warning::of(node, without)
-            }));
+            warnings.extend(all().map(|need| without(node, user, need)));
             if all().any(|need| *need == REWRITE) {
                 unwritten.push(node.clone());
             }
@@ -175,6 +162,22 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     } else {
         Err(refusals)
     }
+}
+
+/// The way on where the plan can do without what is missing.
+fn without_these(promote: &Promote) -> String {
+    let node = &promote.node;
+    format!("; or go without: replctl promote {node} --ignore permissions")
+}
+
+/// What a command means that is done without.
+fn without(node: &NodeName, user: &str, need: &Need) -> Warning {
+    let without = WarnLogin::WithoutCommand {
+        user: user.to_owned(),
+        command: need.name(),
+        without: need.without.unwrap_or_default(),
+    };
+    Warning::of(node, without)
 }
 
 /// The way on where nothing but the backup of an old primary is in want of it.

@@ -11,7 +11,7 @@ use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::topology::persistence::refuses_writes;
 use crate::topology::tls::could_not_follow;
 use crate::topology::versions::{Said, pair};
-use crate::topology::{Link, Node, NodeName, ReplicaAuth, Server, Topology};
+use crate::topology::{Link, Node, NodeName, ReplicaAuth, Server, Topology, Upstream};
 
 type Refusals = Vec<Refusal>;
 
@@ -90,28 +90,8 @@ pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals
             .about(name),
         );
     }
-    if upstream.sync.is_some() {
-        refusals.push(Refusal::new(
-            Ground::NotReady,
-            format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
-            "wait until it is done: replctl status",
-        ).about(name));
-    } else if primary.is_some() && upstream.link == Link::Down && new.loading.is_none() {
-        let since = upstream
-            .down_since_seconds
-            .map_or_else(String::new, |s| format!(" since {s} s"));
-        refusals.push(
-            Refusal::new(
-                Ground::NotReady,
-                format!(
-                    "`{name}` is not ready: its link to {} is down{since}",
-                    upstream.address
-                ),
-                "see why: replctl status",
-            )
-            .about(name),
-        );
-    }
+    let must_be_up = primary.is_some() && new.loading.is_none();
+    linked(name, upstream, must_be_up, refusals);
     if let Some(state) = &new.replication.failover {
         refusals.push(
             Refusal::new(
@@ -135,6 +115,32 @@ pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals
                 Ground::NotReady,
                 format!("`{name}` has another history than the primary, although its link is up"),
                 "look again: replctl status",
+            )
+            .about(name),
+        );
+    }
+}
+
+/// Its link is in a full resync, or down.
+fn linked(name: &NodeName, upstream: &Upstream, must_be_up: bool, refusals: &mut Refusals) {
+    if upstream.sync.is_some() {
+        refusals.push(Refusal::new(
+            Ground::NotReady,
+            format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
+            "wait until it is done: replctl status",
+        ).about(name));
+    } else if must_be_up && upstream.link == Link::Down {
+        let since = upstream
+            .down_since_seconds
+            .map_or_else(String::new, |s| format!(" since {s} s"));
+        refusals.push(
+            Refusal::new(
+                Ground::NotReady,
+                format!(
+                    "`{name}` is not ready: its link to {} is down{since}",
+                    upstream.address
+                ),
+                "see why: replctl status",
             )
             .about(name),
         );

@@ -104,6 +104,17 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
             format!("if it is to be the primary: replctl promote {name}"),
         )),
     }
+    followers(node, topology, &mut out);
+    if out.is_empty() {
+        Ok(upstream)
+    } else {
+        Err(out)
+    }
+}
+
+/// Those below it would get no writes any more.
+fn followers(node: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
+    let name = &node.name;
     let under = topology.nodes.iter().filter(|other| {
         topology
             .upstream_of(other)
@@ -119,11 +130,6 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
             format!("replctl move {} --under {above}", other.name),
         )
     }));
-    if out.is_empty() {
-        Ok(upstream)
-    } else {
-        Err(out)
-    }
 }
 
 fn warnings(node: &Node, upstream: &Upstream) -> Vec<Warning> {

@@ -56,10 +56,19 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
     if topology.get(node).is_some_and(Node::is_primary) && matches!(source, Source::Stream { .. }) {
         plan.warnings.push(Warning::of(node, Change::StillWritten));
     }
+    plan.stages = stages(operation, commands, primary, topology);
+    Ok(plan)
+}
+
+/// The replay of so many commands, and what is seen afterwards.
+fn stages(operation: &Replay, commands: usize, primary: &Node, topology: &Topology) -> Vec<Stage> {
+    let Replay {
+        node, onto, source, ..
+    } = operation;
     let replay = Action::Rescue(RescueAction::Replay {
         of: node.clone(),
         source: source.clone(),
-        conflicts: *conflicts,
+        conflicts: operation.conflicts,
         commands,
     });
     let linked = |n: &&Node| {
@@ -73,7 +82,7 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
         });
         Step::new(&n.name, wait, Undo::Nothing)
     };
-    plan.stages = vec![
+    let mut stages = vec![
         Stage {
             title: format!("replay on {onto} what only {node} has"),
             mode: Mode::KeepGoing,
@@ -85,8 +94,8 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
             steps: topology.nodes.iter().filter(linked).map(arrived).collect(),
         },
     ];
-    plan.stages.retain(|stage| !stage.steps.is_empty());
-    Ok(plan)
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
 }
 
 fn counted(commands: usize) -> String {

@@ -9,7 +9,7 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
@@ -216,6 +216,7 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
             "compare it with a replica: replctl lost {} --than NODE",
             old.name
         ))
+        .because(Reason::Role)
         .exit(Exit::Refused)),
         [] => Err(nobody()),
         _ => Err(which(&old.name, others.len(), &others[0].name)),
@@ -225,6 +226,7 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
 fn nobody() -> Error {
     Problem::new("there is no primary to compare it with")
         .hint("replctl status")
+        .because(Reason::Role)
         .exit(Exit::Refused)
 }
 
@@ -233,6 +235,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
         "there are {others} other primaries, and which of them is meant has to be said"
     ))
     .hint(format!("replctl lost {old} --than {one}"))
+    .because(Reason::Role)
     .exit(Exit::Refused)
 }
 

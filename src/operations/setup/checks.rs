@@ -19,7 +19,7 @@ use crate::plan::hosts::checks::{
 };
 use crate::plan::versions;
 use crate::topology::versions::{Pair, Said, between, pair, program};
-use crate::topology::{NodeName, State, TroubleKind};
+use crate::topology::{NodeName, State};
 
 /// Less than this is too little for comfort, bytes.
 const MEMORY: u64 = 128 << 20;
@@ -126,39 +126,10 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
             ),
             "see its log, or: replctl status",
         )),
-        (State::Down(trouble), Listener::Nobody) if answered(trouble.kind) => {
+        (State::Down(trouble), Listener::Nobody) if trouble.kind.is_answered() => {
             out.push(elsewhere(node, seen, &trouble.detail));
         }
         (State::Down(_), Listener::Nobody) => to_start(look, node, facts, out),
-    }
-}
-
-/// Whether something was there to give this trouble.
-fn answered(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Frozen
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls => true,
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::Ssh
-        | TroubleKind::Other => false,
     }
 }
 

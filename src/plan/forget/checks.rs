@@ -71,18 +71,8 @@ pub(super) fn meant(
         }
         return Ok(found);
     }
-    let no_address = |why: &str| {
-        let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
-        Refusal::new(
-            Ground::NoNode,
-            format!("`{asked}` is no node of the inventory, and as an address it {why}"),
-            format!(
-                "the nodes are {}; an address is HOST:PORT, as `replctl sentinel status` shows it",
-                names.join(", ")
-            ),
-        )
-    };
-    match host_and_port(asked).map_err(no_address)? {
+    let named = host_and_port(asked).map_err(|why| no_address(asked, why, topology))?;
+    match named {
         (host, Some(port)) => {
             let this = Address::new(host, port);
             // Sentinels may know a node by another of its addresses.
@@ -105,6 +95,19 @@ pub(super) fn meant(
             ))
         }
     }
+}
+
+/// What was named is neither a node nor an address.
+fn no_address(asked: &str, why: &str, topology: &Topology) -> Refusal {
+    let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
+    Refusal::new(
+        Ground::NoNode,
+        format!("`{asked}` is no node of the inventory, and as an address it {why}"),
+        format!(
+            "the nodes are {}; an address is HOST:PORT, as `replctl sentinel status` shows it",
+            names.join(", ")
+        ),
+    )
 }
 
 /// Everything that stands against it; the primary, where there is one.

@@ -31,6 +31,43 @@ pub(super) fn plan(
     }
     let disk = disk(node, own)?;
     let address = successor.source_for(node.server());
+    let first = first(operation, (node, successor), (own, disk), plan)?;
+    let answer = Action::Server(ServerAction::AwaitAnswer {
+        within_ms: IN_SYNC_MS,
+    });
+    let stage = |title: String, actions: Vec<Action>| Stage {
+        title,
+        mode: Mode::Atomic,
+        steps: actions
+            .into_iter()
+            .map(|a| Step::new(name, a, Undo::Nothing))
+            .collect(),
+    };
+    plan.stages = vec![
+        stage(format!("make sure of what {name} has"), first),
+        // From here on it cannot come back as a primary, whatever becomes of the rest.
+        stage(
+            format!("let {name} return as a replica"),
+            vec![Action::Service(ServiceAction::FenceFile { address })],
+        ),
+        stage(
+            format!("start {name} as a replica of {}", successor.name),
+            vec![Action::Service(ServiceAction::StartServer), answer],
+        ),
+        in_sync(successor, &[node]),
+        persist(&[node]),
+    ];
+    Ok(())
+}
+
+/// What is done before anything is started, and what is to be known of it.
+fn first(
+    operation: &Rejoin,
+    (node, successor): (&Node, &Node),
+    (own, disk): (&Own, &Disk),
+    plan: &mut Plan,
+) -> Result<Vec<Action>, Vec<Refusal>> {
+    let name = &node.name;
     let mut first = Vec::new();
     if disk.runs {
         if operation.backup.is_some() {
@@ -62,32 +99,7 @@ pub(super) fn plan(
         let nothing = Returning::NothingOnDisk(history);
         plan.warnings.push(Warning::of(name, nothing));
     }
-    let answer = Action::Server(ServerAction::AwaitAnswer {
-        within_ms: IN_SYNC_MS,
-    });
-    let stage = |title: String, actions: Vec<Action>| Stage {
-        title,
-        mode: Mode::Atomic,
-        steps: actions
-            .into_iter()
-            .map(|a| Step::new(name, a, Undo::Nothing))
-            .collect(),
-    };
-    plan.stages = vec![
-        stage(format!("make sure of what {name} has"), first),
-        // From here on it cannot come back as a primary, whatever becomes of the rest.
-        stage(
-            format!("let {name} return as a replica"),
-            vec![Action::Service(ServiceAction::FenceFile { address })],
-        ),
-        stage(
-            format!("start {name} as a replica of {}", successor.name),
-            vec![Action::Service(ServiceAction::StartServer), answer],
-        ),
-        in_sync(successor, &[node]),
-        persist(&[node]),
-    ];
-    Ok(())
+    Ok(first)
 }
 
 fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {

@@ -14,7 +14,7 @@ use crate::engine::{Step, Undo, Warning};
 use crate::findings::drift;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
-use crate::plan::facts::ConfigFile;
+use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::hosts::owner;
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
@@ -61,6 +61,31 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
     if stamp.fixed != wanted.stamp.fixed {
         changes.warnings.push(needs_restart(node, &lines, file));
     }
+    let file = (file, stamp);
+    let steps = steps(
+        look,
+        wiring,
+        node,
+        (facts, server),
+        file,
+        (&lines, &wanted.stamp),
+    );
+    let other = otherwise(node, &lines, server, file.0, &steps);
+    changes.warnings.extend(other);
+    changes.steps.extend(steps);
+}
+
+/// What is set on a running node, with what is noted of it in its file.
+fn steps(
+    look: &Look<'_>,
+    wiring: &Wiring,
+    node: &NodeSpec,
+    (facts, server): (&HostFacts, &Server),
+    (file, stamp): (&ConfigFile, &Stamp),
+    (lines, wanted): (&BTreeMap<String, Vec<String>>, &Stamp),
+) -> Vec<Step> {
+    let name = &node.name;
+    let paths = Paths::new(&look.inventory.server.directory, node.address.port);
     let mut steps = Vec::new();
     if wrong_login(look, server) {
         steps.push(Step::new(
@@ -69,7 +94,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             Undo::Nothing,
         ));
     }
-    if stamp.settable != wanted.stamp.settable {
+    if stamp.settable != wanted.settable {
         steps.extend(
             lines
                 .iter()
@@ -85,7 +110,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
         };
         let new = Stamp {
             fixed: stamp.fixed.clone(),
-            settable: wanted.stamp.settable.clone(),
+            settable: wanted.settable.clone(),
         };
         steps.push(Step::new(
             name,
@@ -108,10 +133,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             Undo::Nothing,
         ));
     }
-    changes
-        .warnings
-        .extend(otherwise(node, &lines, server, file, &steps));
-    changes.steps.extend(steps);
+    steps
 }
 
 /// What runs, or stands in the file, otherwise than the inventory says, and that no step of this

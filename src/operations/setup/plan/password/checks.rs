@@ -165,16 +165,32 @@ pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
 }
 
 fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refusal> {
-    let name = &spec.name;
     let by_hand = || {
         format!(
             "change it by hand on all nodes: {} (CONFIG SET masteruser default and masterauth on each, then requirepass on each, then CONFIG REWRITE), or leave the inventory's `auth` as the servers have it",
             cli(spec)
         )
     };
-    let Some(server) = look.topology.get(name)?.server() else {
+    let Some(server) = look.topology.get(&spec.name)?.server() else {
         return foreign(look, spec, by_hand);
     };
+    if let Some(refusal) = of_server(around, spec, server, by_hand) {
+        return Some(refusal);
+    }
+    let held = around.held.get(&spec.name)?;
+    of_file(look, held, spec, by_hand)
+        .or_else(|| foreign(look, spec, by_hand))
+        .or_else(|| untold(held, spec, by_hand))
+}
+
+/// What its version, or the inventory, has against it.
+fn of_server(
+    around: &Around<'_>,
+    spec: &NodeSpec,
+    server: &Server,
+    by_hand: impl Fn() -> String,
+) -> Option<Refusal> {
+    let name = &spec.name;
     for directive in IN_THE_WAY {
         if spec.config.contains_key(directive) {
             return Some(Refusal::new(
@@ -206,7 +222,17 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             "choose a password of letters and digits, and then: replctl setup",
         ));
     }
-    let held = around.held.get(name)?;
+    None
+}
+
+/// Its file is not one that keeps a password by way of `setup`.
+fn of_file(
+    look: &Look<'_>,
+    held: &Held,
+    spec: &NodeSpec,
+    by_hand: impl Fn() -> String,
+) -> Option<Refusal> {
+    let name = &spec.name;
     if let Some(file) = &held.elsewhere {
         let why = if file.is_empty() {
             format!(
@@ -231,9 +257,12 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             by_hand(),
         ));
     }
-    if let Some(refusal) = foreign(look, spec, by_hand) {
-        return Some(refusal);
-    }
+    None
+}
+
+/// It does not tell what it has.
+fn untold(held: &Held, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
+    let name = &spec.name;
     if held.acl_file {
         return Some(Refusal::new(
             Ground::Unsupported,
