@@ -3,6 +3,7 @@
 
 use super::world::{Inner, World};
 use super::{access, operations, run, topologies};
+use crate::engine::Warning;
 use crate::engine::journal::Outcome;
 use crate::operations::promote;
 use crate::topology::{State, Topology, sample};
@@ -44,7 +45,8 @@ fn what_a_script_writes_past_the_fence_is_never_lost() {
             let straight = World::new(&topology);
             block_on(run(&plan, &straight).start());
             let calls = straight.0.lock().unwrap().calls;
-            chains += usize::from(plan.warnings.iter().any(|w| w.contains("past the fence")));
+            let moved = |w: &Warning| w.code() == "moved-first";
+            chains += usize::from(plan.warnings.iter().any(moved));
             for call in 0..calls {
                 runs += 1;
                 let world = World::new(&topology);
