@@ -74,8 +74,8 @@ async fn whole(conn: &Conn) -> Result<Server, Failure> {
     info::parse(&String::from_utf8_lossy(&text)).map_err(|e| Failure::none(e.to_string()))
 }
 
-/// Says in the plan what, by what was seen last, becomes of the files that it has servers write, where they do not stay
-/// as they are.
+/// Says in the plan what, by what was seen last, becomes of the files that it has servers write,
+/// where they do not stay as they are.
 pub async fn warn_of_files(hosts: &Hosts, seen: &Topology, plan: &mut Plan) {
     let mut nodes: Vec<NodeName> = plan
         .steps()
