@@ -1,8 +1,8 @@
-//! A run of a plan in the model, by how it ends: what its steps saw is of no matter there.
+//! A run of a plan in the model, by how it ends. One that ends well has seen each of its steps.
 
-use crate::engine::Plan;
 use crate::engine::execute::{Act, Execution, Watch};
 use crate::engine::journal::{Journal, Outcome, Progress};
+use crate::engine::{Mode, Plan};
 use crate::topology::Topology;
 use std::sync::atomic::AtomicBool;
 
@@ -29,7 +29,14 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
     }
 
     pub async fn start(&self) -> Outcome {
-        self.execution().start().await.outcome
+        let executed = self.execution().start().await;
+        if executed.outcome == Outcome::Completed {
+            let stages = self.plan.stages.iter();
+            let run = stages.filter(|stage| stage.mode != Mode::OnFailure);
+            let steps: usize = run.map(|stage| stage.steps.len()).sum();
+            assert_eq!(executed.passed.len(), steps, "{:#?}", self.plan);
+        }
+        executed.outcome
     }
 
     pub async fn resume(&self, progress: &Progress, now: &Topology) -> Outcome {

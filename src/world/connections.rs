@@ -136,8 +136,8 @@ impl Connections {
             .collect()
     }
 
-    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections are
-    /// called there.
+    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
+    /// are called there.
     pub async fn open_to(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
         let opened = self.several(nodes).await;
         join_all(opened.iter().map(|(node, conn)| async move {

@@ -30,8 +30,8 @@ pub enum Unread {
     Failed(crate::error::Error),
 }
 
-/// What stands against replaying what was found. It computes in a thread of its own: whoever holds a
-/// fence meanwhile goes on.
+/// What stands against replaying what was found. It computes in a thread of its own: whoever holds
+/// a fence meanwhile goes on.
 ///
 /// # Errors
 /// What was read cannot be read again.

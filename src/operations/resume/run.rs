@@ -73,7 +73,7 @@ pub async fn run(
     let exit = hooks::warned(&finished);
     drop(lock);
     if finished.outcome == Outcome::Completed {
-        pending_demotions::pay(world, &asked).await?;
+        pending_demotions::demote_pending(world, &asked).await?;
     }
     operate::verdict(&finished, &again(&operation)).map_or(Ok(exit), Err)
 }

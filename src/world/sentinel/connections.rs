@@ -1,5 +1,5 @@
-//! The connections to Sentinels: direct or through a host, and those that are kept between steps. It
-//! decides nothing.
+//! The connections to Sentinels: direct or through a host, and those that are kept between steps.
+//! It decides nothing.
 
 use super::{LOOK, glance};
 use crate::inventory::NodeSpec;
