@@ -49,7 +49,7 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
         };
         screen.begun(step);
         let begun = Instant::now();
-        match world.run_hook(hook, Some(&finished.outcome)).await {
+        match world.hooks.run(hook, Some(&finished.outcome)).await {
             Ok(seen) => screen.done(step, &seen, begun.elapsed().as_secs_f64() * 1e3),
             Err(failure) => screen.failed(step, &failure.why),
         }

@@ -28,7 +28,7 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
 
 /// What was seen last, without the nodes that stand alone on purpose.
 fn deployment(world: &World) -> Option<Topology> {
-    let seen = world.seen_last()?;
+    let seen = world.last_seen.get()?;
     Some(seen.deployment().into_owned())
 }
 

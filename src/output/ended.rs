@@ -1,9 +1,9 @@
 //! What became of a command that has no document of its own, and of those that had nothing to do or
 //! were only to be shown.
 
-use super::screen::Passed;
 use super::{escape, plan as plan_text};
 use crate::engine::journal::{Outcome, Resync};
+use crate::engine::run_facts::Passed;
 use crate::engine::{Operation, Plan};
 use crate::topology::NodeName;
 use serde::Serialize;

@@ -1,11 +1,11 @@
 //! The same with the clients of the old primary counted and disconnected: never while writes are
 //! stopped, and only once another node is the primary.
 
+use super::run::Run;
 use super::world::{Nobody, World};
 use super::{NEVER, access, operations, topologies};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::operations::promote;
 use crate::plan::clients;

@@ -5,9 +5,9 @@
 pub(super) mod host;
 pub(super) mod world;
 
+use super::run::Run;
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Add, Plan, Remove, Undo};
 use crate::inventory::edit::Edit;

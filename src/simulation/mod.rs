@@ -10,11 +10,12 @@ mod moves;
 mod others;
 mod plans;
 mod rejoin;
+mod run;
 mod sentinel;
 mod sentinel_setup;
 mod world;
 
-use crate::engine::execute::Run;
+use self::run::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Accept, Mode, Plan, Promote};
 use crate::operations::promote;

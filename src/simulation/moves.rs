@@ -1,8 +1,8 @@
 //! Moves in every tree: each death resumed, each death rolled back, each failure put back.
 
+use super::run::Run;
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, name, topologies};
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Move, Plan};
 use crate::topology::{Address, NodeName, Topology};

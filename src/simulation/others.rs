@@ -5,11 +5,11 @@
 //! acknowledged write is gone by what it does, it makes no node a primary while another is one, and
 //! putting back does so least of all.
 
+use super::run::Run;
 use super::world::{Injected, Inner, Nobody, World};
 use super::{NEVER, access, name, operations, topologies};
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Detach, Move, Plan, Rejoin, Repair};
 use crate::operations::repair::plan::Owns;

@@ -4,10 +4,11 @@
 mod deaf;
 pub mod model;
 
+use super::run::Run;
 use super::world::{Injected, Nobody, World};
 use super::{NEVER, topologies};
 use crate::actions::Action;
-use crate::engine::execute::{Act, Run};
+use crate::engine::execute::Act;
 use crate::engine::journal::{At, Outcome};
 use crate::engine::{Plan, Promote};
 use crate::operations::promote::plan::sentinel::plan;

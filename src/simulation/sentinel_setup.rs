@@ -4,10 +4,10 @@
 pub(super) mod boxes;
 pub(super) mod host;
 
+use super::run::Run;
 use super::world::{Injected, Nobody};
 use super::{ALWAYS, NEVER};
 use crate::engine::Plan;
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use boxes::World;
 use futures::executor::block_on;

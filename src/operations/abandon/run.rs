@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::operations;
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
-use crate::world::{Entry, World, inventory};
+use crate::world::{World, WorldOptions, inventory};
 use crate::{cli, output};
 use serde::Serialize;
 
@@ -97,14 +97,14 @@ fn put_back(
     id: &str,
     back: (NodeName, SentinelAction),
 ) -> Result<()> {
-    let entry = Entry {
+    let options = WorldOptions {
         accept_new_host_keys: false,
         ask: output::can_ask(),
         concurrency: usize::from(global.concurrency),
         looks: true,
     };
     operations::with_threads(async {
-        let world = World::enter(inventory, entry).await?;
+        let world = World::enter(inventory, options).await?;
         info_period::put_back(&world, id, back).await;
         world.leave().await;
         Ok(())

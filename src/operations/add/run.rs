@@ -11,6 +11,7 @@ use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
+use crate::world::trial::try_directives;
 use crate::world::{World, inventory, server_source};
 use crate::{cli, output};
 
@@ -101,8 +102,8 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];
-    let (seen, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
-    world.try_directives(&mut hosts, &payload).await;
+    let (seen, mut hosts) = futures::future::join(world.observe(), world.hosts.facts(&node)).await;
+    try_directives(&world.hosts, &mut hosts, &payload).await;
     let around = Around {
         inventory: &world.inventory,
         // A note of that name is of a node that has left.

@@ -3,7 +3,7 @@
 
 use crate::engine::Operation;
 use crate::engine::journal::store::Abandoned;
-use crate::engine::journal::story::{Run, Stand, Story, Trouble};
+use crate::engine::journal::story::{PastRun, Stand, Story, Trouble};
 use crate::output::escape;
 use crate::output::outcome::{local, outcome};
 use crate::output::paint::Tone;
@@ -69,7 +69,7 @@ struct Listed<'a> {
     damage: Option<&'a str>,
     /// What it did not bring to an end.
     troubles: Vec<Trouble>,
-    runs: &'a [Run],
+    runs: &'a [PastRun],
 }
 
 #[derive(Serialize)]

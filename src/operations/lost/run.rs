@@ -10,12 +10,14 @@ use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Result};
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
-use crate::world::lost::{Found, again};
+use crate::world::backup::lost_in_backup;
+use crate::world::lost::{again, judged};
 use crate::{cli, output};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
         });
         return Ok(Exit::Done);
     };
-    let judged = found.judged().await?;
+    let judged = judged(&found).await?;
     if let Some(file) = &args.output {
         write(file, &found, &judged)?;
     }
@@ -63,16 +65,16 @@ async fn find(
     args: &super::args::Lost,
     name: &NodeName,
     than: Option<&NodeName>,
-) -> Result<(NodeName, Option<Found>)> {
+) -> Result<(NodeName, Option<LostWrites>)> {
     let topology = world.observe_servers().await.into_all();
     if let Some(folder) = &args.backup {
         let new = successor(&topology, name, than)?;
-        let found = world.lost_in_backup(folder, name, new).await?;
+        let found = lost_in_backup(&world.streams, folder, name, new).await?;
         return Ok((new.name.clone(), found));
     }
     let old = answering(&topology, name)?;
     let new = other(&topology, old, than)?;
-    Ok((new.name.clone(), world.lost(old, new).await?))
+    Ok((new.name.clone(), world.streams.lost(old, new).await?))
 }
 
 /// Whom a backup is compared with: the one named, or the primary.
@@ -99,7 +101,7 @@ async fn replay(
     world: &World,
     global: &cli::Global,
     args: &super::args::Lost,
-    (node, onto, found, counts): (NodeName, NodeName, &Found, Counts),
+    (node, onto, found, counts): (NodeName, NodeName, &LostWrites, Counts),
 ) -> Result<Exit> {
     if let Err(why) = &found.since {
         return Err(Problem::new(format!(
@@ -237,7 +239,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
 }
 
 /// Writes both parts, each into a new file that nobody else can read.
-fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
+fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");
     let conflicts = PathBuf::from(name);

@@ -8,7 +8,7 @@ use crate::actions::server::ServerAction;
 use crate::config::Paths;
 use crate::engine::Remove;
 use crate::engine::journal::Outcome;
-use crate::engine::run_facts::Run;
+use crate::engine::run_facts::RunFacts;
 use crate::inventory::Inventory;
 use crate::output::escape;
 use crate::topology::{Address, NodeName};
@@ -49,7 +49,11 @@ pub struct Removed<'a> {
 }
 
 /// Puts it together.
-pub fn removed<'a>(inventory: &'a Inventory, operation: &'a Remove, run: Run<'a>) -> Removed<'a> {
+pub fn removed<'a>(
+    inventory: &'a Inventory,
+    operation: &'a Remove,
+    run: RunFacts<'a>,
+) -> Removed<'a> {
     let on_host = |wanted: &dyn Fn(&Do) -> bool| {
         run.did(|a| matches!(a, Action::Host(action) if wanted(action)))
     };

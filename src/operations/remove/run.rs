@@ -53,10 +53,10 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     } else {
         std::slice::from_ref(node)
     };
-    let (mut seen, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    let (mut seen, hosts) = futures::future::join(world.observe(), world.hosts.facts(hosts)).await;
     one_address(world, seen.all())?;
     let mut deployment = seen.deployment().into_owned();
-    let watch = world.sentinels(&mut deployment).await;
+    let watch = world.sentinels.look(&mut deployment).await;
     // With the names by which the Sentinels know them.
     for known in deployment.nodes {
         if let Some(node) = seen

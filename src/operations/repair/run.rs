@@ -19,6 +19,7 @@ use crate::plan::hooks::Wanted;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
+use crate::world::rejoin::own;
 use futures::future::join_all;
 
 /// Runs the command.
@@ -175,7 +176,10 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
     };
     let looks = pairs.into_iter().map(|(node, successor)| async move {
         let pair = (node.name.clone(), successor.name.clone());
-        (pair, world.own(node, successor).await)
+        (
+            pair,
+            own(&world.streams, &world.hosts, node, successor).await,
+        )
     });
     join_all(looks).await.into_iter().collect()
 }

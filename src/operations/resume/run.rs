@@ -7,6 +7,8 @@ use crate::engine::{Operation, hooks, pending_demotions};
 use crate::error::{Exit, Problem, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
+use crate::world::sentinel::settle_failovers;
+use crate::world::settle::settle;
 use crate::{cli, operations, output, plan};
 use std::collections::BTreeSet;
 
@@ -42,11 +44,18 @@ pub async fn run(
         hooks::leave_out(&mut record);
     }
     if record.plan.changes_passwords() {
-        world.knock(true).await;
+        world.passwords.knock(true).await;
         same_password(world, &record, back).await?;
     }
-    world.settle(&record.progress.connections).await?;
-    world.settle_sentinels(&record.plan, &record.progress).await;
+    settle(&world.connections, &record.progress.connections).await?;
+    let (plan, progress) = (&record.plan, &record.progress);
+    settle_failovers(
+        &world.sentinels.connections,
+        &world.connections,
+        plan,
+        progress,
+    )
+    .await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
     let whole = record.plan.goes_back_whole();
@@ -102,7 +111,7 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
     let verb = if back { "rollback" } else { "resume" };
     let names: BTreeSet<String> = given.iter().map(|(n, _)| format!("`{n}`")).collect();
     let names = Vec::from_iter(names).join(", ");
-    let (what, hint) = match world.has_given(&given).await {
+    let (what, hint) = match world.passwords.has_given(&given).await {
         Some(true) => return Ok(()),
         Some(false) => (
             format!(
