@@ -53,7 +53,8 @@ pub struct Column {
     pub title: &'static str,
     /// Where the width is short, the column with the highest number goes first; 0 stays.
     pub drop: u8,
-    /// Whether its cells are cut before those of other columns, once all columns that can be left out are.
+    /// Whether its cells are cut before those of other columns, once all columns that can be left
+    /// out are.
     pub cut: bool,
     /// Whether numbers stand in it, aligned to the right.
     pub right: bool,
