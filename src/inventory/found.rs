@@ -141,7 +141,7 @@ impl Entry {
 /// The whole text. `head` are its first comments.
 pub fn text(head: &[String], access: &Access, entries: &[Entry]) -> String {
     let mut out = Lines::default();
-    head.iter().for_each(|line| out.comment(line));
+    out.comments(head);
     out.deployment(access);
     out.ssh(&access.ssh);
     if let Some(tls) = &access.tls {
@@ -165,7 +165,7 @@ pub fn text(head: &[String], access: &Access, entries: &[Entry]) -> String {
 /// One table, with its comments.
 pub fn table(entry: &Entry) -> String {
     let mut out = Lines::default();
-    entry.above.iter().for_each(|line| out.comment(line));
+    out.comments(&entry.above);
     let mut keys = Lines::default();
     keys.line("[[node]]");
     keys.pair("name", &entry.name);
@@ -203,7 +203,7 @@ pub fn table(entry: &Entry) -> String {
             line.to_owned()
         });
     }
-    entry.below.iter().for_each(|line| out.comment(line));
+    out.comments(&entry.below);
     out.0
 }
 
@@ -219,6 +219,12 @@ impl Lines {
     fn comment(&mut self, text: &str) {
         let text = harmless(text);
         self.line(format!("# {text}").trim_end());
+    }
+
+    fn comments(&mut self, texts: &[String]) {
+        for text in texts {
+            self.comment(text);
+        }
     }
 
     fn pair(&mut self, key: &str, value: &str) {
@@ -241,7 +247,7 @@ impl Lines {
         if let Some(user) = &access.masteruser {
             self.pair("masteruser", user);
         }
-        access.notes.iter().for_each(|note| self.comment(note));
+        self.comments(&access.notes);
     }
 
     fn source(&mut self, source: &Source) {
@@ -302,7 +308,7 @@ impl Lines {
                 self.line(&format!("quorum = {quorum}"));
             }
         }
-        sentinel.notes.iter().for_each(|note| self.comment(note));
+        self.comments(&sentinel.notes);
     }
 }
 

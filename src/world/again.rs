@@ -1,13 +1,15 @@
-//! A world that is entered again with another inventory, by the same sessions with hosts: who looks
-//! for servers that no inventory names goes on from what was seen. It changes nothing.
+//! A world that is entered again with another inventory, by the same sessions with hosts: whoever
+//! looks for servers that no inventory names goes on from what was seen. It changes nothing.
 
-use super::deployment::{Entry, World, short};
+use super::deployment::{World, WorldOptions, short};
+use super::hosts::Hosts;
 use super::login::Logins;
 use crate::error::Result;
 use crate::inventory::Inventory;
 use crate::topology::NodeName;
 use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -21,38 +23,44 @@ impl World {
     ///
     /// # Errors
     /// What it names for TLS cannot be read.
-    pub fn again(self, inventory: Inventory, entry: Entry) -> Result<Self> {
-        Self::with(inventory, entry, self.logins, self.ssh)
+    pub fn again(self, inventory: Inventory, options: WorldOptions) -> Result<Self> {
+        let ssh = self.servers.routes.ssh.clone();
+        Self::with(inventory, options, self.logins, ssh)
     }
 
     /// The world of another inventory, whose passwords are read.
     ///
     /// # Errors
     /// One that cannot be had, or what it names for TLS cannot be read.
-    pub async fn with_passwords_of(self, inventory: Inventory, entry: Entry) -> Result<Self> {
-        let logins = Logins::read(&inventory, entry.ask).await?;
-        Self::with(inventory, entry, logins, self.ssh)
+    pub async fn with_passwords_of(
+        self,
+        inventory: Inventory,
+        options: WorldOptions,
+    ) -> Result<Self> {
+        let logins = Arc::new(Logins::read(&inventory, options.ask).await?);
+        let ssh = self.servers.routes.ssh.clone();
+        Self::with(inventory, options, logins, ssh)
     }
 
     /// Whether servers are logged in to with a password.
     pub fn has_password(&self) -> bool {
         self.logins.own.is_some()
     }
+}
 
-    /// What the hosts of nodes call themselves. Those that do not say in time are left out.
-    pub async fn names_of_hosts(&self) -> BTreeMap<NodeName, String> {
+impl Hosts {
+    /// What the hosts call themselves. Those that do not say in time are left out.
+    pub async fn names(&self) -> BTreeMap<NodeName, String> {
         let asked = self.inventory.nodes.iter().map(|spec| async move {
-            let ask = async {
-                let host = self.host(&spec.name).await.ok()?;
-                host.run("uname -n", short(false)).await.ok()
-            };
-            let output = timeout(self.host_look().max(NAME), ask).await.ok()??;
+            let host = self.session_in_time(&spec.name).await.ok()?;
+            let output = timeout(NAME, host.run("uname -n", short(false))).await;
+            let output = output.ok()?.ok()?;
             let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
             is_host_name(&name).then(|| (spec.name.clone(), name))
         });
         let asked: Vec<_> = asked.collect();
         futures::stream::iter(asked)
-            .buffer_unordered(self.concurrency())
+            .buffer_unordered(self.concurrency)
             .filter_map(std::future::ready)
             .collect()
             .await
@@ -61,8 +69,8 @@ impl World {
     /// What `~/.ssh/config` has the host of a node stand for; `None` where there is no session with
     /// it.
     pub async fn connected_to(&self, node: &NodeName) -> Option<String> {
-        let host = timeout(self.host_look(), self.host(node)).await.ok()?;
-        Some(host.ok()?.connected_to().to_owned())
+        let host = self.session_in_time(node).await.ok()?;
+        Some(host.connected_to().to_owned())
     }
 }
 

@@ -67,7 +67,7 @@ impl Finder {
         let left = std::fs::read_dir(self.operator.home()).unwrap();
         let left: Vec<_> = left
             .map(|entry| entry.unwrap().file_name())
-            .filter(|name| name.to_str().unwrap().ends_with(".toml"))
+            .filter(|name| Path::new(name).extension().is_some_and(|end| end == "toml"))
             .collect();
         assert!(left.is_empty(), "{left:?}");
     }

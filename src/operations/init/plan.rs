@@ -28,74 +28,77 @@ pub fn no_beginning(at: &Address, trouble: &Trouble) -> Error {
 
 /// The exit code, the reason, and what to do.
 fn way_on(at: &Address, kind: TroubleKind) -> (Exit, Reason, Option<String>) {
-    let again = |more: &str| Some(format!("replctl init --from {at} {more}"));
-    let (exit, reason, hint) = match kind {
-        TroubleKind::PasswordMissing => (
-            Exit::Refused,
-            Reason::Secret,
-            again("--password-file FILE (or --password-env NAME; --login USER for another user than the default one)"),
-        ),
-        TroubleKind::PasswordRefused => (
-            Exit::Refused,
-            Reason::Secret,
-            Some("give the password of this server, or of the user that --login names".to_owned()),
-        ),
-        TroubleKind::Forbidden => (
-            Exit::Refused,
-            Reason::Permission,
-            Some("name a user that may run INFO, ROLE, PUBSUB and CONFIG GET: --login USER --password-file FILE".to_owned()),
-        ),
-        TroubleKind::WantsTls => (
-            Exit::Refused,
-            Reason::Refused,
-            again("--tls --ca FILE"),
-        ),
-        TroubleKind::NoTls => (
-            Exit::Refused,
-            Reason::Refused,
-            Some("leave --tls out, or name the port that speaks TLS".to_owned()),
-        ),
-        TroubleKind::CertificateUntrusted
+    let hint = hint(at, kind);
+    let (exit, reason) = match kind {
+        TroubleKind::PasswordMissing | TroubleKind::PasswordRefused => {
+            (Exit::Refused, Reason::Secret)
+        }
+        TroubleKind::Forbidden => (Exit::Refused, Reason::Permission),
+        TroubleKind::WantsTls
+        | TroubleKind::NoTls
+        | TroubleKind::CertificateUntrusted
         | TroubleKind::CertificateExpired
         | TroubleKind::CertificateNotYetValid
-        | TroubleKind::Tls => (
-            Exit::Refused,
-            Reason::Refused,
-            again("--tls --ca FILE, where FILE has the authority that signed its certificate"),
-        ),
-        TroubleKind::CertificateName => (
-            Exit::Refused,
-            Reason::Refused,
-            Some("use the name that the certificate is for, or --verify ca".to_owned()),
-        ),
-        TroubleKind::ClientCertificateMissing | TroubleKind::ClientCertificateRefused => (
-            Exit::Refused,
-            Reason::Refused,
-            again("--tls --ca FILE --cert FILE --key FILE"),
-        ),
-        TroubleKind::ProtectedMode => (
-            Exit::Refused,
-            Reason::Unreachable,
-            Some("let replctl reach its host over SSH: --user USER, or a Host in ~/.ssh/config".to_owned()),
-        ),
-        TroubleKind::NotRedis => (
-            Exit::Failed,
-            Reason::Unreachable,
-            Some("name the address and port of a Redis or Valkey server, or of a Sentinel".to_owned()),
-        ),
+        | TroubleKind::CertificateName
+        | TroubleKind::ClientCertificateMissing
+        | TroubleKind::ClientCertificateRefused
+        | TroubleKind::Tls => (Exit::Refused, Reason::Refused),
+        TroubleKind::ProtectedMode => (Exit::Refused, Reason::Unreachable),
+        TroubleKind::NotRedis
+        | TroubleKind::Refused
+        | TroubleKind::NoAnswer
+        | TroubleKind::NoRoute
+        | TroubleKind::NameUnknown
+        | TroubleKind::Ssh
+        | TroubleKind::Frozen
+        | TroubleKind::TooManyClients
+        | TroubleKind::Busy
+        | TroubleKind::Other => (Exit::Failed, Reason::Unreachable),
+    };
+    (exit, reason, hint)
+}
+
+/// What to do.
+fn hint(at: &Address, kind: TroubleKind) -> Option<String> {
+    let again = |more: &str| format!("replctl init --from {at} {more}");
+    let hint = match kind {
+        TroubleKind::PasswordMissing => again("--password-file FILE"),
+        TroubleKind::PasswordRefused => {
+            "give the password of this server, or of the user that --login names".to_owned()
+        }
+        TroubleKind::Forbidden => {
+            "name a user with the rights of docs/access-lists.md: --login USER --password-file FILE"
+                .to_owned()
+        }
+        TroubleKind::WantsTls
+        | TroubleKind::CertificateUntrusted
+        | TroubleKind::CertificateExpired
+        | TroubleKind::CertificateNotYetValid
+        | TroubleKind::Tls => again("--tls --ca FILE"),
+        TroubleKind::NoTls => "leave --tls out, or name the port that speaks TLS".to_owned(),
+        TroubleKind::CertificateName => {
+            "use the name that the certificate is for, or add --verify ca".to_owned()
+        }
+        TroubleKind::ClientCertificateMissing | TroubleKind::ClientCertificateRefused => {
+            again("--tls --ca FILE --cert FILE --key FILE")
+        }
+        TroubleKind::ProtectedMode => {
+            "let replctl reach its host over SSH: --user USER, or a Host in ~/.ssh/config".to_owned()
+        }
+        TroubleKind::NotRedis => {
+            "name the address and port of a Redis or Valkey server, or of a Sentinel".to_owned()
+        }
         TroubleKind::Refused
         | TroubleKind::NoAnswer
         | TroubleKind::NoRoute
         | TroubleKind::NameUnknown
-        | TroubleKind::Ssh => (
-            Exit::Failed,
-            Reason::Unreachable,
-            Some("see that the server runs and that the address and port are right; a server that only its own host reaches is looked at through SSH: --user USER".to_owned()),
-        ),
+        | TroubleKind::Ssh => {
+            "see that the server runs and that the address is right; one that only its own host reaches is looked at through SSH: --user USER".to_owned()
+        }
         TroubleKind::Frozen
         | TroubleKind::TooManyClients
         | TroubleKind::Busy
-        | TroubleKind::Other => (Exit::Failed, Reason::Unreachable, None),
+        | TroubleKind::Other => return None,
     };
-    (exit, reason, hint)
+    Some(hint)
 }

@@ -3,7 +3,8 @@
 
 use super::plan::describe::Found;
 use crate::output::escape;
-use crate::output::table::{self, Cell, Column, Options, Style, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options, wrap};
 use crate::topology::sentinel::Watch;
 use serde::Serialize;
 use std::path::Path;
@@ -201,7 +202,7 @@ fn row(node: &Found) -> Vec<Cell> {
         Some(text) => Cell::plain(escape(text)),
         None => Cell {
             text: "-".to_owned(),
-            style: Style::Quiet,
+            style: Tone::Dim,
         },
     };
     let server = server(node);
@@ -210,7 +211,7 @@ fn row(node: &Found) -> Vec<Cell> {
     let role = node.role.map_or_else(
         || Cell {
             text: "not seen".to_owned(),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
         Cell::plain,
     );

@@ -5,7 +5,7 @@ mod ask;
 mod from;
 
 use crate::cli::Global;
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::{comparable, host_and_port};
 use crate::inventory::deployment::is_deployment_name;
 use crate::inventory::node::{PORT, is_node_name};
@@ -309,6 +309,7 @@ fn already_there(path: &Path, hint: &str) -> Error {
         path.display()
     ))
     .hint(hint)
+    .because(Reason::Inventory)
     .exit(Exit::Refused)
 }
 

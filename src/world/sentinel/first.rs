@@ -1,16 +1,15 @@
 //! The first look at what may be a Sentinel: an address of which nothing is known but that somebody
 //! named it. It changes nothing.
 
-use super::reply;
+use super::{Sentinels, reply};
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
-use crate::world::World;
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::connect;
 use crate::world::resp::REPLY;
 use crate::world::unreachable::trouble;
 use redis::cmd;
 
-impl World {
+impl Sentinels {
     /// The deployments that a Sentinel at the address of a node watches, each with its primary. The
     /// node was named by the operator: it gets the password of the servers, and that of the
     /// Sentinels where it refuses the first.
@@ -18,8 +17,10 @@ impl World {
     /// # Errors
     /// The one reason for not knowing it; [`TroubleKind::NotRedis`]: it is no Sentinel.
     pub async fn watched_by(&self, node: &NodeName) -> Result<Vec<(String, Address)>, Trouble> {
-        let first = self.ask_sentinel(node, self.logins.own.as_ref()).await;
-        match (first, &self.logins.sentinels) {
+        let first = self
+            .ask_sentinel(node, self.servers.logins.own.as_ref())
+            .await;
+        match (first, &self.servers.logins.sentinels) {
             (Err(refused), Some(login)) if refused.kind.is_about_password() => {
                 self.ask_sentinel(node, Some(login)).await
             }
@@ -30,11 +31,11 @@ impl World {
     async fn ask_sentinel(
         &self,
         node: &NodeName,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
     ) -> Result<Vec<(String, Address)>, Trouble> {
         let unknown = || trouble(TroubleKind::Other, "the inventory has it not");
-        let spec = self.inventory.get(node).ok_or_else(unknown)?;
-        let conn = connect(&self.way(), spec, login).await?;
+        let spec = self.servers.inventory.get(node).ok_or_else(unknown)?;
+        let conn = connect(self.servers.routes.as_ref(), spec, login).await?;
         match conn.call(cmd("SENTINEL").arg("MASTERS"), REPLY).await {
             Ok(said) if reply::names(&said).is_some() => Ok(reply::watched(&said)),
             Err(why) if why.kind != TroubleKind::Other => Err(why),

@@ -2,6 +2,7 @@
 
 use super::{Finder, at};
 use crate::support::server::Family;
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ fn what_is_no_server_is_said_and_nothing_is_written() {
         read_some(stream);
     });
     let silent = listener(|stream| {
-        std::thread::sleep(Duration::from_secs(60));
+        std::thread::sleep(Duration::from_mins(1));
         read_some(stream);
     });
     let endless = listener(|stream| {
@@ -113,14 +114,17 @@ fn what_a_server_makes_up_is_bounded() {
             .iter()
             .enumerate()
         {
-            lines += &format!("slave{n}:ip={host},port=1,state=online,offset=1,lag=1\r\n");
+            let _ = write!(
+                lines,
+                "slave{n}:ip={host},port=1,state=online,offset=1,lag=1\r\n"
+            );
         }
         let mut buffer = [0; 4096];
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             let asked = String::from_utf8_lossy(&buffer[..count]).into_owned();
             let mut answer = String::new();
             for word in asked.split("\r\n") {
-                answer += &match word {
+                let said = match word {
                     "PING" => "+PONG\r\n".to_owned(),
                     "SETNAME" => "+OK\r\n".to_owned(),
                     "ID" => ":7\r\n".to_owned(),
@@ -128,6 +132,7 @@ fn what_a_server_makes_up_is_bounded() {
                     "NUMSUB" | "GET" => "*0\r\n".to_owned(),
                     _ => continue,
                 };
+                answer.push_str(&said);
             }
             if stream.write_all(answer.as_bytes()).is_err() {
                 return;

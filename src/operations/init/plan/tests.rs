@@ -1,6 +1,8 @@
 //! What is found of handmade networks of servers: each look sees what is in reach by then, and the
 //! parser reads what is written in the end.
 
+#![allow(clippy::unwrap_used)]
+
 mod names;
 mod net;
 

@@ -4,7 +4,7 @@
 
 use crate::inventory::address::{comparable, host_and_port, is_loopback};
 use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, TroubleKind, same_host};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// More places than this are not looked at.
@@ -152,7 +152,7 @@ impl Walk {
 
     /// The places to look at now, no address twice. `last`: those that were silent, too.
     pub fn open(&self, last: bool) -> Vec<&Place> {
-        let mut taken: BTreeMap<(String, u16), ()> = BTreeMap::new();
+        let mut taken: BTreeSet<(String, u16)> = BTreeSet::new();
         let wanted = |place: &&Place| match place.fate {
             Fate::Open | Fate::Seen => true,
             Fate::Silent(_) => last || place.is_given(),
@@ -163,7 +163,7 @@ impl Walk {
         let all = given.chain(others).filter(wanted);
         all.filter(|place| {
             let at = &place.way().address;
-            taken.insert((comparable(&at.host), at.port), ()).is_none()
+            taken.insert((comparable(&at.host), at.port))
         })
         .collect()
     }

@@ -31,11 +31,12 @@ use target::Target;
 pub fn run(global: &Global, args: &Init, from: &str) -> Result<()> {
     let start = start(from)?;
     let target = Target::of(global, args)?;
-    let access = settings::access(args, &target.folder()?)?;
+    let mut access = settings::access(args, &target.folder()?)?;
+    settings::complete(&mut access, args)?;
     crate::operations::with_threads(async {
         let finder = Finder::new(global, args, &target, access);
         let seen = finder.find(&start).await?;
-        tell(args, &target, &start, seen)
+        tell(args, &target, &start, &seen)
     })
 }
 
@@ -50,7 +51,7 @@ fn start(from: &str) -> Result<Address> {
 }
 
 /// Writes what was found, and says what it is.
-fn tell(args: &Init, target: &Target, start: &Address, seen: Seen) -> Result<()> {
+fn tell(args: &Init, target: &Target, start: &Address, seen: &Seen) -> Result<()> {
     let root = target.root();
     let nodes = found(&Facts {
         walk: &seen.walk,
@@ -61,7 +62,7 @@ fn tell(args: &Init, target: &Target, start: &Address, seen: Seen) -> Result<()>
     });
     let new = nodes.iter().filter(|node| !node.given);
     let new: Vec<Entry> = new.map(|node| node.entry.clone()).collect();
-    let access = access(args, &seen);
+    let access = access(args, seen);
     let text = match target {
         Target::New(_) | Target::Stdout => {
             let text = found::text(&head(start, &seen.walk.odd), &access, &new);
@@ -84,13 +85,15 @@ fn tell(args: &Init, target: &Target, start: &Address, seen: Seen) -> Result<()>
         nodes: &nodes,
         odd: &seen.walk.odd,
     };
-    target.write(&text)?;
+    let written = target.write(&text)?;
     if matches!(target, Target::Stdout) {
         output::note(&render(&report, Options::of_stdout()));
         output::result(text.trim_end());
         return Ok(());
     }
-    output::changed();
+    if written {
+        output::changed();
+    }
     output::told(&report.document(), || render(&report, Options::of_stdout()));
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::operations::init::plan::walk::{Place, Walk, Way};
 use crate::output;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, NodeName, State, Topology, TroubleKind};
-use crate::world::{Entry as Entering, World, inventory};
+use crate::world::{World, WorldOptions, inventory};
 use std::collections::BTreeMap;
 
 /// How often it is looked: a chain of servers takes a look for each link.
@@ -42,7 +42,7 @@ type Last = (Topology, BTreeMap<NodeName, String>, Option<Watch>);
 /// Who looks.
 pub(super) struct Finder<'a> {
     args: &'a Init,
-    entering: Entering,
+    options: WorldOptions,
     target: &'a Target,
     access: Access,
     walk: Walk,
@@ -57,7 +57,7 @@ impl<'a> Finder<'a> {
     pub fn new(global: &Global, args: &'a Init, target: &'a Target, access: Access) -> Self {
         Self {
             args,
-            entering: Entering {
+            options: WorldOptions {
                 looks: true,
                 accept_new_host_keys: global.accept_new_host_keys,
                 ask: !args.yes && output::can_ask(),
@@ -118,7 +118,7 @@ impl<'a> Finder<'a> {
                 self.walk.odd.push(what);
             }
             let hosts = match &self.world {
-                Some(world) if self.walk.ssh => world.names_of_hosts().await,
+                Some(world) if self.walk.ssh => world.hosts.names().await,
                 Some(_) | None => BTreeMap::new(),
             };
             return Ok((topology, hosts, watch));
@@ -131,8 +131,8 @@ impl<'a> Finder<'a> {
     async fn look(&mut self, last: bool) -> Result<Topology> {
         let inventory = self.inventory(last)?;
         let world = match self.world.take() {
-            Some(world) => world.again(inventory, self.entering)?,
-            None => World::enter(inventory, self.entering).await?,
+            Some(world) => world.again(inventory, self.options)?,
+            None => World::enter(inventory, self.options).await?,
         };
         let world = self.world.insert(world);
         let seen = if last && self.walk.ssh {
@@ -149,8 +149,8 @@ impl<'a> Finder<'a> {
     async fn log_in_again(&mut self) -> Result<()> {
         let inventory = self.inventory(false)?;
         let world = match self.world.take() {
-            Some(world) => world.with_passwords_of(inventory, self.entering).await?,
-            None => World::enter(inventory, self.entering).await?,
+            Some(world) => world.with_passwords_of(inventory, self.options).await?,
+            None => World::enter(inventory, self.options).await?,
         };
         self.world = Some(world);
         Ok(())
@@ -190,7 +190,7 @@ impl<'a> Finder<'a> {
         };
         let is_given = self.access.password.is_some() || self.target.inventory().is_some();
         let wanted = topology.nodes.iter().find(wants);
-        let Some(node) = wanted.filter(|_| self.entering.ask && !is_given) else {
+        let Some(node) = wanted.filter(|_| self.options.ask && !is_given) else {
             return Ok(false);
         };
         output::before_question(&format!("{} wants a password", node.address));
@@ -205,7 +205,7 @@ impl<'a> Finder<'a> {
         let Some(world) = &self.world else {
             return Ok(None);
         };
-        let watch = world.sentinels(topology).await;
+        let watch = world.sentinels.look(topology).await;
         let said = self.access.sentinel.as_ref();
         let said = said.filter(|said| said.password.is_some());
         let (Some(said), Some(told)) = (said, &watch) else {
@@ -224,7 +224,7 @@ impl<'a> Finder<'a> {
         }
         *topology = self.look(true).await?;
         match &self.world {
-            Some(world) => Ok(world.sentinels(topology).await),
+            Some(world) => Ok(world.sentinels.look(topology).await),
             None => Ok(watch),
         }
     }

@@ -6,6 +6,7 @@ use crate::inventory::found::{Access, SentinelText, Source, SshText, TlsText};
 use crate::inventory::tls::Verify;
 use crate::operations::init::args::{Init, Looked};
 use crate::operations::init::plan::sentinel::Login;
+use crate::output;
 use std::path::{Path, PathBuf};
 
 /// What a deployment is called while it is looked for: nothing is kept under that name.
@@ -57,6 +58,32 @@ pub(super) fn access(args: &Init, folder: &Path) -> Result<Access> {
         }),
         ..Access::default()
     })
+}
+
+/// A user has a password: it is asked for where none is named.
+///
+/// # Errors
+/// [`Exit::Usage`]: there is nobody to ask.
+pub(super) fn complete(access: &mut Access, args: &Init) -> Result<()> {
+    let wrong = |option: &str, more: &str| {
+        Problem::new(format!(
+            "`{option}` names a user, and its password is missing"
+        ))
+        .hint(format!("add {more}"))
+        .exit(Exit::Usage)
+    };
+    if args.find.sentinel_login.is_some() && access.sentinel.is_none() {
+        let more = "--sentinel-password-file FILE, or --sentinel-password-env NAME";
+        return Err(wrong("--sentinel-login", more));
+    }
+    if access.login.is_some() && access.password.is_none() {
+        if args.yes || !output::can_ask() {
+            let more = "--password-file FILE, or --password-env NAME";
+            return Err(wrong("--login", more));
+        }
+        access.password = Some(Source::Prompt);
+    }
+    Ok(())
 }
 
 /// How Sentinels are logged in to.

@@ -108,17 +108,18 @@ impl Target {
         Some(root.name.0.clone())
     }
 
-    /// Writes it.
+    /// Writes it; whether a file was written.
     ///
     /// # Errors
     /// [`Exit::Failed`]: it cannot be written. [`Exit::Refused`]: somebody has made or changed it
     /// meanwhile.
-    pub fn write(&self, new: &str) -> Result<()> {
+    pub fn write(&self, new: &str) -> Result<bool> {
         match self {
-            Self::Stdout => Ok(()),
+            Self::Stdout => Ok(false),
             Self::New(path) => create(path, INVENTORY_MODE, new.as_bytes())
+                .map(|()| true)
                 .map_err(|error| cannot_write(path, &error)),
-            Self::Merge { text, .. } if text == new => Ok(()),
+            Self::Merge { text, .. } if text == new => Ok(false),
             Self::Merge { path, text, .. } => match inventory::rewrite(path, &digest(text), new) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(Problem::new(format!(

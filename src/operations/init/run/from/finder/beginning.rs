@@ -80,7 +80,7 @@ impl Finder<'_> {
             return;
         };
         let name = self.walk.places[place].name.clone();
-        let Some(host) = world.connected_to(&name).await else {
+        let Some(host) = world.hosts.connected_to(&name).await else {
             return;
         };
         let is_other = host != start.host && !is_loopback(&host);
@@ -102,7 +102,7 @@ impl Finder<'_> {
             return Ok(false);
         };
         let name = self.walk.places[place].name.clone();
-        let Ok(watched) = world.watched_by(&name).await else {
+        let Ok(watched) = world.sentinels.watched_by(&name).await else {
             return Ok(false);
         };
         let (watched, primary) = chosen(start, &watched, self.args.name.as_deref())?;
@@ -160,12 +160,12 @@ fn chosen(
         ))
         .exit(Exit::Failed)),
         (several, None) => {
-            let names: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
+            let all: Vec<&str> = several.iter().map(|(name, _)| name.as_str()).collect();
             let what = format!(
                 "the Sentinel at {start} watches {} deployments, and it is not said which is meant; nothing was written",
-                names.len()
+                all.len()
             );
-            let hint = format!("name one of them with --name: {}", names.join(", "));
+            let hint = format!("name one of them with --name: {}", all.join(", "));
             Err(Problem::new(what)
                 .hint(output::escape(&hint))
                 .exit(Exit::Usage))

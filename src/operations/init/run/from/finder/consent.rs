@@ -61,7 +61,7 @@ impl Finder<'_> {
             all.push(format!("and {} more", new.len() - SHOWN));
         }
         let all = output::escape(&all.join(", "));
-        if !self.entering.ask {
+        if !self.options.ask {
             let what = format!(
                 "the password of the {whose} would go to addresses that only they name, and there is nobody to ask; nothing was written"
             );
