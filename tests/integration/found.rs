@@ -89,7 +89,13 @@ impl Finder {
 /// What a server would have to say if anything were changed on it.
 pub fn print(server: &LocalServer) -> String {
     let mut client = server.client();
-    let config = format!("{:?}", client.command(&["CONFIG", "GET", "*"]));
+    let told = client.command(&["CONFIG", "GET", "*"]).items();
+    let mut config: Vec<String> = told
+        .chunks(2)
+        .map(|pair| format!("{}={}", pair[0].text(), pair[1].text()))
+        .collect();
+    config.sort_unstable();
+    let config = config.join("\n");
     let role = client.info("replication")["role"].clone();
     let keys = client.command(&["DBSIZE"]).text();
     let file = std::fs::read_to_string(server.config_file()).unwrap();
@@ -137,15 +143,24 @@ fn a_chain_is_found_from_each_of_its_servers_on_every_family() {
     });
 }
 
+/// Three servers that get a password when they replicate.
+fn with_password(family: &Family, password: &str) -> Trio {
+    let trio = Trio::start(family, &[]);
+    for directive in ["masterauth", "requirepass"] {
+        for server in &trio.servers {
+            let words = ["CONFIG", "SET", directive, password];
+            assert_eq!(server.client().command(&words).text(), "OK");
+        }
+    }
+    trio
+}
+
 #[test]
 fn passwords_come_from_a_file_or_a_variable_and_are_never_written() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let trio = Trio::start(
-        family,
-        &["requirepass hush-servers", "masterauth hush-servers"],
-    );
+    let trio = with_password(family, "hush-servers");
     let start = at(trio.servers[1].port);
     let finder = Finder::new();
     let refused = finder.run(&start, &[]).code(3);
@@ -192,7 +207,7 @@ fn on_a_terminal_the_password_is_asked_for_and_where_it_may_go() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let trio = Trio::start(family, &["requirepass hush", "masterauth hush"]);
+    let trio = with_password(family, "hush");
     let start = at(trio.servers[0].port);
     for (answer, nodes) in [("y", 3), ("n", 1)] {
         let finder = Finder::new();
@@ -356,5 +371,5 @@ fn a_circle_has_a_beginning_in_the_inventory() {
     let text = finder.text();
     assert!(text.contains("# replicaof = "), "{text}");
     let told = finder.operator.run(&["status", "--no-ssh"]).code(4);
-    told.says("follow each other");
+    told.says("replicate from each other");
 }

@@ -164,11 +164,9 @@ fn sentence(report: &Report<'_>) -> String {
     let watch = report.sentinel.map_or_else(String::new, |watch| {
         let up = watch.addresses().len();
         let quorum = quorum(watch).map_or_else(String::new, |n| format!(", quorum {n}"));
-        format!(
-            "; {} watch `{}`{quorum}",
-            counted(up, "Sentinel"),
-            watch.name
-        )
+        let them = if up == 1 { "watches" } else { "watch" };
+        let sentinels = counted(up, "Sentinel");
+        format!("; {sentinels} {them} them as `{}`{quorum}", watch.name)
     });
     format!("from {}: {servers}{watch}", report.from)
 }

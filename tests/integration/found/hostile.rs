@@ -93,7 +93,8 @@ fn a_cluster_is_refused() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let server = family.start(&["cluster-enabled yes"]);
+    let bus = format!("cluster-port {}", crate::support::ports::free());
+    let server = family.start(&["cluster-enabled yes", &bus]);
     let finder = Finder::new();
     finder
         .run(&at(server.port), &[])
