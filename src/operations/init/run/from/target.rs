@@ -121,7 +121,7 @@ impl Target {
                 .map_err(|error| cannot_write(path, &error)),
             Self::Merge { text, .. } if text == new => Ok(false),
             Self::Merge { path, text, .. } => match inventory::rewrite(path, &digest(text), new) {
-                Ok(true) => Ok(()),
+                Ok(true) => Ok(true),
                 Ok(false) => Err(Problem::new(format!(
                     "{} was changed meanwhile; nothing was written",
                     path.display()
