@@ -92,13 +92,13 @@ pub struct Global {
 pub enum Command {
     /// Write an inventory: from the nodes given, by asking, or from a deployment that runs
     ///
-    /// Writes the inventory, and a generated password into a file of mode 0600 beside it. It
-    /// contacts no host and overwrites nothing.
+    /// Writes the inventory of new nodes, and a generated password into a file of mode 0600 beside
+    /// it, without contacting any host. It overwrites nothing.
     ///
     /// With --from it finds a deployment that runs, from any of its servers or from a Sentinel:
     /// their upstreams and replicas, the Sentinels that watch, and over SSH how each server is run.
     /// What is not certain is a comment in the inventory, with the reason. It changes nothing on
-    /// servers and hosts. The password goes to servers that only others name if you say yes.
+    /// servers and hosts. Before a password goes to a server that only another one names, it asks.
     #[command(after_help = example_help("init"))]
     Init(Box<Init>),
     /// Take bare hosts to a running, verified deployment

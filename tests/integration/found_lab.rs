@@ -196,7 +196,7 @@ fn several_servers_on_a_host_and_one_by_hand_are_found() {
     bench.links_are_up(&[("master", 6380), ("slave1", 6379)]);
     let before = prints(&lab);
     let ran = bench.find("192.168.0.130", &[]).ok();
-    ran.says("3 servers").says("by hand");
+    ran.says("3 servers").says("hand  ");
     let all: Vec<(String, String)> = (0..3)
         .map(|node| (bench.key(node, "name"), bench.key(node, "unit")))
         .collect();
