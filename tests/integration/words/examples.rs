@@ -1,6 +1,8 @@
 //! Every example that help and man pages show is run, on three nodes behind sshds of this machine;
 //! those that cannot be are parsed, and named here with the reason.
 
+mod unlike;
+
 use crate::support::process::run;
 use crate::support::{Replctl, await_that};
 use crate::words::bench::NAMES;
@@ -197,10 +199,14 @@ fn every_example_is_run() {
             Run => wrong.extend(trouble_with(&group, &path, line)),
             Yes => wrong.extend(trouble_with(&group, &path, &format!("{line} --yes"))),
             Dry => wrong.extend(trouble_with(&group, &path, &format!("{line} --dry-run"))),
-            Found => wrong.extend(trouble_with(&group, &path, &from_there(&group, line))),
+            Found => wrong.extend(trouble_with(
+                &group,
+                &path,
+                &unlike::from_there(&group, line),
+            )),
             Parsed(why) => {
                 assert!(!why.is_empty(), "{line} is not run, and nobody says why");
-                parsed(&group, line);
+                unlike::parsed(&group, line);
             }
         }
     }
@@ -252,35 +258,6 @@ fn path_with_the_program(group: &Group) -> String {
     std::fs::create_dir(&folder).unwrap();
     std::os::unix::fs::symlink(Replctl::binary(), folder.join("replctl")).unwrap();
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
-}
-
-/// A line that begins at a server or Sentinel of this deployment.
-fn from_there(group: &Group, line: &str) -> String {
-    let operator = &group.bench.operator;
-    let mut line = line.replace("--user root", "--no-ssh");
-    if line.contains(":26379") {
-        let told = operator.run(&["sentinel", "status", "--json"]).stdout;
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-        let at = &told["watch"]["views"][0]["address"];
-        let at = format!("{}:{}", at["host"].as_str().unwrap(), at["port"]);
-        line = line.replace("192.168.0.120:26379", &at);
-    }
-    let at = operator.run(&["endpoint"]).ok().stdout;
-    for invented in ["192.168.0.120", "192.168.0.150"] {
-        line = line.replace(invented, at.trim());
-    }
-    if line.contains("--merge") {
-        return line;
-    }
-    let secret = group.bench.folder().join("password");
-    let secret = secret.to_str().unwrap();
-    if line.contains("orders.password") {
-        line = line.replace("orders.password", secret);
-    } else {
-        line = format!("{line} --password-file {secret}");
-    }
-    let number = line.len();
-    format!("{line} --output found-{number}.toml --yes")
 }
 
 /// A line with the operation and the backup that there are, in place of those that it invents.
@@ -385,19 +362,6 @@ fn a_shell_without_our_completions_is_seen() {
             assert_eq!(ran.code == Some(0), known, "{shell}: {line}: {ran}");
         }
     }
-}
-
-/// It is understood: where it is given a way to end before anything is done, that is how it ends.
-fn parsed(group: &Group, line: &str) {
-    let mut words = shlex::split(line).unwrap();
-    assert_eq!(words.remove(0), "replctl");
-    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-    words.extend(["--inventory", "/nonexistent/inventory.toml"]);
-    let ran = group.bench.operator.run(&words).code(2);
-    let init = words[0] == "init" && ran.stderr.contains("there is nobody to ask");
-    let understood =
-        ran.stderr.contains("/nonexistent/inventory.toml") && !ran.stderr.contains("Usage:");
-    assert!(init || understood, "{ran}");
 }
 
 fn stands_alone(group: &Group) {

@@ -2,49 +2,17 @@
 //! names, the replicas it lists, what Sentinels know. A server that is seen at two places counts
 //! once. Pure.
 
-use crate::inventory::address::{comparable, host_and_port, is_loopback};
-use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, TroubleKind, same_host};
+mod way;
+
+pub use way::{Way, around, plain, same};
+
+use crate::inventory::address::{comparable, is_loopback};
+use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, TroubleKind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use way::{is_about_the_way, ports};
 
 /// More places than this are not looked at.
 pub const MOST: usize = 1024;
-
-/// One way to a server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
-    /// Where it listens.
-    pub address: Address,
-    /// The host for SSH, where it is not that of the address.
-    pub host: Option<String>,
-    /// Only worth a try where the way before failed over TLS: the other of two ports.
-    pub other_port: bool,
-}
-
-impl Way {
-    /// Straight to an address.
-    pub fn to(address: Address) -> Self {
-        Self {
-            address,
-            host: None,
-            other_port: false,
-        }
-    }
-
-    /// To an address as the host `host` sees it.
-    pub fn through(host: &str, address: Address) -> Self {
-        Self {
-            host: Some(host.to_owned()),
-            ..Self::to(address)
-        }
-    }
-
-    /// Whether two ways lead to one place.
-    fn is(&self, other: &Self) -> bool {
-        same(&self.address, &other.address)
-            && (self.host == other.host || !is_loopback(&self.address.host))
-    }
-}
 
 /// Who named a place, and as what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -366,69 +334,4 @@ impl Walk {
         }
         (!ways.is_empty()).then_some(ways)
     }
-}
-
-/// The ways to a port of a host that is reached at `at`: from outside, and from inside over SSH.
-pub fn around(host: &str, at: &str, port: u16) -> Vec<Way> {
-    let inside = Way::through(host, Address::new("127.0.0.1", port));
-    if is_loopback(at) {
-        return vec![inside];
-    }
-    vec![Way::to(Address::new(at, port)), inside]
-}
-
-/// The two ports of a server that has two.
-fn ports(node: &Node) -> Option<(u16, u16)> {
-    let config = &node.server()?.config;
-    let port = |name: &str| {
-        config
-            .get(name)?
-            .parse()
-            .ok()
-            .filter(|port: &u16| *port > 0)
-    };
-    Some((port("port")?, port("tls-port")?))
-}
-
-/// Whether another way to the same server may lead there.
-fn is_about_the_way(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::ProtectedMode
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::Ssh => true,
-        TroubleKind::Frozen
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::Other => false,
-    }
-}
-
-/// An address in the form of the inventory; nothing where it is none of one host.
-pub fn plain(address: &Address) -> Option<Address> {
-    let ip = address.host.parse::<IpAddr>().ok();
-    let host = ip.map_or_else(|| address.host.clone(), |ip| ip.to_canonical().to_string());
-    let (host, port) = host_and_port(&Address::new(host, address.port).to_string()).ok()?;
-    Some(Address::new(host, port?))
-}
-
-/// Whether two addresses are one without asking anybody.
-pub fn same(one: &Address, other: &Address) -> bool {
-    one.port == other.port
-        && (same_host(&one.host, &other.host) || comparable(&one.host) == comparable(&other.host))
 }

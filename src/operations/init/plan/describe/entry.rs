@@ -78,8 +78,8 @@ fn run_by(service: &Service) -> (Option<String>, String) {
     (Some(known), String::new())
 }
 
-/// The keys that say how a server is run. A file that only the server itself names is a comment: its
-/// user could have it say anything.
+/// The keys that say how a server is run. A file that only the server itself names is a comment:
+/// its user could have it say anything.
 fn keys(service: &Service, entry: &mut Entry) {
     let seen = !matches!(service.starter, Starter::Unknown(_));
     if service.managed || !seen {

@@ -1,0 +1,46 @@
+//! Examples that are not run as they stand: those of `init --from` begin at a server or Sentinel
+//! that there is, and others are only parsed.
+
+use super::Group;
+
+/// A line that begins at a server or Sentinel of this deployment.
+pub fn from_there(group: &Group, line: &str) -> String {
+    let operator = &group.bench.operator;
+    let mut line = line.replace("--user root", "--no-ssh");
+    if line.contains(":26379") {
+        let told = operator.run(&["sentinel", "status", "--json"]).stdout;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let at = &told["watch"]["views"][0]["address"];
+        let at = format!("{}:{}", at["host"].as_str().unwrap(), at["port"]);
+        line = line.replace("192.168.0.120:26379", &at);
+    }
+    let at = operator.run(&["endpoint"]).ok().stdout;
+    for invented in ["192.168.0.120", "192.168.0.150"] {
+        line = line.replace(invented, at.trim());
+    }
+    if line.contains("--merge") {
+        return line;
+    }
+    let secret = group.bench.folder().join("password");
+    let secret = secret.to_str().unwrap();
+    if line.contains("orders.password") {
+        line = line.replace("orders.password", secret);
+    } else {
+        line = format!("{line} --password-file {secret}");
+    }
+    let number = line.len();
+    format!("{line} --output found-{number}.toml --yes")
+}
+
+/// It is understood: where it is given a way to end before anything is done, that is how it ends.
+pub fn parsed(group: &Group, line: &str) {
+    let mut words = shlex::split(line).unwrap();
+    assert_eq!(words.remove(0), "replctl");
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    words.extend(["--inventory", "/nonexistent/inventory.toml"]);
+    let ran = group.bench.operator.run(&words).code(2);
+    let init = words[0] == "init" && ran.stderr.contains("there is nobody to ask");
+    let understood =
+        ran.stderr.contains("/nonexistent/inventory.toml") && !ran.stderr.contains("Usage:");
+    assert!(init || understood, "{ran}");
+}
