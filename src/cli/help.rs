@@ -124,7 +124,7 @@ pub const REASONS: Section = Section {
         ("usage", "the command line is wrong (exit status 2)"),
         (
             "inventory",
-            "the inventory is not there, cannot be read, or is wrong (2)",
+            "the inventory is not there, cannot be read, or is wrong (2, or 3 where a plan cannot be made of it)",
         ),
         (
             "refused",
@@ -147,7 +147,7 @@ pub const REASONS: Section = Section {
         ),
         (
             "secret",
-            "a password cannot be read, or servers do not accept such a password (3)",
+            "a password cannot be read, servers do not accept such a password, or it cannot be changed (3)",
         ),
         (
             "hook",
@@ -174,7 +174,37 @@ pub const REASONS: Section = Section {
             "sentinel",
             "Sentinels cannot be asked, do not agree, or are at work (3)",
         ),
-        ("not_ready", "a node has not got its data yet (3)"),
+        (
+            "not_ready",
+            "a node has not got its data, or is in the middle of a failover (3)",
+        ),
+        ("no_node", "the inventory has no node of that name (3)"),
+        (
+            "role",
+            "a node has not the role that this takes; or there is no primary, or more than one (3)",
+        ),
+        ("topology", "who replicates from whom stands against it (3)"),
+        (
+            "foreign",
+            "replctl has not made the server, the Sentinel or the file (3)",
+        ),
+        ("version", "the version of a server stands against it (3)"),
+        (
+            "unsupported",
+            "replctl does not do that, as for Redis Cluster (3)",
+        ),
+        (
+            "host",
+            "a host lacks something, or does not let it be done (3)",
+        ),
+        (
+            "login",
+            "a replica could not log in at, or connect to, the node that it is to follow (3)",
+        ),
+        (
+            "undo",
+            "what was done cannot be undone, or something else was done since (3)",
+        ),
         (
             "unreachable",
             "a server or its host does not answer (3, or 5 where an operation is unfinished)",

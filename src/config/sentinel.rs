@@ -119,6 +119,16 @@ fn own(
         "its own directory",
         &[("dir", quote(&format!("{}/", paths.data())))],
     );
+    out.extend(among_others(node, password, begin));
+    out
+}
+
+/// What the other Sentinels need of it.
+fn among_others(node: &NodeSpec, password: bool, begin: Begin<'_>) -> Vec<Section> {
+    let mut out = Vec::new();
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
     if password {
         let mut lines = vec![("requirepass", OWN_PASSWORD.to_owned())];
         if begin.modern {

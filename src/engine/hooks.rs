@@ -7,7 +7,7 @@ use crate::engine::execute::Watch as _;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
 use crate::engine::{Mode, Operation};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::hooks::HookPoint;
 use crate::output;
 use crate::output::screen::Screen;
@@ -114,6 +114,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
             promote.node
         ))
         .hint("replctl status")
+        .because(Reason::Role)
         .exit(Exit::Refused));
     }
     let others = match record.outcome.take() {

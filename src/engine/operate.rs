@@ -158,6 +158,7 @@ pub async fn carry_out(
     }
     let mut plan = pending_demotions::added(world, planner().await?);
     loop {
+        output::form::noticed(&plan.warnings);
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
             for warning in &warnings {

@@ -209,18 +209,14 @@ impl<'a> Look<'a> {
                 nodes,
             ),
             Reboot::NoPrimary(ring) if ring.is_empty() => {
-                let starts = |n: &Node| n.service.as_ref().and_then(|s| s.starts_at_boot());
-                let all = self.topology.nodes.iter();
-                let gone: Vec<&Node> = all.filter(|n| starts(n) == Some(false)).collect();
+                let (gone, by_hand) = self.not_started();
+                // Who starts servers by hand does so after a reboot, too.
+                if by_hand {
+                    severity = Severity::Note;
+                }
                 let why = if gone.is_empty() {
                     String::new()
                 } else {
-                    // Who starts servers by hand does so after a reboot, too.
-                    let by_hand =
-                        |n: &&Node| n.service.as_ref().is_some_and(|s| s.unit().is_none());
-                    if gone.iter().any(by_hand) {
-                        severity = Severity::Note;
-                    }
                     format!(": nothing starts {}", list(gone.iter().copied()))
                 };
                 (
@@ -245,6 +241,16 @@ impl<'a> Look<'a> {
             );
         }
         Some(of_nodes(message, severity, &nodes))
+    }
+
+    /// Those that nothing starts, and whether somebody starts one of them by hand.
+    fn not_started(&self) -> (Vec<&Node>, bool) {
+        let starts = |n: &Node| n.service.as_ref().and_then(|s| s.starts_at_boot());
+        let all = self.topology.nodes.iter();
+        let gone: Vec<&Node> = all.filter(|n| starts(n) == Some(false)).collect();
+        let by_hand = |n: &&Node| n.service.as_ref().is_some_and(|s| s.unit().is_none());
+        let any = gone.iter().any(by_hand);
+        (gone, any)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
-use super::{Code, Explanation, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity, Way};
 use crate::topology::lineage::{Lineage, lineage, of_another_history};
 use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
@@ -170,9 +170,11 @@ impl Look<'_> {
         };
         let message = format!("the link of {own} to {up} {}{because}", down_for(link));
         let mut finding = Finding::about(node, code, severity, message)
-            .maybe_hint(match &cause {
-                Some(Cause::Tls(_)) => Some(self.same_everywhere(node, server, upstream)),
-                None => self.log(node, server),
+            .maybe_way(match &cause {
+                Some(Cause::Tls(_)) => {
+                    Some(Way::Other(self.same_everywhere(node, server, upstream)))
+                }
+                None => self.log(node, server).map(Way::Other),
                 Some(other) => way_on(other, node, upstream),
             })
             .with("upstream", upstream.name.0.as_str())

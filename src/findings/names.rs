@@ -91,10 +91,11 @@ pub(super) fn announced(node: &Node) -> Option<Finding> {
         node.announced
     );
     let finding = Finding::about(node, Code::AnnouncedElsewhere, Severity::Warning, message);
-    Some(finding.hint(format!(
+    let hint = format!(
         "correct `announce` in the inventory, or let the server say the same: replctl setup {}",
         node.name
-    )))
+    );
+    Some(finding.hint(hint).by_setup())
 }
 
 /// The hint that repairs it.

@@ -1,5 +1,5 @@
-//! The users of the servers' access lists: the user that replctl logs in as, and the one that replicas log in as at
-//! their primary. Pure.
+//! The users of the servers' access lists: the user that replctl logs in as, and the one that
+//! replicas log in as at their primary. Pure.
 
 use super::SecretSource;
 use super::deployment::secret;

@@ -162,8 +162,8 @@ pub fn repoint(file: &str, text: &str, node: &NodeName, to: &NodeName) -> Result
     Ok(Edit::new(file, node, kind, text, changes))
 }
 
-/// The number of the line with the `replicaof` of a node, from 1, and the node it names; nothing where
-/// it has none.
+/// The number of the line with the `replicaof` of a node, from 1, and the node it names; nothing
+/// where it has none.
 pub fn wish(text: &str, node: &NodeName) -> Option<(usize, NodeName)> {
     let layout = Layout::of(text).ok()?;
     let key = layout.table(&node.0)?.replicaof.as_ref()?;

@@ -3,9 +3,10 @@
 //!
 //! It is chosen once, before anything is printed.
 
-use super::fault::{Fault, finished};
-use super::json::document;
+use super::fault::{Fault, Notice, Rest, finished};
+use super::json::{document, end};
 use super::stream;
+use crate::engine::Warning;
 use crate::error::{Error, Exit, Problem};
 use serde::Serialize;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -26,7 +27,9 @@ static TOLD: Mutex<Told> = Mutex::new(Told {
     document: None,
     fault: None,
     warnings: Vec::new(),
+    notices: Vec::new(),
     printed: false,
+    open: false,
 });
 
 /// What is printed at the end, where JSON is wanted.
@@ -35,8 +38,12 @@ struct Told {
     fault: Option<Fault>,
     /// What was warned of.
     warnings: Vec<String>,
+    /// What the plan was warned of, as data.
+    notices: Vec<Notice>,
     /// A result stands on stdout already.
     printed: bool,
+    /// Its end is not printed yet.
+    open: bool,
 }
 
 /// Chooses the form. Later choices count for nothing.
@@ -77,9 +84,10 @@ pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String
     }
 }
 
-/// Notes that a result was printed piece by piece.
-pub(super) fn printed() {
-    held().printed = true;
+/// Notes that a result was printed piece by piece; `open`: but for its end.
+pub(super) fn printed(open: bool) {
+    let mut told = held();
+    (told.printed, told.open) = (true, open);
 }
 
 /// Says what ended the run: on stderr for people, and for programs at the end, with all that is
@@ -112,9 +120,11 @@ pub(super) fn warned(problem: &Problem) {
     }
 }
 
-/// What was warned of so far.
-pub(super) fn warnings() -> Vec<String> {
-    held().warnings.clone()
+/// Notes for programs what a plan is warned of; what an earlier look was warned of is forgotten.
+pub fn noticed(warnings: &[Warning]) {
+    if json() {
+        held().notices = warnings.iter().map(Notice::of).collect();
+    }
 }
 
 /// Notes for programs what ended the run; people have been told.
@@ -134,17 +144,27 @@ pub fn finish() {
     if !json() {
         return;
     }
-    let (document, warnings, fault) = {
+    let (document, mut rest, open) = {
         let mut told = held();
-        if told.printed {
+        let open = std::mem::take(&mut told.open);
+        if told.printed && !open {
             return;
         }
         told.printed = true;
-        let warnings = std::mem::take(&mut told.warnings);
-        (told.document.take(), warnings, told.fault.take())
+        let rest = Rest {
+            warnings: std::mem::take(&mut told.warnings),
+            notices: std::mem::take(&mut told.notices),
+            error: told.fault.take(),
+        };
+        (told.document.take(), rest, open)
     };
-    let fault = fault.map(|fault| fault.after(stream::change()));
-    super::result(&finished(document, &warnings, fault.as_ref()));
+    let fault = rest.error.take();
+    rest.error = fault.map(|fault| fault.after(stream::change()));
+    if open {
+        end(&rest);
+    } else {
+        super::result(&finished(document, rest));
+    }
 }
 
 /// Ends with this error, unless a document is being written already: whether it is.

@@ -77,8 +77,7 @@ pub fn before_question(text: &str) {
     stream::note(text);
 }
 
-/// What `--quiet` has held back, and has to be seen before a
-/// question.
+/// What `--quiet` has held back, and has to be seen before a question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Prints a warning to stderr, in words that were printed ready. Where only errors and questions

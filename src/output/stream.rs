@@ -90,6 +90,14 @@ pub fn result(text: &str) {
 
 /// The same of a result that `write` writes piece by piece.
 pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    part_by(|out| {
+        write(out)?;
+        out.write_all(b"\n")
+    });
+}
+
+/// The same of a part of a result, with nothing after it.
+pub fn part_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     // A reader that takes nothing from stderr must not keep the result back, nor what this process
     // holds.
     flush(Some(IN_TURN));
@@ -97,9 +105,7 @@ pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         Err(io::Error::from_raw_os_error(libc::EBADF))
     } else {
         let mut out = BufWriter::new(io::stdout().lock());
-        write(&mut out)
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush())
+        write(&mut out).and_then(|()| out.flush())
     };
     if let Err(error) = written {
         let _ = LOST.set(error);

@@ -53,10 +53,36 @@ pub struct Column {
     pub title: &'static str,
     /// Where the width is short, the column with the highest number goes first; 0 stays.
     pub drop: u8,
-    /// Whether its cells are cut before those of other columns, once all columns that can be left out are.
+    /// Whether its cells are cut before those of other columns, once all columns that can be left
+    /// out are.
     pub cut: bool,
     /// Whether numbers stand in it, aligned to the right.
     pub right: bool,
+}
+
+impl Column {
+    /// One with text in it.
+    pub const fn text(title: &'static str, drop: u8) -> Self {
+        Self {
+            title,
+            drop,
+            cut: false,
+            right: false,
+        }
+    }
+
+    /// One with numbers in it.
+    pub const fn number(title: &'static str, drop: u8) -> Self {
+        Self {
+            right: true,
+            ..Self::text(title, drop)
+        }
+    }
+
+    /// The same, cut before the others.
+    pub const fn cut(self) -> Self {
+        Self { cut: true, ..self }
+    }
 }
 
 /// One cell, safe to print.
@@ -214,16 +240,10 @@ mod tests {
     };
 
     fn table(options: Options) -> String {
-        let column = |title, drop, cut, right| Column {
-            title,
-            drop,
-            cut,
-            right,
-        };
         let columns = [
-            column("name", 0, true, false),
-            column("n", 1, false, true),
-            column("more", 2, false, false),
+            Column::text("name", 0).cut(),
+            Column::number("n", 1),
+            Column::text("more", 2),
         ];
         let row = |a: &str, b: &str, c: &str| vec![Cell::plain(a), Cell::plain(b), Cell::plain(c)];
         render(

@@ -12,7 +12,12 @@ pub fn name(name: &NodeName) -> String {
 
 /// `a`; `a` and `b`; `a`, `b` and `c`; `a`, `b`, `c`, `d`, `e` and 7 others.
 pub fn list<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> String {
-    let mut names: Vec<String> = nodes.into_iter().map(|node| name(&node.name)).collect();
+    list_names(nodes.into_iter().map(|node| &node.name))
+}
+
+/// The same of names.
+pub fn list_names<'a>(nodes: impl IntoIterator<Item = &'a NodeName>) -> String {
+    let mut names: Vec<String> = nodes.into_iter().map(name).collect();
     if names.len() > MOST_NAMES + 1 {
         let others = names.len() - MOST_NAMES;
         names.truncate(MOST_NAMES);

@@ -72,7 +72,7 @@ pub(super) async fn kick_clients(
     };
     let census = match listed(&conn).await {
         Ok(census) => census,
-        Err(trouble) if is_silent(trouble.kind) => return Ok(left_out()),
+        Err(trouble) if trouble.kind.is_silent() => return Ok(left_out()),
         Err(trouble) => return Err(failed(trouble)),
     };
     let mut gone = 0;
@@ -107,35 +107,6 @@ fn kept(text: String, mut census: Census) -> Seen {
 /// What does not answer has no clients to speak of.
 fn left_out() -> Seen {
     seen("left out: it does not answer")
-}
-
-/// Whether nothing was heard of the server, rather than a no.
-fn is_silent(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::Frozen
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::Ssh => true,
-        TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::Other => false,
-    }
 }
 
 /// How many clients a server has, replctl's and the Sentinels' connections too. It costs the server

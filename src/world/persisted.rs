@@ -14,9 +14,10 @@ use super::ssh::Host;
 use super::{info, service};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::Plan;
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Effect, Seen};
+use crate::engine::warning::files::Files;
+use crate::engine::{Plan, Warning};
 use crate::topology::service::{Keep, Service};
 use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server, Topology};
 use futures::StreamExt;
@@ -101,18 +102,16 @@ pub async fn warn_of_files(hosts: &Hosts, seen: &Topology, plan: &mut Plan) {
     let mut unseen = Vec::new();
     for (node, path, secret, found) in looked {
         match found {
-            Ok(told) => plan
-                .warnings
-                .extend(told.into_iter().map(|note| format!("`{node}`: {note}"))),
-            Err(_) if secret => unseen.push(format!("{path} of `{node}`")),
+            Ok(told) => plan.warnings.extend(
+                told.into_iter()
+                    .map(|note| Warning::of(node, Files::Said(note))),
+            ),
+            Err(_) if secret => unseen.push((path.clone(), node.clone())),
             Err(_) => {}
         }
     }
     if !unseen.is_empty() {
-        plan.warnings.push(format!(
-            "replctl cannot see who may read {}: CONFIG REWRITE makes such a file anew, on most servers for everybody of its host to read, and passwords stand in it",
-            unseen.join(", ")
-        ));
+        plan.warnings.push(Warning::of_all(Files::Unseen(unseen)));
     }
 }
 

@@ -290,6 +290,20 @@ fn a_node_that_does_not_get_in_sync_is_put_back() {
     deployment.assert_everybody_gets_writes();
 }
 
+/// `slave2` is moved by a replctl that dies after so many lines of its journal. Whether it died.
+fn dies(operator: &Replctl<'_>, line: usize, under: usize) -> bool {
+    let arguments = ["move", "slave2", "--under", NAMES[under], "--yes"];
+    let mut command = operator.command(&arguments);
+    command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+    let ran = crate::support::process::run(&mut command, Duration::from_mins(1));
+    assert!(
+        ran.code.is_none() || ran.code == Some(0),
+        "it was not killed but failed at line {line}: {}",
+        ran.stderr
+    );
+    ran.code.is_none()
+}
+
 #[test]
 fn killed_at_every_journal_line_and_resumed_or_rolled_back() {
     let Some(family) = Family::debian() else {
@@ -306,18 +320,7 @@ fn killed_at_every_journal_line_and_resumed_or_rolled_back() {
     operator
         .run(&["move", "slave3", "--under", "slave2", "--yes"])
         .ok();
-    let dies = |line: usize, under: usize| {
-        let arguments = ["move", "slave2", "--under", NAMES[under], "--yes"];
-        let mut command = operator.command(&arguments);
-        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
-        let ran = crate::support::process::run(&mut command, Duration::from_mins(1));
-        assert!(
-            ran.code.is_none() || ran.code == Some(0),
-            "it was not killed but failed at line {line}: {}",
-            ran.stderr
-        );
-        ran.code.is_none()
-    };
+    let dies = |line, under| dies(&operator, line, under);
     let mut at = 0;
     for line in 1.. {
         let under = 1 - at;

@@ -176,6 +176,10 @@ impl Watched {
     }
 }
 
+/// Writes a second and client. Each of the four has a write under way when writes are stopped, and
+/// waits with it, however few it sends besides.
+const WRITES: u32 = 100;
+
 /// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself
 /// for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
 fn promotions_of(family: &Family) {
@@ -186,11 +190,11 @@ fn promotions_of(family: &Family) {
             watched.chain(family, 2);
         }
         let writer = Writer::start(Load {
-            per_second: Some(300),
+            per_second: Some(WRITES),
             ..Load::plain(&watched.ports())
         });
         for target in targets {
-            writer.await_more(500, Duration::from_secs(20));
+            writer.await_more(200, Duration::from_secs(20));
             windows.push(promoted(&watched, *target));
         }
         if targets == [3] {
@@ -300,7 +304,7 @@ fn killed_from_line(first: usize, family: &Family) -> usize {
     watched.hurry();
     let operator = watched.operator();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let (mut target, mut deaths) = (0, 0);
@@ -337,7 +341,7 @@ fn killed_and_rolled_back_keeps_the_old_primary_and_the_priority() {
     watched.hurry();
     let operator = watched.operator();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let mut back = 0;

@@ -11,7 +11,7 @@ use crate::engine::journal::store::FileJournal;
 use crate::engine::journal::{At, Entry, INTERRUPTED, Journal, Moment, Progress};
 use crate::engine::run_facts::Passed;
 use crate::engine::{Operation, Plan};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 use crate::output::screen::Screen;
 use crate::plan::roles;
@@ -67,6 +67,7 @@ pub async fn execute(
     let Executed { outcome, passed } = executed.map_err(|why| {
         Problem::new(format!("`{id}` cannot be put back: {why}"))
             .hint(format!("go on with it instead: replctl resume {id}"))
+            .because(Reason::Undo)
             .exit(Exit::Refused)
     })?;
     let interrupted = interrupt.flag.load(Ordering::Relaxed);
@@ -165,6 +166,7 @@ fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) ->
     .hint(format!(
         "to leave it as it is: replctl promote {primary} --abandon-unfinished"
     ))
+    .because(Reason::Role)
     .exit(Exit::Refused))
 }
 

@@ -44,22 +44,16 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
         ..Census::default()
     };
     let mut out = format!("{}: {}\n\n", escape(seen.deployment), all.in_words());
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        column("node", 0, false),
-        column("role", 2, false),
-        column("clients", 0, true),
-        column("from", 0, false),
-        column("name", 1, false),
-        column("library", 3, false),
-        column("writes", 0, false),
-        column("last commands", 5, false),
-        column("idle", 4, true),
+        Column::text("node", 0),
+        Column::text("role", 2),
+        Column::number("clients", 0),
+        Column::text("from", 0),
+        Column::text("name", 1),
+        Column::text("library", 3),
+        Column::text("writes", 0),
+        Column::text("last commands", 5),
+        Column::number("idle", 4),
     ];
     let rows: Vec<Vec<Cell>> = seen.nodes.iter().flat_map(rows).collect();
     out.push_str(&table::render(&columns, &rows, options));

@@ -118,20 +118,14 @@ pub fn text(shown: &Shown<'_>, options: Options) -> String {
         let deployment = escape(shown.deployment);
         return format!("No such operation on `{deployment}` is recorded on this machine.");
     }
-    let column = |title, drop, cut, right| Column {
-        title,
-        drop,
-        cut,
-        right,
-    };
     let columns = [
-        column("id", 0, false, false),
-        column("when", 3, false, false),
-        column("ago", 5, false, true),
-        column("took", 2, false, true),
-        column("who", 4, false, false),
-        column("what", 1, false, false),
-        column("outcome", 0, true, false),
+        Column::text("id", 0),
+        Column::text("when", 3),
+        Column::number("ago", 5),
+        Column::number("took", 2),
+        Column::text("who", 4),
+        Column::text("what", 1),
+        Column::text("outcome", 0).cut(),
     ];
     let rows: Vec<Vec<Cell>> = shown.stories.iter().map(|s| row(shown, s)).collect();
     let mut out = table::render(&columns, &rows, options);

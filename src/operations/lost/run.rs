@@ -9,7 +9,7 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
@@ -218,6 +218,7 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
             "compare it with a replica: replctl lost {} --than NODE",
             old.name
         ))
+        .because(Reason::Role)
         .exit(Exit::Refused)),
         [] => Err(nobody()),
         _ => Err(which(&old.name, others.len(), &others[0].name)),
@@ -227,6 +228,7 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
 fn nobody() -> Error {
     Problem::new("there is no primary to compare it with")
         .hint("replctl status")
+        .because(Reason::Role)
         .exit(Exit::Refused)
 }
 
@@ -235,6 +237,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
         "there are {others} other primaries, and --than does not name the one to compare with"
     ))
     .hint(format!("replctl lost {old} --than {one}"))
+    .because(Reason::Role)
     .exit(Exit::Refused)
 }
 

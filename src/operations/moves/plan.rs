@@ -6,7 +6,7 @@ mod tests;
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
-use crate::engine::{Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::engine::{Ground, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::inventory::edit::Edit;
 use crate::plan::follow::{in_sync, persist};
 use crate::plan::gather::outlives;
@@ -65,6 +65,7 @@ pub fn both<'a>(
     let unknown = |name| {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", known.join(", ")),
         )
@@ -107,6 +108,7 @@ fn same_history(node: &Node, under: &Node, topology: &Topology) -> Result<(), Ve
     };
     let (name, above, address) = (&node.name, &under.name, &up.address);
     Err(vec![Refusal::new(
+        Ground::Topology,
         format!(
             "the link of `{name}` is up, but its history is not that of `{above}`: {address} may lead to another server from the host of `{name}`"
         ),

@@ -101,14 +101,13 @@ fn line(args: &super::args::Promote, wished: &Promote, best: &NodeName) -> Strin
 
 fn nobody(all: &Candidates) -> crate::error::Error {
     let mut problem = Problem::new("no node can be promoted; nothing was touched");
-    problem.reason = all.whichever.first().map(|refusal| refusal.reason);
+    problem.reason = all.whichever.first().map(|refusal| refusal.ground.reason());
     for candidate in all.nodes.iter().filter(|c| !c.possible) {
         let Candidate { node, why, .. } = candidate;
-        let about = format!("`{node}`");
-        let line = if why.contains(&about) {
+        let line = if candidate.named {
             why.clone()
         } else {
-            format!("{about}: {why}")
+            format!("`{node}`: {why}")
         };
         problem = problem.cause(output::escape(&line));
     }

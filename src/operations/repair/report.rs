@@ -12,24 +12,15 @@ const SHORT: usize = 8;
 
 /// The table, what is proposed and why, and what each choice would cost.
 pub fn text(comparison: &Comparison, options: Options) -> String {
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        Column {
-            cut: true,
-            ..column("  node", 0, false)
-        },
-        column("address", 3, false),
-        column("role", 0, false),
-        column("keys", 0, true),
-        column("offset", 0, true),
-        column("history", 1, false),
-        column("replicas", 2, true),
-        column("started", 1, false),
+        Column::text("  node", 0).cut(),
+        Column::text("address", 3),
+        Column::text("role", 0),
+        Column::number("keys", 0),
+        Column::number("offset", 0),
+        Column::text("history", 1),
+        Column::number("replicas", 2),
+        Column::text("started", 1),
     ];
     let rows: Vec<Vec<Cell>> = comparison
         .nodes

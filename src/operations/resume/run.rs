@@ -2,9 +2,9 @@
 
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
-use crate::engine::operate::{self, Asked};
+use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::{Operation, hooks, pending_demotions};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
 use crate::world::sentinel::settle_failovers;
@@ -62,13 +62,7 @@ pub async fn run(
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
-        let rest = if whole || at.stage == 0 {
-            "all is as it was before"
-        } else {
-            "the stages before it stay as they are"
-        };
-        let text = format!("{id} was put back; {rest}. See: replctl status");
-        operate::told(&finished, Some(&text));
+        put_back(&finished, whole || at.stage == 0);
         return Ok(Exit::Done);
     }
     if !operations::tell(world, &operation, &finished) {
@@ -76,7 +70,28 @@ pub async fn run(
         let done = finished.outcome == Outcome::Completed;
         operate::told(&finished, done.then_some(text.as_str()));
     }
-    let again = match &operation {
+    let exit = hooks::warned(&finished);
+    drop(lock);
+    if finished.outcome == Outcome::Completed {
+        pending_demotions::demote_pending(world, &asked).await?;
+    }
+    operate::verdict(&finished, &again(&operation)).map_or(Ok(exit), Err)
+}
+
+/// Says that it was put back, all of it or from where it failed.
+fn put_back(finished: &Finished, whole: bool) {
+    let rest = if whole {
+        "all is as it was before"
+    } else {
+        "the stages before it stay as they are"
+    };
+    let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
+    operate::told(finished, Some(&text));
+}
+
+/// The command that does it anew.
+fn again(operation: &Operation) -> String {
+    match operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
         Operation::Detach(_)
@@ -89,13 +104,7 @@ pub async fn run(
         | Operation::Remove(_) => {
             format!("replctl {}", operation.line())
         }
-    };
-    let exit = hooks::warned(&finished);
-    drop(lock);
-    if finished.outcome == Outcome::Completed {
-        pending_demotions::demote_pending(world, &asked).await?;
     }
-    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
 /// The servers that have a new password already have the one that the inventory names now. With
@@ -126,7 +135,10 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
             format!("bring one of them back; then: replctl {verb} {id}"),
         ),
     };
-    Err(Problem::new(what).hint(hint).exit(Exit::Refused))
+    Err(Problem::new(what)
+        .hint(hint)
+        .because(Reason::Secret)
+        .exit(Exit::Refused))
 }
 
 /// The operation that is meant. A hook that failed after a promotion is made up for only as long as
@@ -149,6 +161,7 @@ fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<
             );
             Err(Problem::new(what)
                 .hint("replctl status")
+                .because(Reason::Undo)
                 .exit(Exit::Refused))
         }
         Some(_) => Ok(None),

@@ -60,21 +60,15 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
             .down_after_ms()
             .map_or_else(|| "?".to_owned(), seconds),
     );
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        column("Sentinel", 0, false),
-        column("says the primary is", 0, false),
-        column("and it is", 0, false),
-        column("epoch", 3, true),
-        column("replicas", 2, true),
-        column("others", 2, true),
-        column("quorum", 1, true),
-        column("failover", 0, false),
+        Column::text("Sentinel", 0),
+        Column::text("says the primary is", 0),
+        Column::text("and it is", 0),
+        Column::number("epoch", 3),
+        Column::number("replicas", 2),
+        Column::number("others", 2),
+        Column::number("quorum", 1),
+        Column::text("failover", 0),
     ];
     let rows: Vec<Vec<Cell>> = watch.views.iter().map(|view| row(seen, view)).collect();
     out.push_str(&table::render(&columns, &rows, options));

@@ -8,7 +8,9 @@ use crate::engine::journal::Outcome;
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
-use crate::engine::{Operation, Plan, Setup};
+use crate::engine::warning::inventory::Inventory as Members;
+use crate::engine::warning::password::Password;
+use crate::engine::{Operation, Plan, Setup, Warning};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
 use crate::topology::{NodeName, Topology};
@@ -146,14 +148,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         let new = plan.changes_passwords();
         return Ok((plan, new));
     }
-    let unasked = keep_earlier.then(|| {
-        "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
-    });
+    let unasked = keep_earlier.then(|| Warning::of_all(Password::NothingToKeep));
     let mut plan = super::plan::plan(&operation, &world.inventory, &topology, &hosts, &payload)
         .map_err(output::plan::refused)?;
-    let left = alone
-        .iter()
-        .map(|n| format!("`{n}` was detached and is left as it is"));
+    let left = alone.iter().map(|n| Warning::of(n, Members::DetachedStays));
     plan.warnings.extend(left.chain(unasked));
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);

@@ -73,24 +73,18 @@ fn worst(findings: &[Finding]) -> Tone {
 }
 
 fn nodes(seen: &Seen<'_>, options: Options) -> String {
-    let column = |title, drop, cut, right| Column {
-        title,
-        drop,
-        cut,
-        right,
-    };
     let mut columns = vec![
-        column("  node", 0, true, false),
-        column("address", 0, true, false),
-        column("role", 0, false, false),
-        column("link", 0, false, false),
-        column("behind", 0, false, true),
-        column("version", 2, false, false),
-        column("memory", 3, false, true),
-        column("keys", 4, false, true),
+        Column::text("  node", 0).cut(),
+        Column::text("address", 0).cut(),
+        Column::text("role", 0),
+        Column::text("link", 0),
+        Column::number("behind", 0),
+        Column::text("version", 2),
+        Column::number("memory", 3),
+        Column::number("keys", 4),
     ];
     if seen.lags.is_some() {
-        columns.insert(5, column("lag", 1, false, true));
+        columns.insert(5, Column::number("lag", 1));
     }
     let worst = worst_of(seen);
     let few = few(seen, tree(seen.topology), &worst);

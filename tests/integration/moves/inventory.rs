@@ -60,8 +60,12 @@ fn the_inventory_is_told_where_that_is_asked_for() {
     operator.run(&["undo", "last", "--yes"]).ok();
     assert_eq!(now(), text);
     deployment.assert_under(2, 0);
-    // A circle in what it wishes, and the first primary, which has no such line.
-    operator.run(&told).ok();
+    refused_where_it_cannot_be_written(&operator, &told);
+}
+
+/// A circle in what it wishes, and the first primary, which has no such line.
+fn refused_where_it_cannot_be_written(operator: &Replctl<'_>, told: &[&str]) {
+    operator.run(told).ok();
     operator
         .run(&[
             "move",

@@ -6,7 +6,7 @@ use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::{Operation, Plan, Sentinels};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::SentinelSettings;
 use crate::operations::sentinel::plan::{self, Around};
 use crate::output::ended::nothing;
@@ -30,7 +30,7 @@ pub async fn run(
             "{which} has a quotation mark in it, which a Sentinel cannot read again from the file it writes"
         ))
         .hint("choose another one; letters and digits are as good, if there are enough of them")
-        .exit(Exit::Refused));
+        .because(Reason::Secret).exit(Exit::Refused));
     }
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
