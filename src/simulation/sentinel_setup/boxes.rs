@@ -206,7 +206,7 @@ impl Boxes {
     fn sees(&self, name: &NodeName, rules: SentinelRules) -> Sees {
         let known = |flag: &str| vec![flag.to_owned()];
         let others = self
-            .boxes
+            .hosts
             .iter()
             .filter(|(n, b)| *n != name && b.told.is_some());
         let peers = others.map(|(n, _)| Peer {
