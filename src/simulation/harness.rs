@@ -2,9 +2,9 @@
 //! go on. What is simulated is a [`Model`]; what is asked of it is a [`Case`].
 
 use crate::actions::Action;
-use crate::engine::Plan;
-use crate::engine::execute::{Act, Failure, Run, Watch};
+use crate::engine::execute::{Act, Execution, Failure, Watch};
 use crate::engine::journal::{Entry, Journal, Outcome, Progress, Seen};
+use crate::engine::{Mode, Plan};
 use crate::topology::{NodeName, Topology};
 use futures::executor::block_on;
 use std::io;
@@ -108,8 +108,12 @@ impl<M: Model> Simulated<M> {
         self.lock().calls
     }
 
-    fn run<'a>(&'a self, plan: &'a Plan, stop: &'a AtomicBool) -> Run<'a, Self, Self, Nobody> {
-        Run {
+    fn run<'a>(
+        &'a self,
+        plan: &'a Plan,
+        stop: &'a AtomicBool,
+    ) -> Execution<'a, Self, Self, Nobody> {
+        Execution {
             plan,
             act: self,
             journal: self,
@@ -119,14 +123,20 @@ impl<M: Model> Simulated<M> {
         }
     }
 
-    /// Runs a plan.
+    /// Runs a plan. A run that ends well has seen each of its steps.
     pub fn start(&self, plan: &Plan) -> Outcome {
-        block_on(self.run(plan, &NEVER).start())
+        let executed = block_on(self.run(plan, &NEVER).start());
+        if executed.outcome == Outcome::Completed {
+            let run = plan.stages.iter().filter(|s| s.mode != Mode::OnFailure);
+            let steps: usize = run.map(|stage| stage.steps.len()).sum();
+            assert_eq!(executed.passed.len(), steps, "{plan:#?}");
+        }
+        executed.outcome
     }
 
     /// The same for an operator who wants to stop.
     pub fn start_and_stop(&self, plan: &Plan) -> Outcome {
-        block_on(self.run(plan, &ALWAYS).start())
+        block_on(self.run(plan, &ALWAYS).start()).outcome
     }
 
     /// The same, and the process dies after so many lines of its journal.
@@ -161,14 +171,15 @@ impl<M: Model> Simulated<M> {
     pub fn resume(&self, plan: &Plan) -> Outcome {
         let progress = self.lock().progress.clone();
         let now = self.observe();
-        block_on(self.run(plan, &NEVER).resume(&progress, &now))
+        block_on(self.run(plan, &NEVER).resume(&progress, &now)).outcome
     }
 
     /// Puts back what was begun, or says why it cannot.
     pub fn roll_back(&self, plan: &Plan) -> Result<Outcome, String> {
         let progress = self.lock().progress.clone();
         let now = self.observe();
-        block_on(self.run(plan, &NEVER).roll_back(&progress, &now))
+        let ended = block_on(self.run(plan, &NEVER).roll_back(&progress, &now));
+        ended.map(|executed| executed.outcome)
     }
 
     /// What the journal says.

@@ -1,11 +1,11 @@
 //! The open connections of one run: made before a fence, used inside it, renewed when a doubt has
 //! to be settled.
 
-use super::resp::Conn;
+use super::resp::{Conn, REPLY};
 use super::watch_sync::Before;
 use crate::engine::execute::Failure;
 use crate::topology::{NodeName, Trouble};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -50,6 +50,8 @@ pub struct Connections {
     before: Mutex<BTreeMap<NodeName, Before>>,
     demoted: Mutex<BTreeMap<NodeName, u64>>,
     stopped: Mutex<Option<Stopped>>,
+    /// How many nodes are asked side by side.
+    pub(super) concurrency: usize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -58,13 +60,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connections {
     /// No connection yet.
-    pub fn new(open: Open) -> Self {
+    pub fn new(open: Open, concurrency: usize) -> Self {
         Self {
             open,
             kept: Mutex::default(),
             before: Mutex::default(),
             demoted: Mutex::default(),
             stopped: Mutex::default(),
+            concurrency,
         }
     }
 
@@ -110,7 +113,7 @@ impl Connections {
             // Who does not answer is found out by the next step that needs it.
             let ping = redis::cmd("PING");
             let pings = kept.iter().map(|conn| conn.call(&ping, ALIVE));
-            futures::future::join_all(pings).await;
+            join_all(pings).await;
         }
     }
 
@@ -121,7 +124,7 @@ impl Connections {
 
     /// Connections to several nodes, opened side by side; those that cannot be had are left out.
     pub async fn several(&self, nodes: &[NodeName]) -> Vec<(NodeName, Arc<Conn>)> {
-        let opened = futures::future::join_all(
+        let opened = join_all(
             nodes
                 .iter()
                 .map(|n| async move { (n.clone(), self.get(n).await) }),
@@ -130,6 +133,22 @@ impl Connections {
         opened
             .into_iter()
             .filter_map(|(n, conn)| Some((n, conn.ok()?)))
+            .collect()
+    }
+
+    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
+    /// are called there.
+    pub async fn open_to(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
+        let opened = self.several(nodes).await;
+        join_all(opened.iter().map(|(node, conn)| async move {
+            if let Ok(now) = super::replication::look(conn, REPLY).await {
+                self.remember(node, Before::of(&now));
+            }
+        }))
+        .await;
+        opened
+            .into_iter()
+            .filter_map(|(node, conn)| Some((node, conn.client_id()?)))
             .collect()
     }
 

@@ -258,9 +258,11 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
         .then(|| format!("- {}, and writes were refused there.", text(&seen.text)))
 }
 
-/// Whether a role was seen in its file. Without SSH it is only written.
+/// Whether a role was seen in its file. Without SSH it is only written. Journals had it in words
+/// alone at first.
 fn was_read_back(seen: &Seen) -> bool {
-    seen.text.starts_with("read back")
+    let in_words = || seen.text.starts_with("read back");
+    seen.read_back.unwrap_or_else(in_words)
 }
 
 /// The roles that were written and could not be seen in their files.
