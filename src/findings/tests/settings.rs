@@ -130,6 +130,10 @@ fn states_and_passwords_are_told() {
             "replica-auth-missing: `master` has no `masterauth`: it could not follow another node | replctl setup master",
         ),
         (
+            |t| t.nodes[0].up().sentinels = Some(1),
+            "sentinel-watches: a Sentinel watches `master`, and may change the primary by itself",
+        ),
+        (
             |t| t.nodes[0].up().sentinels = Some(3),
             "sentinel-watches: 3 Sentinels watch `master`, and may change the primary by themselves",
         ),
