@@ -108,7 +108,7 @@ fn roles_that_a_restart_would_change_are_told() {
 
 #[test]
 fn states_and_passwords_are_told() {
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         (
             |t| t.nodes[1].up().loading = Some(Loading { percent: Some(27) }),
             "loading: `slave1` is loading its data: 27 %",
