@@ -29,8 +29,8 @@ impl Case<Servers> for Detachment<'_> {
         World::new(self.topology)
     }
 
-    /// It stands alone, is noted, its file says so; nothing else moved; and promoting among the rest
-    /// leaves it alone.
+    /// It stands alone, is noted, its file says so; nothing else moved; and promoting among the
+    /// rest leaves it alone.
     fn reached(&self, world: &World, how: &str) {
         let (operation, before) = (self.operation, self.topology);
         let now = world.observe();

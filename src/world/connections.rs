@@ -2,7 +2,7 @@
 //! to be settled.
 
 use super::resp::{Conn, REPLY};
-use super::watch_sync::Before;
+use super::watch_sync::StreamPosition;
 use crate::engine::execute::Failure;
 use crate::topology::{NodeName, Trouble};
 use futures::future::{BoxFuture, join_all};
@@ -47,7 +47,7 @@ pub struct Stopped {
 pub struct Connections {
     open: Open,
     kept: Mutex<BTreeMap<NodeName, Arc<Conn>>>,
-    before: Mutex<BTreeMap<NodeName, Before>>,
+    before: Mutex<BTreeMap<NodeName, StreamPosition>>,
     demoted: Mutex<BTreeMap<NodeName, u64>>,
     stopped: Mutex<Option<Stopped>>,
     /// How many nodes are asked side by side.
@@ -142,7 +142,7 @@ impl Connections {
         let opened = self.several(nodes).await;
         join_all(opened.iter().map(|(node, conn)| async move {
             if let Ok(now) = super::replication::look(conn, REPLY).await {
-                self.remember(node, Before::of(&now));
+                self.remember(node, StreamPosition::of(&now));
             }
         }))
         .await;
@@ -153,7 +153,7 @@ impl Connections {
     }
 
     /// Keeps what a node was before it was told to follow another.
-    pub fn remember(&self, node: &NodeName, before: Before) {
+    pub fn remember(&self, node: &NodeName, before: StreamPosition) {
         locked(&self.before).insert(node.clone(), before);
     }
 
@@ -179,7 +179,7 @@ impl Connections {
     }
 
     /// What it was.
-    pub fn before(&self, node: &NodeName) -> Option<Before> {
+    pub fn before(&self, node: &NodeName) -> Option<StreamPosition> {
         locked(&self.before).get(node).cloned()
     }
 }

@@ -6,7 +6,7 @@ use super::lost::{Streams, judged};
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::unreachable::trouble;
-use super::watch_sync::Before;
+use super::watch_sync::StreamPosition;
 use super::{info, role_change};
 use crate::actions::rescue::Covered;
 use crate::engine::execute::Failure;
@@ -80,7 +80,9 @@ pub(super) async fn give_up(
         return Ok(seen(format!("follows {address} already")));
     }
     if streams.connections.before(node).is_none() {
-        streams.connections.remember(node, Before::of(&before));
+        streams
+            .connections
+            .remember(node, StreamPosition::of(&before));
     }
     if let Some(why) = limit.broken_by(&before) {
         let stop = writers(node, &before);

@@ -17,14 +17,14 @@ const MOST_SYNCS: u32 = 3;
 /// A copy whose sender has said nothing for so many seconds does not come on.
 const SILENT: u64 = 5;
 
-/// What a node was before it was told to follow another.
+/// A place in a replication history: where a node was before it was told to follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
+pub struct StreamPosition {
     replid: String,
     offset: u64,
 }
 
-impl Before {
+impl StreamPosition {
     /// Of a server as it is now.
     pub fn of(server: &Server) -> Self {
         Self {
@@ -58,7 +58,7 @@ pub async fn await_in_sync(
     with_name: &NodeName,
     is_with: impl Fn(&crate::topology::Address) -> bool,
     within_ms: u64,
-    before: Option<Before>,
+    before: Option<StreamPosition>,
 ) -> Acted {
     let begun = Instant::now();
     let patience = Duration::from_millis(within_ms);

@@ -86,7 +86,7 @@ impl Files {
             Self::FenceUnknown => format!(
                 "`{node}` may come back as a primary: where its configuration file is, is not known (the inventory can say it: `config_file` of the node)"
             ),
-            Self::Said(note) => format!("`{node}`: {note}"),
+            Self::Said(text) => format!("`{node}`: {text}"),
             Self::Unseen(files) => {
                 let files = files.iter().map(|(path, of)| format!("{path} of `{of}`"));
                 let files: Vec<String> = files.collect();

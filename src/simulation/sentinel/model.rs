@@ -26,7 +26,7 @@ impl Sentinels {
         fast.map(|(at, _)| at).collect()
     }
 
-    /// Each reads `INFO` that often from now on; one that answers nothing keeps nobody else from it.
+    /// Each reads `INFO` that often from now on; one that answers nothing hinders no other.
     fn set_periods(&mut self, all: &[InfoPeriod], ms: u64) -> Result<(), Failure> {
         let mut failed = Ok(());
         for one in all {

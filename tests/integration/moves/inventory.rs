@@ -1,7 +1,7 @@
 //! What the inventory says of a node that was moved: it is named, and changed only where that is
 //! asked for.
 
-use crate::moves::Deployment;
+use crate::moves::four;
 use crate::support::program::Replctl;
 use crate::support::server::Family;
 
@@ -10,7 +10,7 @@ fn the_inventory_is_told_where_that_is_asked_for() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let file = deployment.inventory();
     let operator = Replctl::new().inventory(&file);
     let text = std::fs::read_to_string(&file).unwrap();

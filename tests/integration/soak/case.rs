@@ -143,8 +143,8 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     }
     let wire = wire.filter(|_| case.fault.needs_wire());
     let mut crew = Crew::start(family, &case.parents, wire);
-    let operator = crew.operator(&case.parents);
-    let elsewhere = crew.operator(&case.parents);
+    let operator = crew.operator();
+    let elsewhere = crew.operator();
     let fault = case.fault;
     let mut report = Report {
         family: family.name.to_owned(),

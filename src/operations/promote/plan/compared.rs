@@ -139,12 +139,12 @@ fn unrelated(
     }
     let best = best_replica(topology).filter(|best| best.name != target.name);
     let fewer = new.key_count() < other.key_count();
-    let loss = Change::UnknownLoss {
+    let unknown = Change::UnknownLoss {
         than: target.name.clone(),
         why: unknown_because(other, new),
         keys: other.key_count(),
     };
-    let what = Warning::of(&node.name, loss);
+    let what = Warning::of(&node.name, unknown);
     if accepted || (best.is_none() && !fewer) {
         return Some(Unrelated::Told(what));
     }
