@@ -108,11 +108,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let ((mut seen, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
     try_directives(&world.hosts, &mut hosts, &payload).await;
     one_address(world, seen.all())?;
-    for node in &mut seen.all_mut().nodes {
-        if let Some(told) = there.get(&node.name) {
-            node.names_there.extend(told.clone());
-        }
-    }
+    add_names(seen.all_mut(), &there);
     let alone = seen.detached_but(&operation.discard_data);
     let all = names_of(&world.inventory);
     let partial = !operation.nodes.is_empty();
@@ -152,6 +148,15 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     }
     let new = !plan.is_empty() && topology.nodes.iter().all(|n| n.server().is_none());
     Ok((plan, new))
+}
+
+/// Adds to each node the names by which its host knows the others.
+fn add_names(topology: &mut Topology, there: &BTreeMap<NodeName, BTreeMap<String, Vec<String>>>) {
+    for node in &mut topology.nodes {
+        if let Some(names) = there.get(&node.name) {
+            node.names_there.extend(names.clone());
+        }
+    }
 }
 
 fn names_of(inventory: &crate::inventory::Inventory) -> Vec<NodeName> {
