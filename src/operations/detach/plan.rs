@@ -200,6 +200,14 @@ mod tests {
             run("slave1", &headless, &[]).unwrap_err()[0].hint,
             "if it is to be the primary: replctl promote slave1"
         );
+        let ground = |seen: &Topology| run("slave1", seen, &[]).unwrap_err()[0].ground;
+        assert_eq!(ground(&headless), Ground::Unreachable);
+        // In a circle all of them answer.
+        let mut circle = seed();
+        circle.nodes[0] = node("master", 0, Some(address(2)));
+        circle.nodes[2] = node("slave2", 2, Some(address(0)));
+        circle.nodes[1] = node("slave1", 1, Some(address(0)));
+        assert_eq!(ground(&circle), Ground::Topology);
     }
 
     #[test]
