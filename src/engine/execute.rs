@@ -153,7 +153,7 @@ impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
                 Mode::Gate => {
                     let failed = self.side_by_side(stage, (index, &open), passed).await;
                     if let Some(first) = failed.into_iter().next() {
-                        let why = format!("`{}`: {}", first.node, first.why);
+                        let why = first.named();
                         return Outcome::RolledBack { at: first.at, why };
                     }
                 }

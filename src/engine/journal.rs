@@ -250,6 +250,22 @@ pub struct NodeFailure {
     pub put_back: Option<bool>,
 }
 
+impl NodeFailure {
+    /// Why, with the node before it.
+    pub fn named(&self) -> String {
+        format!("{}{}", before(&self.node), self.why)
+    }
+}
+
+/// Such a reason without the node before it.
+pub fn unnamed<'a>(node: &NodeName, why: &'a str) -> &'a str {
+    why.strip_prefix(&before(node)).unwrap_or(why)
+}
+
+fn before(node: &NodeName) -> String {
+    format!("`{node}`: ")
+}
+
 /// One line: when, and what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {

@@ -21,11 +21,11 @@ pub mod operate;
 pub mod operation;
 pub mod operation_id;
 pub mod pending_demotions;
-pub mod perform;
 pub mod permissions;
 pub mod plan;
 pub mod refusal;
 pub mod run_facts;
+pub mod run_through;
 pub mod undoing;
 pub mod warning;
 

@@ -48,6 +48,8 @@ pub struct Asked {
     pub take_over: bool,
     /// Leave what is unfinished as it is.
     pub abandon: bool,
+    /// It follows an operation that was asked for: programs are not told of its plan.
+    pub follows: bool,
 }
 
 impl Asked {
@@ -60,6 +62,7 @@ impl Asked {
             concurrency: global.concurrency.into(),
             take_over: false,
             abandon: false,
+            follows: false,
         }
     }
 
@@ -105,8 +108,8 @@ impl Finished {
         )
     }
 
-    /// As the report of a moved node wants it.
-    pub fn moved(&self) -> RunFacts<'_> {
+    /// As reports want it.
+    pub fn facts(&self) -> RunFacts<'_> {
         RunFacts {
             id: &self.id,
             plan: &self.plan,
@@ -158,7 +161,9 @@ pub async fn carry_out(
     }
     let mut plan = pending_demotions::added(world, planner().await?);
     loop {
-        output::form::noticed(&plan.warnings);
+        if !asked.follows {
+            output::form::noticed(&plan.warnings);
+        }
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
             for warning in &warnings {

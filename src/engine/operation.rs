@@ -147,7 +147,7 @@ pub enum Accept {
     Unkept(forecast::Unkept),
     /// `--ignore permissions`: commands that the user may not run and that can be done without.
     Permissions,
-    /// `--without-sentinel`: Sentinels that are still counted, and are gone for good.
+    /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
 }
 

@@ -68,6 +68,7 @@ pub async fn demote_pending(world: &World, asked: &Asked) -> Result<()> {
     let asked = Asked {
         yes: true,
         dry_run: false,
+        follows: true,
         ..*asked
     };
     let seen = world.observe().await;

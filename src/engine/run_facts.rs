@@ -49,6 +49,18 @@ impl<'a> RunFacts<'a> {
         stays && (self.passed.iter().any(now) || self.before.iter().any(earlier))
     }
 
+    /// Whether such a step on that node was done, now or earlier, and is not one of those that were
+    /// put back. Other stages of a run that was put back may stand.
+    pub fn did_on(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> bool {
+        let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
+        let is = |step: &Step| step.node == *node && wanted(&step.action) && !back(step);
+        let earlier = |at: &At| {
+            let stage = self.plan.stages.get(at.stage);
+            stage.and_then(|s| s.steps.get(at.step)).is_some_and(is)
+        };
+        self.passed.iter().any(|p| is(&p.step)) || self.before.iter().any(earlier)
+    }
+
     /// What such a step has seen in this run, unless it was put back.
     pub fn saw(self, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let stays = !matches!(self.outcome, Outcome::RolledBack { .. });

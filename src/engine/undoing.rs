@@ -1,7 +1,7 @@
 //! Whether a plan that undoes an operation still does, after another look.
 
 use crate::engine::{Operation, Plan};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::output;
 use crate::plan::reverse::{Past, Reverse, complete, reverse};
 use crate::topology::Topology;
@@ -30,5 +30,6 @@ fn same(a: &Operation, b: &Operation) -> bool {
 fn moved_on() -> Error {
     Problem::new("the deployment has changed while the plan was made; nothing was touched")
         .hint("replctl status")
+        .because(Reason::Undo)
         .exit(Exit::Refused)
 }

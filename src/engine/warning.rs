@@ -17,6 +17,7 @@ pub mod sentinels_asked;
 use crate::actions::named::texts;
 use crate::plan::difference::gap::Gap;
 use crate::topology::NodeName;
+use crate::topology::versions::{FullCopy, Why};
 use serde::{Deserialize, Deserializer, Serializer};
 
 /// One thing to know.
@@ -111,6 +112,24 @@ impl Warning {
         }
     }
 
+    /// The nodes that it is about beside, or instead of, the one.
+    pub fn further_nodes(&self) -> Vec<NodeName> {
+        match &self.matter {
+            Matter::Copy(it) => it.nodes().to_vec(),
+            Matter::Returning(it) => it.nodes().to_vec(),
+            Matter::Files(it) => it.nodes(),
+            Matter::Host(it) => it.nodes().to_vec(),
+            Matter::Password(it) => it.nodes().to_vec(),
+            Matter::Change(_)
+            | Matter::Difference(_)
+            | Matter::Login(_)
+            | Matter::Inventory(_)
+            | Matter::Sentinel(_)
+            | Matter::SentinelsAsked(_)
+            | Matter::Recorded(_) => Vec::new(),
+        }
+    }
+
     /// Whether its sentence can be said once for several nodes: it has no command for the one node,
     /// and begins with that node's name.
     fn holds_for_many(&self) -> bool {
@@ -120,6 +139,10 @@ impl Warning {
             Matter::Returning(it) => it.holds_for_many(),
             Matter::Login(it) => it.holds_for_many(),
             Matter::Inventory(it) => it.holds_for_many(),
+            // Then the sentence begins with what the node replicates from.
+            Matter::Difference(Gap::VersionOrder(pair)) => {
+                !matches!(pair.copy, FullCopy::Refused(Why::FieldTtl(_)))
+            }
             Matter::Difference(_)
             | Matter::Files(_)
             | Matter::Host(_)

@@ -231,7 +231,7 @@ pub(super) const ANOTHER_HISTORY: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "The link is up, but the replica's history is not that of the node it seems to follow. Its data may come from another server.",
     cause: "The upstream's address leads somewhere else from the host of the replica: another network, a port forward, or a name that this host takes for something else. It can also be seen for a moment while a history changes.",
-    way_out: "Look again. If it stays, find out where the address leads from that host, and correct that. Then let the replica connect anew: `CLIENT KILL TYPE master` on it. Its data is replaced by that of the right upstream. `promote` and `move` do not help here, as the replica is told the right address already.",
+    way_out: "Look again. If it stays, find out where the address leads from that host, and correct that. Then let the replica connect anew: `CLIENT KILL TYPE master` on it. Its data is replaced by that of the right upstream. `promote` and `move` do not help here, as the replica has the right address already.",
 };
 
 pub(super) const BEHIND: Explanation = Explanation {

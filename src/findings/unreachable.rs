@@ -14,9 +14,6 @@ pub(super) fn compare_password(node: &Node) -> String {
     format!("compare the inventory's password with `requirepass` of {own}")
 }
 
-/// The message for a server whose INFO is renamed (see `world::trouble`).
-const GONE: &str = "INFO is renamed";
-
 impl Look<'_> {
     pub(super) fn unreachable(&self, found: &mut Vec<Finding>) {
         for node in &self.topology.nodes {
@@ -104,6 +101,7 @@ impl Look<'_> {
             | TroubleKind::Busy
             | TroubleKind::TooManyClients
             | TroubleKind::Forbidden
+            | TroubleKind::Renamed
             | TroubleKind::NoAnswer
             | TroubleKind::Frozen
             | TroubleKind::NoRoute
@@ -153,6 +151,7 @@ impl Look<'_> {
             | TroubleKind::Busy
             | TroubleKind::TooManyClients
             | TroubleKind::Forbidden
+            | TroubleKind::Renamed
             | TroubleKind::NoAnswer
             | TroubleKind::Frozen
             | TroubleKind::NoRoute
@@ -172,7 +171,7 @@ impl Look<'_> {
             TroubleKind::TooManyClients => Some(format!(
                 "raise `maxclients` of {own}, or close clients that leak connections"
             )),
-            TroubleKind::Forbidden if trouble.detail.contains(GONE) => Some(format!(
+            TroubleKind::Renamed => Some(format!(
                 "take `rename-command INFO` out of the configuration file of {own}, and restart it"
             )),
             TroubleKind::Forbidden => {

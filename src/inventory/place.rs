@@ -6,9 +6,18 @@ use std::fmt::Display;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
-/// A sentence of a problem without the file, the line and the column that it begins with.
-pub fn without_place(what: &str) -> &str {
-    what.splitn(4, ':').nth(3).unwrap_or(what).trim_start()
+/// A sentence of a problem in that file without the file, the line and the column that it begins
+/// with.
+pub fn without_place<'a>(file: &Path, what: &'a str) -> &'a str {
+    let number = |text: &'a str| {
+        let rest = text.strip_prefix(':')?;
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        (end > 0).then(|| &rest[end..])
+    };
+    let place = what.strip_prefix(&file.display().to_string());
+    let rest = place.and_then(number).and_then(number);
+    rest.and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(what)
 }
 
 /// Gathers the problems of one file, so that one run reports all of them.
@@ -159,5 +168,23 @@ fn visible(c: char) -> char {
         '\t' => ' ',
         c if c.is_control() || hides(c) => '·',
         c => c,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_taken_off_whatever_the_name_of_the_file() {
+        let file = Path::new("/srv/a:1: b/i.toml");
+        let mut problems = Problems::new(file, "x = 1\ny = 2\n");
+        problems.add(6, "no key `y`: see `x`");
+        let told = problems.into_sorted();
+        assert_eq!(told[0].what, "/srv/a:1: b/i.toml:2:1: no key `y`: see `x`");
+        assert_eq!(without_place(file, &told[0].what), "no key `y`: see `x`");
+        // Not every problem has a place.
+        let none = "/srv/a:1: b/i.toml: it cannot be read: no such file";
+        assert_eq!(without_place(file, none), none);
     }
 }

@@ -147,6 +147,10 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         | Command::Report(_)
         | Command::Abandon(_) => Ok(Exit::Done),
     };
+    if result.is_ok() {
+        // A signal that comes while the hosts are left must not cut the document.
+        output::form::close();
+    }
     world.leave().await;
     result
 }

@@ -102,7 +102,10 @@ impl Disk {
                 .problems
                 .into_iter()
                 .map(|problem| Problem {
-                    what: format!("cannot add `{name}`: {}", without_place(&problem.what)),
+                    what: format!(
+                        "cannot add `{name}`: {}",
+                        without_place(&self.path, &problem.what)
+                    ),
                     ..problem
                 })
                 .collect(),

@@ -103,6 +103,8 @@ pub struct Rest {
 pub struct Notice {
     code: &'static str,
     node: Option<NodeName>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<NodeName>,
     message: String,
 }
 
@@ -112,6 +114,7 @@ impl Notice {
         Self {
             code: warning.code(),
             node: warning.node.clone(),
+            nodes: warning.further_nodes(),
             message: warning.text(),
         }
     }
@@ -164,6 +167,7 @@ fn taken(made: String) -> (String, Vec<String>) {
 mod tests {
     use super::*;
     use crate::engine::warning::host::Host;
+    use crate::engine::warning::password::Password;
 
     #[test]
     fn an_error_is_a_field_of_the_document_that_there_is() {
@@ -203,7 +207,10 @@ mod tests {
         let hostile = "a \u{7f}\u{202e}\n  \"warnings\": [\"x\"]";
         let given = || Rest {
             warnings: vec![hostile.to_owned(), "told to both".to_owned()],
-            notices: vec![Notice::of(&Warning::of(&"n1".into(), Host::HugePages))],
+            notices: vec![
+                Notice::of(&Warning::of(&"n1".into(), Host::HugePages)),
+                Notice::of(&Warning::of_all(Password::Unprotected(vec!["n2".into()]))),
+            ],
             error: None,
         };
         for (made, first) in [
@@ -240,6 +247,10 @@ mod tests {
         let notice = &json["notices"][0];
         assert_eq!(notice["code"], "huge-pages");
         assert_eq!(notice["node"], "n1");
+        assert!(notice.get("nodes").is_none(), "{notice:#}");
+        let several = &json["notices"][1];
+        assert!(several["node"].is_null(), "{several:#}");
+        assert_eq!(several["nodes"], serde_json::json!(["n2"]));
         let told = notice["message"].as_str().unwrap();
         assert!(told.starts_with("the host of `n1`"), "{told}");
     }

@@ -167,10 +167,22 @@ pub fn finish() {
     }
 }
 
-/// Ends with this error, unless a document is being written already: whether it is.
+/// Prints the end of a document of which all else is printed.
+pub fn close() {
+    let open = held().open;
+    if open {
+        finish();
+    }
+}
+
+/// Ends with this error, unless a document is being written already: whether it is. One that only
+/// waits for its end gets it.
 pub(super) fn interrupted(error: &Error) -> bool {
-    if held().printed {
-        return true;
+    {
+        let told = held();
+        if told.printed && !told.open {
+            return true;
+        }
     }
     failed(error);
     super::flush(Some(super::question::WRITTEN));

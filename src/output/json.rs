@@ -56,7 +56,8 @@ pub fn print(content: &impl Serialize) -> Result<(), String> {
             std::io::Error::from(error)
         })
     });
-    super::form::printed(failed.is_none());
+    // Where a part could not be written, the end would be that of another document.
+    super::form::printed(failed.is_none() && super::stream::lost().is_none());
     failed.map_or(Ok(()), Err)
 }
 

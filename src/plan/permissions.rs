@@ -273,7 +273,11 @@ pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result
             plan.warnings.push(Warning::of(&node, behind));
         } else {
             let (why, hint) = because.told(&node.0, &at);
-            refusals.push(Refusal::new(Ground::Permission, why, hint));
+            let ground = match because {
+                Refused::Lacks { .. } => Ground::Permission,
+                Refused::Password | Refused::Said(_) => Ground::Login,
+            };
+            refusals.push(Refusal::new(ground, why, hint));
         }
     }
     refusals.is_empty().then_some(()).ok_or(refusals)

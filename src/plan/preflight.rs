@@ -112,7 +112,7 @@ pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals
     {
         refusals.push(
             Refusal::new(
-                Ground::NotReady,
+                Ground::Topology,
                 format!("`{name}` has another history than the primary, although its link is up"),
                 "look again: replctl status",
             )
@@ -191,7 +191,7 @@ pub fn beside_sentinels(
     refusals.push(Refusal::new(
         Ground::Sentinel,
         format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
-        format!("only if they are gone for good: replctl promote {} --without-sentinel", operation.node),
+        format!("only if they never come back: replctl promote {} --without-sentinel", operation.node),
     ).unless(Accept::WithoutSentinel));
 }
 

@@ -126,6 +126,11 @@ impl ThroughSentinel<'_> {
     fn runs_again(&self, world: &World, how: &str) {
         let again = self.planned_again(world);
         assert_eq!(world.start(&again), Outcome::Completed, "{how}: {again:#?}");
+        // The first plan may have accepted a loss that this one does not.
+        if again.may_lose.is_none() {
+            let lost = world.lost(&self.operation.node);
+            assert_eq!(lost, 0, "{how}: writes were lost {again:#?}");
+        }
         self.reached(world, how);
     }
 

@@ -29,9 +29,11 @@ pub enum TroubleKind {
     PasswordMissing,
     /// The server refused the password.
     PasswordRefused,
-    /// The user lacks a permission replctl needs, or the server has no command INFO: it is renamed
-    /// there.
+    /// The user lacks a permission replctl needs.
     Forbidden,
+    /// The server has no command INFO: it is renamed there. Programs get the word of `Forbidden`.
+    #[serde(rename(serialize = "forbidden"), skip_deserializing)]
+    Renamed,
     /// The server is in protected mode and refuses other hosts.
     ProtectedMode,
     /// The server refuses more clients.
@@ -100,6 +102,7 @@ impl TroubleKind {
             Self::PasswordMissing
             | Self::PasswordRefused
             | Self::Forbidden
+            | Self::Renamed
             | Self::ProtectedMode
             | Self::TooManyClients
             | Self::Busy

@@ -220,7 +220,7 @@ impl World {
     /// was looked at last.
     fn took_for_replica(&self, node: &NodeName) -> bool {
         let was = self.last_seen.node(node);
-        self.hooks.planned_as_replica(node) || was.is_some_and(|n| n.upstream().is_some())
+        self.running.planned_as_replica(node) || was.is_some_and(|n| n.upstream().is_some())
     }
 
     fn host_steps(&self) -> HostSteps<'_> {

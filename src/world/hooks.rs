@@ -5,6 +5,7 @@ mod child;
 mod facts;
 
 use super::connections::Connections;
+use super::running::Running;
 use crate::actions::hook::Hook;
 use crate::engine::execute::Failure;
 use crate::engine::journal::store::Store;
@@ -13,27 +14,15 @@ use crate::inventory::hooks::HookCommand;
 use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, SecretSource};
 use crate::output::{escape, screen::duration};
-use crate::topology::NodeName;
 use child::{End, Ran};
 use facts::HookFacts;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 
 /// How many of the last lines of a hook are shown where it fails.
 const SHOWN: usize = 5;
-
-/// The operation that is being run, for hooks and for changes of roles.
-#[derive(Debug, Clone, Default)]
-pub struct RunningOperation {
-    /// Its id in the journal.
-    pub id: String,
-    /// What may be lost.
-    pub may_lose: Option<String>,
-    /// The nodes that its plan took for replicas and never makes primaries.
-    pub replicas: Vec<NodeName>,
-}
 
 /// The operator's commands, run for the operation that is under way.
 pub struct Hooks {
@@ -44,21 +33,11 @@ pub struct Hooks {
     pub(super) secrets: Arc<Secrets>,
     /// Kept open while one runs.
     pub(super) connections: Arc<Connections>,
-    pub(super) running: Mutex<RunningOperation>,
+    /// For which operation.
+    pub(super) running: Arc<Running>,
 }
 
 impl Hooks {
-    /// Says which operation is run from now on.
-    pub fn runs(&self, running: RunningOperation) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
-    }
-
-    /// Whether the plan of the operation that is run took a node for a replica.
-    pub(super) fn planned_as_replica(&self, node: &NodeName) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.replicas.contains(node)
-    }
-
     /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`:
     /// how that went, where it has ended.
     ///
@@ -72,11 +51,7 @@ impl Hooks {
                 ..Seen::default()
             });
         };
-        let running = self
-            .running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let running = self.running.get();
         let facts = HookFacts::new(hook, &self.inventory, &running, ended);
         let command = prepared(command, &self.inventory, &facts);
         let within = Duration::from_millis(hook.within_ms);

@@ -3,7 +3,7 @@
 
 use super::host;
 use super::service::SILENT;
-use super::ssh::{Host, Ssh, SshError, SshErrorKind};
+use super::ssh::{Host, Run, Ssh, SshError, SshErrorKind};
 use super::transport::host_of;
 use crate::engine::execute::Failure;
 use crate::inventory::{Inventory, NodeSpec};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The hosts of nodes, or why there is no session with them.
-pub(super) type Sessions = BTreeMap<NodeName, Result<Arc<Host>, String>>;
+pub(super) type Sessions = BTreeMap<NodeName, Result<Arc<Host>, SshError>>;
 
 /// Whose turn it is on each host: nodes that share one write the same files there.
 #[derive(Default)]
@@ -71,18 +71,21 @@ impl Hosts {
         host_of(&self.ssh, spec).await
     }
 
-    /// The same, if it can be had in time.
-    pub(super) async fn session_in_time(&self, node: &NodeName) -> Result<Arc<Host>, String> {
-        let session = tokio::time::timeout(self.patience, self.session(node)).await;
-        session
-            .map_err(|_| SILENT.to_owned())
-            .and_then(|host| host.map_err(|e| e.brief()))
+    /// The same, if it can be had within that time.
+    pub(super) async fn session_within(
+        &self,
+        node: &NodeName,
+        time: Duration,
+    ) -> Result<Arc<Host>, SshError> {
+        let session = tokio::time::timeout(time, self.session(node)).await;
+        session.unwrap_or_else(|_| Err(SshError::new(SshErrorKind::NoAnswer, SILENT)))
     }
 
-    /// The sessions with all hosts, as far as they can be had in time.
-    pub(super) async fn sessions(&self) -> Sessions {
-        let looks = self.inventory.nodes.iter().map(|spec| async {
-            let session = self.session_in_time(&spec.name).await;
+    /// The sessions with all hosts, as far as each can be had within that time. All are logged in
+    /// to beside each other, which alone takes its time where there are many.
+    pub(super) async fn sessions_within(&self, time: Duration) -> Sessions {
+        let looks = self.inventory.nodes.iter().map(|spec| async move {
+            let session = self.session_within(&spec.name, time).await;
             (spec.name.clone(), session)
         });
         futures::stream::iter(looks)
@@ -177,5 +180,14 @@ impl Hosts {
     /// Ends the sessions politely.
     pub(super) async fn close(&self) {
         self.ssh.clone().close().await;
+    }
+}
+
+/// A command that must end within seconds.
+pub fn short(root: bool) -> Run {
+    Run {
+        stdin: Vec::new(),
+        root,
+        timeout: Duration::from_secs(10),
     }
 }

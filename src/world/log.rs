@@ -1,8 +1,7 @@
 //! The logs of two servers whose link does not come up, read over SSH. It decides nothing.
 
 use super::connections::Connections;
-use super::deployment::short;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, short};
 use super::resp::{Conn, REPLY};
 use super::ssh::Host;
 use crate::config::Paths;

@@ -1,8 +1,7 @@
 //! What names stand for on hosts: a replica looks its primary up there, and the operator's machine
 //! may know other names. It changes nothing.
 
-use super::deployment::short;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, short};
 use super::observe::also_called;
 use crate::inventory::address::is_literal;
 use crate::plan::names::There;

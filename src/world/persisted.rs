@@ -5,9 +5,8 @@
 //! server's own user.
 
 use super::connections::Connections;
-use super::deployment::short;
 use super::host::role;
-use super::hosts::Hosts;
+use super::hosts::{Hosts, short};
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::Conn;
 use super::ssh::Host;

@@ -137,6 +137,7 @@ pub(super) fn doubtful(trouble: &Trouble) -> bool {
         | TroubleKind::PasswordMissing
         | TroubleKind::PasswordRefused
         | TroubleKind::Forbidden
+        | TroubleKind::Renamed
         | TroubleKind::ProtectedMode
         | TroubleKind::TooManyClients
         | TroubleKind::Busy => false,

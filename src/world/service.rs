@@ -6,11 +6,10 @@
 
 mod said;
 
-use super::deployment::short;
 use super::host::owner::{OWNER, without_comments};
 use super::host::prepared;
 use super::host::said::{SAID, reader};
-use super::hosts::{Hosts, Sessions};
+use super::hosts::{Hosts, Sessions, short};
 use super::ssh::{Host, Run, nonce};
 use crate::config::Paths;
 use crate::inventory::{Inventory, NodeSpec};
@@ -41,7 +40,8 @@ pub(super) async fn look_at_services(
         let Some(host) = sessions.get(&node.name) else {
             return;
         };
-        let service = service_within(hosts, &node.name, host, node.server()).await;
+        let host = host.clone().map_err(|e| e.brief());
+        let service = service_within(hosts, &node.name, &host, node.server()).await;
         note(node, service, unwritten);
     });
     futures::stream::iter(looks)
@@ -53,7 +53,8 @@ pub(super) async fn look_at_services(
 /// How the server of a node is run, looked up anew. `server`: what it says of itself, where it
 /// answers.
 pub(super) async fn service(hosts: &Hosts, node: &NodeName, server: Option<&Server>) -> Service {
-    let host = hosts.session_in_time(node).await;
+    let host = hosts.session_within(node, hosts.patience).await;
+    let host = host.map_err(|e| e.brief());
     service_within(hosts, node, &host, server).await
 }
 

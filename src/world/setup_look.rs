@@ -3,12 +3,11 @@
 
 use super::busy::patience;
 use super::host::{self, Further};
-use super::hosts::Hosts;
+use super::hosts::{Hosts, Sessions};
 use super::names;
 use super::password::FilesRead;
 use super::servers::Servers;
 use super::service::{self, Asking};
-use super::ssh::{Host, SshError, SshErrorKind};
 use crate::actions::password::written::Passwords;
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Unseen};
@@ -16,10 +15,7 @@ use crate::topology::service::Service;
 use crate::topology::{Node, NodeName, Topology};
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-/// The sessions with hosts.
-type Sessions = BTreeMap<NodeName, Result<Arc<Host>, SshError>>;
 /// What is known of hosts, or why it is not.
 pub(super) type Facts = BTreeMap<NodeName, Result<HostFacts, Unseen>>;
 
@@ -37,18 +33,7 @@ impl SetupLook<'_> {
     /// All servers and how they are run, and the hosts of these nodes. The passwords in their files
     /// are read beside that.
     pub async fn look(&self, nodes: &[NodeName]) -> (Topology, Facts) {
-        // All hosts are logged in to beside each other, which alone takes its time where there are
-        // many.
-        let time = patience(self.hosts.patience);
-        let looks = self.hosts.inventory.nodes.iter().map(|spec| async move {
-            let host = tokio::time::timeout(time, self.hosts.session(&spec.name)).await;
-            let host = host
-                .unwrap_or_else(|_| Err(SshError::new(SshErrorKind::NoAnswer, service::SILENT)));
-            (spec.name.clone(), host)
-        });
-        let sessions = futures::stream::iter(looks)
-            .buffer_unordered(self.hosts.concurrency)
-            .collect::<Sessions>();
+        let sessions = self.hosts.sessions_within(patience(self.hosts.patience));
         let (mut topology, sessions) = futures::future::join(self.servers.look(), sessions).await;
         let asked: BTreeSet<&NodeName> = nodes.iter().collect();
         let looks = topology.nodes.iter_mut().map(|node| async {

@@ -116,7 +116,7 @@ pub fn hung_up() -> Trouble {
 /// It has no command INFO, and said so.
 pub fn no_info(said: &str) -> Trouble {
     trouble(
-        TroubleKind::Forbidden,
+        TroubleKind::Renamed,
         format!("its command INFO is renamed or switched off, so it cannot be looked at: {said}"),
     )
 }

@@ -17,7 +17,7 @@ use crate::output::screen::Screen;
 use crate::plan::roles;
 use crate::topology::{NodeName, Topology};
 use crate::world::World;
-use crate::world::hooks::RunningOperation;
+use crate::world::running::RunningOperation;
 use std::collections::BTreeSet;
 use std::sync::{Arc, atomic::Ordering};
 
@@ -43,7 +43,7 @@ pub async fn execute(
     (journal, interrupt): (&FileJournal, &Interrupt),
     how: How,
 ) -> Result<Finished> {
-    world.hooks.runs(RunningOperation {
+    world.running.is(RunningOperation {
         id: id.clone(),
         may_lose: plan.may_lose.clone(),
         replicas: roles::replicas(&plan),

@@ -12,7 +12,7 @@ use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::snapshot::NodeThen;
 use crate::engine::journal::store::FileJournal;
-use crate::engine::journal::{At, NodeFailure, Outcome, Progress};
+use crate::engine::journal::{At, NodeFailure, Outcome, Progress, unnamed};
 use crate::engine::{Plan, Step};
 use crate::error::{Error, Exit, Problem, Reason};
 use crate::inventory::hooks::HookPoint;
@@ -54,7 +54,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             Problem::new(format!("{why}; {changed}")).exit(Exit::Interrupted)
         }
         Outcome::RolledBack { at, why } if hook(finished, *at).is_some() => {
-            forbidden(finished, why, again)
+            forbidden(finished, (*at, why), again)
         }
         Outcome::RolledBack { why, .. } => Problem::new(format!("it failed; {changed}"))
             .cause(output::escape(why))
@@ -90,7 +90,7 @@ pub fn verdict(finished: &Finished, again: &str) -> Option<Error> {
             match made_by_another(finished) {
                 None if at_sentinels(finished) => problem
                     .hint(format!(
-                        "{hint_resume}; or, where that Sentinel is gone for good: replctl abandon {}",
+                        "{hint_resume}; or, where that Sentinel never comes back: replctl abandon {}",
                         finished.id
                     ))
                     .exit(Exit::Stopped),
@@ -185,9 +185,11 @@ fn hook(finished: &Finished, at: At) -> Option<&Hook> {
 }
 
 /// `before_promote` did not agree.
-fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
+fn forbidden(finished: &Finished, (at, why): (At, &str), again: &str) -> Error {
     // The stage has put the node before it.
-    let why = why.split_once("`: ").map_or(why, |(_, why)| why);
+    let stage = finished.plan.stages.get(at.stage);
+    let step = stage.and_then(|s| s.steps.get(at.step));
+    let why = step.map_or(why, |step| unnamed(&step.node, why));
     let hint = format!(
         "its output is in the journal of {}; without the hooks: {again} --no-hooks",
         finished.id

@@ -93,7 +93,7 @@ impl From<Copy> for Matter {
 impl Copy {
     pub(super) fn code(&self) -> &'static str {
         match self {
-            Self::Version(_) => "version-order",
+            Self::Version(_) => "copy-between-versions",
             Self::PrimaryMoves => "clients-refused",
             Self::OtherPrimary { .. } => "other-primary",
             Self::Partial { .. } => "partial-resync",
@@ -109,6 +109,18 @@ impl Copy {
             // The sentence begins with the replica, or with what it replicates from.
             Self::Version(pair) => !matches!(pair.copy, FullCopy::Refused(_)),
             Self::PrimaryMoves | Self::Partial { .. } | Self::LessMemory { .. } => true,
+        }
+    }
+
+    pub(super) fn nodes(&self) -> &[NodeName] {
+        match self {
+            Self::Below { nodes, .. } => nodes,
+            Self::Version(_)
+            | Self::PrimaryMoves
+            | Self::OtherPrimary { .. }
+            | Self::Partial { .. }
+            | Self::Full { .. }
+            | Self::LessMemory { .. } => &[],
         }
     }
 

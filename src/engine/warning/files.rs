@@ -67,6 +67,29 @@ impl Files {
         }
     }
 
+    pub(super) fn nodes(&self) -> Vec<NodeName> {
+        match self {
+            Self::KeepsUnknown { nodes, .. } => nodes.clone(),
+            Self::Unseen(files) => {
+                let mut nodes: Vec<NodeName> = Vec::new();
+                for (_, node) in files {
+                    if !nodes.contains(node) {
+                        nodes.push(node.clone());
+                    }
+                }
+                nodes
+            }
+            Self::Unkept { .. }
+            | Self::FenceUnknown
+            | Self::Said(_)
+            | Self::Gone(_)
+            | Self::Foreign(_)
+            | Self::NeedsRestart(_)
+            | Self::Otherwise(_)
+            | Self::Replaced(_) => Vec::new(),
+        }
+    }
+
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::Unkept { why, .. } => {

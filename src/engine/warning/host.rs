@@ -101,6 +101,22 @@ impl Host {
         }
     }
 
+    pub(super) fn nodes(&self) -> &[NodeName] {
+        match self {
+            Self::Untried { nodes, .. } => nodes,
+            Self::Clock(_)
+            | Self::OtherProgram { .. }
+            | Self::SharedLink(_)
+            | Self::NotAtBoot(..)
+            | Self::Memory { .. }
+            | Self::Overcommit
+            | Self::HugePages
+            | Self::Neighbour(_)
+            | Self::Astray(..)
+            | Self::Attached(..) => &[],
+        }
+    }
+
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::Clock(ahead) => {

@@ -44,6 +44,19 @@ impl Password {
         }
     }
 
+    pub(super) fn nodes(&self) -> &[NodeName] {
+        match self {
+            Self::Unprotected(nodes) => nodes,
+            Self::Stopped
+            | Self::New
+            | Self::BothTaken
+            | Self::EarlierRefused
+            | Self::None
+            | Self::SentinelsForget
+            | Self::NothingToKeep => &[],
+        }
+    }
+
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::Stopped => format!(

@@ -57,6 +57,17 @@ impl Returning {
         }
     }
 
+    pub(super) fn nodes(&self) -> &[NodeName] {
+        match self {
+            Self::Below(nodes) => nodes,
+            Self::Own { .. }
+            | Self::NothingDiscarded
+            | Self::NothingOnDisk(_)
+            | Self::Dump(_)
+            | Self::Watched(_) => &[],
+        }
+    }
+
     pub(super) fn text(&self, node: &str) -> String {
         match self {
             Self::Own { own, successor } => own.told(node, successor),

@@ -4,8 +4,12 @@ use super::change::Change;
 use super::files::Files;
 use super::host::Host;
 use super::login::{Login, Refused};
-use super::{Warning, in_journal, sentences};
+use super::{Matter, Warning, in_journal, sentences};
+use crate::plan::difference::gap::Gap;
 use crate::topology::NodeName;
+use crate::topology::versions::{FullCopy, Pair, Why};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 fn named(name: &str) -> NodeName {
     name.into()
@@ -59,4 +63,81 @@ fn a_journal_has_sentences_and_they_are_read_again() {
     let read = in_journal::deserialize(&mut from).unwrap();
     assert_eq!(sentences(&read), texts);
     assert_eq!(read[0].code(), "recorded");
+}
+
+/// The words between quotes in the body of that function.
+fn words(source: &str, function: &str) -> Vec<String> {
+    let body = source.split_once(function).unwrap().1;
+    let body = body.split_once("\n    }\n").unwrap().0;
+    let words = body.split('"').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+/// The subjects with their codes, as their files have them.
+fn subjects() -> BTreeMap<String, BTreeSet<String>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = std::fs::read_dir(root.join("engine/warning")).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let subjects = files.filter(|file| !file.ends_with("tests.rs"));
+    let mut all: BTreeMap<String, BTreeSet<String>> = subjects
+        .map(|file| {
+            let codes = words(&std::fs::read_to_string(&file).unwrap(), "fn code(&self)");
+            (file.display().to_string(), codes.into_iter().collect())
+        })
+        .collect();
+    let differences = std::fs::read_to_string(root.join("plan/difference.rs")).unwrap();
+    let names = words(&differences, "fn name(");
+    all.insert("difference".to_owned(), names.into_iter().collect());
+    all
+}
+
+#[test]
+fn a_code_is_of_one_subject_and_the_schema_has_each() {
+    let mut all = BTreeSet::new();
+    for (subject, codes) in subjects() {
+        assert!(codes.len() > 2, "{subject}");
+        for code in codes {
+            assert!(all.insert(code.clone()), "{subject}: {code} is another's");
+        }
+    }
+    let schema = include_str!("../../../schema/replctl.schema.json");
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    let listed = schema["$defs"]["notice_code"]["enum"].as_array().unwrap();
+    let listed = listed.iter().filter_map(|code| code.as_str());
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    assert_eq!(listed.collect::<Vec<_>>(), all);
+}
+
+/// Where the sentence begins with the one that is copied from, it is not said of others.
+#[test]
+fn a_copy_that_cannot_be_made_is_said_for_each() {
+    let gap = |name: &str, why| {
+        let pair = Pair {
+            copy: FullCopy::Refused(why),
+            program: "Redis 7.2.4".to_owned(),
+            above: named("m"),
+            its_program: "Redis 7.4.0".to_owned(),
+        };
+        let matter = Matter::Difference(Gap::VersionOrder(pair));
+        Warning {
+            node: Some(named(name)),
+            matter,
+        }
+    };
+    let told = |why| sentences(&[gap("a", why), gap("b", why)]);
+    let each = told(Why::FieldTtl(3));
+    assert_eq!(each.len(), 2, "{each:?}");
+    assert!(each[1].contains("full copy for `b`"), "{each:?}");
+    assert_eq!(told(Why::Format).len(), 1);
+}
+
+/// They stand inside the sentence, and programs get them beside it.
+#[test]
+fn several_nodes_are_told_apart_from_the_sentence() {
+    let of = |path: &str, node: &str| (path.to_owned(), named(node));
+    let files = Files::Unseen(vec![of("/a", "a"), of("/b", "b"), of("/c", "b")]);
+    let files = Warning::of_all(files);
+    assert_eq!(files.further_nodes(), [named("a"), named("b")]);
+    let alone = Warning::of(&named("a"), Host::Overcommit);
+    assert_eq!(alone.further_nodes(), []);
 }

@@ -5,8 +5,9 @@ use super::report::{self, added};
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
-use crate::engine::{Add, Operation, Plan, inventory_edit, perform};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::engine::run_through::run_through;
+use crate::engine::{Add, Operation, Plan, inventory_edit};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
 use crate::topology::NodeName;
@@ -62,7 +63,10 @@ async fn resolves(world: &World, node: &NodeName) -> Result<()> {
         return Ok(());
     }
     let problems = problems.into_iter().map(|problem| Problem {
-        what: format!("cannot add `{node}`: {}", without_place(&problem.what)),
+        what: format!(
+            "cannot add `{node}`: {}",
+            without_place(&only.path, &problem.what)
+        ),
         ..problem
     });
     Err(Error {
@@ -82,7 +86,7 @@ pub async fn perform(
     let idle = format!("Nothing to do: {} is there.", operation.node);
     let told = |finished: &Finished| report(world, operation, finished);
     let of = Operation::Add(operation.clone());
-    perform::perform(world, asked, &of, planner, (&idle, told)).await
+    run_through(world, asked, &of, planner, (&idle, told)).await
 }
 
 async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne) -> Result<Plan> {
@@ -90,7 +94,10 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
     inventory_edit::writable(&world.inventory.path)?;
     let payload = server_source::available(&world.inventory)
         .await
-        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+        .map_err(|why| {
+            let problem = Problem::new(why).because(Reason::Inventory);
+            problem.exit(Exit::Refused)
+        })?;
     let node = [operation.node.clone()];
     let (seen, mut hosts) = futures::future::join(world.observe(), world.hosts.facts(&node)).await;
     try_directives(&world.hosts, &mut hosts, &payload).await;
@@ -114,6 +121,6 @@ pub fn report(world: &World, operation: &Add, finished: &Finished) {
         finished.outcome,
         Outcome::Completed | Outcome::Incomplete { .. }
     );
-    let added = added(&world.inventory, operation, finished.moved());
+    let added = added(&world.inventory, operation, finished.facts());
     output::told_where(&added, || reached.then(|| report::text_of_added(&added)));
 }

@@ -96,14 +96,18 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
             "wait until it is in sync: replctl status",
         ));
     }
-    match walk(node, topology) {
-        Root::Primary(_) => {}
-        Root::Down(_) | Root::Stranger | Root::Loop => out.push(Refusal::new(
-            Ground::Unreachable,
+    let ground = match walk(node, topology) {
+        Root::Primary(_) => None,
+        Root::Down(_) => Some(Ground::Unreachable),
+        Root::Stranger | Root::Loop => Some(Ground::Topology),
+    };
+    out.extend(ground.map(|ground| {
+        Refusal::new(
+            ground,
             format!("no primary above `{name}` answers: it may hold what no other node has"),
             format!("if it is to be the primary: replctl promote {name}"),
-        )),
-    }
+        )
+    }));
     followers(node, topology, &mut out);
     if out.is_empty() {
         Ok(upstream)
@@ -136,7 +140,7 @@ fn warnings(node: &Node, upstream: &Upstream) -> Vec<Warning> {
     let mut out = vec![Warning::of(&node.name, Change::Detached)];
     if upstream.link == Link::Down {
         let old = Change::DetachedOld(upstream.down_since_seconds);
-        out.push(Warning::of_all(old));
+        out.push(Warning::of(&node.name, old));
     }
     out
 }
@@ -196,6 +200,14 @@ mod tests {
             run("slave1", &headless, &[]).unwrap_err()[0].hint,
             "if it is to be the primary: replctl promote slave1"
         );
+        let ground = |seen: &Topology| run("slave1", seen, &[]).unwrap_err()[0].ground;
+        assert_eq!(ground(&headless), Ground::Unreachable);
+        // In a circle all of them answer.
+        let mut circle = seed();
+        circle.nodes[0] = node("master", 0, Some(address(2)));
+        circle.nodes[2] = node("slave2", 2, Some(address(0)));
+        circle.nodes[1] = node("slave1", 1, Some(address(0)));
+        assert_eq!(ground(&circle), Ground::Topology);
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
         Done::Shown => return Ok(Exit::Done),
         Done::Ran(finished) => finished,
     };
-    let told = detached(node, Some(finished.moved()));
+    let told = detached(node, Some(finished.facts()));
     let file = if told.persisted {
         "its file says so, "
     } else {

@@ -236,16 +236,17 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
 
 /// Reads a text by the parser before anybody sees it.
 fn checked(text: &str, output: &Path) -> Result<()> {
+    let file = Path::new("new");
     // Lines and columns of a file that is not there yet would help nobody.
     let problem = |problem: Problem| Problem {
         what: format!(
             "cannot write `{}`: {}",
             output.display(),
-            without_place(&problem.what)
+            without_place(file, &problem.what)
         ),
         ..problem
     };
-    match parse(Path::new("new"), text) {
+    match parse(file, text) {
         Ok(_) => Ok(()),
         Err(problems) => Err(Error {
             problems: problems.into_iter().map(problem).collect(),

@@ -109,6 +109,7 @@ async fn replay(
         ))
         .cause(output::escape(why))
         .hint("look at the commands, and replay what is right: --output FILE, then: redis-cli --pipe < FILE.conflicts")
+        .because(Reason::Unknown)
         .exit(Exit::Refused));
     }
     operate::nothing_comes_first(world)?;

@@ -124,7 +124,7 @@ fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
         Ok(_) => Ok(Some(edit)),
         Err(error) => {
             let first = error.problems.first().map_or("", |p| p.what.as_str());
-            Err(refused(without_place(first).to_owned()))
+            Err(refused(without_place(&inventory.path, first).to_owned()))
         }
     }
 }
@@ -143,7 +143,7 @@ fn wished(world: &World, operation: &Move) -> Option<Wished> {
 
 /// Prints where the node is now and how it got there, as its steps have seen it.
 pub fn report(world: &World, operation: &Move, finished: &Finished) {
-    let run = finished.moved();
+    let run = finished.facts();
     let wished = wished(world, operation);
     show(
         &report::moved(&world.inventory, operation, Some(run), wished),

@@ -2,7 +2,7 @@
 
 use super::plan::candidates::{Candidate, Candidates, candidates};
 use super::run::Seen;
-use crate::engine::{Operation, Promote, Refusal};
+use crate::engine::{Ground, Operation, Promote, Refusal};
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 use crate::topology::NodeName;
@@ -101,7 +101,9 @@ fn line(args: &super::args::Promote, wished: &Promote, best: &NodeName) -> Strin
 
 fn nobody(all: &Candidates) -> crate::error::Error {
     let mut problem = Problem::new("no node can be promoted; nothing was touched");
-    problem.reason = all.whichever.first().map(|refusal| refusal.ground.reason());
+    let ground = all.whichever.first().map(|refusal| refusal.ground);
+    let own = all.nodes.iter().find_map(|candidate| candidate.ground);
+    problem.reason = ground.or(own).map(Ground::reason);
     for candidate in all.nodes.iter().filter(|c| !c.possible) {
         let Candidate { node, why, .. } = candidate;
         let line = if candidate.named {

@@ -8,9 +8,9 @@ use crate::actions::role::RoleAction;
 use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::journal::{At, Outcome, Resync};
-use crate::engine::run_facts::{Passed, was_put_back};
-use crate::engine::{Plan, Promote, Step};
+use crate::engine::journal::{Outcome, Resync};
+use crate::engine::run_facts::{Passed, RunFacts, was_put_back};
+use crate::engine::{Promote, Step};
 use crate::inventory::Inventory;
 use crate::output::escape;
 use crate::output::paint::{self, Tone, out};
@@ -18,7 +18,6 @@ use crate::output::screen::duration;
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -96,64 +95,36 @@ pub enum RoleInFile {
     No,
 }
 
-/// A run of a promotion that has ended.
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    /// Its id in the journal.
-    pub id: &'a str,
-    /// Its plan.
-    pub plan: &'a Plan,
-    /// What its steps saw.
-    pub passed: &'a [Passed],
-    /// The steps that an earlier run of the same plan had seen to be done.
-    pub before: &'a BTreeSet<At>,
-    /// How it ended.
-    pub outcome: &'a Outcome,
+/// Whether the node is the primary now, as far as the steps have seen it.
+fn stands(run: RunFacts<'_>, node: &NodeName) -> bool {
+    match run.outcome {
+        Outcome::Completed | Outcome::Incomplete { .. } => true,
+        Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => {
+            run.did_on(node, Action::promotes)
+        }
+    }
 }
 
-impl Run<'_> {
-    /// Whether such a step on `node` was done, now or earlier.
-    fn did(&self, node: &NodeName, wanted: &dyn Fn(&Action) -> bool) -> bool {
-        let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
-        let is = |step: &Step| step.node == *node && wanted(&step.action) && !back(step);
-        let earlier = |at: &At| {
-            let stage = self.plan.stages.get(at.stage);
-            stage.and_then(|s| s.steps.get(at.step)).is_some_and(is)
-        };
-        self.passed.iter().any(|p| is(&p.step)) || self.before.iter().any(earlier)
-    }
-
-    /// Whether the node is the primary now, as far as the steps have seen it.
-    fn stands(&self, node: &NodeName) -> bool {
-        match self.outcome {
-            Outcome::Completed | Outcome::Incomplete { .. } => true,
-            Outcome::RolledBack { .. } | Outcome::Halted { .. } | Outcome::Stopped { .. } => {
-                self.did(node, &Action::promotes)
-            }
+fn role_in_file(run: RunFacts<'_>, node: &NodeName) -> RoleInFile {
+    let back = |step: &Step| was_put_back(run.plan, run.outcome, step);
+    let wrote = |p: &&Passed| {
+        p.step.node == *node
+            && p.step.action == Action::Server(ServerAction::PersistRole)
+            && !back(&p.step)
+    };
+    match run.passed.iter().rfind(wrote).map(|p| p.seen.read_back) {
+        Some(Some(true)) => RoleInFile::ReadBack,
+        Some(Some(false) | None) => RoleInFile::Written,
+        // What an earlier run of this plan had seen is in its journal only.
+        None if run.did_on(node, |a| *a == Action::Server(ServerAction::PersistRole)) => {
+            RoleInFile::Written
         }
-    }
-
-    fn role_in_file(&self, node: &NodeName) -> RoleInFile {
-        let back = |step: &Step| was_put_back(self.plan, self.outcome, step);
-        let wrote = |p: &&Passed| {
-            p.step.node == *node
-                && p.step.action == Action::Server(ServerAction::PersistRole)
-                && !back(&p.step)
-        };
-        match self.passed.iter().rfind(wrote).map(|p| p.seen.read_back) {
-            Some(Some(true)) => RoleInFile::ReadBack,
-            Some(Some(false) | None) => RoleInFile::Written,
-            // What an earlier run of this plan had seen is in its journal only.
-            None if self.did(node, &|a| *a == Action::Server(ServerAction::PersistRole)) => {
-                RoleInFile::Written
-            }
-            None => RoleInFile::No,
-        }
+        None => RoleInFile::No,
     }
 }
 
 /// Puts the proof together from what the steps saw.
-pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof {
+pub fn proof(inventory: &Inventory, operation: &Promote, run: RunFacts<'_>) -> Proof {
     let (plan, passed) = (run.plan, run.passed);
     let find = |wanted: &dyn Fn(&Action) -> bool| passed.iter().find(|p| wanted(&p.step.action));
     let fence = find(&Action::fences);
@@ -180,11 +151,11 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         let spec = inventory.get(&operation.node);
         spec.map_or_else(|| Address::new("?", 0), |n| n.announced().clone())
     });
-    let stands = run.stands(&operation.node);
+    let is_primary = stands(run, &operation.node);
     Proof {
         id: run.id.to_owned(),
-        primary: stands.then(|| operation.node.clone()),
-        address: stands.then_some(address),
+        primary: is_primary.then(|| operation.node.clone()),
+        address: is_primary.then_some(address),
         outcome: run.outcome.clone(),
         writes_stopped_ms: fence
             .zip(promoted)
@@ -198,12 +169,12 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         nodes: nodes(inventory, run),
         may_lose: plan.may_lose.clone(),
         clients: clients::clients(run),
-        changed_primary: stands && plan.changes_roles(),
+        changed_primary: is_primary && plan.changes_roles(),
     }
 }
 
 /// The nodes that got another role, or whose role was written.
-fn nodes(inventory: &Inventory, run: Run<'_>) -> Vec<Moved> {
+fn nodes(inventory: &Inventory, run: RunFacts<'_>) -> Vec<Moved> {
     let (plan, passed) = (run.plan, run.passed);
     let mut nodes: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
@@ -224,11 +195,11 @@ fn nodes(inventory: &Inventory, run: Run<'_>) -> Vec<Moved> {
             .iter()
             .find(|p| p.step.node == node && synced(&p.step.action));
         Moved {
-            in_sync: run.did(&node, &synced),
+            in_sync: run.did_on(&node, synced),
             resync: seen.and_then(|p| p.seen.resync),
-            persisted: run.role_in_file(&node) == RoleInFile::ReadBack,
-            role_in_file: run.role_in_file(&node),
-            fenced: run.did(&node, &|a| {
+            persisted: role_in_file(run, &node) == RoleInFile::ReadBack,
+            role_in_file: role_in_file(run, &node),
+            fenced: run.did_on(&node, |a| {
                 matches!(a, Action::Service(ServiceAction::FenceFile { .. }))
             }),
             node,
@@ -326,9 +297,10 @@ fn moved(node: &Moved, primary: Option<&NodeName>) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::engine::journal::Seen;
-    use crate::engine::{Mode, Operation, Stage, Undo};
+    use crate::engine::journal::{At, Seen};
+    use crate::engine::{Mode, Operation, Plan, Stage, Undo};
     use crate::inventory::parse::parse;
+    use std::collections::BTreeSet;
     use std::path::Path;
     use std::time::Instant;
 
@@ -371,7 +343,7 @@ mod tests {
             ended: Instant::now(),
         }];
         let told = |passed: &[Passed], outcome: &Outcome| {
-            let run = Run {
+            let run = RunFacts {
                 id: "id",
                 plan: &plan,
                 passed,

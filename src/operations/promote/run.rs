@@ -199,14 +199,7 @@ async fn await_link(world: &World, operation: &Promote) {
 /// Prints the proof, where there is a new primary to speak of. The steps have seen all that is
 /// said: no second look at a node that may be dead keeps the operator waiting.
 pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) {
-    let run = report::Run {
-        id: &finished.id,
-        plan: &finished.plan,
-        passed: &finished.passed,
-        before: &finished.before,
-        outcome: &finished.outcome,
-    };
-    let proof = report::proof(&world.inventory, operation, run);
+    let proof = report::proof(&world.inventory, operation, finished.facts());
     let stands = proof.primary.is_some();
     output::told_where(&proof, || stands.then(|| report::text(&proof)));
 }

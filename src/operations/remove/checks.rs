@@ -56,7 +56,7 @@ pub(super) fn those<'a>(
             format!("bring it back as a replica, with a backup: replctl rejoin {name}"),
         ),
         (false, 0) => Refusal::new(
-            Ground::Unreachable,
+            Ground::Role,
             format!("no primary answers: `{name}` may be it, or have what no other node has"),
             format!("bring it back, or: replctl promote {next}"),
         ),

@@ -6,11 +6,11 @@ use crate::actions::local::LocalAction;
 use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::config::Paths;
+use crate::engine::Remove;
 use crate::engine::journal::Outcome;
 use crate::engine::run_facts::RunFacts;
-use crate::engine::{Remove, Warning};
 use crate::inventory::Inventory;
-use crate::output::escape;
+use crate::output::{escape, plan as plan_text};
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ pub fn removed<'a>(
         purged: on_host(&|a| matches!(a, Do::RemoveTree { .. })),
         unlisted: unlisted.map(|p| p.seen.text.as_str()),
         forgotten: (resets > 0).then_some(*run.outcome == Outcome::Completed),
-        warnings: run.plan.warnings.iter().map(Warning::text).collect(),
+        warnings: plan_text::warnings(run.plan),
         outcome: run.outcome,
         may_lose: run.plan.may_lose.as_deref(),
     }

@@ -5,7 +5,8 @@ use super::report::removed;
 use crate::engine::journal::Debt;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
-use crate::engine::{Operation, Plan, Remove, inventory_edit, perform};
+use crate::engine::run_through::run_through;
+use crate::engine::{Operation, Plan, Remove, inventory_edit};
 use crate::error::{Exit, Result};
 use crate::topology::NodeName;
 use crate::world::World;
@@ -30,7 +31,7 @@ pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<
     let idle = format!("Nothing to do: {} is removed already.", operation.node);
     let told = |finished: &Finished| report(world, operation, finished);
     let of = Operation::Remove(operation.clone());
-    perform::perform(world, asked, &of, planner, (&idle, told)).await
+    run_through(world, asked, &of, planner, (&idle, told)).await
 }
 
 async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
@@ -76,7 +77,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
 
 /// Prints what was done about it, and what was not.
 pub fn report(world: &World, operation: &Remove, finished: &Finished) {
-    let removed = removed(&world.inventory, operation, finished.moved());
+    let removed = removed(&world.inventory, operation, finished.facts());
     let reached = finished.reached();
     output::told_where(&removed, || {
         reached.then(|| super::report::text_of_removed(&removed))

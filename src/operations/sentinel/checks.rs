@@ -22,7 +22,7 @@ const LOOK: &str = "look at them: replctl sentinel status";
 pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
     let why = match primaries(topology)[..] {
         [primary] => return Ok(primary),
-        [] => "there is no primary that answers, and Sentinels are told of one".to_owned(),
+        [] => "no primary answers, and Sentinels have to be given one".to_owned(),
         ref several => {
             let names: Vec<String> = several.iter().map(|n| format!("`{}`", n.name)).collect();
             let names = names.join(" and ");

@@ -11,7 +11,7 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::warning::inventory::Inventory as Members;
 use crate::engine::warning::password::Password;
 use crate::engine::{Operation, Plan, Setup, Warning};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::is_literal;
 use crate::topology::{NodeName, Topology};
 use crate::world::names::ask_hosts;
@@ -99,7 +99,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     };
     let payload = server_source::available(&world.inventory)
         .await
-        .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
+        .map_err(|why| {
+            let problem = Problem::new(why).because(Reason::Inventory);
+            problem.exit(Exit::Refused)
+        })?;
     // One round: servers and hosts are looked at side by side.
     let looks = (
         world.observe_with_facts(&nodes),

@@ -198,7 +198,7 @@ fn reason(kind: TroubleKind) -> &'static str {
         TroubleKind::NameUnknown => "unknown name",
         TroubleKind::PasswordMissing => "wants password",
         TroubleKind::PasswordRefused => "wrong password",
-        TroubleKind::Forbidden => "forbidden",
+        TroubleKind::Forbidden | TroubleKind::Renamed => "forbidden",
         TroubleKind::ProtectedMode => "protected mode",
         TroubleKind::TooManyClients => "too many clients",
         TroubleKind::Busy => "busy script",

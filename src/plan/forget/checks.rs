@@ -227,7 +227,7 @@ fn silent(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
             out.push(Refusal::new(
                 Ground::Sentinel,
                 format!("the Sentinel {at} cannot be told to forget: {why}"),
-                format!("bring it back first; or if it is gone for good, name it too: … {at}"),
+                format!("bring it back first; or if it never comes back, name it too: … {at}"),
             ));
         }
     }
@@ -245,7 +245,7 @@ fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
         out.push(Refusal::new(
             Ground::Sentinel,
             format!("a Sentinel hears nothing from the replica {at} just now, and would forget it as well: when it comes back, nobody would repoint it"),
-            format!("bring it back first; or if it is gone for good, name it too: … {at}"),
+            format!("bring it back first; or if it never comes back, name it too: … {at}"),
         ));
     }
 }

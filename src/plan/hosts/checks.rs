@@ -65,7 +65,7 @@ pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
 pub fn taken(node: &NodeSpec, who: &str) -> Refusal {
     let port = node.address.port;
     Refusal::new(
-        Ground::Host,
+        Ground::Foreign,
         format!(
             "port {port} of the host of `{}` is taken by {who}",
             node.name

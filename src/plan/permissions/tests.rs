@@ -118,5 +118,6 @@ fn a_replica_that_is_not_let_in_stands_against_its_own_move_only() {
             .why
             .starts_with("`master` could not log in at `slave1`")
     );
+    assert_eq!(refused[0].ground, Ground::Login);
     assert!(plan.stages.iter().any(|s: &Stage| s.mode == Mode::Atomic));
 }

@@ -1,12 +1,12 @@
 //! What a hook is told: the same in its environment and as JSON on its standard input. No secret is
 //! in either.
 
-use super::RunningOperation;
 use crate::actions::hook::{Change, Hook, Party};
 use crate::engine::journal::Outcome;
 use crate::inventory::Inventory;
 use crate::inventory::hooks::HookPoint;
 use crate::topology::{Address, NodeName};
+use crate::world::running::RunningOperation;
 use serde::Serialize;
 
 /// What one hook is told. The JSON is this, with `"format": 1`; fields are added, never renamed.

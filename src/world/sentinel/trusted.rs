@@ -10,7 +10,7 @@ use crate::inventory::address::comparable;
 use crate::topology::Address;
 use crate::topology::sentinel::Watch;
 use crate::world::busy::patience;
-use crate::world::deployment::short;
+use crate::world::hosts::short;
 use crate::world::observe::resolve;
 use futures::StreamExt;
 use std::collections::{BTreeMap, BTreeSet};

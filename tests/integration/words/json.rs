@@ -219,8 +219,15 @@ fn changes(listen: &mut Listener<'_>) {
     listen.run("move slave2 --under slave1 --yes", 0);
     let circle = listen.run("move slave1 --under slave2 --yes", 3);
     assert_eq!(circle["error"]["changed"], false, "{circle:#}");
-    listen.run("detach slave2 --yes", 0);
-    listen.run("detach slave2 --yes", 0);
+    let detached = listen.run("detach slave2 --yes", 0);
+    let notice = &detached["notices"][0];
+    assert_eq!(notice["code"], "separate-primary", "{detached:#}");
+    assert_eq!(notice["node"], "slave2");
+    assert!(notice.get("nodes").is_none(), "{notice:#}");
+    let warnings = detached["warnings"].as_array().unwrap();
+    assert!(warnings.contains(&notice["message"]), "{detached:#}");
+    let again = listen.run("detach slave2 --yes", 0);
+    assert!(again.get("notices").is_none(), "{again:#}");
     listen.run("move slave2 --under master --discard-data slave2 --yes", 0);
     listen.run("remove slave2 --dry-run", 0);
     assert_eq!(listen.run("remove slave2 --yes", 0)["stopped"], true);

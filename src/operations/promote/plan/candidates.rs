@@ -1,7 +1,7 @@
 //! The nodes that could be promoted, each with what speaks for it or stands against it: by the
 //! planner that would promote it. Pure.
 
-use crate::engine::{Plan, Promote, Refusal};
+use crate::engine::{Ground, Plan, Promote, Refusal};
 use crate::topology::candidate::{best_replica, promotable};
 use crate::topology::lineage::position;
 use crate::topology::phrases::bytes;
@@ -32,6 +32,9 @@ pub struct Candidate {
     /// What can be done about what stands against it.
     #[serde(skip)]
     pub hints: Vec<String>,
+    /// The ground of the first thing that stands against it alone.
+    #[serde(skip)]
+    pub ground: Option<Ground>,
     /// What stands against it names it.
     #[serde(skip)]
     pub named: bool,
@@ -102,6 +105,7 @@ pub fn candidates(
             } else {
                 against.join("; ")
             },
+            ground: mine.first().map(|refusal| refusal.ground),
             hints: mine.iter().map(|r| r.hint.clone()).collect(),
             named: mine.iter().any(|r| r.node.as_ref() == Some(&node.name)),
         }

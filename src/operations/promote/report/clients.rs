@@ -1,9 +1,9 @@
 //! What the proof says of the clients of the old primary.
 
-use super::Run;
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::Seen;
+use crate::engine::run_facts::{Passed, RunFacts};
 use crate::output::escape;
 use crate::topology::NodeName;
 use crate::topology::clients::Census;
@@ -28,7 +28,7 @@ pub struct Clients {
 }
 
 /// From what the steps saw; nothing where they were not asked for.
-pub fn clients(run: Run<'_>) -> Option<Clients> {
+pub fn clients(run: RunFacts<'_>) -> Option<Clients> {
     let seen = |wanted: &Action| {
         let steps = run.passed.iter().filter(|p| p.step.action == *wanted);
         steps.collect::<Vec<_>>()
@@ -38,7 +38,7 @@ pub fn clients(run: Run<'_>) -> Option<Clients> {
     let kick = seen(&Action::Server(ServerAction::KickClients)).pop();
     let node = lists.first().or(kick.as_ref())?.step.node.clone();
     // A run that goes on after the change has not seen what was before it.
-    let is_before = |p: &&&super::Passed| {
+    let is_before = |p: &&&Passed| {
         promoted.is_some_and(|at| run.passed.iter().take(at).any(|e| e.begun == p.begun))
     };
     let census = |seen: &Seen| seen.clients.as_deref().cloned();

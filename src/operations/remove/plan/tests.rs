@@ -203,6 +203,7 @@ fn the_primary_and_what_others_need_stays() {
     assert!(refused("slave1 --leave-running", &seen).contains("has its data from"));
     seen.topology.nodes[0] = down("master", 0);
     assert!(refused("slave2", &seen).contains("no primary answers"));
+    assert_eq!(run("slave2", &seen).unwrap_err()[0].ground, Ground::Role);
     seen.topology = seed();
     seen.topology.nodes[2] = node("slave2", 2, None);
     assert!(refused("slave2", &seen).contains("replctl rejoin slave2"));

@@ -33,7 +33,7 @@ pub fn plan(
         let facts = match around.hosts.get(&spec.name) {
             Some(Ok(facts)) => facts,
             Some(Err(why)) => {
-                let hint = "if that host is gone for good, take it out of `nodes` under [sentinel]";
+                let hint = "if that host never comes back, take it out of `nodes` under [sentinel]";
                 let hint = why.hint.as_deref().unwrap_or(hint);
                 refusals.push(of_hosts::unreachable(spec, &why.why, Some(hint)));
                 continue;

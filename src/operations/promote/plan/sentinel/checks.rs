@@ -29,7 +29,7 @@ pub(super) fn usable<'a>(
 ) -> Result<&'a Watch, Refusals> {
     let counted = crate::topology::sentinel::watched(topology).unwrap_or(0);
     let gone = format!(
-        "name them under `[sentinel]` in the inventory, with their password; only if they are gone for good: replctl promote {} --without-sentinel",
+        "name them under `[sentinel]` in the inventory, with their password; only if they never come back: replctl promote {} --without-sentinel",
         operation.node
     );
     let Some(watch) = watch else {
@@ -160,14 +160,14 @@ pub(super) fn hand_over<'a>(
                     old.name,
                     sees.worries()
                 ),
-                "mend that first, or the Sentinels act by themselves meanwhile",
+                "repair that first, or the Sentinels act by themselves meanwhile",
             ));
         }
         if let Some(why) = &sees.no_quorum {
             refusals.push(Refusal::new(
                 Ground::Sentinel,
                 format!("the Sentinels could not agree on a failover: {at} says {why}"),
-                format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
+                format!("bring the missing Sentinels back; only if none of them comes back: replctl promote {} --without-sentinel", operation.node),
             ).unless(Accept::WithoutSentinel));
         }
     }
@@ -239,7 +239,7 @@ pub(super) fn fail_over<'a>(
             refusals.push(Refusal::new(
                 Ground::Sentinel,
                 format!("{lost} is lost, and the Sentinels cannot replace it: {at} says {why}"),
-                format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
+                format!("bring the missing Sentinels back; only if none of them comes back: replctl promote {} --without-sentinel", operation.node),
             ).unless(Accept::WithoutSentinel));
         }
         return None;

@@ -51,7 +51,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
                 Ground::Sentinel,
                 format!("the Sentinel at {at} has to be told the password, and cannot be: {why}"),
                 format!(
-                    "start it; or, if it is gone for good: replctl sentinel forget {at}; then: replctl setup"
+                    "start it; or, if it never comes back: replctl sentinel forget {at}; then: replctl setup"
                 ),
             )
         })

@@ -10,12 +10,13 @@ use super::last_seen::LastSeen;
 use super::login::Logins;
 use super::lost::Streams;
 use super::password::{Entrances, FilesRead, PasswordChange};
+use super::running::Running;
 use super::sentinel::{SentinelConnections, Sentinels};
 use super::servers::Servers;
 use super::setup_look::{Facts, SetupLook};
 use super::sight::Tunnels;
 use super::snapshot::glance;
-use super::ssh::{Options, Run, Ssh};
+use super::ssh::{Options, Ssh};
 use super::tls::Keyring;
 use super::transfers::TransferProgress;
 use super::transport::ServerRoutes;
@@ -66,6 +67,8 @@ pub struct World {
     pub streams: Streams,
     /// The operator's own commands.
     pub hooks: Hooks,
+    /// The operation that is run.
+    pub running: Arc<Running>,
     /// Where the progress of transfers goes.
     pub transfers: TransferProgress,
     /// What must not be repeated of what servers and hosts say.
@@ -189,6 +192,7 @@ impl World {
             patience,
         });
         let last_seen = Arc::new(LastSeen::default());
+        let running = Arc::new(Running::default());
         let to_sentinels = SentinelConnections::new(servers.clone(), hosts.clone());
         let to_sentinels = Arc::new(to_sentinels);
         Self {
@@ -220,8 +224,9 @@ impl World {
                 store: store.clone(),
                 secrets: secrets.clone(),
                 connections: connections.clone(),
-                running: Mutex::default(),
+                running: running.clone(),
             },
+            running,
             transfers: TransferProgress::default(),
             inventory,
             store,
@@ -236,7 +241,10 @@ impl World {
 
     /// Looks at every node's server, and over SSH at how it is run and what its next start reads.
     pub async fn observe(&self) -> Observed {
-        let looks = futures::future::join(self.servers.look(), self.hosts.sessions());
+        let looks = futures::future::join(
+            self.servers.look(),
+            self.hosts.sessions_within(self.hosts.patience),
+        );
         let (mut topology, sessions) = looks.await;
         let unwritten = self.store.unwritten();
         let hosts = &self.hosts;
@@ -287,14 +295,5 @@ impl World {
         let hosts = self.hosts.clone();
         drop(self);
         hosts.close().await;
-    }
-}
-
-/// A command that must end within seconds.
-pub fn short(root: bool) -> Run {
-    Run {
-        stdin: Vec::new(),
-        root,
-        timeout: Duration::from_secs(10),
     }
 }

@@ -13,7 +13,7 @@ use crate::world::World;
 ///
 /// # Errors
 /// It is refused, or does not reach its goal.
-pub async fn perform(
+pub async fn run_through(
     world: &World,
     asked: Asked,
     operation: &Operation,
