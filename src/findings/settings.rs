@@ -184,13 +184,13 @@ impl Look<'_> {
                 .filter(|n| n.server().is_some_and(|s| s.sentinels.unwrap_or(0) > 0))
         };
         let most = watched().filter_map(|n| n.server()?.sentinels).max()?;
-        let who = if most == 1 {
-            "a Sentinel watches".to_owned()
+        let (who, whose) = if most == 1 {
+            ("a Sentinel watches".to_owned(), "by itself")
         } else {
-            format!("{most} Sentinels watch")
+            (format!("{most} Sentinels watch"), "by themselves")
         };
         let message = format!(
-            "{who} {}, and may change the primary by themselves",
+            "{who} {}, and may change the primary {whose}",
             list(watched())
         );
         Some(

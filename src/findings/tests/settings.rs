@@ -108,7 +108,7 @@ fn roles_that_a_restart_would_change_are_told() {
 
 #[test]
 fn states_and_passwords_are_told() {
-    let cases: [Case; 6] = [
+    let cases: [Case; 7] = [
         (
             |t| t.nodes[1].up().loading = Some(Loading { percent: Some(27) }),
             "loading: `slave1` is loading its data: 27 %",
@@ -128,6 +128,10 @@ fn states_and_passwords_are_told() {
         (
             |t| t.nodes[0].up().replica_auth = Some(ReplicaAuth::Unset),
             "replica-auth-missing: `master` has no `masterauth`: it could not follow another node | replctl setup master",
+        ),
+        (
+            |t| t.nodes[0].up().sentinels = Some(1),
+            "sentinel-watches: a Sentinel watches `master`, and may change the primary by itself",
         ),
         (
             |t| t.nodes[0].up().sentinels = Some(3),

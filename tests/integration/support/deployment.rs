@@ -110,12 +110,12 @@ impl Deployment {
         all.named(&super::trio::NAMES)
     }
 
-    /// One more node, which follows that one.
+    /// One more node, which follows that one; the inventory has it under the first.
     pub fn add(&mut self, name: &str, server: LocalServer, under: usize) {
         self.reached.push(server.port);
         self.servers.push(server);
         self.names.push(name.to_owned());
-        self.parents.push(under);
+        self.parents.push(0);
         self.follow(self.servers.len() - 1, under);
     }
 
