@@ -1,8 +1,8 @@
 //! A world that is entered again with another inventory, by the same sessions with hosts: whoever
 //! looks for servers that no inventory names goes on from what was seen. It changes nothing.
 
-use super::deployment::{World, WorldOptions, short};
-use super::hosts::Hosts;
+use super::entered::{World, WorldOptions};
+use super::hosts::{Hosts, short};
 use super::login::Logins;
 use crate::error::Result;
 use crate::inventory::Inventory;
@@ -52,7 +52,7 @@ impl Hosts {
     /// What the hosts call themselves. Those that do not say in time are left out.
     pub async fn names(&self) -> BTreeMap<NodeName, String> {
         let asked = self.inventory.nodes.iter().map(|spec| async move {
-            let host = self.session_in_time(&spec.name).await.ok()?;
+            let host = self.session_within(&spec.name, self.patience).await.ok()?;
             let output = timeout(NAME, host.run("uname -n", short(false))).await;
             let output = output.ok()?.ok()?;
             let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -69,7 +69,7 @@ impl Hosts {
     /// What `~/.ssh/config` has the host of a node stand for; `None` where there is no session with
     /// it.
     pub async fn connected_to(&self, node: &NodeName) -> Option<String> {
-        let host = self.session_in_time(node).await.ok()?;
+        let host = self.session_within(node, self.patience).await.ok()?;
         Some(host.connected_to().to_owned())
     }
 }

@@ -4,12 +4,20 @@
 use super::host::{ServerFiles, hex_sha256};
 use super::payload;
 use crate::actions::host::PayloadInfo;
+use crate::error::{Error, Exit, Problem, Reason};
 use crate::inventory::{Inventory, ServerSource};
 use crate::topology::{Product, Version};
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// The error where it cannot be brought.
+pub fn refused(why: String) -> Error {
+    Problem::new(why)
+        .because(Reason::Inventory)
+        .exit(Exit::Refused)
+}
 
 /// What can be brought. For a source on the hosts themselves: nothing.
 pub async fn available(inventory: &Inventory) -> Result<Vec<PayloadInfo>, String> {

@@ -7,7 +7,7 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::run_through::run_through;
 use crate::engine::{Add, Operation, Plan, inventory_edit};
-use crate::error::{Error, Exit, Problem, Reason, Result};
+use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
 use crate::topology::NodeName;
@@ -94,10 +94,7 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
     inventory_edit::writable(&world.inventory.path)?;
     let payload = server_source::available(&world.inventory)
         .await
-        .map_err(|why| {
-            let problem = Problem::new(why).because(Reason::Inventory);
-            problem.exit(Exit::Refused)
-        })?;
+        .map_err(server_source::refused)?;
     let node = [operation.node.clone()];
     let (seen, mut hosts) = futures::future::join(world.observe(), world.hosts.facts(&node)).await;
     try_directives(&world.hosts, &mut hosts, &payload).await;

@@ -33,7 +33,7 @@ fn way_on(at: &Address, kind: TroubleKind) -> (Exit, Reason, Option<String>) {
         TroubleKind::PasswordMissing | TroubleKind::PasswordRefused => {
             (Exit::Refused, Reason::Secret)
         }
-        TroubleKind::Forbidden => (Exit::Refused, Reason::Permission),
+        TroubleKind::Forbidden | TroubleKind::Renamed => (Exit::Refused, Reason::Permission),
         TroubleKind::WantsTls
         | TroubleKind::NoTls
         | TroubleKind::CertificateUntrusted
@@ -68,6 +68,10 @@ fn hint(at: &Address, kind: TroubleKind) -> Option<String> {
         }
         TroubleKind::Forbidden => {
             "name a user with the rights of docs/access-lists.md: --login USER --password-file FILE"
+                .to_owned()
+        }
+        TroubleKind::Renamed => {
+            "give the command its name back in the server's configuration (rename-command)"
                 .to_owned()
         }
         TroubleKind::WantsTls

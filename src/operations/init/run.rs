@@ -238,13 +238,12 @@ fn text(answers: &Answers, login: Login, output: &Path) -> Result<String> {
 fn checked(text: &str, output: &Path) -> Result<()> {
     let file = Path::new("new");
     // Lines and columns of a file that is not there yet would help nobody.
-    let problem = |problem: Problem| Problem {
-        what: format!(
-            "cannot write `{}`: {}",
-            output.display(),
-            without_place(file, &problem.what)
-        ),
-        ..problem
+    let problem = |problem: Problem| {
+        let why = without_place(file, &problem.what);
+        Problem {
+            what: format!("cannot write `{}`: {why}", output.display()),
+            ..problem
+        }
     };
     match parse(file, text) {
         Ok(_) => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::plan::password;
 use crate::actions::Action;
-use crate::actions::host::HostAction;
+use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
 use crate::engine::known::known;
@@ -11,8 +11,10 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::warning::inventory::Inventory as Members;
 use crate::engine::warning::password::Password;
 use crate::engine::{Operation, Plan, Setup, Warning};
-use crate::error::{Error, Exit, Problem, Reason, Result};
+use crate::error::{Error, Exit, Result};
 use crate::inventory::address::is_literal;
+use crate::plan::facts::{HostFacts, Unseen};
+use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
 use crate::world::names::ask_hosts;
 use crate::world::trial::try_directives;
@@ -91,29 +93,15 @@ fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
 
 /// The plan, and whether servers are given a password by it that none of them has shown to have.
 async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<(Plan, bool)> {
-    let nodes = match &operation.nodes[..] {
-        [] => names_of(&world.inventory),
-        some => (names_of(&world.inventory).into_iter())
-            .filter(|n| some.contains(n))
-            .collect(),
-    };
+    let all = world.inventory.nodes.iter().map(|n| n.name.clone());
+    let all: Vec<NodeName> = all.collect();
+    let asked = |n: &&NodeName| operation.nodes.is_empty() || operation.nodes.contains(n);
+    let nodes: Vec<NodeName> = all.iter().filter(asked).cloned().collect();
     let payload = server_source::available(&world.inventory)
         .await
-        .map_err(|why| {
-            let problem = Problem::new(why).because(Reason::Inventory);
-            problem.exit(Exit::Refused)
-        })?;
-    // One round: servers and hosts are looked at side by side.
-    let looks = (
-        world.observe_with_facts(&nodes),
-        ask_hosts(&world.hosts, names(world, &nodes)),
-    );
-    let ((mut seen, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
-    try_directives(&world.hosts, &mut hosts, &payload).await;
-    one_address(world, seen.all())?;
-    add_names(seen.all_mut(), &there);
+        .map_err(server_source::refused)?;
+    let (seen, mut hosts) = look(world, &nodes, &payload).await?;
     let alone = seen.detached_but(&operation.discard_data);
-    let all = names_of(&world.inventory);
     let partial = !operation.nodes.is_empty();
     let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
     let operation =
@@ -153,17 +141,25 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     Ok((plan, new))
 }
 
-/// Adds to each node the names by which its host knows the others.
-fn add_names(topology: &mut Topology, there: &BTreeMap<NodeName, BTreeMap<String, Vec<String>>>) {
-    for node in &mut topology.nodes {
-        if let Some(names) = there.get(&node.name) {
-            node.names_there.extend(names.clone());
+/// One round: servers and hosts are looked at side by side.
+async fn look(
+    world: &World,
+    nodes: &[NodeName],
+    payload: &[PayloadInfo],
+) -> Result<(Observed, BTreeMap<NodeName, Result<HostFacts, Unseen>>)> {
+    let looks = (
+        world.observe_with_facts(nodes),
+        ask_hosts(&world.hosts, names(world, nodes)),
+    );
+    let ((mut seen, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
+    try_directives(&world.hosts, &mut hosts, payload).await;
+    one_address(world, seen.all())?;
+    for node in &mut seen.all_mut().nodes {
+        if let Some(told) = there.get(&node.name) {
+            node.names_there.extend(told.clone());
         }
     }
-}
-
-fn names_of(inventory: &crate::inventory::Inventory) -> Vec<NodeName> {
-    inventory.nodes.iter().map(|n| n.name.clone()).collect()
+    Ok((seen, hosts))
 }
 
 /// The names by which these nodes may have to follow others, to be put to their hosts.

@@ -83,10 +83,7 @@ pub(super) fn named(world: &World) -> Result<&SentinelSettings> {
 async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
     let payload = server_source::available(&world.inventory)
         .await
-        .map_err(|why| {
-            let problem = Problem::new(why).because(Reason::Inventory);
-            problem.exit(Exit::Refused)
-        })?;
+        .map_err(server_source::refused)?;
     let seen = Seen::look(world, settings).await;
     seen.one_address(world)?;
     let around = Around {

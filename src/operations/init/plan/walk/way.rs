@@ -77,6 +77,7 @@ pub(super) fn is_about_the_way(kind: TroubleKind) -> bool {
         | TroubleKind::PasswordMissing
         | TroubleKind::PasswordRefused
         | TroubleKind::Forbidden
+        | TroubleKind::Renamed
         | TroubleKind::TooManyClients
         | TroubleKind::Busy
         | TroubleKind::NotRedis

@@ -153,7 +153,7 @@ pub(super) fn without_places(path: &Path, error: Error) -> Error {
         what: format!(
             "cannot write `{}`: {}",
             output::escape(&path.display().to_string()),
-            without_place(&problem.what)
+            without_place(path, &problem.what)
         ),
         ..problem
     });
