@@ -87,9 +87,40 @@ impl<T> Beside<T> {
 /// A command on a link.
 pub(super) enum Pipe {
     /// A channel of libssh2.
-    Channel(Channel),
+    Channel(Paced),
     /// Streams of this machine.
     Streams(Box<Streams>),
+}
+
+/// A channel to which no more is sent than its command reads soon.
+pub(super) struct Paced {
+    channel: Channel,
+    /// The most that may be under way, bytes.
+    under_way: u32,
+    /// The widest window that the host has opened so far.
+    widest: u32,
+}
+
+impl Paced {
+    fn new(channel: Channel, under_way: u32) -> Self {
+        Self {
+            channel,
+            under_way,
+            widest: 0,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The host opens its window again as its command reads.
+        let left = self.channel.write_window().remaining;
+        self.widest = self.widest.max(left);
+        let room = self.under_way.saturating_sub(self.widest - left);
+        if room == 0 && !bytes.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        self.channel.write(&bytes[..bytes.len().min(room)])
+    }
 }
 
 impl Link {
@@ -108,7 +139,7 @@ impl Link {
                 // From here on it may run, and is not to be sent a second time. A channel that is
                 // dropped half-way waits for the host, unless the connection is cut.
                 return match conn.step(until, |_| channel.exec(line)) {
-                    Ok(()) => Ok(Pipe::Channel(channel)),
+                    Ok(()) => Ok(Pipe::Channel(Paced::new(channel, conn.under_way()))),
                     Err(stop) => {
                         conn.cut();
                         Err(Refused::Unanswered(match stop {
@@ -135,7 +166,7 @@ impl Link {
     /// Keeps a command that goes on.
     pub fn hold(&mut self, pipe: Pipe) {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(channel)) => conn.hold(channel),
+            (Self::Session(conn), Pipe::Channel(paced)) => conn.hold(paced.channel),
             (Self::Master(beside), Pipe::Streams(streams)) => {
                 beside.held = Some(Kept::new(*streams));
             }
@@ -233,7 +264,7 @@ impl Link {
     /// [`Refused`].
     pub fn end(&mut self, pipe: &mut Pipe, until: &Until) -> Result<End, Refused> {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(channel)) => {
+            (Self::Session(conn), Pipe::Channel(Paced { channel, .. })) => {
                 conn.step(until, |_| channel.close())?;
                 conn.step(until, |_| channel.wait_close())?;
                 let signal = channel.exit_signal().ok().and_then(|s| s.exit_signal);
@@ -254,7 +285,7 @@ impl Link {
     /// Closes a command that is given up: whether the link is still of use.
     pub fn close(&mut self, pipe: Pipe, until: &Until) -> bool {
         match (self, pipe) {
-            (Self::Session(conn), Pipe::Channel(mut channel)) => {
+            (Self::Session(conn), Pipe::Channel(Paced { mut channel, .. })) => {
                 let closed = conn.step(until, |_| channel.close()).is_ok();
                 if !closed {
                     conn.cut();
@@ -274,7 +305,7 @@ impl Pipe {
     /// Reads standard output: 0 where there is nothing now, or nothing more.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => pull(channel.read(buffer)),
+            Self::Channel(paced) => pull(paced.channel.read(buffer)),
             Self::Streams(streams) => streams.read(buffer),
         }
     }
@@ -282,7 +313,7 @@ impl Pipe {
     /// Reads standard error, likewise.
     pub fn read_stderr(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => pull(channel.stderr().read(buffer)),
+            Self::Channel(paced) => pull(paced.channel.stderr().read(buffer)),
             Self::Streams(streams) => streams.read_stderr(buffer),
         }
     }
@@ -290,7 +321,7 @@ impl Pipe {
     /// Both outputs have ended.
     pub fn eof(&self) -> bool {
         match self {
-            Self::Channel(channel) => channel.eof(),
+            Self::Channel(paced) => paced.channel.eof(),
             Self::Streams(streams) => streams.eof(),
         }
     }
@@ -298,7 +329,7 @@ impl Pipe {
     /// Writes to standard input what there is room for.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Channel(channel) => channel.write(bytes),
+            Self::Channel(paced) => paced.write(bytes),
             Self::Streams(streams) => streams.write(bytes),
         }
     }
@@ -306,7 +337,7 @@ impl Pipe {
     /// Ends standard input: whether that is done.
     pub fn send_eof(&mut self) -> bool {
         match self {
-            Self::Channel(channel) => channel.send_eof().is_ok(),
+            Self::Channel(paced) => paced.channel.send_eof().is_ok(),
             Self::Streams(streams) => {
                 streams.send_eof();
                 true

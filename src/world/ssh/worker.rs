@@ -12,6 +12,7 @@ use super::login::Login;
 use super::multiplexed::{Master, Plan};
 use super::output::Output;
 use super::script::Way;
+use super::served::Served;
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
@@ -37,6 +38,8 @@ pub(super) struct Order<'a> {
     pub progress: &'a dyn Fn(u64),
     /// It goes on for as long as the session does.
     pub stays: bool,
+    /// It reads nothing, and is done by a shell that does others, too.
+    pub script: bool,
 }
 
 impl<'a> Order<'a> {
@@ -49,6 +52,7 @@ impl<'a> Order<'a> {
             cancel,
             progress: &|_| {},
             stays: false,
+            script: false,
         }
     }
 }
@@ -73,6 +77,8 @@ pub(super) struct Worker {
     pub(super) login: Option<Login>,
     /// What goes on beside all other commands: without it none is run.
     pub(super) holding: Option<Holding>,
+    /// The shell that does one script after the other on this link.
+    pub(super) served: Option<Served>,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -93,6 +99,7 @@ pub(super) fn start(
         link: None,
         login: None,
         holding: None,
+        served: None,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -143,6 +150,7 @@ impl Worker {
     /// Ends the session with a goodbye.
     pub fn part(&mut self) {
         self.link = None;
+        self.served = None;
     }
 
     /// Ends the session without a goodbye: the next job makes a new one.
@@ -169,6 +177,7 @@ impl Worker {
         if let Some(link) = usable {
             return Ok(self.link.insert(link));
         }
+        self.served = None;
         self.link = Some(self.connect()?);
         self.hold_again()?;
         let shown = self.target.shown();
@@ -203,7 +212,7 @@ impl Worker {
     ///
     /// # Errors
     /// As connecting; `Io`, `Timeout`.
-    fn open(&mut self, command: &str, until: &Until) -> Result<Pipe, SshError> {
+    pub(super) fn open(&mut self, command: &str, until: &Until) -> Result<Pipe, SshError> {
         let mut was_there = self.link.as_ref().is_some_and(|link| !link.is_cut());
         let mut tries = 0;
         loop {
@@ -217,6 +226,11 @@ impl Worker {
                 Ok(pipe) => return Ok(pipe),
                 Err(why_not) => why_not,
             };
+            // A login may do few things at a time: the shell for scripts can be begun again.
+            if matches!(why_not, Refused::No(_)) && self.end_served() {
+                continue;
+            }
+            let Some(link) = &mut self.link else { continue };
             let failure = SshError::new(
                 SshErrorKind::Io,
                 format!("{shown} opens no channel for a command"),
@@ -296,27 +310,22 @@ impl Worker {
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Output, SshError> {
-        let limit = match order.limit {
-            Limit::Total(time) | Limit::Stall(time) => time,
-        };
+        if order.script {
+            return self.serve(order, way, password);
+        }
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
         // begins after it.
         self.link()?;
         let (shown, target) = (self.shown(), self.target.clone());
         let line = Line::of(order.command, way, &shown)?;
-        let pipe = self.open(&line.text, &Until::new(limit, order.cancel))?;
+        let pipe = self.open(&line.text, &Until::new(order.limit.time(), order.cancel))?;
         let request = Request {
-            way,
             password: password.map(|p| &p.secret),
             stdin: order.stdin,
             limit: order.limit,
-            cancel: order.cancel,
             progress: order.progress,
-            shown: &shown,
-            user: &target.user,
-            ssh: &target.command,
-            last_resort: false,
             stays: order.stays,
+            ..Request::new(way, &shown, &target, order.cancel)
         };
         exec::run(self.link()?, pipe, &line, &request)
     }
