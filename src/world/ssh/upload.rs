@@ -206,7 +206,7 @@ const SUMS: &str = r#"sums() {
 s=$(sha256sum "$@" 2>/dev/null) || s=$(openssl dgst -sha256 -r "$@" 2>/dev/null) || s=$(shasum -a 256 "$@" 2>/dev/null) || return 1
 set -f; IFS='
 '; set -- $s; unset IFS; set +f
-s=; for l; do l=${l#\}; s="$s ${l%% *}"; done
+s=; for l; do l=${l#\\}; s="$s ${l%% *}"; done
 }
 "#;
 
