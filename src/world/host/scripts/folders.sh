@@ -33,10 +33,10 @@ make_theirs() {
   [ -n "$theirs" ] || return 0
   uid=$mine; account "$uid"
   set -f; IFS=$nl; set -- $theirs; unset IFS; set +f; theirs= known=
-  list=
-  for x; do shift; if [ -d "$x" ]; then list=$list$x$nl; else set -- "$@" "$x"; fi; done
+  there=
+  for x; do shift; if [ -d "$x" ]; then there=$there$x$nl; else set -- "$@" "$x"; fi; done
   [ $# = 0 ] || act mkdir -m 750 "$@" || exit 1
-  set -f; IFS=$nl; set -- $list; unset IFS; set +f; list=
+  set -f; IFS=$nl; set -- $there; unset IFS; set +f
   [ $# = 0 ] || act chmod 750 "$@" || exit 1
 }
 for d; do
