@@ -79,7 +79,7 @@ bench-sentinel: server servers ## Measure promote through Sentinel on every serv
 	REPLCTL_BENCH_ROUNDS=$${ROUNDS:-11} $(CARGO) test --release --test integration how_long_a_promotion -- --nocapture
 
 bench-claim: server servers ## Measure how long a claim blocks a server that has 19,000 clients, and how long `replctl clients` lists them, on every server family
-	$(CARGO) test --release --test integration claim_bench:: -- --nocapture
+	REPLCTL_EVERY_FAMILY=1 $(CARGO) test --release --test integration claim_bench:: -- --nocapture
 
 bench-status: server ## Measure what a look at 3, 100 and 1,000 servers costs, against redis-cli and a bare client (needs 3 GiB, and a machine that does nothing else)
 	REPLCTL_BENCH_STATUS=1 $(CARGO) test --release --test integration status_bench:: -- --nocapture

@@ -34,6 +34,7 @@ use crate::operations::server::args::Server;
 use crate::operations::setup::args::Setup;
 use crate::operations::status::args::Status;
 use crate::operations::undo::args::Undo;
+use crate::output::paint::HELP;
 use clap::{Args, Parser, Subcommand};
 pub use colour::Colour;
 use help::{example_help, main_help};
@@ -47,7 +48,7 @@ use std::path::PathBuf;
 /// replication as it really is, and changes the primary without losing an acknowledged write. It
 /// looks first, shows the plan, proves the result, and leaves a journal it can resume from.
 #[derive(Debug, Parser)]
-#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, after_help = main_help())]
+#[command(name = "replctl", version, propagate_version = true, max_term_width = 100, styles = HELP, after_help = main_help())]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -138,24 +139,28 @@ pub enum Command {
     Clients(Clients),
     /// Make NODE the primary, without losing an acknowledged write
     ///
-    /// Without NODE it shows the candidates, each with what speaks for it or stands against it, and
-    /// asks; without a terminal it names the command to give. While the primary answers, its writes
-    /// are paused for a few milliseconds, NODE is seen to have every one of them, and only then do
-    /// they change roles; if that cannot be proved, the promotion is put back. Where the primary is
-    /// lost, it is stopped first if its host answers, NODE is refused if another replica has more,
-    /// and what may be lost is said before anything is done. Where Sentinels watch, it goes through
-    /// them and never beside them. Ends with the proof: offsets, how long writes stood still, how
-    /// each node re-attached. Commands of your own run before and after it, where the inventory has
-    /// `[hooks]`: see replctl(1).
+    /// Without NODE, `promote` shows the candidates, each with what speaks for it or stands against
+    /// it, and asks. Without a terminal, it prints the command to give.
+    ///
+    /// While the primary answers, its writes are paused for a few milliseconds. NODE and the
+    /// primary change roles only after NODE was seen to have every write. If that cannot be proved,
+    /// the promotion is put back. If the primary is lost, it is stopped first if its host answers.
+    /// In that case NODE is refused if another replica has more, and replctl shows what may be lost
+    /// before it changes anything. Where Sentinels watch, the promotion goes through them and never
+    /// beside them.
+    ///
+    /// It ends with the proof: offsets, how long writes stood still, how each node re-attached.
+    /// Commands of your own run before and after it, where the inventory has `[hooks]`: see
+    /// replctl(1).
     #[command(after_help = example_help("promote"))]
     Promote(Promote),
     /// Let NODE replicate from another node
     ///
     /// For chains: a replica goes under another replica, or back under the primary, and the nodes
-    /// under it go with it. What it will cost is said before: a partial resync, or all data again.
-    /// Refused are circles, upstreams that are not in sync, and whatever would replace keys that
-    /// are nowhere else, unless --discard-data names NODE. If NODE does not get in sync, it is put
-    /// back where it was. Ends when it is in sync and its file says so.
+    /// under it go with it. replctl shows first what this costs: a partial resync, or all data
+    /// again. It refuses circles, upstreams that are not in sync, and whatever would replace keys
+    /// that are nowhere else, unless --discard-data names NODE. If NODE does not get in sync, it is
+    /// put back where it was. The move ends when NODE is in sync and its file has the new role.
     #[command(name = "move", after_help = example_help("move"))]
     Move(Move),
     /// Let NODE stand alone, as a writable primary of its own
@@ -176,45 +181,58 @@ pub enum Command {
     /// alone. One that runs and replicates already is only written down.
     #[command(after_help = example_help("add"))]
     Add(Add),
-    /// Let NODE leave for good
+    /// Remove NODE from the deployment for good
     ///
-    /// Its server is stopped, nothing starts it again, the primary is seen to list it no more, the
-    /// Sentinels that watch are made to forget it, and its table is taken out of the inventory. Its
-    /// files stay, unless --purge is given. Refused for the primary and for a node that others have
-    /// their data from. One whose host is dead can leave; what could not be done there is said.
+    /// replctl stops the server of NODE and disables what starts it. It waits until the primary
+    /// does not list NODE any more. It makes the Sentinels that watch forget NODE, and takes the
+    /// table of NODE out of the inventory. The files of NODE stay on its host, unless --purge is
+    /// given.
+    ///
+    /// replctl refuses to remove the primary, and a node that other nodes replicate from. A node
+    /// whose host is dead can be removed: replctl then names what it could not do there.
     #[command(after_help = example_help("remove"))]
     Remove(Remove),
     /// List the commands that only NODE has, an old primary that came back
     ///
-    /// Reads NODE's replication stream from where the two parted, as a replica would, and changes
-    /// nothing unless --replay is given. Each command is told with what stands against replaying
-    /// it: nothing, where its keys were not written on the new primary since; otherwise it is a
-    /// conflict. It works while NODE runs on, follows nobody yet, and its backlog reaches back far
-    /// enough; later, --backup reads them from what `rejoin` has kept. With --replay those that are
-    /// safe are done again on the new primary, after a plan and a question: each once, also where
-    /// it is run again, and none whose keys a client writes meanwhile.
+    /// `lost` reads the replication stream of NODE, as a replica does, from the point where NODE
+    /// and the new primary diverged. It says of each command whether it is safe to replay. A
+    /// command is safe if its keys were not written on the new primary since then. Otherwise it is
+    /// in conflict. `lost` changes nothing, unless --replay is given.
+    ///
+    /// NODE must be running and must not follow another node. Its backlog must reach back to the
+    /// point of divergence. After `rejoin`, --backup reads the commands from the backup that
+    /// `rejoin` made.
+    ///
+    /// With --replay, replctl shows a plan, asks, and replays the safe commands on the new primary.
+    /// Each command is replayed once, also if you run `lost` again. No command is replayed while a
+    /// client writes its keys.
     #[command(after_help = example_help("lost"))]
     Lost(Lost),
-    /// Bring NODE, an old primary, back under the present one
+    /// Make NODE, an old primary, a replica of the present primary
     ///
-    /// What was the primary and came back has writes of its own, and goes on taking them. It takes
-    /// no more from now on; what only it has is counted; all it has is backed up into a dated
-    /// folder on this machine, with a manifest: a dump that is checked, and the commands that can
-    /// be replayed. Then it becomes a replica, in one step that is put back if anything was written
-    /// that is not in the backup, and is seen in sync. Where it has nothing of its own no backup is
-    /// made. One that is stopped gets its new role into its file before it is started. Nothing is
-    /// discarded without a backup, unless --discard-data names NODE.
+    /// An old primary that comes back has writes of its own, and accepts more. `rejoin` stops these
+    /// writes first, and counts the commands that only NODE has. It makes a backup of all data of
+    /// NODE in a dated folder on this machine: a dump that is checked, the commands that can be
+    /// replayed, and a manifest. Then it makes NODE a replica, and waits until NODE is in sync.
+    ///
+    /// The change of the role is one step. replctl puts this step back if NODE has a write that is
+    /// not in the backup. If NODE has no writes of its own, no backup is made. If NODE is stopped,
+    /// its file gets the new role before the server is started. No data is discarded without a
+    /// backup, unless --discard-data names NODE.
     #[command(after_help = example_help("rejoin"))]
     Rejoin(Rejoin),
     /// Make one primary out of several, of none, or of one that lost its data
     ///
-    /// Names what is wrong, puts the nodes there are to choose from beside each other (keys,
-    /// offsets, histories, what only each of them has), proposes one of them and says what every
-    /// other choice would cost. Of several primaries the others return under the one that is kept,
-    /// each with what only it has backed up. From a primary that came back empty its replicas are
-    /// taken away before they are emptied, too. Where there is none, the replica with most data is
-    /// promoted. Where nothing sets one of several primaries apart, --yes alone is refused: --keep
-    /// says which.
+    /// `repair` names what is wrong and compares the nodes: their keys, their offsets, their
+    /// histories, and what only each of them has. It proposes the node to keep, and says what every
+    /// other choice costs. Then it shows one plan, and asks.
+    ///
+    /// Several primaries: the others become replicas of the node that is kept, each after a backup
+    /// of what only it has. A primary that came back empty: its replicas stop following it before
+    /// they lose their data too. No primary: the replica with most data is promoted.
+    ///
+    /// If nothing sets one of several primaries apart, --yes alone is refused. Name the node with
+    /// --keep.
     #[command(after_help = example_help("repair"))]
     Repair(Repair),
     /// Go on with an operation that stopped half-way
@@ -238,14 +256,17 @@ pub enum Command {
     /// Sentinels for a moment (INFO-PERIOD) is put back.
     #[command(after_help = example_help("abandon"))]
     Abandon(Abandon),
-    /// Take back an operation that is done, by another one of the ordinary kind
+    /// Undo a finished operation by a new operation
     ///
-    /// A promotion is undone by promoting the primary before it, a move by moving the node back, a
-    /// detachment by attaching the node again while it has no writes of its own, `add` by `remove`
-    /// and the other way, while its files are there: with the same plan, checks and proof as if
-    /// that were asked for by name. Refused where the nodes are not as the operation left them any
-    /// more, where the old primary is gone or has parted from the new one, and where keys would be
-    /// lost. What an operation lost does not come back.
+    /// A promotion is undone by promoting the former primary, and a move by moving the node back. A
+    /// detachment is undone by attaching the node again, if the node has no writes of its own.
+    /// `add` is undone by `remove`. `remove` is undone by `add`, if the files of the node are still
+    /// there. The new operation has the same plan, checks and proof as if you ran its command
+    /// yourself.
+    ///
+    /// replctl refuses if the nodes are not as the operation left them. It refuses if the former
+    /// primary does not answer or has diverged from the new one, and if keys would be lost. What
+    /// the operation lost does not come back.
     #[command(after_help = example_help("undo"))]
     Undo(Undo),
     /// List the operations on this deployment, newest first
@@ -261,14 +282,14 @@ pub enum Command {
     /// A post-mortem from its journal, without any network: the plan as it was shown, each step
     /// with what was sent and heard and how long it took, for how long writes were stopped, the
     /// deployment before and after, what was proved, and what was left to do. No secret is in it.
-    /// What journals of an older replctl do not tell is said to be not recorded.
+    /// What journals of an older replctl do not have is called not recorded.
     #[command(after_help = example_help("report"))]
     Report(Report),
     /// Set up Sentinels, and look at those that watch
     ///
-    /// Those that watch are found through the nodes they watch, without any configuration. Those
-    /// that `setup` is to bring, and a password of their own, stand under `[sentinel]` in the
-    /// inventory.
+    /// The Sentinels that watch are found through the nodes, without any configuration. The
+    /// Sentinels that `sentinel setup` sets up, and a password of their own, stand under
+    /// `[sentinel]` in the inventory.
     #[command(after_help = example_help("sentinel"))]
     Sentinel(Sentinel),
     /// Show the server that replctl carries inside itself

@@ -48,7 +48,7 @@ pub enum Reason {
     NotConfirmed,
     /// There is nobody to ask.
     NoTerminal,
-    /// A password cannot be had, or is none.
+    /// A password cannot be had, is none, or cannot be changed as things are.
     Secret,
     /// `before_promote` forbids it.
     Hook,
@@ -64,8 +64,26 @@ pub enum Reason {
     Permission,
     /// Sentinels: those that cannot be asked, do not agree, or are at work.
     Sentinel,
-    /// The node has not got its data yet.
+    /// The node has not got its data, or is in the middle of a failover.
     NotReady,
+    /// The inventory has no node of that name.
+    NoNode,
+    /// A node has not the role that this takes; or there is no primary, or more than one.
+    Role,
+    /// Who replicates from whom.
+    Topology,
+    /// A server, a Sentinel or a file that replctl has not made.
+    Foreign,
+    /// The version of a server.
+    Version,
+    /// What replctl does not do.
+    Unsupported,
+    /// A host lacks something, or does not let it be done.
+    Host,
+    /// A replica could not log in at the node that it is to follow, or not connect to it.
+    Login,
+    /// What was done cannot be undone, or something else was done since.
+    Undo,
     /// A server or a host does not answer.
     Unreachable,
     /// It failed before anything was changed.

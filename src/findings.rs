@@ -1,4 +1,4 @@
-//! Named diagnoses: what is wrong with a deployment, said in one sentence each, with the way on.
+//! Named diagnoses: what is wrong with a deployment, in one sentence each, with the way on.
 //! Pure.
 //!
 //! Nothing is decided for the operator here; a hint is a command to paste, never one that is run.
@@ -44,9 +44,21 @@ pub struct Finding {
     pub message: String,
     /// A command to paste, or what to change.
     pub hint: Option<String>,
+    /// The hint is that `setup` does it.
+    #[serde(skip)]
+    by_setup: bool,
+    /// What its sentence says after a beginning that the first line of `status` has in other words.
+    #[serde(skip)]
+    pub brief: Option<String>,
     /// The facts of the sentence, for programs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub data: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// A way out: one that `setup` makes, or another.
+enum Way {
+    Setup(String),
+    Other(String),
 }
 
 /// How bad a finding is.
@@ -130,7 +142,7 @@ pub struct Wanted {
     pub follows: Option<NodeName>,
     /// `priority`.
     pub priority: Option<u32>,
-    /// What `redis-cli` is told of TLS; `None`: the inventory speaks to it without.
+    /// The TLS options of `redis-cli`; `None`: the inventory has no TLS for it.
     pub tls: Option<String>,
     /// What the inventory sets there, secrets left out: arguments by directive.
     pub directives: BTreeMap<String, Vec<String>>,
@@ -335,6 +347,8 @@ impl Finding {
             node: None,
             message: message.into(),
             hint: None,
+            by_setup: false,
+            brief: None,
             data: BTreeMap::new(),
         }
     }
@@ -347,6 +361,20 @@ impl Finding {
     fn maybe_hint(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
         self
+    }
+
+    /// Says that its hint is that `setup` does it.
+    fn by_setup(mut self) -> Self {
+        self.by_setup = true;
+        self
+    }
+
+    fn maybe_way(self, way: Option<Way>) -> Self {
+        match way {
+            Some(Way::Setup(hint)) => self.hint(hint).by_setup(),
+            Some(Way::Other(hint)) => self.hint(hint),
+            None => self,
+        }
     }
 
     fn with(mut self, name: &'static str, value: impl Into<serde_json::Value>) -> Self {

@@ -5,10 +5,10 @@ use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::Ownership;
-use crate::topology::phrases::bytes as size;
 use crate::topology::{Product, Version};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+
+mod words;
 
 /// One change to a host. Each can be repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -290,109 +290,6 @@ impl Launch {
     pub fn what(&self) -> String {
         let what = if self.sentinel { "Sentinel" } else { "server" };
         format!("the {what} on port {}", self.port)
-    }
-}
-
-/// Directories as a shell would take them: those that others imply left out, those beside each
-/// other in braces.
-fn braced(paths: &[&str]) -> String {
-    let implied = |path: &&&str| {
-        let inside = format!("{path}/");
-        paths.iter().any(|other| other.starts_with(&inside))
-    };
-    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
-    for path in paths.iter().filter(|path| !implied(path)) {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        match groups.iter_mut().find(|(known, _)| *known == parent) {
-            Some((_, names)) => names.push(name),
-            None => groups.push((parent, vec![name])),
-        }
-    }
-    let text = groups.iter().map(|(parent, names)| match names[..] {
-        [name] => format!("{parent}/{name}"),
-        _ => format!("{parent}/{{{}}}", names.join(",")),
-    });
-    text.collect::<Vec<_>>().join(" and ")
-}
-
-impl fmt::Display for HostAction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MakeUser { user } => write!(f, "make the user {user}"),
-            Self::RemoveUser { user, .. } => write!(f, "remove the user {user}"),
-            Self::MakeDirectories {
-                shared,
-                private,
-                owner,
-            } => {
-                let all: Vec<&str> = shared.iter().chain(private).map(String::as_str).collect();
-                write!(f, "make {} for {owner}", braced(&all))
-            }
-            Self::RemoveDirectories { paths } => {
-                write!(f, "remove {} where empty", paths.join(", "))
-            }
-            Self::RemoveTree { path, bytes } => {
-                write!(f, "remove {path} and all that is in it")?;
-                bytes.map_or(Ok(()), |bytes| write!(f, " ({})", size(bytes)))
-            }
-            Self::PutServer { server, into } => {
-                let mb = server.bytes / 1_000_000;
-                write!(
-                    f,
-                    "upload {} {} for {} ({mb} MB) to {into}",
-                    server.program(),
-                    server.version,
-                    server.arch
-                )
-            }
-            Self::RemoveServer { path, .. } => {
-                write!(f, "remove {path} where no other node needs it")
-            }
-            Self::RemoveConfig { path } => write!(f, "remove {path}"),
-            Self::RemoveFiles { paths } => write!(f, "remove {}", paths.join(", ")),
-            Self::InstallPackage {
-                name: Some(name), ..
-            } => write!(f, "install the package {name}"),
-            Self::InstallPackage { name: None, .. } => {
-                f.write_str("install the distribution's server")
-            }
-            Self::BuildTarball {
-                file, directory, ..
-            } => write!(f, "build {file} in {directory} (takes minutes)"),
-            Self::LinkServer { link, target } => write!(f, "point {link} at {target}"),
-            Self::RemoveLink { link, .. } if link.ends_with("/current") => {
-                write!(f, "remove the link {link} where no other node needs it")
-            }
-            Self::RemoveLink { link, .. } => write!(f, "remove the link {link}"),
-            Self::PutCertificates { files, owner, .. } => {
-                let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-                write!(f, "bring {} for {owner} alone", braced(&paths))
-            }
-            Self::WriteConfig { path, .. } => write!(f, "write {path}"),
-            Self::RestoreConfig { path, .. } => write!(f, "put back the earlier {path}"),
-            Self::OwnAgain { all } => {
-                let paths: Vec<&str> = all.iter().map(|(path, _)| path.as_str()).collect();
-                write!(f, "give {} its earlier owner and mode back", braced(&paths))
-            }
-            Self::ProtectConfig { path, owner } => {
-                write!(f, "make {path} readable by {owner} alone")
-            }
-            Self::StampConfig { path, .. } => {
-                write!(f, "note in {path} that its settings are applied")
-            }
-            Self::WriteUnit { name, .. } => write!(f, "write the unit {name} and start it at boot"),
-            Self::RemoveUnit { name } => write!(f, "remove the unit {name}"),
-            Self::WriteBlock { path, lines, .. } if lines.len() == 1 => {
-                write!(f, "write a line into {path}")
-            }
-            Self::WriteBlock { path, lines, .. } => {
-                write!(f, "write {} lines into {path}", lines.len())
-            }
-            Self::RemoveBlock { path, .. } => write!(f, "remove replctl's lines from {path}"),
-            Self::SetHostName { name } => write!(f, "set the host name {name}"),
-            Self::StartServer(launch) => write!(f, "start {}", launch.what()),
-            Self::StopServer(launch) => write!(f, "stop {}", launch.what()),
-        }
     }
 }
 

@@ -258,19 +258,6 @@ fn count(number: u64, what: &str) -> String {
 impl fmt::Display for SentinelAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AwaitPriority {
-                sentinels,
-                priority,
-                within_ms,
-                ..
-            } => write!(
-                f,
-                "wait until {} Sentinel{} see{} its priority {priority} (up to {})",
-                sentinels.len(),
-                if sentinels.len() == 1 { "" } else { "s" },
-                if sentinels.len() == 1 { "s" } else { "" },
-                seconds(*within_ms),
-            ),
             Self::SetInfoPeriod { sentinels, ms } => write!(
                 f,
                 "let {} read INFO every {} (SENTINEL DEBUG INFO-PERIOD {ms}; before: {})",
@@ -284,18 +271,9 @@ impl fmt::Display for SentinelAction {
                 count(sentinels.len() as u64, "Sentinel"),
                 periods(sentinels),
             ),
-            Self::AwaitTurn { at, .. } => write!(
+            Self::FailOver { name, at, .. } => write!(
                 f,
-                "wait for the moment from which the Sentinel {at} sees a promotion soonest (up to 1 s)"
-            ),
-            Self::FailOver { name, at, .. } => {
-                write!(
-                    f,
-                    "let Sentinel make it primary (SENTINEL FAILOVER {name} at {at})"
-                )
-            }
-            Self::AwaitAgreed { .. } => f.write_str(
-                "wait until every Sentinel takes it for the primary and has repointed the others",
+                "let Sentinel make it primary (SENTINEL FAILOVER {name} at {at})"
             ),
             Self::Monitor { name, primary, .. } => {
                 write!(f, "let it watch {primary} as {name} (SENTINEL MONITOR)")
@@ -305,21 +283,52 @@ impl fmt::Display for SentinelAction {
             }
             Self::Set { option, value, .. } => write!(f, "set {option} {value} (SENTINEL SET)"),
             Self::SetAuth { .. } => f.write_str("set its auth-pass to what the inventory says"),
-            Self::AwaitHears { .. } => f.write_str("wait until it hears from the primary"),
+            Self::Reset { name, .. } => write!(
+                f,
+                "let it forget all but the primary (SENTINEL RESET {name})"
+            ),
+            Self::AwaitPriority { .. }
+            | Self::AwaitTurn { .. }
+            | Self::AwaitAgreed { .. }
+            | Self::AwaitHears { .. }
+            | Self::AwaitTogether { .. }
+            | Self::AwaitRelearned { .. }
+            | Self::AwaitUnwatched { .. } => f.write_str(&self.wait()),
+        }
+    }
+}
+
+impl SentinelAction {
+    /// What is waited for, in words; nothing for what changes something.
+    fn wait(&self) -> String {
+        match self {
+            Self::AwaitPriority {
+                sentinels,
+                priority,
+                within_ms,
+                ..
+            } => format!(
+                "wait until {} Sentinel{} see{} its priority {priority} (up to {})",
+                sentinels.len(),
+                if sentinels.len() == 1 { "" } else { "s" },
+                if sentinels.len() == 1 { "s" } else { "" },
+                seconds(*within_ms),
+            ),
+            Self::AwaitTurn { at, .. } => format!(
+                "wait for the moment from which the Sentinel {at} sees a promotion soonest (up to 1 s)"
+            ),
+            Self::AwaitAgreed { .. } => {
+                "wait until every Sentinel takes it for the primary and has repointed the others"
+                    .to_owned()
+            }
+            Self::AwaitHears { .. } => "wait until it hears from the primary".to_owned(),
             Self::AwaitTogether {
                 replicas, others, ..
-            } => write!(
-                f,
+            } => format!(
                 "see that it hears from the primary, {} and {}, and that a failover could be agreed on",
                 count(*replicas, "replica"),
                 count(*others, "other Sentinel")
             ),
-            Self::Reset { name, .. } => {
-                write!(
-                    f,
-                    "let it forget all but the primary (SENTINEL RESET {name})"
-                )
-            }
             Self::AwaitRelearned {
                 replicas,
                 sentinels,
@@ -327,22 +336,28 @@ impl fmt::Display for SentinelAction {
                 ..
             } => {
                 let gone: Vec<String> = gone.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
+                format!(
                     "wait until it knows {} and {}, and not {}",
                     count(replicas.len() as u64, "replica"),
                     count(sentinels.len() as u64, "other Sentinel"),
                     gone.join(", ")
                 )
             }
-            Self::AwaitUnwatched { at_most: 0, .. } => f.write_str("see that no Sentinel listens"),
+            Self::AwaitUnwatched { at_most: 0, .. } => "see that no Sentinel listens".to_owned(),
             Self::AwaitUnwatched { at_most, .. } => {
-                write!(
-                    f,
+                format!(
                     "see that no more than {} listen",
                     count(*at_most, "Sentinel")
                 )
             }
+            Self::SetInfoPeriod { .. }
+            | Self::RestoreInfoPeriod { .. }
+            | Self::FailOver { .. }
+            | Self::Monitor { .. }
+            | Self::Unmonitor { .. }
+            | Self::Set { .. }
+            | Self::SetAuth { .. }
+            | Self::Reset { .. } => String::new(),
         }
     }
 }

@@ -26,97 +26,18 @@ pub enum Wire {
 impl Action {
     /// What it sends, and where to.
     pub fn wire(&self) -> Wire {
-        let commands = match self {
-            Self::Server(ServerAction::PauseWrites { ms }) => {
-                vec![format!("CLIENT PAUSE {ms} WRITE")]
-            }
-            Self::Server(ServerAction::ResumeWrites) => vec!["CLIENT UNPAUSE".to_owned()],
-            Self::Server(ServerAction::RequireReplicas { to_write, max_lag }) => vec![
-                format!("CONFIG SET min-replicas-max-lag {max_lag}"),
-                format!("CONFIG SET min-replicas-to-write {to_write}"),
-            ],
-            Self::Server(
-                ServerAction::AwaitNear { .. }
-                | ServerAction::AwaitCaughtUp { .. }
-                | ServerAction::DrainOthers { .. }
-                | ServerAction::CheckMostAdvanced { .. }
-                | ServerAction::AwaitInSync { .. }
-                | ServerAction::AwaitQuiet { .. }
-                | ServerAction::AwaitUnlisted { .. }
-                | ServerAction::AwaitAnswer { .. },
-            ) => vec!["INFO replication".to_owned()],
-            Self::Role(RoleAction::CheckRoles { .. }) => vec!["ROLE".to_owned()],
-            Self::Role(RoleAction::CompareOffsets { .. }) => {
-                vec!["INFO replication".to_owned(), "ROLE".to_owned()]
-            }
-            Self::Role(
-                RoleAction::Demote { address, .. }
-                | RoleAction::Follow { address, .. }
-                | RoleAction::FollowAddress { address },
-            ) => looked_at(changed(None, replicaof(address))),
-            Self::Role(RoleAction::TakeOver { hold_ms, .. }) => {
-                changed(*hold_ms, NO_ONE.to_owned())
-            }
-            Self::Rescue(RescueAction::BackUp { .. }) => [
-                "INFO replication",
-                "REPLCONF capa psync2",
-                "PSYNC REPLID OFFSET (what only it has)",
-                "REPLCONF capa eof capa psync2",
-                "REPLCONF rdb-only 1",
-                "PSYNC ? -1",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            Self::Rescue(RescueAction::Replay { .. }) => [
-                "INFO replication",
-                "REPLCONF capa psync2",
-                "PSYNC REPLID OFFSET (what was written since)",
-                "SELECT DATABASE",
-                "WATCH KEY (each that it touches)",
-                "MULTI",
-                "PUBLISH replctl:replay HASHES (of what is replayed)",
-                "(the commands of the old primary)",
-                "EXEC",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            Self::Rescue(RescueAction::GiveUp { address, .. }) => vec![
-                "INFO".to_owned(),
-                "MULTI".to_owned(),
-                "ROLE".to_owned(),
-                replicaof(address),
-                "EXEC".to_owned(),
-            ],
-            Self::Role(RoleAction::Promote) => changed(None, NO_ONE.to_owned()),
-            Self::Role(RoleAction::RestorePrimary { .. }) => {
-                looked_at(changed(None, NO_ONE.to_owned()))
-            }
-            Self::Server(ServerAction::PersistRole) => vec!["CONFIG REWRITE".to_owned()],
-            Self::Server(ServerAction::SetDirective { name, .. }) if is_secret(name) => {
-                vec![format!("CONFIG SET {name} (secret)")]
-            }
-            Self::Server(ServerAction::SetDirective { name, value }) => {
-                vec![format!("CONFIG SET {name} {value}")]
-            }
-            Self::Server(ServerAction::SetReplicaAuth) => vec![
-                "CONFIG SET masteruser (as the inventory says)".to_owned(),
-                "CONFIG SET masterauth (secret)".to_owned(),
-            ],
-            Self::Server(ServerAction::CountClients) => list_clients(),
-            Self::Server(ServerAction::KickClients) => {
-                let kill = "CLIENT KILL ID (of each of them)".to_owned();
-                list_clients().into_iter().chain([kill]).collect()
-            }
-            Self::Server(ServerAction::ProveWrite { replicas }) => prove(replicas),
-            Self::Sentinel(action) => sentinel(action),
-            Self::Password(action) => action.commands(),
-            Self::Service(_) | Self::Rescue(RescueAction::BackUpFiles { .. }) | Self::Host(_) => {
+        Wire::Commands(match self {
+            Self::Server(action) => server(action),
+            Self::Role(action) => role(action),
+            Self::Rescue(RescueAction::BackUpFiles { .. }) | Self::Service(_) | Self::Host(_) => {
                 return Wire::Ssh;
             }
+            Self::Rescue(action) => rescue(action),
+            Self::Sentinel(action) => sentinel(action),
+            Self::Password(action) => action.commands(),
             Self::Hook(_) => return Wire::Own,
             Self::Local(_) => return Wire::Here,
-        };
-        Wire::Commands(commands)
+        })
     }
 
     /// Where its node is told to follow `upstream`, if it is told to.
@@ -150,6 +71,86 @@ impl Action {
 }
 
 const NO_ONE: &str = "REPLICAOF NO ONE";
+
+fn server(action: &ServerAction) -> Vec<String> {
+    match action {
+        ServerAction::PauseWrites { ms } => vec![format!("CLIENT PAUSE {ms} WRITE")],
+        ServerAction::ResumeWrites => vec!["CLIENT UNPAUSE".to_owned()],
+        ServerAction::RequireReplicas { to_write, max_lag } => vec![
+            format!("CONFIG SET min-replicas-max-lag {max_lag}"),
+            format!("CONFIG SET min-replicas-to-write {to_write}"),
+        ],
+        ServerAction::AwaitNear { .. }
+        | ServerAction::AwaitCaughtUp { .. }
+        | ServerAction::DrainOthers { .. }
+        | ServerAction::CheckMostAdvanced { .. }
+        | ServerAction::AwaitInSync { .. }
+        | ServerAction::AwaitQuiet { .. }
+        | ServerAction::AwaitUnlisted { .. }
+        | ServerAction::AwaitAnswer { .. } => vec!["INFO replication".to_owned()],
+        ServerAction::PersistRole => vec!["CONFIG REWRITE".to_owned()],
+        ServerAction::SetDirective { name, .. } if is_secret(name) => {
+            vec![format!("CONFIG SET {name} (secret)")]
+        }
+        ServerAction::SetDirective { name, value } => vec![format!("CONFIG SET {name} {value}")],
+        ServerAction::SetReplicaAuth => vec![
+            "CONFIG SET masteruser (as the inventory says)".to_owned(),
+            "CONFIG SET masterauth (secret)".to_owned(),
+        ],
+        ServerAction::CountClients => list_clients(),
+        ServerAction::KickClients => {
+            let kill = "CLIENT KILL ID (of each of them)".to_owned();
+            list_clients().into_iter().chain([kill]).collect()
+        }
+        ServerAction::ProveWrite { replicas } => prove(replicas),
+    }
+}
+
+fn role(action: &RoleAction) -> Vec<String> {
+    match action {
+        RoleAction::CheckRoles { .. } => vec!["ROLE".to_owned()],
+        RoleAction::CompareOffsets { .. } => {
+            vec!["INFO replication".to_owned(), "ROLE".to_owned()]
+        }
+        RoleAction::Demote { address, .. }
+        | RoleAction::Follow { address, .. }
+        | RoleAction::FollowAddress { address } => looked_at(changed(None, replicaof(address))),
+        RoleAction::TakeOver { hold_ms, .. } => changed(*hold_ms, NO_ONE.to_owned()),
+        RoleAction::Promote => changed(None, NO_ONE.to_owned()),
+        RoleAction::RestorePrimary { .. } => looked_at(changed(None, NO_ONE.to_owned())),
+    }
+}
+
+fn rescue(action: &RescueAction) -> Vec<String> {
+    let all: &[&str] = match action {
+        RescueAction::BackUp { .. } => &[
+            "INFO replication",
+            "REPLCONF capa psync2",
+            "PSYNC REPLID OFFSET (what only it has)",
+            "REPLCONF capa eof capa psync2",
+            "REPLCONF rdb-only 1",
+            "PSYNC ? -1",
+        ],
+        RescueAction::Replay { .. } => &[
+            "INFO replication",
+            "REPLCONF capa psync2",
+            "PSYNC REPLID OFFSET (what was written since)",
+            "SELECT DATABASE",
+            "WATCH KEY (each that it touches)",
+            "MULTI",
+            "PUBLISH replctl:replay HASHES (of what is replayed)",
+            "(the commands of the old primary)",
+            "EXEC",
+        ],
+        RescueAction::GiveUp { address, .. } => {
+            let words = ["INFO", "MULTI", "ROLE"].map(str::to_owned);
+            let end = [replicaof(address), "EXEC".to_owned()];
+            return words.into_iter().chain(end).collect();
+        }
+        RescueAction::BackUpFiles { .. } => &[],
+    };
+    all.iter().map(|line| (*line).to_owned()).collect()
+}
 
 /// A role change in its transaction.
 fn changed(hold_ms: Option<u64>, command: String) -> Vec<String> {

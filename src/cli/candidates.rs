@@ -67,7 +67,7 @@ pub fn operations() -> Vec<CompletionCandidate> {
         .collect()
 }
 
-/// The operations that can be gone on with.
+/// The operations that can be resumed.
 pub fn unfinished() -> Vec<CompletionCandidate> {
     open_operations(|story| story.damage.is_none())
 }

@@ -4,6 +4,7 @@
 //! Text only; it must not say what the program does not do.
 
 use super::examples::examples;
+use crate::output::paint::{self, Tone};
 use std::fmt::Write as _;
 
 /// A heading, and terms with what they mean.
@@ -21,7 +22,7 @@ pub const EXIT: Section = Section {
         ("0", "done, or healthy"),
         (
             "1",
-            "failed; nothing was changed, or all was put back; or the result could not be written to stdout: stderr says whether the change is done",
+            "failed; nothing was changed, or every change was undone; or the result could not be written to stdout: stderr says whether the change is done",
         ),
         ("2", "the command line or the inventory is wrong"),
         ("3", "refused; nothing was touched"),
@@ -48,7 +49,7 @@ pub const ENVIRONMENT: Section = Section {
         ),
         (
             "XDG_STATE_HOME",
-            "where journals, debts and the lock are kept (~/.local/state)",
+            "where journals, notes and the lock are kept (~/.local/state)",
         ),
         (
             "XDG_RUNTIME_DIR",
@@ -87,7 +88,7 @@ pub const HOOKS: Section = Section {
         ),
         (
             "after_promote",
-            "run as soon as there is a new primary and the others have been told, before they are waited for. If it fails, that is warned of, nothing is undone, the exit status is 5, and `replctl resume` runs it again",
+            "run as soon as there is a new primary and the other nodes were told to follow it, before they are in sync. If it fails, replctl prints a warning and undoes nothing. The exit status is 5, and `replctl resume` runs the command again",
         ),
         (
             "on_failure",
@@ -123,11 +124,11 @@ pub const REASONS: Section = Section {
         ("usage", "the command line is wrong (exit status 2)"),
         (
             "inventory",
-            "the inventory is not there, cannot be read, or is wrong (2)",
+            "the inventory is not there, cannot be read, or is wrong (2, or 3 where a plan cannot be made of it)",
         ),
         (
             "refused",
-            "something stands against it that has no word of its own (3)",
+            "the operation is refused for a reason that has no word of its own (3)",
         ),
         ("claimed", "another operator changes the deployment (3)"),
         ("locked", "another operation runs on this machine (3)"),
@@ -146,7 +147,7 @@ pub const REASONS: Section = Section {
         ),
         (
             "secret",
-            "a password cannot be had, or is none that servers take (3)",
+            "a password cannot be read, servers do not accept such a password, or it cannot be changed (3)",
         ),
         (
             "hook",
@@ -173,7 +174,37 @@ pub const REASONS: Section = Section {
             "sentinel",
             "Sentinels cannot be asked, do not agree, or are at work (3)",
         ),
-        ("not_ready", "a node has not got its data yet (3)"),
+        (
+            "not_ready",
+            "a node has not got its data, or is in the middle of a failover (3)",
+        ),
+        ("no_node", "the inventory has no node of that name (3)"),
+        (
+            "role",
+            "a node has not the role that this takes; or there is no primary, or more than one (3)",
+        ),
+        ("topology", "who replicates from whom stands against it (3)"),
+        (
+            "foreign",
+            "replctl has not made the server, the Sentinel or the file (3)",
+        ),
+        ("version", "the version of a server stands against it (3)"),
+        (
+            "unsupported",
+            "replctl does not do that, as for Redis Cluster (3)",
+        ),
+        (
+            "host",
+            "a host lacks something, or does not let it be done (3)",
+        ),
+        (
+            "login",
+            "a replica could not log in at, or connect to, the node that it is to follow (3)",
+        ),
+        (
+            "undo",
+            "what was done cannot be undone, or something else was done since (3)",
+        ),
         (
             "unreachable",
             "a server or its host does not answer (3, or 5 where an operation is unfinished)",
@@ -210,7 +241,7 @@ pub const FILES: Section = Section {
         ),
         (
             "~/.local/state/replctl/NAME/alone.json",
-            "nodes that were detached on purpose and stand alone",
+            "nodes that were detached on purpose",
         ),
         (
             "~/.local/state/replctl/NAME/backup/*-NODE/",
@@ -261,7 +292,7 @@ pub fn main_help() -> String {
 
 /// As clap prints its own headings; it leaves the sequences out where there is no colour.
 fn heading(title: &str) -> String {
-    format!("\u{1b}[1m\u{1b}[4m{title}:\u{1b}[0m")
+    paint::always(&format!("{title}:"), Tone::Heading)
 }
 
 #[cfg(test)]

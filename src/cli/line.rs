@@ -7,20 +7,20 @@ use crate::cli::{Cli, Colour};
 use crate::error::{Error, Exit, Problem};
 use crate::inventory::Inventory;
 use crate::inventory::nearest::nearest;
-use crate::output::{self, form};
+use crate::output::{self, form, paint};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, ColorChoice, Command, CommandFactory, FromArgMatches};
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
-/// The command line; where it is wrong that is said, and the exit code is given back.
+/// The command line. If it is wrong, the error is printed, and the exit code is returned.
 pub fn read() -> Result<Cli, Exit> {
     let given: Vec<_> = std::env::args_os().collect();
     let words = given.iter().skip(1).map(|w| w.to_string_lossy());
     let words: Vec<String> = words.map(std::borrow::Cow::into_owned).collect();
     let colour = Colour::among(words.iter().map(String::as_str));
-    let choice = match form::colours(colour.into()) {
+    let choice = match paint::colours(colour.into()) {
         Some(true) => ColorChoice::Always,
         // clap takes every CLICOLOR_FORCE for a yes, `0` too.
         None if std::io::stdout().is_terminal() => ColorChoice::Auto,
@@ -105,7 +105,7 @@ fn conflict(command: &Command, found: &ArgMatches) -> Option<String> {
     ))
 }
 
-impl From<Colour> for form::Colour {
+impl From<Colour> for paint::Colour {
     fn from(colour: Colour) -> Self {
         match colour {
             Colour::Auto => Self::Auto,

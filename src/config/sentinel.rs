@@ -46,7 +46,7 @@ pub fn render(
         .iter()
         .flat_map(|s| s.lines.iter().cloned())
         .collect();
-    // What it is told of a deployment changes with the deployment; the rest is fixed while it runs.
+    // Its settings for a deployment change with the deployment. The rest is fixed while it runs.
     let fixed: Vec<(String, String)> = directives
         .iter()
         .filter(|(name, value)| name != "sentinel" || is_own(value))
@@ -119,6 +119,16 @@ fn own(
         "its own directory",
         &[("dir", quote(&format!("{}/", paths.data())))],
     );
+    out.extend(among_others(node, password, begin));
+    out
+}
+
+/// What the other Sentinels need of it.
+fn among_others(node: &NodeSpec, password: bool, begin: Begin<'_>) -> Vec<Section> {
+    let mut out = Vec::new();
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
     if password {
         let mut lines = vec![("requirepass", OWN_PASSWORD.to_owned())];
         if begin.modern {

@@ -4,6 +4,8 @@
 //! The text holds no secret: where the password belongs stands [`PASSWORD`], and the host's file
 //! gets it at the moment of writing.
 
+mod sections;
+
 use super::directives::{canonical, memory, quote, value_text};
 use super::{Paths, tls};
 use crate::inventory::{Auth, Inventory, NodeSpec, ServerSource};
@@ -287,56 +289,8 @@ fn defaults(inventory: &Inventory, node: &NodeSpec, how: Supervision) -> Vec<Sec
     );
     out.push(tls::ports(node));
     out.extend(tls::files(node, &paths));
-    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
-        out.push(Section::new(comment, lines));
-    };
-    add(
-        "where the pid file and the log file are kept",
-        &[
-            ("pidfile", quote(&paths.pid())),
-            ("logfile", quote(&paths.log())),
-        ],
-    );
-    add(
-        "the number of databases; clients begin in database 0",
-        &[("databases", inventory.server.databases.to_string())],
-    );
-    add(
-        "the name of the snapshot file; the server's own default is dump.rdb",
-        &[("dbfilename", paths.dump_name())],
-    );
-    add(
-        "the directory of the data",
-        &[("dir", quote(&format!("{}/", paths.data())))],
-    );
-    if password {
-        add(
-            "the password of clients, and what this node logs in with at its primary: on every node, so that any can become primary",
-            &[
-                ("requirepass", PASSWORD.to_owned()),
-                ("masterauth", PASSWORD.to_owned()),
-            ],
-        );
-    }
-    add(
-        "how much of the stream can be sent again after a broken link",
-        &[("repl-backlog-size", backlog(node))],
-    );
-    if let Some(priority) = node.priority {
-        add(
-            "how gladly it is promoted: lower is sooner, 0 is never",
-            &[("replica-priority", priority.to_string())],
-        );
-    }
-    if let Some(announce) = &node.announce {
-        add(
-            "where the other nodes reach it",
-            &[
-                ("replica-announce-ip", quote(&announce.host)),
-                ("replica-announce-port", announce.port.to_string()),
-            ],
-        );
-    }
+    out.extend(sections::of_files(inventory, &paths));
+    out.extend(sections::of_replication(node, password));
     out
 }
 

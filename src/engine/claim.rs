@@ -11,7 +11,7 @@ use crate::topology::NodeName;
 use crate::topology::claims::{Claim, Holder};
 use crate::world::World;
 use crate::world::claim::{Attempt, Claimed, random_between, token};
-use crate::world::host_lock::{Locked, Locks};
+use crate::world::host_lock::{Locked, Locks, lock_hosts};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -108,7 +108,7 @@ async fn attempt(
     operation: &str,
     hosts: &[NodeName],
 ) -> std::result::Result<Held, Vec<Holder>> {
-    let servers = match world.claim(operation, &who(), &ended).await {
+    let servers = match world.claims.claim(operation, &who(), &ended).await {
         Attempt::Held(claimed) => claimed,
         Attempt::Taken(holders) => return Err(holders),
     };
@@ -121,7 +121,7 @@ async fn attempt(
         locks,
         holders,
         open,
-    } = world.lock_hosts(hosts, &claim, &ended).await;
+    } = lock_hosts(&world.hosts, hosts, &claim, &ended).await;
     if !holders.is_empty() {
         locks.release().await;
         return Err(holders);

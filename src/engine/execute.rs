@@ -3,24 +3,26 @@
 //! Servers and hosts are behind [`Act`]. It prints nothing: progress goes to a [`Watch`].
 
 mod past_return;
+mod put_back;
 mod traits;
 
-pub use traits::{Act, Failure, Watch};
+pub use traits::{Act, Failure, Transfers, Watch};
 
-use crate::actions::{Action, sentinel::SentinelAction, server::ServerAction};
 use crate::engine::journal::{
-    At, BY_HAND, Effect, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress,
+    At, Entry, INTERRUPTED, Journal, NodeFailure, Outcome, Progress, Seen,
 };
+use crate::engine::run_facts::Passed;
 use crate::engine::{Mode, Plan, Stage, Step, Undo};
 use crate::topology::{NodeName, Topology};
 use futures::StreamExt;
 use past_return::past_return;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// One run of one plan.
-pub struct Run<'a, A: Act, J: Journal, W: Watch> {
+pub struct Execution<'a, A: Act, J: Journal, W: Watch> {
     /// The plan.
     pub plan: &'a Plan,
     /// The world.
@@ -35,15 +37,47 @@ pub struct Run<'a, A: Act, J: Journal, W: Watch> {
     pub interrupted: &'a AtomicBool,
 }
 
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Executed {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What its steps saw, in the order in which they ended.
+    pub passed: Vec<Passed>,
+}
+
+/// What the steps saw so far.
+#[derive(Default)]
+struct PassedSoFar(Mutex<Vec<Passed>>);
+
+impl PassedSoFar {
+    fn push(&self, step: &Step, seen: &Seen, (begun, ended): (Instant, Instant)) {
+        let mut passed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        passed.push(Passed {
+            step: step.clone(),
+            seen: seen.clone(),
+            begun,
+            ended,
+        });
+    }
+
+    fn with(self, outcome: Outcome) -> Executed {
+        Executed {
+            outcome,
+            passed: self.0.into_inner().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
 /// How the steps of one node (or of one atomic stage) went.
 enum Went {
     Through,
     Failed { at: At, failure: Failure },
 }
 
-impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
+impl<A: Act, J: Journal, W: Watch> Execution<'_, A, J, W> {
     /// Runs the plan from its beginning.
-    pub async fn start(&self) -> Outcome {
+    pub async fn start(&self) -> Executed {
         self.go(&Progress::default()).await
     }
 
@@ -52,14 +86,15 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
     /// An atomic stage that can still be undone is undone and starts over, with the waits before
     /// it, because what they proved no longer holds; past its irreversible step, the interrupted
     /// step is next. In the other stages every step that was not seen to be done is done again.
-    pub async fn resume(&self, progress: &Progress, now: &Topology) -> Outcome {
+    pub async fn resume(&self, progress: &Progress, now: &Topology) -> Executed {
         let mut progress = progress.clone();
         if let Some((index, stage)) = self.interrupted(&progress)
             && stage.mode == Mode::Atomic
             && !past_return(stage, index, &progress, now)
         {
             if let Err((at, why)) = self.undo(stage, index, &progress).await {
-                return self.end(Outcome::Stopped { at, why });
+                let outcome = self.end(Outcome::Stopped { at, why });
+                return PassedSoFar::default().with(outcome);
             }
             let again = self.begins_with(index);
             progress.started.retain(|at| !again.contains(&at.stage));
@@ -75,61 +110,6 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         index - waits..=index
     }
 
-    /// Puts back the interrupted stage, where it can be; the reason where it cannot. An operation
-    /// all of which can be put back goes back to its beginning, and what it wrote into files is
-    /// written again.
-    pub async fn roll_back(&self, progress: &Progress, now: &Topology) -> Result<Outcome, String> {
-        let stages = || self.plan.stages.iter().enumerate();
-        let passed = stages().find(|(index, stage)| past_return(stage, *index, progress, now));
-        if let Some((_, stage)) = passed {
-            return Err(format!(
-                "it is past the point of no return of `{}`",
-                stage.title
-            ));
-        }
-        let whole = self.plan.goes_back_whole();
-        // Where it died between two stages nothing of the next was begun.
-        let interrupted = self.interrupted(progress).map(|(index, _)| index);
-        let last = progress.started.last().map(|at| at.stage);
-        let mut outcome = Outcome::RolledBack {
-            at: At {
-                stage: interrupted.unwrap_or(0),
-                step: 0,
-            },
-            why: BY_HAND.to_owned(),
-        };
-        for (index, stage) in stages().rev().filter(|(i, _)| Some(*i) <= last) {
-            let reached = whole && stage.mode == Mode::Atomic;
-            if Some(index) != interrupted && !reached {
-                continue;
-            }
-            if let Err((at, why)) = self.undo(stage, index, progress).await {
-                outcome = Outcome::Stopped { at, why };
-                break;
-            }
-        }
-        if whole && matches!(outcome, Outcome::RolledBack { .. }) {
-            outcome = self.write_again(progress).await.unwrap_or(outcome);
-        }
-        Ok(self.end(outcome))
-    }
-
-    /// Writes the roles again, now that all is put back. Gives how it ended where that fails.
-    async fn write_again(&self, progress: &Progress) -> Option<Outcome> {
-        for at in &progress.started {
-            let step = self.plan.stages.get(at.stage)?.steps.get(at.step)?;
-            if step.action != Action::Server(ServerAction::PersistRole) {
-                continue;
-            }
-            if let Err(failure) = self.act.act(&step.node, &step.action).await {
-                let why = format!("`{}`: {}", step.node, failure.why);
-                return Some(Outcome::Stopped { at: *at, why });
-            }
-            let _ = self.journal.record(&Entry::Undone { at: *at }, false);
-        }
-        None
-    }
-
     /// The last stage that was begun and is not wholly done.
     fn interrupted(&self, progress: &Progress) -> Option<(usize, &Stage)> {
         let index = progress.started.last()?.stage;
@@ -139,7 +119,14 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         (!whole).then_some((index, stage))
     }
 
-    async fn go(&self, progress: &Progress) -> Outcome {
+    async fn go(&self, progress: &Progress) -> Executed {
+        let passed = PassedSoFar::default();
+        let outcome = self.go_on(progress, &passed).await;
+        passed.with(self.end(outcome))
+    }
+
+    /// Runs what is open. Gives how that ended.
+    async fn go_on(&self, progress: &Progress, passed: &PassedSoFar) -> Outcome {
         let mut incomplete = Vec::new();
         for (index, stage) in self.plan.stages.iter().enumerate() {
             let open: Vec<At> = (0..stage.steps.len())
@@ -152,38 +139,35 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             self.watch.stage(stage);
             match stage.mode {
                 Mode::Atomic => {
-                    if let Went::Failed { at, failure } = self.sequence(stage, &open).await {
-                        let outcome = self.settle_atomic(stage, index, at, failure).await;
-                        return self.end(outcome);
+                    let went = self.sequence(stage, &open, passed).await;
+                    if let Went::Failed { at, failure } = went {
+                        return self.settle_atomic(stage, index, at, failure).await;
                     }
                 }
                 Mode::PerNode => {
-                    let failed = self.side_by_side(stage, index, &open).await;
+                    let failed = self.side_by_side(stage, (index, &open), passed).await;
                     if !failed.is_empty() {
-                        return self.end(Outcome::Halted { failed });
+                        return Outcome::Halted { failed };
                     }
                 }
                 Mode::Gate => {
-                    if let Some(first) = self
-                        .side_by_side(stage, index, &open)
-                        .await
-                        .into_iter()
-                        .next()
-                    {
+                    let failed = self.side_by_side(stage, (index, &open), passed).await;
+                    if let Some(first) = failed.into_iter().next() {
                         let why = format!("`{}`: {}", first.node, first.why);
-                        return self.end(Outcome::RolledBack { at: first.at, why });
+                        return Outcome::RolledBack { at: first.at, why };
                     }
                 }
                 Mode::OnFailure => {}
-                Mode::KeepGoing => incomplete.extend(self.side_by_side(stage, index, &open).await),
+                Mode::KeepGoing => {
+                    incomplete.extend(self.side_by_side(stage, (index, &open), passed).await);
+                }
             }
         }
-        let outcome = if incomplete.is_empty() {
+        if incomplete.is_empty() {
             Outcome::Completed
         } else {
             Outcome::Incomplete { failed: incomplete }
-        };
-        self.end(outcome)
+        }
     }
 
     fn end(&self, outcome: Outcome) -> Outcome {
@@ -198,49 +182,13 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         outcome
     }
 
-    async fn settle_atomic(
+    /// Runs the nodes of a stage side by side; the failures, each put back where the mode says so.
+    async fn side_by_side(
         &self,
         stage: &Stage,
-        index: usize,
-        at: At,
-        failure: Failure,
-    ) -> Outcome {
-        let passed = stage
-            .steps
-            .iter()
-            .take(at.step)
-            .any(|s| s.undo == Undo::Impossible);
-        let itself = stage
-            .steps
-            .get(at.step)
-            .is_some_and(|s| s.undo == Undo::Impossible)
-            && failure.effect == Effect::Unknown;
-        if passed || itself {
-            return Outcome::Stopped {
-                at,
-                why: failure.why,
-            };
-        }
-        let places = |end| (0..end).map(|step| At { stage: index, step });
-        let progress = Progress {
-            started: places(at.step + 1).collect(),
-            done: places(at.step).collect(),
-            ..Progress::default()
-        };
-        match self.undo(stage, index, &progress).await {
-            Ok(()) => Outcome::RolledBack {
-                at,
-                why: failure.why,
-            },
-            Err((_, why)) => Outcome::Stopped {
-                at,
-                why: format!("{}; and putting it back failed: {why}", failure.why),
-            },
-        }
-    }
-
-    /// Runs the nodes of a stage side by side; the failures, each put back where the mode says so.
-    async fn side_by_side(&self, stage: &Stage, index: usize, open: &[At]) -> Vec<NodeFailure> {
+        (index, open): (usize, &[At]),
+        passed: &PassedSoFar,
+    ) -> Vec<NodeFailure> {
         let mut nodes: Vec<&NodeName> = Vec::new();
         for step in &stage.steps {
             if !nodes.contains(&&step.node) {
@@ -250,7 +198,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         let runs = nodes.into_iter().map(|node| async move {
             let mine = |at: &At| stage.steps.get(at.step).is_some_and(|s| s.node == *node);
             let steps: Vec<At> = open.iter().copied().filter(mine).collect();
-            let Went::Failed { at, failure } = self.sequence(stage, &steps).await else {
+            let Went::Failed { at, failure } = self.sequence(stage, &steps, passed).await else {
                 return None;
             };
             let put_back = if stage.mode == Mode::PerNode {
@@ -280,7 +228,7 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         results.into_iter().flatten().collect()
     }
 
-    async fn sequence(&self, stage: &Stage, steps: &[At]) -> Went {
+    async fn sequence(&self, stage: &Stage, steps: &[At], passed: &PassedSoFar) -> Went {
         for (n, at) in steps.iter().enumerate() {
             let Some(step) = stage.steps.get(at.step) else {
                 continue;
@@ -303,7 +251,9 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
             let begun = Instant::now();
             match self.act.act(&step.node, &step.action).await {
                 Ok(seen) => {
-                    let took_ms = begun.elapsed().as_secs_f64() * 1e3;
+                    let ended = Instant::now();
+                    passed.push(step, &seen, (begun, ended));
+                    let took_ms = (ended - begun).as_secs_f64() * 1e3;
                     let _ = self.journal.record(
                         &Entry::Done {
                             at: *at,
@@ -341,59 +291,5 @@ impl<A: Act, J: Journal, W: Watch> Run<'_, A, J, W> {
         let mut steps = self.plan.numbered();
         let passed = steps.any(|(place, s)| s.undo == Undo::Impossible && irreversible(place));
         (!passed).then_some(why)
-    }
-
-    /// Undoes the started steps of a stage, last first: the failed step too, because it may have
-    /// taken effect before its answer was lost.
-    async fn undo(
-        &self,
-        stage: &Stage,
-        index: usize,
-        progress: &Progress,
-    ) -> Result<(), (At, String)> {
-        let mut left = Ok(());
-        for (i, step) in stage.steps.iter().enumerate().rev() {
-            let at = At {
-                stage: index,
-                step: i,
-            };
-            let Undo::By(undo) = &step.undo else { continue };
-            if !progress.started.contains(&at) {
-                continue;
-            }
-            // A later step of the plan itself was seen to have put it back.
-            let done_by = |(step, later): (usize, &Step)| {
-                later.action == *undo && progress.done.contains(&At { step, ..at })
-            };
-            if stage.steps.iter().enumerate().any(done_by) {
-                let _ = self.journal.record(&Entry::Undone { at }, false);
-                continue;
-            }
-            self.watch.undoing(step);
-            if let Err(failure) = self.act.act(&step.node, undo).await {
-                let _ = self.journal.record(
-                    &Entry::UndoFailed {
-                        at,
-                        why: failure.why.clone(),
-                    },
-                    false,
-                );
-                let why = format!("`{}`: {}", step.node, failure.why);
-                left = Err((
-                    at,
-                    left.map_or_else(|(_, earlier)| format!("{earlier}; {why}"), |()| why.clone()),
-                ));
-                // What stays at a Sentinel keeps nothing on the nodes from being put back.
-                if matches!(
-                    undo,
-                    Action::Sentinel(SentinelAction::RestoreInfoPeriod { .. })
-                ) {
-                    continue;
-                }
-                return left;
-            }
-            let _ = self.journal.record(&Entry::Undone { at }, false);
-        }
-        left
     }
 }

@@ -7,7 +7,7 @@ use crate::engine::execute::Watch as _;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
 use crate::engine::{Mode, Operation};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::hooks::HookPoint;
 use crate::output;
 use crate::output::screen::Screen;
@@ -49,7 +49,7 @@ pub async fn on_failure(world: &World, finished: &Finished, verbose: bool) {
         };
         screen.begun(step);
         let begun = Instant::now();
-        match world.run_hook(hook, Some(&finished.outcome)).await {
+        match world.hooks.run(hook, Some(&finished.outcome)).await {
             Ok(seen) => screen.done(step, &seen, begun.elapsed().as_secs_f64() * 1e3),
             Err(failure) => screen.failed(step, &failure.why),
         }
@@ -78,7 +78,7 @@ pub fn warned(finished: &Finished) -> Exit {
             ))
             .cause(&failure.why)
             .hint(format!(
-                "mend what it needs, and let it run again: replctl resume {}",
+                "repair what it needs, and let it run again: replctl resume {}",
                 finished.id
             )),
             exit,
@@ -114,6 +114,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
             promote.node
         ))
         .hint("replctl status")
+        .because(Reason::Role)
         .exit(Exit::Refused));
     }
     let others = match record.outcome.take() {

@@ -1,4 +1,4 @@
-//! Ctrl-C and its kin, while a plan runs.
+//! Ctrl-C and the other signals that ask a run to end, while a plan runs.
 
 use crate::error::{Exit, Problem, Result};
 use crate::output;

@@ -4,7 +4,7 @@
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::engine::Plan;
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::Inventory;
 use crate::inventory::edit::{self, Edit, Kind};
 use crate::world::inventory;
@@ -24,6 +24,7 @@ pub fn unchanged(inventory: &Inventory, digest: &str) -> Result<String> {
         inventory.path.display()
     ))
     .hint("run it again")
+    .because(Reason::Inventory)
     .exit(Exit::Refused))
 }
 
@@ -49,6 +50,7 @@ pub fn writable(path: &Path) -> Result<()> {
             path.display()
         ))
         .cause(error)
+        .because(Reason::Inventory)
         .exit(Exit::Refused)
     })
 }

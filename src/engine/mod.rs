@@ -21,12 +21,17 @@ pub mod operate;
 pub mod operation;
 pub mod operation_id;
 pub mod pending_demotions;
+pub mod perform;
 pub mod permissions;
 pub mod plan;
+pub mod refusal;
 pub mod run_facts;
 pub mod undoing;
+pub mod warning;
 
 pub use operation::{
     Accept, Add, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay, Sentinels, Setup,
 };
-pub use plan::{Mode, Plan, Refusal, Stage, Step, Undo};
+pub use plan::{Mode, Plan, Stage, Step, Undo};
+pub use refusal::{Ground, Refusal};
+pub use warning::Warning;

@@ -1,8 +1,8 @@
 //! No change is planned while two nodes have one address: what is meant for one could be done to
 //! the other.
 
-use crate::engine::Refusal;
 use crate::engine::context::context;
+use crate::engine::{Ground, Refusal};
 use crate::error::Result;
 use crate::findings::address_clashes;
 use crate::output;
@@ -20,7 +20,7 @@ pub fn one_address(world: &World, topology: &Topology) -> Result<()> {
     }
     let refusals = found.into_iter().map(|finding| {
         let hint = finding.hint.unwrap_or_else(|| "replctl status".to_owned());
-        Refusal::new(finding.message, hint)
+        Refusal::new(Ground::Inventory, finding.message, hint)
     });
     Err(output::plan::refused(refusals.collect()))
 }

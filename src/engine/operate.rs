@@ -3,6 +3,7 @@
 mod back;
 mod first;
 mod promoting;
+mod running;
 mod told;
 mod verdict;
 mod who;
@@ -14,27 +15,22 @@ pub use told::told;
 pub use verdict::verdict;
 pub use who::who;
 
-use promoting::promoting;
+use running::{How, execute};
 
 use super::interrupt::Interrupt;
 use super::{info_period, pending_demotions};
-use crate::actions::{Action, server::ServerAction};
 use crate::cli;
-use crate::engine::execute::Run;
 use crate::engine::journal::snapshot::Snapshot;
-use crate::engine::journal::store::{FileJournal, Record};
-use crate::engine::journal::{At, Entry, INTERRUPTED, Journal, Moment, Outcome, Progress};
+use crate::engine::journal::store::Record;
+use crate::engine::journal::{At, Entry, Journal, Outcome, Progress};
+use crate::engine::run_facts::{Passed, RunFacts};
 use crate::error::{Exit, Problem, Result};
 use crate::output::ended::Shown;
-use crate::output::screen::{Passed, Screen};
 use crate::output::{self, plan as plan_text};
-use crate::plan::roles;
-use crate::topology::{NodeName, Topology};
+use crate::topology::NodeName;
 use crate::world::World;
 use crate::world::claim::token;
-use crate::world::hooks::Running;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, atomic::Ordering};
 
 /// How the operator asked for it.
 #[derive(Debug, Clone, Copy)]
@@ -110,8 +106,8 @@ impl Finished {
     }
 
     /// As the report of a moved node wants it.
-    pub fn moved(&self) -> crate::engine::run_facts::Run<'_> {
-        crate::engine::run_facts::Run {
+    pub fn moved(&self) -> RunFacts<'_> {
+        RunFacts {
             id: &self.id,
             plan: &self.plan,
             passed: &self.passed,
@@ -162,6 +158,7 @@ pub async fn carry_out(
     }
     let mut plan = pending_demotions::added(world, planner().await?);
     loop {
+        output::form::noticed(&plan.warnings);
         if plan.is_empty() {
             let warnings = plan_text::warnings(&plan);
             for warning in &warnings {
@@ -200,16 +197,6 @@ pub async fn carry_out(
     Ok(Done::Ran(Box::new(finished)))
 }
 
-/// Where a run begins.
-pub enum How {
-    /// At the beginning.
-    Start,
-    /// Where an earlier run was cut short.
-    Resume(Progress),
-    /// Backwards.
-    RollBack(Progress),
-}
-
 /// Goes on with, or puts back, an operation that stopped half-way.
 pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -> Result<Finished> {
     let hosts = claim::hosts_in(&record.plan);
@@ -236,146 +223,4 @@ pub async fn take_up(world: &World, asked: &Asked, record: Record, back: bool) -
     };
     let with = (&journal, &interrupt);
     execute(world, asked, record.id, record.plan, with, how).await
-}
-
-async fn execute(
-    world: &World,
-    asked: &Asked,
-    id: String,
-    plan: Plan,
-    (journal, interrupt): (&FileJournal, &Interrupt),
-    how: How,
-) -> Result<Finished> {
-    let width = plan
-        .steps()
-        .map(|s| s.node.0.chars().count())
-        .max()
-        .unwrap_or(0);
-    let screen = Arc::new(Screen::new(asked.verbose, width));
-    world.show_transfers_on(&screen);
-    world.runs(Running {
-        id: id.clone(),
-        may_lose: plan.may_lose.clone(),
-        replicas: roles::replicas(&plan),
-    });
-    for (node, client_id) in world.connect(&promoting(&plan)).await {
-        // Without this line a doubt about a promotion could not be settled by a later run.
-        journal
-            .record(&Entry::Connection { node, client_id }, false)
-            .map_err(|e| {
-                if matches!(how, How::Start) {
-                    first::never_begun(journal, "the journal cannot be written");
-                }
-                Problem::new("the journal cannot be written; nothing was touched")
-                    .cause(e)
-                    .exit(Exit::Failed)
-            })?;
-    }
-    for warning in world.guard_fences(&plan).await {
-        output::warning(&Problem::new(warning));
-    }
-    let hosts = world.last_facts();
-    let run = Run {
-        plan: &plan,
-        act: world,
-        journal,
-        watch: screen.as_ref(),
-        concurrency: asked.concurrency,
-        interrupted: &interrupt.flag,
-    };
-    let before = match &how {
-        How::Start => BTreeSet::new(),
-        How::Resume(progress) | How::RollBack(progress) => progress.done.clone(),
-    };
-    let outcome = match how {
-        How::Start if interrupt.flag.load(Ordering::Relaxed) => {
-            Ok(first::never_begun(journal, INTERRUPTED))
-        }
-        How::Start => {
-            note(journal, Moment::Before, world.last_seen());
-            Ok(run.start().await)
-        }
-        How::Resume(progress) => {
-            let now = world.observe().await;
-            not_superseded(&id, &plan, &progress, now.all())?;
-            note(journal, Moment::Before, world.last_seen());
-            Ok(run.resume(&progress, now.all()).await)
-        }
-        How::RollBack(progress) => {
-            let now = world.observe().await;
-            note(journal, Moment::Before, world.last_seen());
-            run.roll_back(&progress, now.all()).await
-        }
-    };
-    screen.finish();
-    verdict::told_nowhere(journal, &id, outcome.as_ref());
-    forget_paid(world, &screen.passed());
-    let after = world.glance().await;
-    note(journal, Moment::After, after.clone());
-    let outcome = outcome.map_err(|why| {
-        Problem::new(format!("`{id}` cannot be put back: {why}"))
-            .hint(format!("go on with it instead: replctl resume {id}"))
-            .exit(Exit::Refused)
-    })?;
-    let interrupted = interrupt.flag.load(Ordering::Relaxed);
-    let left = back::look(world, &plan, &outcome, &hosts).await;
-    let finished = Finished {
-        left,
-        progress: world.store.record(&id).map(|record| record.progress),
-        id,
-        outcome,
-        passed: screen.passed(),
-        before,
-        plan,
-        interrupted,
-        put_back_before: false,
-        after,
-    };
-    told::note_change(&finished);
-    Ok(finished)
-}
-
-/// No promotion goes on where another primary was made since: its last words would be wrong.
-fn not_superseded(id: &str, plan: &Plan, progress: &Progress, now: &Topology) -> Result<()> {
-    let Operation::Promote(_) = plan.operation else {
-        return Ok(());
-    };
-    let began = |stage, step| progress.started.contains(&At { stage, step });
-    let Some((made, primary)) = roles::superseded(plan, &began, now) else {
-        return Ok(());
-    };
-    let (made, primary) = (output::escape(&made.0), output::escape(&primary.0));
-    Err(Problem::new(format!(
-        "`{id}` made `{made}` the primary, and `{primary}` is the primary now; nothing was touched"
-    ))
-    .hint(format!(
-        "to leave it as it is: replctl promote {primary} --abandon-unfinished"
-    ))
-    .exit(Exit::Refused))
-}
-
-/// Notes what the deployment is, for readers of the journal. Nothing else depends on it.
-fn note(journal: &FileJournal, moment: Moment, snapshot: Option<Snapshot>) {
-    if let Some(snapshot) = snapshot {
-        let _ = journal.record(&Entry::Observed { moment, snapshot }, false);
-    }
-}
-
-/// A node that was seen in sync, or that was made primary, owes nothing any more. It is only a
-/// note: where it cannot be written, `status` shows the debt once more.
-fn forget_paid(world: &World, passed: &[Passed]) {
-    let in_sync = |p: &&Passed| {
-        matches!(
-            p.step.action,
-            Action::Server(ServerAction::AwaitInSync { .. })
-        )
-    };
-    let nodes = |wanted: &dyn Fn(&&Passed) -> bool| -> Vec<NodeName> {
-        let those = passed.iter().filter(wanted);
-        those.map(|p| p.step.node.clone()).collect()
-    };
-    let paid = nodes(&|p| p.step.action.promotes() || in_sync(p));
-    let _ = world.store.forget(&paid);
-    let back = nodes(&in_sync);
-    let _ = world.store.forget_alone(&back);
 }

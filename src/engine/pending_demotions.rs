@@ -1,5 +1,5 @@
-//! Old primaries that were not told: what every change does about them, and when they owe nothing
-//! any more.
+//! Pending demotions: old primaries whose files do not say yet that they are replicas. What every
+//! change does about them, and when they are pending no more.
 
 use super::operate::{self, Asked};
 use crate::engine::{Operation, Plan, Promote};
@@ -10,7 +10,7 @@ use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
 use std::collections::HashMap;
 
-/// The plan, with what is owed to silent old primaries.
+/// The plan, with the demotions that are pending and can be done now.
 pub fn added(world: &World, mut plan: Plan) -> Plan {
     let Some(topology) = deployment(world) else {
         return plan;
@@ -28,40 +28,40 @@ pub fn added(world: &World, mut plan: Plan) -> Plan {
 
 /// What was seen last, without the nodes that stand alone on purpose.
 fn deployment(world: &World) -> Option<Topology> {
-    let seen = world.seen_last()?;
+    let seen = world.last_seen.get()?;
     Some(seen.deployment().into_owned())
 }
 
-/// Forgets the debts, and the notes of standing alone, of nodes that are seen as replicas of the
-/// deployment again; and the debts of a primary that the one who replaced it follows by now.
+/// Forgets the pending demotions, and the notes of detachment, of nodes that are seen as replicas
+/// of the deployment again; and those of a primary that the one which replaced it follows by now.
 pub fn close(world: &World, topology: &Topology) {
-    let debts = world.store.debts();
-    let owing: HashMap<&NodeName, _> = debts.iter().rev().map(|d| (&d.node, d)).collect();
+    let pending = world.store.debts();
+    let pending: HashMap<&NodeName, _> = pending.iter().rev().map(|d| (&d.node, d)).collect();
     let turned = |node: &Node| {
-        let successor = owing.get(&node.name);
+        let successor = pending.get(&node.name);
         let successor = successor.and_then(|d| topology.at(&d.address));
         successor
             .and_then(|successor| topology.top_of(successor))
             .is_some_and(|top| top.name == node.name && top.is_primary())
     };
-    let paid: Vec<NodeName> = topology
+    let settled: Vec<NodeName> = topology
         .nodes
         .iter()
         .filter(|n| leads_to_a_primary(n, topology) || turned(n))
         .map(|n| n.name.clone())
         .collect();
-    // It is only a note: where it cannot be written the debt is shown once more.
-    let _ = world.store.forget(&paid);
-    let _ = world.store.forget_alone(&paid);
+    // It is only a note: where it cannot be written, `status` shows it once more.
+    let _ = world.store.forget(&settled);
+    let _ = world.store.forget_alone(&settled);
 }
 
 fn leads_to_a_primary(node: &Node, topology: &Topology) -> bool {
     node.upstream().is_some() && topology.top_of(node).is_some_and(Node::is_primary)
 }
 
-/// Tells old primaries what they were not told, where that can be done now; after an operation that
-/// was planned before it could.
-pub async fn pay(world: &World, asked: &Asked) -> Result<()> {
+/// Demotes old primaries in their files, where that can be done now; after an operation that was
+/// planned before it could.
+pub async fn demote_pending(world: &World, asked: &Asked) -> Result<()> {
     if operate::nothing_comes_first(world).is_err() {
         return Ok(());
     }

@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::output;
 use crate::plan::forecast::{self, Unkept};
 use crate::plan::names;
-use crate::world::World;
+use crate::world::names::ask_hosts;
+use crate::world::persisted::warn_of_files;
+use crate::world::{World, permissions};
 
 /// The plan, with the warnings of what it has to do without. `accepted`: why roles may be lost at a
 /// restart.
@@ -15,15 +17,13 @@ use crate::world::World;
 /// # Errors
 /// Refused, with everything that is missing.
 pub async fn permitted(world: &World, mut plan: Plan, accepted: &[Unkept]) -> Result<Plan> {
-    world
-        .permitted(&mut plan)
-        .await
-        .map_err(output::plan::refused)?;
-    let there = world.ask_hosts(names::needed(&plan)).await;
+    let checked = permissions::permitted(&world.servers, &mut plan).await;
+    checked.map_err(output::plan::refused)?;
+    let there = ask_hosts(&world.hosts, names::needed(&plan)).await;
     names::check(&mut plan, &there).map_err(output::plan::refused)?;
-    if let Some(seen) = world.seen_last() {
+    if let Some(seen) = world.last_seen.get() {
         forecast::check(&mut plan, seen.all(), accepted).map_err(output::plan::refused)?;
+        warn_of_files(&world.hosts, seen.all(), &mut plan).await;
     }
-    world.warn_of_files(&mut plan).await;
     Ok(plan)
 }

@@ -1,9 +1,7 @@
-//! The answer to an operation: stages of steps, each with what undoes it; or why there is none.
-//! Pure.
+//! The answer to an operation: stages of steps, each with what undoes it. Pure.
 
 use crate::actions::Action;
-use crate::engine::Operation;
-use crate::error::Reason;
+use crate::engine::{Operation, Warning};
 use crate::topology::NodeName;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +13,8 @@ pub struct Plan {
     /// In order. Empty: nothing to do.
     pub stages: Vec<Stage>,
     /// What the operator should know before saying yes.
-    pub warnings: Vec<String>,
+    #[serde(with = "crate::engine::warning::in_journal")]
+    pub warnings: Vec<Warning>,
     /// What may be lost, in one sentence; named by the confirmation. `None`: nothing is lost.
     pub may_lose: Option<String>,
 }
@@ -74,18 +73,6 @@ pub enum Undo {
     Impossible,
 }
 
-/// Why an operation is not planned, with the way on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// One lower-case sentence that names the node.
-    pub why: String,
-    /// A command to paste, or what to change.
-    pub hint: String,
-    /// In one word, for programs.
-    #[serde(default)]
-    pub reason: Reason,
-}
-
 impl Step {
     /// A step.
     pub fn new(node: &NodeName, action: Action, undo: Undo) -> Self {
@@ -105,23 +92,6 @@ impl Stage {
             mode,
             steps,
         }
-    }
-}
-
-impl Refusal {
-    /// A refusal with its hint.
-    pub fn new(why: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            hint: hint.into(),
-            reason: Reason::Refused,
-        }
-    }
-
-    /// Names the reason for programs.
-    #[must_use]
-    pub fn because(self, reason: Reason) -> Self {
-        Self { reason, ..self }
     }
 }
 

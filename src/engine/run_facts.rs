@@ -1,15 +1,28 @@
-//! What the steps of a run saw, for the reports.
+//! What the steps of a run saw: the executor gives it, reports are made of it.
 
 use crate::actions::Action;
-use crate::engine::journal::{At, Outcome};
+use crate::engine::journal::{At, Outcome, Seen};
 use crate::engine::{Plan, Step};
-use crate::output::screen::Passed;
 use crate::topology::NodeName;
 use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// One step that was seen to be done.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    /// The step.
+    pub step: Step,
+    /// What it saw.
+    pub seen: Seen,
+    /// When it was sent.
+    pub begun: Instant,
+    /// When its effect was seen.
+    pub ended: Instant,
+}
 
 /// A run that has ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
+pub struct RunFacts<'a> {
     /// Its id in the journal.
     pub id: &'a str,
     /// Its plan.
@@ -22,7 +35,7 @@ pub struct Run<'a> {
     pub outcome: &'a Outcome,
 }
 
-impl<'a> Run<'a> {
+impl<'a> RunFacts<'a> {
     /// Whether such a step was done, now or earlier, and was not put back.
     pub fn did(self, wanted: impl Fn(&Action) -> bool) -> bool {
         let stays = !matches!(self.outcome, Outcome::RolledBack { .. });
@@ -43,6 +56,7 @@ impl<'a> Run<'a> {
         passed.find(|p| wanted(&p.step.action) && !was_put_back(self.plan, self.outcome, &p.step))
     }
 
+    /// What such a step on that node has seen in this run.
     pub fn passed(self, node: &NodeName, wanted: impl Fn(&Action) -> bool) -> Option<&'a Passed> {
         let is = |p: &&Passed| p.step.node == *node && wanted(&p.step.action);
         self.passed.iter().find(is)

@@ -111,7 +111,7 @@ pub(super) const ADDRESS_CLASH: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "Two nodes have one address, or a node is announced at an address where another server answers. Whoever is sent to the one may come to the other, and a change of roles could make a node follow itself.",
     cause: "`replica-announce-ip` or `replica-announce-port` was copied from another server, or `address`, `port` or `announce` in the inventory is that of another node.",
-    way_out: "Correct the announcement on the server, or the inventory: the hint has both. No command changes anything before one of the two is gone.",
+    way_out: "Correct the announcement on the server, or the inventory: the hint has both. No command changes anything until one of the two addresses is corrected.",
 };
 
 pub(super) const TWO_NAMES_ONE_SERVER: Explanation = Explanation {

@@ -1,7 +1,7 @@
 //! Why a link is not up, as far as it can be seen from here. Pure.
 
-use super::Look;
 use super::names::{Name, misled};
+use super::{Look, Way};
 use crate::topology::phrases::name;
 use crate::topology::tls::cannot_reach;
 use crate::topology::versions::{Said, said};
@@ -170,17 +170,19 @@ pub(super) fn why(
 }
 
 /// What to do about it.
-pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<String> {
+pub(super) fn way_on(cause: &Cause, node: &Node, upstream: &Node) -> Option<Way> {
     match cause {
-        Cause::AuthMissing | Cause::AuthWrong => Some(format!("replctl setup {}", node.name)),
+        Cause::AuthMissing | Cause::AuthWrong => {
+            Some(Way::Setup(format!("replctl setup {}", node.name)))
+        }
         // A password that comes or goes is a matter of all nodes.
-        Cause::AuthUnwanted | Cause::ProtectedMode => Some("replctl setup".to_owned()),
-        Cause::Version(_) => Some(format!(
+        Cause::AuthUnwanted | Cause::ProtectedMode => Some(Way::Setup("replctl setup".to_owned())),
+        Cause::Version(_) => Some(Way::Other(format!(
             "bring {} to the version of {}",
             name(&node.name),
             name(&upstream.name)
-        )),
-        Cause::Name(_) => Some(super::names::way_on(upstream)),
+        ))),
+        Cause::Name(_) => Some(Way::Other(super::names::way_on(upstream))),
         // Its hint needs more than is known here, or nothing but patience.
         Cause::UpstreamGone | Cause::UpstreamLoads | Cause::UpstreamUnlinked | Cause::Tls(_) => {
             None

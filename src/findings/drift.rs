@@ -6,7 +6,7 @@ use crate::config::server::settable;
 use crate::topology::phrases::name;
 use crate::topology::{Node, Server};
 
-/// How many settings of a node are told in full.
+/// How many settings of a node are shown in full.
 const MOST: usize = 4;
 
 impl Look<'_> {

@@ -29,7 +29,7 @@ impl<'a> Look<'a> {
         let message = match (node.persisted.as_ref()?, node.upstream()) {
             // Said once for all such nodes.
             (PersistedRole::Unknown(_), _) => return None,
-            // What is said of these is repaired by the same hand, which writes the file too.
+            // Whoever repairs these writes the file, too.
             (_, None) if self.primary().is_none() => return None,
             (_, Some(_))
                 if self.topology.upstream_of(node).is_none()
@@ -185,7 +185,7 @@ impl<'a> Look<'a> {
         let watched = sentinel::watched(self.topology).is_some();
         let mut severity = Severity::Warning;
         let (message, nodes) = match reboot(self.topology) {
-            // A role that is not kept is told of the node itself.
+            // A role that is not kept is a finding about the node itself.
             Reboot::AsNow | Reboot::Unknown(_) | Reboot::Another(_) | Reboot::Astray(_) => {
                 return None;
             }
@@ -209,18 +209,14 @@ impl<'a> Look<'a> {
                 nodes,
             ),
             Reboot::NoPrimary(ring) if ring.is_empty() => {
-                let starts = |n: &Node| n.service.as_ref().and_then(|s| s.starts_at_boot());
-                let all = self.topology.nodes.iter();
-                let gone: Vec<&Node> = all.filter(|n| starts(n) == Some(false)).collect();
+                let (gone, by_hand) = self.not_started();
+                // Who starts servers by hand does so after a reboot, too.
+                if by_hand {
+                    severity = Severity::Note;
+                }
                 let why = if gone.is_empty() {
                     String::new()
                 } else {
-                    // Who starts servers by hand does so after a reboot, too.
-                    let by_hand =
-                        |n: &&Node| n.service.as_ref().is_some_and(|s| s.unit().is_none());
-                    if gone.iter().any(by_hand) {
-                        severity = Severity::Note;
-                    }
                     format!(": nothing starts {}", list(gone.iter().copied()))
                 };
                 (
@@ -245,6 +241,16 @@ impl<'a> Look<'a> {
             );
         }
         Some(of_nodes(message, severity, &nodes))
+    }
+
+    /// Those that nothing starts, and whether somebody starts one of them by hand.
+    fn not_started(&self) -> (Vec<&Node>, bool) {
+        let starts = |n: &Node| n.service.as_ref().and_then(|s| s.starts_at_boot());
+        let all = self.topology.nodes.iter();
+        let gone: Vec<&Node> = all.filter(|n| starts(n) == Some(false)).collect();
+        let by_hand = |n: &&Node| n.service.as_ref().is_some_and(|s| s.unit().is_none());
+        let any = gone.iter().any(by_hand);
+        (gone, any)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cause::{Cause, because, hopeless, way_on, why};
 use super::full_sync::full_sync;
-use super::{Code, Explanation, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity, Way};
 use crate::topology::lineage::{Lineage, lineage, of_another_history};
 use crate::topology::phrases::{bytes, duration, name};
 use crate::topology::tree::ring;
@@ -140,7 +140,7 @@ impl Look<'_> {
         (server, link): (&Server, &Upstream),
     ) {
         if server.loading.is_some() && link.sync.is_none() {
-            // It asks for no link before that is done, which is told already.
+            // It asks for no link before that is done. Another finding says so.
             return;
         }
         let cause = why(node, (server, link), upstream);
@@ -170,9 +170,11 @@ impl Look<'_> {
         };
         let message = format!("the link of {own} to {up} {}{because}", down_for(link));
         let mut finding = Finding::about(node, code, severity, message)
-            .maybe_hint(match &cause {
-                Some(Cause::Tls(_)) => Some(self.same_everywhere(node, server, upstream)),
-                None => self.log(node, server),
+            .maybe_way(match &cause {
+                Some(Cause::Tls(_)) => {
+                    Some(Way::Other(self.same_everywhere(node, server, upstream)))
+                }
+                None => self.log(node, server).map(Way::Other),
                 Some(other) => way_on(other, node, upstream),
             })
             .with("upstream", upstream.name.0.as_str())
@@ -242,7 +244,7 @@ pub(super) const BEHIND: Explanation = Explanation {
 pub(super) const LINK_DOWN: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
     meaning: "The replica has lost its link to its upstream. It gets no writes, and what is read from it is old.",
-    cause: "The message names the cause where it can be seen: the upstream is gone or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
+    cause: "The message names the cause where it can be seen: the upstream is down or loads its data, a name that the host does not know, a password, protected mode, a version whose copies it cannot load, or TLS. Otherwise the last lines of both servers' logs are quoted, where they can be read. It is a warning while only the upstream is missing or loading.",
     way_out: "Follow the hint. Without one, read the server's log on the host.",
 };
 

@@ -91,13 +91,14 @@ pub(super) fn announced(node: &Node) -> Option<Finding> {
         node.announced
     );
     let finding = Finding::about(node, Code::AnnouncedElsewhere, Severity::Warning, message);
-    Some(finding.hint(format!(
+    let hint = format!(
         "correct `announce` in the inventory, or let the server say the same: replctl setup {}",
         node.name
-    )))
+    );
+    Some(finding.hint(hint).by_setup())
 }
 
-/// What mends it.
+/// The hint that repairs it.
 pub(super) fn way_on(upstream: &Node) -> String {
     format!(
         "let it know the name (DNS or /etc/hosts there); or give {} an IP address in the inventory, announce = \"…\", and: replctl promote {}",

@@ -14,7 +14,7 @@ fn unread(note: &Unread) -> Finding {
         note.path, note.why, note.unknown
     );
     let hint = format!(
-        "repair it, or put it aside, and what it said is forgotten: {}",
+        "repair it, or put it aside, and its contents no longer count: {}",
         note.aside
     );
     Finding::of_all(Code::NoteUnread, Severity::Problem, message)
@@ -88,7 +88,7 @@ impl<'a> Look<'a> {
         }));
     }
 
-    /// What is still owed by a node. One that follows anybody meanwhile has been told.
+    /// The pending demotion of a node. A node that follows another one meanwhile has none.
     pub(super) fn debt_of(&self, node: &Node) -> Option<&'a Debt> {
         let debt = self.debts.get(&node.name).copied();
         debt.filter(|_| node.upstream().is_none())
@@ -199,7 +199,7 @@ pub(super) const NOTE_UNREAD: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "A file beside the journals cannot be read. So it is not known which nodes were detached, or which old primaries do not follow the new one yet. Changes are refused meanwhile.",
     cause: "The file was damaged, changed by hand, or written by a newer replctl.",
-    way_out: "Repair the file, or put it aside with the command of the hint. What it said is forgotten then.",
+    way_out: "Repair the file, or put it aside with the command of the hint. Its contents no longer count then.",
 };
 
 pub(super) const UNFINISHED_OPERATION: Explanation = Explanation {
@@ -213,7 +213,7 @@ pub(super) const OPERATION_UNDER_WAY: Explanation = Explanation {
     severities: &[Severity::Warning, Severity::Note],
     meaning: "Another operation of replctl is changing this deployment now. It is a warning if its process has not been heard for more than 10 s.",
     cause: "A colleague, or another terminal of yours.",
-    way_out: "Wait until it has ended. If its holder is frozen or its machine is gone: the same command with `--take-over`.",
+    way_out: "Wait until it has ended. If its holder is frozen or its machine is down: the same command with `--take-over`.",
 };
 
 pub(super) const STANDS_ALONE: Explanation = Explanation {

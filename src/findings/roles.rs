@@ -64,7 +64,8 @@ impl Look<'_> {
             }
         };
         let message = format!("there is no primary: {seen}");
-        let finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
+        let mut finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
+        finding.brief = Some(seen);
         if nodes().any(|n| !ring(n, self.topology).is_empty()) {
             // One of them may have been the primary and come back without knowing it, with more
             // than the others.
@@ -88,7 +89,7 @@ impl Look<'_> {
         let followed = closed.iter().find(|node| !followers(node).is_empty());
         let node = followed.or(closed.first().filter(|_| up.is_empty()))?;
         let trouble = lives(node)?;
-        let message = if followed.is_some() {
+        let unseen = if followed.is_some() {
             let followers = followers(node);
             let verb = if followers.len() == 1 {
                 "follows"
@@ -96,7 +97,7 @@ impl Look<'_> {
                 "follow"
             };
             format!(
-                "no primary can be looked at: {}, which {} {verb}, lives: {}",
+                "{}, which {} {verb}, lives: {}",
                 name(&node.name),
                 list(followers),
                 trouble.detail
@@ -108,15 +109,14 @@ impl Look<'_> {
                 1 => "; nor can 1 other that lives".to_owned(),
                 _ => format!("; nor can {others} others that live"),
             };
-            format!(
-                "no primary can be looked at: {} lives: {}{too}",
-                name(&node.name),
-                trouble.detail
-            )
+            format!("{} lives: {}{too}", name(&node.name), trouble.detail)
         };
+        let message = format!("no primary can be looked at: {unseen}");
+        let mut finding = Finding::of_all(Code::NoPrimary, Severity::Problem, message);
+        finding.brief = Some(unseen);
         Some(
-            Finding::of_all(Code::NoPrimary, Severity::Problem, message)
-                .maybe_hint(self.way_to(node, trouble))
+            finding
+                .maybe_way(self.way_to(node, trouble))
                 .with("unseen", node.name.0.as_str())
                 .with("kind", serde_json::json!(trouble.kind)),
         )

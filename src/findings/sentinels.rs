@@ -237,7 +237,7 @@ fn together(topology: &Topology, watch: &Watch, found: &mut Vec<Finding>) {
 /// What makes them forget.
 fn forget(gone: &[String]) -> String {
     format!(
-        "if that is gone for good: replctl sentinel forget {}",
+        "if that will not come back: replctl sentinel forget {}",
         gone.join(" ")
     )
 }
@@ -246,7 +246,7 @@ pub(super) const SENTINEL_SILENT: Explanation = Explanation {
     severities: &[Severity::Problem, Severity::Warning],
     meaning: "A Sentinel cannot be asked, or none listens on the primary.",
     cause: "It is down, cut off, or refuses the password; or the Sentinels were just set up.",
-    way_out: "Start it again, or correct `[sentinel]` in the inventory. If it is gone for good: `replctl sentinel forget HOST:PORT`.",
+    way_out: "Start it again, or correct `[sentinel]` in the inventory. If it will not come back: `replctl sentinel forget HOST:PORT`.",
 };
 
 pub(super) const SENTINEL_NOT_ASKED: Explanation = Explanation {
@@ -294,8 +294,8 @@ pub(super) const SENTINEL_INFO_PERIOD: Explanation = Explanation {
 pub(super) const SENTINEL_NO_QUORUM: Explanation = Explanation {
     severities: &[Severity::Problem],
     meaning: "Too few Sentinels answer for a failover to be agreed on and authorized.",
-    cause: "Sentinels are down or cut off, or some that are gone for good still count.",
-    way_out: "Bring the missing ones back. Those that are gone for good: `replctl sentinel forget HOST:PORT`.",
+    cause: "Sentinels are down or cut off, or some that left for good still count.",
+    way_out: "Bring the missing ones back. For those that will not come back: `replctl sentinel forget HOST:PORT`.",
 };
 
 pub(super) const SENTINEL_GONE: Explanation = Explanation {
@@ -309,7 +309,7 @@ pub(super) const SENTINEL_FOREIGN_REPLICA: Explanation = Explanation {
     severities: &[Severity::Warning],
     meaning: "A Sentinel watches over a replica that the inventory does not have. Whatever answers at that address is made a replica, and its data is replaced.",
     cause: "A node left, and a Sentinel never forgets by itself.",
-    way_out: "If it is gone for good: `replctl sentinel forget HOST:PORT`. Otherwise take it into the inventory.",
+    way_out: "If it will not come back: `replctl sentinel forget HOST:PORT`. Otherwise take it into the inventory.",
 };
 
 pub(super) const SENTINEL_UNKNOWN_REPLICA: Explanation = Explanation {

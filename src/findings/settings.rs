@@ -117,7 +117,8 @@ impl Look<'_> {
                 format!("{own} lets everybody in: it has no password, and the inventory wants one");
             found.push(
                 Finding::about(node, Code::NoPassword, Severity::Warning, message)
-                    .hint(setup.as_str()),
+                    .hint(setup.as_str())
+                    .by_setup(),
             );
         }
         // Where it already keeps a link down, the link's own finding says so.
@@ -141,7 +142,11 @@ impl Look<'_> {
             ),
             (Some(ReplicaAuth::Right) | None, _) | (Some(ReplicaAuth::Unset), false) => return,
         };
-        found.push(Finding::about(node, code, Severity::Warning, message).hint(setup));
+        found.push(
+            Finding::about(node, code, Severity::Warning, message)
+                .hint(setup)
+                .by_setup(),
+        );
     }
 
     fn replica(&self, found: &mut Vec<Finding>, node: &Node, server: &Server) {

@@ -1,8 +1,8 @@
 //! Addresses that are nearly a node's: the slip of a hand. Pure.
 
 use super::Look;
-use crate::topology::phrases::distance;
 use crate::topology::{Address, Node};
+use strsim::levenshtein;
 
 /// Most edits between an unknown address and a node's for the one to be taken for a slip of the
 /// other.
@@ -39,7 +39,7 @@ impl Look<'_> {
         let mut near: Vec<(usize, Close)> = Vec::new();
         for (place, other) in self.topology.nodes.iter().enumerate() {
             for (own, announced) in [(&other.announced, true), (&other.address, false)] {
-                let steps = distance(&own.to_string(), &written);
+                let steps = levenshtein(&own.to_string(), &written);
                 if steps <= SLIP {
                     near.push((steps, (place, announced)));
                 }

@@ -216,7 +216,7 @@ fn one_server_behind_two_names_is_not_two_primaries() {
 }
 
 #[test]
-fn what_operations_left_behind_is_told_until_it_is_done() {
+fn operations_that_stopped_half_way_are_told() {
     let mut context = context();
     context.unfinished = vec![
         Unfinished {
@@ -228,12 +228,6 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
             unknown: Some("line 3 is not UTF-8".into()),
         },
     ];
-    let debt = Debt {
-        node: "master".into(),
-        address: Address::new("192.168.0.130", 6379),
-        since: "2026-11-23T06:34:00Z".parse().unwrap(),
-    };
-    context.debts = vec![debt];
     let found = told(&typo(), &context);
     assert_eq!(
         found[0],
@@ -244,8 +238,20 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
         "unfinished-operation: operation 20261123-063500-move is unfinished, and what it did is not known: its journal cannot be read \
          (line 3 is not UTF-8) | replctl abandon 20261123-063500-move"
     );
+}
+
+#[test]
+fn an_old_primary_is_told_until_it_is_a_replica() {
+    let mut context = context();
+    let debt = Debt {
+        node: "master".into(),
+        address: Address::new("192.168.0.130", 6379),
+        since: "2026-11-23T06:34:00Z".parse().unwrap(),
+    };
+    context.debts = vec![debt];
+    let found = told(&typo(), &context);
     assert_eq!(
-        found[2],
+        found[0],
         "unfenced-old-primary: `master` was replaced by `slave1` on 2026-11-23 06:34 UTC and has not been told: no answer to the connection \
          attempt within 2 s; if it comes back it takes writes that are lost later | when its host answers again: replctl rejoin master"
     );
@@ -269,7 +275,7 @@ fn what_operations_left_behind_is_told_until_it_is_done() {
     );
     let mut back = typo();
     back.nodes[0] = primary("master", "192.168.0.120", 1270);
-    assert!(told(&back, &context)[2].contains(
+    assert!(told(&back, &context)[0].contains(
         "; `master` was replaced by `slave1` on 2026-11-23 06:34 UTC | replctl rejoin master"
     ));
     let mut settled = typo();

@@ -1,6 +1,6 @@
 //! Nodes that give no usable answer: the one reason, and what to do about it. Pure.
 
-use super::{Code, Explanation, Finding, Look, Severity};
+use super::{Code, Explanation, Finding, Look, Severity, Way};
 use crate::topology::phrases::{list, name};
 use crate::topology::{Link, Node, PersistedRole, State, Trouble, TroubleKind};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ pub(super) fn compare_password(node: &Node) -> String {
     format!("compare the inventory's password with `requirepass` of {own}")
 }
 
-/// What is said of a server whose INFO is renamed (see `world::trouble`).
+/// The message for a server whose INFO is renamed (see `world::trouble`).
 const GONE: &str = "INFO is renamed";
 
 impl Look<'_> {
@@ -61,79 +61,113 @@ impl Look<'_> {
             );
         }
         Finding::about(node, Code::Unreachable, Severity::Problem, message)
-            .maybe_hint(self.way_to(node, trouble))
+            .maybe_way(self.way_to(node, trouble))
             .with("kind", serde_json::json!(trouble.kind))
             .with("detail", trouble.detail.as_str())
     }
 
     /// What to do about it.
-    pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<String> {
-        let own = name(&node.name);
+    pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<Way> {
         match trouble.kind {
             // Without a primary the first thing is to have one; starting the old one is for
             // afterwards.
-            TroubleKind::Refused => self.primary().map(|_| {
-                // Started as it is it would be a second primary; what only it has is backed up
-                // before it follows.
-                let verb = match node.persisted {
-                    Some(PersistedRole::Primary) => "rejoin",
-                    Some(
-                        PersistedRole::ReplicaOf(_)
-                        | PersistedRole::Unknown(_)
-                        | PersistedRole::Unwritten,
-                    )
-                    | None => "setup",
-                };
-                format!("replctl {verb} {}", node.name)
-            }),
-            TroubleKind::PasswordMissing => Some(format!(
+            TroubleKind::Refused => self.primary().map(|_| start(node)),
+            TroubleKind::PasswordMissing => Some(Way::Setup(format!(
                 "{GIVE_PASSWORD}; or, to take the password away from servers that setup made: replctl setup"
-            )),
+            ))),
             TroubleKind::PasswordRefused => Some(match &self.context.user {
-                Some(user) => format!(
-                    "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {own}"
-                ),
-                None => format!(
+                Some(user) => Way::Other(format!(
+                    "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {}",
+                    name(&node.name)
+                )),
+                None => Way::Setup(format!(
                     "{}; if the inventory has the new one, and setup made the servers: replctl setup",
                     compare_password(node)
-                ),
+                )),
             }),
             // Setup comes to a server that it made over the loopback of its host.
             TroubleKind::ProtectedMode if node.service.as_ref().is_some_and(|s| s.managed) => {
-                Some("replctl setup".to_owned())
+                Some(Way::Setup("replctl setup".to_owned()))
             }
-            TroubleKind::ProtectedMode => Some(self.let_in(node)),
+            TroubleKind::ProtectedMode => Some(Way::Other(self.let_in(node))),
+            TroubleKind::NoTls
+            | TroubleKind::WantsTls
+            | TroubleKind::CertificateUntrusted
+            | TroubleKind::CertificateExpired
+            | TroubleKind::CertificateNotYetValid
+            | TroubleKind::CertificateName
+            | TroubleKind::ClientCertificateMissing
+            | TroubleKind::ClientCertificateRefused
+            | TroubleKind::Tls => self.through_tls(node, trouble.kind).map(Way::Other),
+            TroubleKind::NameUnknown
+            | TroubleKind::NotRedis
+            | TroubleKind::Busy
+            | TroubleKind::TooManyClients
+            | TroubleKind::Forbidden
+            | TroubleKind::NoAnswer
+            | TroubleKind::Frozen
+            | TroubleKind::NoRoute
+            | TroubleKind::Ssh
+            | TroubleKind::Other => self.in_plain(node, trouble).map(Way::Other),
+        }
+    }
+
+    /// Where TLS is what is wrong.
+    fn through_tls(&self, node: &Node, kind: TroubleKind) -> Option<String> {
+        let own = name(&node.name);
+        Some(match kind {
+            TroubleKind::NoTls => format!(
+                "give the port of its `tls-port` as `port` of {own} in the inventory, or `tls = false` where it has none"
+            ),
+            TroubleKind::WantsTls => {
+                "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers".to_owned()
+            }
+            TroubleKind::CertificateUntrusted => format!(
+                "name who issued it as `ca` under `[tls]`; what {own} shows: {}",
+                shown(node, "-issuer -subject")
+            ),
+            TroubleKind::CertificateExpired => format!(
+                "put a new certificate where {own} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
+                self.unverified_cli(node)
+            ),
+            TroubleKind::CertificateNotYetValid => format!(
+                "compare the clock of this machine with the certificate: date -u; {}",
+                shown(node, "-dates")
+            ),
+            TroubleKind::CertificateName => format!(
+                "give {own} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory"
+            ),
+            TroubleKind::ClientCertificateMissing => {
+                "give `cert` and `key` under `[tls]` in the inventory".to_owned()
+            }
+            TroubleKind::ClientCertificateRefused => format!(
+                "`cert` under `[tls]` must be valid now, and signed by a certificate in the file that `tls-ca-cert-file` of {own} names"
+            ),
+            TroubleKind::Tls => shown(node, "-text"),
+            TroubleKind::Refused
+            | TroubleKind::PasswordMissing
+            | TroubleKind::PasswordRefused
+            | TroubleKind::ProtectedMode
+            | TroubleKind::NameUnknown
+            | TroubleKind::NotRedis
+            | TroubleKind::Busy
+            | TroubleKind::TooManyClients
+            | TroubleKind::Forbidden
+            | TroubleKind::NoAnswer
+            | TroubleKind::Frozen
+            | TroubleKind::NoRoute
+            | TroubleKind::Ssh
+            | TroubleKind::Other => return None,
+        })
+    }
+
+    /// Where neither a password nor TLS is what is wrong.
+    fn in_plain(&self, node: &Node, trouble: &Trouble) -> Option<String> {
+        let own = name(&node.name);
+        match trouble.kind {
             TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
                 "check `address` and `port` of {own} in the inventory"
             )),
-            TroubleKind::NoTls => Some(format!(
-                "give the port of its `tls-port` as `port` of {own} in the inventory, or `tls = false` where it has none"
-            )),
-            TroubleKind::WantsTls => Some(
-                "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers".into(),
-            ),
-            TroubleKind::CertificateUntrusted => Some(format!(
-                "name who issued it as `ca` under `[tls]`; what {own} shows: {}",
-                shown(node, "-issuer -subject")
-            )),
-            TroubleKind::CertificateExpired => Some(format!(
-                "put a new certificate where {own} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
-                self.unverified_cli(node)
-            )),
-            TroubleKind::CertificateNotYetValid => Some(format!(
-                "compare the clock of this machine with the certificate: date -u; {}",
-                shown(node, "-dates")
-            )),
-            TroubleKind::CertificateName => Some(format!(
-                "give {own} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory"
-            )),
-            TroubleKind::ClientCertificateMissing => {
-                Some("give `cert` and `key` under `[tls]` in the inventory".into())
-            }
-            TroubleKind::ClientCertificateRefused => Some(format!(
-                "`cert` under `[tls]` must be valid now, and signed by a certificate in the file that `tls-ca-cert-file` of {own} names"
-            )),
-            TroubleKind::Tls => Some(shown(node, "-text")),
             TroubleKind::Busy => self.end_script(node, &trouble.detail),
             TroubleKind::TooManyClients => Some(format!(
                 "raise `maxclients` of {own}, or close clients that leak connections"
@@ -149,12 +183,37 @@ impl Look<'_> {
                     at.host, at.port
                 ))
             }
-            TroubleKind::NoAnswer
+            TroubleKind::Refused
+            | TroubleKind::PasswordMissing
+            | TroubleKind::PasswordRefused
+            | TroubleKind::ProtectedMode
+            | TroubleKind::NoTls
+            | TroubleKind::WantsTls
+            | TroubleKind::CertificateUntrusted
+            | TroubleKind::CertificateExpired
+            | TroubleKind::CertificateNotYetValid
+            | TroubleKind::CertificateName
+            | TroubleKind::ClientCertificateMissing
+            | TroubleKind::ClientCertificateRefused
+            | TroubleKind::Tls
+            | TroubleKind::NoAnswer
             | TroubleKind::Frozen
             | TroubleKind::NoRoute
             | TroubleKind::Ssh
             | TroubleKind::Other => None,
         }
+    }
+}
+
+/// How a server that does not run comes back. Started as it is an old primary would be a second
+/// one; what only it has is backed up before it follows.
+fn start(node: &Node) -> Way {
+    match node.persisted {
+        Some(PersistedRole::Primary) => Way::Other(format!("replctl rejoin {}", node.name)),
+        Some(
+            PersistedRole::ReplicaOf(_) | PersistedRole::Unknown(_) | PersistedRole::Unwritten,
+        )
+        | None => Way::Setup(format!("replctl setup {}", node.name)),
     }
 }
 

@@ -7,9 +7,8 @@ impl Look<'_> {
     /// The way on where setup is none: it makes no users, and it leaves alone what others have
     /// made.
     pub(super) fn not_by_setup(&self, finding: &mut Finding) {
-        let by_setup = |hint: &String| hint.contains("replctl setup");
         let node = finding.node.as_ref().and_then(|n| self.topology.get(n));
-        let (true, Some(node)) = (finding.hint.as_ref().is_some_and(by_setup), node) else {
+        let (true, Some(node)) = (finding.by_setup, node) else {
             return;
         };
         let shut = self.shut(finding);

@@ -1,5 +1,5 @@
-//! The users of the servers' access lists: whom replctl logs in as, and whom replicas log in as at
-//! their primary. Pure.
+//! The users of the servers' access lists: the user that replctl logs in as, and the one that
+//! replicas log in as at their primary. Pure.
 
 use super::SecretSource;
 use super::deployment::secret;
@@ -10,9 +10,9 @@ use super::section::Section;
 /// deployment's password.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    /// `user`: whom replctl logs in as.
+    /// `user`: the user that replctl logs in as.
     pub user: Option<String>,
-    /// `masteruser`: whom replicas log in as at their primary.
+    /// `masteruser`: the user that replicas log in as at their primary.
     pub masteruser: Option<String>,
     /// `masterauth`: that user's password.
     pub masterauth: Option<SecretSource>,
@@ -24,7 +24,7 @@ impl Accounts {
         self.user.is_none() && self.masteruser.is_none() && self.masterauth.is_none()
     }
 
-    /// Whether it is said what replicas log in with.
+    /// Whether the inventory has what replicas log in with.
     pub fn says_replication(&self) -> bool {
         self.masterauth.is_some() || self.masteruser.is_some() || self.user.is_none()
     }

@@ -132,7 +132,7 @@ fn unknown_hint(wanted: &str, nodes: &[RawNode], names: &[&str]) -> String {
     }
 }
 
-/// Each loop is told once, where its first node in file order names its upstream.
+/// Each loop is reported once, where its first node in file order names its upstream.
 fn loops(nodes: &[RawNode], upstreams: &[Option<usize>], problems: &mut Problems) {
     let mut done: BTreeSet<usize> = BTreeSet::new();
     for start in 0..nodes.len() {

@@ -45,9 +45,9 @@ pub enum Kind {
     Remove,
     /// The node is to follow another in it.
     Repoint {
-        /// Whom.
+        /// The new upstream.
         to: NodeName,
-        /// Whom before.
+        /// The upstream before.
         was: NodeName,
     },
 }
@@ -65,7 +65,7 @@ pub struct Change {
     pub new: String,
 }
 
-/// A node that is to come into an inventory.
+/// A node that an inventory gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewNode {
     /// `name`.
@@ -101,8 +101,8 @@ pub fn add(file: &str, text: &str, node: &NewNode) -> Result<Edit, String> {
     Ok(Edit::new(file, &node.name, Kind::Add, text, vec![change]))
 }
 
-/// Takes a node out. Those that are to follow it are to follow `successor`; if it is one of them
-/// itself, it is to follow nobody.
+/// Takes a node out. Nodes whose `replicaof` names it get `successor` there. If `successor` is one
+/// of them, its own `replicaof` is taken out.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -144,7 +144,7 @@ pub fn remove(
     Ok(Edit::new(file, node, Kind::Remove, text, changes))
 }
 
-/// Lets a node follow another.
+/// Changes the `replicaof` of a node.
 ///
 /// # Errors
 /// Why that cannot be done in this text, as the rest of a sentence.
@@ -162,8 +162,8 @@ pub fn repoint(file: &str, text: &str, node: &NodeName, to: &NodeName) -> Result
     Ok(Edit::new(file, node, kind, text, changes))
 }
 
-/// The number of the line with the `replicaof` of a node, from 1, and whom it names; nothing where
-/// it has none.
+/// The number of the line with the `replicaof` of a node, from 1, and the node it names; nothing
+/// where it has none.
 pub fn wish(text: &str, node: &NodeName) -> Option<(usize, NodeName)> {
     let layout = Layout::of(text).ok()?;
     let key = layout.table(&node.0)?.replicaof.as_ref()?;
@@ -290,7 +290,7 @@ impl Edit {
         }
     }
 
-    /// Whether a text is already as it is to be, whoever else has changed it.
+    /// Whether a text has this edit already, also where somebody else has changed it.
     pub fn holds(&self, text: &str) -> bool {
         let now = digest(text);
         if now == self.after || now == self.before {
@@ -307,8 +307,8 @@ impl Edit {
         }
     }
 
-    /// What lets the node come into a text, as it was in it where that is the text it went from,
-    /// else behind the others.
+    /// The edit that adds the node to a text: at its former place where the text is the one it was
+    /// taken out of, else behind the other nodes.
     pub fn coming(&self, text: &str) -> Option<Self> {
         let coming = match &self.kind {
             Kind::Add => self.clone(),
@@ -331,7 +331,7 @@ impl Edit {
 }
 
 /// Lines as a sentence can hold them: without comments and empty ones.
-fn said(text: &str) -> String {
+fn in_one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim);
     let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.collect::<Vec<_>>().join(", ")
@@ -362,7 +362,7 @@ impl fmt::Display for Edit {
                 write!(
                     f,
                     "write it into {file} after line {after}: {}",
-                    said(&table.new)
+                    in_one_line(&table.new)
                 )?;
             }
             (Kind::Remove, Some(table)) => write!(f, "take {} out of {file}", table.lines())?,
@@ -379,9 +379,9 @@ impl fmt::Display for Edit {
         {
             let line = other.line;
             if other.new.is_empty() {
-                write!(f, "; and {} from line {line}", said(&other.old))?;
+                write!(f, "; and {} from line {line}", in_one_line(&other.old))?;
             } else {
-                write!(f, "; line {line} then names {}", said(&other.new))?;
+                write!(f, "; line {line} then names {}", in_one_line(&other.new))?;
             }
         }
         Ok(())

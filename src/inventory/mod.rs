@@ -68,7 +68,7 @@ pub struct Inventory {
 pub struct SentinelSettings {
     /// `name`: what the Sentinels call the deployment; its own name unless it says otherwise.
     pub name: String,
-    /// `user`: whom replctl logs in as there; the default user where it says nothing.
+    /// `user`: the user that replctl logs in as there; without it, the default user.
     pub user: Option<String>,
     /// `tls`, over `[tls]`.
     pub tls: Option<Tls>,
@@ -77,11 +77,11 @@ pub struct SentinelSettings {
     /// One for each Sentinel that is named, called `sentinel@NODE` or `sentinel@HOST`; the others
     /// are found through the nodes they watch.
     pub nodes: Vec<NodeSpec>,
-    /// What each is told of the deployment.
+    /// The settings of each for the deployment.
     pub rules: SentinelRules,
 }
 
-/// What a Sentinel is told of a deployment, besides where its primary is.
+/// The settings of a Sentinel for a deployment, besides the address of its primary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentinelRules {
     /// `quorum`: how many must agree that the primary is down; more than half of `nodes` unless it

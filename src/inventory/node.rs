@@ -62,7 +62,7 @@ pub enum RawUpstream {
     Nobody,
     /// A name.
     Node(Found<String>),
-    /// Something unreadable, which is told already.
+    /// Something unreadable. The problem is reported already.
     Unreadable,
 }
 

@@ -56,44 +56,20 @@ pub fn parse(path: &Path, text: &str) -> Result<Inventory, Vec<Problem>> {
 }
 
 fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventory> {
-    root.only(
-        problems,
-        &[
-            "deployment",
-            "ssh",
-            "tls",
-            "server",
-            "node",
-            "sentinel",
-            "hooks",
-        ],
-        |key| match key {
-            "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
-            "name" | "auth" | "password" | "user" | "masteruser" | "masterauth" => {
-                Some(format!("`{key}` belongs under `[deployment]`"))
-            }
-            _ => None,
-        },
-    );
+    keys(root, problems);
     let mut draft = Draft::default();
     if root.get("deployment").is_none() {
         problems.hinted(0, "there is no `[deployment]`", "begin with `[deployment]` and `name = \"orders\"`; `replctl init` writes a whole inventory");
     } else if let Some(section) = root.table(problems, "deployment", "in `[deployment]`") {
         deployment::read(&section, problems, &mut draft);
     }
-    let section = root
-        .get("ssh")
-        .and_then(|_| root.table(problems, "ssh", "in `[ssh]`"));
+    let section = root.table(problems, "ssh", "in `[ssh]`");
     let ssh = section
         .map(|section| ssh::read(&section, problems))
         .unwrap_or_default();
-    let section = root
-        .get("tls")
-        .and_then(|_| root.table(problems, "tls", "in `[tls]`"));
+    let section = root.table(problems, "tls", "in `[tls]`");
     let tls = section.map(|section| tls::read(&section, problems).over(None));
-    let section = root
-        .get("server")
-        .and_then(|_| root.table(problems, "server", "in `[server]`"));
+    let section = root.table(problems, "server", "in `[server]`");
     let config = section
         .as_ref()
         .map(|section| server::directives(section, problems, "in `[server.config]`"));
@@ -119,9 +95,7 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
     );
     inventory.accounts = draft.accounts;
     inventory.digest = super::edit::digest(problems.text());
-    let section = root
-        .get("sentinel")
-        .and_then(|_| root.table(problems, "sentinel", "in `[sentinel]`"));
+    let section = root.table(problems, "sentinel", "in `[sentinel]`");
     inventory.sentinel = section.map(|section| {
         let deployment = inventory.name.clone();
         super::sentinel::read(
@@ -132,13 +106,33 @@ fn read(path: &Path, root: &Section, problems: &mut Problems) -> Option<Inventor
             (&ssh, tls.as_ref()),
         )
     });
-    if let Some(section) = root
-        .get("hooks")
-        .and_then(|_| root.table(problems, "hooks", "in `[hooks]`"))
-    {
+    if let Some(section) = root.table(problems, "hooks", "in `[hooks]`") {
         inventory.hooks = hooks::read(&section, problems);
     }
     (name.is_some() && auth.is_some()).then_some(inventory)
+}
+
+/// The tables there are, and what is said to those that are written otherwise.
+fn keys(root: &Section, problems: &mut Problems) {
+    root.only(
+        problems,
+        &[
+            "deployment",
+            "ssh",
+            "tls",
+            "server",
+            "node",
+            "sentinel",
+            "hooks",
+        ],
+        |key| match key {
+            "nodes" | "replica" | "slave" | "master" => Some("did you mean `[[node]]`?".to_owned()),
+            "name" | "auth" | "password" | "user" | "masteruser" | "masterauth" => {
+                Some(format!("`{key}` belongs under `[deployment]`"))
+            }
+            _ => None,
+        },
+    );
 }
 
 fn nodes(root: &Section, ssh: &SshSettings, problems: &mut Problems) -> Vec<RawNode> {

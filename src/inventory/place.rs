@@ -11,7 +11,7 @@ pub fn without_place(what: &str) -> &str {
     what.splitn(4, ':').nth(3).unwrap_or(what).trim_start()
 }
 
-/// Gathers the problems of one file, so that all of them are told in one run.
+/// Gathers the problems of one file, so that one run reports all of them.
 #[derive(Debug)]
 pub struct Problems<'a> {
     file: String,

@@ -80,6 +80,11 @@ pub fn text(sketch: &Sketch) -> String {
         "\n# A name says nothing about a role: after the first promotion another node is the primary.",
     );
     line("# `replicaof` is where a node begins.");
+    nodes(sketch, &mut line);
+    out
+}
+
+fn nodes(sketch: &Sketch, line: &mut impl FnMut(&str)) {
     let first = sketch.nodes.first().map(|(name, _)| name);
     for (index, (name, address)) in sketch.nodes.iter().enumerate() {
         let before = if index == 0 { "" } else { "\n" };
@@ -95,7 +100,6 @@ pub fn text(sketch: &Sketch) -> String {
             line(&format!("replicaof = {}", quoted(first)));
         }
     }
-    out
 }
 
 /// As a TOML string.

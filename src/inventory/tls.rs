@@ -22,7 +22,8 @@ const NODE: &str = "{node}";
 /// How a server is spoken to over TLS. Every value is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Tls {
-    /// `ca`: files with the certificates of whom is trusted; empty: those the system trusts.
+    /// `ca`: files with the certificate authorities that are trusted; empty: those that this system
+    /// trusts.
     pub ca: Vec<PathBuf>,
     /// `cert` and `key`: who replctl is to servers that ask for a certificate.
     pub own: Option<KeyPair>,
@@ -50,7 +51,7 @@ pub enum Verify {
     /// Who issued it, until when it is valid, and the name or address it is for.
     #[default]
     Full,
-    /// Not whom it is for, as the servers themselves and `redis-cli` do.
+    /// The certificate, but not the name in it, as the servers themselves and `redis-cli` do.
     Ca,
     /// Nothing: whoever is on the way can read and change everything.
     None,
@@ -66,7 +67,7 @@ pub struct Said {
     server: Option<KeyPair>,
 }
 
-/// What is said of TLS where it may be said otherwise than in `[tls]`.
+/// The TLS settings of a table that can differ from those in `[tls]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Wish {
     /// Nothing.
@@ -128,7 +129,7 @@ pub fn wish(section: &Section, problems: &mut Problems) -> Wish {
     table.map_or(Wish::Unsaid, |table| Wish::On(read(&table, problems)))
 }
 
-/// What `wish` makes of what is said above it; `None`: no TLS.
+/// The settings above it, as `wish` changes them; `None`: no TLS.
 pub fn overlay(wish: Wish, above: Option<&Tls>) -> Option<Tls> {
     match wish {
         Wish::Unsaid => above.cloned(),
@@ -138,7 +139,7 @@ pub fn overlay(wish: Wish, above: Option<&Tls>) -> Option<Tls> {
 }
 
 impl Said {
-    /// With what is said above where this says nothing.
+    /// With the settings above where this has none.
     pub fn over(self, above: Option<&Tls>) -> Tls {
         let above = above.cloned().unwrap_or_default();
         Tls {
@@ -176,7 +177,7 @@ impl Tls {
         }
     }
 
-    /// What `redis-cli` is told, to speak to such a server.
+    /// The options with which `redis-cli` speaks to such a server.
     pub fn redis_cli(&self) -> String {
         let mut words = vec!["--tls".to_owned()];
         if self.verify == Verify::None {

@@ -35,7 +35,7 @@ use crate::engine::Operation;
 use crate::engine::operate::Finished;
 use crate::error::{Exit, Problem, Result};
 use crate::output;
-use crate::world::{Entry, World};
+use crate::world::{World, WorldOptions};
 
 /// Runs the command line.
 pub fn run(cli: &Cli) -> Result<Exit> {
@@ -113,13 +113,13 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
             "--accept-new-host-keys has no effect: this command writes nothing",
         ));
     }
-    let entry = Entry {
+    let options = WorldOptions {
         looks,
         accept_new_host_keys: global.accept_new_host_keys && !looks,
         ask: !looks && output::can_ask(),
         concurrency: usize::from(global.concurrency),
     };
-    let world = World::enter(inventory, entry).await?;
+    let world = World::enter(inventory, options).await?;
     let result = match command {
         Command::Setup(args) => setup::run::run(&world, global, args).await,
         Command::Status(args) => status::run::run(&world, global, args).await,

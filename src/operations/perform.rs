@@ -4,7 +4,7 @@
 use super::{add, moves, promote, remove, setup};
 use crate::engine::operate::Asked;
 use crate::engine::{Accept, Operation};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -76,5 +76,6 @@ fn in_it_again(node: &NodeName) -> Error {
         "the inventory has a node `{node}` again; nothing was touched"
     ))
     .hint(format!("if it is not set up: replctl setup {node}"))
+    .because(Reason::Inventory)
     .exit(Exit::Refused)
 }

@@ -4,7 +4,7 @@
 use crate::cli::{Command, Global};
 use crate::engine::inventory_edit::edits;
 use crate::engine::journal::store::Store;
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::edit::{Edit, Kind, NewNode};
 use crate::inventory::node::is_node_name;
 use crate::inventory::place::without_place;
@@ -88,6 +88,7 @@ impl Disk {
             .hint(format!(
                 "write it there by hand, and run: replctl setup {name}"
             ))
+            .because(Reason::Inventory)
             .exit(Exit::Refused)
         };
         let Some(file) = self.now.path.to_str() else {
@@ -175,6 +176,7 @@ impl Disk {
             node.address
         ))
         .hint(hint)
+        .because(Reason::Inventory)
         .exit(Exit::Refused)
     }
 
@@ -233,7 +235,7 @@ impl Disk {
                 edit.node
             ))
             .hint("put back what was changed there, and run it again")
-            .exit(Exit::Refused)),
+            .because(Reason::Inventory).exit(Exit::Refused)),
         }
     }
 }

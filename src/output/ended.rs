@@ -1,9 +1,9 @@
 //! What became of a command that has no document of its own, and of those that had nothing to do or
 //! were only to be shown.
 
-use super::screen::Passed;
 use super::{escape, plan as plan_text};
 use crate::engine::journal::{Outcome, Resync};
+use crate::engine::run_facts::Passed;
 use crate::engine::{Operation, Plan};
 use crate::topology::NodeName;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub struct Idle<'a> {
     /// What was typed behind `replctl`.
     operation: Option<String>,
     nothing_to_do: bool,
-    /// Why, as it is told to people.
+    /// Why, as people read it.
     message: &'a str,
     warnings: &'a [String],
 }
@@ -94,7 +94,7 @@ pub struct Ended<'a> {
     pub operation: String,
     /// How it ended.
     pub outcome: &'a Outcome,
-    /// What is told to people; null where its goal was not reached.
+    /// The text for people; null where its goal was not reached.
     pub message: Option<&'a str>,
     /// What was warned of before it began.
     pub warnings: Vec<String>,

@@ -3,7 +3,9 @@
 
 use super::form::Changed;
 use super::json::{document, harmless};
+use crate::engine::Warning;
 use crate::error::{Exit, Problem, Reason};
+use crate::topology::NodeName;
 use serde::Serialize;
 
 /// What ended a run.
@@ -65,7 +67,7 @@ impl Fault {
 }
 
 impl Fault {
-    /// The same, with what was said before it.
+    /// The same, with the errors before it.
     pub fn and(mut self, earlier: Self) -> Self {
         self.further.push(Further {
             reason: earlier.reason,
@@ -83,33 +85,52 @@ impl Fault {
     }
 }
 
-#[derive(Serialize)]
-struct Failed<'a> {
-    error: &'a Fault,
+/// The last fields of a document.
+#[derive(Debug, Default, Serialize)]
+pub struct Rest {
+    /// What was warned of.
+    pub warnings: Vec<String>,
+    /// What the plan was warned of, as data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
+    /// What ended the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Fault>,
 }
 
-#[derive(Serialize)]
-struct Warned<'a> {
-    warnings: &'a [String],
+/// What a plan was warned of, as data.
+#[derive(Debug, Serialize)]
+pub struct Notice {
+    code: &'static str,
+    node: Option<NodeName>,
+    message: String,
+}
+
+impl Notice {
+    /// That of a warning.
+    pub fn of(warning: &Warning) -> Self {
+        Self {
+            code: warning.code(),
+            node: warning.node.clone(),
+            message: warning.text(),
+        }
+    }
 }
 
 /// A document as it is printed at the end: with what was warned of, and with its error as the last
 /// field; of nothing but these where there is no document.
-pub fn finished(made: Option<String>, warnings: &[String], fault: Option<&Fault>) -> String {
+pub fn finished(made: Option<String>, rest: Rest) -> String {
     let made = made.unwrap_or_else(|| document(&serde_json::Map::new()));
     let (made, own) = taken(made);
     let mut all: Vec<String> = own;
-    for warning in warnings {
-        // What a plan was warned of is said to people, too.
-        if !all.contains(warning) {
-            all.push(warning.clone());
+    for warning in rest.warnings {
+        // People see the warnings of a plan, too.
+        if !all.contains(&warning) {
+            all.push(warning);
         }
     }
-    let made = with(made, &Warned { warnings: &all });
-    match fault {
-        Some(error) => with(made, &Failed { error }),
-        None => made,
-    }
+    let warnings = all;
+    with(made, &Rest { warnings, ..rest })
 }
 
 /// A document with further fields.
@@ -142,17 +163,24 @@ fn taken(made: String) -> (String, Vec<String>) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::warning::host::Host;
 
     #[test]
     fn an_error_is_a_field_of_the_document_that_there_is() {
         let hostile = "a \u{7f}\u{202e} \"quoted\"\n}";
         let problems = [hostile, "another"].map(|what| Problem::new(what).hint("do"));
-        let fault = Fault::of(&problems, Exit::Stopped);
-        let fault = fault.map(|fault| fault.after(Changed::Unknown));
+        let fault = || {
+            let fault = Fault::of(&problems, Exit::Stopped);
+            fault.map(|fault| fault.after(Changed::Unknown))
+        };
         let made = document(&serde_json::json!({ "node": hostile, "list": [{}] }));
         for document in [Some(made.clone()), None] {
             let had = document.is_some();
-            let text = finished(document, &[], fault.as_ref());
+            let rest = Rest {
+                error: fault(),
+                ..Rest::default()
+            };
+            let text = finished(document, rest);
             assert!(!text.contains('\u{7f}') && !text.contains('\u{202e}'));
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(json["format"], 1);
@@ -165,14 +193,19 @@ mod tests {
             assert_eq!(json["error"]["further"][0]["message"], "another");
         }
         let alone: serde_json::Value =
-            serde_json::from_str(&finished(Some(made), &[], None)).unwrap();
+            serde_json::from_str(&finished(Some(made), Rest::default())).unwrap();
         assert!(alone.get("error").is_none(), "{alone:#}");
+        assert!(alone.get("notices").is_none(), "{alone:#}");
     }
 
     #[test]
     fn what_was_warned_of_stands_in_every_document_once() {
         let hostile = "a \u{7f}\u{202e}\n  \"warnings\": [\"x\"]";
-        let given = [hostile.to_owned(), "told to both".to_owned()];
+        let given = || Rest {
+            warnings: vec![hostile.to_owned(), "told to both".to_owned()],
+            notices: vec![Notice::of(&Warning::of(&"n1".into(), Host::HugePages))],
+            error: None,
+        };
         for (made, first) in [
             (
                 serde_json::json!({ "inner": { "warnings": ["not this"] } }),
@@ -187,7 +220,7 @@ mod tests {
                 Some("own"),
             ),
         ] {
-            let text = finished(Some(document(&made)), &given, None);
+            let text = finished(Some(document(&made)), given());
             assert!(!text.contains('\u{7f}') && !text.contains('\u{202e}'));
             assert_eq!(text.matches("\n  \"warnings\"").count(), 1, "{text}");
             let json: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -201,6 +234,13 @@ mod tests {
                 assert!(field == "warnings" || json[field] == *value, "{text}");
             }
         }
-        assert!(finished(None, &given, None).contains("told to both"));
+        let alone = finished(None, given());
+        assert!(alone.contains("told to both"), "{alone}");
+        let json: serde_json::Value = serde_json::from_str(&alone).unwrap();
+        let notice = &json["notices"][0];
+        assert_eq!(notice["code"], "huge-pages");
+        assert_eq!(notice["node"], "n1");
+        let told = notice["message"].as_str().unwrap();
+        assert!(told.starts_with("the host of `n1`"), "{told}");
     }
 }

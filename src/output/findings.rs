@@ -2,15 +2,16 @@
 
 use crate::findings::{Finding, Severity};
 use crate::output::escape;
-use crate::output::table::{Options, Style, paint, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{Options, paint, wrap};
 use std::fmt::Write as _;
 
 /// How a finding of this severity is painted.
-pub fn style(severity: Severity) -> Style {
+pub fn style(severity: Severity) -> Tone {
     match severity {
-        Severity::Problem => Style::Bad,
-        Severity::Warning => Style::Unsure,
-        Severity::Note => Style::Good,
+        Severity::Problem => Tone::Bad,
+        Severity::Warning => Tone::Warn,
+        Severity::Note => Tone::Good,
     }
 }
 

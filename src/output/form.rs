@@ -1,11 +1,12 @@
-//! In which form results are told: text for people, or one JSON document with its error in it; how
-//! much is said beside it, and in which colours.
+//! The form of results: text for people, or one JSON document with its error in it; how
+//! much is said beside it.
 //!
-//! It is chosen once, before anything is said.
+//! It is chosen once, before anything is printed.
 
-use super::fault::{Fault, finished};
-use super::json::document;
+use super::fault::{Fault, Notice, Rest, finished};
+use super::json::{document, end};
 use super::stream;
+use crate::engine::Warning;
 use crate::error::{Error, Exit, Problem};
 use serde::Serialize;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -21,23 +22,14 @@ pub struct Form {
     pub command: Option<&'static str>,
 }
 
-/// When to print in colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colour {
-    /// Where the stream is a terminal, unless the environment says otherwise.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 static FORM: OnceLock<Form> = OnceLock::new();
 static TOLD: Mutex<Told> = Mutex::new(Told {
     document: None,
     fault: None,
     warnings: Vec::new(),
+    notices: Vec::new(),
     printed: false,
+    open: false,
 });
 
 /// What is printed at the end, where JSON is wanted.
@@ -46,8 +38,12 @@ struct Told {
     fault: Option<Fault>,
     /// What was warned of.
     warnings: Vec<String>,
+    /// What the plan was warned of, as data.
+    notices: Vec<Notice>,
     /// A result stands on stdout already.
     printed: bool,
+    /// Its end is not printed yet.
+    open: bool,
 }
 
 /// Chooses the form. Later choices count for nothing.
@@ -64,7 +60,7 @@ pub fn json() -> bool {
     form().json
 }
 
-/// Whether nothing is said but errors and questions.
+/// Whether only errors and questions are printed.
 pub fn quiet() -> bool {
     form().quiet
 }
@@ -88,9 +84,10 @@ pub fn told_where(content: &impl Serialize, text: impl FnOnce() -> Option<String
     }
 }
 
-/// Notes that a result was printed piece by piece.
-pub(super) fn printed() {
-    held().printed = true;
+/// Notes that a result was printed piece by piece; `open`: but for its end.
+pub(super) fn printed(open: bool) {
+    let mut told = held();
+    (told.printed, told.open) = (true, open);
 }
 
 /// Says what ended the run: on stderr for people, and for programs at the end, with all that is
@@ -112,7 +109,7 @@ pub fn left(problem: &Problem, exit: Exit) {
     keep(&problem.clone().exit(exit));
 }
 
-/// Notes for programs what was warned of; people are told by whoever calls this.
+/// Keeps a warning for the JSON document. The caller prints it for people.
 pub(super) fn warned(problem: &Problem) {
     if json() {
         let warning = problem.in_one_line();
@@ -123,9 +120,11 @@ pub(super) fn warned(problem: &Problem) {
     }
 }
 
-/// What was warned of so far.
-pub(super) fn warnings() -> Vec<String> {
-    held().warnings.clone()
+/// Notes for programs what a plan is warned of; what an earlier look was warned of is forgotten.
+pub fn noticed(warnings: &[Warning]) {
+    if json() {
+        held().notices = warnings.iter().map(Notice::of).collect();
+    }
 }
 
 /// Notes for programs what ended the run; people have been told.
@@ -145,17 +144,27 @@ pub fn finish() {
     if !json() {
         return;
     }
-    let (document, warnings, fault) = {
+    let (document, mut rest, open) = {
         let mut told = held();
-        if told.printed {
+        let open = std::mem::take(&mut told.open);
+        if told.printed && !open {
             return;
         }
         told.printed = true;
-        let warnings = std::mem::take(&mut told.warnings);
-        (told.document.take(), warnings, told.fault.take())
+        let rest = Rest {
+            warnings: std::mem::take(&mut told.warnings),
+            notices: std::mem::take(&mut told.notices),
+            error: told.fault.take(),
+        };
+        (told.document.take(), rest, open)
     };
-    let fault = fault.map(|fault| fault.after(stream::change()));
-    super::result(&finished(document, &warnings, fault.as_ref()));
+    let fault = rest.error.take();
+    rest.error = fault.map(|fault| fault.after(stream::change()));
+    if open {
+        end(&rest);
+    } else {
+        super::result(&finished(document, rest));
+    }
 }
 
 /// Ends with this error, unless a document is being written already: whether it is.
@@ -192,24 +201,4 @@ impl Serialize for Changed {
             Self::Unknown => to.serialize_str("unknown"),
         }
     }
-}
-
-/// Sets the colours of everything that prints, questions too; whether there are any, where that
-/// does not depend on the terminal. `NO_COLOR` comes before `CLICOLOR_FORCE`.
-pub fn colours(wanted: Colour) -> Option<bool> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let forced = match wanted {
-        Colour::Always => Some(true),
-        Colour::Never => Some(false),
-        Colour::Auto if set("NO_COLOR").is_some() => Some(false),
-        Colour::Auto => set("CLICOLOR_FORCE")
-            .is_some_and(|value| value != "0")
-            .then_some(true),
-    };
-    if let Some(coloured) = forced {
-        owo_colors::set_override(coloured);
-        dialoguer::console::set_colors_enabled(coloured);
-        dialoguer::console::set_colors_enabled_stderr(coloured);
-    }
-    forced
 }

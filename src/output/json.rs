@@ -24,14 +24,6 @@ impl<'a, T> Document<'a, T> {
     }
 }
 
-/// A document that is printed before the command has ended, and what was warned of by then.
-#[derive(Serialize)]
-struct Early<'a, T> {
-    #[serde(flatten)]
-    document: &'a T,
-    warnings: Vec<String>,
-}
-
 /// The document of the command.
 pub fn document(content: &impl Serialize) -> String {
     // These types have string keys and no fallible values: there is nothing that can fail.
@@ -39,20 +31,24 @@ pub fn document(content: &impl Serialize) -> String {
     harmless(&text)
 }
 
-/// Prints such a document as a result, piece by piece: memory need not hold it.
+/// What ends a document.
+const END: &str = "\n}";
+
+/// Prints such a document as a result, piece by piece: memory need not hold it. Its end is kept
+/// back, so that what is warned of until the command ends still comes into it.
 ///
 /// # Errors
 /// The content cannot be read, and why; what was printed by then is no whole document.
 pub fn print(content: &impl Serialize) -> Result<(), String> {
     let mut failed = None;
-    super::form::printed();
-    super::stream::result_by(|out| {
+    super::form::printed(false);
+    super::stream::part_by(|out| {
         let document = Document::of(content);
-        let document = Early {
-            document: &document,
-            warnings: super::form::warnings(),
+        let mut open = WithoutEnd {
+            out: &mut Harmless(out),
+            kept: Vec::new(),
         };
-        let written = serde_json::to_writer_pretty(Harmless(out), &document);
+        let written = serde_json::to_writer_pretty(&mut open, &document);
         written.map_err(|error| {
             if !error.is_io() {
                 failed = Some(error.to_string());
@@ -60,7 +56,41 @@ pub fn print(content: &impl Serialize) -> Result<(), String> {
             std::io::Error::from(error)
         })
     });
+    super::form::printed(failed.is_none());
     failed.map_or(Ok(()), Err)
+}
+
+/// Prints the end of such a document, with these fields before it.
+pub(super) fn end(fields: &impl Serialize) {
+    let fields = serde_json::to_string_pretty(fields).unwrap_or_default();
+    let rest = fields.strip_prefix('{').unwrap_or_default();
+    super::result(&format!(",{}", harmless(rest)));
+}
+
+/// Keeps the end of a document back.
+struct WithoutEnd<'a> {
+    out: &'a mut dyn std::io::Write,
+    kept: Vec<u8>,
+}
+
+impl std::io::Write for WithoutEnd<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        // What may be the end is what comes last, and so it is written with what comes after it.
+        self.kept.extend_from_slice(bytes);
+        if !END.as_bytes().starts_with(&self.kept) {
+            let begun = (1..=END.len()).rev();
+            let ends = begun.map(|n| &END.as_bytes()[..n]);
+            let keep = ends.clone().find(|end| self.kept.ends_with(end));
+            let whole = self.kept.len() - keep.map_or(0, <[u8]>::len);
+            self.out.write_all(&self.kept[..whole])?;
+            self.kept.drain(..whole);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Writes JSON text as [`harmless`] makes it.
@@ -97,4 +127,32 @@ pub(super) fn harmless(json: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// However it is cut into pieces.
+    #[test]
+    fn the_end_of_a_document_is_kept_back() {
+        let text = serde_json::to_string_pretty(&serde_json::json!({
+            "list": [{"a": "x\n}"}, {}], "b": {"c": 1},
+        }));
+        let text = text.unwrap();
+        for size in 1..=text.len() {
+            let mut out = Vec::new();
+            let mut open = WithoutEnd {
+                out: &mut out,
+                kept: Vec::new(),
+            };
+            for piece in text.as_bytes().chunks(size) {
+                open.write_all(piece).unwrap();
+            }
+            assert_eq!(open.kept, END.as_bytes(), "{size}");
+            assert_eq!(out, text.strip_suffix(END).unwrap().as_bytes(), "{size}");
+        }
+    }
 }

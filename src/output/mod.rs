@@ -77,8 +77,7 @@ pub fn before_question(text: &str) {
     stream::note(text);
 }
 
-/// What was not said because only errors and questions are wanted, and has to be seen before a
-/// question.
+/// What `--quiet` has held back, and has to be seen before a question.
 static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Prints a warning to stderr, in words that were printed ready. Where only errors and questions
@@ -129,7 +128,7 @@ pub fn warning(problem: &Problem) {
     warned(&said(problem, &paint::err("warning:", paint::Tone::Warn)));
 }
 
-/// The same for what is said nowhere else: `--quiet` does not hide it.
+/// The same for what is printed nowhere else: `--quiet` does not hide it.
 pub fn not_to_be_missed(problem: &Problem) {
     form::warned(problem);
     say(problem, &paint::err("warning:", paint::Tone::Warn));

@@ -1,9 +1,8 @@
 //! A plan as people read it, and as `--json` prints it.
 
 use super::escape;
-use crate::actions::named::texts;
+use crate::engine::warning::sentences;
 use crate::engine::{Operation, Plan, Refusal};
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// The plan: stages, and under each its steps.
@@ -40,30 +39,9 @@ pub fn text(plan: &Plan) -> String {
     out
 }
 
-/// The warnings of a plan, those that differ in the name they are about only as one.
+/// The warnings of a plan; what holds for several nodes is said once.
 pub fn warnings(plan: &Plan) -> Vec<String> {
-    let mut said: Vec<(String, Vec<String>)> = Vec::new();
-    let mut forms: HashMap<String, usize> = HashMap::new();
-    for warning in &plan.warnings {
-        let about = warning.split('`').nth(1).map(|name| format!("`{name}`"));
-        let form = about.as_ref().map(|quoted| warning.replace(quoted, "\0"));
-        if let Some(known) = form.as_ref().and_then(|form| forms.get(form)) {
-            said[*known].1.extend(about);
-        } else {
-            forms.extend(form.map(|form| (form, said.len())));
-            said.push((warning.clone(), Vec::new()));
-        }
-    }
-    said.into_iter()
-        .map(|(first, others)| {
-            if others.is_empty() {
-                first
-            } else {
-                let others = texts(others.iter().map(String::as_str));
-                format!("{first}; the same holds for {others}")
-            }
-        })
-        .collect()
+    sentences(&plan.warnings)
 }
 
 /// The refusals as one error.
@@ -73,48 +51,11 @@ pub fn refused(refusals: Vec<Refusal>) -> crate::error::Error {
         .map(|r| {
             crate::error::Problem::new(r.why)
                 .hint(r.hint)
-                .because(r.reason)
+                .because(r.ground.reason())
         })
         .collect();
     crate::error::Error {
         problems,
         exit: crate::error::Exit::Refused,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::warnings;
-    use crate::engine::{Operation, Plan, Setup};
-
-    #[test]
-    fn what_holds_for_many_nodes_is_said_once() {
-        let plan = Plan {
-            operation: Operation::Setup(Setup {
-                nodes: Vec::new(),
-                discard_data: Vec::new(),
-            }),
-            stages: Vec::new(),
-            warnings: [
-                "`a` is slow",
-                "`b` is slow",
-                "`b` is old",
-                "beware",
-                "`c` is slow",
-                "beware",
-            ]
-            .map(str::to_owned)
-            .to_vec(),
-            may_lose: None,
-        };
-        assert_eq!(
-            warnings(&plan),
-            [
-                "`a` is slow; the same holds for `b`, `c`",
-                "`b` is old",
-                "beware",
-                "beware"
-            ]
-        );
     }
 }

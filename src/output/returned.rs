@@ -1,4 +1,4 @@
-//! What is said of old primaries that came back as replicas.
+//! The text about old primaries that came back as replicas.
 
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;

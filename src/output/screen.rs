@@ -1,5 +1,5 @@
-//! What is seen while a plan runs: one line a step, spinners on a terminal. It also keeps what the
-//! steps saw, for the proof.
+//! What is seen while a plan runs: one line a step, spinners on a terminal. It keeps nothing of
+//! what the steps saw.
 //!
 //! Inside an atomic stage that could fence writes nothing is printed: a terminal that does not take
 //! our output must not hold up a fence.
@@ -8,34 +8,19 @@ use super::paint::{self, Tone};
 use super::{escape, note};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
-use crate::engine::execute::Watch;
+use crate::engine::execute::{Transfers, Watch};
 use crate::engine::journal::Seen;
 use crate::engine::{Mode, Stage, Step};
 use crate::topology::NodeName;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// One step that was seen to be done.
-#[derive(Debug, Clone)]
-pub struct Passed {
-    /// The step.
-    pub step: Step,
-    /// What it saw.
-    pub seen: Seen,
-    /// When it was sent.
-    pub begun: Instant,
-    /// When its effect was seen.
-    pub ended: Instant,
-}
+use std::time::Duration;
 
 #[derive(Default)]
 struct Inner {
     held_back: Option<Vec<String>>,
-    begun: BTreeMap<NodeName, Instant>,
     bars: BTreeMap<NodeName, ProgressBar>,
-    passed: Vec<Passed>,
 }
 
 /// The watcher that prints.
@@ -72,20 +57,6 @@ impl Screen {
         }
     }
 
-    /// What the steps saw, in the order in which they ended.
-    pub fn passed(&self) -> Vec<Passed> {
-        self.inner().passed.clone()
-    }
-
-    /// Bytes of a transfer to `node`.
-    pub fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
-        let inner = self.inner();
-        if let Some(bar) = inner.bars.get(node) {
-            bar.set_length(total);
-            bar.set_position(bytes);
-        }
-    }
-
     fn print(&self, line: &str) {
         self.bars.suspend(|| note(line));
     }
@@ -110,7 +81,7 @@ impl Screen {
 
     fn bar(&self, step: &Step) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(0));
-        if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed:.dim}") {
+        if let Ok(style) = ProgressStyle::with_template(paint::RUNNING) {
             bar.set_style(style);
         }
         let width = self.width;
@@ -136,7 +107,6 @@ impl Watch for Screen {
 
     fn begun(&self, step: &Step) {
         let mut inner = self.inner();
-        inner.begun.insert(step.node.clone(), Instant::now());
         let long = matches!(
             step.action,
             Action::Rescue(
@@ -152,18 +122,10 @@ impl Watch for Screen {
     }
 
     fn done(&self, step: &Step, seen: &Seen, took_ms: f64) {
-        let ended = Instant::now();
         let mut inner = self.inner();
-        let begun = inner.begun.remove(&step.node).unwrap_or(ended);
         if let Some(bar) = inner.bars.remove(&step.node) {
             bar.finish_and_clear();
         }
-        inner.passed.push(Passed {
-            step: step.clone(),
-            seen: seen.clone(),
-            begun,
-            ended,
-        });
         let mut more = format!("  {}", duration(took_ms));
         if self.verbose && !seen.text.is_empty() {
             more = format!("{more}: {}", escape(&seen.text));
@@ -191,6 +153,16 @@ impl Watch for Screen {
         let mut inner = self.inner();
         let line = self.line("↩", Tone::Warn, step, "  is being put back");
         self.say(&mut inner, line);
+    }
+}
+
+impl Transfers for Screen {
+    fn transferred(&self, node: &NodeName, bytes: u64, total: u64) {
+        let inner = self.inner();
+        if let Some(bar) = inner.bars.get(node) {
+            bar.set_length(total);
+            bar.set_position(bytes);
+        }
     }
 }
 

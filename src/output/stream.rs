@@ -1,6 +1,6 @@
 //! The two ways out: results go to stdout, everything else goes to stderr.
 //!
-//! A thread of its own writes to stderr. A terminal that has gone, a full disk or a reader that
+//! A thread of its own writes to stderr. A terminal that was closed, a full disk or a reader that
 //! takes nothing neither ends nor delays what the program does meanwhile.
 
 use super::form::Changed;
@@ -16,7 +16,7 @@ const FRAMES: usize = 16;
 /// How often a progress display is drawn, frames a second.
 const RATE: u8 = 10;
 
-/// How long a result waits for what was said before it.
+/// How long a result waits for the text before it.
 const IN_TURN: Duration = Duration::from_secs(2);
 
 enum Message {
@@ -90,6 +90,14 @@ pub fn result(text: &str) {
 
 /// The same of a result that `write` writes piece by piece.
 pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+    part_by(|out| {
+        write(out)?;
+        out.write_all(b"\n")
+    });
+}
+
+/// The same of a part of a result, with nothing after it.
+pub fn part_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
     // A reader that takes nothing from stderr must not keep the result back, nor what this process
     // holds.
     flush(Some(IN_TURN));
@@ -97,9 +105,7 @@ pub fn result_by(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
         Err(io::Error::from_raw_os_error(libc::EBADF))
     } else {
         let mut out = BufWriter::new(io::stdout().lock());
-        write(&mut out)
-            .and_then(|()| out.write_all(b"\n"))
-            .and_then(|()| out.flush())
+        write(&mut out).and_then(|()| out.flush())
     };
     if let Err(error) = written {
         let _ = LOST.set(error);

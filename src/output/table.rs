@@ -1,7 +1,7 @@
 //! Text for people: what the terminal can show, styles, columns that fit, paragraphs that wrap. It
 //! knows nothing of replication.
 
-use owo_colors::{OwoColorize, Stream};
+use super::paint::{Tone, always, on_stdout};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// What the reader's terminal can show.
@@ -24,13 +24,10 @@ impl Options {
             .into_iter()
             .filter_map(|name| std::env::var(name).ok())
             .find(|v| !v.is_empty());
-        let coloured = "x"
-            .if_supports_color(Stream::Stdout, |text| text.red())
-            .to_string();
         Self {
             width,
             utf8: is_utf8(locale.as_deref()),
-            colour: coloured != "x",
+            colour: on_stdout(),
         }
     }
 }
@@ -40,33 +37,12 @@ fn is_utf8(locale: Option<&str>) -> bool {
     locale.contains("utf-8") || locale.contains("utf8")
 }
 
-/// How a piece of text is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Style {
-    /// As it is.
-    #[default]
-    Plain,
-    /// All is well.
-    Good,
-    /// Something is wrong.
-    Bad,
-    /// Something may go wrong.
-    Unsure,
-    /// Less important.
-    Quiet,
-}
-
-/// Text in a style.
-pub fn paint(text: &str, style: Style, options: Options) -> String {
-    if !options.colour {
-        return text.to_owned();
-    }
-    match style {
-        Style::Plain => text.to_owned(),
-        Style::Good => text.green().to_string(),
-        Style::Bad => text.red().bold().to_string(),
-        Style::Unsure => text.yellow().to_string(),
-        Style::Quiet => text.dimmed().to_string(),
+/// Text in a style, where colours are wanted.
+pub fn paint(text: &str, tone: Tone, options: Options) -> String {
+    if options.colour {
+        always(text, tone)
+    } else {
+        text.to_owned()
     }
 }
 
@@ -77,10 +53,36 @@ pub struct Column {
     pub title: &'static str,
     /// Where the width is short, the column with the highest number goes first; 0 stays.
     pub drop: u8,
-    /// Whether its cells are cut before those of other columns, once all that can go has gone.
+    /// Whether its cells are cut before those of other columns, once all columns that can be left
+    /// out are.
     pub cut: bool,
     /// Whether numbers stand in it, aligned to the right.
     pub right: bool,
+}
+
+impl Column {
+    /// One with text in it.
+    pub const fn text(title: &'static str, drop: u8) -> Self {
+        Self {
+            title,
+            drop,
+            cut: false,
+            right: false,
+        }
+    }
+
+    /// One with numbers in it.
+    pub const fn number(title: &'static str, drop: u8) -> Self {
+        Self {
+            right: true,
+            ..Self::text(title, drop)
+        }
+    }
+
+    /// The same, cut before the others.
+    pub const fn cut(self) -> Self {
+        Self { cut: true, ..self }
+    }
 }
 
 /// One cell, safe to print.
@@ -89,7 +91,7 @@ pub struct Cell {
     /// Its text.
     pub text: String,
     /// Its style.
-    pub style: Style,
+    pub style: Tone,
 }
 
 impl Cell {
@@ -97,7 +99,7 @@ impl Cell {
     pub fn plain(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            style: Style::Plain,
+            style: Tone::Plain,
         }
     }
 }
@@ -113,7 +115,7 @@ pub fn render(columns: &[Column], rows: &[Vec<Cell>], options: Options) -> Strin
         .iter()
         .map(|c| Cell {
             text: c.title.to_owned(),
-            style: Style::Quiet,
+            style: Tone::Dim,
         })
         .collect();
     for row in std::iter::once(&head).chain(rows) {
@@ -238,16 +240,10 @@ mod tests {
     };
 
     fn table(options: Options) -> String {
-        let column = |title, drop, cut, right| Column {
-            title,
-            drop,
-            cut,
-            right,
-        };
         let columns = [
-            column("name", 0, true, false),
-            column("n", 1, false, true),
-            column("more", 2, false, false),
+            Column::text("name", 0).cut(),
+            Column::number("n", 1),
+            Column::text("more", 2),
         ];
         let row = |a: &str, b: &str, c: &str| vec![Cell::plain(a), Cell::plain(b), Cell::plain(c)];
         render(
@@ -341,11 +337,11 @@ mod tests {
 
     #[test]
     fn colours_come_only_where_wanted() {
-        assert_eq!(paint("x", Style::Bad, PLAIN), "x");
+        assert_eq!(paint("x", Tone::Bad, PLAIN), "x");
         assert!(
             paint(
                 "x",
-                Style::Bad,
+                Tone::Bad,
                 Options {
                     colour: true,
                     ..PLAIN

@@ -60,16 +60,15 @@ fn place(node: &Node) -> String {
 
 /// That there is none, or that it cannot be looked at.
 fn no_primary(findings: &[Finding]) -> String {
-    let said = findings
-        .iter()
-        .find(|finding| finding.code == Code::NoPrimary)
-        .map(|finding| finding.message.as_str());
-    let unseen = said.and_then(|message| message.strip_prefix("no primary can be looked at: "));
-    if let Some(unseen) = unseen {
-        return format!("NO PRIMARY SEEN - {unseen}");
+    let mut all = findings.iter();
+    let Some(finding) = all.find(|finding| finding.code == Code::NoPrimary) else {
+        return "NO PRIMARY - no node takes writes".to_owned();
+    };
+    let seen = finding.brief.as_deref().unwrap_or("no node takes writes");
+    if finding.data.contains_key("unseen") {
+        return format!("NO PRIMARY SEEN - {seen}");
     }
-    let none = said.and_then(|message| message.strip_prefix("there is no primary: "));
-    format!("NO PRIMARY - {}", none.unwrap_or("no node takes writes"))
+    format!("NO PRIMARY - {seen}")
 }
 
 fn replicas(topology: &Topology, primary: &Node) -> String {

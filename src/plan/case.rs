@@ -1,7 +1,8 @@
 //! Which kind of promotion it is: the primary hands over, it is lost, or the node is the primary
 //! already. Pure.
 
-use crate::engine::Refusal;
+use crate::engine::warning::change::Change;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::plan::preflight;
 use crate::plan::root::{Root, walk};
 use crate::topology::{Node, Topology};
@@ -57,6 +58,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
             return Ok(Case::Already);
         };
         return Err(vec![Refusal::new(
+            Ground::Role,
             format!(
                 "`{name}` and `{}` are both primaries: which of their writes are kept has to be decided first",
                 other.name
@@ -65,7 +67,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
                 "to keep those of `{name}` and back up those only `{0}` has: replctl rejoin {0} --under {name}",
                 other.name
             ),
-        )]);
+        ).about(name)]);
     }
     match others[..] {
         [] => match walk(target, topology) {
@@ -94,6 +96,7 @@ pub fn find_case<'a>(target: &'a Node, topology: &'a Topology) -> Result<Case<'a
         _ => {
             let names: Vec<&str> = others.iter().map(|n| n.name.0.as_str()).collect();
             Err(vec![Refusal::new(
+                Ground::Role,
                 format!("there are {} primaries: {}", names.len(), names.join(", ")),
                 "decide which of them is right, and make the others its replicas; see: replctl status",
             )])
@@ -107,16 +110,17 @@ fn stray(target: &Node, primary: &Node) -> Refusal {
         .map(|u| u.address.to_string())
         .unwrap_or_default();
     Refusal::new(
+        Ground::Topology,
         format!(
             "`{}` does not replicate from the primary `{}` but from {follows}, so it lacks its data",
             target.name, primary.name
         ),
         format!("attach it first: replctl promote {}", primary.name),
-    )
+    ).about(&target.name)
 }
 
 /// What is said of the nodes that do not answer and are left as they are.
-pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<String> {
+pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -> Vec<Warning> {
     let old = match case {
         Case::HandOver { old } => Some(&old.name),
         Case::FailOver { lost } => lost.node().map(|old| &old.name),
@@ -127,11 +131,6 @@ pub fn unreachable_others(target: &Node, case: &Case<'_>, topology: &Topology) -
         .iter()
         .filter(|n| n.server().is_none() && n.name != target.name && Some(&n.name) != old);
     silent
-        .map(|n| {
-            format!(
-                "`{}` does not answer and is left as it is; when it is back: replctl promote {}",
-                n.name, target.name
-            )
-        })
+        .map(|n| Warning::of(&n.name, Change::Silent(target.name.clone())))
         .collect()
 }

@@ -4,7 +4,8 @@
 use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
+use crate::engine::warning::change::Change;
+use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo, Warning};
 use crate::topology::Topology;
 
 /// Adds the steps to a plan that changes the primary. `kick`: the clients that are left are
@@ -17,10 +18,10 @@ pub fn add(plan: &mut Plan, operation: &Promote, topology: &Topology, kick: bool
     let case = find_case(target, topology);
     let Ok(Case::HandOver { old }) = &case else {
         if let (true, Ok(Case::FailOver { lost })) = (kick, &case) {
-            let name = lost.node().map_or("the old primary", |old| &old.name.0);
-            plan.warnings.push(format!(
-                "`{name}` does not answer: its clients can neither be listed nor disconnected"
-            ));
+            plan.warnings.push(Warning {
+                node: lost.node().map(|old| old.name.clone()),
+                matter: Change::ClientsUnseen.into(),
+            });
         }
         return;
     };

@@ -1,7 +1,6 @@
 //! Nodes that stand alone, and what an operation does about them. Pure.
 
-use crate::engine::{Refusal, Setup};
-use crate::error::Reason;
+use crate::engine::{Ground, Refusal, Setup};
 use crate::topology::NodeName;
 
 /// What `setup` is left with beside the nodes that stand alone. One that is named to be worked on
@@ -30,10 +29,10 @@ pub fn spared(
 /// The refusal to use a node that was detached as one of the deployment.
 pub fn stands_alone(node: &NodeName) -> Refusal {
     Refusal::new(
+        Ground::DiscardData,
         format!("`{node}` was detached and stands alone, with writes of its own"),
         format!(
             "to bring it back with its keys replaced: replctl move {node} --under PRIMARY --discard-data {node}"
         ),
     )
-    .because(Reason::DiscardData)
 }

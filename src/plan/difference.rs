@@ -1,6 +1,8 @@
 //! What may differ between a node and the primary it is to replace, each by a name of its own, so
 //! that each can be accepted alone. Pure.
 
+pub mod gap;
+
 use crate::engine::{Accept, Promote};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
@@ -35,6 +37,23 @@ pub enum Difference {
 }
 
 impl Difference {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Priority0 => "priority-0",
+            Self::RefusesWrites => "refuses-writes",
+            Self::MemoryLimit => "memory-limit",
+            Self::FewerDatabases => "fewer-databases",
+            Self::WritableReplica => "writable-replica",
+            Self::MinReplicas => "min-replicas",
+            Self::NoPersistence => "no-persistence",
+            Self::VersionOrder => "version-order",
+            Self::TlsReplication => "tls-replication",
+            Self::OutOfReach => "out-of-reach",
+            Self::EvictionPolicy => "eviction-policy",
+        }
+    }
+
     /// The option that accepts it.
     pub fn option(self) -> &'static str {
         match self {

@@ -2,7 +2,7 @@
 
 use crate::actions::rescue::Covered;
 use crate::plan::facts::StoredData;
-use crate::topology::{Node, Server, phrases};
+use crate::topology::{Node, NodeName, Server, phrases};
 
 /// What only it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +62,7 @@ impl Own {
     }
 
     /// What the operator should know of it.
-    pub fn told(&self, node: &Node, successor: &Node) -> String {
-        let (name, new) = (&node.name, &successor.name);
+    pub fn told(&self, name: &str, new: &NodeName) -> String {
         match self {
             Self::Nothing { .. } => format!("`{new}` has all that `{name}` has"),
             Self::Empty => format!("`{name}` holds no key"),

@@ -6,10 +6,10 @@ use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Mode, Operation, Plan, Refusal, Step};
-use crate::error::Reason;
+use crate::engine::warning::files::Files;
+use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Warning};
 use crate::topology::service::{Keep, Obstacle, Service};
-use crate::topology::{Address, Node, NodeName, Topology, phrases};
+use crate::topology::{Address, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
 
 /// Why a role is not kept, as `--ignore` names it.
@@ -71,11 +71,7 @@ pub fn check(
         let Some(service) = &node.service else {
             continue;
         };
-        // One that is stopped is started from this file, and writes its role into it then.
-        let started = Service {
-            written: service.file.clone(),
-            ..(**service).clone()
-        };
+        let started = as_started(service);
         let runs = node.server().is_some();
         let service: &Service = if runs { service } else { &started };
         if !runs && service.file.is_none() {
@@ -94,12 +90,13 @@ pub fn check(
             Keep::Unknown(why) => unknown.push((node, why)),
             Keep::No(obstacle) => {
                 let kind = Unkept::of(&obstacle);
-                let why = format!(
-                    "`{name}` will not keep its role after a restart: {}",
-                    obstacle.why(service)
-                );
+                let unkept = Files::Unkept {
+                    kind,
+                    why: obstacle.why(service),
+                };
+                let unkept = Warning::of(&name, unkept);
                 if accepted.contains(&kind) {
-                    plan.warnings.push(why);
+                    plan.warnings.push(unkept);
                     spared.push(name);
                 } else {
                     let hint = format!(
@@ -107,7 +104,10 @@ pub fn check(
                         obstacle.remedy(service),
                         accepting(plan, accepted, kind)
                     );
-                    refusals.push(Refusal::new(why, hint).because(Reason::Difference));
+                    refusals.push(
+                        Refusal::new(Ground::Difference, unkept.text(), hint)
+                            .unless(Accept::Unkept(kind)),
+                    );
                 }
             }
         }
@@ -119,6 +119,14 @@ pub fn check(
         Ok(())
     } else {
         Err(refusals)
+    }
+}
+
+/// One that is stopped is started from its file, and writes its role into it then.
+fn as_started(service: &Service) -> Service {
+    Service {
+        written: service.file.clone(),
+        ..service.clone()
     }
 }
 
@@ -197,17 +205,12 @@ fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
 }
 
 /// As a rule it is all of them for one reason, which is worth one line.
-fn not_known(unknown: &[(&Node, String)]) -> Option<String> {
-    let (first, why) = unknown.first()?;
-    let all = phrases::list(unknown.iter().map(|(node, _)| *node));
-    Some(if unknown.len() == 1 {
-        format!("whether {all} keeps its role after a restart is not known: {why}")
-    } else {
-        format!(
-            "whether {all} keep their roles after a restart is not known; of {}: {why}",
-            phrases::name(&first.name)
-        )
-    })
+fn not_known(unknown: &[(&Node, String)]) -> Option<Warning> {
+    let (_, why) = unknown.first()?;
+    Some(Warning::of_all(Files::KeepsUnknown {
+        nodes: unknown.iter().map(|(node, _)| node.name.clone()).collect(),
+        why: why.clone(),
+    }))
 }
 
 /// The file of a stopped server has to be known to be written.
@@ -223,9 +226,7 @@ fn fences(plan: &mut Plan, topology: &Topology) {
         }
     }
     for node in &lost {
-        plan.warnings.push(format!(
-            "`{node}` may come back as a primary: where its configuration file is, is not known (the inventory can say it: `config_file` of the node)"
-        ));
+        plan.warnings.push(Warning::of(node, Files::FenceUnknown));
     }
     for stage in &mut plan.stages {
         let fences =

@@ -7,7 +7,8 @@ use crate::actions::Action;
 use crate::actions::role::RoleAction;
 use crate::actions::role::Was;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
+use crate::engine::warning::change::{Chained, Change};
+use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo, Warning};
 use crate::topology::{Node, Product, Server, Topology, Version};
 
 /// How long writes may stay stopped at most, ms. The fence of the old primary ends by itself after
@@ -43,7 +44,7 @@ pub fn straight_first(
     target: &Node,
     old: &Node,
     topology: &Topology,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Option<Vec<Stage>>, Vec<Refusal>> {
     let above = topology.upstream_of(target);
     let above = above.filter(|above| above.name != old.name);
@@ -57,10 +58,12 @@ pub fn straight_first(
         update_inventory: false,
     };
     let (stages, costs) = repoint::straight(&operation, target, old, topology)?;
-    warnings.push(format!(
-        "`{}` replicates from the replica `{}`, and scripts can write past the fence of `{2}` (Redis before 6.2): it is moved under `{2}` first, and stays there if the promotion fails",
-        target.name, above.name, old.name
-    ));
+    let moved = Change::MovedFirst {
+        above: above.name.clone(),
+        under: old.name.clone(),
+        because: Chained::Scripts,
+    };
+    warnings.push(Warning::of(&target.name, moved));
     warnings.extend(costs);
     Ok(Some(stages))
 }

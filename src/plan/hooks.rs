@@ -4,7 +4,8 @@ use super::case::{Case, find_case};
 use crate::actions::Action;
 use crate::actions::hook::{Change, Hook, Party};
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo};
+use crate::engine::warning::change::Change as Roles;
+use crate::engine::{Mode, Plan, Promote, Stage, Step, Undo, Warning};
 use crate::inventory::hooks::{HookPoint, Hooks};
 use crate::topology::{Address, Topology};
 
@@ -33,11 +34,9 @@ pub fn add(
         return;
     };
     if wanted == Wanted::None {
-        let names: Vec<&str> = hooks.points().map(HookPoint::key).collect();
-        plan.warnings.push(format!(
-            "the hooks of the inventory are left out: {}",
-            names.join(", ")
-        ));
+        let names = hooks.points().map(HookPoint::key).collect();
+        let left_out = Roles::HooksLeftOut(names);
+        plan.warnings.push(Warning::of_all(left_out));
         return;
     }
     let (change, old) = match find_case(target, topology) {

@@ -3,7 +3,8 @@
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
-use crate::engine::{Mode, Plan, Refusal, Step};
+use crate::engine::warning::login::{Login, name_unknown};
+use crate::engine::{Ground, Mode, Plan, Refusal, Step, Warning};
 use crate::inventory::address::is_literal;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,11 +57,14 @@ pub fn check(plan: &mut Plan, there: &There) -> Result<(), Vec<Refusal>> {
             if told.is_none_or(|ips| !ips.is_empty()) {
                 continue;
             }
-            let refusal = unknown(&step.node, upstream, at);
             if stage.mode == Mode::KeepGoing {
-                warnings.push(format!("{}: {}", refusal.why, refusal.hint));
+                let name = Login::NameUnknown {
+                    upstream: upstream.clone(),
+                    at: at.clone(),
+                };
+                warnings.push(Warning::of(&step.node, name));
             } else {
-                refusals.push(refusal);
+                refusals.push(unknown(&step.node, upstream, at));
             }
         }
     }
@@ -74,15 +78,8 @@ pub fn check(plan: &mut Plan, there: &There) -> Result<(), Vec<Refusal>> {
 
 /// That a node's host does not know the name by which it is to follow another.
 pub fn unknown(node: &NodeName, upstream: &NodeName, at: &Address) -> Refusal {
-    let host = &at.host;
-    Refusal::new(
-        format!(
-            "the host of `{node}` does not know the name `{host}`, so `{node}` could not replicate from `{upstream}`"
-        ),
-        format!(
-            "let it know the name (DNS or /etc/hosts there), or give `{upstream}` an IP address in the inventory: announce = \"…\""
-        ),
-    )
+    let (why, hint) = name_unknown(&node.0, upstream, at);
+    Refusal::new(Ground::Host, why, hint)
 }
 
 #[cfg(test)]
@@ -133,6 +130,6 @@ mod tests {
         // Where the others go on without it, it keeps nobody.
         let mut others = plan(Mode::KeepGoing);
         assert!(check(&mut others, &there(&[])).is_ok());
-        assert!(others.warnings[0].starts_with(why), "{others:?}");
+        assert!(others.warnings[0].text().starts_with(why), "{others:?}");
     }
 }

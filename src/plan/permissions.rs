@@ -8,8 +8,9 @@ use crate::actions::rights::{
 };
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Accept, Mode, Operation, Plan, Refusal, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::Matter;
+use crate::engine::warning::login::{Login as WarnLogin, Refused};
+use crate::engine::{Accept, Ground, Mode, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,35 +126,33 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     for (node, lacks) in lacks {
         let user = &lacks.user;
         let all = || lacks.forbidden.iter().chain(&lacks.gone);
-        let otherwise = promote
-            .filter(|_| all().all(|need| spares(&need)))
-            .map_or_else(String::new, |p| {
-                format!(
-                    "; or go without: replctl promote {} --ignore permissions",
-                    p.node
-                )
-            });
-        let otherwise = without_backup(plan, lacks).unwrap_or(otherwise);
-        if accepted && all().all(|need| spares(&need)) {
-            warnings.extend(all().map(|need| {
-                let without = need.without.unwrap_or_default();
-                format!(
-                    "`{node}` does not let `{user}` run {}: {without}",
-                    need.name()
-                )
-            }));
+        let dispensable = promote.is_some() && all().all(|need| spares(&need));
+        let otherwise = without_backup(plan, lacks)
+            .or_else(|| Some(without_these(promote.filter(|_| dispensable)?)))
+            .unwrap_or_default();
+        if accepted && dispensable {
+            warnings.extend(all().map(|need| without(node, user, need)));
             if all().any(|need| *need == REWRITE) {
                 unwritten.push(node.clone());
             }
         } else {
-            refusals.extend(forbidden(node, lacks, &otherwise));
-            refusals.extend(gone(node, lacks, &otherwise));
+            let all = forbidden(node, lacks, &otherwise)
+                .into_iter()
+                .chain(gone(node, lacks, &otherwise));
+            refusals.extend(all.map(|refusal| {
+                if dispensable {
+                    refusal.unless(Accept::Permissions)
+                } else {
+                    refusal
+                }
+            }));
         }
         if !lacks.open.is_empty() {
-            warnings.push(format!(
-                "whether `{user}` may run {} on `{node}` cannot be known: it may run neither ACL DRYRUN nor MULTI and DISCARD there",
-                names(&lacks.open)
-            ));
+            let unknown = WarnLogin::RightsUnknown {
+                user: user.clone(),
+                commands: names(&lacks.open),
+            };
+            warnings.push(Warning::of(node, unknown));
         }
     }
     plan.warnings.extend(warnings);
@@ -163,6 +162,22 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
     } else {
         Err(refusals)
     }
+}
+
+/// The way on where the plan can do without what is missing.
+fn without_these(promote: &Promote) -> String {
+    let node = &promote.node;
+    format!("; or go without: replctl promote {node} --ignore permissions")
+}
+
+/// What a command means that is done without.
+fn without(node: &NodeName, user: &str, need: &Need) -> Warning {
+    let without = WarnLogin::WithoutCommand {
+        user: user.to_owned(),
+        command: need.name(),
+        without: need.without.unwrap_or_default(),
+    };
+    Warning::of(node, without)
 }
 
 /// The way on where nothing but the backup of an old primary is in want of it.
@@ -188,10 +203,10 @@ pub fn forbidden(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refu
     let why = format!(
         "the user `{}` may not run {} on `{node}`",
         lacks.user,
-        names(&lacks.forbidden)
+        names(&lacks.forbidden).join(", ")
     );
     let hint = format!("{}{otherwise}", allow(lacks));
-    Some(Refusal::new(why, hint).because(Reason::Permission))
+    Some(Refusal::new(Ground::Permission, why, hint))
 }
 
 fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
@@ -205,7 +220,7 @@ fn gone(node: &NodeName, lacks: &Lacks, otherwise: &str) -> Option<Refusal> {
     let hint = format!(
         "take `rename-command {first} …` out of its configuration file and restart it{otherwise}"
     );
-    Some(Refusal::new(why, hint).because(Reason::Permission))
+    Some(Refusal::new(Ground::Permission, why, hint))
 }
 
 /// The command that allows what is missing, to be pasted by who may.
@@ -223,9 +238,8 @@ pub fn allow(lacks: &Lacks) -> String {
     format!("redis-cli{at} ACL SETUSER {user} {}", rules.join(" "))
 }
 
-fn names(needs: &[Need]) -> String {
-    let names: Vec<String> = needs.iter().map(Need::name).collect();
-    names.join(", ")
+fn names(needs: &[Need]) -> Vec<String> {
+    needs.iter().map(Need::name).collect()
 }
 
 /// Whether the nodes that are to follow others will be let in there. Those the plan can do without
@@ -236,31 +250,30 @@ fn names(needs: &[Need]) -> String {
 pub fn check_logins(plan: &mut Plan, hindered: Vec<(Login, Hindered)>) -> Result<(), Vec<Refusal>> {
     let mut refusals = Vec::new();
     for (Login { node, at, spared }, why) in hindered {
-        let begin = format!("`{node}` could not log in at `{at}`");
-        if plan.warnings.iter().any(|w| w.starts_with(&begin)) {
+        let known = |w: &Warning| {
+            let behind = Matter::Login(WarnLogin::LeftBehind {
+                at: at.clone(),
+                because: Refused::Password,
+            });
+            w.node.as_ref() == Some(&node) && w.matter == behind
+        };
+        if plan.warnings.iter().any(known) {
             continue; // it was seen without trying, too
         }
-        let refusal = match why {
-            Hindered::Refused(why) => Refusal::new(
-                format!("{begin}, so it could not replicate from it: {why}"),
-                format!("give `{node}` as masteruser and masterauth what `{at}` lets in"),
-            ),
-            Hindered::Lacks(lacks) => Refusal::new(
-                format!(
-                    "{begin} as a replica: its user `{}` may not run {} there",
-                    lacks.user,
-                    names(&lacks.forbidden)
-                ),
-                allow(&lacks),
-            ),
+        let because = match why {
+            Hindered::Refused(why) => Refused::Said(why),
+            Hindered::Lacks(lacks) => Refused::Lacks {
+                user: lacks.user.clone(),
+                commands: names(&lacks.forbidden),
+                allow: allow(&lacks),
+            },
         };
         if spared {
-            plan.warnings.push(format!(
-                "{}: it would be left behind; first: {}",
-                refusal.why, refusal.hint
-            ));
+            let behind = WarnLogin::LeftBehind { at, because };
+            plan.warnings.push(Warning::of(&node, behind));
         } else {
-            refusals.push(refusal.because(Reason::Permission));
+            let (why, hint) = because.told(&node.0, &at);
+            refusals.push(Refusal::new(Ground::Permission, why, hint));
         }
     }
     refusals.is_empty().then_some(()).ok_or(refusals)

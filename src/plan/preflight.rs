@@ -2,14 +2,16 @@
 
 mod reach;
 
-use super::difference::Difference;
+use super::difference::gap::Gap;
 use super::follow::loose;
-use crate::engine::{Accept, Promote, Refusal};
-use crate::error::Reason;
+use crate::engine::warning::Matter;
+use crate::engine::warning::copy::Copy;
+use crate::engine::warning::login::{Login, Refused};
+use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::topology::persistence::refuses_writes;
 use crate::topology::tls::could_not_follow;
-use crate::topology::versions::{Said, said};
-use crate::topology::{Link, Node, ReplicaAuth, Server, Topology, phrases};
+use crate::topology::versions::{Said, pair};
+use crate::topology::{Link, Node, NodeName, ReplicaAuth, Server, Topology, Upstream};
 
 type Refusals = Vec<Refusal>;
 
@@ -19,10 +21,11 @@ pub fn answers(node: &Node) -> Result<(), Refusals> {
         crate::topology::State::Up(_) => Ok(()),
         crate::topology::State::Down(trouble) => Err(vec![
             Refusal::new(
+                Ground::Unreachable,
                 format!("`{}` cannot be promoted: {}", node.name, trouble.detail),
                 "see: replctl status",
             )
-            .because(Reason::Unreachable),
+            .about(&node.name),
         ]),
     }
 }
@@ -34,7 +37,7 @@ pub fn hand_over(
     target: &Node,
     old: &Node,
     topology: &Topology,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), Refusals> {
     let (Some(new), Some(primary)) = (target.server(), old.server()) else {
         return answers(target);
@@ -68,80 +71,109 @@ pub fn readiness(target: &Node, new: &Server, primary: Option<&Server>, refusals
         return;
     };
     if new.cluster_enabled {
-        refusals.push(Refusal::new(
-            format!("`{name}` runs in cluster mode, which has its own failover"),
-            "redis-cli CLUSTER FAILOVER, on the replica",
-        ));
+        refusals.push(
+            Refusal::new(
+                Ground::Unsupported,
+                format!("`{name}` runs in cluster mode, which has its own failover"),
+                "redis-cli CLUSTER FAILOVER, on the replica",
+            )
+            .about(name),
+        );
     }
     if new.loading.is_some() {
         refusals.push(
             Refusal::new(
+                Ground::NotReady,
                 format!("`{name}` is still loading its data"),
                 "wait until it is done: replctl status",
             )
-            .because(Reason::NotReady),
+            .about(name),
         );
     }
-    if upstream.sync.is_some() {
-        refusals.push(Refusal::new(
-            format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
-            "wait until it is done: replctl status",
-        ).because(Reason::NotReady));
-    } else if primary.is_some() && upstream.link == Link::Down && new.loading.is_none() {
-        let since = upstream
-            .down_since_seconds
-            .map_or_else(String::new, |s| format!(" since {s} s"));
+    let must_be_up = primary.is_some() && new.loading.is_none();
+    linked(name, upstream, must_be_up, refusals);
+    if let Some(state) = &new.replication.failover {
         refusals.push(
             Refusal::new(
+                Ground::NotReady,
+                format!("a failover is running on `{name}` ({state})"),
                 format!(
-                    "`{name}` is not ready: its link to {} is down{since}",
-                    upstream.address
+                    "redis-cli -h {} -p {} FAILOVER ABORT",
+                    target.address.host, target.address.port
                 ),
-                "see why: replctl status",
             )
-            .because(Reason::NotReady),
+            .about(name),
         );
-    }
-    if let Some(state) = &new.replication.failover {
-        refusals.push(Refusal::new(
-            format!("a failover is running on `{name}` ({state})"),
-            format!(
-                "redis-cli -h {} -p {} FAILOVER ABORT",
-                target.address.host, target.address.port
-            ),
-        ));
     }
     if let Some(primary) = primary
         && upstream.link == Link::Up
         && upstream.sync.is_none()
         && new.replication.replid != primary.replication.replid
     {
+        refusals.push(
+            Refusal::new(
+                Ground::NotReady,
+                format!("`{name}` has another history than the primary, although its link is up"),
+                "look again: replctl status",
+            )
+            .about(name),
+        );
+    }
+}
+
+/// Its link is in a full resync, or down.
+fn linked(name: &NodeName, upstream: &Upstream, must_be_up: bool, refusals: &mut Refusals) {
+    if upstream.sync.is_some() {
         refusals.push(Refusal::new(
-            format!("`{name}` has another history than the primary, although its link is up"),
-            "look again: replctl status",
-        ));
+            Ground::NotReady,
+            format!("`{name}` is in the middle of a full resync: promoted now, it would have its old data or none"),
+            "wait until it is done: replctl status",
+        ).about(name));
+    } else if must_be_up && upstream.link == Link::Down {
+        let since = upstream
+            .down_since_seconds
+            .map_or_else(String::new, |s| format!(" since {s} s"));
+        refusals.push(
+            Refusal::new(
+                Ground::NotReady,
+                format!(
+                    "`{name}` is not ready: its link to {} is down{since}",
+                    upstream.address
+                ),
+                "see why: replctl status",
+            )
+            .about(name),
+        );
     }
 }
 
 /// Others who change roles.
 pub fn watched(node: &Node, server: &Server, refusals: &mut Refusals) {
     if let Some(state) = &server.replication.failover {
-        refusals.push(Refusal::new(
-            format!("a failover is running on `{}` ({state})", node.name),
-            format!(
-                "wait for it, or: redis-cli -h {} -p {} FAILOVER ABORT",
-                node.address.host, node.address.port
-            ),
-        ));
+        refusals.push(
+            Refusal::new(
+                Ground::NotReady,
+                format!("a failover is running on `{}` ({state})", node.name),
+                format!(
+                    "wait for it, or: redis-cli -h {} -p {} FAILOVER ABORT",
+                    node.address.host, node.address.port
+                ),
+            )
+            .about(&node.name),
+        );
     }
     if server.cluster_enabled {
-        refusals.push(Refusal::new(
-            format!(
-                "`{}` runs in cluster mode, which has its own failover",
-                node.name
-            ),
-            "redis-cli CLUSTER FAILOVER, on the replica",
-        ));
+        refusals.push(
+            Refusal::new(
+                Ground::Unsupported,
+                format!(
+                    "`{}` runs in cluster mode, which has its own failover",
+                    node.name
+                ),
+                "redis-cli CLUSTER FAILOVER, on the replica",
+            )
+            .about(&node.name),
+        );
     }
 }
 
@@ -157,9 +189,10 @@ pub fn beside_sentinels(
         return;
     };
     refusals.push(Refusal::new(
+        Ground::Sentinel,
         format!("{count} Sentinel{} watch{} `{}`: a change made beside them is undone within a minute, and with it the new primary's writes", if count == 1 { "" } else { "s" }, if count == 1 { "es" } else { "" }, node.name),
         format!("only if they are gone for good: replctl promote {} --without-sentinel", operation.node),
-    ).because(Reason::Sentinel));
+    ).unless(Accept::WithoutSentinel));
 }
 
 /// The old primary must be able to log in at the new one.
@@ -179,10 +212,14 @@ fn authentication(
         _ => return,
     };
     let (old, target) = (&old.name, &target.name);
-    refusals.push(Refusal::new(
-        format!("`{old}` {problem}, so it could not replicate from `{target}`"),
-        format!("let replctl set both on every node: replctl setup {old} {target}"),
-    ));
+    refusals.push(
+        Refusal::new(
+            Ground::Login,
+            format!("`{old}` {problem}, so it could not replicate from `{target}`"),
+            format!("let replctl set both on every node: replctl setup {old} {target}"),
+        )
+        .about(target),
+    );
 }
 
 /// Other replicas that could not log in at the new primary. They keep nobody from taking over, and
@@ -192,7 +229,7 @@ fn left_behind(
     new: &Server,
     old: &Node,
     topology: &Topology,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     let others = topology.nodes.iter().filter(|n| {
         let auth = n.server().and_then(|s| s.replica_auth);
@@ -201,10 +238,11 @@ fn left_behind(
     });
     if new.has_password == Some(true) {
         warnings.extend(others.map(|n| {
-            format!(
-                "`{0}` could not log in at `{1}`, its masterauth is not what the inventory says: it would be left behind; first: replctl setup {0}",
-                n.name, target.name
-            )
+            let behind = Login::LeftBehind {
+                at: target.name.clone(),
+                because: Refused::Password,
+            };
+            Warning::of(&n.name, behind)
         }));
     }
 }
@@ -217,7 +255,7 @@ pub fn drift(
     primary: &Server,
     topology: &Topology,
     refusals: &mut Refusals,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     let mut found = settings(target, new, primary, topology);
     found.extend(versions(target, topology, warnings));
@@ -232,80 +270,56 @@ fn weigh(
     operation: &Promote,
     found: Vec<Found>,
     refusals: &mut Refusals,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
-    for (difference, what) in found {
+    for (node, gap) in found {
+        let difference = gap.difference();
         if operation.accepts(difference) {
-            warnings.push(what);
+            warnings.push(Warning {
+                node: Some(node),
+                matter: Matter::Difference(gap),
+            });
         } else {
             let hint = operation.accepting(difference);
+            let hint = format!("change it, or accept it: {hint}");
             refusals.push(
-                Refusal::new(what, format!("change it, or accept it: {hint}"))
-                    .because(Reason::Difference),
+                Refusal::new(Ground::Difference, gap.text(&node.0), hint)
+                    .about(&operation.node)
+                    .unless(Accept::Difference(difference)),
             );
         }
     }
 }
 
-/// A difference, and what it means in one sentence.
-type Found = (Difference, String);
+/// A node, and what it differs in.
+type Found = (NodeName, Gap);
 
 fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) -> Vec<Found> {
-    let name = &target.name;
-    let mut found: Vec<Found> = Vec::new();
-    let mut tell = |difference, what: String| found.push((difference, what));
     let number = |s: &Server, key: &str| s.config.get(key).and_then(|v| v.parse::<u64>().ok());
+    let mut found: Vec<Gap> = Vec::new();
     if new.replication.priority == Some(0) {
-        tell(
-            Difference::Priority0,
-            format!("`{name}` has priority 0: it is marked never to be promoted"),
-        );
+        found.push(Gap::Priority0);
     }
-    if let Some(why) = refuses_writes(new) {
-        tell(
-            Difference::RefusesWrites,
-            format!("`{name}` would refuse every write as a primary: {why}"),
-        );
-    }
+    found.extend(refuses_writes(new).map(Gap::RefusesWrites));
     if let (Some(limit), Some(used)) = (new.maxmemory.filter(|m| *m > 0), primary.used_memory)
         && limit < used.saturating_add(used / 10)
     {
-        let (limit, used) = (phrases::bytes(limit), phrases::bytes(used));
-        tell(
-            Difference::MemoryLimit,
-            format!(
-                "`{name}` has maxmemory {limit}, and the primary uses {used}: it would evict or refuse as soon as it is primary"
-            ),
-        );
+        found.push(Gap::MemoryLimit { limit, used });
     }
     if let (Some(has), Some(wants)) = (number(new, "databases"), number(primary, "databases"))
         && has < wants
     {
-        tell(
-            Difference::FewerDatabases,
-            format!("`{name}` has {has} databases, the primary has {wants}"),
-        );
+        found.push(Gap::FewerDatabases { has, wants });
     }
     if target.upstream().is_some_and(|u| !u.read_only) {
-        tell(
-            Difference::WritableReplica,
-            format!(
-                "`{name}` takes writes although it is a replica, so its data may differ from the primary's"
-            ),
-        );
+        found.push(Gap::WritableReplica);
     }
-    let followers = topology
-        .nodes
-        .iter()
-        .filter(|n| n.server().is_some() && n.name != *name)
+    let others = topology.nodes.iter();
+    let has = others
+        .filter(|n| n.server().is_some() && n.name != target.name)
         .count() as u64;
-    if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > followers) {
-        tell(
-            Difference::MinReplicas,
-            format!(
-                "`{name}` has min-replicas-to-write {wants}, and would have {followers} replicas: it would refuse writes"
-            ),
-        );
+    if let Some(wants) = number(new, "min-replicas-to-write").filter(|n| *n > has) {
+        found.push(Gap::MinReplicas { wants, has });
     }
     // Where CONFIG tells nothing, nothing is compared.
     let saves = |s: &Server| {
@@ -313,26 +327,26 @@ fn settings(target: &Node, new: &Server, primary: &Server, topology: &Topology) 
         Some(aof || !s.config.get("save")?.is_empty())
     };
     if saves(primary) == Some(true) && saves(new) == Some(false) {
-        tell(
-            Difference::NoPersistence,
-            format!("`{name}` keeps nothing on disk (save \"\", appendonly no), the primary does"),
-        );
+        found.push(Gap::NoPersistence);
     }
-    found
+    let of_target = |gap| (target.name.clone(), gap);
+    found.into_iter().map(of_target).collect()
 }
 
 /// Those that are to follow `target` must be able to load its full copies.
-fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<String>) -> Vec<Found> {
+fn versions(target: &Node, topology: &Topology, warnings: &mut Vec<Warning>) -> Vec<Found> {
     let old = topology.primaries().find(|n| n.name != target.name);
     let followers = loose(target, old, topology).chain(old);
     let mut found = Vec::new();
     for node in followers {
-        match said(node, target) {
-            Some(Said::Never(text)) => {
-                let what = format!("{text}: it could follow only until its first full resync");
-                found.push((Difference::VersionOrder, what));
+        let Some(pair) = pair(node, target) else {
+            continue;
+        };
+        match pair.said(&node.name.0) {
+            Some(Said::Never(_)) => found.push((node.name.clone(), Gap::VersionOrder(pair))),
+            Some(Said::Perhaps(_)) => {
+                warnings.push(Warning::of(&node.name, Copy::Version(pair)));
             }
-            Some(Said::Perhaps(text)) => warnings.push(text),
             None => {}
         }
     }
@@ -344,7 +358,7 @@ pub fn attach(
     operation: &Promote,
     target: &Node,
     topology: &Topology,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), Refusals> {
     let mut refusals = Vec::new();
     let found = versions(target, topology, warnings);
@@ -362,8 +376,7 @@ fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
     others
         .filter_map(|n| {
             let why = could_not_follow(n.server()?, target)?;
-            let what = format!("`{}` could not follow `{}`: {why}", n.name, target.name);
-            Some((Difference::TlsReplication, what))
+            Some((n.name.clone(), Gap::Tls(target.name.clone(), why)))
         })
         .collect()
 }
@@ -372,6 +385,7 @@ fn over_tls(target: &Node, topology: &Topology) -> Vec<Found> {
 pub fn reaches(node: &Node, mine: &Server, under: &Node, out: &mut Refusals) {
     if let Some(why) = could_not_follow(mine, under) {
         out.push(Refusal::new(
+            Ground::Login,
             format!("`{}` could not follow `{}`: {why}", node.name, under.name),
             "give both the same `tls-replication` and ports, or say in the inventory where it is to connect to: `announce`",
         ));

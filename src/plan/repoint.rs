@@ -10,7 +10,7 @@ use super::root::{Root, walk};
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo};
+use crate::engine::{Mode, Move, Refusal, Stage, Step, Undo, Warning};
 use crate::topology::{Link, Node, NodeName, Topology};
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ pub fn straight(
     node: &Node,
     primary: &Node,
     topology: &Topology,
-) -> Result<(Vec<Stage>, Vec<String>), Vec<Refusal>> {
+) -> Result<(Vec<Stage>, Vec<Warning>), Vec<Refusal>> {
     let lost = checks::lost_data(node, primary, topology);
     checks::all(operation, node, primary, topology, lost.as_deref())?;
     let mut stages = stages(node, primary, topology);

@@ -13,8 +13,9 @@ use super::roles;
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo};
-use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology, phrases};
+use crate::engine::warning::returning::Returning;
+use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Stage, Step, Undo, Warning};
+use crate::topology::{Address, Node, NodeName, ReplicaAuth, Topology};
 
 /// How long the old primary takes no writes without a word from replctl, ms. While the backup is
 /// made, this is renewed.
@@ -112,29 +113,26 @@ pub fn warnings(
     successor: &Node,
     own: &Own,
     topology: &Topology,
-) -> Vec<String> {
-    let name = &node.name;
-    let mut out = vec![own.told(node, successor)];
+) -> Vec<Warning> {
+    let has = Returning::Own {
+        own: own.clone(),
+        successor: successor.name.clone(),
+    };
+    let mut out = vec![Warning::of(&node.name, has)];
     match (own.covered(), &operation.backup) {
-        (Some(_), _) => out.push("nothing is discarded, and no backup is needed".to_owned()),
-        (None, Some(folder)) => out.push(format!(
-            "`{name}` makes a dump of all its data for the backup in {folder}, takes more memory while it does, and no writes"
-        )),
+        (Some(_), _) => out.push(Warning::of_all(Returning::NothingDiscarded)),
+        (None, Some(folder)) => {
+            out.push(Warning::of(&node.name, Returning::Dump(folder.clone())));
+        }
         (None, None) => {}
     }
     out.extend(forecast::warnings(node, successor, topology));
     let below = below(node, topology);
     if !below.is_empty() {
-        out.push(format!(
-            "the data of {} are replaced, too",
-            phrases::list(below)
-        ));
+        let below = below.into_iter().map(|n| n.name.clone()).collect();
+        out.push(Warning::of_all(Returning::Below(below)));
     }
-    if let Some(count) = crate::topology::sentinel::watched(topology) {
-        let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
-        out.push(format!(
-            "{count} Sentinel{s} watch{es}, and whom they take for the primary decides in the end (replctl sentinel status); a former one they make a replica by themselves within seconds, whatever only it has"
-        ));
-    }
+    let watched = crate::topology::sentinel::watched(topology);
+    out.extend(watched.map(|count| Warning::of_all(Returning::Watched(count))));
     out
 }

@@ -11,7 +11,10 @@ use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Detach, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo};
+use crate::engine::warning::change::Change;
+use crate::engine::{
+    Detach, Ground, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo, Warning,
+};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
 use std::collections::BTreeMap;
@@ -49,6 +52,7 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
         Operation::Detach(detach) => past.detached(detach, now),
         Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
         Operation::Repair(repair) => Err(Refusal::new(
+            Ground::Undo,
             format!(
                 "it made `{}` the only primary, and what the others had for themselves they gave up: that does not come back by undoing it",
                 repair.keep
@@ -56,6 +60,7 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
             format!("their backups: {}-NODE", repair.backup),
         )),
         Operation::Replay(replay) => Err(Refusal::new(
+            Ground::Undo,
             format!(
                 "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",
                 replay.onto, replay.node
@@ -65,6 +70,7 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
         Operation::Add(add) => Ok(past.added(add, now)),
         Operation::Remove(remove) => past.removed(remove, now),
         Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
+            Ground::Undo,
             format!(
                 "`{}` cannot be undone: it brings servers to what the inventory says",
                 past.operation.line()
@@ -82,6 +88,7 @@ fn given_up(rejoin: &Rejoin) -> Refusal {
         |folder| format!("what it had is backed up in {folder}"),
     );
     Refusal::new(
+        Ground::Undo,
         format!(
             "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
         ),
@@ -114,6 +121,7 @@ impl Past {
         }
         let Some(old) = self.old_primary(new) else {
             return Err(Refusal::new(
+                Ground::Unknown,
                 "its journal does not tell which node was the primary before it",
                 "if you know it: replctl promote NODE",
             ));
@@ -121,12 +129,14 @@ impl Past {
         let (Some(was), Some(is)) = (now.get(&old), now.get(new)) else {
             let gone = if now.get(new).is_none() { new } else { &old };
             return Err(Refusal::new(
+                Ground::NoNode,
                 format!("`{gone}` is no node of the inventory any more"),
                 LOOK,
             ));
         };
         if let State::Down(trouble) = &was.state {
             return Err(Refusal::new(
+                Ground::Unreachable,
                 format!(
                     "`{old}`, the primary before it, does not answer: {}",
                     trouble.detail
@@ -177,7 +187,7 @@ impl Past {
     }
 
     /// The nodes that followed the promoted one before, and will follow the old primary.
-    fn left_under(&self, promoted: &Promote, back: &Promote, now: &Topology) -> Vec<String> {
+    fn left_under(&self, promoted: &Promote, back: &Promote, now: &Topology) -> Vec<Warning> {
         let (new, old) = (&promoted.node, &back.node);
         let under = |node: &&Node| {
             let before = self.followed.get(&node.name);
@@ -186,8 +196,11 @@ impl Past {
         };
         let all = now.nodes.iter().filter(under);
         all.map(|node| {
-            let name = &node.name;
-            format!("`{name}` followed `{new}` before, and will follow `{old}`; afterwards: replctl move {name} --under {new}")
+            let follows = Change::FollowsAnother {
+                before: new.clone(),
+                then: old.clone(),
+            };
+            Warning::of(&node.name, follows)
         })
         .collect()
     }
@@ -203,6 +216,7 @@ impl Past {
         };
         let Undo::By(Action::Role(RoleAction::FollowAddress { address })) = &step.undo else {
             return Err(Refusal::new(
+                Ground::Undo,
                 format!(
                     "`{name}` was a primary of its own before it, and its keys were replaced: they do not come back"
                 ),
@@ -250,6 +264,7 @@ impl Past {
         let before = upstream(name, address, now)?;
         let Some(node) = now.get(name) else {
             return Err(Refusal::new(
+                Ground::NoNode,
                 format!("`{name}` is no node of the inventory any more"),
                 LOOK,
             ));
@@ -283,10 +298,11 @@ impl Past {
     fn changed_since(&self, why: String, otherwise: String) -> Refusal {
         match &self.later {
             Some(id) => Refusal::new(
+                Ground::Undo,
                 format!("{why}: `{id}` came after it"),
                 format!("undo that first: replctl undo {id}; or: {otherwise}"),
             ),
-            None => Refusal::new(why, otherwise),
+            None => Refusal::new(Ground::Undo, why, otherwise),
         }
     }
 }
@@ -308,6 +324,7 @@ fn upstream<'a>(
 ) -> Result<&'a Node, Refusal> {
     now.at(address).ok_or_else(|| {
         Refusal::new(
+            Ground::NoNode,
             format!(
                 "`{name}` replicated from {address} before it, which is no node of the inventory"
             ),
@@ -337,6 +354,7 @@ fn two_primaries(old: &Node, new: &Node) -> Refusal {
         _ => String::new(),
     };
     Refusal::new(
+        Ground::Role,
         format!("`{was}`, the primary before it, came back as a primary beside `{is}`: {own}"),
         format!(
             "see what only it has: replctl lost {was}; then bring it back as a replica: replctl rejoin {was}"
@@ -370,6 +388,7 @@ fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal>
         ),
     };
     Err(Refusal::new(
+        Ground::DiscardData,
         format!("{why}; under `{up}` they are lost"),
         format!("if they may be: replctl move {name} --under {up} --discard-data {name}"),
     ))

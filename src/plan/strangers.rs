@@ -2,10 +2,10 @@
 //! Pure.
 
 use super::root::{Root, walk};
-use crate::engine::Plan;
+use crate::engine::warning::change::Change;
+use crate::engine::{Plan, Warning};
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
-use crate::topology::phrases::{addresses, name};
 use crate::topology::{NodeName, Topology};
 
 /// Tells of the replicas that the old primary feeds and no step of `plan` moves. Where it is dead,
@@ -21,16 +21,8 @@ pub fn warn(plan: &mut Plan, target: &NodeName, topology: &Topology) {
         return;
     }
     if let Some(Strangers { count, among }) = strangers(old, &Places::of(topology), topology) {
-        let (who, verb) = if count == 1 {
-            ("a replica", "it stays")
-        } else {
-            ("replicas", "they stay")
-        };
-        plan.warnings.push(format!(
-            "{} feeds {who} that the inventory lacks ({}): {verb} under {0}, as the replica of a replica",
-            name(&old.name),
-            addresses(&among)
-        ));
+        let stay = Change::Strangers { count, among };
+        plan.warnings.push(Warning::of(&old.name, stay));
     }
 }
 
@@ -39,6 +31,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::engine::warning::sentences;
     use crate::engine::{Operation, Promote};
     use crate::topology::testing::healthy;
     use crate::topology::{Address, ReplicaLine};
@@ -64,7 +57,7 @@ mod tests {
             may_lose: None,
         };
         warn(&mut plan, &target.into(), &topology);
-        plan.warnings
+        sentences(&plan.warnings)
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What the versions of two servers have to do with a plan in which one is to follow the other.
 //! Pure.
 
-use crate::engine::Refusal;
+use crate::engine::warning::copy::Copy;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::topology::Node;
-use crate::topology::versions::{Said, said};
+use crate::topology::versions::{Said, pair};
 
 /// What to do about two that do not go together.
 pub const SAME: &str =
@@ -15,14 +16,17 @@ pub fn follows(
     below: &Node,
     above: &Node,
     refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
-    match said(below, above) {
+    let Some(pair) = pair(below, above) else {
+        return;
+    };
+    match pair.said(&below.name.0) {
         Some(Said::Never(text)) => {
             let what = format!("{text}, so it would never get in sync");
-            refusals.push(Refusal::new(what, SAME));
+            refusals.push(Refusal::new(Ground::Version, what, SAME));
         }
-        Some(Said::Perhaps(text)) => warnings.push(text),
+        Some(Said::Perhaps(_)) => warnings.push(Warning::of(&below.name, Copy::Version(pair))),
         None => {}
     }
 }
@@ -33,11 +37,10 @@ pub fn refused(below: &Node, above: &Node, refusals: &mut Vec<Refusal>) {
 }
 
 /// What is to be said before where nothing is refused for it.
-pub fn warning(below: &Node, above: &Node) -> Option<String> {
-    match said(below, above)? {
-        Said::Never(text) => Some(format!("{text}: its next full resync would never end")),
-        Said::Perhaps(text) => Some(text),
-    }
+pub fn warning(below: &Node, above: &Node) -> Option<Warning> {
+    let pair = pair(below, above)?;
+    pair.said(&below.name.0)?;
+    Some(Warning::of(&below.name, Copy::Version(pair)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 pub mod crc64;
 pub mod dump;
 pub mod keys;
+pub mod lost_writes;
 pub mod manifest;
 pub mod mark;
 pub mod parts;

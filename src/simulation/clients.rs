@@ -1,15 +1,13 @@
 //! The same with the clients of the old primary counted and disconnected: never while writes are
 //! stopped, and only once another node is the primary.
 
-use super::world::{Nobody, World};
-use super::{NEVER, access, operations, topologies};
+use super::world::World;
+use super::{access, operations, topologies};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::operations::promote;
 use crate::plan::clients;
-use futures::executor::block_on;
 
 #[test]
 fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
@@ -41,21 +39,9 @@ fn clients_are_counted_around_the_fence_and_disconnected_after_it() {
             // The world itself notes it where they are touched inside a fence, or disconnected from
             // the only primary.
             let world = World::new(topology);
-            let run = Run {
-                plan: &plan,
-                act: &world,
-                journal: &world,
-                watch: &Nobody,
-                concurrency: 4,
-                interrupted: &NEVER,
-            };
-            assert_eq!(block_on(run.start()), Outcome::Completed, "{plan:#?}");
-            let inner = world.0.lock().unwrap();
-            assert!(
-                inner.violations.is_empty(),
-                "{:?} {plan:#?}",
-                inner.violations
-            );
+            assert_eq!(world.start(&plan), Outcome::Completed, "{plan:#?}");
+            let violations = &world.lock().violations;
+            assert!(violations.is_empty(), "{violations:?} {plan:#?}");
         }
     }
     assert!(

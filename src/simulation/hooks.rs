@@ -1,16 +1,15 @@
 //! The same with hooks around the promotions: what is changed when they are run, whatever dies or
 //! fails.
 
-use super::stoppable as run;
-use super::world::{Injected, World};
-use super::{ALWAYS, NEVER, access, operations, topologies};
+use super::harness::Injected;
+use super::world::World;
+use super::{access, operations, topologies};
 use crate::engine::journal::Outcome;
 use crate::engine::{Mode, Plan, Promote};
 use crate::inventory::hooks::{HookCommand, HookPoint, Hooks};
 use crate::operations::promote;
 use crate::plan::hooks::{Wanted, add};
 use crate::topology::{NodeName, Topology};
-use futures::executor::block_on;
 
 fn hooks() -> Hooks {
     let command = |word: &str| Some(HookCommand::Program(vec![word.to_owned()]));
@@ -50,8 +49,8 @@ fn each(mut with: impl FnMut(&Promote, &Topology, &Plan)) -> usize {
 /// Which hooks were run; and that the world was then as it has to be.
 fn ran(world: &World, topology: &Topology, target: &NodeName, plan: &Plan) -> Vec<HookPoint> {
     let untouched = World::new(topology).shape();
-    let inner = world.0.lock().unwrap();
-    for called in &inner.hooks {
+    let servers = world.lock();
+    for called in &servers.hooks {
         match called.point {
             HookPoint::BeforePromote => assert!(
                 called.shape == untouched && !called.fenced && !called.stopped,
@@ -64,7 +63,7 @@ fn ran(world: &World, topology: &Topology, target: &NodeName, plan: &Plan) -> Ve
             HookPoint::OnFailure => panic!("it is no step on the way: {plan:#?}"),
         }
     }
-    inner.hooks.iter().map(|h| h.point).collect()
+    servers.hooks.iter().map(|h| h.point).collect()
 }
 
 #[test]
@@ -73,10 +72,7 @@ fn hooks_frame_the_change_and_every_death_is_resumed() {
     let mut deaths = 0;
     let plans = each(|operation, topology, plan| {
         let world = World::new(topology);
-        assert_eq!(
-            block_on(run(plan, &world, &NEVER).start()),
-            Outcome::Completed
-        );
+        assert_eq!(world.start(plan), Outcome::Completed);
         assert_eq!(
             ran(&world, topology, &operation.node, plan),
             [before, after]
@@ -84,12 +80,8 @@ fn hooks_frame_the_change_and_every_death_is_resumed() {
         for line in 0..=2 * plan.steps().count() {
             deaths += 1;
             let world = World::new(topology);
-            world.0.lock().unwrap().life = Some(line);
-            block_on(run(plan, &world, &NEVER).start());
-            world.crash();
-            let progress = world.0.lock().unwrap().progress.clone();
-            let now = world.observe();
-            let outcome = block_on(run(plan, &world, &NEVER).resume(&progress, &now));
+            world.dies(plan, line);
+            let outcome = world.resume(plan);
             assert_eq!(outcome, Outcome::Completed, "died after {line}: {plan:#?}");
             let ran = ran(&world, topology, &operation.node, plan);
             let count = |point| ran.iter().filter(|p| **p == point).count();
@@ -110,14 +102,13 @@ fn a_veto_and_an_early_stop_leave_everything_as_it_was() {
         for how in [Injected::Nothing, Injected::Lost] {
             let world = World::new(topology);
             let before = world.shape();
-            world.0.lock().unwrap().fail_at = Some((0, how));
-            let outcome = block_on(run(plan, &world, &NEVER).start());
+            let outcome = world.fails(plan, 0, how);
             assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
-            assert_eq!((world.shape(), world.0.lock().unwrap().calls), (before, 1));
+            assert_eq!((world.shape(), world.calls()), (before, 1));
         }
         let world = World::new(topology);
-        block_on(run(plan, &world, &ALWAYS).start());
-        assert!(world.0.lock().unwrap().hooks.is_empty());
+        world.start_and_stop(plan);
+        assert!(world.lock().hooks.is_empty());
     });
     assert!(plans > 50, "{plans}");
 }
@@ -136,8 +127,7 @@ fn one_that_fails_afterwards_leaves_the_primary_where_it_is() {
             .map(|s| s.steps.len())
             .sum();
         let world = World::new(topology);
-        world.0.lock().unwrap().fail_at = Some((calls, Injected::Nothing));
-        let outcome = block_on(run(plan, &world, &NEVER).start());
+        let outcome = world.fails(plan, calls, Injected::Nothing);
         let Outcome::Incomplete { failed } = outcome else {
             panic!("{outcome:?}");
         };

@@ -1,14 +1,14 @@
 //! Servers before 6.2: a script writes past the fence, right before any step of every promotion in
 //! every tree. What it wrote is never lost.
 
-use super::world::{Inner, World};
-use super::{access, operations, run, topologies};
+use super::world::{Servers, World};
+use super::{access, operations, topologies};
+use crate::engine::Warning;
 use crate::engine::journal::Outcome;
 use crate::operations::promote;
 use crate::topology::{State, Topology, sample};
-use futures::executor::block_on;
 
-impl Inner {
+impl Servers {
     /// The old primary `old` was made a replica of `i`, which has less. Where `i` is fed by another
     /// node, `old` may have made a full copy from it before it was made a primary again: the link
     /// that would show the difference was never cut.
@@ -42,14 +42,14 @@ fn what_a_script_writes_past_the_fence_is_never_lost() {
                 continue;
             };
             let straight = World::new(&topology);
-            block_on(run(&plan, &straight).start());
-            let calls = straight.0.lock().unwrap().calls;
-            chains += usize::from(plan.warnings.iter().any(|w| w.contains("past the fence")));
-            for call in 0..calls {
+            straight.start(&plan);
+            let moved = |w: &Warning| w.code() == "moved-first";
+            chains += usize::from(plan.warnings.iter().any(moved));
+            for call in 0..straight.calls() {
                 runs += 1;
                 let world = World::new(&topology);
-                world.0.lock().unwrap().script_at = Some(call);
-                let outcome = block_on(run(&plan, &world).start());
+                world.lock().script_at = Some(call);
+                let outcome = world.start(&plan);
                 put_back += usize::from(matches!(outcome, Outcome::RolledBack { .. }));
                 let now = world.observe();
                 let primaries: Vec<_> = now.primaries().map(|n| n.name.clone()).collect();

@@ -5,169 +5,134 @@
 pub(super) mod host;
 pub(super) mod world;
 
-use super::world::{Injected, Nobody};
-use super::{ALWAYS, NEVER};
-use crate::engine::execute::Run;
+use super::harness::{Case, Counts, Injected};
 use crate::engine::journal::Outcome;
 use crate::engine::{Add, Plan, Remove, Undo};
 use crate::inventory::edit::Edit;
 use crate::inventory::parse::parse;
 use crate::plan::facts::Listener;
 use crate::topology::NodeName;
-use futures::executor::block_on;
 use host::{Begin, Keys};
+use std::cell::Cell;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use world::{FILE, MINE, World, address, coming, name, text};
-
-fn run<'a>(
-    plan: &'a Plan,
-    world: &'a World,
-    stop: &'a AtomicBool,
-) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: stop,
-    }
-}
+use world::{FILE, MINE, Members, World, address, coming, name, text};
 
 /// One beginning, and what is to come of it.
-struct Case<'a> {
+struct Change<'a> {
     what: String,
     plan: Plan,
     begin: &'a World,
     /// All is as it was asked for.
     reached: &'a dyn Fn(&World, &str),
+    /// How many deaths were rolled back.
+    rollbacks: &'a Cell<usize>,
 }
 
-#[derive(Default, Debug)]
-struct Counts {
-    plans: usize,
-    refused: usize,
-    deaths: usize,
-    rollbacks: usize,
-    failures: usize,
+impl Change<'_> {
+    fn as_before(&self, world: &World, how: &str) {
+        let (now, before) = (world.lock().all(), self.begin.lock().all());
+        assert_eq!(now, before, "{}, {how} {:#?}", self.what, self.plan);
+    }
+
+    fn rolled_back(&self, world: &World, how: &str) {
+        let Ok(back) = world.roll_back(&self.plan) else {
+            // Past the point of no return there is only forward.
+            return self.resumed(world, how);
+        };
+        assert!(
+            matches!(back, Outcome::RolledBack { .. }),
+            "{how}: {back:?}"
+        );
+        if self.plan.goes_back_whole() {
+            self.as_before(world, how);
+        }
+        self.rollbacks.set(self.rollbacks.get() + 1);
+    }
+
+    /// Somebody else edits the inventory before some call, and a later one fails: whatever becomes
+    /// of it, what somebody else wrote is there still. Gives how often that was done.
+    fn beside_an_editor(&self) -> usize {
+        let straight = self.fresh();
+        straight.start(&self.plan);
+        let mut edits = 0;
+        for call in 0..straight.calls() {
+            for edited in [0, 1, call] {
+                edits += 1;
+                let (world, edited) = (self.fresh(), edited.min(call));
+                world.lock().edited_at = Some(edited);
+                let outcome = world.fails(&self.plan, call, Injected::Nothing);
+                let how = format!("call {call} fails, edited at {edited}: {outcome:?}");
+                let text = world.lock().text.clone();
+                assert!(text.ends_with(MINE), "{}, {how}", self.what);
+                text.trim_end_matches(MINE)
+                    .clone_into(&mut world.lock().text);
+                self.failed(&world, outcome, &how);
+            }
+        }
+        edits
+    }
+}
+
+impl Case<Members> for Change<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn fresh(&self) -> World {
+        self.begin.again()
+    }
+
+    fn reached(&self, world: &World, how: &str) {
+        (self.reached)(world, &format!("{}, {how}", self.what));
+    }
+
+    fn died(&self, dead: &dyn Fn() -> World, how: &str) {
+        self.resumed(&dead(), &format!("{how}, resumed"));
+        self.rolled_back(&dead(), &format!("{how}, rolled back"));
+    }
+
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
+        match outcome {
+            Outcome::RolledBack { .. } => {
+                self.as_before(world, how);
+                assert_eq!(world.start(&self.plan), Outcome::Completed, "{how}");
+                self.reached(world, how);
+            }
+            Outcome::Stopped { .. } => self.resumed(world, how),
+            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Halted { .. } => {
+                panic!("{}, {how}", self.what)
+            }
+        }
+    }
+}
+
+/// How much was simulated of nodes that come or go.
+#[derive(Default)]
+struct Exhausted {
+    counts: Counts,
+    rollbacks: Cell<usize>,
     edits: usize,
 }
 
-impl Case<'_> {
-    fn all(&self, counts: &mut Counts) {
-        counts.plans += 1;
-        let world = self.begin.again();
-        let outcome = block_on(run(&self.plan, &world, &NEVER).start());
-        assert_eq!(
-            outcome,
-            Outcome::Completed,
-            "{} {:#?}",
-            self.what,
-            self.plan
-        );
-        (self.reached)(&world, &self.what);
-        let calls = world.inner().calls;
-        for line in 0..=2 * self.plan.steps().count() {
-            counts.deaths += 1;
-            self.dies_at(line);
-            counts.rollbacks += usize::from(self.rolled_back_at(line));
-        }
-        for call in 0..calls {
-            for how in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                counts.failures += 1;
-                self.fails_at(call, how, None);
-            }
-            for edited in [0, 1, call] {
-                counts.edits += 1;
-                self.fails_at(call, Injected::Nothing, Some(edited.min(call)));
-            }
-        }
+impl Exhausted {
+    fn add(&mut self, what: String, plan: Plan, begin: &World, reached: &dyn Fn(&World, &str)) {
+        let case = Change {
+            what,
+            plan,
+            begin,
+            reached,
+            rollbacks: &self.rollbacks,
+        };
+        case.exhaust(&mut self.counts);
+        self.edits += case.beside_an_editor();
     }
 
-    fn died_at(&self, line: usize) -> World {
-        let world = self.begin.again();
-        world.change(|inner| inner.life = Some(line));
-        block_on(run(&self.plan, &world, &NEVER).start());
-        world.live_on();
-        world
-    }
-
-    fn resumed(&self, world: &World, what: &str) {
-        world.live_on();
-        let outcome = block_on(
-            run(&self.plan, world, &NEVER).resume(&world.inner().progress, &world.topology()),
-        );
-        assert_eq!(outcome, Outcome::Completed, "{what} {:#?}", self.plan);
-        (self.reached)(world, what);
-    }
-
-    fn dies_at(&self, line: usize) {
-        let world = self.died_at(line);
-        self.resumed(
-            &world,
-            &format!("{}, died after {line} lines, resumed", self.what),
-        );
-    }
-
-    fn rolled_back_at(&self, line: usize) -> bool {
-        let world = self.died_at(line);
-        let what = format!("{}, died after {line} lines, rolled back", self.what);
-        let back = block_on(
-            run(&self.plan, &world, &NEVER).roll_back(&world.inner().progress, &world.topology()),
-        );
-        if back.is_err() {
-            // Past the point of no return there is only forward.
-            self.resumed(&world, &what);
-            return false;
-        }
-        assert!(
-            matches!(back, Ok(Outcome::RolledBack { .. })),
-            "{what}: {back:?}"
-        );
-        if self.plan.goes_back_whole() {
-            self.as_before(&world, &what);
-        }
-        true
-    }
-
-    fn as_before(&self, world: &World, what: &str) {
-        let (now, before) = (world.inner().all(), self.begin.again().inner().all());
-        assert_eq!(now, before, "{what} {:#?}", self.plan);
-    }
-
-    fn fails_at(&self, call: usize, how: Injected, edited: Option<usize>) {
-        let world = self.begin.again();
-        world.change(|inner| {
-            inner.fail_at = Some((call, how));
-            inner.edited_at = edited;
-        });
-        let outcome = block_on(run(&self.plan, &world, &NEVER).start());
-        let what = format!(
-            "{}, call {call} fails ({how:?}), edited at {edited:?}: {outcome:?}",
-            self.what
-        );
-        if edited.is_some() {
-            // Whatever became of it, what somebody else wrote is there still.
-            assert!(world.inner().text.ends_with(MINE), "{what}");
-            world.change(|inner| {
-                let text = inner.text.trim_end_matches(MINE).to_owned();
-                inner.text = text;
-            });
-        }
-        match outcome {
-            Outcome::RolledBack { .. } => {
-                self.as_before(&world, &what);
-                world.live_on();
-                let outcome = block_on(run(&self.plan, &world, &NEVER).start());
-                assert_eq!(outcome, Outcome::Completed, "{what}");
-                (self.reached)(&world, &what);
-            }
-            Outcome::Stopped { .. } => self.resumed(&world, &what),
-            Outcome::Completed | Outcome::Incomplete { .. } | Outcome::Halted { .. } => {
-                panic!("{what}")
-            }
-        }
+    #[track_caller]
+    fn is_more_than(&self, least: Counts, edits: usize) {
+        self.counts.are_more_than(least);
+        let back = self.rollbacks.get();
+        println!("{back} rollbacks, {} edits", self.edits);
+        assert!(self.edits > edits && back > 0, "{back}, {}", self.edits);
     }
 }
 
@@ -221,8 +186,9 @@ pub(super) fn addition(i: usize, replicaof: Option<usize>) -> Add {
 /// It is in the file, runs, follows whom it should, comes back as that, and nothing else has
 /// changed.
 fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
-    let (now, then) = (world.inner(), before.inner());
-    assert_eq!(Some(now.text), edit.apply(&then.text), "{what}");
+    let (now, then) = (world.lock(), before.lock());
+    let text = edit.apply(&then.text);
+    assert_eq!(Some(&now.text), text.as_ref(), "{what}");
     for (node, host) in &now.hosts {
         if *node != op.node {
             assert_eq!(*host, then.hosts[node], "{what}: {node}");
@@ -230,11 +196,11 @@ fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
     }
     let host = &now.hosts[&op.node];
     if matches!(host.facts.listener, Listener::Ours) {
-        let again = world.plan_setup(&op.node).unwrap();
+        let again = now.plan_setup(&op.node).unwrap();
         assert!(again.is_empty(), "{what}: {again:#?}");
     }
     assert_eq!(host.keys, Keys::Shared, "{what}");
-    let topology = world.topology();
+    let topology = now.topology();
     let above = topology
         .get(&op.node)
         .and_then(|n| topology.upstream_of(n))
@@ -247,7 +213,7 @@ fn has_come(world: &World, before: &World, edit: &Edit, op: &Add, what: &str) {
 
 #[test]
 fn a_node_comes_wholly_or_not_at_all() {
-    let mut counts = Counts::default();
+    let mut done = Exhausted::default();
     let begins = [
         Begin::Bare,
         Begin::Beside,
@@ -271,34 +237,31 @@ fn a_node_comes_wholly_or_not_at_all() {
             all.push((begin, Some(wanted.unwrap_or(root))));
             let begun = World::new(&before, &with, &all);
             let op = addition(new, wanted);
-            let Ok(plan) = begun.plan_add(&op, &edit) else {
-                counts.refused += 1;
+            let Ok(plan) = begun.lock().plan_add(&op, &edit) else {
+                done.counts.refused += 1;
                 continue;
             };
-            let case = Case {
-                what: format!("{tree:?}, down {down:b}, {begin:?} comes under {wanted:?}"),
-                plan,
-                begin: &begun,
-                reached: &|world, what| has_come(world, &begun, &edit, &op, what),
-            };
-            case.all(&mut counts);
+            let what = format!("{tree:?}, down {down:b}, {begin:?} comes under {wanted:?}");
+            done.add(what, plan, &begun, &|world, how| {
+                has_come(world, &begun, &edit, &op, how);
+            });
         }
     }
-    println!("{counts:?}");
-    assert!(
-        counts.plans > 100
-            && counts.refused > 50
-            && counts.deaths > 2_000
-            && counts.failures > 3_000
-            && counts.edits > 3_000,
-        "the simulation shrank: {counts:?}"
+    done.is_more_than(
+        Counts {
+            plans: 100,
+            refused: 50,
+            deaths: 2_000,
+            failures: 3_000,
+        },
+        3_000,
     );
 }
 
 /// It is out of the file, does not run nor start, nothing is noted of it, and nothing else has
 /// changed.
 fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
-    let (now, then) = (world.inner(), before.inner());
+    let (now, then) = (world.lock(), before.lock());
     let inventory =
         parse(Path::new(FILE), &now.text).unwrap_or_else(|p| panic!("{what}: {p:?}\n{}", now.text));
     let left: Vec<&NodeName> = inventory.nodes.iter().map(|n| &n.name).collect();
@@ -327,7 +290,7 @@ fn has_gone(world: &World, before: &World, op: &Remove, what: &str) {
 
 #[test]
 fn a_node_leaves_wholly_or_not_at_all() {
-    let mut counts = Counts::default();
+    let mut done = Exhausted::default();
     for tree in TREES {
         for (down, as_what) in
             (0..1 << tree.len()).flat_map(|d| [(d, Begin::Stopped), (d, Begin::Dead)])
@@ -343,34 +306,31 @@ fn a_node_leaves_wholly_or_not_at_all() {
                         let file = text(&wishes(tree));
                         let begun = World::new(&file, &file, &found(tree, down, as_what));
                         if noted {
-                            begun.change(|inner| inner.debts.push(name(node)));
+                            begun.lock().debts.push(name(node));
                         }
-                        let Ok(plan) = begun.plan_remove(&op) else {
-                            counts.refused += 1;
+                        let Ok(plan) = begun.lock().plan_remove(&op) else {
+                            done.counts.refused += 1;
                             continue;
                         };
                         let lost = plan.steps().any(|s| s.undo == Undo::Impossible);
                         assert!(purge || !lost);
-                        let case = Case {
-                            what: format!("{tree:?}, down {down:b} ({as_what:?}), {op:?}"),
-                            plan,
-                            begin: &begun,
-                            reached: &|world, what| has_gone(world, &begun, &op, what),
-                        };
-                        case.all(&mut counts);
+                        let what = format!("{tree:?}, down {down:b} ({as_what:?}), {op:?}");
+                        done.add(what, plan, &begun, &|world, how| {
+                            has_gone(world, &begun, &op, how);
+                        });
                     }
                 }
             }
         }
     }
-    println!("{counts:?}");
-    assert!(
-        counts.plans > 100
-            && counts.refused > 100
-            && counts.deaths > 1_000
-            && counts.failures > 1_500
-            && counts.edits > 1_000,
-        "the simulation shrank: {counts:?}"
+    done.is_more_than(
+        Counts {
+            plans: 100,
+            refused: 100,
+            deaths: 1_000,
+            failures: 1_500,
+        },
+        1_000,
     );
 }
 
@@ -383,9 +343,9 @@ fn an_operator_who_wants_to_stop_finds_nothing_changed() {
     let mut all = found(tree, 0, Begin::Runs);
     all.push((Begin::Bare, Some(0)));
     let world = World::new(&file, &with, &all);
-    let before = world.inner().all();
-    let plan = world.plan_add(&addition(3, None), &edit).unwrap();
-    let outcome = block_on(run(&plan, &world, &ALWAYS).start());
+    let before = world.lock().all();
+    let plan = world.lock().plan_add(&addition(3, None), &edit).unwrap();
+    let outcome = world.start_and_stop(&plan);
     assert!(matches!(outcome, Outcome::RolledBack { .. }), "{outcome:?}");
-    assert_eq!(world.inner().all(), before);
+    assert_eq!(world.lock().all(), before);
 }

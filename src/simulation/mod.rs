@@ -1,8 +1,9 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure
-//! of every step, in memory.
+//! of every step, in memory. `harness` is what all simulations share; promotions are below.
 
 mod clients;
 mod detach;
+mod harness;
 mod hooks;
 mod leaky;
 mod members;
@@ -14,41 +15,15 @@ mod sentinel;
 mod sentinel_setup;
 mod world;
 
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Accept, Mode, Plan, Promote};
 use crate::operations::promote;
 use crate::plan::case::Access;
 use crate::topology::{NodeName, Topology, sample};
-use futures::executor::block_on;
+use harness::{Case, Counts};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
-use world::{Injected, Nobody, World};
-
-static NEVER: AtomicBool = AtomicBool::new(false);
-
-/// A run of a plan in the model, that nobody watches.
-fn run<'a>(plan: &'a Plan, world: &'a World) -> Run<'a, World, World, Nobody> {
-    stoppable(plan, world, &NEVER)
-}
-
-/// The same, where somebody may want to stop it.
-fn stoppable<'a>(
-    plan: &'a Plan,
-    world: &'a World,
-    stop: &'a AtomicBool,
-) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: stop,
-    }
-}
-
-static ALWAYS: AtomicBool = AtomicBool::new(true);
+use world::{Servers, World};
 
 fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
@@ -106,27 +81,63 @@ fn access(topology: &Topology, ssh: bool) -> BTreeMap<NodeName, Access> {
         .collect()
 }
 
-struct Case<'a> {
+/// A promotion in one deployment.
+struct Promotion<'a> {
     operation: &'a Promote,
     topology: &'a Topology,
-    access: BTreeMap<NodeName, Access>,
+    access: &'a BTreeMap<NodeName, Access>,
     plan: Plan,
-    /// The primary was alive: nothing may be lost.
-    planned: bool,
+    /// How many deaths were rolled back.
+    rollbacks: &'a Cell<usize>,
 }
 
-impl Case<'_> {
-    fn run<'b>(&'b self, world: &'b World) -> Run<'b, World, World, Nobody> {
-        Run {
-            plan: &self.plan,
-            act: world,
-            journal: world,
-            watch: &Nobody,
-            concurrency: 4,
-            interrupted: &NEVER,
-        }
+impl Promotion<'_> {
+    /// What is planned now; it may not be refused.
+    fn planned_again(&self, world: &World) -> Plan {
+        let again = promote::plan::plan(self.operation, &world.observe(), self.access);
+        again.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {:#?}", self.topology))
     }
 
+    /// What was put back, or left open, is planned anew, and then reached.
+    fn runs_again(&self, world: &World, how: &str) {
+        let again = self.planned_again(world);
+        assert_eq!(world.start(&again), Outcome::Completed, "{how}");
+        self.reached(world, how);
+    }
+
+    /// The death is rolled back, where it can be, and all that can be put back is as before.
+    fn rolled_back(&self, world: &World, how: &str) {
+        let Ok(outcome) = world.roll_back(&self.plan) else {
+            return;
+        };
+        assert!(matches!(outcome, Outcome::RolledBack { .. }));
+        let index = world.progress().started.last().map_or(0, |at| at.stage);
+        let mut begun = self.plan.stages[..=index].iter();
+        if begun.all(|s| matches!(s.mode, Mode::Atomic | Mode::Gate)) {
+            let before = self.fresh().shape();
+            assert_eq!(
+                world.shape(),
+                before,
+                "{how}, rolled back: {:#?}",
+                self.plan
+            );
+        }
+        assert!(world.lock().violations.is_empty());
+        self.rollbacks.set(self.rollbacks.get() + 1);
+    }
+}
+
+impl Case<Servers> for Promotion<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn fresh(&self) -> World {
+        World::new(self.topology)
+    }
+
+    /// One primary, the one that was asked for; nothing acknowledged is lost where the old one was
+    /// alive; no fence is left; and there is nothing left to do.
     fn reached(&self, world: &World, how: &str) {
         let case = || {
             format!(
@@ -137,165 +148,53 @@ impl Case<'_> {
         let now = world.observe();
         let primaries: Vec<&NodeName> = now.primaries().map(|n| &n.name).collect();
         assert_eq!(primaries, [&self.operation.node], "{}", case());
-        if self.planned {
-            assert_eq!(
-                world.lost(&self.operation.node),
-                0,
-                "acknowledged writes were lost: {}",
-                case()
-            );
+        if self.plan.may_lose.is_none() {
+            let lost = world.lost(&self.operation.node);
+            assert_eq!(lost, 0, "acknowledged writes were lost: {}", case());
         }
-        let inner = world.0.lock().unwrap();
-        assert!(
-            inner.violations.is_empty(),
-            "{:?} {}",
-            inner.violations,
-            case()
-        );
-        assert!(
-            inner.sims.iter().all(|s| !s.fenced),
-            "a fence was left: {}",
-            case()
-        );
+        let servers = world.lock();
+        let violations = &servers.violations;
+        assert!(violations.is_empty(), "{violations:?} {}", case());
+        let fenced = servers.sims.iter().any(|s| s.fenced);
+        assert!(!fenced, "a fence was left: {}", case());
+        drop(servers);
+        let again = self.planned_again(world);
+        assert!(again.is_empty(), "{} is not done: {again:#?}", case());
     }
 
-    fn planning_again_is_empty(&self, world: &World) {
-        let again = promote::plan::plan(self.operation, &world.observe(), &self.access);
-        let again =
-            again.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {:#?}", self.topology));
-        assert!(
-            again.is_empty(),
-            "{:?} on {:#?} is not done: {again:#?}",
-            self.operation,
-            self.topology
-        );
+    fn died(&self, dead: &dyn Fn() -> World, how: &str) {
+        self.resumed(&dead(), &format!("{how}, resumed"));
+        self.rolled_back(&dead(), how);
     }
 
-    fn straight(&self) -> usize {
-        let world = World::new(self.topology);
-        assert_eq!(
-            block_on(self.run(&world).start()),
-            Outcome::Completed,
-            "{:#?}",
-            self.plan
-        );
-        self.reached(&world, "straight");
-        self.planning_again_is_empty(&world);
-        let inner = world.0.lock().unwrap();
-        for sim in inner.sims.iter().filter(|s| s.up) {
-            assert!(
-                sim.persisted_of == sim.of,
-                "the role of {} would not outlive a restart",
-                sim.name
-            );
-        }
-        inner.calls
-    }
-
-    fn dies_at(&self, lines: usize) {
-        let world = World::new(self.topology);
-        world.0.lock().unwrap().life = Some(lines);
-        block_on(self.run(&world).start());
-        world.crash();
-        let progress = world.0.lock().unwrap().progress.clone();
-        let now = world.observe();
-        let outcome = block_on(self.run(&world).resume(&progress, &now));
-        assert_eq!(
-            outcome,
-            Outcome::Completed,
-            "died after {lines} lines: {:#?}",
-            self.plan
-        );
-        self.reached(&world, &format!("died after {lines} lines, resumed"));
-        self.planning_again_is_empty(&world);
-    }
-
-    fn rolled_back_at(&self, lines: usize) -> bool {
-        let world = World::new(self.topology);
-        let before = world.shape();
-        world.0.lock().unwrap().life = Some(lines);
-        block_on(self.run(&world).start());
-        world.crash();
-        let progress = world.0.lock().unwrap().progress.clone();
-        let now = world.observe();
-        let Ok(outcome) = block_on(self.run(&world).roll_back(&progress, &now)) else {
-            return false;
-        };
-        assert!(matches!(outcome, Outcome::RolledBack { .. }));
-        let index = progress.started.last().map_or(0, |at| at.stage);
-        if self.plan.stages[..=index]
-            .iter()
-            .all(|s| matches!(s.mode, Mode::Atomic | Mode::Gate))
-        {
-            assert_eq!(
-                world.shape(),
-                before,
-                "died after {lines} lines, rolled back: {:#?}",
-                self.plan
-            );
-        }
-        assert!(world.0.lock().unwrap().violations.is_empty());
-        true
-    }
-
-    fn fails_at(&self, call: usize, how: Injected) {
-        let world = World::new(self.topology);
-        let before = world.shape();
-        world.0.lock().unwrap().fail_at = Some((call, how));
-        let outcome = block_on(self.run(&world).start());
-        world.heal();
-        let what = format!("call {call} fails ({how:?}): {outcome:?}");
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
         match outcome {
             Outcome::RolledBack { .. } | Outcome::Halted { .. } => {
-                assert_eq!(world.shape(), before, "{what} {:#?}", self.plan);
-                assert!(
-                    world.0.lock().unwrap().sims.iter().all(|s| !s.fenced),
-                    "{what}"
-                );
-                let again =
-                    promote::plan::plan(self.operation, &world.observe(), &self.access).unwrap();
-                let again = Case {
-                    plan: again,
-                    access: self.access.clone(),
-                    ..*self
-                };
-                assert_eq!(
-                    block_on(again.run(&world).start()),
-                    Outcome::Completed,
-                    "{what}"
-                );
-                again.reached(&world, &what);
+                let before = self.fresh().shape();
+                assert_eq!(world.shape(), before, "{how} {:#?}", self.plan);
+                assert!(world.lock().sims.iter().all(|s| !s.fenced), "{how}");
+                self.runs_again(world, how);
             }
             Outcome::Stopped { .. } => {
                 world.crash();
-                let progress = world.0.lock().unwrap().progress.clone();
-                let now = world.observe();
-                assert_eq!(
-                    block_on(self.run(&world).resume(&progress, &now)),
-                    Outcome::Completed,
-                    "{what}"
-                );
-                self.reached(&world, &what);
+                self.resumed(world, how);
             }
             Outcome::Incomplete { .. } => {
                 world.crash();
-                let again =
-                    promote::plan::plan(self.operation, &world.observe(), &self.access).unwrap();
-                let again = Case {
-                    plan: again,
-                    access: self.access.clone(),
-                    ..*self
-                };
-                assert_eq!(
-                    block_on(again.run(&world).start()),
-                    Outcome::Completed,
-                    "{what}"
-                );
-                again.reached(&world, &what);
+                self.runs_again(world, how);
             }
-            Outcome::Completed => panic!("{what}: a failed step was not noticed"),
+            Outcome::Completed => panic!("{how}: a failed step was not noticed"),
         }
     }
+}
+
+/// After a run that nothing disturbed every role is in its server's file.
+fn roles_outlive_a_restart(plan: &Plan, topology: &Topology) {
+    let world = World::new(topology);
+    assert_eq!(world.start(plan), Outcome::Completed, "{plan:#?}");
+    let servers = world.lock();
+    let other = servers.sims.iter().find(|s| s.up && s.persisted_of != s.of);
+    assert_eq!(other, None, "the role would not outlive a restart");
 }
 
 #[test]
@@ -308,69 +207,42 @@ fn an_operator_who_wants_to_stop_finds_nothing_changed() {
             };
             let world = World::new(topology);
             let before = world.shape();
-            let run = Run {
-                plan: &plan,
-                act: &world,
-                journal: &world,
-                watch: &Nobody,
-                concurrency: 4,
-                interrupted: &ALWAYS,
-            };
-            let outcome = block_on(run.start());
+            let outcome = world.start_and_stop(&plan);
             assert!(plan.is_empty() || outcome != Outcome::Completed);
             assert_eq!(world.shape(), before);
-            assert_eq!(world.0.lock().unwrap().calls, 0);
+            assert_eq!(world.calls(), 0);
         }
     }
 }
 
 #[test]
 fn every_death_is_resumed_and_every_failure_put_back() {
-    let (mut plans, mut refused, mut deaths, mut failures, mut rollbacks) = (0, 0, 0, 0, 0);
-    for n in 1..=4 {
-        for topology in &topologies(n) {
-            for operation in &operations(n) {
-                for ssh in [true, false] {
-                    let access = access(topology, ssh);
-                    let Ok(plan) = promote::plan::plan(operation, topology, &access) else {
-                        refused += 1;
-                        continue;
-                    };
-                    plans += 1;
-                    let planned = plan.may_lose.is_none();
-                    let lines = 2 * plan.steps().count() + 1;
-                    let case = Case {
-                        operation,
-                        topology,
-                        access,
-                        plan,
-                        planned,
-                    };
-                    let calls = case.straight();
-                    if case.plan.is_empty() {
-                        continue;
-                    }
-                    for line in 0..=lines {
-                        deaths += 1;
-                        case.dies_at(line);
-                        rollbacks += usize::from(case.rolled_back_at(line));
-                    }
-                    for call in 0..calls {
-                        for how in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                            failures += 1;
-                            case.fails_at(call, how);
-                        }
-                    }
-                }
+    let (mut counts, rollbacks) = (Counts::default(), Cell::new(0));
+    for topology in &(1..=4).flat_map(topologies).collect::<Vec<_>>() {
+        for operation in &operations(topology.nodes.len()) {
+            for ssh in [true, false] {
+                let access = access(topology, ssh);
+                let Ok(plan) = promote::plan::plan(operation, topology, &access) else {
+                    counts.refused += 1;
+                    continue;
+                };
+                roles_outlive_a_restart(&plan, topology);
+                let case = Promotion {
+                    operation,
+                    topology,
+                    access: &access,
+                    plan,
+                    rollbacks: &rollbacks,
+                };
+                case.exhaust(&mut counts);
             }
         }
     }
-    assert!(
-        plans > 200 && deaths > 5_000 && failures > 5_000 && rollbacks > 500,
-        "the simulation shrank"
-    );
-    assert!(refused > 0);
-    println!(
-        "{plans} plans, {refused} refusals, {deaths} deaths, {failures} failures, {rollbacks} rollbacks"
-    );
+    counts.are_more_than(Counts {
+        plans: 200,
+        refused: 1,
+        deaths: 5_000,
+        failures: 5_000,
+    });
+    assert!(rollbacks.get() > 500, "{} rollbacks", rollbacks.get());
 }

@@ -5,11 +5,11 @@
 //! acknowledged write is gone by what it does, it makes no node a primary while another is one, and
 //! putting back does so least of all.
 
-use super::world::{Injected, Inner, Nobody, World};
-use super::{NEVER, access, name, operations, topologies};
+use super::harness::Injected;
+use super::world::{Servers, World};
+use super::{access, name, operations, topologies};
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
-use crate::engine::execute::Run;
 use crate::engine::journal::Outcome;
 use crate::engine::{Detach, Move, Plan, Rejoin, Repair};
 use crate::operations::repair::plan::Owns;
@@ -18,8 +18,6 @@ use crate::plan::divergence::Own;
 use crate::plan::roles;
 use crate::topology::detached::Observed;
 use crate::topology::{Address, NodeName, Topology};
-use futures::executor::block_on;
-use std::sync::Mutex;
 
 /// One change by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,10 +30,10 @@ pub struct ByHand {
     pub of: Option<Address>,
 }
 
-impl Inner {
+impl Servers {
     /// Somebody else changes a role now, if it is the moment.
     pub(super) fn intrude(&mut self) {
-        let due = |by_hand: &&ByHand| by_hand.call == self.calls;
+        let due = |by_hand: &&ByHand| by_hand.call == self.call;
         let Some(ByHand { node, of, .. }) = self.by_hand.as_ref().filter(due).cloned() else {
             return;
         };
@@ -108,25 +106,13 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    fn run<'b>(&'b self, world: &'b World) -> Run<'b, World, World, Nobody> {
-        Run {
-            plan: self.plan,
-            act: world,
-            journal: world,
-            watch: &Nobody,
-            concurrency: 4,
-            interrupted: &NEVER,
-        }
-    }
-
     /// Every change by hand before every step, and before every step that puts back; how many there
     /// were.
     fn disturbed(&self) -> usize {
         let straight = (self.fresh)();
-        block_on(self.run(&straight).start());
-        let calls = straight.0.lock().unwrap().calls;
+        straight.start(self.plan);
         let mut count = 0;
-        for call in 0..calls {
+        for call in 0..straight.calls() {
             for (node, of) in changes(&(self.fresh)()) {
                 count += 1;
                 let by_hand = |call| ByHand {
@@ -153,18 +139,16 @@ impl Case<'_> {
         for line in 0..=2 * self.plan.steps().count() + 1 {
             for (node, of) in changes(&(self.fresh)()) {
                 count += 1;
-                let world = self.world(None, None);
-                world.0.lock().unwrap().life = Some(line);
-                block_on(self.run(&world).start());
-                world.crash();
-                let mut inner = world.0.lock().unwrap();
-                inner.by_hand = Some(ByHand {
+                let world = self.world(None);
+                world.dies(self.plan, line);
+                let mut servers = world.lock();
+                servers.by_hand = Some(ByHand {
                     call: usize::MAX,
                     node,
                     of: of.clone(),
                 });
-                inner.change(node, of.clone());
-                drop(inner);
+                servers.change(node, of.clone());
+                drop(servers);
                 let how = format!("{} died at {line}, then {node} {of:?}", self.what);
                 self.taken_up(&world, &how);
             }
@@ -172,29 +156,27 @@ impl Case<'_> {
         count
     }
 
-    fn world(&self, by_hand: Option<ByHand>, fail_at: Option<(usize, Injected)>) -> World {
+    fn world(&self, by_hand: Option<ByHand>) -> World {
         let world = (self.fresh)();
-        let mut inner = world.0.lock().unwrap();
-        inner.planned = roles::replicas(self.plan);
-        inner.by_hand = by_hand;
-        inner.fail_at = fail_at;
-        drop(inner);
+        let mut servers = world.lock();
+        servers.planned = roles::replicas(self.plan);
+        servers.by_hand = by_hand;
+        drop(servers);
         world
     }
 
     fn once(&self, by_hand: ByHand, failure: Option<(usize, Injected)>) {
         let how = format!("{} {by_hand:?} {failure:?}", self.what);
-        let world = self.world(Some(by_hand), failure);
-        let outcome = block_on(self.run(&world).start());
+        let world = self.world(Some(by_hand));
+        let outcome = match failure {
+            Some((call, how)) => world.fails(self.plan, call, how),
+            None => world.start(self.plan),
+        };
         self.holds(&world, &outcome, &how);
         if matches!(outcome, Outcome::RolledBack { .. }) && failure.is_none() {
-            let inner = world.0.lock().unwrap();
-            assert!(
-                inner.sims.iter().all(|s| !s.fenced),
-                "{how}: a fence is left"
-            );
+            let fenced = world.lock().sims.iter().any(|s| s.fenced);
+            assert!(!fenced, "{how}: a fence is left");
         }
-        world.heal();
         if matches!(outcome, Outcome::Stopped { .. }) {
             world.crash();
             self.taken_up(&world, &format!("{how} {outcome:?}"));
@@ -204,17 +186,15 @@ impl Case<'_> {
     /// It is gone on with, and put back.
     fn taken_up(&self, world: &World, how: &str) {
         for back in [false, true] {
-            let again = World(Mutex::new(world.0.lock().unwrap().clone()));
-            let progress = again.0.lock().unwrap().progress.clone();
-            let now = again.observe();
-            let run = self.run(&again);
+            let again = world.again();
             let ended = if back {
-                let ended = block_on(run.roll_back(&progress, &now));
                 // What cannot be put back stays as it is.
-                let Ok(ended) = ended else { continue };
+                let Ok(ended) = again.roll_back(self.plan) else {
+                    continue;
+                };
                 ended
             } else {
-                block_on(run.resume(&progress, &now))
+                again.resume(self.plan)
             };
             self.holds(&again, &ended, &format!("{how}, put back: {back}"));
         }
@@ -224,9 +204,9 @@ impl Case<'_> {
     /// stopped half-way because somebody else made another primary, what it has is still there, and
     /// a person decides.
     fn holds(&self, world: &World, outcome: &Outcome, how: &str) {
-        let inner = world.0.lock().unwrap();
+        let servers = world.lock();
         let tell = || {
-            let sims = inner
+            let sims = servers
                 .sims
                 .iter()
                 .map(|s| format!("{}: {:?} {:?}", s.name, s.of, s.log));
@@ -238,22 +218,22 @@ impl Case<'_> {
             format!("{how} {outcome:?}\n{}", lines.join("\n"))
         };
         assert!(
-            inner.violations.is_empty(),
+            servers.violations.is_empty(),
             "{:?} {}",
-            inner.violations,
+            servers.violations,
             tell()
         );
-        let all: Vec<usize> = (0..inner.sims.len()).collect();
-        let primaries = inner.reigning();
+        let all: Vec<usize> = (0..servers.sims.len()).collect();
+        let primaries = servers.reigning();
         let stopped = matches!(outcome, Outcome::Stopped { .. });
         let holders = if primaries.is_empty() || stopped {
             &all
         } else {
             &primaries
         };
-        let gone = inner.acked.iter().filter(|w| {
-            let held = holders.iter().any(|i| inner.sims[*i].log.contains(w));
-            !held && !inner.given_up.contains(w) && !inner.backed_up.contains(w)
+        let gone = servers.acked.iter().filter(|w| {
+            let held = holders.iter().any(|i| servers.sims[*i].log.contains(w));
+            !held && !servers.given_up.contains(w) && !servers.backed_up.contains(w)
         });
         let gone: Vec<&u32> = gone.collect();
         let accepted = self.plan.may_lose.is_some();
@@ -263,14 +243,14 @@ impl Case<'_> {
 
 /// Every role that somebody can give to a node that is up.
 fn changes(world: &World) -> Vec<(usize, Option<Address>)> {
-    let inner = world.0.lock().unwrap();
-    let up = |i: &usize| inner.sims[*i].up;
-    let nodes: Vec<usize> = (0..inner.sims.len()).filter(up).collect();
+    let servers = world.lock();
+    let up = |i: &usize| servers.sims[*i].up;
+    let nodes: Vec<usize> = (0..servers.sims.len()).filter(up).collect();
     let mut all = Vec::new();
     for node in &nodes {
         all.push((*node, None));
         let others = nodes.iter().filter(|i| *i != node);
-        all.extend(others.map(|i| (*node, Some(inner.sims[*i].address.clone()))));
+        all.extend(others.map(|i| (*node, Some(servers.sims[*i].address.clone()))));
     }
     all
 }

@@ -2,8 +2,9 @@
 //! each failure put back, and no write of theirs gone that was neither on the present primary nor
 //! in a backup.
 
-use super::world::{Injected, Inner, World};
-use super::{name, run};
+use super::harness::{Case, Counts, not_simulated};
+use super::name;
+use super::world::{Servers, World};
 use crate::actions::rescue::RescueAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Outcome;
@@ -14,27 +15,26 @@ use crate::operations::repair;
 use crate::operations::repair::plan::Owns;
 use crate::plan::divergence::Own;
 use crate::topology::{Topology, sample};
-use futures::executor::block_on;
 
 /// What the two steps that only such plans have do to node `i`.
-pub(super) fn apply(inner: &mut Inner, i: usize, action: &RescueAction) -> Result<(), Failure> {
-    let is_replica = inner.sims[i].of.is_some();
-    let log = inner.sims[i].log.clone();
+pub(super) fn apply(servers: &mut Servers, i: usize, action: &RescueAction) -> Result<(), Failure> {
+    let is_replica = servers.sims[i].of.is_some();
+    let log = servers.sims[i].log.clone();
     match action {
         RescueAction::GiveUp { address, .. } => {
-            if !is_replica && !log.iter().all(|w| inner.backed_up.contains(w)) {
+            if !is_replica && !log.iter().all(|w| servers.backed_up.contains(w)) {
                 return Err(Failure::none("it was written to since"));
             }
-            inner.sims[i].of = Some(address.clone());
+            servers.sims[i].of = Some(address.clone());
         }
         RescueAction::BackUp { .. } => {
             if is_replica {
                 return Err(Failure::none("it is no primary any more"));
             }
-            inner.backed_up.extend(log);
+            servers.backed_up.extend(log);
         }
         RescueAction::BackUpFiles { .. } | RescueAction::Replay { .. } => {
-            return Err(Failure::none(format!("not simulated: {action}")));
+            return Err(not_simulated(action));
         }
     }
     Ok(())
@@ -55,12 +55,12 @@ pub(super) fn split(n: usize) -> Vec<Topology> {
 
 pub(super) fn world(topology: &Topology) -> World {
     let world = World::new(topology);
-    let mut inner = world.0.lock().unwrap();
-    inner.parted = true;
+    let mut servers = world.lock();
+    servers.parted = true;
     // Each has written by itself since.
-    inner.traffic();
-    inner.traffic();
-    drop(inner);
+    servers.traffic();
+    servers.traffic();
+    drop(servers);
     world
 }
 
@@ -79,98 +79,101 @@ fn reached(operation: &Rejoin, world: &World, how: &str) {
 
 /// The old primary follows the other, and all that was acknowledged is there or in the backup.
 fn nothing_gone(world: &World, how: &str) {
-    let inner = world.0.lock().unwrap();
-    let of = |i: usize| inner.sims.iter().find(|s| s.name == name(i)).unwrap();
+    let servers = world.lock();
+    let of = |i: usize| servers.sims.iter().find(|s| s.name == name(i)).unwrap();
     let (successor, old) = (of(0), of(1));
     assert_eq!(old.of.as_ref(), Some(&successor.address), "{how}");
     assert_eq!(old.persisted_of, old.of, "{how}");
-    assert!(inner.sims.iter().all(|s| !s.fenced), "{how}");
-    assert!(inner.violations.is_empty(), "{how}: {:?}", inner.violations);
-    let gone: Vec<&u32> = inner
+    assert!(servers.sims.iter().all(|s| !s.fenced), "{how}");
+    assert!(
+        servers.violations.is_empty(),
+        "{how}: {:?}",
+        servers.violations
+    );
+    let gone: Vec<&u32> = servers
         .acked
         .iter()
-        .filter(|w| !successor.log.contains(w) && !inner.backed_up.contains(w))
+        .filter(|w| !successor.log.contains(w) && !servers.backed_up.contains(w))
         .collect();
     assert!(gone.is_empty(), "{how}: {gone:?} are nowhere");
 }
 
-fn resumed(plan: &Plan, world: &World) -> Outcome {
-    world.crash();
-    let progress = world.0.lock().unwrap().progress.clone();
-    let now = world.observe();
-    block_on(run(plan, world).resume(&progress, &now))
+/// A change of two primaries into one.
+struct Union<'a> {
+    topology: &'a Topology,
+    plan: Plan,
+    planned: &'a dyn Fn(&World) -> Plan,
+    reached: &'a dyn Fn(&World, &str),
 }
 
-/// Runs what is planned in every such deployment: straight, died at each journal line and resumed,
-/// failed at each call and planned anew. Gives how many deaths and failures that were.
-fn exhaust(planned: &dyn Fn(&World) -> Plan, reached: &dyn Fn(&World, &str)) -> (usize, usize) {
-    let (mut deaths, mut failures) = (0, 0);
-    for topology in (2..=4).flat_map(split) {
-        let straight = world(&topology);
-        let plan = planned(&straight);
-        assert_eq!(block_on(run(&plan, &straight).start()), Outcome::Completed);
-        reached(&straight, "straight");
-        let calls = straight.0.lock().unwrap().calls;
-        for line in 0..=2 * plan.steps().count() + 1 {
-            deaths += 1;
-            let world = world(&topology);
-            world.0.lock().unwrap().life = Some(line);
-            block_on(run(&plan, &world).start());
-            let how = format!("died after {line} lines");
-            match resumed(&plan, &world) {
-                Outcome::Completed => {}
-                // What was written after the backup is found out, and it is all done again.
-                Outcome::RolledBack { .. } => {
-                    let again = planned(&world);
-                    assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
-                }
-                other => panic!("{how}: {other:?}"),
-            }
-            reached(&world, &how);
-        }
-        for call in 0..calls {
-            for injected in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                failures += 1;
-                failed_at(&topology, &plan, (call, injected), planned, reached);
-            }
-        }
+impl Union<'_> {
+    fn runs_again(&self, world: &World, how: &str) {
+        let again = (self.planned)(world);
+        assert_eq!(world.start(&again), Outcome::Completed, "{how}");
     }
-    (deaths, failures)
 }
 
-/// One call fails; what it left is put back, gone on with, or planned anew.
-fn failed_at(
-    topology: &Topology,
-    plan: &Plan,
-    (call, injected): (usize, Injected),
-    planned: &dyn Fn(&World) -> Plan,
-    reached: &dyn Fn(&World, &str),
-) {
-    let world = world(topology);
-    let before = world.shape();
-    world.0.lock().unwrap().fail_at = Some((call, injected));
-    let outcome = block_on(run(plan, &world).start());
-    world.heal();
-    let how = format!("call {call} failed ({injected:?}): {outcome:?}");
-    match outcome {
-        Outcome::RolledBack { .. } => assert_eq!(world.shape(), before, "{how}"),
-        Outcome::Incomplete { .. } => {}
-        Outcome::Stopped { .. } => {
-            let again = resumed(plan, &world);
-            assert!(
-                matches!(again, Outcome::Completed | Outcome::RolledBack { .. }),
-                "{how}: {again:?}"
-            );
+impl Case<Servers> for Union<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn fresh(&self) -> World {
+        world(self.topology)
+    }
+
+    fn reached(&self, world: &World, how: &str) {
+        (self.reached)(world, how);
+    }
+
+    fn died(&self, dead: &dyn Fn() -> World, how: &str) {
+        let world = dead();
+        match world.resume(&self.plan) {
+            Outcome::Completed => {}
+            // What was written after the backup is found out, and it is all done again.
+            Outcome::RolledBack { .. } => self.runs_again(&world, how),
+            other => panic!("{how}: {other:?}"),
         }
-        other => panic!("{how}: {other:?}"),
+        self.reached(&world, how);
     }
-    // A fence that could not be lifted ends by itself.
-    world.crash();
-    let again = planned(&world);
-    if !again.is_empty() {
-        assert_eq!(block_on(run(&again, &world).start()), Outcome::Completed);
-        reached(&world, &how);
+
+    /// What it left is put back, gone on with, or planned anew.
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
+        match outcome {
+            Outcome::RolledBack { .. } => assert_eq!(world.shape(), self.fresh().shape(), "{how}"),
+            Outcome::Incomplete { .. } => {}
+            Outcome::Stopped { .. } => {
+                world.crash();
+                let again = world.resume(&self.plan);
+                assert!(
+                    matches!(again, Outcome::Completed | Outcome::RolledBack { .. }),
+                    "{how}: {again:?}"
+                );
+            }
+            other => panic!("{how}: {other:?}"),
+        }
+        // A fence that could not be lifted ends by itself.
+        world.crash();
+        if !(self.planned)(world).is_empty() {
+            self.runs_again(world, how);
+            self.reached(world, how);
+        }
     }
+}
+
+/// Exhausts what is planned in every such deployment.
+fn exhaust(planned: &dyn Fn(&World) -> Plan, reached: &dyn Fn(&World, &str)) -> Counts {
+    let mut counts = Counts::default();
+    for topology in &(2..=4).flat_map(split).collect::<Vec<_>>() {
+        let case = Union {
+            topology,
+            plan: planned(&world(topology)),
+            planned,
+            reached,
+        };
+        case.exhaust(&mut counts);
+    }
+    counts
 }
 
 #[test]
@@ -180,13 +183,15 @@ fn an_old_primary_returns_and_nothing_of_it_is_gone() {
         under: Some(name(0)),
         backup: Some("/b".to_owned()),
     };
-    let (deaths, failures) = exhaust(&|world| planned(operation, world), &|world, how| {
+    let counts = exhaust(&|world| planned(operation, world), &|world, how| {
         reached(operation, world, how);
     });
-    assert!(
-        deaths > 90 && failures > 100,
-        "the simulation shrank: {deaths} deaths, {failures} failures"
-    );
+    counts.are_more_than(Counts {
+        plans: 6,
+        refused: 0,
+        deaths: 90,
+        failures: 100,
+    });
 }
 
 #[test]
@@ -201,18 +206,19 @@ fn of_two_primaries_one_is_made_and_nothing_of_the_other_is_gone() {
     };
     let reached = |world: &World, how: &str| {
         nothing_gone(world, how);
-        let inner = world.0.lock().unwrap();
-        let keep = inner.sims.iter().find(|s| s.name == name(0)).unwrap();
-        for sim in inner.sims.iter().filter(|s| s.name != name(0)) {
+        let servers = world.lock();
+        let keep = servers.sims.iter().find(|s| s.name == name(0)).unwrap();
+        for sim in servers.sims.iter().filter(|s| s.name != name(0)) {
             assert_eq!(sim.of.as_ref(), Some(&keep.address), "{how}: {}", sim.name);
             assert_eq!(sim.persisted_of, sim.of, "{how}: {}", sim.name);
         }
-        drop(inner);
+        drop(servers);
         assert!(planned(world).is_empty(), "{how}");
     };
-    let (deaths, failures) = exhaust(&planned, &reached);
-    assert!(
-        deaths > 120 && failures > 150,
-        "the simulation shrank: {deaths} deaths, {failures} failures"
-    );
+    exhaust(&planned, &reached).are_more_than(Counts {
+        plans: 6,
+        refused: 0,
+        deaths: 120,
+        failures: 150,
+    });
 }

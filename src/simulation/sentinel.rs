@@ -4,17 +4,16 @@
 mod deaf;
 pub mod model;
 
-use super::world::{Injected, Nobody, World};
-use super::{NEVER, topologies};
+use super::harness::{Case, Counts};
+use super::topologies;
+use super::world::{Servers, World};
 use crate::actions::Action;
-use crate::engine::execute::{Act, Run};
 use crate::engine::journal::{At, Outcome};
 use crate::engine::{Plan, Promote};
 use crate::operations::promote::plan::sentinel::plan;
 use crate::plan::info_period::left;
 use crate::topology::sentinel::{KnownReplica, Sees, View, ViewState, Watch};
 use crate::topology::{Address, NodeName, Topology};
-use futures::executor::block_on;
 use std::cell::Cell;
 
 /// How often each of them reads `INFO`, ms: one as by default, two as their operator wants it.
@@ -63,17 +62,20 @@ pub(super) fn watch(topology: &Topology, primary: &Address) -> Watch {
     }
 }
 
-struct Case {
+/// A promotion through the Sentinels of one deployment.
+struct ThroughSentinel<'a> {
     operation: Promote,
     topology: Topology,
     plan: Plan,
+    /// How often a replica stayed where it was brought to before the promotion was put back.
+    moved_first: &'a Cell<u32>,
 }
 
 /// The Sentinels that do not read `INFO` as often as before.
 fn changed(world: &World) -> Vec<u16> {
-    let inner = world.0.lock().unwrap();
+    let servers = world.lock();
     let now = |port: &u16| {
-        inner
+        servers
             .sentinels
             .periods
             .get(&Address::new("10.0.0.9", *port))
@@ -82,70 +84,22 @@ fn changed(world: &World) -> Vec<u16> {
     other.map(|(port, _)| *port).collect()
 }
 
-impl Case {
-    fn world(&self) -> World {
-        let world = World::new(&self.topology);
-        let mut inner = world.0.lock().unwrap();
-        inner.first = Some(self.topology.nodes[0].announced.clone());
-        let periods = PERIODS
-            .iter()
-            .map(|(port, ms)| (Address::new("10.0.0.9", *port), *ms));
-        inner.sentinels.periods = periods.collect();
-        drop(inner);
-        world
-    }
-
-    fn run<'a>(&'a self, world: &'a World) -> Run<'a, World, World, Nobody> {
-        Run {
-            plan: &self.plan,
-            act: world,
-            journal: world,
-            watch: &Nobody,
-            concurrency: 4,
-            interrupted: &NEVER,
-        }
-    }
-
-    fn reached(&self, world: &World, what: &str) {
-        let now = world.observe();
-        let target = &self.operation.node;
-        let primaries: Vec<&NodeName> = now.primaries().map(|n| &n.name).collect();
-        assert_eq!(primaries, [target], "{what} {:#?}", self.plan);
-        if self.plan.may_lose.is_none() {
-            assert_eq!(
-                world.lost(target),
-                0,
-                "{what}: writes were lost {:#?}",
-                self.plan
-            );
-        }
-        let inner = world.0.lock().unwrap();
-        assert!(inner.violations.is_empty(), "{what} {:?}", inner.violations);
-        assert!(
-            inner.sims.iter().all(|s| !s.fenced),
-            "{what}: a fence was left"
-        );
-    }
-
+impl ThroughSentinel<'_> {
     fn restored(&self, world: &World, what: &str) {
-        let inner = world.0.lock().unwrap();
-        let left = inner.priorities.get(&self.operation.node);
+        let servers = world.lock();
+        let left = servers.priorities.get(&self.operation.node);
         assert!(
             left.is_none_or(|p| p == "100"),
             "{what}: the priority stays {left:?}"
         );
-        drop(inner);
-        assert_eq!(
-            changed(world),
-            Vec::<u16>::new(),
-            "{what}: INFO-PERIOD stays"
-        );
+        drop(servers);
+        assert_eq!(changed(world), [0; 0], "{what}: INFO-PERIOD stays");
     }
 
     /// What an operation that was cut short has left at Sentinels is known, and is put back where
     /// it is abandoned or rolled back.
     fn is_abandoned(&self, world: &World, what: &str) {
-        let progress = world.0.lock().unwrap().progress.clone();
+        let progress = world.progress();
         let began = |stage, step| progress.started.contains(&At { stage, step });
         let known = left(&self.plan, &began);
         assert!(
@@ -153,172 +107,161 @@ impl Case {
             "{what}: left and not known"
         );
         if let Some((node, back)) = known {
-            let done = block_on(world.act(node, &Action::Sentinel(back.clone())));
+            let done = world.do_now(node, &Action::Sentinel(back.clone()));
             assert!(done.is_ok(), "{what}: {done:?}");
         }
-        assert_eq!(changed(world), Vec::<u16>::new(), "{what}, abandoned");
+        assert_eq!(changed(world), [0; 0], "{what}, abandoned");
     }
 
-    fn again(&self, world: &World) -> Self {
+    /// What is planned now; it may not be refused.
+    fn planned_again(&self, world: &World) -> Plan {
         let topology = world.observe();
         let primary = topology.primaries().next().map(|n| n.announced.clone());
         let primary = primary.unwrap_or_else(|| self.topology.nodes[0].announced.clone());
-        let plan = plan(
-            &self.operation,
-            &topology,
-            Some(&watch(&topology, &primary)),
-        );
-        Self {
-            operation: self.operation.clone(),
-            plan: plan.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {topology:#?}")),
-            topology,
+        let watch = watch(&topology, &primary);
+        let plan = plan(&self.operation, &topology, Some(&watch));
+        plan.unwrap_or_else(|r| panic!("refused after it ran: {r:?} {topology:#?}"))
+    }
+
+    fn runs_again(&self, world: &World, how: &str) {
+        let again = self.planned_again(world);
+        assert_eq!(world.start(&again), Outcome::Completed, "{how}: {again:#?}");
+        self.reached(world, how);
+    }
+
+    /// All is as before, but that a replica of a replica which was brought straight under the
+    /// primary stays there.
+    fn is_put_back(&self, world: &World, at: At, how: &str) {
+        let (before, after) = (self.fresh().shape(), world.shape());
+        let moved = |i: &usize| after[*i] != before[*i];
+        let moved: Vec<usize> = (0..before.len()).filter(moved).collect();
+        if moved.is_empty() {
+            return;
         }
+        let mut nodes = self.topology.nodes.iter();
+        let target = nodes.position(|n| n.name == self.operation.node).unwrap();
+        assert_eq!(moved, [target], "{how}");
+        assert_eq!(after[target].1, world.lock().first, "{how}");
+        assert!(at.stage > 0, "{how}");
+        self.moved_first.set(self.moved_first.get() + 1);
+    }
+}
+
+impl Case<Servers> for ThroughSentinel<'_> {
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
-    fn straight(&self) -> usize {
-        let world = self.world();
-        assert_eq!(
-            block_on(self.run(&world).start()),
-            Outcome::Completed,
-            "{:#?}",
-            self.plan
-        );
-        self.reached(&world, "straight");
-        self.restored(&world, "straight");
-        let again = self.again(&world);
-        assert!(again.plan.is_empty(), "not done: {:#?}", again.plan);
-        world.0.lock().unwrap().calls
-    }
-
-    /// A world in which it died after so many lines.
-    fn dead(&self, lines: usize) -> World {
-        let world = self.world();
-        world.0.lock().unwrap().life = Some(lines);
-        block_on(self.run(&world).start());
-        world.crash();
+    fn fresh(&self) -> World {
+        let world = World::new(&self.topology);
+        let mut servers = world.lock();
+        servers.first = Some(self.topology.nodes[0].announced.clone());
+        let periods = PERIODS
+            .iter()
+            .map(|(port, ms)| (Address::new("10.0.0.9", *port), *ms));
+        servers.sentinels.periods = periods.collect();
+        drop(servers);
         world
     }
 
-    fn dies_at(&self, lines: usize) {
-        let what = format!("died after {lines} lines");
-        self.is_abandoned(&self.dead(lines), &what);
-        let world = self.dead(lines);
-        let progress = world.0.lock().unwrap().progress.clone();
-        let back = block_on(self.run(&world).roll_back(&progress, &world.observe()));
-        if let Ok(Outcome::RolledBack { .. }) = back {
-            assert_eq!(changed(&world), Vec::<u16>::new(), "{what}, rolled back");
-        }
-        let world = self.dead(lines);
-        let progress = world.0.lock().unwrap().progress.clone();
+    fn reached(&self, world: &World, how: &str) {
         let now = world.observe();
-        let outcome = block_on(self.run(&world).resume(&progress, &now));
-        assert_eq!(outcome, Outcome::Completed, "{what}: {:#?}", self.plan);
-        self.reached(&world, &what);
-        self.restored(&world, &what);
+        let target = &self.operation.node;
+        let primaries: Vec<&NodeName> = now.primaries().map(|n| &n.name).collect();
+        assert_eq!(primaries, [target], "{how} {:#?}", self.plan);
+        if self.plan.may_lose.is_none() {
+            let lost = world.lost(target);
+            assert_eq!(lost, 0, "{how}: writes were lost {:#?}", self.plan);
+        }
+        let servers = world.lock();
+        let violations = &servers.violations;
+        assert!(violations.is_empty(), "{how} {violations:?}");
+        let fenced = servers.sims.iter().any(|s| s.fenced);
+        assert!(!fenced, "{how}: a fence was left");
     }
 
-    fn fails_at(&self, call: usize, how: Injected, moved_first: &Cell<u32>) {
-        let world = self.world();
-        let before = world.shape();
-        world.0.lock().unwrap().fail_at = Some((call, how));
-        let outcome = block_on(self.run(&world).start());
-        world.heal();
-        let what = format!("call {call} fails ({how:?}): {outcome:?}");
+    fn died(&self, dead: &dyn Fn() -> World, how: &str) {
+        self.is_abandoned(&dead(), how);
+        let world = dead();
+        if let Ok(Outcome::RolledBack { .. }) = world.roll_back(&self.plan) {
+            assert_eq!(changed(&world), [0; 0], "{how}, rolled back");
+        }
+        let world = dead();
+        self.resumed(&world, how);
+        self.restored(&world, how);
+    }
+
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
         match outcome {
             Outcome::RolledBack { at, .. } => {
-                let after = world.shape();
-                // A replica of a replica that was brought straight under the primary stays there.
-                if after != before {
-                    let moved: Vec<usize> = (0..before.len())
-                        .filter(|i| after[*i] != before[*i])
-                        .collect();
-                    let target = self.topology.nodes.iter();
-                    let target = target.clone().position(|n| n.name == self.operation.node);
-                    assert_eq!(moved, [target.unwrap()], "{what}");
-                    let first = world.0.lock().unwrap().first.clone();
-                    assert_eq!(after[moved[0]].1, first, "{what}");
-                    assert!(at.stage > 0, "{what}");
-                    moved_first.set(moved_first.get() + 1);
-                }
-                self.restored(&world, &what);
-                let again = self.again(&world);
-                assert_eq!(
-                    block_on(again.run(&world).start()),
-                    Outcome::Completed,
-                    "{what}"
-                );
-                again.reached(&world, &what);
+                self.is_put_back(world, at, how);
+                self.restored(world, how);
+                self.runs_again(world, how);
             }
             Outcome::Stopped { .. } => {
                 world.crash();
-                let progress = world.0.lock().unwrap().progress.clone();
-                let now = world.observe();
-                assert_eq!(
-                    block_on(self.run(&world).resume(&progress, &now)),
-                    Outcome::Completed,
-                    "{what}"
-                );
-                self.reached(&world, &what);
-                self.restored(&world, &what);
+                self.resumed(world, how);
+                self.restored(world, how);
             }
             Outcome::Incomplete { .. } => {
                 world.crash();
-                let again = self.again(&world);
-                let outcome = block_on(again.run(&world).start());
-                assert_eq!(outcome, Outcome::Completed, "{what}: {:#?}", again.plan);
-                again.reached(&world, &what);
+                self.runs_again(world, how);
             }
             Outcome::Halted { .. } | Outcome::Completed => {
-                panic!("{what}: a failed step was not noticed")
+                panic!("{how}: a failed step was not noticed")
             }
         }
     }
 }
 
-#[test]
-fn through_sentinel_every_death_is_resumed_and_every_failure_put_back() {
-    let (mut plans, mut refused, mut deaths, mut failures) = (0, 0, 0, 0);
-    let moved_first = Cell::new(0);
-    for topology in (1..=4).flat_map(topologies) {
-        let watch = watch(&topology, &topology.nodes[0].announced);
-        for node in topology.nodes.iter().map(|n| n.name.clone()) {
+/// Every promotion through the Sentinels of one deployment; how many were refused.
+fn promotions<'a>(
+    topology: &Topology,
+    moved_first: &'a Cell<u32>,
+) -> (Vec<ThroughSentinel<'a>>, usize) {
+    let watch = watch(topology, &topology.nodes[0].announced);
+    let names = topology.nodes.iter().map(|n| n.name.clone());
+    let cases: Vec<_> = names
+        .filter_map(|node| {
             let operation = Promote {
                 node,
                 accept: Vec::new(),
             };
-            let Ok(plan) = plan(&operation, &topology, Some(&watch)) else {
-                refused += 1;
-                continue;
-            };
-            plans += 1;
-            let topology = topology.clone();
-            let case = Case {
+            let plan = plan(&operation, topology, Some(&watch)).ok()?;
+            Some(ThroughSentinel {
                 operation,
-                topology,
+                topology: topology.clone(),
                 plan,
-            };
-            let calls = case.straight();
-            if case.plan.is_empty() {
-                continue;
-            }
-            for line in 0..=2 * case.plan.steps().count() + 1 {
-                deaths += 1;
-                case.dies_at(line);
-            }
-            for call in 0..calls {
-                for how in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                    failures += 1;
-                    case.fails_at(call, how, &moved_first);
-                }
-            }
+                moved_first,
+            })
+        })
+        .collect();
+    let refused = topology.nodes.len() - cases.len();
+    (cases, refused)
+}
+
+#[test]
+fn through_sentinel_every_death_is_resumed_and_every_failure_put_back() {
+    let (mut counts, moved_first) = (Counts::default(), Cell::new(0));
+    for topology in (1..=4).flat_map(topologies) {
+        let (cases, refused) = promotions(&topology, &moved_first);
+        counts.refused += refused;
+        for case in &cases {
+            let world = case.fresh();
+            world.start(&case.plan);
+            case.restored(&world, "straight");
+            let again = case.planned_again(&world);
+            assert!(again.is_empty(), "not done: {again:#?}");
+            case.exhaust(&mut counts);
         }
     }
-    assert!(
-        plans > 30 && refused > 0 && deaths > 500 && failures > 500 && moved_first.get() > 50,
-        "the simulation shrank: {plans} {refused} {deaths} {failures}"
-    );
+    counts.are_more_than(Counts {
+        plans: 30,
+        refused: 1,
+        deaths: 500,
+        failures: 500,
+    });
     let kept = moved_first.get();
-    println!(
-        "{kept} kept where they were moved, {plans} plans, {refused} refusals, {deaths} deaths, {failures} failures"
-    );
+    println!("{kept} kept where they were moved");
+    assert!(kept > 50, "{kept}");
 }

@@ -4,69 +4,94 @@
 pub(super) mod boxes;
 pub(super) mod host;
 
-use super::world::{Injected, Nobody};
-use super::{ALWAYS, NEVER};
+use super::harness::{Case, Counts};
 use crate::engine::Plan;
-use crate::engine::execute::Run;
-use crate::engine::journal::Outcome;
-use boxes::World;
-use futures::executor::block_on;
+use crate::engine::journal::{NodeFailure, Outcome};
+use boxes::{Boxes, World};
 use host::Begin;
-use std::sync::atomic::AtomicBool;
 
-fn run<'a>(
-    plan: &'a Plan,
-    world: &'a World,
-    stop: &'a AtomicBool,
-) -> Run<'a, World, World, Nobody> {
-    Run {
-        plan,
-        act: world,
-        journal: world,
-        watch: &Nobody,
-        concurrency: 4,
-        interrupted: stop,
+/// Each node that failed is as it was.
+fn are_put_back(world: &World, failed: &[NodeFailure], how: &str) {
+    for failure in failed {
+        assert_eq!(failure.put_back, Some(true), "{how}");
+        world.lock().assert_put_back(&failure.node, how);
     }
 }
 
-/// All run, watch the primary with the rules of the inventory, are who they were, and there is
-/// nothing left to do.
-fn reached(world: &World, what: &str) {
-    world.assert_well(what);
-    let again = world.plan().unwrap();
-    assert!(again.is_empty(), "{what}: {again:#?}");
+/// Sentinels that are to come.
+struct Coming {
+    begins: [Begin; 3],
+    plan: Plan,
 }
 
-fn resumed(plan: &Plan, world: &World, what: &str) {
-    world.live_on();
-    let progress = world.progress();
-    let now = world.topology();
-    let outcome = block_on(run(plan, world, &NEVER).resume(&progress, &now));
-    assert_eq!(outcome, Outcome::Completed, "{what} {plan:#?}");
-    reached(world, what);
-}
+impl Case<Boxes> for Coming {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
 
-fn fails_at(begins: [Begin; 3], plan: &Plan, call: usize, how: Injected) {
-    let world = World::new(begins);
-    world.fail_at(call, how);
-    let outcome = block_on(run(plan, &world, &NEVER).start());
-    world.live_on();
-    let what = format!("{begins:?}, call {call} fails ({how:?})");
-    match outcome {
-        Outcome::Halted { failed } => {
-            for failure in &failed {
-                assert_eq!(failure.put_back, Some(true), "{what}");
-                world.assert_put_back(&failure.node, &what);
-            }
+    fn fresh(&self) -> World {
+        World::new(self.begins)
+    }
+
+    /// All run, watch the primary with the rules of the inventory, are who they were, and there is
+    /// nothing left to do.
+    fn reached(&self, world: &World, how: &str) {
+        let boxes = world.lock();
+        boxes.assert_well(&format!("{:?}, {how}", self.begins));
+        let again = boxes.plan().unwrap();
+        assert!(again.is_empty(), "{:?}, {how}: {again:#?}", self.begins);
+    }
+
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
+        match outcome {
+            Outcome::Halted { failed } => are_put_back(world, &failed, how),
+            // Only the proof: what was done stays.
+            Outcome::RolledBack { .. } => world.lock().assert_well(how),
+            other => panic!("{:?}, {how}: {other:?}", self.begins),
         }
-        // Only the proof: what was done stays.
-        Outcome::RolledBack { .. } => world.assert_well(&what),
-        other => panic!("{what}: {other:?}"),
+        let again = world.lock().plan().unwrap();
+        assert_eq!(world.start(&again), Outcome::Completed, "{how} {again:#?}");
+        self.reached(world, how);
     }
-    let again = world.plan().unwrap();
-    let outcome = block_on(run(&again, &world, &NEVER).start());
-    assert_eq!(outcome, Outcome::Completed, "{what} {again:#?}");
-    reached(&world, &what);
+}
+
+/// Sentinels that are to go.
+struct Going {
+    begins: [Begin; 3],
+    purge: bool,
+    plan: Plan,
+}
+
+impl Case<Boxes> for Going {
+    fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn fresh(&self) -> World {
+        World::new(self.begins)
+    }
+
+    /// They are gone, and there is nothing left to do.
+    fn reached(&self, world: &World, how: &str) {
+        let (boxes, purge) = (world.lock(), self.purge);
+        let how = format!("{:?}, purge {purge}, {how}", self.begins);
+        boxes.assert_gone(purge, &how);
+        let again = boxes.plan_removal(purge).unwrap();
+        assert!(again.is_empty(), "{how}: {again:#?}");
+    }
+
+    /// Another run ends it.
+    fn failed(&self, world: &World, outcome: Outcome, how: &str) {
+        match outcome {
+            Outcome::Halted { failed } => are_put_back(world, &failed, how),
+            Outcome::RolledBack { .. } => world.lock().assert_gone(false, how),
+            Outcome::Incomplete { .. } => assert!(self.purge, "{how}"),
+            other => panic!("{:?}, {how}: {other:?}", self.begins),
+        }
+        let again = world.lock().plan_removal(self.purge).unwrap();
+        assert_eq!(world.start(&again), Outcome::Completed, "{how} {again:#?}");
+        self.reached(world, how);
+    }
 }
 
 /// Every beginning of three hosts, whatever their order.
@@ -83,107 +108,50 @@ fn beginnings() -> Vec<[Begin; 3]> {
 
 #[test]
 fn sentinels_come_to_watch_whatever_there_is_and_whatever_happens() {
-    let (mut plans, mut deaths, mut failures) = (0, 0, 0);
+    let mut counts = Counts::default();
     for begins in beginnings() {
-        let world = World::new(begins);
-        let plan = world.plan().unwrap_or_else(|r| panic!("{begins:?}: {r:?}"));
-        plans += 1;
-        let outcome = block_on(run(&plan, &world, &NEVER).start());
-        assert_eq!(outcome, Outcome::Completed, "{begins:?} {plan:#?}");
-        reached(&world, &format!("{begins:?}"));
-        let calls = world.calls();
-        for line in 0..2 * plan.steps().count() {
-            deaths += 1;
-            let world = World::new(begins);
-            world.dies_after(line);
-            block_on(run(&plan, &world, &NEVER).start());
-            let what = format!("{begins:?}, died after {line} lines");
-            resumed(&plan, &world, &what);
-        }
-        for call in 0..calls {
-            for how in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                failures += 1;
-                fails_at(begins, &plan, call, how);
-            }
+        let plan = World::new(begins).lock().plan();
+        let plan = plan.unwrap_or_else(|r| panic!("{begins:?}: {r:?}"));
+        Coming { begins, plan }.exhaust(&mut counts);
+    }
+    counts.are_more_than(Counts {
+        plans: 80,
+        refused: 0,
+        deaths: 2_000,
+        failures: 3_000,
+    });
+}
+
+#[test]
+fn sentinels_go_whatever_there_is_and_whatever_happens() {
+    let mut counts = Counts::default();
+    for begins in beginnings() {
+        for purge in [false, true] {
+            let plan = World::new(begins).lock().plan_removal(purge).unwrap();
+            let going = Going {
+                begins,
+                purge,
+                plan,
+            };
+            going.exhaust(&mut counts);
         }
     }
-    assert!(
-        plans > 80 && deaths > 2_000 && failures > 3_000,
-        "the simulation shrank: {plans} plans, {deaths} deaths, {failures} failures"
-    );
-    println!("{plans} plans, {deaths} deaths, {failures} failures");
+    counts.are_more_than(Counts {
+        plans: 80,
+        refused: 0,
+        deaths: 2_000,
+        failures: 3_000,
+    });
 }
 
 #[test]
 fn an_operator_who_wants_to_stop_finds_no_sentinel_begun() {
     let begins = [Begin::Bare, Begin::Stopped, Begin::Idle];
     let world = World::new(begins);
-    let plan = world.plan().unwrap();
-    let outcome = block_on(run(&plan, &world, &ALWAYS).start());
+    let plan = world.lock().plan().unwrap();
+    let outcome = world.start_and_stop(&plan);
     assert!(matches!(outcome, Outcome::Halted { .. }), "{outcome:?}");
     for step in plan.steps() {
-        world.assert_put_back(&step.node, "interrupted");
+        world.lock().assert_put_back(&step.node, "interrupted");
     }
-}
-
-/// What a failure of one step of a removal leaves, and that another run ends it.
-fn removal_fails_at(begins: [Begin; 3], plan: &Plan, purge: bool, call: usize, how: Injected) {
-    let world = World::new(begins);
-    world.fail_at(call, how);
-    let outcome = block_on(run(plan, &world, &NEVER).start());
-    world.live_on();
-    let what = format!("{begins:?}, purge {purge}, call {call} fails ({how:?})");
-    match outcome {
-        Outcome::Halted { failed } => {
-            for failure in &failed {
-                assert_eq!(failure.put_back, Some(true), "{what}");
-                world.assert_put_back(&failure.node, &what);
-            }
-        }
-        Outcome::RolledBack { .. } => world.assert_gone(false, &what),
-        Outcome::Incomplete { .. } => assert!(purge, "{what}"),
-        other => panic!("{what}: {other:?}"),
-    }
-    let again = world.plan_removal(purge).unwrap();
-    let outcome = block_on(run(&again, &world, &NEVER).start());
-    assert_eq!(outcome, Outcome::Completed, "{what} {again:#?}");
-    world.assert_gone(purge, &what);
-}
-
-#[test]
-fn sentinels_go_whatever_there_is_and_whatever_happens() {
-    let (mut deaths, mut failures) = (0, 0);
-    for begins in beginnings() {
-        for purge in [false, true] {
-            let world = World::new(begins);
-            let plan = world.plan_removal(purge).unwrap();
-            let outcome = block_on(run(&plan, &world, &NEVER).start());
-            assert_eq!(outcome, Outcome::Completed, "{begins:?} {plan:#?}");
-            world.assert_gone(purge, &format!("{begins:?}"));
-            let again = world.plan_removal(purge).unwrap();
-            assert!(again.is_empty(), "{begins:?}: {again:#?}");
-            for call in 0..world.calls() {
-                for how in [Injected::Nothing, Injected::Lost, Injected::Answer] {
-                    failures += 1;
-                    removal_fails_at(begins, &plan, purge, call, how);
-                }
-            }
-            for line in 0..2 * plan.steps().count() {
-                deaths += 1;
-                let world = World::new(begins);
-                world.dies_after(line);
-                block_on(run(&plan, &world, &NEVER).start());
-                world.live_on();
-                let (progress, now) = (world.progress(), world.topology());
-                let outcome = block_on(run(&plan, &world, &NEVER).resume(&progress, &now));
-                let what = format!("{begins:?}, died after {line} lines");
-                assert_eq!(outcome, Outcome::Completed, "{what} {plan:#?}");
-                world.assert_gone(purge, &what);
-            }
-        }
-    }
-    assert!(
-        deaths > 2_000 && failures > 3_000,
-        "the simulation shrank: {deaths} deaths, {failures} failures"
-    );
 }

@@ -4,24 +4,20 @@
 
 mod afterwards;
 mod around;
-mod nobody;
 mod roles;
 
 pub use around::Called;
-pub use nobody::Nobody;
 
+use super::harness::{Model, Simulated, not_simulated};
 use super::sentinel::model::{self, Sentinels};
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::execute::{Act, Failure};
-use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::topology::{Address, Link, Node, NodeName, Role, State, Topology, sample};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
-use std::io;
-use std::sync::Mutex;
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,28 +32,14 @@ pub struct Sim {
     pub log: Vec<u32>,
 }
 
-/// How the next failure goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Injected {
-    /// Nothing was done, and that is known.
-    Nothing,
-    /// Nothing was done, and that is not known.
-    Lost,
-    /// It was done, and that is not known.
-    Answer,
-}
-
+/// The servers of a deployment, and who uses them.
 #[derive(Debug, Clone)]
-pub struct Inner {
+pub struct Servers {
     pub sims: Vec<Sim>,
     pub acked: Vec<u32>,
     pub next: u32,
-    pub calls: usize,
-    pub fail_at: Option<(usize, Injected)>,
-    /// Calls and journal lines left before the process dies; after that nothing it does has any
-    /// effect.
-    pub life: Option<usize>,
-    pub progress: Progress,
+    /// The number of the next call.
+    pub call: usize,
     pub violations: Vec<String>,
     pub stopped: BTreeSet<NodeName>,
     /// Noted as detached on purpose.
@@ -84,9 +66,12 @@ pub struct Inner {
     pub planned: Vec<NodeName>,
     /// Right before that call a script writes past every fence, as on servers before 6.2.
     pub script_at: Option<usize>,
+    /// The nodes that were primaries right before the last call.
+    reigned: Vec<usize>,
 }
 
-pub struct World(pub Mutex<Inner>);
+/// Servers on which plans are run.
+pub type World = Simulated<Servers>;
 
 impl World {
     pub fn new(topology: &Topology) -> Self {
@@ -99,14 +84,11 @@ impl World {
             persisted_of: n.upstream().map(|u| u.address.clone()),
             log: vec![1, 2, 3],
         });
-        let inner = Inner {
+        Self::on(Servers {
             sims: sims.collect(),
             acked: vec![1, 2, 3],
             next: 4,
-            calls: 0,
-            fail_at: None,
-            life: None,
-            progress: Progress::default(),
+            call: 0,
             violations: Vec::new(),
             stopped: BTreeSet::new(),
             alone: BTreeSet::new(),
@@ -125,46 +107,12 @@ impl World {
                 .map(|n| n.upstream().is_some())
                 .collect(),
             hooks: Vec::new(),
-        };
-        Self(Mutex::new(inner))
-    }
-
-    /// What an observer sees.
-    pub fn observe(&self) -> Topology {
-        let mut inner = self.0.lock().unwrap();
-        inner.seen_replica = inner.sims.iter().map(|s| s.up && s.of.is_some()).collect();
-        let nodes = inner.sims.iter().enumerate().map(|(i, sim)| {
-            if !sim.up {
-                return sample::down(&sim.name.0, i);
-            }
-            let mut node = sample::node(&sim.name.0, i, sim.of.clone());
-            let offset = sim.log.len() as u64;
-            let link = if inner.upstream(sim).is_some() {
-                Link::Up
-            } else {
-                Link::Down
-            };
-            if let State::Up(server) = &mut node.state {
-                server.replication.offset = offset;
-                if let Role::Replica(upstream) = &mut server.replication.role {
-                    upstream.offset = offset;
-                    upstream.link = link;
-                    upstream.last_io_seconds = if link == Link::Up { Some(0) } else { None };
-                }
-            }
-            Node {
-                address: sim.address.clone(),
-                announced: sim.address.clone(),
-                ..node
-            }
-        });
-        Topology {
-            nodes: nodes.collect(),
-        }
+            reigned: Vec::new(),
+        })
     }
 }
 
-impl Inner {
+impl Servers {
     fn upstream(&self, sim: &Sim) -> Option<&Sim> {
         let of = sim.of.as_ref()?;
         self.sims.iter().find(|s| s.address == *of && s.up)
@@ -177,7 +125,7 @@ impl Inner {
     /// One write to every primary that takes writes. Replicas get nothing by themselves: the worst
     /// case.
     pub fn traffic(&mut self) {
-        let script = self.script_at == Some(self.calls);
+        let script = self.script_at == Some(self.call);
         for i in 0..self.sims.len() {
             let fenced = self.sims[i].fenced && !script;
             if self.sims[i].up && self.sims[i].of.is_none() && !fenced {
@@ -211,25 +159,6 @@ impl Inner {
                 self.sims[i].log.clone_from(&log);
             }
         }
-    }
-
-    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let i = self.index(node);
-        let away = matches!(action, Action::Local(_) | Action::Service(_));
-        if !self.sims[i].up && !away {
-            return Err(Failure::none("connection refused"));
-        }
-        match action {
-            Action::Server(action) => self.on_server(i, action)?,
-            Action::Role(action) => self.on_role(i, action)?,
-            Action::Rescue(action) => super::rejoin::apply(self, i, action)?,
-            Action::Service(action) => self.on_service(i, action)?,
-            Action::Local(action) => self.on_notes(i, action)?,
-            Action::Sentinel(action) => model::apply(self, node, action)?,
-            Action::Hook(hook) => self.called(hook.point),
-            Action::Password(_) | Action::Host(_) => return Err(not_simulated(action)),
-        }
-        Ok(Seen::default())
     }
 
     fn on_server(&mut self, i: usize, action: &ServerAction) -> Result<(), Failure> {
@@ -316,67 +245,87 @@ impl Inner {
         }
         Ok(())
     }
+}
 
-    fn alive(&mut self) -> bool {
-        match &mut self.life {
-            None => true,
-            Some(0) => false,
-            Some(n) => {
-                *n -= 1;
-                true
-            }
-        }
+impl Model for Servers {
+    fn before(&mut self, call: usize) {
+        self.call = call;
+        self.traffic();
+        self.intrude();
+        self.reigned = self.reigning();
     }
-}
 
-fn not_simulated(action: &impl Display) -> Failure {
-    Failure::none(format!("not simulated: {action}"))
-}
-
-impl Act for World {
-    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let mut inner = self.0.lock().unwrap();
-        if inner.life == Some(0) {
-            return Err(Failure::unknown("dead"));
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        self.call += 1;
+        let i = self.index(node);
+        let away = matches!(action, Action::Local(_) | Action::Service(_));
+        if !self.sims[i].up && !away {
+            return Err(Failure::none("connection refused"));
         }
-        inner.traffic();
-        inner.intrude();
-        let before = inner.reigning();
-        let call = inner.calls;
-        let injected = inner
-            .fail_at
-            .and_then(|(at, how)| (at == inner.calls).then_some(how));
-        inner.calls += 1;
-        let result = match injected {
-            Some(Injected::Nothing) => Err(Failure::none("injected")),
-            Some(Injected::Lost) => Err(Failure::unknown("injected, no answer")),
-            Some(Injected::Answer) => inner
-                .apply(node, action)
-                .and(Err(Failure::unknown("injected, after its effect"))),
-            None => inner.apply(node, action),
-        };
-        let writable = inner
-            .sims
-            .iter()
-            .filter(|s| s.up && s.of.is_none() && !s.fenced && !inner.alone.contains(&s.name))
-            .count();
-        inner.weigh(&before, call, node, action);
-        if writable > 1 && !inner.parted && inner.by_hand.is_none() {
+        match action {
+            Action::Server(action) => self.on_server(i, action)?,
+            Action::Role(action) => self.on_role(i, action)?,
+            Action::Rescue(action) => super::rejoin::apply(self, i, action)?,
+            Action::Service(action) => self.on_service(i, action)?,
+            Action::Local(action) => self.on_notes(i, action)?,
+            Action::Sentinel(action) => model::apply(self, node, action)?,
+            Action::Hook(hook) => self.called(hook.point),
+            Action::Password(_) | Action::Host(_) => return Err(not_simulated(action)),
+        }
+        Ok(Seen::default())
+    }
+
+    fn after(&mut self, call: usize, node: &NodeName, action: &Action) {
+        self.call = call + 1;
+        let before = std::mem::take(&mut self.reigned);
+        self.weigh(&before, call, node, action);
+        let writable = |s: &&Sim| s.up && s.of.is_none() && !s.fenced;
+        let writable = self.sims.iter().filter(writable);
+        let writable = writable.filter(|s| !self.alone.contains(&s.name)).count();
+        if writable > 1 && !self.parted && self.by_hand.is_none() {
             let text = format!("{writable} writable primaries after `{node}`: {action}");
-            inner.violations.push(text);
+            self.violations.push(text);
         }
-        inner.traffic();
-        result
+        self.traffic();
     }
-}
 
-impl Journal for World {
-    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
-        let mut inner = self.0.lock().unwrap();
-        if !inner.alive() {
-            return Err(io::Error::other("dead"));
+    /// Fences run out, clients go on.
+    fn died(&mut self) {
+        for sim in &mut self.sims {
+            sim.fenced = false;
         }
-        inner.progress.take(entry);
-        Ok(())
+        self.traffic();
+    }
+
+    fn observe(&mut self) -> Topology {
+        self.seen_replica = self.sims.iter().map(|s| s.up && s.of.is_some()).collect();
+        let nodes = self.sims.iter().enumerate().map(|(i, sim)| {
+            if !sim.up {
+                return sample::down(&sim.name.0, i);
+            }
+            let mut node = sample::node(&sim.name.0, i, sim.of.clone());
+            let offset = sim.log.len() as u64;
+            let link = if self.upstream(sim).is_some() {
+                Link::Up
+            } else {
+                Link::Down
+            };
+            if let State::Up(server) = &mut node.state {
+                server.replication.offset = offset;
+                if let Role::Replica(upstream) = &mut server.replication.role {
+                    upstream.offset = offset;
+                    upstream.link = link;
+                    upstream.last_io_seconds = if link == Link::Up { Some(0) } else { None };
+                }
+            }
+            Node {
+                address: sim.address.clone(),
+                announced: sim.address.clone(),
+                ..node
+            }
+        });
+        Topology {
+            nodes: nodes.collect(),
+        }
     }
 }

@@ -12,7 +12,12 @@ pub fn name(name: &NodeName) -> String {
 
 /// `a`; `a` and `b`; `a`, `b` and `c`; `a`, `b`, `c`, `d`, `e` and 7 others.
 pub fn list<'a>(nodes: impl IntoIterator<Item = &'a Node>) -> String {
-    let mut names: Vec<String> = nodes.into_iter().map(|node| name(&node.name)).collect();
+    list_names(nodes.into_iter().map(|node| &node.name))
+}
+
+/// The same of names.
+pub fn list_names<'a>(nodes: impl IntoIterator<Item = &'a NodeName>) -> String {
+    let mut names: Vec<String> = nodes.into_iter().map(name).collect();
     if names.len() > MOST_NAMES + 1 {
         let others = names.len() - MOST_NAMES;
         names.truncate(MOST_NAMES);
@@ -90,22 +95,6 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-/// Single steps of insertion, deletion, replacement between two texts.
-pub fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::primary;
@@ -152,12 +141,5 @@ mod tests {
         assert_eq!(list(&nodes[..3]), "`a`, `b` and `c`");
         assert_eq!(list(&nodes[..6]), "`a`, `b`, `c`, `d`, `e` and `f`");
         assert_eq!(list(&nodes), "`a`, `b`, `c`, `d`, `e` and 2 others");
-    }
-
-    #[test]
-    fn distances_are_counted() {
-        assert_eq!(distance("192.168.1.130", "192.168.0.130"), 1);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("kitten", "sitting"), 3);
     }
 }

@@ -72,6 +72,30 @@ impl TroubleKind {
 
     /// Whether the server lives, by the way it failed to serve us.
     pub fn is_alive(self) -> bool {
+        match self.heard() {
+            Heard::Words => self != Self::NotRedis,
+            Heard::Connection | Heard::Nothing | Heard::Unclear => false,
+        }
+    }
+
+    /// Whether something was there to give this trouble.
+    pub fn is_answered(self) -> bool {
+        match self.heard() {
+            Heard::Words | Heard::Connection => true,
+            Heard::Nothing | Heard::Unclear => false,
+        }
+    }
+
+    /// Whether not a word was heard of the server, not even a no.
+    pub fn is_silent(self) -> bool {
+        match self.heard() {
+            Heard::Connection | Heard::Nothing => true,
+            Heard::Words | Heard::Unclear => false,
+        }
+    }
+
+    /// What came back.
+    fn heard(self) -> Heard {
         match self {
             Self::PasswordMissing
             | Self::PasswordRefused
@@ -79,6 +103,7 @@ impl TroubleKind {
             | Self::ProtectedMode
             | Self::TooManyClients
             | Self::Busy
+            | Self::NotRedis
             | Self::NoTls
             | Self::WantsTls
             | Self::CertificateUntrusted
@@ -87,15 +112,24 @@ impl TroubleKind {
             | Self::CertificateName
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRefused
-            | Self::Tls => true,
-            Self::Refused
-            | Self::NoAnswer
-            | Self::Frozen
-            | Self::NoRoute
-            | Self::NameUnknown
-            | Self::NotRedis
-            | Self::Ssh
-            | Self::Other => false,
+            | Self::Tls => Heard::Words,
+            Self::Frozen => Heard::Connection,
+            Self::Refused | Self::NoAnswer | Self::NoRoute | Self::NameUnknown | Self::Ssh => {
+                Heard::Nothing
+            }
+            Self::Other => Heard::Unclear,
         }
     }
+}
+
+/// What came back from a node that gave no usable answer.
+enum Heard {
+    /// An answer of some kind.
+    Words,
+    /// A connection, and nothing after it.
+    Connection,
+    /// Nothing.
+    Nothing,
+    /// That cannot be told.
+    Unclear,
 }

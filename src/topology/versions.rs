@@ -8,7 +8,7 @@
 mod phrases;
 mod table;
 
-pub use phrases::{Said, program, said, sentence};
+pub use phrases::{Pair, Said, pair, program, said};
 
 use super::{Product, Server, Version};
 

@@ -1,7 +1,11 @@
-//! The seam of the executor: each action of a plan, done in this world.
+//! What the executor asks of the world: each action of a plan, done there.
 
+use super::act_host::{self, HostSteps};
+use super::backup::Backup;
 use super::replication as r;
-use super::{World, observe, role_change};
+use super::sentinel::SentinelSteps;
+use super::{World, act_local, check_roles, clients, directive, log, observe, persisted, prove};
+use super::{rejoin, replay, role_change, stopped};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
@@ -10,7 +14,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::execute::{Act, Failure};
 use crate::engine::journal::Seen;
 use crate::topology::tls::could_not_follow;
-use crate::topology::{Address, Link, Node, NodeName, ReplicaAuth, Server};
+use crate::topology::{Address, Link, NodeName, ReplicaAuth, Server};
 
 impl Act for World {
     /// What is heard goes to the journal and to the terminal: no secret may be in it.
@@ -20,24 +24,32 @@ impl Act for World {
             Action::Sentinel(SentinelAction::SetInfoPeriod { .. })
         );
         if (told || action.changes_something())
-            && let Some(claim) = self.claim_state()
+            && let Some(claim) = self.claims.current()
         {
             claim.settled().await;
         }
         match self.perform(node, action).await {
             Ok(seen) => Ok(Seen {
-                text: self.entrances.hide(&self.secrets.hide(&seen.text)),
+                text: self
+                    .servers
+                    .routes
+                    .entrances
+                    .hide(&self.secrets.hide(&seen.text)),
                 ..seen
             }),
             Err(failure) => Err(Failure {
-                why: self.entrances.hide(&self.secrets.hide(&failure.why)),
+                why: self
+                    .servers
+                    .routes
+                    .entrances
+                    .hide(&self.secrets.hide(&failure.why)),
                 ..failure
             }),
         }
     }
 
     fn lost(&self) -> Option<String> {
-        let holder = self.claim_state()?.lost()?;
+        let holder = self.claims.current()?.lost()?;
         Some(format!("another operator has taken over: {holder}"))
     }
 }
@@ -48,19 +60,20 @@ impl World {
             Action::Server(action) => self.act_on_server(node, action).await,
             Action::Role(action) => self.change_role(node, action).await,
             Action::Rescue(action) => self.rescue(node, action).await,
-            Action::Service(action) => self.act_on_service(node, action).await,
-            Action::Local(action) => self.act_here(node, action),
-            Action::Password(action) => self.act_on_password(node, action).await,
-            Action::Sentinel(action) => self.act_through_sentinel(node, action).await,
-            Action::Hook(hook) => self.run_hook(hook, None).await,
-            Action::Host(action) => self.act_on_host(node, action).await,
+            Action::Service(action) => act_host::act_on_service(&self.hosts, node, action).await,
+            Action::Local(action) => act_local::act_here(&self.store, node, action),
+            Action::Password(action) => self.passwords.act(node, action).await,
+            Action::Sentinel(action) => self.sentinel_steps().act(node, action).await,
+            Action::Hook(hook) => self.hooks.run(hook, None).await,
+            Action::Host(action) => self.host_steps().act(node, action).await,
         }
     }
 
     async fn act_on_server(&self, node: &NodeName, action: &ServerAction) -> Result<Seen, Failure> {
+        let to = &self.connections;
         match action {
-            ServerAction::PauseWrites { ms } => self.pause_writes(node, *ms).await,
-            ServerAction::ResumeWrites => self.resume_writes(node).await,
+            ServerAction::PauseWrites { ms } => stopped::pause_writes(to, node, *ms).await,
+            ServerAction::ResumeWrites => stopped::resume_writes(to, node).await,
             ServerAction::RequireReplicas { to_write, max_lag } => {
                 let raised = action.fences();
                 self.require_replicas(node, *to_write, *max_lag, raised)
@@ -76,46 +89,42 @@ impl World {
                     .await
             }
             ServerAction::AwaitCaughtUp { with, within_ms } => {
-                self.await_caught_up(node, with, *within_ms).await
+                stopped::await_caught_up(to, node, with, *within_ms).await
             }
             ServerAction::DrainOthers {
                 replicas,
                 within_ms,
-            } => self.drain_others(node, replicas, *within_ms).await,
+            } => stopped::drain_others(to, node, replicas, *within_ms).await,
             ServerAction::CheckMostAdvanced { others } => {
                 self.check_most_advanced(node, others).await
             }
             ServerAction::AwaitInSync { with, within_ms } => {
                 self.await_in_sync(node, with, *within_ms).await
             }
-            ServerAction::PersistRole => super::persisted::persist(self, node).await,
+            ServerAction::PersistRole => persisted::persist(&self.hosts, to, node).await,
             ServerAction::AwaitQuiet { within_ms } => {
-                r::await_quiet(&*self.connections.get(node).await?, *within_ms).await
+                r::await_quiet(&*to.get(node).await?, *within_ms).await
             }
             ServerAction::SetDirective { name, value } => {
-                self.set_directive(node, name, value).await
+                directive::set_directive(to, node, name, value).await
             }
             ServerAction::SetReplicaAuth => {
-                let conn = self.connections.get(node).await?;
+                let conn = to.get(node).await?;
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
-            ServerAction::ProveWrite { replicas } => {
-                super::prove::write(&self.connections, node, replicas).await
-            }
-            ServerAction::CountClients => Ok(self.count_clients(node).await),
-            ServerAction::KickClients => self.kick_clients(node).await,
+            ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
+            ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
+            ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {
                 addresses,
                 within_ms,
                 optional,
                 ..
             } => {
-                let conn = self.connections.get(node).await?;
+                let conn = to.get(node).await?;
                 r::await_unlisted(&conn, addresses, *within_ms, *optional).await
             }
-            ServerAction::AwaitAnswer { within_ms } => {
-                super::prove::answer(&self.connections, node, *within_ms).await
-            }
+            ServerAction::AwaitAnswer { within_ms } => prove::answer(to, node, *within_ms).await,
         }
     }
 
@@ -143,11 +152,11 @@ impl World {
     ) -> Result<Seen, Failure> {
         let conn = self.connections.get(node).await?;
         if raised {
-            self.fence_stands(node).await;
+            self.guards.stands(node).await;
             return r::require_replicas(&conn, to_write, max_lag).await;
         }
         let lifted = r::require_replicas(&conn, to_write, max_lag).await?;
-        self.fence_gone(node).await;
+        self.guards.gone(node).await;
         Ok(lifted)
     }
 
@@ -159,7 +168,9 @@ impl World {
                 let is_replica = self.took_for_replica(node);
                 role_change::follow(connections, node, address, is_replica).await
             }
-            RoleAction::CheckRoles { roles } => self.check_roles(roles).await,
+            RoleAction::CheckRoles { roles } => {
+                check_roles::check_roles(&self.connections, roles).await
+            }
             RoleAction::Demote {
                 address, others, ..
             } => role_change::demote(connections, node, address, others).await,
@@ -185,19 +196,56 @@ impl World {
                 primary,
                 folder,
                 fence_ms,
-            } => self.back_up(node, primary, folder, *fence_ms).await,
+            } => {
+                self.backup()
+                    .back_up(node, primary, folder, *fence_ms)
+                    .await
+            }
             RescueAction::BackUpFiles { primary, folder } => {
-                self.back_up_files(node, primary, folder).await
+                self.backup().back_up_files(node, primary, folder).await
             }
             RescueAction::GiveUp {
                 address, covered, ..
-            } => self.give_up(node, address, covered).await,
+            } => rejoin::give_up(&self.streams, node, address, covered).await,
             RescueAction::Replay {
                 of,
                 source,
                 conflicts,
                 ..
-            } => self.replay(node, of, source, *conflicts).await,
+            } => replay::replay(&self.streams, node, of, source, *conflicts).await,
+        }
+    }
+
+    /// Whether the operation that is run took a node for a replica, when it was planned or when it
+    /// was looked at last.
+    fn took_for_replica(&self, node: &NodeName) -> bool {
+        let was = self.last_seen.node(node);
+        self.hooks.planned_as_replica(node) || was.is_some_and(|n| n.upstream().is_some())
+    }
+
+    fn host_steps(&self) -> HostSteps<'_> {
+        HostSteps {
+            hosts: &self.hosts,
+            logins: &self.logins,
+            transfers: &self.transfers,
+        }
+    }
+
+    fn sentinel_steps(&self) -> SentinelSteps<'_> {
+        SentinelSteps {
+            sentinels: &self.sentinels.connections,
+            connections: &self.connections,
+            last_seen: &self.last_seen,
+        }
+    }
+
+    fn backup(&self) -> Backup<'_> {
+        Backup {
+            streams: &self.streams,
+            hosts: &self.hosts,
+            guards: &self.guards,
+            transfers: &self.transfers,
+            secrets: &self.secrets,
         }
     }
 
@@ -210,7 +258,7 @@ impl World {
         others: &[NodeName],
         within_ms: u64,
     ) -> Result<Seen, Failure> {
-        if let Some(seen) = self.seen_beside_demotion(node, with)? {
+        if let Some(seen) = stopped::seen_beside_demotion(&self.connections, node, with)? {
             return Ok(seen);
         }
         let (mine, theirs) = (
@@ -253,7 +301,7 @@ impl World {
             self.connections.get(node).await?,
             self.connections.get(with).await?,
         );
-        let node_like = self.seen_or_told(with).await?;
+        let node_like = self.last_seen.node_or_unseen(with, &self.inventory).await?;
         let is_with = |a: &Address| node_like.answers_to(a);
         let watched = super::watch_sync::await_in_sync(
             &mine,
@@ -270,29 +318,20 @@ impl World {
                 // cause can be seen from here.
                 if let Ok(looked) = observe::server(&mine, &self.logins.replicas).await {
                     if let Some(why) = refused_login(&looked) {
-                        failure.why =
-                            format!("{}: {why}; mend it with: replctl setup {node}", failure.why);
+                        failure.why = format!(
+                            "{}: {why}; repair it with: replctl setup {node}",
+                            failure.why
+                        );
                     } else if let Some(why) = could_not_follow(&looked, &node_like) {
                         failure.why = format!("{}: {why}", failure.why);
                     }
                 }
-                for said in self.logs_of(node, with).await {
+                for said in log::logs_of((&self.hosts, &self.connections), node, with).await {
                     failure.why = format!("{}; {said}", failure.why);
                 }
                 Err(failure)
             }
         }
-    }
-
-    /// A node as it was seen last, so that all its names are known; else as the inventory has it.
-    pub(super) async fn seen_or_told(&self, name: &NodeName) -> Result<Node, Failure> {
-        if let Some(seen) = self.seen_last().and_then(|t| t.all().get(name).cloned()) {
-            return Ok(seen);
-        }
-        let spec = self.inventory.get(name);
-        let spec =
-            spec.ok_or_else(|| Failure::none(format!("the inventory has no node `{name}`")))?;
-        Ok(observe::unseen(spec).await)
     }
 }
 

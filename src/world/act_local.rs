@@ -1,30 +1,32 @@
 //! The actions of a plan on the operator's own machine: notes beside the journals, and the
 //! inventory.
 
+use super::inventory;
 use super::replication::seen;
-use super::{World, inventory};
 use crate::actions::local::LocalAction;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
+use crate::engine::journal::store::Store;
 use crate::topology::NodeName;
 
-impl World {
-    pub(super) fn act_here(&self, node: &NodeName, action: &LocalAction) -> Result<Seen, Failure> {
-        let (store, this) = (&self.store, std::slice::from_ref(node));
-        let (done, what) = match action {
-            LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),
-            LocalAction::RememberDebt { address } => {
-                (store.remember(node, address), "written down")
-            }
-            LocalAction::NoteAlone { address } => (store.note_alone(node, address), "noted"),
-            LocalAction::ForgetDebt => (store.forget(this), "forgotten"),
-            LocalAction::ForgetAlone => (store.forget_alone(this), "forgotten"),
-        };
-        match done {
-            Ok(()) => Ok(seen(what)),
-            Err(error) => Err(Failure::none(format!(
-                "the note on this machine cannot be written: {error}"
-            ))),
-        }
+/// Does one step.
+pub(super) fn act_here(
+    store: &Store,
+    node: &NodeName,
+    action: &LocalAction,
+) -> Result<Seen, Failure> {
+    let this = std::slice::from_ref(node);
+    let (done, what) = match action {
+        LocalAction::EditInventory(edit) => return inventory::write(edit).map(seen),
+        LocalAction::RememberDebt { address } => (store.remember(node, address), "written down"),
+        LocalAction::NoteAlone { address } => (store.note_alone(node, address), "noted"),
+        LocalAction::ForgetDebt => (store.forget(this), "forgotten"),
+        LocalAction::ForgetAlone => (store.forget_alone(this), "forgotten"),
+    };
+    match done {
+        Ok(()) => Ok(seen(what)),
+        Err(error) => Err(Failure::none(format!(
+            "the note on this machine cannot be written: {error}"
+        ))),
     }
 }

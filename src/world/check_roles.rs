@@ -1,6 +1,6 @@
 //! Looks whether every node still has the role that a plan was made from. It changes nothing.
 
-use super::World;
+use super::connections::Connections;
 use super::replication::{Acted, seen};
 use super::resp::REPLY;
 use super::role::LiveRole;
@@ -15,43 +15,41 @@ use tokio::time::timeout;
 /// asked beside the others; a dead one costs this time once in all.
 const BACK: Duration = Duration::from_millis(250);
 
-impl World {
-    /// Asks every node for its role.
-    ///
-    /// # Errors
-    /// The roles that are others now. Nothing was changed then.
-    pub(super) async fn check_roles(&self, roles: &[NodeRole]) -> Acted {
-        let looks = roles.iter().cloned().map(|role| async move {
-            let within = if role.was == Was::Silent { BACK } else { REPLY };
-            let now = timeout(within, async {
-                let conn = self.connections.get(&role.node).await.ok()?;
-                role_of(&conn, within).await.ok()
-            });
-            let now = now.await.ok().flatten();
-            (role, now)
+/// Asks every node for its role.
+///
+/// # Errors
+/// The roles that are others now. Nothing was changed then.
+pub(super) async fn check_roles(connections: &Connections, roles: &[NodeRole]) -> Acted {
+    let looks = roles.iter().cloned().map(|role| async move {
+        let within = if role.was == Was::Silent { BACK } else { REPLY };
+        let now = timeout(within, async {
+            let conn = connections.get(&role.node).await.ok()?;
+            role_of(&conn, within).await.ok()
         });
-        let looked: Vec<_> = futures::stream::iter(looks)
-            .buffered(self.concurrency())
-            .collect()
-            .await;
-        let changed: Vec<String> = looked
-            .iter()
-            .filter_map(|(role, now)| difference(role, now.as_ref()))
-            .collect();
-        if !changed.is_empty() {
-            return Err(Failure::none(format!(
-                "{}: somebody else has changed it since the plan was made",
-                changed.join("; ")
-            )));
-        }
-        let answered = looked.iter().filter(|(_, now)| now.is_some()).count();
-        let s = if answered == 1 {
-            " has its role"
-        } else {
-            "s have their roles"
-        };
-        Ok(seen(format!("{answered} node{s} still")))
+        let now = now.await.ok().flatten();
+        (role, now)
+    });
+    let looked: Vec<_> = futures::stream::iter(looks)
+        .buffered(connections.concurrency)
+        .collect()
+        .await;
+    let changed: Vec<String> = looked
+        .iter()
+        .filter_map(|(role, now)| difference(role, now.as_ref()))
+        .collect();
+    if !changed.is_empty() {
+        return Err(Failure::none(format!(
+            "{}: somebody else has changed it since the plan was made",
+            changed.join("; ")
+        )));
     }
+    let answered = looked.iter().filter(|(_, now)| now.is_some()).count();
+    let s = if answered == 1 {
+        " has its role"
+    } else {
+        "s have their roles"
+    };
+    Ok(seen(format!("{answered} node{s} still")))
 }
 
 /// What is different, in a phrase. A node that does not answer any more has changed no role;

@@ -9,10 +9,12 @@
 mod connection;
 
 use super::clients::connected;
-use super::login::Login;
+use super::connections::Connections;
+use super::login::ServerLogin;
+use super::observe;
 use super::resp::{Conn, REPLY};
-use super::transport::Way;
-use super::{World, observe};
+use super::servers::Servers;
+use super::transport::ServerRoutes;
 use crate::inventory::NodeSpec;
 use crate::topology::claims::{Claim, Holder, others, worker};
 use crate::topology::clients::{Client, LISTED, parse};
@@ -127,7 +129,15 @@ impl Shared {
     }
 }
 
-impl World {
+/// The claims of this process, and the look at those of others.
+pub struct Claims {
+    pub(super) servers: Arc<Servers>,
+    pub(super) connections: Arc<Connections>,
+    /// The claim of the run that is under way.
+    pub(super) current: Mutex<Option<Arc<Shared>>>,
+}
+
+impl Claims {
     /// One attempt to claim every node that answers. The connections of holders for whose claim and
     /// silence, seconds, `ended` says yes are ended first.
     pub async fn claim(
@@ -142,12 +152,12 @@ impl World {
             who: who.to_owned(),
             token: token().to_owned(),
         };
-        let tasks = self.inventory.nodes.iter().map(|spec| {
+        let tasks = self.servers.inventory.nodes.iter().map(|spec| {
             let keeper = Keeper {
                 spec: spec.clone(),
                 name: name.name(),
-                way: self.way(),
-                login: self.logins.own.clone(),
+                routes: self.servers.routes.clone(),
+                login: self.servers.logins.own.clone(),
                 shared: shared.clone(),
             };
             tokio::spawn(keeper.keep())
@@ -176,13 +186,13 @@ impl World {
             }
             return Attempt::Taken(holders);
         }
-        *self.claim.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared);
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(shared);
         Attempt::Held(claimed)
     }
 
     /// What the steps of this run look at before they change anything.
-    pub(super) fn claim_state(&self) -> Option<Arc<Shared>> {
-        let claim = self.claim.lock();
+    pub(super) fn current(&self) -> Option<Arc<Shared>> {
+        let claim = self.current.lock();
         claim.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -197,7 +207,7 @@ impl World {
             (node, clients)
         });
         let lists: Vec<(NodeName, Vec<Client>)> = futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
+            .buffer_unordered(self.connections.concurrency)
             .collect()
             .await;
         others(lists.iter().map(|(n, c)| (n, c.as_slice())), token())
@@ -264,8 +274,8 @@ async fn first_round(shared: &Shared, nodes: usize) -> BTreeMap<NodeName, bool> 
 struct Keeper {
     spec: NodeSpec,
     name: String,
-    way: Way,
-    login: Option<Login>,
+    routes: Arc<ServerRoutes>,
+    login: Option<ServerLogin>,
     shared: Arc<Shared>,
 }
 
@@ -274,7 +284,7 @@ impl Keeper {
         let mut was_held = false;
         let mut tried = false;
         loop {
-            let made = Connection::open(&self.way, &self.spec, self.login.as_ref(), &self.name);
+            let made = Connection::open(&self.routes, &self.spec, self.login.as_ref(), &self.name);
             let made = made.await;
             if !std::mem::replace(&mut tried, true) && made.is_err() {
                 self.shared.lock().failed += 1;
@@ -337,7 +347,8 @@ impl Keeper {
 
     async fn others(&self, listens: bool) -> Vec<Holder> {
         let look = async {
-            let conn = observe::connect(&self.way, &self.spec, self.login.as_ref()).await;
+            let conn =
+                observe::connect(self.routes.as_ref(), &self.spec, self.login.as_ref()).await;
             listed(&conn.ok()?, !listens).await.ok()
         };
         let clients = timeout(REPLY * 2, look).await.ok().flatten();

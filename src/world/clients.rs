@@ -1,6 +1,6 @@
 //! Lists the clients of servers and disconnects them. Never inside a fence.
 
-use super::World;
+use super::connections::Connections;
 use super::replication::seen;
 use super::resp::{Conn, REPLY};
 use super::unreachable::trouble;
@@ -24,70 +24,74 @@ const KEPT: usize = 100;
 /// How many connections are ended in one go.
 const AT_ONCE: usize = 500;
 
-impl World {
-    /// The clients of several nodes, each with what kept them from being listed.
-    pub async fn clients(&self, nodes: &[NodeName]) -> Vec<(NodeName, Result<Census, String>)> {
-        let looks = nodes
-            .iter()
-            .map(|node| async move { (node.clone(), self.clients_of(node).await) });
-        futures::stream::iter(looks)
-            .buffered(self.concurrency())
-            .collect()
-            .await
-    }
+/// The clients of several nodes, each with what kept them from being listed.
+pub async fn clients(
+    connections: &Connections,
+    nodes: &[NodeName],
+) -> Vec<(NodeName, Result<Census, String>)> {
+    let looks = nodes
+        .iter()
+        .map(|node| async move { (node.clone(), clients_of(connections, node).await) });
+    futures::stream::iter(looks)
+        .buffered(connections.concurrency)
+        .collect()
+        .await
+}
 
-    async fn clients_of(&self, node: &NodeName) -> Result<Census, String> {
-        let conn = self.connections.get(node).await.map_err(|f| f.why)?;
-        listed(&conn).await.map_err(|t| t.detail)
-    }
+async fn clients_of(connections: &Connections, node: &NodeName) -> Result<Census, String> {
+    let conn = connections.get(node).await.map_err(|f| f.why)?;
+    listed(&conn).await.map_err(|t| t.detail)
+}
 
-    /// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing
-    /// from being done.
-    pub(super) async fn count_clients(&self, node: &NodeName) -> Seen {
-        match self.few_clients_of(node).await {
-            Ok(census) => kept(census.in_words(), census),
-            Err(why) => seen(format!("not known: {why}")),
+/// Counts a node's clients, and lists them where they are few. Not to know them keeps nothing
+/// from being done.
+pub(super) async fn count_clients(connections: &Connections, node: &NodeName) -> Seen {
+    match few_clients_of(connections, node).await {
+        Ok(census) => kept(census.in_words(), census),
+        Err(why) => seen(format!("not known: {why}")),
+    }
+}
+
+async fn few_clients_of(connections: &Connections, node: &NodeName) -> Result<Census, String> {
+    let conn = connections.get(node).await.map_err(|f| f.why)?;
+    match connected(&conn).await.map_err(|t| t.detail)? {
+        many if many > LISTED => Ok(Census::counted(many)),
+        _ => listed(&conn).await.map_err(|t| t.detail),
+    }
+}
+
+/// Disconnects a node's clients, so that they look for the primary anew. replctl's and the
+/// Sentinels' connections stay.
+pub(super) async fn kick_clients(
+    connections: &Connections,
+    node: &NodeName,
+) -> Result<Seen, Failure> {
+    let failed = |t: Trouble| Failure::none(t.detail);
+    let Ok(conn) = connections.get(node).await else {
+        return Ok(left_out());
+    };
+    let census = match listed(&conn).await {
+        Ok(census) => census,
+        Err(trouble) if trouble.kind.is_silent() => return Ok(left_out()),
+        Err(trouble) => return Err(failed(trouble)),
+    };
+    let mut gone = 0;
+    for ids in census.ids.chunks(AT_ONCE) {
+        let mut kills = redis::pipe();
+        for id in ids {
+            kills.cmd("CLIENT").arg("KILL").arg("ID").arg(*id);
         }
-    }
-
-    async fn few_clients_of(&self, node: &NodeName) -> Result<Census, String> {
-        let conn = self.connections.get(node).await.map_err(|f| f.why)?;
-        match connected(&conn).await.map_err(|t| t.detail)? {
-            many if many > LISTED => Ok(Census::counted(many)),
-            _ => listed(&conn).await.map_err(|t| t.detail),
+        let replies = conn.exchange(&kills, REPLY).await.map_err(failed)?;
+        if let Some(Value::ServerError(error)) = replies.first() {
+            return Err(Failure::none(error.to_string()));
         }
+        // One that has left by itself meanwhile counts as none.
+        gone += replies.iter().filter(|r| **r == Value::Int(1)).count();
     }
-
-    /// Disconnects a node's clients, so that they look for the primary anew. replctl's and the
-    /// Sentinels' connections stay.
-    pub(super) async fn kick_clients(&self, node: &NodeName) -> Result<Seen, Failure> {
-        let failed = |t: Trouble| Failure::none(t.detail);
-        let Ok(conn) = self.connections.get(node).await else {
-            return Ok(left_out());
-        };
-        let census = match listed(&conn).await {
-            Ok(census) => census,
-            Err(trouble) if is_silent(trouble.kind) => return Ok(left_out()),
-            Err(trouble) => return Err(failed(trouble)),
-        };
-        let mut gone = 0;
-        for ids in census.ids.chunks(AT_ONCE) {
-            let mut kills = redis::pipe();
-            for id in ids {
-                kills.cmd("CLIENT").arg("KILL").arg("ID").arg(*id);
-            }
-            let replies = conn.exchange(&kills, REPLY).await.map_err(failed)?;
-            if let Some(Value::ServerError(error)) = replies.first() {
-                return Err(Failure::none(error.to_string()));
-            }
-            // One that has left by itself meanwhile counts as none.
-            gone += replies.iter().filter(|r| **r == Value::Int(1)).count();
-        }
-        Ok(kept(
-            format!("disconnected {}", plural(gone, "client")),
-            census,
-        ))
-    }
+    Ok(kept(
+        format!("disconnected {}", plural(gone, "client")),
+        census,
+    ))
 }
 
 /// For the proof and the journal, which need not have every host of thousands.
@@ -103,35 +107,6 @@ fn kept(text: String, mut census: Census) -> Seen {
 /// What does not answer has no clients to speak of.
 fn left_out() -> Seen {
     seen("left out: it does not answer")
-}
-
-/// Whether nothing was heard of the server, rather than a no.
-fn is_silent(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::Frozen
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::Ssh => true,
-        TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::Other => false,
-    }
 }
 
 /// How many clients a server has, replctl's and the Sentinels' connections too. It costs the server

@@ -1,11 +1,11 @@
 //! The open connections of one run: made before a fence, used inside it, renewed when a doubt has
 //! to be settled.
 
-use super::resp::Conn;
-use super::watch_sync::Before;
+use super::resp::{Conn, REPLY};
+use super::watch_sync::StreamPosition;
 use crate::engine::execute::Failure;
 use crate::topology::{NodeName, Trouble};
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,9 +47,11 @@ pub struct Stopped {
 pub struct Connections {
     open: Open,
     kept: Mutex<BTreeMap<NodeName, Arc<Conn>>>,
-    before: Mutex<BTreeMap<NodeName, Before>>,
+    before: Mutex<BTreeMap<NodeName, StreamPosition>>,
     demoted: Mutex<BTreeMap<NodeName, u64>>,
     stopped: Mutex<Option<Stopped>>,
+    /// How many nodes are asked side by side.
+    pub(super) concurrency: usize,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -58,13 +60,14 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Connections {
     /// No connection yet.
-    pub fn new(open: Open) -> Self {
+    pub fn new(open: Open, concurrency: usize) -> Self {
         Self {
             open,
             kept: Mutex::default(),
             before: Mutex::default(),
             demoted: Mutex::default(),
             stopped: Mutex::default(),
+            concurrency,
         }
     }
 
@@ -110,7 +113,7 @@ impl Connections {
             // Who does not answer is found out by the next step that needs it.
             let ping = redis::cmd("PING");
             let pings = kept.iter().map(|conn| conn.call(&ping, ALIVE));
-            futures::future::join_all(pings).await;
+            join_all(pings).await;
         }
     }
 
@@ -121,7 +124,7 @@ impl Connections {
 
     /// Connections to several nodes, opened side by side; those that cannot be had are left out.
     pub async fn several(&self, nodes: &[NodeName]) -> Vec<(NodeName, Arc<Conn>)> {
-        let opened = futures::future::join_all(
+        let opened = join_all(
             nodes
                 .iter()
                 .map(|n| async move { (n.clone(), self.get(n).await) }),
@@ -133,8 +136,24 @@ impl Connections {
             .collect()
     }
 
+    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
+    /// are called there.
+    pub async fn open_to(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
+        let opened = self.several(nodes).await;
+        join_all(opened.iter().map(|(node, conn)| async move {
+            if let Ok(now) = super::replication::look(conn, REPLY).await {
+                self.remember(node, StreamPosition::of(&now));
+            }
+        }))
+        .await;
+        opened
+            .into_iter()
+            .filter_map(|(node, conn)| Some((node, conn.client_id()?)))
+            .collect()
+    }
+
     /// Keeps what a node was before it was told to follow another.
-    pub fn remember(&self, node: &NodeName, before: Before) {
+    pub fn remember(&self, node: &NodeName, before: StreamPosition) {
         locked(&self.before).insert(node.clone(), before);
     }
 
@@ -160,7 +179,7 @@ impl Connections {
     }
 
     /// What it was.
-    pub fn before(&self, node: &NodeName) -> Option<Before> {
+    pub fn before(&self, node: &NodeName) -> Option<StreamPosition> {
         locked(&self.before).get(node).cloned()
     }
 }

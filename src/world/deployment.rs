@@ -1,33 +1,35 @@
 //! The world of one run: one deployment's servers over RESP and its hosts over SSH, with the
 //! secrets needed for both.
 
-use super::act_host::Turns;
-use super::bounded::Stream;
-use super::connections::Connections;
-use super::limits;
+use super::claim::Claims;
+use super::connections::{Connections, Open};
+use super::guard::FenceGuards;
+use super::hooks::Hooks;
+use super::hosts::Hosts;
+use super::last_seen::LastSeen;
 use super::login::Logins;
-use super::observe::{self, Reach};
-use super::password::Entrances;
+use super::lost::Streams;
+use super::password::{Entrances, FilesRead, PasswordChange};
+use super::sentinel::{SentinelConnections, Sentinels};
+use super::servers::Servers;
+use super::setup_look::{Facts, SetupLook};
 use super::sight::Tunnels;
-use super::ssh::{Host, Options, Run, Ssh, SshError, SshErrorKind};
+use super::snapshot::glance;
+use super::ssh::{Options, Run, Ssh};
 use super::tls::Keyring;
-use super::transport::{Way, host_of};
+use super::transfers::TransferProgress;
+use super::transport::ServerRoutes;
 use super::unreachable::trouble;
-use crate::actions::password::written::Passwords;
+use super::{limits, names, observe, service};
+use crate::engine::journal::snapshot::Snapshot;
 use crate::engine::journal::store::Store;
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::Result;
+use crate::inventory::Inventory;
 use crate::inventory::secrets::Secrets;
-use crate::inventory::{Inventory, NodeSpec};
 use crate::output;
-use crate::output::screen::Screen;
-use crate::plan::case::Access;
-use crate::plan::facts::HostFacts;
 use crate::topology::detached::Observed;
-use crate::topology::{Node, NodeName, State, Topology, Trouble, TroubleKind};
-use futures::StreamExt;
-use futures::future::join_all;
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::topology::{NodeName, Topology, TroubleKind};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// How long the whole way to a host may take when only its file is to be read or its reach to be
@@ -36,47 +38,43 @@ const HOST_LOOK: Duration = Duration::from_secs(6);
 /// The same, where the operator may be asked for a passphrase.
 const ASKED_LOOK: Duration = Duration::from_mins(5);
 
-/// The world of one run.
+/// The world of one run: its parts, each of which does one thing.
 pub struct World {
     /// The deployment.
     pub inventory: Arc<Inventory>,
-    /// Journals, debts and the lock.
+    /// Journals, notes and the lock.
     pub store: Store,
     /// Whom it logs in as.
-    pub logins: Logins,
-    /// Connections to servers.
-    pub connections: Connections,
-    /// What must not be repeated of what servers and hosts say.
-    pub(super) secrets: Secrets,
-    /// What was seen of hosts last.
-    pub(super) hosts_seen: Mutex<BTreeMap<NodeName, HostFacts>>,
-    /// The passwords in files that were read with a look at hosts, until they are asked for.
-    pub(super) files_read: Mutex<BTreeMap<NodeName, Result<Option<Passwords>, String>>>,
+    pub logins: Arc<Logins>,
+    /// The servers, each asked over new connections.
+    pub servers: Arc<Servers>,
+    /// The open connections to servers.
+    pub connections: Arc<Connections>,
+    /// The hosts.
+    pub hosts: Arc<Hosts>,
+    /// The Sentinels.
+    pub sentinels: Sentinels,
     /// What was seen last.
-    pub(super) last_seen: Mutex<Option<Observed>>,
-    /// Connections to Sentinels that were made before a fence, to be used inside it.
-    pub(super) sentinel_conns: Mutex<BTreeMap<crate::topology::Address, super::resp::Conn>>,
-    /// Whether a host has said that a Sentinel listens there, by address.
-    pub(super) vouched: Mutex<BTreeMap<crate::topology::Address, bool>>,
-    pub(super) ssh: Ssh,
-    pub(super) keyring: Arc<Keyring>,
-    pub(super) tunnels: Tunnels,
-    /// Other ways in, while passwords are changed.
-    pub(super) entrances: Entrances,
-    pub(super) screen: Mutex<Option<Arc<Screen>>>,
-    pub(super) turns: Turns,
-    pub(super) running: Mutex<super::hooks::Running>,
+    pub last_seen: Arc<LastSeen>,
+    /// The claims on servers.
+    pub claims: Claims,
     /// Those who lift fences that do not end by themselves.
-    pub(super) guards: tokio::sync::Mutex<BTreeMap<NodeName, super::guard::Guard>>,
-    /// The claim of the run that is under way.
-    pub(super) claim: Mutex<Option<Arc<super::claim::Shared>>>,
-    concurrency: usize,
-    host_look: Duration,
+    pub guards: FenceGuards,
+    /// The passwords of servers.
+    pub passwords: PasswordChange,
+    /// The replication streams of servers.
+    pub streams: Streams,
+    /// The operator's own commands.
+    pub hooks: Hooks,
+    /// Where the progress of transfers goes.
+    pub transfers: TransferProgress,
+    /// What must not be repeated of what servers and hosts say.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// How a world is entered.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct WorldOptions {
     /// Write keys of hosts that are not known yet.
     pub accept_new_host_keys: bool,
     /// The operator may be asked for passwords and about host keys.
@@ -87,110 +85,179 @@ pub struct Entry {
     pub looks: bool,
 }
 
+/// Logs in at one of the servers of the inventory, be it a Sentinel.
+fn opener(routes: &Arc<ServerRoutes>, logins: &Arc<Logins>) -> Open {
+    let (routes, logins) = (routes.clone(), logins.clone());
+    Box::new(move |node: NodeName| {
+        let (routes, logins) = (routes.clone(), logins.clone());
+        Box::pin(async move {
+            let Some(spec) = routes.inventory.get(&node) else {
+                return Err(trouble(
+                    TroubleKind::Other,
+                    format!("the inventory has no node `{node}`"),
+                ));
+            };
+            let sentinel = routes.inventory.is_sentinel(&node);
+            let login = if sentinel {
+                &logins.sentinels
+            } else {
+                &logins.own
+            };
+            observe::connect(routes.as_ref(), spec, login.as_ref()).await
+        })
+    })
+}
+
+/// The journals and notes, opened or only looked at.
+fn store(inventory: &Inventory, looks: bool) -> Result<Store> {
+    if !looks {
+        return Store::open(&inventory.name);
+    }
+    let (store, unseen) = Store::look(&inventory.name)?;
+    if let Some(problem) = unseen {
+        output::warning(&problem);
+    }
+    Ok(store)
+}
+
+/// The sessions with hosts, none of which is open yet.
+fn ssh(options: WorldOptions) -> Ssh {
+    let terminal = options
+        .ask
+        .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
+    Ssh::new(Options {
+        accept_new_host_keys: options.accept_new_host_keys,
+        ask: terminal,
+        ..Options::default()
+    })
+}
+
 impl World {
     /// Reads the secrets and opens the store; touches no host.
-    pub async fn enter(inventory: Inventory, entry: Entry) -> Result<Self> {
-        limits::make_room(inventory.nodes.len(), entry.looks)?;
-        let logins = Logins::read(&inventory, entry.ask).await?;
+    pub async fn enter(inventory: Inventory, options: WorldOptions) -> Result<Self> {
+        limits::make_room(inventory.nodes.len(), options.looks)?;
+        let logins = Arc::new(Logins::read(&inventory, options.ask).await?);
         let keyring = Arc::new(Keyring::read(&inventory)?);
-        let store = if entry.looks {
-            let (store, unseen) = Store::look(&inventory.name)?;
-            if let Some(problem) = unseen {
-                output::warning(&problem);
-            }
-            store
-        } else {
-            Store::open(&inventory.name)?
-        };
-        let terminal = entry
-            .ask
-            .then(|| -> Arc<dyn super::ssh::Ask> { Arc::new(super::ssh::Terminal) });
-        let options = Options {
-            accept_new_host_keys: entry.accept_new_host_keys,
-            ask: terminal,
-            ..Options::default()
-        };
-        let ssh = Ssh::new(options);
-        let secrets = Secrets::of(&inventory, logins.passwords());
+        let store = store(&inventory, options.looks)?;
+        let secrets = Arc::new(Secrets::of(&inventory, logins.passwords()));
         let inventory = Arc::new(inventory);
-        let tunnels = Tunnels::default();
-        let entrances = Entrances::default();
-        let way = Arc::new(Way {
+        let routes = Arc::new(ServerRoutes {
             inventory: inventory.clone(),
-            ssh: ssh.clone(),
-            keyring: keyring.clone(),
-            tunnels: tunnels.clone(),
-            entrances: entrances.clone(),
+            ssh: ssh(options),
+            keyring,
+            tunnels: Tunnels::default(),
+            entrances: Entrances::default(),
         });
-        let (own, of_sentinels) = (logins.own.clone(), logins.sentinels.clone());
-        let open = move |node: NodeName| {
-            let sentinel = way.inventory.is_sentinel(&node);
-            let login = if sentinel { &of_sentinels } else { &own };
-            let (way, login) = (way.clone(), login.clone());
-            let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
-                let Some(spec) = way.inventory.get(&node) else {
-                    return Err(trouble(
-                        TroubleKind::Other,
-                        format!("the inventory has no node `{node}`"),
-                    ));
-                };
-                observe::connect(way.as_ref(), spec, login.as_ref()).await
-            });
-            opened
-        };
-        let connections = Connections::new(Box::new(open));
-        Ok(Self {
+        Ok(Self::of(
+            inventory,
+            store,
+            (logins, secrets),
+            routes,
+            options,
+        ))
+    }
+
+    /// Puts the parts together.
+    fn of(
+        inventory: Arc<Inventory>,
+        store: Store,
+        (logins, secrets): (Arc<Logins>, Arc<Secrets>),
+        routes: Arc<ServerRoutes>,
+        options: WorldOptions,
+    ) -> Self {
+        let concurrency = options.concurrency;
+        let patience = if options.ask { ASKED_LOOK } else { HOST_LOOK };
+        let ssh = routes.ssh.clone();
+        let hosts = Arc::new(Hosts::new(inventory.clone(), ssh, concurrency, patience));
+        let open = opener(&routes, &logins);
+        let connections = Arc::new(Connections::new(open, concurrency));
+        let servers = Arc::new(Servers {
+            inventory: inventory.clone(),
+            logins: logins.clone(),
+            routes,
+            concurrency,
+            patience,
+        });
+        let last_seen = Arc::new(LastSeen::default());
+        let to_sentinels = SentinelConnections::new(servers.clone(), hosts.clone());
+        let to_sentinels = Arc::new(to_sentinels);
+        Self {
+            sentinels: Sentinels {
+                connections: to_sentinels.clone(),
+                servers: servers.clone(),
+                last_seen: last_seen.clone(),
+                store: store.clone(),
+            },
+            claims: Claims {
+                servers: servers.clone(),
+                connections: connections.clone(),
+                current: Mutex::default(),
+            },
+            guards: FenceGuards::new(inventory.path.clone()),
+            passwords: PasswordChange {
+                servers: servers.clone(),
+                connections: connections.clone(),
+                hosts: hosts.clone(),
+                sentinels: to_sentinels,
+                files_read: FilesRead::default(),
+            },
+            streams: Streams {
+                servers: servers.clone(),
+                connections: connections.clone(),
+            },
+            hooks: Hooks {
+                inventory: inventory.clone(),
+                store: store.clone(),
+                secrets: secrets.clone(),
+                connections: connections.clone(),
+                running: Mutex::default(),
+            },
+            transfers: TransferProgress::default(),
             inventory,
             store,
             logins,
-            secrets,
-            last_seen: Mutex::default(),
-            files_read: Mutex::default(),
-            sentinel_conns: Mutex::default(),
-            vouched: Mutex::default(),
+            servers,
             connections,
-            ssh,
-            keyring,
-            tunnels,
-            entrances,
-            screen: Mutex::default(),
-            turns: Turns::default(),
-            hosts_seen: Mutex::default(),
-            running: Mutex::default(),
-            guards: tokio::sync::Mutex::default(),
-            claim: Mutex::default(),
-            concurrency: entry.concurrency,
-            host_look: if entry.ask { ASKED_LOOK } else { HOST_LOOK },
-        })
+            hosts,
+            last_seen,
+            secrets,
+        }
     }
 
     /// Looks at every node's server, and over SSH at how it is run and what its next start reads.
     pub async fn observe(&self) -> Observed {
-        let (mut topology, hosts) = futures::future::join(self.servers(), self.hosts()).await;
-        self.look_at_services(&mut topology, &hosts).await;
-        self.look_names_up(&mut topology).await;
+        let looks = futures::future::join(self.servers.look(), self.hosts.sessions());
+        let (mut topology, sessions) = looks.await;
+        let unwritten = self.store.unwritten();
+        let hosts = &self.hosts;
+        service::look_at_services(hosts, &mut topology, (&sessions, &unwritten)).await;
+        names::look_names_up(hosts, &mut topology).await;
         self.observed_and_remembered(topology)
     }
 
-    /// What was seen, with what is noted as detached; kept as what was seen last.
-    pub(super) fn observed_and_remembered(&self, topology: Topology) -> Observed {
-        let observed = self.observed(topology);
-        let mut last = self
-            .last_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *last = Some(observed.clone());
-        drop(last);
-        observed
+    /// The same, and what is known of the hosts of these nodes. The passwords in their files are
+    /// read beside that, for [`PasswordChange::held`].
+    pub async fn observe_with_facts(&self, nodes: &[NodeName]) -> (Observed, Facts) {
+        let look = SetupLook {
+            servers: &self.servers,
+            hosts: &self.hosts,
+            files_read: &self.passwords.files_read,
+            unwritten: &self.store.unwritten(),
+        };
+        let (topology, facts) = look.look(nodes).await;
+        (self.observed_and_remembered(topology), facts)
     }
 
-    /// What was seen last, as it was seen.
-    pub fn seen_last(&self) -> Option<Observed> {
-        let last = self
-            .last_seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        last.clone()
+    /// Looks at every node's server only.
+    pub async fn observe_servers(&self) -> Observed {
+        self.observed(self.servers.look().await)
+    }
+
+    /// What was seen, with what is noted as detached; kept as what was seen last.
+    fn observed_and_remembered(&self, topology: Topology) -> Observed {
+        let observed = self.observed(topology);
+        self.last_seen.keep(&observed);
+        observed
     }
 
     /// What was seen, with what is noted as detached.
@@ -199,156 +266,17 @@ impl World {
         Observed::new(topology, &noted)
     }
 
-    /// Looks at every node's server only.
-    pub async fn observe_servers(&self) -> Observed {
-        self.observed(self.servers().await)
-    }
-
-    /// Every node's server, the detached ones among them.
-    pub(super) async fn servers(&self) -> Topology {
-        let way = self.way();
-        let seen = observe::topology(&self.inventory, &self.logins, &way, self.concurrency);
-        let mut topology = seen.await;
-        let now = jiff::Timestamp::now();
-        for node in &mut topology.nodes {
-            if let State::Up(server) = &mut node.state {
-                server.certificate = self.keyring.certificate(&node.name, now);
-            }
-        }
-        topology
-    }
-
-    /// How many seconds each replica is behind.
-    pub async fn lags(&self, topology: &Topology) -> crate::topology::lag::Lags {
-        let way = self.way();
-        crate::world::lag::seconds(
-            topology,
-            &self.inventory,
-            self.logins.own.as_ref(),
-            &way,
-            self.concurrency,
-        )
-        .await
-    }
-
-    /// Whether the hosts of the nodes that do not answer can be worked on.
-    pub async fn access(&self, topology: &Topology) -> BTreeMap<NodeName, Access> {
-        let silent: Vec<&Node> = topology
-            .nodes
-            .iter()
-            .filter(|n| n.server().is_none())
-            .collect();
-        let looks = silent.into_iter().map(|node| async {
-            let access = match tokio::time::timeout(self.host_look, self.host(&node.name)).await {
-                Ok(Ok(_)) => Access::Yes,
-                Ok(Err(error)) => Access::No(error.brief()),
-                Err(_) => Access::No(format!("no answer within {} s", self.host_look.as_secs())),
-            };
-            (node.name.clone(), access)
-        });
-        futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency)
-            .collect()
-            .await
-    }
-
-    /// The session with a node's host.
-    pub async fn host(&self, node: &NodeName) -> Result<Arc<Host>, SshError> {
-        let Some(spec) = self.inventory.get(node) else {
-            return Err(SshError::new(
-                SshErrorKind::Config,
-                format!("the inventory has no node `{node}`"),
-            ));
-        };
-        host_of(&self.ssh, spec).await
-    }
-
-    /// Opens connections to `nodes`, keeps what the nodes are now, and says what the connections
-    /// are called there.
-    pub async fn connect(&self, nodes: &[NodeName]) -> Vec<(NodeName, u64)> {
-        let opened = self.connections.several(nodes).await;
-        join_all(opened.iter().map(|(node, conn)| async move {
-            if let Ok(now) = super::replication::look(conn, super::resp::REPLY).await {
-                let now = super::watch_sync::Before::of(&now);
-                self.connections.remember(node, now);
-            }
-        }))
-        .await;
-        opened
-            .into_iter()
-            .filter_map(|(node, conn)| Some((node, conn.client_id()?)))
-            .collect()
-    }
-
-    /// Kills the connections of an earlier run, so that nothing it sent can still be run, and sees
-    /// that their servers answer.
-    pub async fn settle(&self, connections: &[(NodeName, u64)]) -> Result<()> {
-        let settled = join_all(connections.iter().map(|(node, id)| async move {
-            (
-                node,
-                super::role_change::settle(&self.connections, node, Some(*id)).await,
-            )
-        }))
-        .await;
-        let mut problems = Vec::new();
-        for (node, result) in settled {
-            if let Err(why) = result {
-                let what = format!(
-                    "`{node}` cannot be asked what became of the operation; nothing was touched"
-                );
-                problems.push(Problem::new(what).cause(crate::output::escape(&why)).hint("bring it back, then: replctl resume; or, if it is lost: replctl promote NODE --abandon-unfinished").because(crate::error::Reason::Unreachable));
-            }
-        }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Error {
-                problems,
-                exit: Exit::Stopped,
-            })
-        }
-    }
-
-    /// A stream to a node's server that is logged in and spoken over by hand.
-    pub(super) async fn raw(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
-        let way = self.way();
-        let mut stream = tokio::time::timeout(self.host_look, way.open(node))
-            .await
-            .unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(self.host_look)))?;
-        super::resp::log_in(&mut *stream, self.logins.own.as_ref()).await?;
-        Ok(stream)
-    }
-
-    /// The ways to the servers.
-    pub(super) fn way(&self) -> Way {
-        Way {
-            inventory: self.inventory.clone(),
-            ssh: self.ssh.clone(),
-            keyring: self.keyring.clone(),
-            tunnels: self.tunnels.clone(),
-            entrances: self.entrances.clone(),
-        }
-    }
-
-    /// How long the whole way to a host may take for a look.
-    pub(super) fn host_look(&self) -> Duration {
-        self.host_look
-    }
-
-    /// How many hosts are worked on at once.
-    pub(super) fn concurrency(&self) -> usize {
-        self.concurrency
-    }
-
-    /// Shows the progress of transfers there.
-    pub fn show_transfers_on(&self, screen: &Arc<Screen>) {
-        *self.screen.lock().unwrap_or_else(PoisonError::into_inner) = Some(screen.clone());
+    /// What the nodes that were seen last are now.
+    pub async fn glance(&self) -> Option<Snapshot> {
+        let last = self.last_seen.get()?;
+        Some(glance(last, &self.connections, &self.logins.replicas).await)
     }
 
     /// Ends the sessions politely.
     pub async fn leave(self) {
-        drop(self.connections);
-        self.ssh.close().await;
+        let hosts = self.hosts.clone();
+        drop(self);
+        hosts.close().await;
     }
 }
 

@@ -1,25 +1,28 @@
 //! `CONFIG SET` of one directive of a plan. It may be sent twice, so a connection that was closed
 //! meanwhile is no reason to leave it undone.
 
-use super::World;
+use super::connections::Connections;
 use super::replication::{self as r, Acted};
 use super::resp::{Conn, REPLY};
 use crate::engine::execute::Failure;
 use crate::topology::NodeName;
 use redis::cmd;
 
-impl World {
-    /// Sets it; where that fails, once more over a new connection. A number is read back.
-    pub(super) async fn set_directive(&self, node: &NodeName, name: &str, value: &str) -> Acted {
-        let first = match self.connections.get(node).await {
-            Ok(conn) => set(&conn, name, value).await,
-            Err(failure) => Err(failure),
-        };
-        let Err(_) = first else {
-            return first;
-        };
-        set(&*self.connections.renew(node).await?, name, value).await
-    }
+/// Sets it; where that fails, once more over a new connection. A number is read back.
+pub(super) async fn set_directive(
+    connections: &Connections,
+    node: &NodeName,
+    name: &str,
+    value: &str,
+) -> Acted {
+    let first = match connections.get(node).await {
+        Ok(conn) => set(&conn, name, value).await,
+        Err(failure) => Err(failure),
+    };
+    let Err(_) = first else {
+        return first;
+    };
+    set(&*connections.renew(node).await?, name, value).await
 }
 
 async fn set(conn: &Conn, name: &str, value: &str) -> Acted {

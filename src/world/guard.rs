@@ -5,16 +5,19 @@
 //! ends in between, or nothing is said for too long, it puts back what was set before. It knows the
 //! inventory's own secrets; those that were typed are not passed on.
 
-use super::World;
+use super::connections::Connections;
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::execute::Failure;
 use crate::engine::{Plan, Undo};
 use crate::topology::NodeName;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long it may take to be connected.
@@ -30,9 +33,9 @@ const GONE: u8 = b'g';
 /// What it says once it is connected.
 pub const CONNECTED: &str = "connected";
 
-/// What was set before the fence.
+/// How many replicas a write needs: what was set before the fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Before {
+pub struct ReplicasRequired {
     /// `min-replicas-to-write`.
     pub to_write: u64,
     /// `min-replicas-max-lag`, seconds.
@@ -60,10 +63,25 @@ impl Guard {
     }
 }
 
-impl World {
+/// The guards of fences that do not end by themselves.
+pub struct FenceGuards {
+    /// The inventory, which each of them reads.
+    inventory: PathBuf,
+    standing: Mutex<BTreeMap<NodeName, Guard>>,
+}
+
+impl FenceGuards {
+    /// None yet.
+    pub(super) fn new(inventory: PathBuf) -> Self {
+        Self {
+            inventory,
+            standing: Mutex::default(),
+        }
+    }
+
     /// Starts a guard for each fence of a plan that does not end by itself. Those that cannot be
     /// had are told.
-    pub async fn guard_fences(&self, plan: &Plan) -> Vec<String> {
+    pub async fn start_for(&self, plan: &Plan) -> Vec<String> {
         let mut missing = Vec::new();
         for step in plan.steps() {
             let Undo::By(Action::Server(ServerAction::RequireReplicas { to_write, max_lag })) =
@@ -71,10 +89,10 @@ impl World {
             else {
                 continue;
             };
-            let before = Before { to_write, max_lag };
-            match self.start_guard(&step.node, before).await {
+            let before = ReplicasRequired { to_write, max_lag };
+            match self.start(&step.node, before).await {
                 Ok(guard) => {
-                    let mut guards = self.guards.lock().await;
+                    let mut guards = self.standing.lock().await;
                     guards.insert(step.node.clone(), guard);
                 }
                 Err(why) => missing.push(format!(
@@ -86,13 +104,13 @@ impl World {
         missing
     }
 
-    async fn start_guard(&self, node: &NodeName, before: Before) -> Result<Guard, String> {
+    async fn start(&self, node: &NodeName, before: ReplicasRequired) -> Result<Guard, String> {
         let told = |e: std::io::Error| format!("no guard can be started: {e}");
         let program = std::env::current_exe().map_err(told)?;
         let mut command = Command::new(program);
         command
             .arg("--inventory")
-            .arg(&self.inventory.path)
+            .arg(&self.inventory)
             .arg("fence-guard")
             .arg(&node.0)
             .arg(before.to_write.to_string())
@@ -114,72 +132,80 @@ impl World {
     }
 
     /// Tells the guard of a node that its fence is about to stand, or goes on standing.
-    pub(super) async fn fence_stands(&self, node: &NodeName) {
-        if let Some(guard) = self.guards.lock().await.get_mut(node) {
+    pub(super) async fn stands(&self, node: &NodeName) {
+        if let Some(guard) = self.standing.lock().await.get_mut(node) {
             guard.tell(STANDS).await;
         }
     }
 
     /// Dismisses the guard of a node whose fence was seen to be gone.
-    pub(super) async fn fence_gone(&self, node: &NodeName) {
-        let guard = self.guards.lock().await.remove(node);
+    pub(super) async fn gone(&self, node: &NodeName) {
+        let guard = self.standing.lock().await.remove(node);
         if let Some(guard) = guard {
             guard.dismiss().await;
         }
     }
+}
 
-    /// Is the guard: waits for what it is told, and lifts the fence where nothing more comes.
-    ///
-    /// # Errors
-    /// The fence could not be lifted.
-    pub async fn stand_guard(&self, node: &NodeName, before: Before) -> Result<(), Failure> {
-        let mut told = tokio::io::stdin();
-        let mut stands = false;
-        let mut lasts: Option<Instant> = None;
-        let mut byte = [0];
-        loop {
-            let too_long = async {
-                match lasts {
-                    Some(end) => sleep_until(end).await,
-                    None => std::future::pending().await,
+/// Is the guard: waits for what it is told, and lifts the fence where nothing more comes.
+///
+/// # Errors
+/// The fence could not be lifted.
+pub async fn stand_guard(
+    connections: &Connections,
+    node: &NodeName,
+    before: ReplicasRequired,
+) -> Result<(), Failure> {
+    let mut told = tokio::io::stdin();
+    let mut stands = false;
+    let mut lasts: Option<Instant> = None;
+    let mut byte = [0];
+    loop {
+        let too_long = async {
+            match lasts {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            read = told.read(&mut byte) => match (read, byte) {
+                (Ok(1..), [STANDS]) => {
+                    stands = true;
+                    lasts = Some(Instant::now() + Duration::from_millis(crate::plan::hand_over::FENCE_MS));
                 }
-            };
-            tokio::select! {
-                read = told.read(&mut byte) => match (read, byte) {
-                    (Ok(1..), [STANDS]) => {
-                        stands = true;
-                        lasts = Some(Instant::now() + Duration::from_millis(crate::plan::hand_over::FENCE_MS));
-                    }
-                    (Ok(1..), [GONE]) => return Ok(()),
-                    _ => break,
-                },
-                () = too_long => {
-                    self.lift(node, before).await?;
-                    lasts = None;
-                }
+                (Ok(1..), [GONE]) => return Ok(()),
+                _ => break,
+            },
+            () = too_long => {
+                lift(connections, node, before).await?;
+                lasts = None;
             }
         }
-        if stands {
-            self.lift(node, before).await?;
-        }
-        Ok(())
     }
+    if stands {
+        lift(connections, node, before).await?;
+    }
+    Ok(())
+}
 
-    /// Puts back what was set before the fence, over a new connection where the old one has gone.
-    async fn lift(&self, node: &NodeName, before: Before) -> Result<(), Failure> {
-        let end = Instant::now() + LIFTING;
-        loop {
-            let lifted = async {
-                let conn = self.connections.get(node).await?;
-                super::replication::require_replicas(&conn, before.to_write, before.max_lag).await
-            };
-            match lifted.await {
-                Ok(_) => return Ok(()),
-                Err(failure) if Instant::now() >= end => return Err(failure),
-                Err(_) => {
-                    self.connections.forget();
-                    tokio::time::sleep(AGAIN).await;
-                }
+/// Puts back what was set before the fence, over a new connection where the old one has gone.
+async fn lift(
+    connections: &Connections,
+    node: &NodeName,
+    before: ReplicasRequired,
+) -> Result<(), Failure> {
+    let end = Instant::now() + LIFTING;
+    loop {
+        let lifted = async {
+            let conn = connections.get(node).await?;
+            super::replication::require_replicas(&conn, before.to_write, before.max_lag).await
+        };
+        match lifted.await {
+            Ok(_) => return Ok(()),
+            Err(failure) if Instant::now() >= end => return Err(failure),
+            Err(_) => {
+                connections.forget();
+                tokio::time::sleep(AGAIN).await;
             }
         }
     }

@@ -2,19 +2,22 @@
 //! their own, for a bounded time, without any secret.
 
 mod child;
-mod told;
+mod facts;
 
-use super::World;
+use super::connections::Connections;
 use crate::actions::hook::Hook;
 use crate::engine::execute::Failure;
+use crate::engine::journal::store::Store;
 use crate::engine::journal::{Entry, Journal, Outcome, Seen};
 use crate::inventory::hooks::HookCommand;
+use crate::inventory::secrets::Secrets;
 use crate::inventory::{Inventory, SecretSource};
 use crate::output::{escape, screen::duration};
 use crate::topology::NodeName;
 use child::{End, Ran};
+use facts::HookFacts;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::process::Command;
 
@@ -23,7 +26,7 @@ const SHOWN: usize = 5;
 
 /// The operation that is being run, for hooks and for changes of roles.
 #[derive(Debug, Clone, Default)]
-pub struct Running {
+pub struct RunningOperation {
     /// Its id in the journal.
     pub id: String,
     /// What may be lost.
@@ -32,21 +35,28 @@ pub struct Running {
     pub replicas: Vec<NodeName>,
 }
 
-impl World {
+/// The operator's commands, run for the operation that is under way.
+pub struct Hooks {
+    pub(super) inventory: Arc<Inventory>,
+    /// Their output and their end go into its journals.
+    pub(super) store: Store,
+    /// What their output must not repeat.
+    pub(super) secrets: Arc<Secrets>,
+    /// Kept open while one runs.
+    pub(super) connections: Arc<Connections>,
+    pub(super) running: Mutex<RunningOperation>,
+}
+
+impl Hooks {
     /// Says which operation is run from now on.
-    pub fn runs(&self, running: Running) {
+    pub fn runs(&self, running: RunningOperation) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
-    /// Whether the operation that is run took a node for a replica, when it was planned or when it
-    /// was looked at last.
-    pub(super) fn took_for_replica(&self, node: &NodeName) -> bool {
+    /// Whether the plan of the operation that is run took a node for a replica.
+    pub(super) fn planned_as_replica(&self, node: &NodeName) -> bool {
         let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let planned = running.replicas.contains(node);
-        drop(running);
-        let last = self.seen_last();
-        let was = last.as_ref().and_then(|t| t.all().get(node));
-        planned || was.is_some_and(|n| n.upstream().is_some())
+        running.replicas.contains(node)
     }
 
     /// Runs a hook; its output and its end go into the journal of the operation that runs. `ended`:
@@ -54,7 +64,7 @@ impl World {
     ///
     /// # Errors
     /// How it failed, with its last lines, escaped.
-    pub async fn run_hook(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
+    pub async fn run(&self, hook: &Hook, ended: Option<&Outcome>) -> Result<Seen, Failure> {
         let Some(command) = self.inventory.hooks.get(hook.point) else {
             // The operator took it out between two runs of this operation.
             return Ok(Seen {
@@ -67,11 +77,11 @@ impl World {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let told = told::Told::new(hook, &self.inventory, &running, ended);
-        let command = prepared(command, &self.inventory, &told);
+        let facts = HookFacts::new(hook, &self.inventory, &running, ended);
+        let command = prepared(command, &self.inventory, &facts);
         let within = Duration::from_millis(hook.within_ms);
         let alive = self.connections.keep_alive();
-        let child = child::run(command, told.document(), within);
+        let child = child::run(command, facts.document(), within);
         let ran = tokio::select! {
             ran = child => ran,
             never = alive => match never {},
@@ -131,7 +141,7 @@ fn wrong(ran: &Ran, within_ms: u64) -> Option<String> {
 
 /// The command with what it is told in its environment; the variables that hold passwords are not
 /// passed on.
-fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>) -> Command {
+fn prepared(command: &HookCommand, inventory: &Inventory, facts: &HookFacts<'_>) -> Command {
     let folder = inventory.path.parent().unwrap_or(Path::new("/"));
     let mut prepared = match command {
         HookCommand::Shell(line) => {
@@ -153,7 +163,7 @@ fn prepared(command: &HookCommand, inventory: &Inventory, told: &told::Told<'_>)
         }
     }
     prepared.env("REPLCTL_INVENTORY", &inventory.path);
-    for (name, value) in told.variables() {
+    for (name, value) in facts.variables() {
         match value {
             Some(value) => prepared.env(name, value),
             // Not to be told of another operation, should this one be run by a hook itself.

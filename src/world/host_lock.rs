@@ -2,10 +2,10 @@
 //! be seen. It stands on the host for all its ports, because they share the server's program, the
 //! user, and `/etc/hosts`; and it ends with the SSH session that holds it.
 
-use super::World;
 use super::busy::patience;
 use super::host::named;
 use super::host::owner::without_comments;
+use super::hosts::Hosts;
 use super::ssh::Host;
 use crate::topology::NodeName;
 use crate::topology::claims::{Claim, Holder};
@@ -49,101 +49,101 @@ pub struct Locked {
 }
 
 /// What one host says.
-enum Said {
+enum LockAnswer {
     Held,
     Taken(Claim, u64),
     Open(String),
 }
 
-impl World {
-    /// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done
-    /// there either. A holder for whose claim and silence, seconds, `ended` says yes is ended.
-    pub async fn lock_hosts(
-        &self,
-        nodes: &[NodeName],
-        claim: &Claim,
-        ended: impl Fn(&Claim, u64) -> bool,
-    ) -> Locked {
-        let new = nodes.iter().map(|node| (node.clone(), None)).collect();
-        let seen = self.hold(new, claim).await;
-        let (mut held, mut dead) = (Vec::new(), Vec::new());
-        for (node, host, said) in seen {
-            match said {
-                Said::Taken(other, idle) if other.token != claim.token && ended(&other, idle) => {
-                    dead.push((node, Some(other.name())));
-                }
-                Said::Held | Said::Taken(..) | Said::Open(_) => held.push((node, host, said)),
+/// Holds the hosts of these nodes. One that cannot be reached is left out: nothing can be done
+/// there either. A holder for whose claim and silence, seconds, `ended` says yes is ended.
+pub async fn lock_hosts(
+    hosts: &Hosts,
+    nodes: &[NodeName],
+    claim: &Claim,
+    ended: impl Fn(&Claim, u64) -> bool,
+) -> Locked {
+    let new = nodes.iter().map(|node| (node.clone(), None)).collect();
+    let seen = hold(hosts, new, claim).await;
+    let (mut held, mut dead) = (Vec::new(), Vec::new());
+    for (node, host, said) in seen {
+        match said {
+            LockAnswer::Taken(other, idle) if other.token != claim.token && ended(&other, idle) => {
+                dead.push((node, Some(other.name())));
+            }
+            LockAnswer::Held | LockAnswer::Taken(..) | LockAnswer::Open(_) => {
+                held.push((node, host, said));
             }
         }
-        held.extend(self.hold(dead, claim).await);
-        let mut locked = Locked::default();
-        let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
-        for (node, host, said) in held {
-            match said {
-                Said::Held => locked.locks.0.push(host),
-                // Another session of this process, by another login.
-                Said::Taken(other, _) if other.token == claim.token => {}
-                Said::Taken(other, idle_seconds) => {
-                    let holder = holders.entry(other.clone()).or_insert(Holder {
-                        claim: other,
-                        nodes: [].into(),
-                        idle_seconds,
-                    });
-                    holder.nodes.insert(node);
-                    holder.idle_seconds = holder.idle_seconds.min(idle_seconds);
-                }
-                Said::Open(why) => locked.open.push((node, why)),
-            }
-        }
-        locked.holders = holders.into_values().collect();
-        locked
     }
+    held.extend(hold(hosts, dead, claim).await);
+    let mut locked = Locked::default();
+    let mut holders: BTreeMap<Claim, Holder> = BTreeMap::new();
+    for (node, host, said) in held {
+        match said {
+            LockAnswer::Held => locked.locks.0.push(host),
+            // Another session of this process, by another login.
+            LockAnswer::Taken(other, _) if other.token == claim.token => {}
+            LockAnswer::Taken(other, idle_seconds) => {
+                let holder = holders.entry(other.clone()).or_insert(Holder {
+                    claim: other,
+                    nodes: [].into(),
+                    idle_seconds,
+                });
+                holder.nodes.insert(node);
+                holder.idle_seconds = holder.idle_seconds.min(idle_seconds);
+            }
+            LockAnswer::Open(why) => locked.open.push((node, why)),
+        }
+    }
+    locked.holders = holders.into_values().collect();
+    locked
+}
 
-    /// What each host says to a claim. With each node the name of the holder that is ended first.
-    async fn hold(
-        &self,
-        nodes: Vec<(NodeName, Option<String>)>,
-        claim: &Claim,
-    ) -> Vec<(NodeName, Arc<Host>, Said)> {
-        let name = claim.name();
-        let hold = without_comments(&[HOLD]);
-        let looks = nodes.into_iter().map(|(node, dead)| {
-            let (name, hold) = (&name, &hold);
-            async move {
-                let host = tokio::time::timeout(patience(self.host_look()), self.host(&node));
-                let host = host.await.ok()?.ok()?;
-                let how = if dead.is_some() { "over" } else { "new" };
-                let command = named(hold, &[name, how, &dead.unwrap_or_default()]);
-                let again = named(hold, &[name, "again"]);
-                let said = host.hold(&command, &again, host.can_root(), HELD).await;
-                let said = match said {
-                    Ok(line) => read(&line),
-                    Err(error) => Said::Open(error.brief()),
-                };
-                Some((node, host, said))
-            }
-        });
-        futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await
-    }
+/// What each host says to a claim. With each node the name of the holder that is ended first.
+async fn hold(
+    hosts: &Hosts,
+    nodes: Vec<(NodeName, Option<String>)>,
+    claim: &Claim,
+) -> Vec<(NodeName, Arc<Host>, LockAnswer)> {
+    let name = claim.name();
+    let script = without_comments(&[HOLD]);
+    let looks = nodes.into_iter().map(|(node, dead)| {
+        let (name, script) = (&name, &script);
+        async move {
+            let host = tokio::time::timeout(patience(hosts.patience), hosts.session(&node));
+            let host = host.await.ok()?.ok()?;
+            let how = if dead.is_some() { "over" } else { "new" };
+            let command = named(script, &[name, how, &dead.unwrap_or_default()]);
+            let again = named(script, &[name, "again"]);
+            let said = host.hold(&command, &again, host.can_root(), HELD).await;
+            let said = match said {
+                Ok(line) => read(&line),
+                Err(error) => LockAnswer::Open(error.brief()),
+            };
+            Some((node, host, said))
+        }
+    });
+    futures::stream::iter(looks)
+        .buffer_unordered(hosts.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
 }
 
 /// `held`, `taken SECONDS NAME`, or `none WHY`.
-fn read(line: &str) -> Said {
+fn read(line: &str) -> LockAnswer {
     if line == HELD {
-        return Said::Held;
+        return LockAnswer::Held;
     }
     let taken = || {
         let (seconds, name) = line.strip_prefix("taken ")?.split_once(' ')?;
-        Some(Said::Taken(
+        Some(LockAnswer::Taken(
             Claim::parse(name)?,
             seconds.parse().unwrap_or(0),
         ))
     };
-    let open = || Said::Open(line.strip_prefix("none ").unwrap_or(line).to_owned());
+    let open = || LockAnswer::Open(line.strip_prefix("none ").unwrap_or(line).to_owned());
     taken().unwrap_or_else(open)
 }
 
@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn what_a_host_says_is_read() {
-        assert!(matches!(read("held"), Said::Held));
+        assert!(matches!(read("held"), LockAnswer::Held));
         let taken = read("taken 12 replctl:setup:ann%40b:7");
-        let Said::Taken(claim, 12) = taken else {
+        let LockAnswer::Taken(claim, 12) = taken else {
             panic!("it is taken")
         };
         assert_eq!(
@@ -221,12 +221,12 @@ mod tests {
             ("setup", "7")
         );
         // A holder whose name cannot be read counts, too; what is no answer holds nothing.
-        assert!(matches!(read("taken 0 replctl:"), Said::Taken(..)));
+        assert!(matches!(read("taken 0 replctl:"), LockAnswer::Taken(..)));
         assert!(
-            matches!(read("none there is no place"), Said::Open(why) if why == "there is no place")
+            matches!(read("none there is no place"), LockAnswer::Open(why) if why == "there is no place")
         );
         for odd in ["", "taken", "taken x", "held by me", "taken 1 somebody"] {
-            assert!(matches!(read(odd), Said::Open(_)), "{odd}");
+            assert!(matches!(read(odd), LockAnswer::Open(_)), "{odd}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Measures how many seconds replicas are behind: takes the primary's offset and waits until each
 //! replica has applied it. Writes nothing.
 
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe::{Reach, connect, replication};
 use super::resp::Conn;
 use crate::inventory::{Inventory, NodeSpec};
@@ -55,7 +55,7 @@ pub async fn chase(primary: &Conn, replica: &Conn) -> Result<Lag, Trouble> {
 pub async fn seconds(
     topology: &Topology,
     inventory: &Inventory,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
     reach: &impl Reach,
     concurrency: usize,
 ) -> Lags {

@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// A user and its password.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub struct ServerLogin {
     /// The user; `None`: the default user.
     pub user: Option<String>,
     /// Its password.
@@ -21,7 +21,7 @@ pub struct Login {
 #[derive(Debug, Clone)]
 pub enum Replicas {
     /// With this, or without any.
-    With(Option<Login>),
+    With(Option<ServerLogin>),
     /// The inventory does not say.
     Unsaid,
 }
@@ -30,14 +30,14 @@ pub enum Replicas {
 #[derive(Debug, Clone)]
 pub struct Logins {
     /// Whom replctl logs in as; `None`: it does not.
-    pub own: Option<Login>,
+    pub own: Option<ServerLogin>,
     /// What replicas are to log in with.
     pub replicas: Replicas,
     /// Whom replctl logs in as at Sentinels.
-    pub sentinels: Option<Login>,
+    pub sentinels: Option<ServerLogin>,
 }
 
-impl Login {
+impl ServerLogin {
     /// The user's name as the servers have it.
     pub fn name(&self) -> &str {
         self.user.as_deref().unwrap_or("default")
@@ -63,7 +63,7 @@ impl Logins {
         let accounts = &inventory.accounts;
         let own = match &inventory.auth {
             Auth::None => None,
-            Auth::Password(source) => Some(Login {
+            Auth::Password(source) => Some(ServerLogin {
                 user: accounts.user.clone(),
                 password: secret::read(source, base, ask).await?,
             }),
@@ -74,7 +74,7 @@ impl Logins {
         };
         let replicas = if accounts.says_replication() {
             let password = apart.or_else(|| own.as_ref().map(|login| login.password.clone()));
-            Replicas::With(password.map(|password| Login {
+            Replicas::With(password.map(|password| ServerLogin {
                 user: accounts.masteruser.clone(),
                 password,
             }))
@@ -83,7 +83,7 @@ impl Logins {
         };
         let sentinel = inventory.sentinel.as_ref();
         let sentinels = match sentinel.and_then(|s| Some((s, s.password.as_ref()?))) {
-            Some((settings, source)) => Some(Login {
+            Some((settings, source)) => Some(ServerLogin {
                 user: settings.user.clone(),
                 password: secret::read(source, base, ask).await?,
             }),
@@ -135,7 +135,7 @@ impl Replicas {
 }
 
 #[cfg(test)]
-impl From<&str> for Login {
+impl From<&str> for ServerLogin {
     fn from(password: &str) -> Self {
         Self {
             user: None,
@@ -145,8 +145,8 @@ impl From<&str> for Login {
 }
 
 #[cfg(test)]
-impl From<Option<Login>> for Logins {
-    fn from(own: Option<Login>) -> Self {
+impl From<Option<ServerLogin>> for Logins {
+    fn from(own: Option<ServerLogin>) -> Self {
         Self {
             replicas: Replicas::With(own.clone()),
             own,
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn what_a_replica_has_is_judged_by_what_is_said() {
-        let login = |user: Option<&str>| Login {
+        let login = |user: Option<&str>| ServerLogin {
             user: user.map(str::to_owned),
-            ..Login::from("pw")
+            ..ServerLogin::from("pw")
         };
         let plain = Replicas::With(Some(login(None)));
         assert_eq!(plain.judge("", b"pw"), Some(ReplicaAuth::Right));
@@ -184,12 +184,12 @@ mod tests {
 
     #[test]
     fn a_login_is_said_in_words_and_never_shown() {
-        let login = Login {
+        let login = ServerLogin {
             user: Some("ops".to_owned()),
-            ..Login::from("hush")
+            ..ServerLogin::from("hush")
         };
         assert_eq!(login.words(), ["AUTH", "ops", "hush"]);
-        assert_eq!(Login::from("hush").words(), ["AUTH", "hush"]);
+        assert_eq!(ServerLogin::from("hush").words(), ["AUTH", "hush"]);
         assert!(!format!("{login:?}").contains("hush"));
     }
 }

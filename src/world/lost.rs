@@ -1,14 +1,17 @@
 //! What only an old primary has: read from its own stream and compared with what the new primary
 //! wrote since. It changes nothing.
 
+use super::connections::Connections;
+use super::psync;
 use super::replication::look;
 use super::resp::REPLY;
+use super::servers::Servers;
 use super::spool::Spool;
-use super::{World, psync};
 use crate::actions::rights::OF_REPLICAS;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
 use crate::plan::permissions::{Lacks, allow};
+use crate::rescue::lost_writes::{LostWrites, StreamEnd, StreamPiece};
 use crate::rescue::split::{Judged, judge};
 use crate::rescue::stream::{Tail, database_before};
 use crate::topology::lineage::{can_send, fork, position};
@@ -17,19 +20,6 @@ use std::sync::Arc;
 
 /// How far before the fork the database is looked for, bytes.
 const BEFORE: u64 = 1 << 20;
-
-/// What was found.
-#[derive(Debug)]
-pub struct Found {
-    /// Offset of the first byte that only the old primary has.
-    pub from: u64,
-    /// Offset of the last.
-    pub to: u64,
-    /// Its commands.
-    pub lost: Tail,
-    /// What the new primary wrote since, where it still knows.
-    pub since: std::result::Result<Heard, String>,
-}
 
 /// Why what only an old primary has is not there.
 #[derive(Debug)]
@@ -40,39 +30,17 @@ pub enum Unread {
     Failed(crate::error::Error),
 }
 
-/// A piece of a stream, read up to where it went at that moment.
-#[derive(Debug, Clone, Default)]
-pub struct Heard {
-    /// What it says.
-    pub tail: Tail,
-    /// Where it ends.
-    pub end: End,
-}
-
-/// Up to where a stream was read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct End {
-    /// Offset of the last byte.
-    pub to: u64,
-    /// The database there, as far as it is known or taken to be.
-    pub db: Option<u32>,
-    /// The stream itself has told the database.
-    pub told: bool,
-}
-
-impl Found {
-    /// What stands against replaying them. It computes in a thread of its own: whoever holds a
-    /// fence meanwhile goes on.
-    ///
-    /// # Errors
-    /// What was read cannot be read again.
-    pub async fn judged(&self) -> Result<Judged> {
-        let lost = self.lost.clone();
-        let since = self.since.as_ref().ok().map(|heard| heard.tail.clone());
-        apart(move || judge(&lost, since.as_ref()))
-            .await
-            .map_err(|why| again(&why))
-    }
+/// What stands against replaying what was found. It computes in a thread of its own: whoever holds
+/// a fence meanwhile goes on.
+///
+/// # Errors
+/// What was read cannot be read again.
+pub async fn judged(found: &LostWrites) -> Result<Judged> {
+    let lost = found.lost.clone();
+    let since = found.since.as_ref().ok().map(|heard| heard.tail.clone());
+    apart(move || judge(&lost, since.as_ref()))
+        .await
+        .map_err(|why| again(&why))
 }
 
 /// The error where what was read cannot be read again.
@@ -95,17 +63,23 @@ pub(super) async fn decode(spool: Spool, db: Option<u32>) -> std::result::Result
     apart(move || Tail::read(Arc::new(spool), db)).await
 }
 
-impl World {
+/// The replication streams of servers, read as a replica reads them.
+pub struct Streams {
+    pub(super) servers: Arc<Servers>,
+    pub(super) connections: Arc<Connections>,
+}
+
+impl Streams {
     /// Reads what `old` has and `new` has not. `None`: nothing.
     ///
     /// # Errors
     /// It cannot be known, and why.
-    pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<Found>> {
+    pub async fn lost(&self, old: &Node, new: &Node) -> Result<Option<LostWrites>> {
         self.lost_up_to(old, new, u64::MAX).await
     }
 
     /// The same, of what `old` has up to an offset.
-    pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<Found>> {
+    pub async fn lost_up_to(&self, old: &Node, new: &Node, end: u64) -> Result<Option<LostWrites>> {
         let found = self.looked_for(old, new, end).await;
         found.map_err(|(Unread::Unknown(error) | Unread::Failed(error))| error)
     }
@@ -116,7 +90,7 @@ impl World {
         old: &Node,
         new: &Node,
         end: u64,
-    ) -> std::result::Result<Option<Found>, Unread> {
+    ) -> std::result::Result<Option<LostWrites>, Unread> {
         let (Some(was), Some(is)) = (old.server(), new.server()) else {
             return Ok(None);
         };
@@ -137,7 +111,7 @@ impl World {
         let lost = decode(spool, db.or(only)).await;
         let lost = lost.map_err(|why| Unread::Unknown(unreadable(&old.name, &why)))?;
         let since = self.since(&new.name, from, only).await;
-        Ok(Some(Found {
+        Ok(Some(LostWrites {
             from,
             to,
             lost,
@@ -167,14 +141,14 @@ impl World {
         new: &NodeName,
         from: u64,
         only: Option<u32>,
-    ) -> std::result::Result<Heard, String> {
-        let mut end = End {
+    ) -> std::result::Result<StreamPiece, String> {
+        let mut end = StreamEnd {
             to: from.saturating_sub(1),
             db: only,
-            told: false,
+            names_database: false,
         };
         let tail = self.hear_more(new, &mut end).await?;
-        Ok(Heard { tail, end })
+        Ok(StreamPiece { tail, end })
     }
 
     /// A piece of a stream, and the database at its beginning, where what was said before tells it:
@@ -207,7 +181,7 @@ impl World {
     pub(super) async fn hear_more(
         &self,
         new: &NodeName,
-        end: &mut End,
+        end: &mut StreamEnd,
     ) -> std::result::Result<Tail, String> {
         let told = |e| super::rejoin::sentence(&e);
         let (now, grown) = self.look_twice(new).await.map_err(told)?;
@@ -222,7 +196,7 @@ impl World {
         }
         // A server that was promoted begins its stream with a SELECT; one that always was a primary
         // goes on in the database it was in.
-        let (spool, before) = if end.told {
+        let (spool, before) = if end.names_database {
             let spool = self.tap(new, &now.replid, from, to).await;
             (spool.map_err(told)?, end.db)
         } else {
@@ -231,10 +205,10 @@ impl World {
         };
         let tail = decode(spool, before.or(end.db)).await;
         let tail = tail.map_err(|why| format!("the stream of `{new}` cannot be read: {why}"))?;
-        *end = End {
+        *end = StreamEnd {
             to,
             db: tail.db,
-            told: tail.db.is_some() && (end.told || tail.units > 0),
+            names_database: tail.db.is_some() && (end.names_database || tail.units > 0),
         };
         Ok(tail)
     }
@@ -275,7 +249,7 @@ impl World {
         (from, to): (u64, u64),
         take: impl FnMut(&[u8]) -> std::result::Result<(), String>,
     ) -> Result<()> {
-        let Some(spec) = self.inventory.get(node) else {
+        let Some(spec) = self.servers.inventory.get(node) else {
             return Err(silent(node, "the inventory does not have it"));
         };
         let failed = |t: Trouble| {
@@ -286,14 +260,14 @@ impl World {
                 return problem.exit(Exit::Failed);
             }
             let lacks = Lacks {
-                user: self.user().to_owned(),
+                user: self.servers.user().to_owned(),
                 address: Some(spec.address.clone()),
                 forbidden: OF_REPLICAS.to_vec(),
                 ..Lacks::default()
             };
             problem.hint(allow(&lacks)).exit(Exit::Failed)
         };
-        let stream = self.raw(spec).await.map_err(failed)?;
+        let stream = self.servers.raw(spec).await.map_err(failed)?;
         let read = psync::read(stream, replid, from, to, take).await;
         read.map_err(failed)
     }

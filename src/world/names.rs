@@ -1,8 +1,8 @@
 //! What names stand for on hosts: a replica looks its primary up there, and the operator's machine
 //! may know other names. It changes nothing.
 
-use super::World;
 use super::deployment::short;
+use super::hosts::Hosts;
 use super::observe::also_called;
 use crate::inventory::address::is_literal;
 use crate::plan::names::There;
@@ -16,68 +16,66 @@ use std::net::IpAddr;
 /// More names than this are not asked of one host, and no more addresses of one name are read.
 const MOST: usize = 16;
 
-impl World {
-    /// What hosts take names for. A host that cannot be asked, or has no way to look names up, is
-    /// left out.
-    pub async fn ask_hosts(&self, questions: BTreeMap<NodeName, BTreeSet<String>>) -> There {
-        let asked = questions.into_iter().map(|(node, names)| async move {
-            let look = tokio::time::timeout(self.host_look(), self.ask_host(&node, &names));
-            let told = look.await.ok()??;
-            Some((node, told))
-        });
-        futures::stream::iter(asked)
-            .buffer_unordered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await
-    }
+/// What hosts take names for. A host that cannot be asked, or has no way to look names up, is
+/// left out.
+pub async fn ask_hosts(hosts: &Hosts, questions: BTreeMap<NodeName, BTreeSet<String>>) -> There {
+    let asked = questions.into_iter().map(|(node, names)| async move {
+        let look = tokio::time::timeout(hosts.patience, ask_host(hosts, &node, &names));
+        let told = look.await.ok()??;
+        Some((node, told))
+    });
+    futures::stream::iter(asked)
+        .buffer_unordered(hosts.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
 
-    async fn ask_host(
-        &self,
-        node: &NodeName,
-        names: &BTreeSet<String>,
-    ) -> Option<BTreeMap<String, Vec<String>>> {
-        let names: Vec<&String> = names.iter().filter(|n| is_name(n)).take(MOST).collect();
-        if names.is_empty() {
-            return None;
-        }
-        let host = self.host(node).await.ok()?;
-        let mut line = "command -v getent >/dev/null || exit 0; for n in".to_owned();
-        for name in &names {
-            let _ = write!(line, " {}", try_quote(name).ok()?);
-        }
-        let _ = write!(
-            line,
-            "; do echo =; getent ahosts \"$n\" | awk '{{ print $1 }}' | head -n {MOST}; done"
-        );
-        let output = host.run(&line, short(false)).await.ok()?;
-        read(&names, &String::from_utf8_lossy(&output.stdout))
+async fn ask_host(
+    hosts: &Hosts,
+    node: &NodeName,
+    names: &BTreeSet<String>,
+) -> Option<BTreeMap<String, Vec<String>>> {
+    let names: Vec<&String> = names.iter().filter(|n| is_name(n)).take(MOST).collect();
+    if names.is_empty() {
+        return None;
     }
+    let host = hosts.session(node).await.ok()?;
+    let mut line = "command -v getent >/dev/null || exit 0; for n in".to_owned();
+    for name in &names {
+        let _ = write!(line, " {}", try_quote(name).ok()?);
+    }
+    let _ = write!(
+        line,
+        "; do echo =; getent ahosts \"$n\" | awk '{{ print $1 }}' | head -n {MOST}; done"
+    );
+    let output = host.run(&line, short(false)).await.ok()?;
+    read(&names, &String::from_utf8_lossy(&output.stdout))
+}
 
-    /// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take
-    /// its name for; and of those that say nothing: a server that looks a name up serves nobody
-    /// meanwhile.
-    pub(super) async fn look_names_up(&self, topology: &mut Topology) {
-        let puzzling = |node: &Node| {
-            let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
-            let puzzles = !linked || topology.upstream_of(node).is_none();
-            let host = &follows(node).filter(|_| puzzles)?.host;
-            is_name(host).then(|| (node.name.clone(), BTreeSet::from([host.clone()])))
-        };
-        let questions = topology.nodes.iter().filter_map(puzzling).collect();
-        let there = self.ask_hosts(questions).await;
-        for (name, told) in there {
-            for (host, ips) in &told {
-                let strange = topology
-                    .get(&name)
-                    .is_some_and(|n| topology.upstream_of(n).is_none());
-                if strange {
-                    also_called(topology, host, ips);
-                }
+/// Asks the hosts of replicas whose upstream was not found, or is not reached, what they take
+/// its name for; and of those that say nothing: a server that looks a name up serves nobody
+/// meanwhile.
+pub(super) async fn look_names_up(hosts: &Hosts, topology: &mut Topology) {
+    let puzzling = |node: &Node| {
+        let linked = node.upstream().is_some_and(|up| up.link == Link::Up);
+        let puzzles = !linked || topology.upstream_of(node).is_none();
+        let host = &follows(node).filter(|_| puzzles)?.host;
+        is_name(host).then(|| (node.name.clone(), BTreeSet::from([host.clone()])))
+    };
+    let questions = topology.nodes.iter().filter_map(puzzling).collect();
+    let there = ask_hosts(hosts, questions).await;
+    for (name, told) in there {
+        for (host, ips) in &told {
+            let strange = topology
+                .get(&name)
+                .is_some_and(|n| topology.upstream_of(n).is_none());
+            if strange {
+                also_called(topology, host, ips);
             }
-            if let Some(node) = topology.nodes.iter_mut().find(|n| n.name == name) {
-                node.names_there.extend(told);
-            }
+        }
+        if let Some(node) = topology.nodes.iter_mut().find(|n| n.name == name) {
+            node.names_there.extend(told);
         }
     }
 }

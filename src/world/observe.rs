@@ -6,7 +6,7 @@
 mod directives;
 
 use super::bounded::Stream;
-use super::login::{Login, Logins, Replicas};
+use super::login::{Logins, Replicas, ServerLogin};
 use super::resp::{Conn, LOOKUP, REPLY, lookup};
 use super::unreachable::{from_redis, no_answer, no_info, trouble};
 use super::{info, sight, tls, turns};
@@ -46,7 +46,7 @@ pub trait Reach: Sync {
     ) -> impl Future<Output = Result<Box<dyn Stream>, Trouble>> + Send;
 
     /// Another login, where the inventory's is refused.
-    fn otherwise(&self, _node: &NodeName) -> Option<Login> {
+    fn otherwise(&self, _node: &NodeName) -> Option<ServerLogin> {
         None
     }
 
@@ -69,7 +69,7 @@ pub trait Reach: Sync {
 pub async fn connect(
     reach: &impl Reach,
     node: &NodeSpec,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<Conn, Trouble> {
     let open = || async {
         let longest = reach.longest();

@@ -2,16 +2,21 @@
 //! again. No error and no word that is seen repeats a password.
 
 mod entrances;
+mod files_read;
 mod look;
 mod prove;
 
 pub use entrances::Entrances;
+pub use files_read::FilesRead;
 
-use super::World;
+use super::connections::Connections;
 use super::host::role;
-use super::login::Login;
+use super::hosts::Hosts;
+use super::login::ServerLogin;
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
+use super::sentinel::SentinelConnections;
+use super::servers::Servers;
 use crate::actions::password::{Is, Kept, PasswordAction, Secret};
 use crate::config::Paths;
 use crate::engine::execute::Failure;
@@ -20,6 +25,7 @@ use crate::inventory::NodeSpec;
 use crate::topology::{Address, NodeName};
 use redis::{Pipeline, Value, cmd};
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a server may take to write its file.
@@ -27,9 +33,19 @@ const REWRITE: Duration = Duration::from_secs(10);
 /// What `ACL SETUSER default <…` says of a password that is not there: the end that was wanted.
 const NOT_THERE: &str = "does not exist";
 
-impl World {
+/// The passwords of servers: looked at, changed and proved.
+pub struct PasswordChange {
+    pub(super) servers: Arc<Servers>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) hosts: Arc<Hosts>,
+    /// The Sentinels that are told the servers' new one.
+    pub(super) sentinels: Arc<SentinelConnections>,
+    pub(super) files_read: FilesRead,
+}
+
+impl PasswordChange {
     /// Does one step.
-    pub(super) async fn act_on_password(&self, node: &NodeName, action: &PasswordAction) -> Acted {
+    pub(super) async fn act(&self, node: &NodeName, action: &PasswordAction) -> Acted {
         match action {
             PasswordAction::Login { .. }
             | PasswordAction::Require { .. }
@@ -59,15 +75,20 @@ impl World {
                 .new_password()
                 .cloned()
                 .ok_or_else(|| Failure::none("the inventory names no password")),
-            Secret::Old => self.entrances().earlier(node).ok_or_else(|| {
+            Secret::Old => self.servers.routes.entrances.earlier(node).ok_or_else(|| {
                 Failure::none("the earlier password is not known: no file of these servers has it")
             }),
         }
     }
 
     /// The login with a password.
-    fn login_with(&self, node: &NodeName, which: Secret, by_name: bool) -> Result<Login, Failure> {
-        Ok(Login {
+    fn login_with(
+        &self,
+        node: &NodeName,
+        which: Secret,
+        by_name: bool,
+    ) -> Result<ServerLogin, Failure> {
+        Ok(ServerLogin {
             user: by_name.then(|| "default".to_owned()),
             password: self.secret(node, which)?,
         })
@@ -76,7 +97,7 @@ impl World {
     /// Sets it in the running server and in its file, and looks at both.
     async fn set_password(&self, node: &NodeName, action: &PasswordAction) -> Acted {
         let commands = self.commands(node, action)?;
-        let Some(spec) = self.inventory.get(node) else {
+        let Some(spec) = self.hosts.inventory.get(node) else {
             return Err(Failure::none("it is not in the inventory"));
         };
         // Nothing is set that could not be written into the file.
@@ -103,8 +124,12 @@ impl World {
 
     /// What the file of a node is before its server writes it.
     async fn before_rewrite(&self, spec: &NodeSpec) -> Result<role::Before, String> {
-        let path = Paths::of(&self.inventory, spec).config();
-        let host = self.host(&spec.name).await.map_err(|e| e.brief())?;
+        let path = Paths::of(&self.hosts.inventory, spec).config();
+        let host = self
+            .hosts
+            .session(&spec.name)
+            .await
+            .map_err(|e| e.brief())?;
         role::before(host.as_ref(), &path, spec.address.port).await
     }
 
@@ -116,10 +141,10 @@ impl World {
         conn: &Conn,
         (action, before): (&PasswordAction, &role::Before),
     ) -> Acted {
-        let path = Paths::of(&self.inventory, spec).config();
+        let path = Paths::of(&self.hosts.inventory, spec).config();
         let port = spec.address.port;
         let unknown = |why: String| Failure::unknown(format!("its file was not written: {why}"));
-        let host = self.host(&spec.name).await;
+        let host = self.hosts.session(&spec.name).await;
         let host = host.map_err(|e| unknown(e.brief()))?;
         let rewrite = cmd("CONFIG").arg("REWRITE").to_owned();
         let written = conn.call(&rewrite, REWRITE).await;
@@ -205,14 +230,14 @@ impl World {
         secret: Secret,
     ) -> Acted {
         // The plan may be an earlier run's, and whoever answers there now may be another.
-        if !self.is_vouched_for(at).await {
+        if !self.sentinels.is_confirmed(at).await {
             return Err(Failure::none(format!(
                 "{at} is not known to be a Sentinel of this deployment, so it was not told the password"
             )));
         }
         let password = self.secret(node, secret)?;
         let failed = |t: crate::topology::Trouble| Failure::none(format!("{at}: {}", t.detail));
-        let conn = self.sentinel(at).await.map_err(failed)?;
+        let conn = self.sentinels.open(at).await.map_err(failed)?;
         let mut command = cmd("SENTINEL");
         command.arg("SET").arg(name).arg("auth-pass");
         command.arg(password.expose_secret());

@@ -2,10 +2,10 @@
 //! is there and allowed, else commands that are queued in a transaction and discarded. It changes
 //! nothing on the servers.
 
-use super::World;
-use super::login::Login;
-use super::observe::{self, Reach};
+use super::login::ServerLogin;
+use super::observe::Reach;
 use super::resp::{Conn, REPLY, lets_in};
+use super::servers::Servers;
 use crate::actions::rights::{Need, OF_REPLICAS};
 use crate::engine::{Operation, Plan, Refusal};
 use crate::inventory::NodeSpec;
@@ -31,146 +31,145 @@ enum Verdict {
     Open,
 }
 
-impl World {
-    /// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let
-    /// in. Nodes that do not answer are passed over.
-    ///
-    /// # Errors
-    /// All that is missing.
-    pub async fn permitted(&self, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
-        // It meets servers that are not there yet, and writes their logins itself.
-        if matches!(plan.operation, Operation::Setup(_)) {
-            return Ok(());
-        }
-        let needs = permissions::of(plan);
-        let looks = needs.iter().map(|(node, needs)| async {
-            let lacks = timeout(LOOK, self.lacks(node, needs)).await.ok()??;
-            Some((node.clone(), lacks))
-        });
-        let lacks: BTreeMap<NodeName, Lacks> = futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
-        let pairs = permissions::logins(plan);
-        let tries = pairs.into_iter().map(|pair| async {
-            let hindered = timeout(LOOK, self.hindered(&pair.node, &pair.at)).await;
-            Some((pair, hindered.ok()??))
-        });
-        let hindered = futures::stream::iter(tries)
-            .buffered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
-        let mut refusals = permissions::check(plan, &lacks).err().unwrap_or_default();
-        refusals.extend(
-            permissions::check_logins(plan, hindered)
-                .err()
-                .unwrap_or_default(),
-        );
-        if refusals.is_empty() {
-            Ok(())
-        } else {
-            Err(refusals)
-        }
+/// Whether everything that a plan needs is allowed on its nodes, and its replicas will be let
+/// in. Nodes that do not answer are passed over.
+///
+/// # Errors
+/// All that is missing.
+pub async fn permitted(servers: &Servers, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
+    // It meets servers that are not there yet, and writes their logins itself.
+    if matches!(plan.operation, Operation::Setup(_)) {
+        return Ok(());
     }
-
-    /// Our own user's name on the servers.
-    pub(super) fn user(&self) -> &str {
-        self.logins.own.as_ref().map_or("default", Login::name)
+    let needs = permissions::of(plan);
+    let looks = needs.iter().map(|(node, needs)| async {
+        let lacks = timeout(LOOK, lacks(servers, node, needs)).await.ok()??;
+        Some((node.clone(), lacks))
+    });
+    let lacks: BTreeMap<NodeName, Lacks> = futures::stream::iter(looks)
+        .buffer_unordered(servers.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let pairs = permissions::logins(plan);
+    let tries = pairs.into_iter().map(|pair| async {
+        let hindered = timeout(LOOK, hindered(servers, &pair.node, &pair.at)).await;
+        Some((pair, hindered.ok()??))
+    });
+    let hindered = futures::stream::iter(tries)
+        .buffered(servers.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut refusals = permissions::check(plan, &lacks).err().unwrap_or_default();
+    refusals.extend(
+        permissions::check_logins(plan, hindered)
+            .err()
+            .unwrap_or_default(),
+    );
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(refusals)
     }
+}
 
-    /// What our own user may not do on a node; `None`: nothing, or it cannot be asked.
-    async fn lacks(&self, node: &NodeName, needs: &BTreeSet<Need>) -> Option<Lacks> {
-        let spec = self.inventory.get(node)?;
-        let needs: Vec<Need> = needs.iter().copied().collect();
-        self.probe(spec, self.user(), &needs).await
-    }
+/// What our own user may not do on a node; `None`: nothing, or it cannot be asked.
+async fn lacks(servers: &Servers, node: &NodeName, needs: &BTreeSet<Need>) -> Option<Lacks> {
+    let spec = servers.inventory.get(node)?;
+    let needs: Vec<Need> = needs.iter().copied().collect();
+    probe(servers, spec, servers.user(), &needs).await
+}
 
-    /// Asks a server about a user, over connections that are closed afterwards. Before 7.0 only our
-    /// own user can be asked about.
-    async fn probe(&self, spec: &NodeSpec, user: &str, needs: &[Need]) -> Option<Lacks> {
-        let (way, own) = (self.way(), self.logins.own.as_ref());
-        let conn = observe::connect(&way, spec, own).await.ok()?;
-        let mut verdicts = dry_run(&conn, user, needs).await.ok()?;
-        let open: Vec<usize> = (0..needs.len())
-            .filter(|n| verdicts[*n] == Verdict::Open)
-            .collect();
-        // Another user would have to be allowed transactions, and is seldom.
-        if !open.is_empty()
-            && user == self.user()
-            && let Ok(conn) = observe::connect(&way, spec, own).await
-        {
-            let asked: Vec<Need> = open.iter().map(|n| needs[*n]).collect();
-            for (n, verdict) in open.into_iter().zip(queue(&conn, &asked).await.ok()?) {
-                verdicts[n] = verdict;
-            }
-        }
-        let with = |wanted: Verdict| {
-            let all = needs.iter().zip(&verdicts);
-            all.filter(|(_, verdict)| **verdict == wanted)
-                .map(|(need, _)| *need)
-                .collect::<Vec<Need>>()
-        };
-        let lacks = Lacks {
-            user: user.to_owned(),
-            address: Some(spec.address.clone()),
-            forbidden: with(Verdict::Forbidden),
-            gone: with(Verdict::Gone),
-            open: with(Verdict::Open),
-        };
-        let any = [&lacks.forbidden, &lacks.gone, &lacks.open];
-        any.iter().any(|needs| !needs.is_empty()).then_some(lacks)
-    }
-
-    /// Whether `node`, with what it has now, would be let in by `at`; `None`: yes, or it cannot be
-    /// known.
-    async fn hindered(&self, node: &NodeName, at: &NodeName) -> Option<Hindered> {
-        let (node, at) = (self.inventory.get(node)?, self.inventory.get(at)?);
-        let login = self.own_of(node).await?;
-        match self.lets_in(at, login.as_ref()).await {
-            Err(refused) => {
-                let told = matches!(
-                    refused.kind,
-                    TroubleKind::PasswordMissing | TroubleKind::PasswordRefused
-                );
-                told.then_some(Hindered::Refused(refused.detail))
-            }
-            Ok(false) if login.is_some() => Some(Hindered::Refused(
-                "it has a masterauth, and the other no password: that login is refused".to_owned(),
-            )),
-            Ok(_) => {
-                let user = login.as_ref().map_or("default", Login::name).to_owned();
-                let asked = self.probe(at, &user, &OF_REPLICAS);
-                let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
-                Some(Hindered::Lacks(lacks))
-            }
+/// Asks a server about a user, over connections that are closed afterwards. Before 7.0 only our
+/// own user can be asked about.
+async fn probe(servers: &Servers, spec: &NodeSpec, user: &str, needs: &[Need]) -> Option<Lacks> {
+    let conn = servers.connect(spec).await.ok()?;
+    let mut verdicts = dry_run(&conn, user, needs).await.ok()?;
+    let open: Vec<usize> = (0..needs.len())
+        .filter(|n| verdicts[*n] == Verdict::Open)
+        .collect();
+    // Another user would have to be allowed transactions, and is seldom.
+    if !open.is_empty()
+        && user == servers.user()
+        && let Ok(conn) = servers.connect(spec).await
+    {
+        let asked: Vec<Need> = open.iter().map(|n| needs[*n]).collect();
+        for (n, verdict) in open.into_iter().zip(queue(&conn, &asked).await.ok()?) {
+            verdicts[n] = verdict;
         }
     }
+    let with = |wanted: Verdict| {
+        let all = needs.iter().zip(&verdicts);
+        all.filter(|(_, verdict)| **verdict == wanted)
+            .map(|(need, _)| *need)
+            .collect::<Vec<Need>>()
+    };
+    let lacks = Lacks {
+        user: user.to_owned(),
+        address: Some(spec.address.clone()),
+        forbidden: with(Verdict::Forbidden),
+        gone: with(Verdict::Gone),
+        open: with(Verdict::Open),
+    };
+    let any = [&lacks.forbidden, &lacks.gone, &lacks.open];
+    any.iter().any(|needs| !needs.is_empty()).then_some(lacks)
+}
 
-    async fn lets_in(&self, at: &NodeSpec, login: Option<&Login>) -> Result<bool, Trouble> {
-        lets_in(&mut *self.way().open(at).await?, login).await
+/// Whether `node`, with what it has now, would be let in by `at`; `None`: yes, or it cannot be
+/// known.
+async fn hindered(servers: &Servers, node: &NodeName, at: &NodeName) -> Option<Hindered> {
+    let (node, at) = (servers.inventory.get(node)?, servers.inventory.get(at)?);
+    let login = own_of(servers, node).await?;
+    match tried(servers, at, login.as_ref()).await {
+        Err(refused) => {
+            let told = matches!(
+                refused.kind,
+                TroubleKind::PasswordMissing | TroubleKind::PasswordRefused
+            );
+            told.then_some(Hindered::Refused(refused.detail))
+        }
+        Ok(false) if login.is_some() => Some(Hindered::Refused(
+            "it has a masterauth, and the other no password: that login is refused".to_owned(),
+        )),
+        Ok(_) => {
+            let user = login
+                .as_ref()
+                .map_or("default", ServerLogin::name)
+                .to_owned();
+            let asked = probe(servers, at, &user, &OF_REPLICAS);
+            let lacks = asked.await.filter(|lacks| !lacks.forbidden.is_empty())?;
+            Some(Hindered::Lacks(lacks))
+        }
     }
+}
 
-    /// What a node logs in with at its primary: `Some(None)` is nothing, `None` is not known.
-    #[allow(clippy::option_option)]
-    async fn own_of(&self, node: &NodeSpec) -> Option<Option<Login>> {
-        let conn = observe::connect(&self.way(), node, self.logins.own.as_ref()).await;
-        let mut questions = redis::pipe();
-        for directive in ["masteruser", "masterauth"] {
-            questions.cmd("CONFIG").arg("GET").arg(directive);
-        }
-        let replies = conn.ok()?.exchange(&questions, REPLY).await.ok()?;
-        let mut values = replies.into_iter().map(second);
-        let (user, secret) = (values.next()??, values.next()??);
-        if secret.is_empty() {
-            return Some(None);
-        }
-        Some(Some(Login {
-            user: Some(user).filter(|name| !name.is_empty()),
-            password: SecretString::from(secret),
-        }))
+async fn tried(
+    servers: &Servers,
+    at: &NodeSpec,
+    login: Option<&ServerLogin>,
+) -> Result<bool, Trouble> {
+    lets_in(&mut *servers.routes.open(at).await?, login).await
+}
+
+/// What a node logs in with at its primary: `Some(None)` is nothing, `None` is not known.
+#[allow(clippy::option_option)]
+async fn own_of(servers: &Servers, node: &NodeSpec) -> Option<Option<ServerLogin>> {
+    let conn = servers.connect(node).await;
+    let mut questions = redis::pipe();
+    for directive in ["masteruser", "masterauth"] {
+        questions.cmd("CONFIG").arg("GET").arg(directive);
     }
+    let replies = conn.ok()?.exchange(&questions, REPLY).await.ok()?;
+    let mut values = replies.into_iter().map(second);
+    let (user, secret) = (values.next()??, values.next()??);
+    if secret.is_empty() {
+        return Some(None);
+    }
+    Some(Some(ServerLogin {
+        user: Some(user).filter(|name| !name.is_empty()),
+        password: SecretString::from(secret),
+    }))
 }
 
 /// The value in the answer to `CONFIG GET`.

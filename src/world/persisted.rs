@@ -4,20 +4,22 @@
 //! The path that a running server tells may be a lie: whatever is done there is done as that
 //! server's own user.
 
+use super::connections::Connections;
 use super::deployment::short;
 use super::host::role;
+use super::hosts::Hosts;
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::Conn;
 use super::ssh::Host;
-use super::{World, info};
+use super::{info, service};
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
-use crate::engine::Plan;
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Effect, Seen};
-use crate::topology::detached::Observed;
+use crate::engine::warning::files::Files;
+use crate::engine::{Plan, Warning};
 use crate::topology::service::{Keep, Service};
-use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server};
+use crate::topology::{Address, Node, NodeName, PersistedRole, ReplicaAuth, Server, Topology};
 use futures::StreamExt;
 use redis::cmd;
 use shlex::try_quote;
@@ -28,8 +30,8 @@ const FULL_KB: u64 = 64;
 
 /// `CONFIG REWRITE`; then the file is as narrow as it was and a link where it was one, and the role
 /// is read back from it.
-pub async fn persist(world: &World, node: &NodeName) -> Acted {
-    let conn = world.connections.get(node).await?;
+pub async fn persist(hosts: &Hosts, connections: &Connections, node: &NodeName) -> Acted {
+    let conn = connections.get(node).await?;
     let server = whole(&conn).await?;
     let wanted = upstream(&server).map(|u| u.address.clone());
     let Some(path) = server.config_file.clone() else {
@@ -38,8 +40,8 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
         ));
     };
     let secret = has_secret(&server);
-    let port = world.inventory.get(node).map_or(0, |n| n.address.port);
-    let host = world.host(node).await.map_err(|e| e.brief());
+    let port = hosts.inventory.get(node).map_or(0, |n| n.address.port);
+    let host = hosts.session(node).await.map_err(|e| e.brief());
     let before = match &host {
         Ok(host) => role::before(host.as_ref(), &path, port).await,
         Err(why) => Err(why.clone()),
@@ -56,7 +58,7 @@ pub async fn persist(world: &World, node: &NodeName) -> Acted {
     };
     match after {
         Ok(after) => {
-            let service = world.service(node, Some(&server)).await;
+            let service = service::service(hosts, node, Some(&server)).await;
             compared(&service, after, &path, wanted.as_ref())
         }
         Err(why) => Ok(Seen {
@@ -73,57 +75,50 @@ async fn whole(conn: &Conn) -> Result<Server, Failure> {
     info::parse(&String::from_utf8_lossy(&text)).map_err(|e| Failure::none(e.to_string()))
 }
 
-impl World {
-    /// Says in the plan what becomes of the files that it has servers write, where they do not stay
-    /// as they are.
-    pub async fn warn_of_files(&self, plan: &mut Plan) {
-        let Some(seen) = self.seen_last().map(Observed::into_all) else {
-            return;
-        };
-        let mut nodes: Vec<NodeName> = plan
-            .steps()
-            .filter(|s| s.action == Action::Server(ServerAction::PersistRole))
-            .map(|s| s.node.clone())
-            .collect();
-        nodes.sort();
-        nodes.dedup();
-        let looks = nodes.iter().map(|node| {
-            let server = seen.get(node).and_then(Node::server);
-            async move {
-                let path = server?.config_file.as_ref()?;
-                let look = tokio::time::timeout(self.host_look(), self.foretold(node, path));
-                let found = look.await.unwrap_or_else(|_| Err("no answer".to_owned()));
-                Some((node, path, has_secret(server?), found))
-            }
-        });
-        let looked: Vec<_> = futures::stream::iter(looks)
-            .buffered(self.concurrency())
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
-        let mut unseen = Vec::new();
-        for (node, path, secret, found) in looked {
-            match found {
-                Ok(told) => plan
-                    .warnings
-                    .extend(told.into_iter().map(|note| format!("`{node}`: {note}"))),
-                Err(_) if secret => unseen.push(format!("{path} of `{node}`")),
-                Err(_) => {}
-            }
+/// Says in the plan what, by what was seen last, becomes of the files that it has servers write,
+/// where they do not stay as they are.
+pub async fn warn_of_files(hosts: &Hosts, seen: &Topology, plan: &mut Plan) {
+    let mut nodes: Vec<NodeName> = plan
+        .steps()
+        .filter(|s| s.action == Action::Server(ServerAction::PersistRole))
+        .map(|s| s.node.clone())
+        .collect();
+    nodes.sort();
+    nodes.dedup();
+    let looks = nodes.iter().map(|node| {
+        let server = seen.get(node).and_then(Node::server);
+        async move {
+            let path = server?.config_file.as_ref()?;
+            let look = tokio::time::timeout(hosts.patience, foretold(hosts, node, path));
+            let found = look.await.unwrap_or_else(|_| Err("no answer".to_owned()));
+            Some((node, path, has_secret(server?), found))
         }
-        if !unseen.is_empty() {
-            plan.warnings.push(format!(
-                "replctl cannot see who may read {}: CONFIG REWRITE makes such a file anew, on most servers for everybody of its host to read, and passwords stand in it",
-                unseen.join(", ")
-            ));
+    });
+    let looked: Vec<_> = futures::stream::iter(looks)
+        .buffered(hosts.concurrency)
+        .filter_map(std::future::ready)
+        .collect()
+        .await;
+    let mut unseen = Vec::new();
+    for (node, path, secret, found) in looked {
+        match found {
+            Ok(told) => plan.warnings.extend(
+                told.into_iter()
+                    .map(|note| Warning::of(node, Files::Said(note))),
+            ),
+            Err(_) if secret => unseen.push((path.clone(), node.clone())),
+            Err(_) => {}
         }
     }
+    if !unseen.is_empty() {
+        plan.warnings.push(Warning::of_all(Files::Unseen(unseen)));
+    }
+}
 
-    async fn foretold(&self, node: &NodeName, path: &str) -> Result<Vec<String>, String> {
-        let host = self.host(node).await.map_err(|e| e.brief())?;
-        let port = self.inventory.get(node).map_or(0, |n| n.address.port);
-        role::forecast(host.as_ref(), path, port).await
-    }
+async fn foretold(hosts: &Hosts, node: &NodeName, path: &str) -> Result<Vec<String>, String> {
+    let host = hosts.session(node).await.map_err(|e| e.brief())?;
+    let port = hosts.inventory.get(node).map_or(0, |n| n.address.port);
+    role::forecast(host.as_ref(), path, port).await
 }
 
 /// Whether passwords may stand in a server's file.

@@ -1,11 +1,13 @@
 //! What only an old primary has, before it is planned to return; and the step in which it gives it
 //! up: over in one piece on the server, and put back at once where it had more than was known.
 
+use super::hosts::Hosts;
+use super::lost::{Streams, judged};
 use super::replication::{Acted, ask, seen, upstream};
 use super::resp::{Conn, REPLY};
 use super::unreachable::trouble;
-use super::watch_sync::Before;
-use super::{World, info, role_change};
+use super::watch_sync::StreamPosition;
+use super::{info, role_change};
 use crate::actions::rescue::Covered;
 use crate::engine::execute::Failure;
 use crate::error::Error;
@@ -20,113 +22,112 @@ use std::path::Path;
 /// A keep-alive that a server sends its replicas every ten seconds, bytes. No write is as short.
 const PING: u64 = 14;
 
-impl World {
-    /// What only `node` has, and `successor` has not.
-    pub async fn own(&self, node: &Node, successor: &Node) -> Own {
-        let (Some(was), Some(is)) = (node.server(), successor.server()) else {
-            return Own::Silent(self.disk(&node.name).await);
-        };
-        let (mine, theirs) = (&was.replication, &is.replication);
-        let nothing = |up_to| Own::Nothing {
-            replid: mine.replid.clone(),
-            up_to,
-        };
-        match self.lost(node, successor).await {
-            Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
-            Ok(Some(found)) if found.lost.commands == 0 => nothing(found.to),
-            Ok(Some(found)) => match found.judged().await {
-                Ok(judged) => Own::Commands {
-                    bytes: (found.to + 1).saturating_sub(found.from),
-                    commands: judged.counts.commands,
-                    safe: judged.counts.safe,
-                    keys: judged.keys,
-                },
-                Err(error) => Own::Unknown(sentence(&error)),
+/// What only `node` has, and `successor` has not.
+pub async fn own(streams: &Streams, hosts: &Hosts, node: &Node, successor: &Node) -> Own {
+    let (Some(was), Some(is)) = (node.server(), successor.server()) else {
+        return Own::Silent(disk(hosts, &node.name).await);
+    };
+    let (mine, theirs) = (&was.replication, &is.replication);
+    let nothing = |up_to| Own::Nothing {
+        replid: mine.replid.clone(),
+        up_to,
+    };
+    match streams.lost(node, successor).await {
+        Ok(None) => nothing(fork(mine, theirs).map_or(0, |from| from - 1)),
+        Ok(Some(found)) if found.lost.commands == 0 => nothing(found.to),
+        Ok(Some(found)) => match judged(&found).await {
+            Ok(judged) => Own::Commands {
+                bytes: (found.to + 1).saturating_sub(found.from),
+                commands: judged.counts.commands,
+                safe: judged.counts.safe,
+                keys: judged.keys,
             },
-            Err(_) if was.key_count() == 0 && was.loading.is_none() => Own::Empty,
             Err(error) => Own::Unknown(sentence(&error)),
-        }
+        },
+        Err(_) if was.key_count() == 0 && was.loading.is_none() => Own::Empty,
+        Err(error) => Own::Unknown(sentence(&error)),
     }
+}
 
-    /// What the host of a silent node says.
-    async fn disk(&self, node: &NodeName) -> Result<Disk, String> {
-        let mut facts = self.facts(std::slice::from_ref(node)).await;
-        let facts: HostFacts = match facts.remove(node) {
-            Some(seen) => seen.map_err(|unseen| unseen.why)?,
-            None => return Err("it was not looked at".to_owned()),
-        };
-        Ok(Disk {
-            runs: facts.listener != Listener::Nobody,
-            configured: facts.config.is_some(),
-            data: facts.data,
-            history: facts.dumped,
-        })
+/// What the host of a silent node says.
+async fn disk(hosts: &Hosts, node: &NodeName) -> Result<Disk, String> {
+    let mut facts = hosts.facts(std::slice::from_ref(node)).await;
+    let facts: HostFacts = match facts.remove(node) {
+        Some(seen) => seen.map_err(|unseen| unseen.why)?,
+        None => return Err("it was not looked at".to_owned()),
+    };
+    Ok(Disk {
+        runs: facts.listener != Listener::Nobody,
+        configured: facts.config.is_some(),
+        data: facts.data,
+        history: facts.dumped,
+    })
+}
+
+/// Makes `node` a replica, unless it has more than is covered. The server tells what it has and
+/// becomes a replica in one transaction, so that nothing can come between the two.
+pub(super) async fn give_up(
+    streams: &Streams,
+    node: &NodeName,
+    address: &Address,
+    covered: &Covered,
+) -> Acted {
+    let mut limit = Limit::of(covered).map_err(Failure::none)?;
+    let conn = streams.connections.get(node).await?;
+    let before = whole(&conn).await.map_err(|t| Failure::none(t.detail))?;
+    pass_over_greetings(streams, node, covered, &before, &mut limit).await;
+    if upstream(&before).is_some_and(|up| up.address == *address) {
+        return Ok(seen(format!("follows {address} already")));
     }
-
-    /// Makes `node` a replica, unless it has more than is covered. The server tells what it has and
-    /// becomes a replica in one transaction, so that nothing can come between the two.
-    pub(super) async fn give_up(
-        &self,
-        node: &NodeName,
-        address: &Address,
-        covered: &Covered,
-    ) -> Acted {
-        let mut limit = Limit::of(covered).map_err(Failure::none)?;
-        let conn = self.connections.get(node).await?;
-        let before = whole(&conn).await.map_err(|t| Failure::none(t.detail))?;
-        self.pass_over_greetings(node, covered, &before, &mut limit)
-            .await;
-        if upstream(&before).is_some_and(|up| up.address == *address) {
-            return Ok(seen(format!("follows {address} already")));
-        }
-        if self.connections.before(node).is_none() {
-            self.connections.remember(node, Before::of(&before));
-        }
-        if let Some(why) = limit.broken_by(&before) {
-            let stop = writers(node, &before);
-            return Err(Failure::none(format!("{why}; {stop}")));
-        }
-        let done = role_change::to_replica(&self.connections, node, &conn, address, REPLY).await?;
-        let Some(last) = done else {
-            return Ok(seen(format!(
-                "follows {address}, although its answer was lost"
-            )));
-        };
-        let Some(why) = limit.passed_by(last, &before) else {
-            return Ok(seen(format!(
-                "follows {address}; it ended at offset {last}"
-            )));
-        };
-        // Nothing of it is lost yet: the other's data come only after the two have spoken.
-        match ask(&conn, cmd("REPLICAOF").arg("NO").arg("ONE")).await {
-            Ok(_) => Err(Failure::none(format!(
-                "{why}; it was put back as it was; {}",
-                writers(node, &before)
-            ))),
-            Err(failure) => Err(Failure::unknown(format!(
-                "{why}; and putting it back failed: {}",
-                failure.why
-            ))),
-        }
+    if streams.connections.before(node).is_none() {
+        streams
+            .connections
+            .remember(node, StreamPosition::of(&before));
     }
+    if let Some(why) = limit.broken_by(&before) {
+        let stop = writers(node, &before);
+        return Err(Failure::none(format!("{why}; {stop}")));
+    }
+    let done = role_change::to_replica(&streams.connections, node, &conn, address, REPLY).await?;
+    let Some(last) = done else {
+        return Ok(seen(format!(
+            "follows {address}, although its answer was lost"
+        )));
+    };
+    let Some(why) = limit.passed_by(last, &before) else {
+        return Ok(seen(format!(
+            "follows {address}; it ended at offset {last}"
+        )));
+    };
+    // Nothing of it is lost yet: the other's data come only after the two have spoken.
+    match ask(&conn, cmd("REPLICAOF").arg("NO").arg("ONE")).await {
+        Ok(_) => Err(Failure::none(format!(
+            "{why}; it was put back as it was; {}",
+            writers(node, &before)
+        ))),
+        Err(failure) => Err(Failure::unknown(format!(
+            "{why}; and putting it back failed: {}",
+            failure.why
+        ))),
+    }
+}
 
-    /// Sentinels greet each other through every server they watch: what has come since the plan may
-    /// be no more than that, and is no data.
-    async fn pass_over_greetings(
-        &self,
-        node: &NodeName,
-        covered: &Covered,
-        now: &Server,
-        limit: &mut Limit,
-    ) {
-        let Covered::UpTo { replid, offset } = covered else {
-            return;
-        };
-        let at = position(&now.replication);
-        let same = now.replication.replid == *replid && at > *offset;
-        if same && self.no_commands(node, offset + 1, at).await {
-            limit.offset = Some(at);
-        }
+/// Sentinels greet each other through every server they watch: what has come since the plan may
+/// be no more than that, and is no data.
+async fn pass_over_greetings(
+    streams: &Streams,
+    node: &NodeName,
+    covered: &Covered,
+    now: &Server,
+    limit: &mut Limit,
+) {
+    let Covered::UpTo { replid, offset } = covered else {
+        return;
+    };
+    let at = position(&now.replication);
+    let same = now.replication.replid == *replid && at > *offset;
+    if same && streams.no_commands(node, offset + 1, at).await {
+        limit.offset = Some(at);
     }
 }
 

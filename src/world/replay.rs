@@ -2,14 +2,15 @@
 //! that is done whole or not at all, says in itself what it replays, and comes to nothing where a
 //! client wrote one of its keys at the last moment.
 
-use super::World;
-use super::lost::{End, Found, apart};
+use super::backup::lost_in_backup;
+use super::lost::{Streams, apart, judged};
 use super::replication::{Acted, seen};
 use super::resp::{Conn, REPLY};
 use super::unreachable::from_redis;
 use crate::actions::rescue::Source;
 use crate::engine::execute::Failure;
 use crate::output::escape;
+use crate::rescue::lost_writes::{LostWrites, StreamEnd};
 use crate::rescue::mark::{CHANNEL, mark, name, says_only};
 use crate::rescue::parts::{Meanwhile, Part, in_groups, in_order, smaller};
 use crate::rescue::stream::Unit;
@@ -43,7 +44,7 @@ struct Sum {
 #[derive(Debug, Default)]
 struct Since {
     /// Up to where it was read.
-    end: End,
+    end: StreamEnd,
     /// What clients have written.
     written: Meanwhile,
     /// The names of the units that were sent to be replayed.
@@ -58,103 +59,115 @@ enum Ended {
     Touched,
 }
 
-impl World {
-    pub(super) async fn replay(
-        &self,
-        node: &NodeName,
-        of: &NodeName,
-        source: &Source,
-        conflicts: bool,
-    ) -> Acted {
-        let sentence = |e: crate::error::Error| Failure::none(super::rejoin::sentence(&e));
-        let topology = self.servers().await;
-        let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
-            return Err(Failure::none("it is no primary that answers any more"));
-        };
-        let found = match source {
-            Source::Backup { folder } => self.lost_in_backup(Path::new(folder), of, new).await,
-            Source::Stream { up_to } => match topology.get(of) {
-                Some(old) => self.lost_up_to(old, new, *up_to).await,
-                None => return Err(Failure::none(format!("there is no node `{of}` any more"))),
-            },
-        };
-        let Some(found) = found.map_err(sentence)? else {
-            return Ok(seen("nothing is lost"));
-        };
-        let bytes = (found.to + 1).saturating_sub(found.from);
-        if bytes > LONGEST {
-            return Err(Failure::none(format!(
-                "{} are more than are replayed at once",
-                phrases::bytes(bytes)
-            )));
-        }
-        let judged = found.judged().await.map_err(sentence)?;
-        let Found { lost, since, .. } = found;
-        let mut heard = Since {
-            end: since.map_err(Failure::none)?.end,
-            ..Since::default()
-        };
-        let wanted = move |n: usize| judged.is_safe(n) || conflicts && judged.is_conflict(n);
-        let lost = apart(move || lost.picked(wanted)).await;
-        let lost = lost.map_err(Failure::none)?;
-        let parts = if conflicts {
-            in_order(&lost)
-        } else {
-            in_groups(&lost)
-        };
-        // What it is told may change the database and watch keys: a connection that nothing else
-        // uses.
-        let conn = self.connections.fresh(node).await?;
-        let mut sum = Sum::default();
-        let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
-        while let Some((mut part, tried)) = parts.pop_front() {
-            if !conflicts {
-                let left = self.still_safe(node, &conn, &lost, &mut heard, &mut part);
-                sum.left_out += left.await.map_err(|f| sum.stopped_by(&f))?;
-            }
-            if part.units.is_empty() {
-                continue;
-            }
-            match transaction(&conn, &lost, &part, &mut heard.ours).await {
-                Ok(Ended::Done(refused, first)) => sum.add(commands(&lost, &part), refused, first),
-                Ok(Ended::Touched) if tried < TRIES => {
-                    let smaller = smaller(&lost, &part);
-                    // Only one that cannot be made smaller uses up its tries.
-                    let tried = tried + u32::from(smaller.len() == 1);
-                    smaller
-                        .into_iter()
-                        .rev()
-                        .for_each(|part| parts.push_front((part, tried)));
-                }
-                Ok(Ended::Touched) => sum.left_out += commands(&lost, &part),
-                Err(failure) => return Err(sum.stopped_by(&failure)),
-            }
-        }
-        sum.told()
+/// Does again what `node` has not, and reads it from there.
+pub(super) async fn replay(
+    streams: &Streams,
+    node: &NodeName,
+    of: &NodeName,
+    source: &Source,
+    conflicts: bool,
+) -> Acted {
+    let Some(found) = lost_writes(streams, node, of, source).await? else {
+        return Ok(seen("nothing is lost"));
+    };
+    let bytes = (found.to + 1).saturating_sub(found.from);
+    if bytes > LONGEST {
+        return Err(Failure::none(format!(
+            "{} are more than are replayed at once",
+            phrases::bytes(bytes)
+        )));
     }
+    let judged = judged(&found).await.map_err(|e| failed(&e))?;
+    let LostWrites { lost, since, .. } = found;
+    let mut heard = Since {
+        end: since.map_err(Failure::none)?.end,
+        ..Since::default()
+    };
+    let wanted = move |n: usize| judged.is_safe(n) || conflicts && judged.is_conflict(n);
+    let lost = apart(move || lost.picked(wanted)).await;
+    let lost = lost.map_err(Failure::none)?;
+    let parts = if conflicts {
+        in_order(&lost)
+    } else {
+        in_groups(&lost)
+    };
+    // What it is told may change the database and watch keys: a connection that nothing else
+    // uses.
+    let conn = streams.connections.fresh(node).await?;
+    let mut sum = Sum::default();
+    let mut parts: VecDeque<(Part, u32)> = parts.into_iter().map(|part| (part, 0)).collect();
+    while let Some((mut part, tried)) = parts.pop_front() {
+        if !conflicts {
+            let left = still_safe(streams, node, &conn, &lost, &mut heard, &mut part);
+            sum.left_out += left.await.map_err(|f| sum.stopped_by(&f))?;
+        }
+        if part.units.is_empty() {
+            continue;
+        }
+        match transaction(&conn, &lost, &part, &mut heard.ours).await {
+            Ok(Ended::Done(refused, first)) => sum.add(commands(&lost, &part), refused, first),
+            Ok(Ended::Touched) if tried < TRIES => {
+                let smaller = smaller(&lost, &part);
+                // Only one that cannot be made smaller uses up its tries.
+                let tried = tried + u32::from(smaller.len() == 1);
+                smaller
+                    .into_iter()
+                    .rev()
+                    .for_each(|part| parts.push_front((part, tried)));
+            }
+            Ok(Ended::Touched) => sum.left_out += commands(&lost, &part),
+            Err(failure) => return Err(sum.stopped_by(&failure)),
+        }
+    }
+    sum.told()
+}
 
-    /// Watches the keys of a portion, and takes out of it what clients have written by then; gives
-    /// how many commands that are.
-    async fn still_safe(
-        &self,
-        node: &NodeName,
-        conn: &Conn,
-        lost: &[Unit],
-        heard: &mut Since,
-        part: &mut Part,
-    ) -> Result<usize, Failure> {
-        watch(conn, lost, part).await?;
-        let more = self.hear_more(node, &mut heard.end).await;
-        for unit in more.map_err(Failure::none)?.units() {
-            let unit = unit.map_err(Failure::none)?;
-            if !says_only(&unit, &heard.ours) {
-                heard.written.push(&unit);
-            }
+fn failed(error: &crate::error::Error) -> Failure {
+    Failure::none(super::rejoin::sentence(error))
+}
+
+/// What `of` had and `node` has not, read from there. `None`: nothing.
+async fn lost_writes(
+    streams: &Streams,
+    node: &NodeName,
+    of: &NodeName,
+    source: &Source,
+) -> Result<Option<LostWrites>, Failure> {
+    let topology = streams.servers.look().await;
+    let Some(new) = topology.get(node).filter(|n| n.is_primary()) else {
+        return Err(Failure::none("it is no primary that answers any more"));
+    };
+    let found = match source {
+        Source::Backup { folder } => lost_in_backup(streams, Path::new(folder), of, new).await,
+        Source::Stream { up_to } => match topology.get(of) {
+            Some(old) => streams.lost_up_to(old, new, *up_to).await,
+            None => return Err(Failure::none(format!("there is no node `{of}` any more"))),
+        },
+    };
+    found.map_err(|e| failed(&e))
+}
+
+/// Watches the keys of a portion, and takes out of it what clients have written by then; gives
+/// how many commands that are.
+async fn still_safe(
+    streams: &Streams,
+    node: &NodeName,
+    conn: &Conn,
+    lost: &[Unit],
+    heard: &mut Since,
+    part: &mut Part,
+) -> Result<usize, Failure> {
+    watch(conn, lost, part).await?;
+    let more = streams.hear_more(node, &mut heard.end).await;
+    for unit in more.map_err(Failure::none)?.units() {
+        let unit = unit.map_err(Failure::none)?;
+        if !says_only(&unit, &heard.ours) {
+            heard.written.push(&unit);
         }
-        let before = commands(lost, part);
-        part.units = heard.written.leaves(lost, part);
-        Ok(before - commands(lost, part))
     }
+    let before = commands(lost, part);
+    part.units = heard.written.leaves(lost, part);
+    Ok(before - commands(lost, part))
 }
 
 fn commands(lost: &[Unit], part: &Part) -> usize {

@@ -5,7 +5,7 @@
 //! that refuses a client says why before it is asked, and the client library would drop that.
 
 use super::bounded::{Bounded, Stream};
-use super::login::Login;
+use super::login::ServerLogin;
 use super::unreachable::{
     from_connect, from_login, from_redis, from_reply, hung_up, no_answer, not_redis, silent,
     trouble,
@@ -30,8 +30,7 @@ pub const LOOKUP: Duration = Duration::from_secs(2);
 pub const CONNECT: Duration = Duration::from_secs(2);
 /// How long an ordinary reply may take.
 pub const REPLY: Duration = Duration::from_secs(2);
-/// Longest line in the first exchange, bytes. The longest known one, protected mode's, has about
-/// 1,300.
+/// Longest line in the first exchange, bytes. That of protected mode has about 1,300.
 const MAX_LINE: usize = 4096;
 
 /// A connection that is logged in. It ends with this value.
@@ -56,7 +55,7 @@ impl Conn {
     /// The one reason for having no usable connection.
     pub async fn open(
         stream: impl Stream + 'static,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
     ) -> Result<Self, Trouble> {
         let mut stream = Bounded::new(stream);
         let welcome = timeout(REPLY, greet(&mut stream, login))
@@ -126,7 +125,7 @@ impl Conn {
 }
 
 /// What is said to a server and must not be repeated.
-fn said(login: Option<&Login>) -> Secrets {
+fn said(login: Option<&ServerLogin>) -> Secrets {
     Secrets::new(login.map(|login| &login.password))
 }
 
@@ -148,7 +147,7 @@ pub(super) struct Welcome {
 /// The one reason for not being let in.
 pub async fn log_in(
     stream: &mut (impl Stream + ?Sized),
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<(), Trouble> {
     let welcome = timeout(REPLY, greet(stream, login));
     welcome.await.map_err(|_| silent(REPLY))?.map(|_| ())
@@ -160,10 +159,11 @@ pub async fn log_in(
 /// The one reason for not being let in.
 pub async fn lets_in(
     stream: &mut (impl Stream + ?Sized),
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<bool, Trouble> {
     let mut request = Zeroizing::new(Vec::new());
-    push(&mut request, &login.map_or(vec!["PING"], Login::words));
+    let words = login.map_or(vec!["PING"], ServerLogin::words);
+    push(&mut request, &words);
     let asked = async {
         let _ = stream.write_all(&request).await;
         let _ = stream.flush().await;
@@ -186,7 +186,7 @@ pub async fn lets_in(
 /// The answer to AUTH; false: the server asks nobody for a password.
 async fn authenticated<S: Stream + ?Sized>(
     lines: &mut Lines<'_, S>,
-    login: &Login,
+    login: &ServerLogin,
 ) -> Result<bool, Trouble> {
     match lines.next().await? {
         First::Fine(_) => Ok(true),
@@ -202,7 +202,7 @@ async fn authenticated<S: Stream + ?Sized>(
 /// AUTH, PING, CLIENT SETNAME, CLIENT ID in one round trip.
 pub(super) async fn greet(
     stream: &mut (impl Stream + ?Sized),
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<Welcome, Trouble> {
     let greeted = first_words(stream, login).await;
     greeted.map_err(|trouble| hidden(trouble, &said(login)))
@@ -210,7 +210,7 @@ pub(super) async fn greet(
 
 async fn first_words(
     stream: &mut (impl Stream + ?Sized),
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<Welcome, Trouble> {
     let mut request = Zeroizing::new(Vec::new());
     if let Some(login) = login {

@@ -39,7 +39,7 @@ pub async fn follow(
     if connections.before(node).is_none()
         && let Ok(before) = look(&conn, FENCED).await
     {
-        connections.remember(node, watch_sync::Before::of(&before));
+        connections.remember(node, watch_sync::StreamPosition::of(&before));
     }
     if is_replica {
         let now = role_of(&conn, FENCED).await;

@@ -2,6 +2,7 @@
 //! see. It decides nothing.
 
 mod act;
+mod connections;
 mod discover;
 mod failover;
 mod known;
@@ -10,20 +11,25 @@ mod pace;
 mod reply;
 mod set;
 mod trusted;
+mod unwatched;
 
-use super::bounded::Stream;
-use super::observe::{Reach, also_called, connect, ips};
-use super::resp::{Conn, REPLY, tcp};
-use super::transport::host_of;
+pub(super) use act::SentinelSteps;
+pub use act::settle_failovers;
+pub use connections::SentinelConnections;
+
+use super::last_seen::LastSeen;
+use super::observe::{Reach, also_called, ips};
+use super::resp::{Conn, REPLY};
+use super::servers::Servers;
 use super::unreachable::trouble;
-use super::{World, tls};
-use crate::inventory::NodeSpec;
-use crate::inventory::address::{is_literal, is_loopback};
-use crate::topology::sentinel::{Hello, NOT_ASKED, Sees, View, ViewState, Watch, watched};
+use crate::engine::journal::store::Store;
+use crate::inventory::address::is_literal;
+use crate::topology::sentinel::{Hello, Sees, View, ViewState, Watch, watched};
 use crate::topology::{Address, Topology, Trouble, TroubleKind};
-use futures::future::{BoxFuture, join_all};
+use futures::future::join_all;
 use redis::{Value, cmd};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::timeout;
@@ -33,21 +39,30 @@ const LOOK: Duration = Duration::from_secs(8);
 /// How many nodes are listened on side by side: each Sentinel says hello through every node it
 /// watches.
 const EARS: usize = 2;
-/// How many hosts are tried as a way to a Sentinel.
-const GATES: usize = 3;
 /// More Sentinels than this are not asked.
 const MOST: usize = 64;
 
-impl World {
+/// The Sentinels of one deployment, and what they see of it.
+pub struct Sentinels {
+    /// The ways to them.
+    pub connections: Arc<SentinelConnections>,
+    pub(super) servers: Arc<Servers>,
+    /// Names by which they know the nodes are taken into it.
+    pub(super) last_seen: Arc<LastSeen>,
+    /// The journals, which know the Sentinels of the last promotion.
+    pub(super) store: Store,
+}
+
+impl Sentinels {
     /// The Sentinels that watch these nodes, and what each says; `None` where none watches and the
     /// inventory names none. It listens for up to 2.6 s where those that the inventory names, and
     /// those that they know, are not all that the nodes count, so it is for those who need it.
     ///
     /// Names by which they know the nodes are taken into `topology`, where they stand for one of
     /// its addresses.
-    pub async fn sentinels(&self, topology: &mut Topology) -> Option<Watch> {
+    pub async fn look(&self, topology: &mut Topology) -> Option<Watch> {
         let counted = watched(topology);
-        if counted.is_none() && self.inventory.sentinels().is_empty() {
+        if counted.is_none() && self.servers.inventory.sentinels().is_empty() {
             return None;
         }
         let heard = match counted {
@@ -67,7 +82,12 @@ impl World {
             }
             None => Vec::new(),
         };
-        let wished = self.inventory.sentinel.as_ref().map(|s| s.name.clone());
+        let wished = self
+            .servers
+            .inventory
+            .sentinel
+            .as_ref()
+            .map(|s| s.name.clone());
         let mut names: Vec<String> = Vec::new();
         for hello in &heard {
             if !names.contains(&hello.name) {
@@ -78,7 +98,12 @@ impl World {
             Some(name) if names.is_empty() || names.contains(&name) => name,
             Some(_) | None => names.first()?.clone(),
         };
-        let own = self.inventory.sentinels().iter().map(|s| s.address.clone());
+        let own = self
+            .servers
+            .inventory
+            .sentinels()
+            .iter()
+            .map(|s| s.address.clone());
         let told = heard.iter().filter(|h| h.name == name);
         let known: BTreeSet<Address> = own.chain(told.map(|h| h.address.clone())).collect();
         let views = self.with_peers(&name, known).await;
@@ -120,12 +145,17 @@ impl World {
 
     /// Those that the inventory names, without listening for others; all that watch where it names
     /// none.
-    pub async fn sentinels_in_short(&self, topology: &mut Topology) -> Option<Watch> {
-        let own = self.inventory.sentinels();
-        let name = self.inventory.sentinel.as_ref().map(|s| s.name.clone());
+    pub async fn look_in_short(&self, topology: &mut Topology) -> Option<Watch> {
+        let own = self.servers.inventory.sentinels();
+        let name = self
+            .servers
+            .inventory
+            .sentinel
+            .as_ref()
+            .map(|s| s.name.clone());
         let Some(name) = name.filter(|_| !own.is_empty()) else {
             watched(topology)?;
-            return self.sentinels(topology).await;
+            return self.look(topology).await;
         };
         let known = own.iter().map(|s| s.address.clone()).collect();
         let views = self.views(&name, known).await;
@@ -148,19 +178,13 @@ impl World {
         let found = join_all(strange.iter().map(|host| ips(host))).await;
         for (host, ips) in strange.iter().zip(found) {
             also_called(topology, host, &ips);
-            let mut last = self
-                .last_seen
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(seen) = last.as_mut() {
-                also_called(seen.all_mut(), host, &ips);
-            }
+            self.last_seen.also_called(host, &ips);
         }
     }
 
     /// What the host names of the inventory's Sentinels stand for.
     async fn hosts_of_sentinels(&self) -> BTreeMap<String, Vec<String>> {
-        let own = self.inventory.sentinels().iter();
+        let own = self.servers.inventory.sentinels().iter();
         let hosts: BTreeSet<&String> = own
             .flat_map(|s| [&s.address.host, &s.announced().host])
             .filter(|host| !is_literal(host))
@@ -175,16 +199,16 @@ impl World {
         counted: u64,
         told: &UnboundedSender<Hello>,
     ) -> Vec<Hello> {
-        let way = self.way();
+        let way = &self.servers.routes;
         let ears = topology
             .nodes
             .iter()
             .filter(|n| n.server().is_some_and(|s| s.sentinels.unwrap_or(0) > 0))
-            .filter_map(|n| self.inventory.get(&n.name))
+            .filter_map(|n| self.servers.inventory.get(&n.name))
             .take(EARS);
         let heard = join_all(ears.map(|spec| async {
             let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
-            match discover::listen(stream, self.logins.own.as_ref(), counted, told).await {
+            match discover::listen(stream, self.servers.logins.own.as_ref(), counted, told).await {
                 Err(refused) if refused.kind.is_about_password() => {
                     let other = way.otherwise(&spec.name)?;
                     let stream = timeout(LOOK, way.open(spec)).await.ok()?.ok()?;
@@ -210,7 +234,7 @@ impl World {
 
     async fn views(&self, name: &str, addresses: BTreeSet<Address>) -> Vec<View> {
         join_all(addresses.into_iter().map(|address| async move {
-            let state = if self.vouches_for(&address).await {
+            let state = if self.connections.may_be_asked(&address).await {
                 match self.view(name, &address).await {
                     Ok(sees) => ViewState::Up(Box::new(sees)),
                     Err(trouble) => ViewState::Down(trouble),
@@ -225,80 +249,7 @@ impl World {
 
     /// What one Sentinel says.
     async fn view(&self, name: &str, address: &Address) -> Result<Sees, Trouble> {
-        look(&self.sentinel(address).await?, name).await
-    }
-
-    /// A connection to a Sentinel, direct or through a host.
-    pub(super) async fn sentinel(&self, address: &Address) -> Result<Conn, Trouble> {
-        if !self.vouches_for(address).await {
-            return Err(trouble(TroubleKind::Other, NOT_ASKED));
-        }
-        let login = self.logins.sentinels.as_ref();
-        if let Some(spec) = self.named(address).await {
-            return connect(&self.way(), spec, login).await;
-        }
-        // One that the inventory does not name is spoken to as those that it names.
-        let tls = self.inventory.tls_of_sentinels();
-        let open = || async {
-            let bare = || -> BoxFuture<'_, _> { Box::pin(self.way_to(address)) };
-            let stream = self.keyring.open_as(tls, &address.host, bare);
-            let stream = timeout(LOOK, stream).await;
-            stream.unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(LOOK)))
-        };
-        tls::log_in(tls, login, || Box::pin(open())).await
-    }
-
-    /// The Sentinel of the inventory that is at that address.
-    async fn named(&self, address: &Address) -> Option<&NodeSpec> {
-        let own = self.inventory.sentinels();
-        let exactly = |s: &&NodeSpec| s.address == *address || s.announced() == address;
-        if let Some(spec) = own.iter().find(exactly) {
-            return Some(spec);
-        }
-        for spec in own.iter().filter(|s| s.address.port == address.port) {
-            let named = !is_literal(&spec.address.host);
-            if named && ips(&spec.address.host).await.contains(&address.host) {
-                return Some(spec);
-            }
-        }
-        None
-    }
-
-    async fn way_to(&self, address: &Address) -> Result<Box<dyn Stream>, Trouble> {
-        // A Sentinel that gives its address as loopback means its own host's.
-        let elsewhere = |n: &NodeSpec| n.ssh.host.as_deref().is_some_and(|h| !is_loopback(h));
-        let foreign = is_loopback(&address.host) && self.inventory.nodes.iter().any(elsewhere);
-        let direct = if foreign {
-            Err(trouble(
-                TroubleKind::NoRoute,
-                "it is on another machine's loopback",
-            ))
-        } else {
-            tcp(address)
-                .await
-                .map(|s| -> Box<dyn Stream> { Box::new(s) })
-        };
-        let Err(direct) = direct else {
-            return direct;
-        };
-        let far = matches!(
-            direct.kind,
-            TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
-        );
-        // The hosts of the nodes reach it, since it reaches them; its own first.
-        let (mut gates, others): (Vec<&NodeSpec>, Vec<&NodeSpec>) =
-            self.inventory.nodes.iter().partition(|n| {
-                n.address.host == address.host || n.announced().host == address.host
-            });
-        gates.extend(others);
-        for gate in gates.into_iter().take(if far { GATES } else { 0 }) {
-            if let Ok(host) = host_of(&self.ssh, gate).await
-                && let Ok(stream) = host.tunnel(&address.host, address.port).await
-            {
-                return Ok(Box::new(stream));
-            }
-        }
-        Err(direct)
+        look(&self.connections.open(address).await?, name).await
     }
 }
 

@@ -6,20 +6,19 @@
 
 mod said;
 
-use super::World;
 use super::host::Shell;
 use super::host::owner::{OWNER, SOCKETS, without_comments};
 use super::host::said::{SAID, reader};
+use super::hosts::{Hosts, Sessions};
 use super::ssh::{Host, nonce};
 use crate::config::Paths;
-use crate::inventory::NodeSpec;
+use crate::inventory::{Inventory, NodeSpec};
 use crate::topology::service::Service;
 use crate::topology::service::answer::{Answer, Subject};
 use crate::topology::service::chain::Ask;
 use crate::topology::service::resolve::resolve;
 use crate::topology::{Node, NodeName, PersistedRole, Product, Server, Topology};
 use futures::StreamExt;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,71 +33,51 @@ const ROUNDS: usize = 10;
 /// Of a host that does not answer in time.
 pub(super) const SILENT: &str = "its host does not answer over SSH";
 
-/// The hosts of nodes, or why there is no session with them.
-pub(super) type Hosts = BTreeMap<NodeName, Result<Arc<Host>, String>>;
-
-impl World {
-    /// The sessions with all hosts, as far as they can be had in time.
-    pub(super) async fn hosts(&self) -> Hosts {
-        let looks = self.inventory.nodes.iter().map(|spec| async {
-            let look = tokio::time::timeout(self.host_look(), self.host(&spec.name)).await;
-            let host = look
-                .map_err(|_| SILENT.to_owned())
-                .and_then(|host| host.map_err(|e| e.brief()));
-            (spec.name.clone(), host)
-        });
-        futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
-            .collect()
-            .await
-    }
-
-    /// How all servers are run, and what role their next start gives them.
-    pub(super) async fn look_at_services(&self, topology: &mut Topology, hosts: &Hosts) {
-        let unwritten = self.store.unwritten();
-        let looks = topology.nodes.iter_mut().map(|node| async {
-            let Some(host) = hosts.get(&node.name) else {
-                return;
-            };
-            let service = self.service_within(&node.name, host, node.server()).await;
-            note(node, service, &unwritten);
-        });
-        futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
-            .collect::<()>()
-            .await;
-    }
-
-    /// How the server of a node is run, looked up anew. `server`: what it says of itself, where it
-    /// answers.
-    pub(super) async fn service(&self, node: &NodeName, server: Option<&Server>) -> Service {
-        let look = tokio::time::timeout(self.host_look(), self.host(node)).await;
-        let host = look
-            .map_err(|_| SILENT.to_owned())
-            .and_then(|host| host.map_err(|e| e.brief()));
-        self.service_within(node, &host, server).await
-    }
-
-    pub(super) async fn service_within(
-        &self,
-        node: &NodeName,
-        host: &Result<Arc<Host>, String>,
-        server: Option<&Server>,
-    ) -> Service {
-        let unseen = |why: String| Service::unseen(server.and_then(|s| s.config_file.clone()), why);
-        let (Some(spec), Ok(host)) = (self.inventory.get(node), host) else {
-            let why = host.as_ref().err().cloned();
-            return unseen(why.unwrap_or_else(|| format!("the inventory has no node `{node}`")));
+/// How all servers are run, and what role their next start gives them.
+pub(super) async fn look_at_services(
+    hosts: &Hosts,
+    topology: &mut Topology,
+    (sessions, unwritten): (&Sessions, &[NodeName]),
+) {
+    let looks = topology.nodes.iter_mut().map(|node| async {
+        let Some(host) = sessions.get(&node.name) else {
+            return;
         };
-        let asking = match Asking::new(self, spec, server) {
-            Ok(asking) => asking,
-            Err(why) => return unseen(why),
-        };
-        match tokio::time::timeout(self.host_look(), asking.look(host)).await {
-            Ok(Ok(service)) => service,
-            Ok(Err(why)) => unseen(why),
-            Err(_) => unseen(SILENT.to_owned()),
-        }
+        let service = service_within(hosts, &node.name, host, node.server()).await;
+        note(node, service, unwritten);
+    });
+    futures::stream::iter(looks)
+        .buffer_unordered(hosts.concurrency)
+        .collect::<()>()
+        .await;
+}
+
+/// How the server of a node is run, looked up anew. `server`: what it says of itself, where it
+/// answers.
+pub(super) async fn service(hosts: &Hosts, node: &NodeName, server: Option<&Server>) -> Service {
+    let host = hosts.session_in_time(node).await;
+    service_within(hosts, node, &host, server).await
+}
+
+pub(super) async fn service_within(
+    hosts: &Hosts,
+    node: &NodeName,
+    host: &Result<Arc<Host>, String>,
+    server: Option<&Server>,
+) -> Service {
+    let unseen = |why: String| Service::unseen(server.and_then(|s| s.config_file.clone()), why);
+    let (Some(spec), Ok(host)) = (hosts.inventory.get(node), host) else {
+        let why = host.as_ref().err().cloned();
+        return unseen(why.unwrap_or_else(|| format!("the inventory has no node `{node}`")));
+    };
+    let asking = match Asking::new(&hosts.inventory, spec, server) {
+        Ok(asking) => asking,
+        Err(why) => return unseen(why),
+    };
+    match tokio::time::timeout(hosts.patience, asking.look(host)).await {
+        Ok(Ok(service)) => service,
+        Ok(Err(why)) => unseen(why),
+        Err(_) => unseen(SILENT.to_owned()),
     }
 }
 
@@ -112,8 +91,8 @@ pub(super) fn note(node: &mut Node, service: Service, unwritten: &[NodeName]) {
     node.service = Some(Box::new(service));
 }
 
-fn subject(world: &World, spec: &NodeSpec, server: Option<&Server>) -> Subject {
-    let paths = Paths::of(&world.inventory, spec);
+fn subject(inventory: &Inventory, spec: &NodeSpec, server: Option<&Server>) -> Subject {
+    let paths = Paths::of(inventory, spec);
     let number = |server: &Server, name: &str| server.config.get(name)?.parse().ok();
     let tls = spec.tls.is_some();
     Subject {
@@ -139,9 +118,13 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub fn new(world: &World, spec: &NodeSpec, server: Option<&Server>) -> Result<Self, String> {
-        let subject = subject(world, spec, server);
-        let script = first(&subject, &world.inventory.server.user)?;
+    pub fn new(
+        inventory: &Inventory,
+        spec: &NodeSpec,
+        server: Option<&Server>,
+    ) -> Result<Self, String> {
+        let subject = subject(inventory, spec, server);
+        let script = first(&subject, &inventory.server.user)?;
         Ok(Self { subject, script })
     }
 

@@ -1,19 +1,14 @@
-//! How nodes were looked at: through which host, and who answers where they are announced. And a
-//! last look at one that is to be named.
+//! How nodes were looked at: through which host, and who answers where they are announced.
 //!
 //! An address that only a server names gets no password from us: whoever listens there would have
 //! it.
 
-use super::World;
-use super::login::Login;
-use super::observe::{self, ips, second_text};
+use super::login::ServerLogin;
+use super::observe::{ips, second_text};
 use super::resp::{Conn, REPLY, tcp};
-use super::role::{self, LiveRole};
 use crate::inventory::NodeSpec;
 use crate::inventory::secrets::is_secret;
-use crate::topology::{
-    Address, Elsewhere, Node, NodeName, Role, Server, Trouble, TroubleKind, Tunnel, same_host,
-};
+use crate::topology::{Address, Elsewhere, Node, NodeName, Server, Trouble, Tunnel, same_host};
 use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +21,7 @@ const MEET: Duration = Duration::from_millis(500);
 
 /// The nodes that were reached through their hosts, as it was when each was reached last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tunnels(Arc<Mutex<BTreeMap<NodeName, Tunnel>>>);
+pub struct Tunnels(Arc<Mutex<BTreeMap<NodeName, Tunnel>>>);
 
 impl Tunnels {
     /// It was reached through its host; `because`: what kept us from reaching it from here.
@@ -59,7 +54,7 @@ impl Tunnels {
 pub(super) async fn elsewhere(
     node: &Node,
     spec: &NodeSpec,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Vec<Elsewhere> {
     let same = |a: &Address, b: &Address| a.port == b.port && same_host(&a.host, &b.host);
     let mut announced: Vec<Address> = Vec::new();
@@ -76,12 +71,12 @@ pub(super) async fn elsewhere(
     // else's.
     let asked = spec.tls.is_none() && node.server().is_some() && node.sight.through.is_none();
     let looks = announced.into_iter().map(|address| async move {
-        let vouched = spec.announce.as_ref() == Some(&address);
+        let in_inventory = spec.announce.as_ref() == Some(&address);
         let meet = async {
             if !asked {
                 return None;
             }
-            let answers = timeout(MEET, run_id(&address, login.filter(|_| vouched))).await;
+            let answers = timeout(MEET, run_id(&address, login.filter(|_| in_inventory))).await;
             answers.ok().flatten()
         };
         let (ips, answers) = futures::future::join(ips(&address.host), meet).await;
@@ -120,7 +115,7 @@ pub(super) async fn wished(conn: &Conn, spec: &NodeSpec, server: &mut Server) {
 }
 
 /// `run_id` of the server that answers there, if it tells.
-async fn run_id(address: &Address, login: Option<&Login>) -> Option<String> {
+async fn run_id(address: &Address, login: Option<&ServerLogin>) -> Option<String> {
     let conn = Conn::open(tcp(address).await.ok()?, login).await.ok()?;
     let reply = conn.call(redis::cmd("INFO").arg("server"), REPLY).await;
     let text = redis::from_redis_value::<Vec<u8>>(reply.ok()?).ok()?;
@@ -128,42 +123,4 @@ async fn run_id(address: &Address, login: Option<&Login>) -> Option<String> {
     let id = text.lines().find_map(|line| line.strip_prefix("run_id:"))?;
     let id = id.trim();
     (!id.is_empty()).then(|| id.chars().take(64).collect())
-}
-
-impl World {
-    /// Whether a node is a primary now, by its own ROLE over a new connection.
-    ///
-    /// # Errors
-    /// What was seen instead, in one sentence.
-    pub async fn still_primary(&self, node: &NodeName) -> Result<(), String> {
-        let Some(spec) = self.inventory.get(node) else {
-            return Err(format!("the inventory has no node `{node}`"));
-        };
-        let look = async {
-            let conn = observe::connect(&self.way(), spec, self.logins.own.as_ref()).await?;
-            let reply = match conn.call(&redis::cmd("ROLE"), REPLY).await {
-                Ok(reply) => reply,
-                Err(refused) if refused.kind == TroubleKind::Frozen => return Err(refused),
-                // Where it may not be asked, INFO says the same.
-                Err(_) => {
-                    let now = observe::replication(&conn, REPLY).await?;
-                    return Ok(now.role == Role::Primary);
-                }
-            };
-            Ok(matches!(
-                role::parse(&reply),
-                Some(LiveRole::Primary { .. })
-            ))
-        };
-        match look.await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(format!(
-                "`{node}` was the primary a moment ago and is none now"
-            )),
-            Err(trouble) => Err(format!(
-                "`{node}` was the primary a moment ago and cannot be asked any more: {}",
-                trouble.detail
-            )),
-        }
-    }
 }

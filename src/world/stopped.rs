@@ -1,8 +1,7 @@
 //! What is seen inside a fence: all nodes are asked at once, and what they say serves the steps up
 //! to the demotion.
 
-use super::World;
-use super::connections::{Look, Stopped};
+use super::connections::{Connections, Look, Stopped};
 use super::replication::{self as r, Acted};
 use super::resp::Conn;
 use super::role_change::OTHERS;
@@ -24,106 +23,101 @@ impl Look {
     }
 }
 
-impl World {
-    /// Stops the writes of a primary, for `ms` at most.
-    pub(super) async fn pause_writes(&self, node: &NodeName, ms: u64) -> Acted {
-        let conn = self.connections.get(node).await?;
-        let begun = Instant::now();
-        let done = r::pause_writes(&conn, ms).await;
-        let stopped = done.is_ok().then(|| Stopped {
-            round_trip: begun.elapsed(),
-            ..Stopped::default()
-        });
-        self.connections.keep_stopped(stopped);
-        done
-    }
+/// Stops the writes of a primary, for `ms` at most.
+pub(super) async fn pause_writes(connections: &Connections, node: &NodeName, ms: u64) -> Acted {
+    let conn = connections.get(node).await?;
+    let begun = Instant::now();
+    let done = r::pause_writes(&conn, ms).await;
+    let stopped = done.is_ok().then(|| Stopped {
+        round_trip: begun.elapsed(),
+        ..Stopped::default()
+    });
+    connections.keep_stopped(stopped);
+    done
+}
 
-    /// Lets writes go on.
-    pub(super) async fn resume_writes(&self, node: &NodeName) -> Acted {
-        self.connections.keep_stopped(None);
-        r::resume_writes(&*self.connections.get(node).await?).await
-    }
+/// Lets writes go on.
+pub(super) async fn resume_writes(connections: &Connections, node: &NodeName) -> Acted {
+    connections.keep_stopped(None);
+    r::resume_writes(&*connections.get(node).await?).await
+}
 
-    /// Gives those of the other replicas the time to catch up that were not seen to have all.
-    pub(super) async fn drain_others(
-        &self,
-        node: &NodeName,
-        replicas: &[NodeName],
-        within_ms: u64,
-    ) -> Acted {
-        self.look_around().await;
-        let stopped = self.connections.stopped().unwrap_or_default();
-        let late: Vec<NodeName> = replicas
-            .iter()
-            .filter(|replica| has_all(&stopped, replica, node).is_none())
-            .cloned()
-            .collect();
-        let late = self.connections.several(&late).await;
-        drain(&*self.connections.get(node).await?, &late, within_ms).await
-    }
+/// Gives those of the other replicas the time to catch up that were not seen to have all.
+pub(super) async fn drain_others(
+    connections: &Connections,
+    node: &NodeName,
+    replicas: &[NodeName],
+    within_ms: u64,
+) -> Acted {
+    look_around(connections).await;
+    let stopped = connections.stopped().unwrap_or_default();
+    let late: Vec<NodeName> = replicas
+        .iter()
+        .filter(|replica| has_all(&stopped, replica, node).is_none())
+        .cloned()
+        .collect();
+    let late = connections.several(&late).await;
+    drain(&*connections.get(node).await?, &late, within_ms).await
+}
 
-    /// Waits until `node` has what `with` has.
-    pub(super) async fn await_caught_up(
-        &self,
-        node: &NodeName,
-        with: &NodeName,
-        within_ms: u64,
-    ) -> Acted {
-        self.look_around().await;
-        let stopped = self.connections.stopped();
-        if let Some(seen) = stopped.and_then(|stopped| has_all(&stopped, node, with)) {
-            return Ok(seen);
-        }
-        let (mine, theirs) = (
-            self.connections.get(node).await?,
-            self.connections.get(with).await?,
-        );
-        r::await_caught_up(&mine, &theirs, with, within_ms).await
+/// Waits until `node` has what `with` has.
+pub(super) async fn await_caught_up(
+    connections: &Connections,
+    node: &NodeName,
+    with: &NodeName,
+    within_ms: u64,
+) -> Acted {
+    look_around(connections).await;
+    let stopped = connections.stopped();
+    if let Some(seen) = stopped.and_then(|stopped| has_all(&stopped, node, with)) {
+        return Ok(seen);
     }
+    let (mine, theirs) = (connections.get(node).await?, connections.get(with).await?);
+    r::await_caught_up(&mine, &theirs, with, within_ms).await
+}
 
-    /// Asks all nodes with an open connection, once in a fence. One that says nothing is waited for
-    /// as long as right before a demotion.
-    async fn look_around(&self) {
-        let Some(mut stopped) = self.connections.stopped().filter(|s| !s.looked) else {
-            return;
-        };
-        let within = OTHERS + 2 * stopped.round_trip;
-        let kept = self.connections.all_kept();
-        let looks = kept.iter().map(|(node, conn)| async move {
-            let look = timeout(within, r::look(conn, within)).await.ok()?.ok()?;
-            Some((node.clone(), Look::of(&look)))
-        });
-        stopped.looks = join_all(looks).await.into_iter().flatten().collect();
-        stopped.looked = true;
-        self.connections.keep_stopped(Some(stopped));
-    }
+/// Asks all nodes with an open connection, once in a fence. One that says nothing is waited for
+/// as long as right before a demotion.
+async fn look_around(connections: &Connections) {
+    let Some(mut stopped) = connections.stopped().filter(|s| !s.looked) else {
+        return;
+    };
+    let within = OTHERS + 2 * stopped.round_trip;
+    let kept = connections.all_kept();
+    let looks = kept.iter().map(|(node, conn)| async move {
+        let look = timeout(within, r::look(conn, within)).await.ok()?.ok()?;
+        Some((node.clone(), Look::of(&look)))
+    });
+    stopped.looks = join_all(looks).await.into_iter().flatten().collect();
+    stopped.looked = true;
+    connections.keep_stopped(Some(stopped));
+}
 
-    /// What was seen of a replica that stood at the last offset of a demoted primary before its
-    /// demotion already: its link ended with that, so it has not one byte more. `None`: it has to
-    /// be asked.
-    ///
-    /// # Errors
-    /// Somebody else was seen to be a primary meanwhile.
-    pub(super) fn seen_beside_demotion(
-        &self,
-        node: &NodeName,
-        with: &NodeName,
-    ) -> Result<Option<Seen>, Failure> {
-        let stopped = self.connections.stopped();
-        self.connections.keep_stopped(None);
-        let beside = stopped.as_ref().and_then(|s| s.beside_demotion.clone());
-        let (Some(stopped), Some(others)) = (stopped, beside) else {
-            return Ok(None);
-        };
-        if let Some(other) = others.first() {
-            return Err(Failure::none(format!(
-                "`{other}` is a primary now: somebody else has made it one"
-            )));
-        }
-        let last = self.connections.demoted(with);
-        let seen = has_all(&stopped, node, with);
-        Ok(seen.filter(|seen| seen.offset == last && seen.wanted == last))
+/// What was seen of a replica that stood at the last offset of a demoted primary before its
+/// demotion already: its link ended with that, so it has not one byte more. `None`: it has to
+/// be asked.
+///
+/// # Errors
+/// Somebody else was seen to be a primary meanwhile.
+pub(super) fn seen_beside_demotion(
+    connections: &Connections,
+    node: &NodeName,
+    with: &NodeName,
+) -> Result<Option<Seen>, Failure> {
+    let stopped = connections.stopped();
+    connections.keep_stopped(None);
+    let beside = stopped.as_ref().and_then(|s| s.beside_demotion.clone());
+    let (Some(stopped), Some(others)) = (stopped, beside) else {
+        return Ok(None);
+    };
+    if let Some(other) = others.first() {
+        return Err(Failure::none(format!(
+            "`{other}` is a primary now: somebody else has made it one"
+        )));
     }
+    let last = connections.demoted(with);
+    let seen = has_all(&stopped, node, with);
+    Ok(seen.filter(|seen| seen.offset == last && seen.wanted == last))
 }
 
 /// Gives the replicas the time to catch up; never a failure.

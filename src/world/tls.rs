@@ -11,7 +11,7 @@ mod words;
 pub use words::from_io;
 
 use super::bounded::Stream;
-use super::login::Login;
+use super::login::ServerLogin;
 use super::resp::Conn;
 use super::unreachable::{hung_up, trouble, wants_tls};
 use crate::error::{Error, Exit, Problem, Result};
@@ -274,7 +274,7 @@ async fn plain(mut stream: Box<dyn Stream>) -> Option<Trouble> {
 /// The one reason for having no connection.
 pub async fn log_in<'a>(
     tls: Option<&Tls>,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
     open: impl Fn() -> BoxFuture<'a, Bare> + Sync,
 ) -> std::result::Result<Conn, Trouble> {
     match Conn::open(open().await?, login).await {

@@ -1,7 +1,7 @@
-//! The ways to servers: direct or through their hosts, over TLS where the inventory says so.
+//! The routes to servers: direct or through their hosts, over TLS where the inventory says so.
 
 use super::bounded::Stream;
-use super::login::Login;
+use super::login::ServerLogin;
 use super::observe::{LOOK, Reach};
 use super::password::Entrances;
 use super::resp::tcp;
@@ -14,8 +14,9 @@ use crate::topology::{NodeName, Trouble, TroubleKind, Tunnel};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The ways to servers: direct, or through their hosts.
-pub(super) struct Way {
+/// The routes to servers: direct, or through their hosts.
+#[derive(Clone)]
+pub struct ServerRoutes {
     pub(super) inventory: Arc<Inventory>,
     pub(super) ssh: Ssh,
     pub(super) keyring: Arc<Keyring>,
@@ -23,7 +24,7 @@ pub(super) struct Way {
     pub(super) entrances: Entrances,
 }
 
-impl Reach for Way {
+impl Reach for ServerRoutes {
     async fn open(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         self.keyring.open(node, || Box::pin(self.bare(node))).await
     }
@@ -37,12 +38,12 @@ impl Reach for Way {
         LOOK.saturating_mul(1 + u32::try_from(rounds).unwrap_or(u32::MAX))
     }
 
-    fn otherwise(&self, node: &NodeName) -> Option<Login> {
+    fn otherwise(&self, node: &NodeName) -> Option<ServerLogin> {
         self.entrances.login(node)
     }
 }
 
-impl Way {
+impl ServerRoutes {
     /// The stream to a node, without TLS: nothing may be said on it.
     async fn bare(&self, node: &NodeSpec) -> Result<Box<dyn Stream>, Trouble> {
         if self.entrances.is_inside(&node.name) {

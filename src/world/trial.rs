@@ -3,7 +3,8 @@
 //! version. The program is started as nobody who matters, without a port, in a folder that is
 //! removed again.
 
-use super::{World, host, server_source};
+use super::hosts::Hosts;
+use super::{host, server_source};
 use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
 use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
@@ -35,78 +36,76 @@ enum Program {
     Here(String),
 }
 
-impl World {
-    /// Notes for each of these hosts which directives of its node the program refuses.
-    pub async fn try_directives(
-        &self,
-        hosts: &mut BTreeMap<NodeName, Result<HostFacts, Unseen>>,
-        payload: &[PayloadInfo],
-    ) {
-        let carried = Carried::new(&self.inventory, payload);
-        let good = hosts
-            .iter_mut()
-            .filter_map(|(node, facts)| Some((self.inventory.get(node)?, facts.as_mut().ok()?)));
-        let open = good.filter(|(node, facts)| is_open(&self.inventory, node, facts));
-        let tries = open.map(|(node, facts)| async {
-            facts.trial = self.tried(node, facts, payload, &carried).await;
-        });
-        futures::stream::iter(tries)
-            .buffer_unordered(self.concurrency())
-            .collect::<()>()
-            .await;
-    }
+/// Notes for each of these hosts which directives of its node the program refuses.
+pub async fn try_directives(
+    hosts: &Hosts,
+    seen: &mut BTreeMap<NodeName, Result<HostFacts, Unseen>>,
+    payload: &[PayloadInfo],
+) {
+    let carried = Carried::new(&hosts.inventory, payload);
+    let good = seen
+        .iter_mut()
+        .filter_map(|(node, facts)| Some((hosts.inventory.get(node)?, facts.as_mut().ok()?)));
+    let open = good.filter(|(node, facts)| is_open(&hosts.inventory, node, facts));
+    let tries = open.map(|(node, facts)| async {
+        facts.trial = tried(hosts, node, facts, payload, &carried).await;
+    });
+    futures::stream::iter(tries)
+        .buffer_unordered(hosts.concurrency)
+        .collect::<()>()
+        .await;
+}
 
-    async fn tried(
-        &self,
-        node: &NodeSpec,
-        facts: &HostFacts,
-        payload: &[PayloadInfo],
-        carried: &Carried<'_>,
-    ) -> Trial {
-        if node.config.contains_key("loadmodule") {
-            return Trial::Untried("a module may add directives of its own".to_owned());
-        }
-        let program = match program(&self.inventory, facts, payload) {
-            Ok(program) => program,
-            Err(why) => return Trial::Untried(why),
+async fn tried(
+    hosts: &Hosts,
+    node: &NodeSpec,
+    facts: &HostFacts,
+    payload: &[PayloadInfo],
+    carried: &Carried<'_>,
+) -> Trial {
+    if node.config.contains_key("loadmodule") {
+        return Trial::Untried("a module may add directives of its own".to_owned());
+    }
+    let program = match program(&hosts.inventory, facts, payload) {
+        Ok(program) => program,
+        Err(why) => return Trial::Untried(why),
+    };
+    let mut left = lines(node);
+    let mut wrong = Vec::new();
+    while !left.is_empty() && wrong.len() < MOST {
+        let text: Vec<&str> = left.values().flatten().map(String::as_str).collect();
+        let text = text.join("\n");
+        let said = match &program {
+            Program::There(path) => there(hosts, node, path, &text).await,
+            Program::Here(arch) => carried.start(arch, &text).await,
         };
-        let mut left = lines(node);
-        let mut wrong = Vec::new();
-        while !left.is_empty() && wrong.len() < MOST {
-            let text: Vec<&str> = left.values().flatten().map(String::as_str).collect();
-            let text = text.join("\n");
-            let said = match &program {
-                Program::There(path) => self.there(node, path, &text).await,
-                Program::Here(arch) => carried.start(arch, &text).await,
-            };
-            match said.map(|output| read(&output)) {
-                Ok(Said::All) => break,
-                Ok(Said::Not(name, why)) if left.remove(&name).is_some() => {
-                    wrong.push(WrongDirective {
-                        place: self.place_of(node, &name),
-                        name,
-                        why,
-                    });
-                }
-                Ok(Said::Not(name, why)) => return Trial::Untried(format!("{name}: {why}")),
-                Ok(Said::Unclear(why)) | Err(why) => return Trial::Untried(why),
+        match said.map(|output| read(&output)) {
+            Ok(Said::All) => break,
+            Ok(Said::Not(name, why)) if left.remove(&name).is_some() => {
+                wrong.push(WrongDirective {
+                    place: place_of(&hosts.inventory, node, &name),
+                    name,
+                    why,
+                });
             }
+            Ok(Said::Not(name, why)) => return Trial::Untried(format!("{name}: {why}")),
+            Ok(Said::Unclear(why)) | Err(why) => return Trial::Untried(why),
         }
-        Trial::Heard(wrong)
     }
+    Trial::Heard(wrong)
+}
 
-    async fn there(&self, node: &NodeSpec, path: &str, text: &str) -> Result<String, String> {
-        let host = self.host(&node.name).await.map_err(|e| e.brief())?;
-        let user = &self.inventory.server.user;
-        host::trial::trial(host.as_ref(), path, user, text).await
-    }
+async fn there(hosts: &Hosts, node: &NodeSpec, path: &str, text: &str) -> Result<String, String> {
+    let host = hosts.session(&node.name).await.map_err(|e| e.brief())?;
+    let user = &hosts.inventory.server.user;
+    host::trial::trial(host.as_ref(), path, user, text).await
+}
 
-    /// Where the inventory's file says it, if that is still the file that was read.
-    fn place_of(&self, node: &NodeSpec, name: &str) -> Option<(usize, usize)> {
-        let text = std::fs::read_to_string(&self.inventory.path).ok()?;
-        let same = crate::inventory::edit::digest(&text) == self.inventory.digest;
-        same.then(|| locate::directive(&text, &node.name.0, name))?
-    }
+/// Where the inventory's file says it, if that is still the file that was read.
+fn place_of(inventory: &Inventory, node: &NodeSpec, name: &str) -> Option<(usize, usize)> {
+    let text = std::fs::read_to_string(&inventory.path).ok()?;
+    let same = crate::inventory::edit::digest(&text) == inventory.digest;
+    same.then(|| locate::directive(&text, &node.name.0, name))?
 }
 
 /// Whether its directives would come into its file, or into its server.

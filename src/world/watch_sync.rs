@@ -4,7 +4,7 @@ use super::replication::{Acted, CALM, bytes, look, upstream};
 use super::resp::{Conn, REPLY};
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Resync, Seen};
-use crate::topology::{Link, NodeName, Server, SyncProgress};
+use crate::topology::{Link, NodeName, Server, SyncProgress, Upstream};
 use std::time::{Duration, Instant};
 
 /// How long a resync that makes progress is waited for at most.
@@ -17,14 +17,14 @@ const MOST_SYNCS: u32 = 3;
 /// A copy whose sender has said nothing for so many seconds does not come on.
 const SILENT: u64 = 5;
 
-/// What a node was before it was told to follow another.
+/// A place in a replication history: where a node was before it was told to follow another.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Before {
+pub struct StreamPosition {
     replid: String,
     offset: u64,
 }
 
-impl Before {
+impl StreamPosition {
     /// Of a server as it is now.
     pub fn of(server: &Server) -> Self {
         Self {
@@ -58,18 +58,13 @@ pub async fn await_in_sync(
     with_name: &NodeName,
     is_with: impl Fn(&crate::topology::Address) -> bool,
     within_ms: u64,
-    before: Option<Before>,
+    before: Option<StreamPosition>,
 ) -> Acted {
     let begun = Instant::now();
     let patience = Duration::from_millis(within_ms);
-    let mut progress = (None, None);
-    let mut moved = begun;
-    let mut wanted = None;
-    let mut syncing = false;
-    let mut syncs = 0;
-    let mut last = "it has not connected yet".to_owned();
+    let mut wait = SyncWait::new(begun);
     loop {
-        match look(conn, REPLY).await {
+        let last = match look(conn, REPLY).await {
             Ok(server) => {
                 let Some(up) = upstream(&server) else {
                     return Err(Failure::none("it is a primary"));
@@ -80,57 +75,23 @@ pub async fn await_in_sync(
                         up.address
                     )));
                 }
-                // With the upstream unheard its own PINGs would count as progress, without an end.
-                let offset = wanted.map(|_| up.offset);
-                let step = (offset, up.sync.and_then(|s| s.read));
-                if step != progress {
-                    progress = step;
-                    moved = Instant::now();
-                }
-                syncs += u32::from(up.sync.is_some() && !syncing);
-                syncing = up.sync.is_some();
-                if syncs > MOST_SYNCS {
-                    return Err(Failure::none(
-                        "its full resync fails and starts again, time after time",
-                    ));
-                }
-                // Before the first byte its upstream makes the dump, and nothing is seen to move;
-                // but the upstream sends a sign of life every second, unless it cannot be reached.
-                let heard = |sync: SyncProgress| sync.idle_seconds.is_none_or(|s| s < SILENT);
-                if up.sync.is_some_and(heard) {
-                    moved = Instant::now();
-                }
-                if up.link == Link::Up && up.sync.is_none() {
-                    let mut unheard = None;
-                    if wanted.is_none() {
-                        match look(with, REPLY).await {
-                            Ok(server) => wanted = Some(server.replication.offset),
-                            Err(trouble) => unheard = Some(trouble.detail),
-                        }
-                    }
-                    if let Some(wanted) = wanted.filter(|w| up.offset >= *w) {
-                        let resync = before.map(|b| b.to(&server));
+                wait.note(up)?;
+                match wait.has_all(up, with, with_name).await {
+                    Ok(wanted) => {
                         return Ok(Seen {
                             text: format!("offset {}", up.offset),
                             wanted: Some(wanted),
                             offset: Some(up.offset),
-                            resync,
+                            resync: before.map(|b| b.to(&server)),
                             ..Seen::default()
                         });
                     }
-                    last = match unheard {
-                        Some(why) => format!("`{with_name}` cannot be asked: {why}"),
-                        None => format!("it has {} of {} bytes", up.offset, wanted.unwrap_or(0)),
-                    };
-                } else if up.sync.is_some() {
-                    "a full resync is running".clone_into(&mut last);
-                } else {
-                    last = format!("its link to {} is down", up.address);
+                    Err(why) => why,
                 }
             }
-            Err(trouble) => last = trouble.detail,
-        }
-        if moved.elapsed() >= patience || begun.elapsed() >= LONGEST {
+            Err(trouble) => trouble.detail,
+        };
+        if wait.moved.elapsed() >= patience || begun.elapsed() >= LONGEST {
             return Err(Failure::none(format!(
                 "not in sync with `{with_name}` after {} s: {last}",
                 begun.elapsed().as_secs()
@@ -142,5 +103,86 @@ pub async fn await_in_sync(
             CALM
         })
         .await;
+    }
+}
+
+/// What was seen of a replica while it is waited for.
+struct SyncWait {
+    /// Its offset, once it is known what is wanted, and the bytes of the copy that it has read.
+    progress: (Option<u64>, Option<u64>),
+    /// When it was last seen to come on.
+    moved: Instant,
+    /// The offset of its upstream when the link was seen to be up.
+    wanted: Option<u64>,
+    /// A full resync was running at the last look.
+    syncing: bool,
+    /// How many have begun.
+    syncs: u32,
+}
+
+impl SyncWait {
+    fn new(begun: Instant) -> Self {
+        Self {
+            progress: (None, None),
+            moved: begun,
+            wanted: None,
+            syncing: false,
+            syncs: 0,
+        }
+    }
+
+    /// Notes whether it comes on.
+    ///
+    /// # Errors
+    /// It begins full resyncs again and again.
+    fn note(&mut self, up: &Upstream) -> Result<(), Failure> {
+        // With the upstream unheard its own PINGs would count as progress, without an end.
+        let offset = self.wanted.map(|_| up.offset);
+        let step = (offset, up.sync.and_then(|s| s.read));
+        if step != self.progress {
+            self.progress = step;
+            self.moved = Instant::now();
+        }
+        self.syncs += u32::from(up.sync.is_some() && !self.syncing);
+        self.syncing = up.sync.is_some();
+        if self.syncs > MOST_SYNCS {
+            return Err(Failure::none(
+                "its full resync fails and starts again, time after time",
+            ));
+        }
+        // Before the first byte its upstream makes the dump, and nothing is seen to move; but the
+        // upstream sends a sign of life every second, unless it cannot be reached.
+        let heard = |sync: SyncProgress| sync.idle_seconds.is_none_or(|s| s < SILENT);
+        if up.sync.is_some_and(heard) {
+            self.moved = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// The offset that was wanted, where it has that; else what it lacks.
+    async fn has_all(
+        &mut self,
+        up: &Upstream,
+        with: &Conn,
+        with_name: &NodeName,
+    ) -> Result<u64, String> {
+        if up.sync.is_some() {
+            return Err("a full resync is running".to_owned());
+        }
+        if up.link != Link::Up {
+            return Err(format!("its link to {} is down", up.address));
+        }
+        let wanted = if let Some(wanted) = self.wanted {
+            wanted
+        } else {
+            let looked = look(with, REPLY).await;
+            let upstream =
+                looked.map_err(|t| format!("`{with_name}` cannot be asked: {}", t.detail))?;
+            *self.wanted.insert(upstream.replication.offset)
+        };
+        if up.offset >= wanted {
+            return Ok(wanted);
+        }
+        Err(format!("it has {} of {wanted} bytes", up.offset))
     }
 }

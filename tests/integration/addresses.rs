@@ -15,8 +15,8 @@ use crate::support::wire::Wire;
 use crate::support::writer::{Load, Writer};
 use crate::support::{await_that, figure};
 use serde_json::Value;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -24,6 +24,76 @@ use tempfile::TempDir;
 const NAMES: [&str; 4] = ["first", "second", "third", "fourth"];
 /// The port of `third` on the gateway.
 const FORWARDED: u16 = 7001;
+
+/// Two tables of names, each in the place of `/etc/hosts`.
+struct Names {
+    /// That of the servers.
+    there: PathBuf,
+    /// That of the operator.
+    here: PathBuf,
+}
+
+impl Names {
+    /// db1 has two addresses, and the operator knows it by another one first than its replicas do.
+    fn write(folder: &Path, [one, also, _, gate]: [Ipv4Addr; 4]) -> Self {
+        let file = |name: &str, text: String| -> PathBuf {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        Self {
+            there: file(
+                "there",
+                format!(
+                    "{one} db1.example.org\n{also} db1.example.org\n{gate} gate.example.org\n::1 db2.example.org\n"
+                ),
+            ),
+            here: file(
+                "here",
+                format!(
+                    "{also} db1.example.org\n{one} db1.example.org\n127.0.0.1 localhost\n::1 db2.example.org\n"
+                ),
+            ),
+        }
+    }
+}
+
+/// Starts four servers, each of which replicates from the one before it by a name of its own kind.
+fn chained(
+    family: &Family,
+    wire: &Wire,
+    [one, also, three, gate]: [Ipv4Addr; 4],
+    names: &Path,
+) -> [LocalServer; 4] {
+    let start = |ip: IpAddr, more: &[&str]| {
+        let mut directives = vec!["repl-backlog-size 64mb"];
+        directives.extend(more);
+        family.start_at(wire, ip, Some(names), &directives)
+    };
+    let both = format!("bind {one} {also}");
+    let first = start(one.into(), &[&both]);
+    let second = start(Ipv6Addr::LOCALHOST.into(), &[]);
+    // What setup writes for `announce`: a name, and the port of the gateway.
+    let port = format!("replica-announce-port {FORWARDED}");
+    let third = start(
+        three.into(),
+        &["replica-announce-ip gate.example.org", &port],
+    );
+    // On the host of the first. The inventory has its address alone, and somebody told it to
+    // announce a name.
+    let fourth = start(one.into(), &["replica-announce-ip DB1.example.org"]);
+    forward(wire, (gate.into(), FORWARDED), third.address());
+    // The embedded server reads its table letter by letter.
+    let name = if family.name == "embedded" {
+        "db1.example.org"
+    } else {
+        "DB1.example.org"
+    };
+    follow(&second, name, first.port);
+    follow(&third, "0:0:0:0:0:0:0:1", second.port);
+    follow(&fourth, "gate.example.org", FORWARDED);
+    [first, second, third, fourth]
+}
 
 /// Four servers in a chain, and an operator who knows other names than they do.
 struct Chain<'a> {
@@ -38,54 +108,11 @@ struct Chain<'a> {
 impl<'a> Chain<'a> {
     fn start(family: &Family, wire: &'a Wire) -> Self {
         let folder = TempDir::new().unwrap();
-        let file = |name: &str, text: String| -> PathBuf {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let [one, also, three, gate] = [(); 4].map(|()| wire.address());
-        // db1 has two addresses, and the operator knows it by another one first than its replicas
-        // do.
-        let there = file(
-            "there",
-            format!(
-                "{one} db1.example.org\n{also} db1.example.org\n{gate} gate.example.org\n::1 db2.example.org\n"
-            ),
-        );
-        let here = file(
-            "here",
-            format!(
-                "{also} db1.example.org\n{one} db1.example.org\n127.0.0.1 localhost\n::1 db2.example.org\n"
-            ),
-        );
-        let start = |ip: IpAddr, more: &[&str]| {
-            let mut directives = vec!["repl-backlog-size 64mb"];
-            directives.extend(more);
-            family.start_at(wire, ip, Some(&there), &directives)
-        };
-        let both = format!("bind {one} {also}");
-        let first = start(one.into(), &[&both]);
-        let second = start(Ipv6Addr::LOCALHOST.into(), &[]);
-        // What setup writes for `announce`: a name, and the port of the gateway.
-        let port = format!("replica-announce-port {FORWARDED}");
-        let third = start(
-            three.into(),
-            &["replica-announce-ip gate.example.org", &port],
-        );
-        // On the host of the first. The inventory has its address alone, and it was told by hand to
-        // announce a name.
-        let fourth = start(one.into(), &["replica-announce-ip DB1.example.org"]);
-        forward(wire, (gate.into(), FORWARDED), third.address());
-        // The embedded server reads its table letter by letter.
-        let shouted = family.name != "embedded";
-        let name = if shouted {
-            "DB1.example.org"
-        } else {
-            "db1.example.org"
-        };
-        follow(&second, name, first.port);
-        follow(&third, "0:0:0:0:0:0:0:1", second.port);
-        follow(&fourth, "gate.example.org", FORWARDED);
+        let ips = [(); 4].map(|()| wire.address());
+        let names = Names::write(folder.path(), ips);
+        let servers = chained(family, wire, ips, &names.there);
+        let [one, _, three, _] = ips.map(|ip| ip.to_string());
+        let [first, second, third, fourth] = &servers;
         // Nothing listens on port 1: these nodes have no SSH.
         let node = |name: &str, host: &str, server: &LocalServer| {
             NodeText::new(name, host).port(server.port).ssh_port(1)
@@ -93,16 +120,16 @@ impl<'a> Chain<'a> {
         let announce = format!("announce = \"GATE.example.org:{FORWARDED}\"");
         let text = InventoryText::new("orders")
             .without_sudo()
-            .node(node(NAMES[0], "Db1.Example.org", &first))
-            .node(node(NAMES[1], "db2.example.org", &second).replicaof(NAMES[0]))
+            .node(node(NAMES[0], "Db1.Example.org", first))
+            .node(node(NAMES[1], "db2.example.org", second).replicaof(NAMES[0]))
             .node(
-                node(NAMES[2], &three.to_string(), &third)
+                node(NAMES[2], &three, third)
                     .replicaof(NAMES[1])
                     .line(&announce),
             )
-            .node(node(NAMES[3], &one.to_string(), &fourth).replicaof(NAMES[2]));
+            .node(node(NAMES[3], &one, fourth).replicaof(NAMES[2]));
         let operator = Replctl::on_wire(wire)
-            .names(&here)
+            .names(&names.here)
             .inventory(&text.write(folder.path()));
         let announced = [
             format!("db1.example.org:{}", first.port),
@@ -112,7 +139,7 @@ impl<'a> Chain<'a> {
         ];
         let this = Self {
             announced: announced.into(),
-            servers: vec![first, second, third, fourth],
+            servers: servers.into(),
             operator,
             net: wire.net(),
             _folder: folder,

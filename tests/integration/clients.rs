@@ -124,6 +124,21 @@ fn one_that_cannot_be_asked_is_told_and_is_not_waited_for() {
     operator.run(&["clients"]).ok();
 }
 
+/// Three clients stay at the old primary. The four connections of the writer have gone to the new
+/// one after READONLY.
+fn names_who_is_left(ran: &Ran) {
+    let told = json(ran)["clients"].clone();
+    assert_eq!(told["node"], "master", "{ran}");
+    assert_eq!(told["before"]["count"], 7, "{ran}");
+    assert!(told["before"]["writers"].as_u64() >= Some(4), "{ran}");
+    assert_eq!(
+        (&told["after"]["count"], &told["still"]),
+        (&3.into(), &3.into()),
+        "{ran}"
+    );
+    assert_eq!(told["disconnected"], serde_json::Value::Null);
+}
+
 #[test]
 fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
     each_family(|_, family| {
@@ -137,18 +152,7 @@ fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
             ..Load::plain(&trio.ports())
         });
         writer.await_more(200, Duration::from_secs(20));
-        let ran = operator.run(&["promote", "slave1", "--yes", "--json"]).ok();
-        let told = json(&ran)["clients"].clone();
-        assert_eq!(told["node"], "master", "{ran}");
-        // The four connections of the writer have gone to the new primary after READONLY.
-        assert_eq!(told["before"]["count"], 7, "{ran}");
-        assert!(told["before"]["writers"].as_u64() >= Some(4), "{ran}");
-        assert_eq!(
-            (&told["after"]["count"], &told["still"]),
-            (&3.into(), &3.into()),
-            "{ran}"
-        );
-        assert_eq!(told["disconnected"], serde_json::Value::Null);
+        names_who_is_left(&operator.run(&["promote", "slave1", "--yes", "--json"]).ok());
         assert!(!is_gone(&mut stays) && !is_gone(&mut also));
         // On the way back they are other servers' clients: nobody of the old primary is spared but
         // replctl.
@@ -174,11 +178,8 @@ fn a_promotion_names_who_is_left_and_disconnects_them_when_told_to() {
             .says("clients of master")
             .says("disconnected there")
             .says("none is left");
-        let row = ran
-            .stdout
-            .lines()
-            .find(|l| l.contains("disconnected there"));
-        let row = row.unwrap_or_default();
+        let mut rows = ran.stdout.lines();
+        let row = rows.find(|l| l.contains("disconnected there")).unwrap();
         assert!(
             row.contains("127.0.0.1 (app") && row.contains("listening ×1"),
             "{ran}"

@@ -9,10 +9,10 @@ mod operations;
 mod site;
 
 use crate::support::server::{Family, families};
-use crate::support::{Sshds, figure, not_run};
+use crate::support::{Ran, Sshds, figure, not_run};
 use site::{Case, Link, Site, sh, tree};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -43,25 +43,20 @@ fn able() -> bool {
 
 /// Who of the users of this machine can read it, or run it.
 fn access(path: &Path) -> Vec<(&'static str, char)> {
-    let mut out = Vec::new();
     let users = [
         ("redis", "--reuid redis --regid redis --init-groups"),
         ("adm", "--reuid 65534 --regid 4 --clear-groups"),
         ("nobody", "--reuid 65534 --regid 65534 --clear-groups"),
     ];
-    for (name, how) in users {
-        for test in ['r', 'x'] {
-            // `-xdev` of folders does not count: the way there is the same before and after.
-            let line = format!(
-                "setpriv {how} test -{test} {} && echo yes || true",
-                path.display()
-            );
-            if sh(&line) == "yes\n" {
-                out.push((name, test));
-            }
-        }
-    }
-    out
+    // `-xdev` of folders does not count: the way there is the same before and after.
+    let test = "for t in r x; do ! test -$t \"$1\" || printf $t; done";
+    let each =
+        users.map(|(_, how)| format!("setpriv {how} sh -c '{test}' sh {}; echo; ", path.display()));
+    let said = sh(&each.concat());
+    let users = users.iter().zip(said.lines());
+    users
+        .flat_map(|((name, _), may)| may.chars().map(|what| (*name, what)))
+        .collect()
 }
 
 fn cases() -> Vec<Case> {
@@ -95,89 +90,44 @@ fn can_be_rewritten(case: Case) -> bool {
     !sticky || (case.link == Link::No && case.owner.starts_with("redis"))
 }
 
+/// What there was of a server's file before the operation.
+struct Before {
+    access: Vec<(&'static str, char)>,
+    link: Option<PathBuf>,
+    folder: std::fs::Metadata,
+}
+
+impl Before {
+    fn of(node: &site::Node, case: Case) -> Self {
+        Self {
+            access: access(&node.target(case.link)),
+            link: std::fs::read_link(node.config()).ok(),
+            folder: node.config().parent().unwrap().metadata().unwrap(),
+        }
+    }
+}
+
 /// K2.1, K2.2: after `promote` both files are no wider than before, links where they were, and both
 /// servers start again with their roles.
 fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
     let mut site = Site::start(Some(sshds), family, [case, case]);
-    let targets: Vec<_> = site.nodes.iter().map(|n| n.target(case.link)).collect();
-    let before: Vec<_> = targets.iter().map(|t| access(t)).collect();
-    let links: Vec<_> = site
-        .nodes
-        .iter()
-        .map(|n| std::fs::read_link(n.config()).ok())
-        .collect();
-    let folders: Vec<_> = site
-        .nodes
-        .iter()
-        .map(|n| n.config().parent().unwrap().metadata().unwrap())
-        .collect();
-
+    let before: Vec<_> = site.nodes.iter().map(|n| Before::of(n, case)).collect();
     let plan = site.operator.run(&["promote", "b", "--dry-run"]).ok();
+    let lost = case.link == Link::IntoRoots;
+    let told = plan.stderr.contains("is a link to") || plan.stdout.contains("is a link to");
+    assert_eq!(lost, told, "{plan}");
     let ran = site.operator.run(&["promote", "b", "--yes"]).ok();
-    for (n, node) in site.nodes.iter().enumerate() {
-        let (config, what) = (node.config(), format!("{case:?} {} {ran}", family.name));
-        let lost = case.link == Link::IntoRoots;
-        assert_eq!(
-            lost,
-            plan.stderr.contains("is a link to") || plan.stdout.contains("is a link to"),
-            "{plan}"
-        );
+    for (node, before) in site.nodes.iter().zip(&before) {
+        let what = format!("{case:?} {} {ran}", family.name);
+        let config = node.config();
         if lost {
-            assert!(
-                !config.is_symlink() || config.metadata().unwrap().uid() == 0,
-                "{what}"
-            );
+            let of_root = || config.metadata().unwrap().uid() == 0;
+            assert!(!config.is_symlink() || of_root(), "{what}");
         } else {
-            assert_eq!(std::fs::read_link(&config).ok(), links[n], "{what}");
+            assert_eq!(std::fs::read_link(&config).ok(), before.link, "{what}");
         }
-        let meta = config.metadata().unwrap();
-        assert!(
-            meta.is_file() && meta.mode() & 0o7111 == 0,
-            "{:o} {what}",
-            meta.mode()
-        );
-        assert_eq!(
-            meta.mode() & 0o666 & !case.mode & !0o400,
-            0,
-            "{:o} {what}",
-            meta.mode()
-        );
-        if case.include
-            && std::fs::read_to_string(&config)
-                .unwrap()
-                .contains(site::PASSWORD)
-        {
-            assert_eq!(meta.mode() & 0o7, 0, "{:o} {what}", meta.mode());
-            assert!(
-                ran.stdout.contains("in a file which it includes")
-                    || ran.stderr.contains("in a file which it includes"),
-                "{what}"
-            );
-        }
-        let now = access(&config);
-        assert!(now.contains(&("redis", 'r')), "{what}");
-        assert!(
-            now.iter().all(|a| before[n].contains(a)),
-            "{now:?} {:?} {what}",
-            before[n]
-        );
-        let folder = config.parent().unwrap().metadata().unwrap();
-        assert_eq!(
-            (folder.mode(), folder.uid(), folder.gid()),
-            (folders[n].mode(), folders[n].uid(), folders[n].gid())
-        );
-        let left = tree(&node.own);
-        assert!(
-            !left
-                .keys()
-                .any(|k| k.contains("replctl") && !k.contains("replctl-files-")),
-            "{left:?}"
-        );
-        let beside: Vec<_> = left
-            .keys()
-            .filter(|k| k.rsplit('/').next().unwrap().contains("replctl-"))
-            .collect();
-        assert!(beside.is_empty(), "{beside:?}");
+        is_no_wider(&config, before, case, &ran);
+        nothing_is_left_beside(node);
     }
     for node in &mut site.nodes {
         node.restart();
@@ -188,6 +138,48 @@ fn stays_as_it_was(sshds: &Sshds, family: &Family, case: Case) {
         site.nodes[1].port.to_string(),
         "{case:?}"
     );
+}
+
+/// Nobody may read or write the file, or its folder, who might not before; the server may.
+fn is_no_wider(config: &Path, before: &Before, case: Case, ran: &Ran) {
+    let meta = config.metadata().unwrap();
+    let what = format!("{:o} {case:?} {ran}", meta.mode());
+    assert!(meta.is_file() && meta.mode() & 0o7111 == 0, "{what}");
+    assert_eq!(meta.mode() & 0o666 & !case.mode & !0o400, 0, "{what}");
+    let text = std::fs::read_to_string(config).unwrap();
+    if case.include && text.contains(site::PASSWORD) {
+        assert_eq!(meta.mode() & 0o7, 0, "{what}");
+        let said = "in a file which it includes";
+        assert!(
+            ran.stdout.contains(said) || ran.stderr.contains(said),
+            "{what}"
+        );
+    }
+    let now = access(config);
+    assert!(now.contains(&("redis", 'r')), "{what}");
+    assert!(
+        now.iter().all(|a| before.access.contains(a)),
+        "{now:?} {:?} {what}",
+        before.access
+    );
+    let folder = config.parent().unwrap().metadata().unwrap();
+    assert_eq!(
+        (folder.mode(), folder.uid(), folder.gid()),
+        (
+            before.folder.mode(),
+            before.folder.uid(),
+            before.folder.gid()
+        )
+    );
+}
+
+/// No file of replctl's own is left in the folders of a node.
+fn nothing_is_left_beside(node: &site::Node) {
+    let left = tree(&node.own);
+    let ours = |k: &&String| k.contains("replctl") && !k.contains("replctl-files-");
+    assert_eq!(left.keys().find(ours), None, "{left:?}");
+    let named = |k: &&String| k.rsplit('/').next().unwrap().contains("replctl-");
+    assert_eq!(left.keys().find(named), None, "{left:?}");
 }
 
 #[test]

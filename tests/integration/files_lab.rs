@@ -160,60 +160,53 @@ fn promote(bench: &Bench, case: &Case) -> String {
     said
 }
 
+/// Who plants links on `slave1` ends, and takes his links away.
+fn enough(bench: &Bench, case: &Case) {
+    let line = format!(
+        "p=$(cat /var/lib/redis/hostile) && touch /var/lib/redis/enough && for n in $(seq 100); do [ -d /proc/$p ] || break; sleep 0.1; done; \
+         [ ! -d /proc/$p ] && rm -f {0}.replctl-* {0}.l",
+        case.files.0
+    );
+    bench.lab.inside("slave1", &line).ok();
+}
+
+/// The mode of the server's file on that host, and where it leads if it is a link: a line each.
+fn mode_and_link(bench: &Bench, case: &Case, host: &str) -> String {
+    let (at, file) = case.files;
+    let line = format!("stat -c '%a' {file}; readlink {at} || :");
+    bench.lab.inside(host, &line).ok().stdout
+}
+
 fn goes_through(bench: &mut Bench, case: &Case) {
     bench.change(|text| text.ssh("user", case.login));
     lay_out(bench, case);
-    let stat = |host: &str| {
-        let line = format!(
-            "stat -c '%a' {}; readlink {} || :",
-            case.files.1, case.files.0
-        );
-        bench.lab.inside(host, &line).ok().stdout
-    };
-    let before: Vec<_> = NAMES.iter().map(|h| (etc(bench.lab, h), stat(h))).collect();
+    let before = NAMES.map(|h| (etc(bench.lab, h), mode_and_link(bench, case, h)));
     let who: Vec<_> = (0..3).map(|n| running(bench, n).0).collect();
     let hostile = bench
         .lab
         .start_inside("slave1", &HOSTILE.replace("FILE", case.files.0));
     let ran = promote(bench, case);
-    bench
-        .lab
-        .inside(
-            "slave1",
-            &format!(
-                "p=$(cat /var/lib/redis/hostile) && touch /var/lib/redis/enough && for n in $(seq 100); do [ -d /proc/$p ] || break; sleep 0.1; done; \
-                 [ ! -d /proc/$p ] && rm -f {0}.replctl-* {0}.l",
-                case.files.0
-            ),
-        )
-        .ok();
+    enough(bench, case);
     drop(hostile);
     bench.in_sync(1, &[0, 2]);
-    for (n, host) in NAMES.iter().enumerate() {
+    for (host, (files, file)) in NAMES.iter().zip(&before) {
         let what = format!("{}: {host}: {ran}", case.what);
-        let (was, now) = (&before[n], etc(bench.lab, host));
+        let now = etc(bench.lab, host);
         let changed: Vec<_> = now
             .iter()
-            .filter(|(path, said)| was.0.get(*path) != Some(said))
+            .filter(|(path, said)| files.get(*path) != Some(said))
             .map(|(path, _)| path.as_str())
             .filter(|path| *path != case.files.1 && *path != "/etc/redis")
             .collect();
         assert_eq!(changed, [""; 0], "{what}");
-        assert_eq!(
-            now.keys().collect::<Vec<_>>(),
-            was.0.keys().collect::<Vec<_>>(),
-            "{what}"
-        );
-        let (mode, link) = was.1.split_once('\n').unwrap();
-        let after = stat(host);
+        assert!(now.keys().eq(files.keys()), "{now:?} {files:?} {what}");
+        let (mode, link) = file.split_once('\n').unwrap();
+        let after = mode_and_link(bench, case, host);
         let (mode_now, link_now) = after.split_once('\n').unwrap();
         assert_eq!(link_now, link, "{what}");
         let bits = |m: &str| u32::from_str_radix(m, 8).unwrap();
-        assert_eq!(
-            bits(mode_now) & !bits(mode),
-            0,
-            "{mode_now}, was {mode}: {what}"
-        );
+        let wider = bits(mode_now) & !bits(mode);
+        assert_eq!(wider, 0, "{mode_now}, was {mode}: {what}");
     }
     for n in 0..3 {
         let (_, role) = running(bench, n);

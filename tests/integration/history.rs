@@ -6,7 +6,7 @@
 use crate::support::program::Replctl;
 use crate::support::server::Family;
 use crate::support::trio::{BACKLOG, Trio};
-use crate::support::{await_some, figure};
+use crate::support::{Ran, await_some, figure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -35,6 +35,19 @@ fn dies(operator: &Replctl<'_>, line: usize, arguments: &[&str]) {
     command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
     let ran = crate::support::process::run(&mut command, Duration::from_mins(1));
     assert_eq!(ran.code, None, "{ran}");
+}
+
+/// The table has one row for each of these operations, with its end and who did it.
+fn lists(seen: &Ran, operations: &[(&str, &str)]) {
+    let rows: Vec<&str> = seen.stdout.lines().skip(1).collect();
+    assert_eq!(rows.len(), operations.len(), "{seen}");
+    for (row, (what, end)) in rows.iter().zip(operations) {
+        assert!(
+            row.contains(&format!("  {what}  ")) && row.ends_with(end),
+            "{row}"
+        );
+        assert!(row.contains('@'), "{row}");
+    }
 }
 
 #[test]
@@ -71,21 +84,15 @@ fn each_operation_is_listed_with_its_end_newest_first() {
     deployment.servers.clear();
     let seen = operator.run(&["history"]).ok();
     assert!(!seen.stdout.contains("hint:"), "{seen}");
-    let rows: Vec<&str> = seen.stdout.lines().skip(1).collect();
-    let ends = [
-        ("detach slave2", "done"),
-        ("move slave2 --under master", "done"),
-        ("promote master", "rolled back"),
-        ("promote slave1", "done"),
-    ];
-    assert_eq!(rows.len(), ends.len(), "{seen}");
-    for (row, (what, end)) in rows.iter().zip(ends) {
-        assert!(
-            row.contains(&format!("  {what}  ")) && row.ends_with(end),
-            "{row}"
-        );
-        assert!(row.contains('@'), "{row}");
-    }
+    lists(
+        &seen,
+        &[
+            ("detach slave2", "done"),
+            ("move slave2 --under master", "done"),
+            ("promote master", "rolled back"),
+            ("promote slave1", "done"),
+        ],
+    );
     let all = json(&operator, &[]);
     let operations = all["operations"].as_array().unwrap();
     assert_eq!(operations[1]["runs"].as_array().unwrap().len(), 2);

@@ -18,6 +18,55 @@ use hooked::{Hooked, journal};
 use std::path::Path;
 use std::time::Duration;
 
+/// The hook has the whole change on its standard input, and the names in its environment.
+fn is_told_of_the_hand_over(hooked: &Hooked) {
+    let told = hooked.told("after_promote");
+    let id = told["id"].as_str().unwrap();
+    assert!(id.ends_with("-promote-slave1"), "{id}");
+    let party = |n: usize| {
+        serde_json::json!({
+            "name": NAMES[n],
+            "address": { "host": "127.0.0.1", "port": hooked.trio.servers[n].port },
+        })
+    };
+    let node = |n: usize| {
+        let mut node = party(n);
+        node["tls"] = false.into();
+        node
+    };
+    assert_eq!(
+        told,
+        serde_json::json!({
+            "format": 1,
+            "hook": "after_promote",
+            "deployment": "orders",
+            "id": id,
+            "change": "hand-over",
+            "old_primary": party(0),
+            "new_primary": party(1),
+            "nodes": [node(0), node(1), node(2)],
+            "may_lose": null,
+            "outcome": null,
+        })
+    );
+    assert_eq!(
+        hooked.variables("before_promote"),
+        [
+            "REPLCTL_CHANGE=hand-over".to_owned(),
+            "REPLCTL_DEPLOYMENT=orders".to_owned(),
+            "REPLCTL_HOOK=before_promote".to_owned(),
+            format!("REPLCTL_ID={id}"),
+            "REPLCTL_NEW_PRIMARY=slave1".to_owned(),
+            "REPLCTL_NEW_PRIMARY_HOST=127.0.0.1".to_owned(),
+            format!("REPLCTL_NEW_PRIMARY_PORT={}", hooked.trio.servers[1].port),
+            "REPLCTL_NEW_PRIMARY_TLS=no".to_owned(),
+            "REPLCTL_OLD_PRIMARY=master".to_owned(),
+            "REPLCTL_OLD_PRIMARY_HOST=127.0.0.1".to_owned(),
+            format!("REPLCTL_OLD_PRIMARY_PORT={}", hooked.trio.servers[0].port),
+        ]
+    );
+}
+
 #[test]
 fn hooks_are_told_of_the_change_before_and_after_it() {
     each_family(|_, family| {
@@ -36,51 +85,7 @@ fn hooks_are_told_of_the_change_before_and_after_it() {
                 format!("after_promote {}", hooked.at(1))
             ]
         );
-        let told = hooked.told("after_promote");
-        let id = told["id"].as_str().unwrap();
-        assert!(id.ends_with("-promote-slave1"), "{id}");
-        let party = |n: usize| {
-            serde_json::json!({
-                "name": NAMES[n],
-                "address": { "host": "127.0.0.1", "port": hooked.trio.servers[n].port },
-            })
-        };
-        let node = |n: usize| {
-            let mut node = party(n);
-            node["tls"] = false.into();
-            node
-        };
-        assert_eq!(
-            told,
-            serde_json::json!({
-                "format": 1,
-                "hook": "after_promote",
-                "deployment": "orders",
-                "id": id,
-                "change": "hand-over",
-                "old_primary": party(0),
-                "new_primary": party(1),
-                "nodes": [node(0), node(1), node(2)],
-                "may_lose": null,
-                "outcome": null,
-            })
-        );
-        assert_eq!(
-            hooked.variables("before_promote"),
-            [
-                "REPLCTL_CHANGE=hand-over".to_owned(),
-                "REPLCTL_DEPLOYMENT=orders".to_owned(),
-                "REPLCTL_HOOK=before_promote".to_owned(),
-                format!("REPLCTL_ID={id}"),
-                "REPLCTL_NEW_PRIMARY=slave1".to_owned(),
-                "REPLCTL_NEW_PRIMARY_HOST=127.0.0.1".to_owned(),
-                format!("REPLCTL_NEW_PRIMARY_PORT={}", hooked.trio.servers[1].port),
-                "REPLCTL_NEW_PRIMARY_TLS=no".to_owned(),
-                "REPLCTL_OLD_PRIMARY=master".to_owned(),
-                "REPLCTL_OLD_PRIMARY_HOST=127.0.0.1".to_owned(),
-                format!("REPLCTL_OLD_PRIMARY_PORT={}", hooked.trio.servers[0].port),
-            ]
-        );
+        is_told_of_the_hand_over(&hooked);
         // Left out on request, and of no matter where no primary changes.
         operator
             .run(&["promote", "master", "--yes", "--no-hooks"])

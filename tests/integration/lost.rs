@@ -6,12 +6,11 @@
 mod big;
 mod replay;
 
-use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
 use crate::support::rotation::each_family;
 use crate::support::server::{Family, LocalServer};
 use crate::support::writer::{Load, Writer};
-use crate::support::{await_that, figure};
+use crate::support::{Deployment, await_that, figure};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -29,16 +28,13 @@ struct Pair {
 
 impl Pair {
     fn start(family: &Family, directives: &[&str]) -> Self {
-        let (master, slave) = (family.start(directives), family.start(directives));
-        slave.follow(&master);
-        let folder = TempDir::new().unwrap();
-        let node = |name: &str, port| NodeText::new(name, "127.0.0.1").port(port).ssh_port(1);
-        let inventory = InventoryText::new("orders")
-            .without_sudo()
-            .node(node("master", master.port))
-            .node(node("slave1", slave.port).replicaof("master"))
-            .write(folder.path());
-        let operator = Replctl::new().inventory(&inventory);
+        let deployment = Deployment::of(family)
+            .named(&["master", "slave1"])
+            .directives(directives)
+            .start();
+        let operator = deployment.operator();
+        let (servers, folder) = deployment.into_parts();
+        let [master, slave] = <[LocalServer; 2]>::try_from(servers).ok().unwrap();
         let this = Self {
             master,
             slave,
@@ -160,22 +156,27 @@ fn replayed(pair: &Pair, missing: &BTreeSet<String>) {
     assert_eq!(pair.lost()["safe"], 0);
 }
 
+/// The last write before the two part is in another database: the stream says so only once.
+fn part_with_a_write_elsewhere(pair: &Pair) {
+    let mut old = pair.master.client();
+    old.command(&["SELECT", "5"]);
+    old.command(&["SET", "elsewhere", "1"]);
+    await_that("the write to arrive", Duration::from_secs(10), || {
+        pair.slave.client().info("keyspace").contains_key("db5")
+    });
+    drop(old);
+    pair.part();
+    pair.operator
+        .run(&["lost", "master"])
+        .ok()
+        .says("Nothing is lost");
+}
+
 #[test]
 fn databases_transactions_and_conflicts() {
     each_family(|_, family| {
         let pair = Pair::start(family, &[]);
-        let mut old = pair.master.client();
-        old.command(&["SELECT", "5"]);
-        old.command(&["SET", "elsewhere", "1"]);
-        await_that("the write to arrive", Duration::from_secs(10), || {
-            pair.slave.client().info("keyspace").contains_key("db5")
-        });
-        drop(old);
-        pair.part();
-        pair.operator
-            .run(&["lost", "master"])
-            .ok()
-            .says("Nothing is lost");
+        part_with_a_write_elsewhere(&pair);
         let mut old = pair.master.client();
         old.command(&["SELECT", "5"]);
         // The stream says SELECT 5 only before the fork.

@@ -13,16 +13,8 @@ use crate::support::process::living_in;
 use crate::support::{await_that, figure};
 use crew::{Crew, PASSWORD};
 
-#[test]
-fn a_node_comes_and_goes_and_every_other_byte_stays() {
-    let Some(crew) = Crew::new(1) else { return };
-    crew.add("slave2", 2, &["--dry-run"])
-        .ok()
-        .says("[[node]], name = \"slave2\"");
-    crew.add("slave2", 2, &[]).code(3).says("--yes");
-    assert_eq!(crew.now(), crew.text);
-    assert!(!crew.own(2).exists());
-
+/// `slave2` comes. Gives the inventory with it.
+fn comes(crew: &Crew) -> String {
     let ran = crew
         .add("slave2", 2, &["--priority", "7", "--yes", "--json"])
         .ok();
@@ -55,8 +47,11 @@ fn a_node_comes_and_goes_and_every_other_byte_stays() {
     crew.add("slave2", 2, &["--yes"])
         .code(3)
         .says("replctl setup slave2");
+    with
+}
 
-    // It goes, and what it has stays, so that it can come back; then it goes for good.
+/// It goes, and what it has stays, so that it can come back.
+fn goes_and_is_brought_back(crew: &Crew, with: &str) {
     let ran = crew
         .run(&["remove", "slave2", "--yes"])
         .ok()
@@ -77,7 +72,10 @@ fn a_node_comes_and_goes_and_every_other_byte_stays() {
         full,
         "it had its data still"
     );
+}
 
+/// It goes for good.
+fn is_purged(crew: &Crew, with: &str) {
     crew.run(&["remove", "slave2", "--purge", "--dry-run"])
         .ok()
         .says("and all that is in it (");
@@ -108,6 +106,21 @@ fn a_node_comes_and_goes_and_every_other_byte_stays() {
     crew.run(&["history", "slave2"])
         .ok()
         .says("remove slave2 --purge");
+}
+
+#[test]
+fn a_node_comes_and_goes_and_every_other_byte_stays() {
+    let Some(crew) = Crew::new(1) else { return };
+    crew.add("slave2", 2, &["--dry-run"])
+        .ok()
+        .says("[[node]], name = \"slave2\"");
+    crew.add("slave2", 2, &[]).code(3).says("--yes");
+    assert_eq!(crew.now(), crew.text);
+    assert!(!crew.own(2).exists());
+
+    let with = comes(&crew);
+    goes_and_is_brought_back(&crew, &with);
+    is_purged(&crew, &with);
 }
 
 #[test]

@@ -6,108 +6,48 @@
 mod detach;
 mod inventory;
 
-use crate::support::inventory::{InventoryText, NodeText};
 use crate::support::program::Replctl;
 use crate::support::rotation::each_family;
-use crate::support::server::{Family, LocalServer};
+use crate::support::server::Family;
+use crate::support::trio::BACKLOG;
 use crate::support::writer::{Load, Writer};
-use crate::support::{await_that, figure};
-use std::path::PathBuf;
+use crate::support::{Deployment, await_that, figure};
 use std::time::Duration;
-use tempfile::TempDir;
 
 const NAMES: [&str; 4] = ["master", "slave1", "slave2", "slave3"];
-/// Enough for the replicas to stay partial while the test machine is busy with other things.
-const BACKLOG: &str = "repl-backlog-size 64mb";
 
 /// A primary with three replicas on loopback, without any SSH.
-struct Deployment {
-    servers: Vec<LocalServer>,
-    folder: TempDir,
+fn four(family: &Family) -> Deployment {
+    four_with(family, |_| vec![BACKLOG])
 }
 
-impl Deployment {
-    fn start(family: &Family) -> Self {
-        Self::with(family, |_| vec![BACKLOG])
-    }
+fn four_with<'d>(family: &'d Family, lines: impl Fn(usize) -> Vec<&'d str> + 'd) -> Deployment {
+    let all = Deployment::of(family).named(&NAMES).directives_of(lines);
+    let this = all.start();
+    this.await_in_sync();
+    this
+}
 
-    fn with<'d>(family: &Family, directives: impl Fn(usize) -> Vec<&'d str>) -> Self {
-        let servers: Vec<LocalServer> = (0..NAMES.len())
-            .map(|i| family.start(&directives(i)))
-            .collect();
-        for replica in &servers[1..] {
-            replica.follow(&servers[0]);
-        }
-        let this = Self {
-            servers,
-            folder: TempDir::new().unwrap(),
-        };
-        await_that("three online replicas", Duration::from_secs(20), || {
-            let info = this.servers[0].client().info("replication");
-            ["slave0", "slave1", "slave2"]
-                .iter()
-                .all(|s| info.get(*s).is_some_and(|s| s.contains("state=online")))
+/// A write on the primary arrives at every node.
+fn assert_everybody_gets_writes(deployment: &Deployment) {
+    assert_eq!(
+        deployment.servers[0]
+            .client()
+            .command(&["SET", "k", "v"])
+            .text(),
+        "OK"
+    );
+    for server in &deployment.servers {
+        await_that("the key to arrive", Duration::from_secs(10), || {
+            server.client().command(&["GET", "k"]).text() == "v"
         });
-        this
-    }
-
-    fn inventory(&self) -> PathBuf {
-        let mut text = InventoryText::new("orders").without_sudo();
-        for (name, server) in NAMES.iter().zip(&self.servers) {
-            // Nothing listens on port 1: these nodes have no SSH.
-            let node = NodeText::new(name, "127.0.0.1")
-                .port(server.port)
-                .ssh_port(1);
-            text = text.node(if *name == NAMES[0] {
-                node
-            } else {
-                node.replicaof(NAMES[0])
-            });
-        }
-        text.write(self.folder.path())
-    }
-
-    fn operator(&self) -> Replctl<'static> {
-        Replctl::new().inventory(&self.inventory())
-    }
-
-    fn full_resyncs(&self) -> u64 {
-        let of = |s: &LocalServer| {
-            s.client().info("stats")["sync_full"]
-                .parse::<u64>()
-                .unwrap()
-        };
-        self.servers.iter().map(of).sum()
-    }
-
-    /// It follows that one with its link up.
-    fn assert_under(&self, node: usize, upstream: usize) {
-        await_that("the replica to be linked", Duration::from_secs(10), || {
-            let info = self.servers[node].client().info("replication");
-            info["role"] == "slave"
-                && info["master_port"] == self.servers[upstream].port.to_string()
-                && info["master_link_status"] == "up"
-        });
-    }
-
-    /// A write on the primary arrives at every node.
-    fn assert_everybody_gets_writes(&self) {
-        assert_eq!(
-            self.servers[0].client().command(&["SET", "k", "v"]).text(),
-            "OK"
-        );
-        for server in &self.servers {
-            await_that("the key to arrive", Duration::from_secs(10), || {
-                server.client().command(&["GET", "k"]).text() == "v"
-            });
-        }
     }
 }
 
 #[test]
 fn a_chain_is_made_and_unmade_by_partial_resyncs() {
     each_family(|_, family| {
-        let mut deployment = Deployment::start(family);
+        let mut deployment = four(family);
         let operator = deployment.operator();
         let mut load = Load::plain(&[deployment.servers[0].port]);
         load.per_second = Some(1_000);
@@ -151,7 +91,7 @@ fn a_chain_is_made_and_unmade_by_partial_resyncs() {
             .says("Nothing to do");
         let tally = writer.stop();
         let wrote = tally.acknowledged();
-        deployment.assert_everybody_gets_writes();
+        assert_everybody_gets_writes(&deployment);
         tally.nothing_lost(deployment.servers[2].address());
         tally.nothing_lost(deployment.servers[3].address());
         // Its file says so.
@@ -173,7 +113,7 @@ fn circles_and_unready_upstreams_are_refused_and_nothing_is_touched() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let operator = deployment.operator();
     let refused = |node: &str, under: &str| {
         operator
@@ -230,9 +170,9 @@ fn keys_that_are_nowhere_else_are_replaced_only_when_named() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let operator = deployment.operator();
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
     // slave3 begins a history of its own and writes into it.
     let mut own = deployment.servers[3].client();
     assert_eq!(own.command(&["REPLICAOF", "NO", "ONE"]).text(), "OK");
@@ -256,7 +196,7 @@ fn keys_that_are_nowhere_else_are_replaced_only_when_named() {
         .says("expected: a full resync")
         .says("by a full resync");
     deployment.assert_under(3, 1);
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
     let mut client = deployment.servers[3].client();
     assert_eq!(client.command(&["EXISTS", "own"]).text(), "0");
 }
@@ -267,7 +207,7 @@ fn a_node_that_does_not_get_in_sync_is_put_back() {
         return;
     };
     // slave1 gives nobody its data, which can be seen by nothing but trying.
-    let deployment = Deployment::with(family, |i| {
+    let deployment = four_with(family, |i| {
         if i == 1 {
             vec![
                 BACKLOG,
@@ -287,7 +227,21 @@ fn a_node_that_does_not_get_in_sync_is_put_back() {
         .says("all was put back");
     deployment.assert_under(2, 0);
     assert_eq!(deployment.full_resyncs(), before);
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
+}
+
+/// `slave2` is moved by a replctl that dies after so many lines of its journal. Whether it died.
+fn dies(operator: &Replctl<'_>, line: usize, under: usize) -> bool {
+    let arguments = ["move", "slave2", "--under", NAMES[under], "--yes"];
+    let mut command = operator.command(&arguments);
+    command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
+    let ran = crate::support::process::run(&mut command, Duration::from_mins(1));
+    assert!(
+        ran.code.is_none() || ran.code == Some(0),
+        "it was not killed but failed at line {line}: {}",
+        ran.stderr
+    );
+    ran.code.is_none()
 }
 
 #[test]
@@ -295,7 +249,7 @@ fn killed_at_every_journal_line_and_resumed_or_rolled_back() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let operator = deployment.operator();
     let mut load = Load::plain(&[deployment.servers[0].port]);
     load.per_second = Some(300);
@@ -306,18 +260,7 @@ fn killed_at_every_journal_line_and_resumed_or_rolled_back() {
     operator
         .run(&["move", "slave3", "--under", "slave2", "--yes"])
         .ok();
-    let dies = |line: usize, under: usize| {
-        let arguments = ["move", "slave2", "--under", NAMES[under], "--yes"];
-        let mut command = operator.command(&arguments);
-        command.env("REPLCTL_DIE_AFTER_JOURNAL_LINES", line.to_string());
-        let ran = crate::support::process::run(&mut command, Duration::from_mins(1));
-        assert!(
-            ran.code.is_none() || ran.code == Some(0),
-            "it was not killed but failed at line {line}: {}",
-            ran.stderr
-        );
-        ran.code.is_none()
-    };
+    let dies = |line, under| dies(&operator, line, under);
     let mut at = 0;
     for line in 1.. {
         let under = 1 - at;
@@ -349,7 +292,7 @@ fn killed_at_every_journal_line_and_resumed_or_rolled_back() {
     }
     assert!(back > 3, "only {back} rollbacks");
     let tally = writer.stop();
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
     tally.nothing_lost(deployment.servers[3].address());
     assert_eq!(deployment.full_resyncs(), before);
     figure(&format!(

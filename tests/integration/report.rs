@@ -293,7 +293,7 @@ fn what_hooks_said_is_told_and_a_veto_is_called_one() {
         .ok()
         .says("forbidden by the hook before_promote");
     let seen = report(&operator);
-    let said = under(&seen, "What the hooks said");
+    let said = under(&seen, "Output of the hooks");
     assert!(
         said.starts_with("**before\\_promote**: exit status 7, after "),
         "{said}"

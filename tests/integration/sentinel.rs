@@ -11,81 +11,74 @@ mod others;
 mod pace;
 mod strangers;
 
-use crate::support::inventory::{InventoryText, NodeText};
+use crate::support::inventory::InventoryText;
 use crate::support::program::Replctl;
 use crate::support::rotation::some_families;
 use crate::support::sentinel::{LocalSentinel, await_together, three};
-use crate::support::server::{Family, LocalServer};
+use crate::support::server::Family;
 use crate::support::writer::{Load, Writer};
-use crate::support::{allowing_for_load, await_that, figure};
+use crate::support::{Deployment, allowing_for_load, await_that, figure};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const NAMES: [&str; 4] = ["master", "slave1", "slave2", "slave3"];
 const DIRECTIVES: [&str; 1] = ["repl-backlog-size 64mb"];
 
 /// A primary with two replicas, or three, and three Sentinels that watch them.
 struct Watched {
-    servers: Vec<LocalServer>,
+    deployment: Deployment,
     sentinels: Vec<LocalSentinel>,
     raw: String,
-    folder: TempDir,
+}
+
+impl Deref for Watched {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
+}
+
+impl DerefMut for Watched {
+    fn deref_mut(&mut self) -> &mut Deployment {
+        &mut self.deployment
+    }
 }
 
 impl Watched {
     fn start(family: &Family, down_after_ms: u32, password: Option<&'static str>) -> Self {
-        let servers: Vec<LocalServer> = (0..3).map(|_| family.start(&DIRECTIVES)).collect();
-        for replica in &servers[1..] {
-            replica.follow(&servers[0]);
-        }
-        let sentinels = three(family, servers[0].port, down_after_ms, password);
+        let deployment = Deployment::of(family).directives(&DIRECTIVES).start();
+        let sentinels = three(family, deployment.servers[0].port, down_after_ms, password);
         Self {
-            servers,
+            deployment,
             sentinels,
             raw: String::new(),
-            folder: TempDir::new().unwrap(),
         }
     }
 
     /// The same with Sentinels whose user may not run `SENTINEL DEBUG`: they see a priority within
     /// ten seconds, and what happens meanwhile can be tried.
     fn start_slow(family: &Family, down_after_ms: u32) -> Self {
-        let servers: Vec<LocalServer> = (0..3).map(|_| family.start(&DIRECTIVES)).collect();
-        for replica in &servers[1..] {
-            replica.follow(&servers[0]);
-        }
+        let deployment = Deployment::of(family).directives(&DIRECTIVES).start();
         let without = if family.name.starts_with("redis-6") {
             Vec::new() // it has no such command
         } else {
             vec!["user default on nopass ~* &* +@all -sentinel|debug".to_owned()]
         };
-        let start =
-            |_| LocalSentinel::start_with(family, servers[0].port, down_after_ms, None, &without);
+        let primary = deployment.servers[0].port;
+        let start = |_| LocalSentinel::start_with(family, primary, down_after_ms, None, &without);
         let sentinels: Vec<LocalSentinel> = (0..3).map(start).collect();
         await_together(&sentinels);
         Self {
-            servers,
+            deployment,
             sentinels,
             raw: String::new(),
-            folder: TempDir::new().unwrap(),
         }
     }
 
     fn inventory(&self) -> PathBuf {
-        let mut text = InventoryText::new("orders").without_sudo().raw(&self.raw);
-        for (name, server) in NAMES.iter().zip(&self.servers) {
-            // Nothing listens on port 1: these nodes have no SSH.
-            let node = NodeText::new(name, "127.0.0.1")
-                .port(server.port)
-                .ssh_port(1);
-            text = text.node(if *name == NAMES[0] {
-                node
-            } else {
-                node.replicaof(NAMES[0])
-            });
-        }
-        text.write(self.folder.path())
+        self.inventory_of(InventoryText::new("orders").raw(&self.raw))
     }
 
     /// `[sentinel]` with the password of that variable, and each of them named.
@@ -112,15 +105,6 @@ impl Watched {
 
     fn operator(&self) -> Replctl<'static> {
         Replctl::new().inventory(&self.inventory())
-    }
-
-    fn ports(&self) -> Vec<u16> {
-        self.servers.iter().map(|s| s.port).collect()
-    }
-
-    fn info(&self, i: usize, field: &str) -> String {
-        let info = self.servers[i].client().info("replication");
-        info.get(field).cloned().unwrap_or_default()
     }
 
     /// One primary by its own word, by the others', and by every Sentinel's.
@@ -153,8 +137,7 @@ impl Watched {
     /// A fourth node, which replicates from a replica: no Sentinel knows it.
     fn chain(&mut self, family: &Family, under: usize) {
         let server = family.start(&DIRECTIVES);
-        server.follow(&self.servers[under]);
-        self.servers.push(server);
+        self.deployment.add(NAMES[3], server, under);
     }
 
     /// Sentinels look at replicas every ten seconds; a test of many promotions has not the time.
@@ -164,17 +147,11 @@ impl Watched {
             assert!(!said.failed(), "{said:?}");
         }
     }
-
-    /// Full resyncs that were served, all together.
-    fn full_resyncs(&self) -> u64 {
-        let served = |s: &LocalServer| {
-            s.client().info("stats")["sync_full"]
-                .parse::<u64>()
-                .unwrap()
-        };
-        self.servers.iter().map(served).sum()
-    }
 }
+
+/// Writes a second and client. Each of the four has a write under way when writes are stopped, and
+/// waits with it, however few it sends besides.
+const WRITES: u32 = 100;
 
 /// As many promotions as fit, at last of a replica of a replica, and then nothing happens by itself
 /// for longer than the reversals of promotions beside Sentinel take (18 to 29 s).
@@ -186,11 +163,11 @@ fn promotions_of(family: &Family) {
             watched.chain(family, 2);
         }
         let writer = Writer::start(Load {
-            per_second: Some(300),
+            per_second: Some(WRITES),
             ..Load::plain(&watched.ports())
         });
         for target in targets {
-            writer.await_more(500, Duration::from_secs(20));
+            writer.await_more(200, Duration::from_secs(20));
             windows.push(promoted(&watched, *target));
         }
         if targets == [3] {
@@ -300,7 +277,7 @@ fn killed_from_line(first: usize, family: &Family) -> usize {
     watched.hurry();
     let operator = watched.operator();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let (mut target, mut deaths) = (0, 0);
@@ -337,7 +314,7 @@ fn killed_and_rolled_back_keeps_the_old_primary_and_the_priority() {
     watched.hurry();
     let operator = watched.operator();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let mut back = 0;

@@ -58,7 +58,13 @@ fn three_sentinels_come_to_watch_and_act_by_themselves() {
         first.took, second.took
     ));
 
-    // A planned change goes through them, and they are what setup wants afterwards, too.
+    a_planned_change_goes_through_them(&group);
+    they_replace_a_dead_primary(&group);
+}
+
+/// They are what setup wants afterwards, too.
+fn a_planned_change_goes_through_them(group: &Group) {
+    let bench = &group.bench;
     let writer = group.writer();
     let ran = bench
         .operator
@@ -73,8 +79,11 @@ fn three_sentinels_come_to_watch_and_act_by_themselves() {
     let tally = writer.stop();
     bench.in_sync(1);
     tally.nothing_lost(SocketAddr::from(([127, 0, 0, 1], bench.port(1))));
+}
 
-    // The primary dies, and they replace it by themselves.
+/// The primary dies, and they replace it by themselves.
+fn they_replace_a_dead_primary(group: &Group) {
+    let bench = &group.bench;
     let pid: i32 = bench.client(1).info("server")["process_id"]
         .parse()
         .unwrap();

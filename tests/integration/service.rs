@@ -21,6 +21,34 @@ fn some() -> Vec<&'static Family> {
 /// How the second server is started, and why its role stays or not.
 const STARTS: [&str; 5] = ["file", "argument", "include", "no file", "include first"];
 
+/// Two servers, the second a replica by one of [`STARTS`].
+fn made(bench: &mut Bench, how: &str) {
+    bench.start(0, "", &[]);
+    let port = bench.port(0).to_string();
+    let line = format!("replicaof 127.0.0.1 {port}\n");
+    match how {
+        "file" => bench.start(1, &line, &[]),
+        "argument" => bench.start(1, "", &["--replicaof", "127.0.0.1", &port]),
+        "no file" => {
+            bench.start_without_file(1);
+            bench.follow(1, 0);
+        }
+        _ => {
+            let extra = bench.file(1, "extra.conf", &line);
+            let after = if how == "include" {
+                ""
+            } else {
+                "replicaof no one\n"
+            };
+            bench.start(1, &format!("include {extra}\n{after}"), &[]);
+            if !after.is_empty() {
+                bench.follow(1, 0);
+            }
+        }
+    }
+    bench.linked(1);
+}
+
 /// What `status` says of the next start, against a real restart of all servers at once: before and
 /// after a promotion.
 #[test]
@@ -34,30 +62,7 @@ fn the_forecast_is_what_a_restart_of_all_gives() {
             let Some(mut bench) = Bench::new(family) else {
                 return;
             };
-            bench.start(0, "", &[]);
-            let port = bench.port(0).to_string();
-            let line = format!("replicaof 127.0.0.1 {port}\n");
-            match how {
-                "file" => bench.start(1, &line, &[]),
-                "argument" => bench.start(1, "", &["--replicaof", "127.0.0.1", &port]),
-                "no file" => {
-                    bench.start_without_file(1);
-                    bench.follow(1, 0);
-                }
-                _ => {
-                    let extra = bench.file(1, "extra.conf", &line);
-                    let after = if how == "include" {
-                        ""
-                    } else {
-                        "replicaof no one\n"
-                    };
-                    bench.start(1, &format!("include {extra}\n{after}"), &[]);
-                    if !after.is_empty() {
-                        bench.follow(1, 0);
-                    }
-                }
-            }
-            bench.linked(1);
+            made(&mut bench, how);
             for step in ["as it was made", "after a promotion"] {
                 if step == "after a promotion" {
                     let mut words = vec!["promote", "b", "--yes"];

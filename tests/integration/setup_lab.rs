@@ -12,7 +12,7 @@ mod many;
 mod others;
 mod refused;
 
-use crate::support::{Flavour, NodeText, await_that, figure};
+use crate::support::{Flavour, Lab, NodeText, await_that, figure};
 use bench::{Bench, NAMES, hosts};
 use std::time::Duration;
 
@@ -47,6 +47,56 @@ fn files_are_closed(bench: &Bench, host: &str) {
     );
 }
 
+/// The unit runs, starts at boot, and shuts the server in: what the kernel says of the process, not
+/// the unit of itself.
+fn unit_is_closed(lab: &Lab, host: &str) {
+    lab.inside(
+        host,
+        "systemctl is-active replctl-6379 && systemctl is-enabled replctl-6379",
+    )
+    .ok();
+    let line = "p=$(cat /db/redis/6379/pid/redis_6379.pid); grep NoNewPrivs /proc/$p/status; grep 'core file' /proc/$p/limits; grep -cE ' /etc [^ ]+ ro' /proc/$p/mounts";
+    let said = lab.inside(host, line).ok().stdout;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(words[..2], ["NoNewPrivs:", "1"], "{said}");
+    assert_eq!(words[2..7], ["Max", "core", "file", "size", "0"], "{said}");
+    assert_eq!(words.last(), Some(&"1"), "{said}");
+}
+
+/// A replica is rebooted and comes back by itself.
+fn a_replica_reboots(bench: &Bench) {
+    let lab = bench.lab;
+    let boot = lab
+        .inside("slave1", "cat /proc/sys/kernel/random/boot_id")
+        .ok()
+        .stdout;
+    lab.start_inside("slave1", "systemctl reboot")
+        .wait(Duration::from_secs(20));
+    await_that("the reboot", Duration::from_secs(30), || {
+        let now = lab.inside("slave1", "cat /proc/sys/kernel/random/boot_id");
+        now.code == Some(0) && now.stdout != boot
+    });
+    bench.in_sync(0, &[1, 2]);
+}
+
+/// With its old snapshot it would take from its replicas what they have.
+fn a_crashed_primary_stays_down(bench: &Bench) {
+    let lab = bench.lab;
+    lab.inside("slave1", "kill -9 $(cat /db/redis/6379/pid/redis_6379.pid)")
+        .ok();
+    await_that("the unit to have failed", Duration::from_secs(10), || {
+        lab.inside("slave1", "systemctl is-failed replctl-6379")
+            .code
+            == Some(0)
+    });
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!bench.answers(1), "systemd started a crashed primary");
+    assert_eq!(bench.client(0).command(&["GET", "kept"]).text(), "1");
+    // Its log of what happened, and its replicas, are there for whoever decides.
+    bench.run(&["promote", "master", "--yes"]).ok();
+    bench.in_sync(0, &[2]);
+}
+
 #[test]
 fn systemd_hosts_from_bare_and_over_reboots() {
     let Some(lab) = hosts(Flavour::Systemd, &[]) else {
@@ -62,18 +112,7 @@ fn systemd_hosts_from_bare_and_over_reboots() {
     ));
     bench.run(&["status"]).ok();
     for host in NAMES {
-        lab.inside(
-            host,
-            "systemctl is-active replctl-6379 && systemctl is-enabled replctl-6379",
-        )
-        .ok();
-        // What the kernel says of the process, not the unit of itself.
-        let line = "p=$(cat /db/redis/6379/pid/redis_6379.pid); grep NoNewPrivs /proc/$p/status; grep 'core file' /proc/$p/limits; grep -cE ' /etc [^ ]+ ro' /proc/$p/mounts";
-        let said = lab.inside(host, line).ok().stdout;
-        let words: Vec<&str> = said.split_whitespace().collect();
-        assert_eq!(words[..2], ["NoNewPrivs:", "1"], "{said}");
-        assert_eq!(words[2..7], ["Max", "core", "file", "size", "0"], "{said}");
-        assert_eq!(words.last(), Some(&"1"), "{said}");
+        unit_is_closed(&lab, host);
         assert_eq!(
             bench
                 .client(NAMES.iter().position(|n| *n == host).unwrap())
@@ -85,18 +124,7 @@ fn systemd_hosts_from_bare_and_over_reboots() {
     }
     assert_eq!(bench.client(0).command(&["SET", "kept", "1"]).text(), "OK");
 
-    // A replica is rebooted and comes back by itself.
-    let boot = lab
-        .inside("slave1", "cat /proc/sys/kernel/random/boot_id")
-        .ok()
-        .stdout;
-    lab.start_inside("slave1", "systemctl reboot")
-        .wait(Duration::from_secs(20));
-    await_that("the reboot", Duration::from_secs(30), || {
-        let now = lab.inside("slave1", "cat /proc/sys/kernel/random/boot_id");
-        now.code == Some(0) && now.stdout != boot
-    });
-    bench.in_sync(0, &[1, 2]);
+    a_replica_reboots(&bench);
     // Roles are those of the last promotion, after all of them have been without power.
     bench.run(&["promote", "slave1", "--yes"]).ok();
     for host in NAMES {
@@ -113,21 +141,7 @@ fn systemd_hosts_from_bare_and_over_reboots() {
     assert_eq!(bench.client(0).command(&["GET", "kept"]).text(), "1");
     bench.nothing_to_do();
 
-    // A crashed primary stays down: with its old snapshot it would take from its replicas what they
-    // have.
-    lab.inside("slave1", "kill -9 $(cat /db/redis/6379/pid/redis_6379.pid)")
-        .ok();
-    await_that("the unit to have failed", Duration::from_secs(10), || {
-        lab.inside("slave1", "systemctl is-failed replctl-6379")
-            .code
-            == Some(0)
-    });
-    std::thread::sleep(Duration::from_secs(3));
-    assert!(!bench.answers(1), "systemd started a crashed primary");
-    assert_eq!(bench.client(0).command(&["GET", "kept"]).text(), "1");
-    // Its log of what happened, and its replicas, are there for whoever decides.
-    bench.run(&["promote", "master", "--yes"]).ok();
-    bench.in_sync(0, &[2]);
+    a_crashed_primary_stays_down(&bench);
 }
 
 #[test]

@@ -71,6 +71,34 @@ fn bare_hosts_become_a_deployment_and_stay_one() {
     bench.run(&["status"]).ok();
 }
 
+/// What stands in the configuration file of a node.
+fn lines_of_the_tutorial(bench: &Bench, n: usize) -> Vec<String> {
+    let port = bench.port(n);
+    let own = bench.db().join(port.to_string());
+    let mut wanted = vec![
+        "daemonize yes".to_owned(),
+        format!("port {port}"),
+        format!(
+            "pidfile {}",
+            own.join(format!("pid/redis_{port}.pid")).display()
+        ),
+        format!(
+            "logfile {}",
+            own.join(format!("logs/redis_{port}.log")).display()
+        ),
+        "databases 16".to_owned(),
+        format!("dbfilename redis_{port}.rdb"),
+        format!("dir {}", own.display()),
+        "protected-mode yes".to_owned(),
+        format!("requirepass {PASSWORD}"),
+        format!("masterauth {PASSWORD}"),
+    ];
+    if n > 0 {
+        wanted.push(format!("replicaof 127.0.0.1 {}", bench.port(0)));
+    }
+    wanted
+}
+
 /// Where things lie, who may read them, and what the files say.
 fn files_are_as_in_the_tutorial(bench: &Bench) {
     let db = bench.db();
@@ -85,27 +113,7 @@ fn files_are_as_in_the_tutorial(bench: &Bench) {
         );
         assert_eq!(mode(&own), 0o750);
         let text = std::fs::read_to_string(&config).unwrap();
-        let mut wanted = vec![
-            "daemonize yes".to_owned(),
-            format!("port {port}"),
-            format!(
-                "pidfile {}",
-                own.join(format!("pid/redis_{port}.pid")).display()
-            ),
-            format!(
-                "logfile {}",
-                own.join(format!("logs/redis_{port}.log")).display()
-            ),
-            "databases 16".to_owned(),
-            format!("dbfilename redis_{port}.rdb"),
-            format!("dir {}", own.display()),
-            "protected-mode yes".to_owned(),
-            format!("requirepass {PASSWORD}"),
-            format!("masterauth {PASSWORD}"),
-        ];
-        if n > 0 {
-            wanted.push(format!("replicaof 127.0.0.1 {}", bench.port(0)));
-        }
+        let wanted = lines_of_the_tutorial(bench, n);
         let plain = text.replace('"', "");
         for line in wanted {
             assert!(
@@ -159,6 +167,39 @@ fn every_family_can_be_brought_as_a_program() {
     }
 }
 
+/// Of both servers.
+fn process_ids(bench: &Bench) -> [String; 2] {
+    [0, 1].map(|n| bench.client(n).info("server")["process_id"].clone())
+}
+
+/// It is not done.
+fn what_takes_a_restart_is_said(bench: &mut Bench) {
+    let before = process_ids(bench);
+    bench.text = bench.text.clone().config("tcp-backlog", "300");
+    bench.write();
+    let ran = bench
+        .run(&["setup", "--yes"])
+        .ok()
+        .says("`tcp-backlog 300`")
+        .says("only at a restart")
+        .says("but what the warnings say");
+    assert!(!ran.stderr.contains("`dir "), "{ran}");
+    assert!(
+        !ran.stdout.contains("is set up as its inventory says"),
+        "{ran}"
+    );
+    assert_eq!(process_ids(bench), before, "a server was restarted");
+    bench.in_sync(0);
+    // A replica that is stopped takes it when setup starts it again.
+    bench.client(1).try_command(&["SHUTDOWN", "NOSAVE"]).ok();
+    await_that("the replica to end", Duration::from_secs(5), || {
+        !bench.answers(1)
+    });
+    bench.run(&["setup", "--yes"]).ok();
+    assert_eq!(bench.client(1).config("tcp-backlog"), "300");
+    bench.in_sync(0);
+}
+
 #[test]
 fn a_changed_inventory_is_applied_to_what_runs() {
     let Some(mut bench) = Bench::new(2) else {
@@ -167,12 +208,7 @@ fn a_changed_inventory_is_applied_to_what_runs() {
     bench.text = bench.text.clone().config("maxmemory", "1gb");
     bench.write();
     bench.run(&["setup", "--yes"]).ok();
-    let runs = |bench: &Bench| {
-        (0..2)
-            .map(|n| bench.client(n).info("server")["process_id"].clone())
-            .collect::<Vec<_>>()
-    };
-    let before = runs(&bench);
+    let before = process_ids(&bench);
     assert_eq!(
         bench.client(1).config("maxmemory"),
         (1u64 << 30).to_string()
@@ -206,31 +242,8 @@ fn a_changed_inventory_is_applied_to_what_runs() {
         assert!(matches!(mode(&bench.config(n)), 0o600 | 0o640));
     }
     bench.run(&["setup", "--yes"]).ok().says(NOTHING);
-
-    // What takes a restart is said, not done.
-    bench.text = bench.text.clone().config("tcp-backlog", "300");
-    bench.write();
-    let ran = bench
-        .run(&["setup", "--yes"])
-        .ok()
-        .says("`tcp-backlog 300`")
-        .says("only at a restart")
-        .says("but what the warnings say");
-    assert!(!ran.stderr.contains("`dir "), "{ran}");
-    assert!(
-        !ran.stdout.contains("is set up as its inventory says"),
-        "{ran}"
-    );
-    assert_eq!(runs(&bench), before, "a server was restarted");
-    bench.in_sync(0);
-    // A replica that is stopped takes it when setup starts it again.
-    bench.client(1).try_command(&["SHUTDOWN", "NOSAVE"]).ok();
-    await_that("the replica to end", Duration::from_secs(5), || {
-        !bench.answers(1)
-    });
-    bench.run(&["setup", "--yes"]).ok();
-    assert_eq!(bench.client(1).config("tcp-backlog"), "300");
-    bench.in_sync(0);
+    assert_eq!(process_ids(&bench), before, "a server was restarted");
+    what_takes_a_restart_is_said(&mut bench);
 }
 
 #[test]

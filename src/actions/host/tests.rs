@@ -1,6 +1,6 @@
 //! How directories read in a plan.
 
-use super::braced;
+use super::words::braced;
 
 #[test]
 fn directories_read_as_a_shell_takes_them() {

@@ -6,7 +6,7 @@ use crate::engine::{Stage, Step};
 use crate::topology::NodeName;
 use std::future::Future;
 
-/// The seam between the executor and the world.
+/// What the executor asks of the world.
 pub trait Act: Sync {
     /// Does one action on one node and sees its effect. Bounded in time.
     fn act(
@@ -60,4 +60,10 @@ pub trait Watch: Sync {
     fn failed(&self, step: &Step, why: &str);
     /// A step is being put back.
     fn undoing(&self, step: &Step);
+}
+
+/// Who is told how far a transfer to or from a node has come.
+pub trait Transfers: Send + Sync {
+    /// So many bytes of so many.
+    fn transferred(&self, node: &NodeName, bytes: u64, total: u64);
 }

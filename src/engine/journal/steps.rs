@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 /// One step, done or put back once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct StepRecord {
     /// Which run of the operation, from 0.
     pub run: usize,
     /// Its place in the plan.
@@ -62,13 +62,13 @@ fn ms(from: Timestamp, to: Timestamp) -> f64 {
 
 impl Story {
     /// Every step that was begun or put back, in the order in which they were begun.
-    pub fn steps(&self) -> Vec<Told> {
-        let mut told: Vec<Told> = Vec::new();
+    pub fn steps(&self) -> Vec<StepRecord> {
+        let mut told: Vec<StepRecord> = Vec::new();
         let mut run = 0;
         for line in &self.lines {
             match &line.entry {
                 Entry::Resumed { .. } => run += 1,
-                Entry::Started { at } => told.push(Told {
+                Entry::Started { at } => told.push(StepRecord {
                     run,
                     at: *at,
                     back: false,
@@ -215,8 +215,8 @@ impl Story {
     }
 }
 
-fn put_back(run: usize, at: At, line: &Line, end: End) -> Told {
-    Told {
+fn put_back(run: usize, at: At, line: &Line, end: End) -> StepRecord {
+    StepRecord {
         run,
         at,
         back: true,
@@ -228,7 +228,7 @@ fn put_back(run: usize, at: At, line: &Line, end: End) -> Told {
 
 /// The end of the last step of that place that was begun and has none. A line of its beginning may
 /// be missing: then there is nothing to end.
-fn finish(told: &mut [Told], run: usize, at: At, took_ms: Option<f64>, end: End) {
+fn finish(told: &mut [StepRecord], run: usize, at: At, took_ms: Option<f64>, end: End) {
     let open = told
         .iter_mut()
         .rfind(|t| t.run == run && t.at == at && !t.back && t.end == End::Open);

@@ -26,7 +26,7 @@ pub struct Story {
     /// Its plan; `None` where this replctl cannot read it.
     pub plan: Option<Plan>,
     /// The first run, and one for each time that it was taken up again.
-    pub runs: Vec<Run>,
+    pub runs: Vec<PastRun>,
     /// How far it came.
     pub progress: Progress,
     /// Everything that could be read, in order.
@@ -35,7 +35,7 @@ pub struct Story {
 
 /// One run of an operation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Run {
+pub struct PastRun {
     /// user@host.
     pub who: String,
     /// The process; old journals do not tell it.
@@ -172,7 +172,7 @@ impl Story {
         if self.runs.is_empty() {
             self.begun = Some(time);
         }
-        self.runs.push(Run {
+        self.runs.push(PastRun {
             who,
             process,
             claim,
@@ -290,7 +290,7 @@ impl Story {
     }
 }
 
-impl Run {
+impl PastRun {
     /// Whether it is the one that holds the lock.
     fn is(&self, holder: Option<&str>) -> bool {
         self.process

@@ -32,7 +32,7 @@ pub async fn look(
     if nodes.is_empty() {
         return BTreeMap::new();
     }
-    let mut now = world.facts(&nodes).await;
+    let mut now = world.hosts.facts(&nodes).await;
     let inventory = &world.inventory;
     let found = nodes.into_iter().map(|node| {
         let was = before.get(&node);

@@ -46,7 +46,7 @@ pub fn not_known(note: &Unread) -> Problem {
     .because(Reason::Unknown)
     .cause(output::escape(&note.why))
     .hint(output::escape(&format!(
-        "repair it, or put it aside, and what it said is forgotten: {}",
+        "repair it, or put it aside, and its contents no longer count: {}",
         note.aside
     )))
 }

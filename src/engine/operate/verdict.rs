@@ -189,7 +189,7 @@ fn forbidden(finished: &Finished, why: &str, again: &str) -> Error {
     // The stage has put the node before it.
     let why = why.split_once("`: ").map_or(why, |(_, why)| why);
     let hint = format!(
-        "what it said is in the journal of {}; without the hooks: {again} --no-hooks",
+        "its output is in the journal of {}; without the hooks: {again} --no-hooks",
         finished.id
     );
     let (changed, exit) = if finished.put_back_before {

@@ -26,6 +26,58 @@ fn the_slip_of_the_tutorial_is_named() {
     );
 }
 
+/// Why a link has never been up, and how that is told.
+const DOWN: [Case; 8] = [
+    (
+        |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset),
+        ": `master` wants a password and `slave1` has no `masterauth` | replctl setup slave1",
+    ),
+    (
+        |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Wrong),
+        ": `masterauth` of `slave1` is not what the inventory says | replctl setup slave1",
+    ),
+    (
+        |t| t.nodes[0].up().has_password = Some(false),
+        ": `slave1` has a `masterauth` and `master` has no password, so it refuses the login | replctl setup",
+    ),
+    (
+        |t| {
+            t.nodes[0].up().has_password = Some(false);
+            t.nodes[0]
+                .up()
+                .config
+                .insert("protected-mode".into(), "yes".into());
+            t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset);
+        },
+        ": `master` is in protected mode and has no password | replctl setup",
+    ),
+    (
+        |t| {
+            t.nodes[1].up().version = Version {
+                major: 6,
+                minor: 2,
+                patch: 14,
+            }
+        },
+        ": `slave1` (Redis 6.2.14) cannot load a full copy from `master` (Redis 7.0.15) | bring `slave1` to the version of `master`",
+    ),
+    (
+        |t| {
+            let log = "/var/log/it's/redis.log".into();
+            t.nodes[1].up().config.insert("logfile".into(), log);
+        },
+        ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh host tail -n 20 \"/var/log/it's/redis.log\"",
+    ),
+    (
+        |t| t.nodes[0].up().loading = Some(Loading { percent: None }),
+        ": `master` is loading its data",
+    ),
+    (
+        |_| (),
+        ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why",
+    ),
+];
+
 #[test]
 fn each_reason_for_a_link_that_is_down_is_told() {
     let because = |change: fn(&mut Topology)| {
@@ -39,57 +91,7 @@ fn each_reason_for_a_link_that_is_down_is_told() {
             .unwrap()
     };
     let begin = "never-linked: the link of `slave1` to `master` has never been up";
-    let cases: [Case; 8] = [
-        (
-            |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset),
-            ": `master` wants a password and `slave1` has no `masterauth` | replctl setup slave1",
-        ),
-        (
-            |t| t.nodes[1].up().replica_auth = Some(ReplicaAuth::Wrong),
-            ": `masterauth` of `slave1` is not what the inventory says | replctl setup slave1",
-        ),
-        (
-            |t| t.nodes[0].up().has_password = Some(false),
-            ": `slave1` has a `masterauth` and `master` has no password, so it refuses the login | replctl setup",
-        ),
-        (
-            |t| {
-                t.nodes[0].up().has_password = Some(false);
-                t.nodes[0]
-                    .up()
-                    .config
-                    .insert("protected-mode".into(), "yes".into());
-                t.nodes[1].up().replica_auth = Some(ReplicaAuth::Unset);
-            },
-            ": `master` is in protected mode and has no password | replctl setup",
-        ),
-        (
-            |t| {
-                t.nodes[1].up().version = Version {
-                    major: 6,
-                    minor: 2,
-                    patch: 14,
-                }
-            },
-            ": `slave1` (Redis 6.2.14) cannot load a full copy from `master` (Redis 7.0.15) | bring `slave1` to the version of `master`",
-        ),
-        (
-            |t| {
-                let log = "/var/log/it's/redis.log".into();
-                t.nodes[1].up().config.insert("logfile".into(), log);
-            },
-            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why | ssh host tail -n 20 \"/var/log/it's/redis.log\"",
-        ),
-        (
-            |t| t.nodes[0].up().loading = Some(Loading { percent: None }),
-            ": `master` is loading its data",
-        ),
-        (
-            |_| (),
-            ": both are well seen from here, so `slave1` may not reach 192.168.0.120:6379 from its host; its log says why",
-        ),
-    ];
-    for (change, end) in cases {
+    for (change, end) in DOWN {
         assert_eq!(because(change), format!("{begin}{end}"));
     }
 }

@@ -185,7 +185,7 @@ fn table(text: &str, item: &Spanned<DeValue<'_>>) -> Option<Table> {
     })
 }
 
-/// Tells of every header, key and value of a table, all the way down.
+/// Calls `tell` with the place of every header, key and value of a table, all the way down.
 fn spans(table: &DeTable<'_>, tell: &mut impl FnMut(Range<usize>)) {
     for (key, value) in table {
         tell(key.span());

@@ -182,3 +182,23 @@ fn whoever_else_has_edited_it_is_seen() {
         ["a", "b", "c"]
     );
 }
+
+#[test]
+fn what_a_document_model_would_write_anew_stays() {
+    // Read and written again by toml_edit 0.25, this text has other line ends, other spaces in a
+    // header, no byte order mark, and a line end more.
+    let odd = "\u{feff}[deployment]\r\nname = 'x'\nauth = \"none\"\r\n\r\n[[node]]\r\nname = 'a'\naddress = '10.0.0.1'\r\n\r\n\
+        [[node]]\nname = 'b'\r\naddress = '10.0.0.2'\nreplicaof='a'\n\t[ node . config ] # rarely\r\nsave = ''\n# b is slow.\r\n\r\n\
+        [[node]]\r\nname = 'c'\naddress = '10.0.0.3'\r\nreplicaof\t= 'a'\n# c is slow.";
+    let after = there_and_back(&remove(FILE, odd, &"c".into(), None).unwrap(), odd);
+    let gone = odd.strip_prefix(after.as_str()).unwrap().trim_start();
+    assert!(gone.starts_with("[[node]]\r\nname = 'c'"), "{gone:?}");
+    let after = there_and_back(&repoint(FILE, odd, &"c".into(), &"b".into()).unwrap(), odd);
+    assert_eq!(after, odd.replace("replicaof\t= 'a'", "replicaof\t= \"b\""));
+    let after = there_and_back(&add(FILE, odd, &new("d")).unwrap(), odd);
+    assert_eq!(after.strip_prefix(odd).unwrap().matches('\n').count(), 6);
+    // A comment below the last line of a node leaves with that node. toml_edit has it as a part of
+    // what follows.
+    let after = there_and_back(&remove(FILE, odd, &"b".into(), None).unwrap(), odd);
+    assert!(!after.contains("b is slow") && after.ends_with("# c is slow."));
+}

@@ -11,7 +11,7 @@ use crate::inventory::Inventory;
 use crate::operations;
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
-use crate::world::{Entry, World, inventory};
+use crate::world::{World, WorldOptions, inventory};
 use crate::{cli, output};
 use serde::Serialize;
 
@@ -43,9 +43,9 @@ pub fn run(global: &cli::Global, args: &super::args::Abandon) -> Result<Exit> {
     say(&format!("{shown}: {}", output::escape(&outcome)));
     let at_sentinels = info_period::of(left);
     say(if at_sentinels.is_some() {
-        "What it did to servers and hosts stays, but for how often Sentinels look: that is to be put back first. It cannot be gone on with or put back any more."
+        "What it did to servers and hosts stays, but for how often Sentinels look: replctl restores that first. The operation cannot be resumed or rolled back any more."
     } else {
-        "What it did to servers and hosts stays. It cannot be gone on with or put back any more."
+        "What it did to servers and hosts stays. The operation cannot be resumed or rolled back any more."
     });
     if !args.yes {
         ask()?;
@@ -97,14 +97,14 @@ fn put_back(
     id: &str,
     back: (NodeName, SentinelAction),
 ) -> Result<()> {
-    let entry = Entry {
+    let options = WorldOptions {
         accept_new_host_keys: false,
         ask: output::can_ask(),
         concurrency: usize::from(global.concurrency),
         looks: true,
     };
     operations::with_threads(async {
-        let world = World::enter(inventory, entry).await?;
+        let world = World::enter(inventory, options).await?;
         info_period::put_back(&world, id, back).await;
         world.leave().await;
         Ok(())

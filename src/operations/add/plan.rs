@@ -11,7 +11,8 @@ use crate::actions::host::{HostAction, PayloadInfo};
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::config::Paths;
-use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::engine::warning::inventory::Inventory as Members;
+use crate::engine::{Add, Ground, Mode, Operation, Plan, Refusal, Stage, Step, Undo, Warning};
 use crate::inventory::Inventory;
 use crate::inventory::edit::Edit;
 use crate::plan::facts::{HostFacts, Listener, Unseen};
@@ -37,9 +38,8 @@ pub struct Around<'a> {
     pub set_up: SetUpOne,
 }
 
-/// Plans the setup of one node; where the flag is set it goes where the inventory says, whoever the
-/// primary is.
-pub type SetUpOne = fn(&Setup, bool, &HostLook<'_>) -> Result<Plan, Vec<Refusal>>;
+/// Plans the setup of the one node that is added.
+pub type SetUpOne = fn(&Add, &HostLook<'_>) -> Result<Plan, Vec<Refusal>>;
 
 /// Plans it. `edit` writes the node into the inventory. All refusals come at once.
 pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
@@ -58,6 +58,7 @@ pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refu
     }
     if !around.inventory.accounts.is_plain() {
         refusals.push(Refusal::new(
+            Ground::Unsupported,
             "`add` makes no users of access lists, and `[deployment]` of the inventory names `user`, `masteruser` or `masterauth`",
             format!("set up the server of `{}` with those users by hand and let it replicate; then run this again, and it is written into the inventory", op.node),
         ));
@@ -82,23 +83,13 @@ pub fn plan(op: &Add, edit: &Edit, around: &Around<'_>) -> Result<Plan, Vec<Refu
 
 /// As `setup` plans it for one node.
 fn set_up(op: &Add, around: &Around<'_>) -> Result<Plan, Vec<Refusal>> {
-    let node = &op.node;
-    let discarded = Some(node.clone()).filter(|_| op.discard_data);
-    let wanted = Setup {
-        nodes: vec![node.clone()],
-        discard_data: discarded.into_iter().collect(),
-    };
     let look = HostLook {
         inventory: around.inventory,
         topology: around.topology,
         hosts: around.hosts,
         payload: around.payload,
     };
-    let plan = (around.set_up)(&wanted, op.replicaof.is_some(), &look);
-    plan.map_err(|all| {
-        let all = all.into_iter();
-        all.map(|refusal| in_these_words(op, refusal)).collect()
-    })
+    (around.set_up)(op, &look)
 }
 
 /// What stands against it, whatever its host is.
@@ -110,6 +101,7 @@ fn against(op: &Add, topology: &Topology) -> Vec<Refusal> {
     let mut others = topology.nodes.iter().filter(|n| n.name != node.name);
     if let Some(same) = others.find(|other| same_process(node, other)) {
         out.push(Refusal::new(
+            Ground::Inventory,
             format!(
                 "at {} answers the server of `{}`: they would be one and the same",
                 node.address, same.name
@@ -118,6 +110,7 @@ fn against(op: &Add, topology: &Topology) -> Vec<Refusal> {
         ));
     } else if node.is_primary() {
         out.push(Refusal::new(
+            Ground::Role,
             format!("`{}` runs, as a primary of its own", op.node),
             "stop its server first, and run this again",
         ));
@@ -130,6 +123,7 @@ fn follows_another(op: &Add, upstream: &NodeName) -> Option<Refusal> {
     let node = &op.node;
     let wanted = op.replicaof.as_ref().filter(|w| *w != upstream)?;
     Some(Refusal::new(
+        Ground::Topology,
         format!("`{node}` runs and replicates from `{upstream}`, not from `{wanted}`"),
         format!("leave out --replicaof, and then: replctl move {node} --under {wanted}"),
     ))
@@ -142,6 +136,7 @@ fn beside_sentinels(op: &Add, topology: &Topology) -> Option<Refusal> {
     let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
     (!under.is_primary()).then(|| {
         Refusal::new(
+            Ground::Sentinel,
             format!("{count} Sentinel{s} watch{es}, and put a replica of the replica `{}` under the primary", under.name),
             "leave out --replicaof",
         )
@@ -173,15 +168,13 @@ fn taken_in(op: &Add, edit: &Edit, primary: &NodeName, upstream: &NodeName) -> P
     Plan {
         operation: Operation::Add(op.clone()),
         stages: vec![together(node, steps)],
-        warnings: vec![format!(
-            "`{node}` runs already, and was not set up by replctl: it is only taken into the inventory, and its files and what starts it stay as they are"
-        )],
+        warnings: vec![Warning::of(node, Members::TakenIn)],
         may_lose: None,
     }
 }
 
 /// It follows already; at its next full resync it needs what its version may not take.
-fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<String> {
+fn unsure_copies(op: &Add, upstream: &NodeName, topology: &Topology) -> Option<Warning> {
     versions::warning(topology.get(&op.node)?, topology.get(upstream)?)
 }
 
@@ -302,12 +295,14 @@ fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Ve
     let Some(upstream) = planned.or(now.map(|up| &up.name)) else {
         let why = format!("`{node}` runs, and replicates from no node of this deployment");
         return Err(vec![Refusal::new(
+            Ground::Topology,
             why,
             "stop its server first, or give the new node another address",
         )]);
     };
     match &op.replicaof {
         Some(wanted) if wanted != upstream => Err(vec![Refusal::new(
+            Ground::Topology,
             format!("`{node}` cannot follow `{wanted}`, which does not lead to the primary now"),
             format!("leave out --replicaof: it then follows `{upstream}`"),
         )]),
@@ -315,23 +310,8 @@ fn upstream(op: &Add, set_up: &Plan, topology: &Topology) -> Result<NodeName, Ve
     }
 }
 
-/// A hint of `setup` as one of `add`: what is not in the inventory yet, `setup` does not know.
-fn in_these_words(op: &Add, refusal: Refusal) -> Refusal {
-    let node = &op.node;
-    let discard = format!("replctl setup --discard-data {node}");
-    let instead = format!("replctl {} --discard-data {node}", op.line());
-    Refusal {
-        hint: refusal.hint.replace(&discard, &instead),
-        ..refusal
-    }
-}
-
 /// The other hosts' name tables lack it.
-fn names_of_others(op: &Add, inventory: &Inventory) -> Option<String> {
-    inventory.server.hostnames.then(|| {
-        format!(
-            "the other hosts do not have `{}` in their /etc/hosts yet; afterwards: replctl setup",
-            op.node
-        )
-    })
+fn names_of_others(op: &Add, inventory: &Inventory) -> Option<Warning> {
+    let lack = || Warning::of(&op.node, Members::HostsLackName);
+    inventory.server.hostnames.then(lack)
 }

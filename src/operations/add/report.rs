@@ -5,7 +5,7 @@ use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::engine::Add;
 use crate::engine::journal::{Outcome, Resync};
-use crate::engine::run_facts::Run;
+use crate::engine::run_facts::RunFacts;
 use crate::inventory::Inventory;
 use crate::output::escape;
 use crate::topology::{Address, NodeName};
@@ -41,7 +41,7 @@ pub struct Added<'a> {
 }
 
 /// Puts it together.
-pub fn added<'a>(inventory: &Inventory, operation: &'a Add, run: Run<'a>) -> Added<'a> {
+pub fn added<'a>(inventory: &Inventory, operation: &'a Add, run: RunFacts<'a>) -> Added<'a> {
     let node = &operation.node;
     let synced = run.saw(|a| matches!(a, Action::Server(ServerAction::AwaitInSync { .. })));
     let proof = run.saw(|a| matches!(a, Action::Server(ServerAction::ProveWrite { .. })));

@@ -4,13 +4,13 @@ use super::plan::{Around, SetUpOne};
 use super::report::{self, added};
 use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
-use crate::engine::{Add, Operation, Plan, inventory_edit};
+use crate::engine::operate::{self, Asked, Finished};
+use crate::engine::{Add, Operation, Plan, inventory_edit, perform};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
 use crate::inventory::place::without_place;
-use crate::output::ended::nothing;
 use crate::topology::NodeName;
+use crate::world::trial::try_directives;
 use crate::world::{World, inventory, server_source};
 use crate::{cli, output};
 
@@ -79,19 +79,10 @@ pub async fn perform(
     asked: Asked,
 ) -> Result<Exit> {
     let planner = async || make_plan(world, operation, edit, set_up).await;
+    let idle = format!("Nothing to do: {} is there.", operation.node);
+    let told = |finished: &Finished| report(world, operation, finished);
     let of = Operation::Add(operation.clone());
-    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
-        Done::Nothing { warnings } => {
-            let message = format!("Nothing to do: {} is there.", operation.node);
-            nothing(Some(&of), &message, &warnings);
-            return Ok(Exit::Done);
-        }
-        Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
-    };
-    report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    perform::perform(world, asked, &of, planner, (&idle, told)).await
 }
 
 async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne) -> Result<Plan> {
@@ -101,8 +92,8 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
     let node = [operation.node.clone()];
-    let (seen, mut hosts) = futures::future::join(world.observe(), world.facts(&node)).await;
-    world.try_directives(&mut hosts, &payload).await;
+    let (seen, mut hosts) = futures::future::join(world.observe(), world.hosts.facts(&node)).await;
+    try_directives(&world.hosts, &mut hosts, &payload).await;
     let around = Around {
         inventory: &world.inventory,
         // A note of that name is of a node that has left.

@@ -1,7 +1,8 @@
 //! `clients` for people and for programs. All that came from servers is escaped here.
 
 use crate::output::escape;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::NodeName;
 use crate::topology::clients::{Census, Group, Writes};
 use serde::Serialize;
@@ -43,22 +44,16 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
         ..Census::default()
     };
     let mut out = format!("{}: {}\n\n", escape(seen.deployment), all.in_words());
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        column("node", 0, false),
-        column("role", 2, false),
-        column("clients", 0, true),
-        column("from", 0, false),
-        column("name", 1, false),
-        column("library", 3, false),
-        column("writes", 0, false),
-        column("last commands", 5, false),
-        column("idle", 4, true),
+        Column::text("node", 0),
+        Column::text("role", 2),
+        Column::number("clients", 0),
+        Column::text("from", 0),
+        Column::text("name", 1),
+        Column::text("library", 3),
+        Column::text("writes", 0),
+        Column::text("last commands", 5),
+        Column::number("idle", 4),
     ];
     let rows: Vec<Vec<Cell>> = seen.nodes.iter().flat_map(rows).collect();
     out.push_str(&table::render(&columns, &rows, options));
@@ -82,7 +77,7 @@ fn rows(node: &OfNode) -> Vec<Vec<Cell>> {
         let why = node.trouble.as_deref().unwrap_or("not known");
         let why = Cell {
             text: escape(why),
-            style: Style::Bad,
+            style: Tone::Bad,
         };
         return vec![alone(Cell::plain("?"), why)];
     };
@@ -110,11 +105,11 @@ fn cells(group: &Group) -> [Cell; 7] {
         Writes::Seen => Cell::plain("yes"),
         Writes::Possible => Cell {
             text: "maybe".to_owned(),
-            style: Style::Unsure,
+            style: Tone::Warn,
         },
         Writes::NotSeen => Cell {
             text: "not seen".to_owned(),
-            style: Style::Quiet,
+            style: Tone::Dim,
         },
     };
     [

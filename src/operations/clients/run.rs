@@ -6,6 +6,7 @@ use crate::output;
 use crate::output::table::Options;
 use crate::topology::{NodeName, State};
 use crate::world::World;
+use crate::world::clients::clients;
 use std::collections::BTreeMap;
 
 /// Runs the command.
@@ -20,7 +21,10 @@ pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
         .filter(|n| wanted(&n.name) && n.server().is_some())
         .map(|n| n.name.clone())
         .collect();
-    let mut listed: BTreeMap<NodeName, _> = world.clients(&answering).await.into_iter().collect();
+    let mut listed: BTreeMap<NodeName, _> = clients(&world.connections, &answering)
+        .await
+        .into_iter()
+        .collect();
     let nodes = topology
         .nodes
         .iter()

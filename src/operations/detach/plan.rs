@@ -4,15 +4,15 @@
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
-use crate::engine::{Detach, Mode, Operation, Plan, Refusal, Stage, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::change::Change;
+use crate::engine::{Detach, Ground, Mode, Operation, Plan, Refusal, Stage, Step, Undo, Warning};
 use crate::plan::follow::persist;
 use crate::plan::gather::outlives;
 use crate::plan::root::{Root, walk};
 use crate::plan::{preflight, roles};
 use crate::topology::detached::Observed;
 use crate::topology::lineage::never_synced;
-use crate::topology::{Link, Node, State, Topology, Upstream, phrases, sentinel};
+use crate::topology::{Link, Node, State, Topology, Upstream, sentinel};
 
 const LOOK: &str = "see: replctl status";
 
@@ -22,6 +22,7 @@ pub fn plan(operation: &Detach, seen: &Observed) -> Result<Plan, Vec<Refusal>> {
     let name = &operation.node;
     let Some(node) = topology.get(name) else {
         return Err(vec![Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             LOOK,
         )]);
@@ -66,11 +67,12 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
         State::Up(server) => server,
         State::Down(trouble) => {
             let why = format!("`{name}` cannot be detached: {}", trouble.detail);
-            return Err(vec![Refusal::new(why, LOOK)]);
+            return Err(vec![Refusal::new(Ground::Unreachable, why, LOOK)]);
         }
     };
     let Some(upstream) = node.upstream() else {
         return Err(vec![Refusal::new(
+            Ground::Role,
             format!("`{name}` is a primary, and follows nobody it could be detached from"),
             "to take it out, make another the primary first: replctl promote NODE",
         )]);
@@ -79,26 +81,40 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
     if let Some(count) = sentinel::watched(topology) {
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!("{count} Sentinel{s} watch{es}, and would attach `{name}` again within seconds, and drop what was written to it"),
             format!("stop its server, let them forget it (replctl sentinel forget {name}), and start it again without `replicaof` in its file"),
-        ).because(Reason::Sentinel));
+        ));
     }
     preflight::watched(node, server, &mut out);
     if server.loading.is_some() || upstream.sync.is_some() || never_synced(&server.replication) {
         out.push(Refusal::new(
+            Ground::NotReady,
             format!(
                 "`{name}` has not got its data yet: detached now, it would have old data or none"
             ),
             "wait until it is in sync: replctl status",
-        ).because(Reason::NotReady));
+        ));
     }
     match walk(node, topology) {
         Root::Primary(_) => {}
         Root::Down(_) | Root::Stranger | Root::Loop => out.push(Refusal::new(
+            Ground::Unreachable,
             format!("no primary above `{name}` answers: it may hold what no other node has"),
             format!("if it is to be the primary: replctl promote {name}"),
         )),
     }
+    followers(node, topology, &mut out);
+    if out.is_empty() {
+        Ok(upstream)
+    } else {
+        Err(out)
+    }
+}
+
+/// Those below it would get no writes any more.
+fn followers(node: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
+    let name = &node.name;
     let under = topology.nodes.iter().filter(|other| {
         topology
             .upstream_of(other)
@@ -109,29 +125,18 @@ fn detachable<'a>(node: &'a Node, topology: &'a Topology) -> Result<&'a Upstream
             .upstream_of(node)
             .map_or("NODE", |up| up.name.0.as_str());
         Refusal::new(
+            Ground::Topology,
             format!("`{}` has its data from `{name}`", other.name),
             format!("replctl move {} --under {above}", other.name),
         )
     }));
-    if out.is_empty() {
-        Ok(upstream)
-    } else {
-        Err(out)
-    }
 }
 
-fn warnings(node: &Node, upstream: &Upstream) -> Vec<String> {
-    let name = &node.name;
-    let mut out = vec![format!(
-        "`{name}` becomes a writable primary of its own: what is written to it reaches no other node, and what is written to the deployment does not reach it"
-    )];
+fn warnings(node: &Node, upstream: &Upstream) -> Vec<Warning> {
+    let mut out = vec![Warning::of(&node.name, Change::Detached)];
     if upstream.link == Link::Down {
-        let since = upstream
-            .down_since_seconds
-            .map_or_else(String::new, |s| format!(" of {} ago", phrases::duration(s)));
-        out.push(format!(
-            "its link is down: it keeps the data{since}, not of now"
-        ));
+        let old = Change::DetachedOld(upstream.down_since_seconds);
+        out.push(Warning::of_all(old));
     }
     out
 }
@@ -163,7 +168,11 @@ mod tests {
                 "write its role into its configuration file and read it back",
             ]
         );
-        assert!(plan.warnings[0].contains("writable primary of its own"));
+        assert!(
+            plan.warnings[0]
+                .text()
+                .contains("writable primary of its own")
+        );
     }
 
     #[test]

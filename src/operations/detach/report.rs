@@ -3,7 +3,7 @@
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::Outcome;
-use crate::engine::run_facts::Run;
+use crate::engine::run_facts::RunFacts;
 use crate::topology::NodeName;
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub struct Detached<'a> {
 }
 
 /// Puts it together; `run`: none where there was nothing to do.
-pub fn detached<'a>(node: &'a NodeName, run: Option<Run<'a>>) -> Detached<'a> {
+pub fn detached<'a>(node: &'a NodeName, run: Option<RunFacts<'a>>) -> Detached<'a> {
     let did =
         |wanted: &dyn Fn(&Action) -> bool| run.is_none_or(|r| r.passed(node, wanted).is_some());
     Detached {

@@ -15,7 +15,7 @@ pub async fn run(world: &World, args: &super::args::Endpoint) -> Result<Exit> {
     let found = findings(&topology, &context(world));
     let primary = find(&topology, &found).map_err(unknown)?;
     // The looks at the others may have taken seconds; what is printed holds at this moment.
-    if let Err(seen) = world.still_primary(&primary.name).await {
+    if let Err(seen) = world.servers.still_primary(&primary.name).await {
         let hint = "replctl status".to_owned();
         return Err(unknown(vec![Doubt { seen, hint }]));
     }

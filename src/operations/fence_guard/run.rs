@@ -4,7 +4,7 @@
 use crate::error::{Exit, Problem, Result};
 use crate::output;
 use crate::world::World;
-use crate::world::guard::{Before, CONNECTED};
+use crate::world::guard::{CONNECTED, ReplicasRequired, stand_guard};
 
 /// Runs the command.
 pub async fn run(world: &World, args: &super::args::FenceGuard) -> Result<Exit> {
@@ -13,11 +13,11 @@ pub async fn run(world: &World, args: &super::args::FenceGuard) -> Result<Exit> 
     let connected = world.connections.get(&node).await;
     connected.map_err(|f| failed(f.why))?;
     output::result(CONNECTED);
-    let before = Before {
+    let before = ReplicasRequired {
         to_write: args.to_write,
         max_lag: args.max_lag,
     };
-    let guarded = world.stand_guard(&node, before).await;
+    let guarded = stand_guard(&world.connections, &node, before).await;
     guarded.map_err(|f| failed(f.why))?;
     Ok(Exit::Done)
 }

@@ -3,11 +3,12 @@
 
 use crate::engine::Operation;
 use crate::engine::journal::store::Abandoned;
-use crate::engine::journal::story::{Run, Stand, Story, Trouble};
+use crate::engine::journal::story::{PastRun, Stand, Story, Trouble};
 use crate::output::escape;
 use crate::output::outcome::{local, outcome};
+use crate::output::paint::Tone;
 use crate::output::screen::duration;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::phrases;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -68,7 +69,7 @@ struct Listed<'a> {
     damage: Option<&'a str>,
     /// What it did not bring to an end.
     troubles: Vec<Trouble>,
-    runs: &'a [Run],
+    runs: &'a [PastRun],
 }
 
 #[derive(Serialize)]
@@ -117,20 +118,14 @@ pub fn text(shown: &Shown<'_>, options: Options) -> String {
         let deployment = escape(shown.deployment);
         return format!("No such operation on `{deployment}` is recorded on this machine.");
     }
-    let column = |title, drop, cut, right| Column {
-        title,
-        drop,
-        cut,
-        right,
-    };
     let columns = [
-        column("id", 0, false, false),
-        column("when", 3, false, false),
-        column("ago", 5, false, true),
-        column("took", 2, false, true),
-        column("who", 4, false, false),
-        column("what", 1, false, false),
-        column("outcome", 0, true, false),
+        Column::text("id", 0),
+        Column::text("when", 3),
+        Column::number("ago", 5),
+        Column::number("took", 2),
+        Column::text("who", 4),
+        Column::text("what", 1),
+        Column::text("outcome", 0).cut(),
     ];
     let rows: Vec<Vec<Cell>> = shown.stories.iter().map(|s| row(shown, s)).collect();
     let mut out = table::render(&columns, &rows, options);
@@ -186,10 +181,10 @@ fn row(shown: &Shown<'_>, story: &Story) -> Vec<Cell> {
     ]
 }
 
-fn style(stand: Stand) -> Style {
+fn style(stand: Stand) -> Tone {
     match stand {
-        Stand::Done => Style::Good,
-        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => Style::Unsure,
-        Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => Style::Bad,
+        Stand::Done => Tone::Good,
+        Stand::Running | Stand::Incomplete | Stand::RolledBack | Stand::Vetoed => Tone::Warn,
+        Stand::Halted | Stand::Stopped | Stand::CutShort | Stand::Unreadable => Tone::Bad,
     }
 }

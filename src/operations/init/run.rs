@@ -3,7 +3,7 @@
 
 mod ask;
 
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::{comparable, host_and_port};
 use crate::inventory::deployment::is_deployment_name;
 use crate::inventory::node::{PORT, is_node_name};
@@ -298,6 +298,7 @@ fn already_there(path: &Path, hint: &str) -> Error {
         path.display()
     ))
     .hint(hint)
+    .because(Reason::Inventory)
     .exit(Exit::Refused)
 }
 

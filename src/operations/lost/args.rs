@@ -14,19 +14,19 @@ pub struct Lost {
     /// The old primary
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub node: String,
-    /// The node it is compared with [default: the primary]
+    /// The node that NODE is compared with [default: the primary]
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub than: Option<String>,
-    /// Write what can be replayed to FILE and the rest to FILE.conflicts, for `redis-cli --pipe`
+    /// Write the safe commands to FILE and the others to FILE.conflicts, for `redis-cli --pipe`
     #[arg(short, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub output: Option<PathBuf>,
-    /// Read them from the backup that `rejoin` made of NODE, instead of from NODE itself
+    /// Read the commands from the backup that `rejoin` made of NODE, not from NODE itself
     #[arg(long, value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     pub backup: Option<PathBuf>,
-    /// Do the safe ones again on the new primary, each once
+    /// Replay the safe commands on the new primary, each once
     #[arg(long)]
     pub replay: bool,
-    /// Those in conflict, too: they change what clients wrote since
+    /// Also replay the commands in conflict: they change what clients have written since
     #[arg(long, requires = "replay")]
     pub with_conflicts: bool,
     /// Show the plan of the replay and change nothing
@@ -44,18 +44,18 @@ pub struct Lost {
 pub const EXAMPLES: Examples = &[
     (
         "replctl lost master",
-        "what only master has, since slave1 took over",
+        "list what only master has, since slave1 took over",
     ),
     (
         "replctl lost master --output rescued.resp",
-        "write it to rescued.resp (safe to replay) and rescued.resp.conflicts",
+        "write the safe commands to rescued.resp, and the others to rescued.resp.conflicts",
     ),
     (
         "replctl lost master --replay",
-        "do the safe part again on slave1, each command once",
+        "replay the safe commands on slave1, each once",
     ),
     (
         "replctl lost master --backup ~/.local/state/replctl/orders/backup/20261125T030000Z-master --replay",
-        "the same after master came back, out of the backup",
+        "the same after `rejoin`, from the backup of master",
     ),
 ];

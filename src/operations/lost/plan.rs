@@ -7,7 +7,8 @@ use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::rescue::Source;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Operation, Plan, Refusal, Replay, Stage, Step, Undo};
+use crate::engine::warning::change::Change;
+use crate::engine::{Ground, Mode, Operation, Plan, Refusal, Replay, Stage, Step, Undo, Warning};
 use crate::rescue::split::Counts;
 use crate::topology::{Link, Node, Topology};
 
@@ -30,6 +31,7 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
     };
     let Some(primary) = topology.get(onto).filter(|n| n.is_primary()) else {
         return Err(vec![Refusal::new(
+            Ground::Role,
             format!("`{onto}` is no primary that answers, and takes no writes"),
             "see: replctl status",
         )]);
@@ -39,15 +41,11 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
         return Ok(plan);
     }
     if counts.conflicts() > 0 {
-        let so = if *conflicts {
-            "are replayed, too"
-        } else {
-            "are left out"
+        let conflict = Change::Conflicts {
+            commands: counts.conflicts(),
+            replayed: *conflicts,
         };
-        let which = counted(counts.conflicts());
-        plan.warnings.push(format!(
-            "{which} in conflict with what `{onto}` wrote since {so}"
-        ));
+        plan.warnings.push(Warning::of(onto, conflict));
     }
     if *conflicts && counts.conflicts() > 0 {
         plan.may_lose = Some(format!(
@@ -56,14 +54,21 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
         ));
     }
     if topology.get(node).is_some_and(Node::is_primary) && matches!(source, Source::Stream { .. }) {
-        plan.warnings.push(format!(
-            "`{node}` still takes writes: what comes after this is not replayed, and `replctl rejoin {node}` keeps all of it in a backup"
-        ));
+        plan.warnings.push(Warning::of(node, Change::StillWritten));
     }
+    plan.stages = stages(operation, commands, primary, topology);
+    Ok(plan)
+}
+
+/// The replay of so many commands, and what is seen afterwards.
+fn stages(operation: &Replay, commands: usize, primary: &Node, topology: &Topology) -> Vec<Stage> {
+    let Replay {
+        node, onto, source, ..
+    } = operation;
     let replay = Action::Rescue(RescueAction::Replay {
         of: node.clone(),
         source: source.clone(),
-        conflicts: *conflicts,
+        conflicts: operation.conflicts,
         commands,
     });
     let linked = |n: &&Node| {
@@ -77,7 +82,7 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
         });
         Step::new(&n.name, wait, Undo::Nothing)
     };
-    plan.stages = vec![
+    let mut stages = vec![
         Stage {
             title: format!("replay on {onto} what only {node} has"),
             mode: Mode::KeepGoing,
@@ -89,8 +94,8 @@ pub fn plan(operation: &Replay, counts: Counts, topology: &Topology) -> Result<P
             steps: topology.nodes.iter().filter(linked).map(arrived).collect(),
         },
     ];
-    plan.stages.retain(|stage| !stage.steps.is_empty());
-    Ok(plan)
+    stages.retain(|stage| !stage.steps.is_empty());
+    stages
 }
 
 fn counted(commands: usize) -> String {
@@ -137,8 +142,8 @@ mod tests {
             ]
         );
         assert_eq!(safe.may_lose, None);
-        assert!(safe.warnings[0].contains("3 commands in conflict"));
-        assert!(safe.warnings[1].contains("still takes writes"));
+        assert!(safe.warnings[0].text().contains("3 commands in conflict"));
+        assert!(safe.warnings[1].text().contains("still takes writes"));
         let all = run(true, counts);
         assert!(all.may_lose.unwrap().contains("3 commands"));
         assert!(all.stages[0].steps[0].action.to_string().contains('7'));

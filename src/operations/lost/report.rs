@@ -2,11 +2,11 @@
 //! client takes it in.
 
 use crate::output::escape;
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::split::{Conflict, Judged};
 use crate::rescue::stream::{Tail, Unit};
 use crate::topology::NodeName;
 use crate::topology::phrases::bytes;
-use crate::world::lost::Found;
 use serde::ser::{Error, SerializeSeq};
 use serde::{Serialize, Serializer};
 use std::fmt::Write as _;
@@ -98,7 +98,7 @@ impl Listed {
 pub fn report<'a>(
     node: &'a NodeName,
     than: &'a NodeName,
-    found: &'a Found,
+    found: &'a LostWrites,
     judged: &'a Judged,
 ) -> Report<'a> {
     Report {

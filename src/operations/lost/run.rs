@@ -9,13 +9,15 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Replay, new_file};
-use crate::error::{Error, Exit, Problem, Result};
+use crate::error::{Error, Exit, Problem, Reason, Result};
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, State, Topology};
 use crate::world::World;
-use crate::world::lost::{Found, again};
+use crate::world::backup::lost_in_backup;
+use crate::world::lost::{again, judged};
 use crate::{cli, output};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -35,7 +37,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
         });
         return Ok(Exit::Done);
     };
-    let judged = found.judged().await?;
+    let judged = judged(&found).await?;
     if let Some(file) = &args.output {
         write(file, &found, &judged)?;
     }
@@ -63,16 +65,16 @@ async fn find(
     args: &super::args::Lost,
     name: &NodeName,
     than: Option<&NodeName>,
-) -> Result<(NodeName, Option<Found>)> {
+) -> Result<(NodeName, Option<LostWrites>)> {
     let topology = world.observe_servers().await.into_all();
     if let Some(folder) = &args.backup {
         let new = successor(&topology, name, than)?;
-        let found = world.lost_in_backup(folder, name, new).await?;
+        let found = lost_in_backup(&world.streams, folder, name, new).await?;
         return Ok((new.name.clone(), found));
     }
     let old = answering(&topology, name)?;
     let new = other(&topology, old, than)?;
-    Ok((new.name.clone(), world.lost(old, new).await?))
+    Ok((new.name.clone(), world.streams.lost(old, new).await?))
 }
 
 /// Whom a backup is compared with: the one named, or the primary.
@@ -99,7 +101,7 @@ async fn replay(
     world: &World,
     global: &cli::Global,
     args: &super::args::Lost,
-    (node, onto, found, counts): (NodeName, NodeName, &Found, Counts),
+    (node, onto, found, counts): (NodeName, NodeName, &LostWrites, Counts),
 ) -> Result<Exit> {
     if let Err(why) = &found.since {
         return Err(Problem::new(format!(
@@ -216,6 +218,7 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
             "compare it with a replica: replctl lost {} --than NODE",
             old.name
         ))
+        .because(Reason::Role)
         .exit(Exit::Refused)),
         [] => Err(nobody()),
         _ => Err(which(&old.name, others.len(), &others[0].name)),
@@ -225,19 +228,21 @@ fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Res
 fn nobody() -> Error {
     Problem::new("there is no primary to compare it with")
         .hint("replctl status")
+        .because(Reason::Role)
         .exit(Exit::Refused)
 }
 
 fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
     Problem::new(format!(
-        "there are {others} other primaries, and which of them is meant has to be said"
+        "there are {others} other primaries, and --than does not name the one to compare with"
     ))
     .hint(format!("replctl lost {old} --than {one}"))
+    .because(Reason::Role)
     .exit(Exit::Refused)
 }
 
 /// Writes both parts, each into a new file that nobody else can read.
-fn write(file: &Path, found: &Found, judged: &Judged) -> Result<()> {
+fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");
     let conflicts = PathBuf::from(name);

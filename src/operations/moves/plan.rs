@@ -6,11 +6,12 @@ mod tests;
 
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
-use crate::engine::{Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
+use crate::engine::{Ground, Mode, Move, Operation, Plan, Refusal, Stage, Step, Undo};
 use crate::inventory::edit::Edit;
 use crate::plan::follow::{in_sync, persist};
 use crate::plan::gather::outlives;
 use crate::plan::repoint::{below, checks, forecast, stages, wait_for};
+use crate::topology::lineage::of_another_history;
 use crate::topology::{Link, Node, Topology};
 
 /// Plans `operation`.
@@ -23,6 +24,7 @@ pub fn plan(operation: &Move, topology: &Topology) -> Result<Plan, Vec<Refusal>>
         may_lose: None,
     };
     if is_under(node, under, topology) {
+        same_history(node, under, topology)?;
         plan.stages = what_is_left(node, under, topology);
     } else {
         let lost = checks::lost_data(node, under, topology);
@@ -63,6 +65,7 @@ pub fn both<'a>(
     let unknown = |name| {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", known.join(", ")),
         )
@@ -78,7 +81,9 @@ pub fn both<'a>(
     }
 }
 
-/// Whether it follows that node already, by an address that leads there.
+/// Whether it follows that node already. An address under which the node is known here may lead to
+/// another server from its host: then the histories differ, and only the address that a move would
+/// set counts.
 pub fn is_under(node: &Node, under: &Node, topology: &Topology) -> bool {
     let there = topology
         .upstream_of(node)
@@ -87,8 +92,28 @@ pub fn is_under(node: &Node, under: &Node, topology: &Topology) -> bool {
         && node.name != under.name
         && node.upstream().is_some_and(|up| {
             let told = up.address == under.source_for(node.server()) && under.server().is_some();
-            up.link == Link::Up || up.sync.is_some() || told
+            let linked = up.link == Link::Up && !of_another_history(node, topology);
+            linked || up.sync.is_some() || told
         })
+}
+
+/// Refuses where the link of `node` is up and the server at its other end is not `under`. A server
+/// that is sent the address that it follows already keeps its link, so a move would change nothing.
+fn same_history(node: &Node, under: &Node, topology: &Topology) -> Result<(), Vec<Refusal>> {
+    let Some(up) = node
+        .upstream()
+        .filter(|_| of_another_history(node, topology))
+    else {
+        return Ok(());
+    };
+    let (name, above, address) = (&node.name, &under.name, &up.address);
+    Err(vec![Refusal::new(
+        Ground::Topology,
+        format!(
+            "the link of `{name}` is up, but its history is not that of `{above}`: {address} may lead to another server from the host of `{name}`"
+        ),
+        "correct where the address leads there, as this says: replctl explain another-history",
+    )])
 }
 
 /// It was told to follow `under` already: what was not seen or not written down.

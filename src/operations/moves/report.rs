@@ -4,7 +4,7 @@
 use crate::actions::Action;
 use crate::actions::server::ServerAction;
 use crate::engine::journal::{Outcome, Resync};
-use crate::engine::run_facts::Run;
+use crate::engine::run_facts::RunFacts;
 use crate::engine::{Move, Step};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::output::escape;
@@ -70,7 +70,7 @@ fn waits(step: &Step) -> bool {
 pub fn moved<'a>(
     inventory: &'a Inventory,
     operation: &'a Move,
-    run: Option<Run<'a>>,
+    run: Option<RunFacts<'a>>,
     wished: Option<Wished>,
 ) -> Moved<'a> {
     let mut nodes: Vec<&NodeName> = Vec::new();

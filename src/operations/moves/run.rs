@@ -112,7 +112,11 @@ fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
         let what = format!("{file} cannot be made to say that `{node}` follows `{under}`: {why}");
         let hint =
             format!("leave out --update-inventory: nothing depends on it while `{node}` runs");
-        output::plan::refused(vec![crate::engine::Refusal::new(what, hint)])
+        output::plan::refused(vec![crate::engine::Refusal::new(
+            crate::engine::Ground::Inventory,
+            what,
+            hint,
+        )])
     };
     let edit = edit::repoint(&file, &text, node, under).map_err(refused)?;
     let changed = edit.apply(&text).unwrap_or_default();

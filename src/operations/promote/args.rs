@@ -34,7 +34,7 @@ pub struct Promote {
     /// that can be done without, or a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<Ignore>,
-    /// The Sentinels that are still counted on the nodes are gone for good: promote without them
+    /// The Sentinels that the nodes still count will not come back: promote without them
     /// (those that live undo it within a minute)
     #[arg(long)]
     pub without_sentinel: bool,
@@ -72,6 +72,6 @@ pub const EXAMPLES: Examples = &[
     ),
     (
         "replctl promote slave1 --without-sentinel",
-        "Sentinels are still counted on the nodes, and are gone for good",
+        "promote where Sentinels that the nodes still count will not come back",
     ),
 ];

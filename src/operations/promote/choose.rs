@@ -40,7 +40,7 @@ pub async fn node(
     };
     if args.yes || !output::can_ask() {
         output::note(&text(&all));
-        return Err(Problem::new("which node to promote has to be said")
+        return Err(Problem::new("no node to promote is named")
             .hint(line(args, wished, best))
             .exit(Exit::Usage));
     }
@@ -101,14 +101,13 @@ fn line(args: &super::args::Promote, wished: &Promote, best: &NodeName) -> Strin
 
 fn nobody(all: &Candidates) -> crate::error::Error {
     let mut problem = Problem::new("no node can be promoted; nothing was touched");
-    problem.reason = all.whichever.first().map(|refusal| refusal.reason);
+    problem.reason = all.whichever.first().map(|refusal| refusal.ground.reason());
     for candidate in all.nodes.iter().filter(|c| !c.possible) {
         let Candidate { node, why, .. } = candidate;
-        let about = format!("`{node}`");
-        let line = if why.contains(&about) {
+        let line = if candidate.named {
             why.clone()
         } else {
-            format!("{about}: {why}")
+            format!("`{node}`: {why}")
         };
         problem = problem.cause(output::escape(&line));
     }

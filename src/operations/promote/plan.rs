@@ -14,7 +14,7 @@ pub mod sentinel;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use crate::engine::{Operation, Plan, Promote, Refusal};
+use crate::engine::{Ground, Operation, Plan, Promote, Refusal};
 use crate::plan::case::{Access, Case, find_case, unreachable_others};
 use crate::plan::{gather, hand_over, preflight};
 use crate::topology::situation::{Situation, situation};
@@ -30,6 +30,7 @@ pub fn plan(
     let Some(target) = topology.get(&operation.node) else {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         return Err(vec![Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{}`", operation.node),
             format!("its nodes are {}", known.join(", ")),
         )]);
@@ -48,6 +49,7 @@ pub fn plan(
         }
         Case::HandOver { old } if lost_its_data(old, topology) => {
             return Err(vec![Refusal::new(
+                Ground::NotReady,
                 format!(
                     "`{}` has lost its data, and its replicas still have theirs: there is nothing to hand over",
                     old.name
@@ -57,6 +59,7 @@ pub fn plan(
         }
         Case::HandOver { old } if loads(old) => {
             return Err(vec![Refusal::new(
+                Ground::NotReady,
                 format!(
                     "`{}`, the primary, is still loading its data: there is nothing to hand over yet",
                     old.name

@@ -9,12 +9,12 @@ use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::journal::{At, Outcome, Resync};
-use crate::engine::run_facts::was_put_back;
+use crate::engine::run_facts::{Passed, was_put_back};
 use crate::engine::{Plan, Promote, Step};
 use crate::inventory::Inventory;
 use crate::output::escape;
 use crate::output::paint::{self, Tone, out};
-use crate::output::screen::{Passed, duration};
+use crate::output::screen::duration;
 use crate::topology::{Address, NodeName};
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -173,6 +173,38 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
         .iter()
         .rfind(|p| sets_side_by_side(&p.step.action) && p.seen.wanted.is_some());
     let names = |a: &Action| matches!(a, Action::Sentinel(SentinelAction::AwaitAgreed { .. }));
+    let told = plan
+        .steps()
+        .find_map(|s| s.action.followed(&operation.node));
+    let address = told.cloned().unwrap_or_else(|| {
+        let spec = inventory.get(&operation.node);
+        spec.map_or_else(|| Address::new("?", 0), |n| n.announced().clone())
+    });
+    let stands = run.stands(&operation.node);
+    Proof {
+        id: run.id.to_owned(),
+        primary: stands.then(|| operation.node.clone()),
+        address: stands.then_some(address),
+        outcome: run.outcome.clone(),
+        writes_stopped_ms: fence
+            .zip(promoted)
+            .map(|(f, p)| p.ended.duration_since(f.begun).as_secs_f64() * 1e3),
+        sentinels_named_ms: fence.zip(find(&names)).and_then(|(f, named)| {
+            let at = named.begun + Duration::from_millis(named.seen.named_ms?);
+            Some(at.duration_since(f.begun).as_secs_f64() * 1e3)
+        }),
+        old_offset: compared.and_then(|p| p.seen.wanted),
+        new_offset: compared.and_then(|p| p.seen.offset),
+        nodes: nodes(inventory, run),
+        may_lose: plan.may_lose.clone(),
+        clients: clients::clients(run),
+        changed_primary: stands && plan.changes_roles(),
+    }
+}
+
+/// The nodes that got another role, or whose role was written.
+fn nodes(inventory: &Inventory, run: Run<'_>) -> Vec<Moved> {
+    let (plan, passed) = (run.plan, run.passed);
     let mut nodes: Vec<NodeName> = Vec::new();
     for step in plan.steps() {
         let moved = matches!(
@@ -202,33 +234,7 @@ pub fn proof(inventory: &Inventory, operation: &Promote, run: Run<'_>) -> Proof 
             node,
         }
     });
-    let told = plan
-        .steps()
-        .find_map(|s| s.action.followed(&operation.node));
-    let address = told.cloned().unwrap_or_else(|| {
-        let spec = inventory.get(&operation.node);
-        spec.map_or_else(|| Address::new("?", 0), |n| n.announced().clone())
-    });
-    let stands = run.stands(&operation.node);
-    Proof {
-        id: run.id.to_owned(),
-        primary: stands.then(|| operation.node.clone()),
-        address: stands.then_some(address),
-        outcome: run.outcome.clone(),
-        writes_stopped_ms: fence
-            .zip(promoted)
-            .map(|(f, p)| p.ended.duration_since(f.begun).as_secs_f64() * 1e3),
-        sentinels_named_ms: fence.zip(find(&names)).and_then(|(f, named)| {
-            let at = named.begun + Duration::from_millis(named.seen.named_ms?);
-            Some(at.duration_since(f.begun).as_secs_f64() * 1e3)
-        }),
-        old_offset: compared.and_then(|p| p.seen.wanted),
-        new_offset: compared.and_then(|p| p.seen.offset),
-        nodes: moved.collect(),
-        may_lose: plan.may_lose.clone(),
-        clients: clients::clients(run),
-        changed_primary: stands && plan.changes_roles(),
-    }
+    moved.collect()
 }
 
 /// The proof as people read it.

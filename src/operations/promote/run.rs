@@ -237,9 +237,9 @@ impl Seen {
         let mut topology = seen.deployment().into_owned();
         let beside = operation.accept.contains(&Accept::WithoutSentinel);
         let by = if !beside && sentinel::watched(&topology).is_some() {
-            By::Sentinels(world.sentinels(&mut topology).await)
+            By::Sentinels(world.sentinels.look(&mut topology).await)
         } else {
-            By::Us(world.access(&topology).await)
+            By::Us(world.hosts.access(&topology).await)
         };
         Ok(Self { topology, by })
     }

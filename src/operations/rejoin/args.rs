@@ -13,10 +13,11 @@ pub struct Rejoin {
     /// The old primary
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub node: String,
-    /// The primary it returns under [default: the one that took over]
+    /// The primary that NODE is to follow [default: the one that took over]
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub under: Option<String>,
-    /// The folder that gets a dated folder with the backup [default: backup, beside the journals]
+    /// The folder for backups, each in a dated folder of its own [default: backup, beside the
+    /// journals]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub backup_dir: Option<PathBuf>,
     /// Show the plan and change nothing
@@ -31,7 +32,7 @@ pub struct Rejoin {
     /// Go on although a role will not outlive a restart (repeatable)
     #[arg(long, value_enum, value_name = "WHAT")]
     pub ignore: Vec<IgnoreRole>,
-    /// Make no backup: what only this node has is gone for good
+    /// Make no backup: the data that only NODE has is lost
     #[arg(long, value_name = "NODE", conflicts_with = "backup_dir", add = Candidates::new(every_node))]
     pub discard_data: Option<String>,
 }
@@ -40,14 +41,22 @@ pub struct Rejoin {
 pub const EXAMPLES: Examples = &[
     (
         "replctl rejoin master --dry-run",
-        "show the plan, and how much only master has",
+        "show the plan, and how many commands only master has",
     ),
     (
         "replctl rejoin master",
-        "back it up, and make it a replica of the present primary",
+        "back up master, and make it a replica of the present primary",
+    ),
+    (
+        "replctl rejoin master --under slave1",
+        "the same, and name the primary that is kept",
+    ),
+    (
+        "replctl rejoin master --discard-data master",
+        "make no backup: the data that only master has is lost",
     ),
     (
         "replctl lost master --backup BACKUP --replay",
-        "replay on the present primary what can be replayed",
+        "replay the safe commands of that backup on the present primary",
     ),
 ];

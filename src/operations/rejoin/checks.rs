@@ -1,6 +1,6 @@
 //! Which node returns under which primary, or why none does. Pure.
 
-use crate::engine::{Refusal, Rejoin};
+use crate::engine::{Ground, Refusal, Rejoin};
 use crate::plan::returning::Owed;
 use crate::plan::returning::checks::LOOK;
 use crate::topology::candidate::{primaries, same_process};
@@ -26,7 +26,7 @@ pub fn pair<'a>(
             Ok((node, successor))
         } else {
             let why = format!("`{under}` is no other primary that answers");
-            Err(vec![Refusal::new(why, LOOK)])
+            Err(vec![Refusal::new(Ground::Role, why, LOOK)])
         };
     }
     let told = owed.iter().find(|(of, _)| of == name);
@@ -48,6 +48,7 @@ fn known<'a>(name: &NodeName, topology: &'a Topology) -> Result<&'a Node, Vec<Re
     topology.get(name).ok_or_else(|| {
         let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
         vec![Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", known.join(", ")),
         )]
@@ -58,11 +59,13 @@ fn nobody(node: &Node) -> Refusal {
     let name = &node.name;
     if node.is_primary() {
         Refusal::new(
+            Ground::Role,
             format!("`{name}` is the only primary: nobody has taken over from it"),
             "to change the primary: replctl promote NODE",
         )
     } else {
         Refusal::new(
+            Ground::Role,
             format!("there is no primary that `{name}` could return under"),
             LOOK,
         )
@@ -72,8 +75,9 @@ fn nobody(node: &Node) -> Refusal {
 fn which(name: &NodeName, several: &[&Node]) -> Refusal {
     let names: Vec<String> = several.iter().map(|p| format!("`{}`", p.name)).collect();
     Refusal::new(
+        Ground::Role,
         format!(
-            "there are {} other primaries, {}, and which of them is right has to be said",
+            "there are {} other primaries, {}, and --under does not name the one to follow",
             several.len(),
             names.join(" and ")
         ),
@@ -94,6 +98,7 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -
     // Detached, it went on from the other's history without taking over from it.
     if from_it && detached && !noted {
         return Some(Refusal::new(
+            Ground::Role,
             format!("`{name}` was detached and stands alone: it took over from nobody"),
             format!(
                 "to bring it back with a backup of what only it has: {anyway}; to replace its keys: replctl move {name} --under {other} --discard-data {name}"
@@ -102,6 +107,7 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -
     }
     if from_it || noted {
         return Some(Refusal::new(
+            Ground::Role,
             format!(
                 "`{name}` took over from `{other}`: it is the present primary, and `{other}` the old one"
             ),
@@ -113,6 +119,7 @@ fn the_other_way(node: &Node, successor: &Node, owed: &[Owed], detached: bool) -
     let unrelated = lineage(&mine.replication, &theirs.replication) == Lineage::Unknown;
     (unrelated && theirs.key_count() == 0 && keys > 0).then(|| {
         Refusal::new(
+            Ground::DiscardData,
             format!(
                 "`{other}` holds no key, and `{name}` {keys}: under it, `{name}` would be emptied"
             ),

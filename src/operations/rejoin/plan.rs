@@ -6,7 +6,7 @@ pub mod stopped;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use crate::engine::{Operation, Plan, Refusal, Rejoin, Stage};
+use crate::engine::{Ground, Operation, Plan, Refusal, Rejoin, Stage};
 use crate::plan::divergence::Own;
 use crate::plan::follow::{in_sync, persist};
 use crate::plan::gather::outlives;
@@ -52,6 +52,7 @@ pub fn what_is_left(
         let follows = node.upstream().map(|up| up.address.to_string());
         let (node, successor) = (&node.name, &successor.name);
         return Err(vec![Refusal::new(
+            Ground::Topology,
             format!(
                 "`{node}` is no primary but a replica of {}, which does not lead to `{successor}`",
                 follows.unwrap_or_default()

@@ -12,6 +12,7 @@ use crate::plan::forecast::Unkept;
 use crate::plan::returning::Owed;
 use crate::topology::NodeName;
 use crate::world::World;
+use crate::world::rejoin::own;
 use crate::{cli, output};
 
 /// Runs the command.
@@ -70,7 +71,7 @@ async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Re
     let detached = seen.is_detached(&operation.node);
     let pair = super::checks::pair(operation, &topology, &owed, detached)
         .map_err(output::plan::refused)?;
-    let own = world.own(pair.0, pair.1).await;
+    let own = own(&world.streams, &world.hosts, pair.0, pair.1).await;
     let plan = super::plan::plan(operation, pair, &own, &topology);
     permitted(world, plan.map_err(output::plan::refused)?, accepted).await
 }

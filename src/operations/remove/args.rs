@@ -10,14 +10,14 @@ use clap_complete::ArgValueCandidates as Candidates;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Remove {
-    /// The node that leaves
+    /// The node to remove
     #[arg(value_name = "NODE", add = Candidates::new(every_node))]
     pub node: String,
-    /// Delete its directory on its host too, and the server program where no other node there uses
-    /// it
+    /// Also delete the directory of NODE on its host, and the server program if no other node there
+    /// uses it
     #[arg(long, conflicts_with = "leave_running")]
     pub purge: bool,
-    /// Take it out of the inventory only: its server goes on
+    /// Remove NODE from the inventory only: its server keeps running
     #[arg(long)]
     pub leave_running: bool,
     /// Show the plan and change nothing
@@ -36,11 +36,14 @@ pub const EXAMPLES: Examples = &[
     ("replctl remove slave3 --dry-run", "show the plan only"),
     (
         "replctl remove slave3",
-        "stop it for good; its files stay, and `replctl undo last` takes it back",
+        "stop slave3 for good; its files stay, and `replctl undo last` brings it back",
     ),
-    ("replctl remove slave3 --purge", "and delete its files"),
+    (
+        "replctl remove slave3 --purge",
+        "stop slave3, and delete its files",
+    ),
     (
         "replctl remove slave3 --leave-running",
-        "only the inventory has it no more",
+        "remove slave3 from the inventory only; its server keeps running",
     ),
 ];

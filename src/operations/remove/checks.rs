@@ -2,8 +2,8 @@
 
 use super::plan::Around;
 use crate::config::Paths;
-use crate::engine::{Refusal, Remove};
-use crate::error::Reason;
+use crate::engine::warning::inventory::{GoesOn, Inventory as Members};
+use crate::engine::{Ground, Refusal, Remove, Warning};
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hosts::checks::elsewhere;
@@ -27,6 +27,7 @@ pub(super) fn those<'a>(
     let (Some(spec), Some(node)) = (spec, around.seen.all().get(name)) else {
         let all: Vec<&str> = all.iter().map(|n| n.name.0.as_str()).collect();
         return Err(vec![Refusal::new(
+            Ground::NoNode,
             format!("the inventory has no node `{name}`"),
             format!("its nodes are {}", all.join(", ")),
         )]);
@@ -45,18 +46,22 @@ pub(super) fn those<'a>(
     let others: Vec<String> = found.iter().map(|p| format!("`{}`", p.name)).collect();
     Err(vec![match (is_one, found.len()) {
         (true, 1) => Refusal::new(
+            Ground::Role,
             format!("`{name}` is the primary"),
             format!("make another the primary first: replctl promote {next}"),
         ),
         (true, _) => Refusal::new(
+            Ground::Role,
             format!("`{name}` runs as a primary, and may have writes that no other node has"),
             format!("bring it back as a replica, with a backup: replctl rejoin {name}"),
         ),
         (false, 0) => Refusal::new(
+            Ground::Unreachable,
             format!("no primary answers: `{name}` may be it, or have what no other node has"),
             format!("bring it back, or: replctl promote {next}"),
         ),
         (false, _) => Refusal::new(
+            Ground::Role,
             format!(
                 "{} run as primaries, and it has to be decided first which of them goes on",
                 others.join(" and ")
@@ -97,6 +102,7 @@ fn followers(around: &Around<'_>, primary: &Node, node: &Node, out: &mut Vec<Ref
     });
     out.extend(under.map(|other| {
         Refusal::new(
+            Ground::Topology,
             format!("`{}` has its data from `{name}`", other.name),
             format!("replctl move {} --under {}", other.name, above.name),
         )
@@ -118,7 +124,7 @@ fn sentinel_on_its_host(around: &Around<'_>, node: &Node, out: &mut Vec<Refusal>
             "in `nodes` of [sentinel], write \"{}\" in its place, or take it out",
             sentinel.address
         );
-        Refusal::new(why, hint)
+        Refusal::new(Ground::Inventory, why, hint)
     }));
 }
 
@@ -131,12 +137,14 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
         (State::Up(server), Listener::Foreign(who)) => {
             if server.config_file.as_ref() != Some(&ours) {
                 out.push(Refusal::new(
+                    Ground::Foreign,
                     format!("the server of `{name}` was not set up by replctl, which does not know what starts it again: {who}"),
                     format!("stop it as it was started, and run this again; or {only}"),
                 ));
             }
         }
         (State::Down(_), Listener::Foreign(who)) => out.push(Refusal::new(
+            Ground::Foreign,
             format!(
                 "port {} of the host of `{name}` is taken by {who}, which replctl did not set up",
                 node.address.port
@@ -155,18 +163,14 @@ fn reached(around: &Around<'_>, node: &Node, facts: &HostFacts, out: &mut Vec<Re
 fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
     let name = &node.name;
     let instead = format!(
-        "mend that, or take it out of the inventory only: replctl remove {name} --leave-running"
+        "repair that, or take it out of the inventory only: replctl remove {name} --leave-running"
     );
     if node.server().is_some() {
-        return Some(
-            Refusal::new(
-                format!(
-                    "`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"
-                ),
-                instead,
-            )
-            .because(Reason::Unreachable),
-        );
+        return Some(Refusal::new(
+            Ground::Unreachable,
+            format!("`{name}` answers, and cannot be stopped: its host cannot be worked on: {why}"),
+            instead,
+        ));
     }
     let hears = around.seen.all().nodes.iter().find_map(|other| {
         let mut lines = other.server()?.replication.replicas.iter();
@@ -175,12 +179,13 @@ fn unreached(around: &Around<'_>, node: &Node, why: &str) -> Option<Refusal> {
     });
     hears.map(|(other, seconds)| {
         Refusal::new(
+            Ground::Unreachable,
             format!(
                 "`{}` heard from `{name}` {seconds} s ago, so it runs, or did just now; neither it nor its host can be reached from here: {why}",
                 other.name
             ),
             instead,
-        ).because(Reason::Unreachable)
+        )
     })
 }
 
@@ -203,6 +208,7 @@ fn too_few(primary: &Node, node: &Node) -> Option<Refusal> {
     let its = good.iter().any(|l| node.answers_to(&l.address));
     (its && good.len() as u64 == wanted).then(|| {
         Refusal::new(
+            Ground::Topology,
             format!(
                 "`{}` takes writes only with {wanted} replicas (min-replicas-to-write), and would have {} without `{}`",
                 primary.name,
@@ -220,40 +226,32 @@ pub(super) fn warnings(
     around: &Around<'_>,
     primary: &Node,
     node: &Node,
-) -> Vec<String> {
+) -> Vec<Warning> {
     let name = &node.name;
     let mut out = Vec::new();
+    let mut say = |it: Members| out.push(Warning::of(name, it));
     let mut others = around.seen.all().nodes.iter().filter(|n| n.name != *name);
     if node.upstream().is_some() && !op.leave_running && others.all(|n| n.upstream().is_none()) {
-        out.push(format!(
-            "`{name}` is the last replica that answers: without it there is no other copy of what `{}` has",
-            primary.name
-        ));
+        say(Members::LastReplica(primary.name.clone()));
     }
     out.extend(waiting(around, primary, node));
+    let mut say = |it: Members| out.push(Warning::of(name, it));
     if op.leave_running {
-        out.push(left_running(around, node));
+        say(Members::LeftRunning(goes_on(around, node)));
     } else if let Some(Err(why)) = around.host {
-        let files = if op.purge {
-            " and its files stay"
-        } else {
-            " stays"
-        };
-        out.push(format!(
-            "nothing can be done on the host of `{name}` ({}): what starts its server there{files}; if that host comes back, so does the server, with the role that its file says",
-            why.why
-        ));
+        say(Members::HostGone {
+            why: why.why.clone(),
+            purge: op.purge,
+        });
     }
     if around.inventory.server.hostnames {
-        out.push(format!(
-            "the other hosts still have `{name}` in their /etc/hosts; afterwards: replctl setup"
-        ));
+        say(Members::HostsHaveName);
     }
     out
 }
 
 /// Those that will look for it when they come back.
-fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<String> {
+fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<Warning> {
     let name = &node.name;
     let follows = |other: &&Node| match &other.persisted {
         Some(PersistedRole::ReplicaOf(address)) => {
@@ -264,31 +262,23 @@ fn waiting(around: &Around<'_>, primary: &Node, node: &Node) -> Vec<String> {
     };
     let all = around.seen.all().nodes.iter().filter(follows);
     all.map(|other| {
-        format!(
-            "`{0}` does not answer, and its file lets it follow `{name}`; when it is back: replctl move {0} --under {1}",
-            other.name, primary.name
-        )
+        let waits = Members::Waits {
+            removed: name.clone(),
+            primary: primary.name.clone(),
+        };
+        Warning::of(&other.name, waits)
     })
     .collect()
 }
 
-fn left_running(around: &Around<'_>, node: &Node) -> String {
-    let name = &node.name;
-    let goes_on = match (node.server(), walk(node, around.seen.all())) {
-        (None, _) => "its server is not touched".to_owned(),
-        (Some(_), Root::Primary(top)) if top.name != *name => {
-            format!(
-                "it goes on replicating, and `{}` goes on listing it",
-                top.name
-            )
+fn goes_on(around: &Around<'_>, node: &Node) -> GoesOn {
+    match (node.server(), walk(node, around.seen.all())) {
+        (None, _) => GoesOn::Untouched,
+        (Some(_), Root::Primary(top)) if top.name != node.name => {
+            GoesOn::Replicates(top.name.clone())
         }
-        (Some(_), Root::Primary(_) | Root::Down(_) | Root::Stranger | Root::Loop) => {
-            "its server goes on".to_owned()
-        }
-    };
-    format!(
-        "`{name}` is only taken out of the inventory: {goes_on}, and no command looks at it any more"
-    )
+        (Some(_), Root::Primary(_) | Root::Down(_) | Root::Stranger | Root::Loop) => GoesOn::Runs,
+    }
 }
 
 /// What only it has, and what is not kept.

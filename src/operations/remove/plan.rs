@@ -14,7 +14,8 @@ use crate::actions::host::{HostAction as Do, Launch};
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
 use crate::config::{Paths, block};
-use crate::engine::{Mode, Operation, Plan, Refusal, Remove, Stage, Step, Undo};
+use crate::engine::warning::inventory::Inventory as Members;
+use crate::engine::{Ground, Mode, Operation, Plan, Refusal, Remove, Stage, Step, Undo, Warning};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
@@ -97,6 +98,7 @@ fn edited(around: &Around<'_>, primary: &Node, spec: &NodeSpec) -> Result<Edit, 
     let path = around.inventory.path.display().to_string();
     let by_hand = |why: String| {
         Refusal::new(
+            Ground::Inventory,
             format!("`{}` cannot be taken out of {path}: {why}", spec.name),
             "write each node there as a table of its own that begins with `[[node]]`, and run this again",
         )
@@ -304,13 +306,14 @@ impl One<'_> {
 
     /// The Sentinels forget it, as `sentinel forget` would do it once the server is stopped; and
     /// what is to be said of that, or why they are not told.
-    fn forget(&self) -> (Vec<Stage>, Option<String>) {
+    fn forget(&self) -> (Vec<Stage>, Option<Warning>) {
         let (node, topology) = (self.node, self.around.seen.all());
         let afterwards = |why: &str| {
-            format!(
-                "the Sentinels never forget `{}` by themselves, and are not told to: {why}; afterwards: replctl sentinel forget {}",
-                node.name, node.announced
-            )
+            let not_forgotten = Members::NotForgotten {
+                why: why.to_owned(),
+                at: node.announced.clone(),
+            };
+            Warning::of(&node.name, not_forgotten)
         };
         if self.op.leave_running {
             return (Vec::new(), None);

@@ -6,9 +6,9 @@ use crate::actions::local::LocalAction;
 use crate::actions::sentinel::SentinelAction;
 use crate::actions::server::ServerAction;
 use crate::config::Paths;
-use crate::engine::Remove;
 use crate::engine::journal::Outcome;
-use crate::engine::run_facts::Run;
+use crate::engine::run_facts::RunFacts;
+use crate::engine::{Remove, Warning};
 use crate::inventory::Inventory;
 use crate::output::escape;
 use crate::topology::{Address, NodeName};
@@ -41,7 +41,7 @@ pub struct Removed<'a> {
     /// The Sentinels have forgotten it; null where none watches.
     pub forgotten: Option<bool>,
     /// What could not be done, or is to be known.
-    pub warnings: &'a [String],
+    pub warnings: Vec<String>,
     /// How it ended.
     pub outcome: &'a Outcome,
     /// What may have been lost.
@@ -49,7 +49,11 @@ pub struct Removed<'a> {
 }
 
 /// Puts it together.
-pub fn removed<'a>(inventory: &'a Inventory, operation: &'a Remove, run: Run<'a>) -> Removed<'a> {
+pub fn removed<'a>(
+    inventory: &'a Inventory,
+    operation: &'a Remove,
+    run: RunFacts<'a>,
+) -> Removed<'a> {
     let on_host = |wanted: &dyn Fn(&Do) -> bool| {
         run.did(|a| matches!(a, Action::Host(action) if wanted(action)))
     };
@@ -75,7 +79,7 @@ pub fn removed<'a>(inventory: &'a Inventory, operation: &'a Remove, run: Run<'a>
         purged: on_host(&|a| matches!(a, Do::RemoveTree { .. })),
         unlisted: unlisted.map(|p| p.seen.text.as_str()),
         forgotten: (resets > 0).then_some(*run.outcome == Outcome::Completed),
-        warnings: &run.plan.warnings,
+        warnings: run.plan.warnings.iter().map(Warning::text).collect(),
         outcome: run.outcome,
         may_lose: run.plan.may_lose.as_deref(),
     }

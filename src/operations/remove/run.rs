@@ -4,10 +4,9 @@ use super::plan::{Around, Notes};
 use super::report::removed;
 use crate::engine::journal::Debt;
 use crate::engine::one_address::one_address;
-use crate::engine::operate::{self, Asked, Done, Finished};
-use crate::engine::{Operation, Plan, Remove, inventory_edit};
+use crate::engine::operate::{self, Asked, Finished};
+use crate::engine::{Operation, Plan, Remove, inventory_edit, perform};
 use crate::error::{Exit, Result};
-use crate::output::ended::nothing;
 use crate::topology::NodeName;
 use crate::world::World;
 use crate::{cli, output};
@@ -28,19 +27,10 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Remove
 /// Plans, shows, asks, and does it.
 pub async fn perform(world: &World, operation: &Remove, asked: Asked) -> Result<Exit> {
     let planner = async || make_plan(world, operation).await;
+    let idle = format!("Nothing to do: {} is removed already.", operation.node);
+    let told = |finished: &Finished| report(world, operation, finished);
     let of = Operation::Remove(operation.clone());
-    let finished = match operate::carry_out(world, &asked, &of, planner).await? {
-        Done::Nothing { warnings } => {
-            let message = format!("Nothing to do: {} is gone.", operation.node);
-            nothing(Some(&of), &message, &warnings);
-            return Ok(Exit::Done);
-        }
-        Done::Shown => return Ok(Exit::Done),
-        Done::Ran(finished) => finished,
-    };
-    report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    perform::perform(world, asked, &of, planner, (&idle, told)).await
 }
 
 async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
@@ -53,10 +43,10 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     } else {
         std::slice::from_ref(node)
     };
-    let (mut seen, hosts) = futures::future::join(world.observe(), world.facts(hosts)).await;
+    let (mut seen, hosts) = futures::future::join(world.observe(), world.hosts.facts(hosts)).await;
     one_address(world, seen.all())?;
     let mut deployment = seen.deployment().into_owned();
-    let watch = world.sentinels(&mut deployment).await;
+    let watch = world.sentinels.look(&mut deployment).await;
     // With the names by which the Sentinels know them.
     for known in deployment.nodes {
         if let Some(node) = seen

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Repair {
-    /// The node to make, or to leave, the primary [default: the one that is proposed]
+    /// The node that is the primary afterwards [default: the one that is proposed]
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub keep: Option<String>,
     /// Compare, show the plan and change nothing
@@ -23,10 +23,11 @@ pub struct Repair {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// The folder that gets dated folders with the backups [default: backup, beside the journals]
+    /// The folder for backups, each in a dated folder of its own [default: backup, beside the
+    /// journals]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub backup_dir: Option<PathBuf>,
-    /// Make no backup of this node: what only it has is gone for good (repeatable)
+    /// Make no backup of NODE: the data that only NODE has is lost (repeatable)
     #[arg(long, value_name = "NODE", add = Candidates::new(every_node))]
     pub discard_data: Vec<String>,
     /// Where there is no primary: promote although the node has less data than another, or less
@@ -48,9 +49,9 @@ pub const EXAMPLES: Examples = &[
         "replctl repair --dry-run",
         "compare the nodes, and show the plan",
     ),
-    ("replctl repair", "do what is proposed, after a question"),
+    ("replctl repair", "show the proposal, ask, and carry it out"),
     (
         "replctl repair --keep master",
-        "the other way round: master is right",
+        "keep master instead of the node that is proposed",
     ),
 ];

@@ -10,8 +10,10 @@ mod tests;
 
 use crate::actions::Action;
 use crate::actions::role::RoleAction;
-use crate::engine::{Mode, Operation, Plan, Refusal, Rejoin, Repair, Stage, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::change::Change;
+use crate::engine::{
+    Ground, Mode, Operation, Plan, Refusal, Rejoin, Repair, Stage, Step, Undo, Warning,
+};
 use crate::plan::divergence::Own;
 use crate::plan::follow::{follow_step, in_sync, loose, persist, write_roles};
 use crate::plan::repoint::{below, wait_for};
@@ -71,6 +73,7 @@ fn chosen<'a>(
     found.copied().ok_or_else(|| {
         let names: Vec<&str> = choice.iter().map(|n| n.name.0.as_str()).collect();
         vec![Refusal::new(
+            Ground::Role,
             format!(
                 "`{}` is none of the nodes that can be kept as the primary",
                 operation.keep
@@ -195,19 +198,17 @@ fn emptied(
 ) -> Result<(), Vec<Refusal>> {
     if let Some(count) = watched(topology) {
         let (s, es) = if count == 1 { ("", "es") } else { ("s", "") };
-        return Err(vec![
-            Refusal::new(
-                format!(
-                    "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
-                    keep.name, primary.name
-                ),
-                format!(
-                    "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
-                    primary.name
-                ),
-            )
-            .because(Reason::Sentinel),
-        ]);
+        return Err(vec![Refusal::new(
+            Ground::Sentinel,
+            format!(
+                "{count} Sentinel{s} watch{es}, and would make `{}` follow `{}` again",
+                keep.name, primary.name
+            ),
+            format!(
+                "stop `{0}` on its host, and they fail over; then: replctl rejoin {0}",
+                primary.name
+            ),
+        )]);
     }
     let name = &keep.name;
     plan.stages = vec![
@@ -232,9 +233,7 @@ fn emptied(
                 .collect(),
         },
     ];
-    plan.warnings.push(format!(
-        "until `{}` follows `{name}`, both take writes; what clients wrote to `{}` since it came back is not on `{name}`",
-        primary.name, primary.name
-    ));
+    let meanwhile = Change::TwoMeanwhile(name.clone());
+    plan.warnings.push(Warning::of(&primary.name, meanwhile));
     Ok(())
 }

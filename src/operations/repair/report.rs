@@ -2,7 +2,8 @@
 
 use super::plan::compare::{Compared, Comparison};
 use crate::output::escape;
-use crate::output::table::{Cell, Column, Options, Style, paint, render, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{Cell, Column, Options, paint, render, wrap};
 use crate::topology::phrases::duration;
 use std::fmt::Write as _;
 
@@ -11,24 +12,15 @@ const SHORT: usize = 8;
 
 /// The table, what is proposed and why, and what each choice would cost.
 pub fn text(comparison: &Comparison, options: Options) -> String {
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        Column {
-            cut: true,
-            ..column("  node", 0, false)
-        },
-        column("address", 3, false),
-        column("role", 0, false),
-        column("keys", 0, true),
-        column("offset", 0, true),
-        column("history", 1, false),
-        column("replicas", 2, true),
-        column("started", 1, false),
+        Column::text("  node", 0).cut(),
+        Column::text("address", 3),
+        Column::text("role", 0),
+        Column::number("keys", 0),
+        Column::number("offset", 0),
+        Column::text("history", 1),
+        Column::number("replicas", 2),
+        Column::text("started", 1),
     ];
     let rows: Vec<Vec<Cell>> = comparison
         .nodes
@@ -51,7 +43,7 @@ pub fn text(comparison: &Comparison, options: Options) -> String {
         "\n{}",
         wrap(&escape(&line), 2, options).replacen(
             "proposed",
-            &paint("proposed", Style::Good, options),
+            &paint("proposed", Tone::Good, options),
             1
         )
     );
@@ -90,7 +82,7 @@ fn row(node: &Compared, comparison: &Comparison) -> Vec<Cell> {
     vec![
         Cell {
             text: escape(&format!("{mark} {}", node.node)),
-            style: if proposed { Style::Good } else { Style::Plain },
+            style: if proposed { Tone::Good } else { Tone::Plain },
         },
         Cell::plain(escape(&node.address.to_string())),
         Cell::plain(node.role),

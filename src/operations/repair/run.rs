@@ -8,7 +8,7 @@ use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Accept, Operation, Plan, Promote, Repair, backup_folder, pending_demotions};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::findings::findings;
 use crate::operations::perform::{self, Request};
 use crate::output::returned::returned;
@@ -19,6 +19,7 @@ use crate::plan::hooks::Wanted;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
+use crate::world::rejoin::own;
 use futures::future::join_all;
 
 /// Runs the command.
@@ -40,23 +41,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
         &topology,
         &findings(&topology, &crate::engine::context::context(world)),
     );
-    if let Situation::Silent = found {
-        return Err(
-            Problem::new("no node answers, so there is nothing to compare")
-                .hint("replctl status")
-                .exit(Exit::Failed),
-        );
-    }
-    if let (Situation::Sound(primary), Some(other)) = (&found, &keep)
-        && primary.name != *other
-    {
-        return Err(Problem::new(format!(
-            "`{}` is the only primary, and nothing stands against it; nothing was touched",
-            primary.name
-        ))
-        .hint(format!("to change the primary: replctl promote {other}"))
-        .exit(Exit::Refused));
-    }
+    against(&found, keep.as_ref())?;
     let owns = owns(world, &found, &topology).await;
     let noted = noted(world, &found);
     let told = compare(&found, keep.as_ref(), &owns, noted.as_ref(), &topology);
@@ -86,18 +71,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
             perform(world, &operation, &asked, &accepted).await
         }
         Situation::Sound(_) | Situation::Headless | Situation::Circle(_) | Situation::Silent => {
-            let accept = [
-                (args.allow_data_loss, Accept::DataLoss),
-                (args.accept_split_brain, Accept::SplitBrain),
-            ];
-            let operation = Promote {
-                node: chosen,
-                accept: accept
-                    .into_iter()
-                    .filter(|(a, _)| *a)
-                    .map(|(_, w)| w)
-                    .collect(),
-            };
+            let operation = promotion(chosen, args);
             let request = Request {
                 asked,
                 hooks: Wanted::All,
@@ -107,6 +81,41 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
             };
             perform::perform(world, &Operation::Promote(operation), &request).await
         }
+    }
+}
+
+/// There is nothing that could be repaired.
+fn against(found: &Situation<'_>, keep: Option<&NodeName>) -> Result<()> {
+    if let Situation::Silent = found {
+        return Err(
+            Problem::new("no node answers, so there is nothing to compare")
+                .hint("replctl status")
+                .exit(Exit::Failed),
+        );
+    }
+    if let (Situation::Sound(primary), Some(other)) = (found, keep)
+        && primary.name != *other
+    {
+        return Err(Problem::new(format!(
+            "`{}` is the only primary, and nothing stands against it; nothing was touched",
+            primary.name
+        ))
+        .hint(format!("to change the primary: replctl promote {other}"))
+        .because(Reason::Role)
+        .exit(Exit::Refused));
+    }
+    Ok(())
+}
+
+fn promotion(node: NodeName, args: &super::args::Repair) -> Promote {
+    let accept = [
+        (args.allow_data_loss, Accept::DataLoss),
+        (args.accept_split_brain, Accept::SplitBrain),
+    ];
+    let accept = accept.into_iter().filter(|(given, _)| *given);
+    Promote {
+        node,
+        accept: accept.map(|(_, accepted)| accepted).collect(),
     }
 }
 
@@ -126,12 +135,13 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
                 "replctl repair --keep {}",
                 first.unwrap_or_default()
             ))
+            .because(Reason::Role)
             .exit(Exit::Refused)
     };
     match &told.proposed {
         None => Err(say("none of the nodes can be proposed as the primary")),
         Some(_) if yes && told.is_a_guess() => Err(say(
-            "nothing sets one of the primaries apart, and which is right has to be said",
+            "nothing sets one of the primaries apart, and --keep does not name the one to keep",
         )),
         Some(proposed) => Ok(proposed.clone()),
     }
@@ -175,7 +185,10 @@ async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns
     };
     let looks = pairs.into_iter().map(|(node, successor)| async move {
         let pair = (node.name.clone(), successor.name.clone());
-        (pair, world.own(node, successor).await)
+        (
+            pair,
+            own(&world.streams, &world.hosts, node, successor).await,
+        )
     });
     join_all(looks).await.into_iter().collect()
 }

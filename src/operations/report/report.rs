@@ -44,7 +44,7 @@ pub fn render(report: &Report<'_>) -> String {
     section(&mut out, "What was done", &sections::steps(report));
     let hooks = hooks::hooks(story);
     if !hooks.is_empty() {
-        section(&mut out, "What the hooks said", &hooks);
+        section(&mut out, "Output of the hooks", &hooks);
     }
     section(&mut out, "Writes", &sections::writes(story));
     for (moment, title) in [

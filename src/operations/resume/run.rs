@@ -2,11 +2,13 @@
 
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
-use crate::engine::operate::{self, Asked};
+use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::{Operation, hooks, pending_demotions};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
+use crate::world::sentinel::settle_failovers;
+use crate::world::settle::settle;
 use crate::{cli, operations, output, plan};
 use std::collections::BTreeSet;
 
@@ -42,24 +44,25 @@ pub async fn run(
         hooks::leave_out(&mut record);
     }
     if record.plan.changes_passwords() {
-        world.knock(true).await;
+        world.passwords.knock(true).await;
         same_password(world, &record, back).await?;
     }
-    world.settle(&record.progress.connections).await?;
-    world.settle_sentinels(&record.plan, &record.progress).await;
+    settle(&world.connections, &record.progress.connections).await?;
+    let (plan, progress) = (&record.plan, &record.progress);
+    settle_failovers(
+        &world.sentinels.connections,
+        &world.connections,
+        plan,
+        progress,
+    )
+    .await;
     let operation = record.plan.operation.clone();
     let id = record.id.clone();
     let whole = record.plan.goes_back_whole();
     let finished = operate::take_up(world, &asked, record, back).await?;
     hooks::on_failure(world, &finished, asked.verbose).await;
     if let (true, Outcome::RolledBack { at, .. }) = (back, &finished.outcome) {
-        let rest = if whole || at.stage == 0 {
-            "all is as it was before"
-        } else {
-            "the stages before it stay as they are"
-        };
-        let text = format!("{id} was put back; {rest}. See: replctl status");
-        operate::told(&finished, Some(&text));
+        put_back(&finished, whole || at.stage == 0);
         return Ok(Exit::Done);
     }
     if !operations::tell(world, &operation, &finished) {
@@ -67,7 +70,28 @@ pub async fn run(
         let done = finished.outcome == Outcome::Completed;
         operate::told(&finished, done.then_some(text.as_str()));
     }
-    let again = match &operation {
+    let exit = hooks::warned(&finished);
+    drop(lock);
+    if finished.outcome == Outcome::Completed {
+        pending_demotions::demote_pending(world, &asked).await?;
+    }
+    operate::verdict(&finished, &again(&operation)).map_or(Ok(exit), Err)
+}
+
+/// Says that it was put back, all of it or from where it failed.
+fn put_back(finished: &Finished, whole: bool) {
+    let rest = if whole {
+        "all is as it was before"
+    } else {
+        "the stages before it stay as they are"
+    };
+    let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
+    operate::told(finished, Some(&text));
+}
+
+/// The command that does it anew.
+fn again(operation: &Operation) -> String {
+    match operation {
         Operation::Promote(p) => format!("replctl promote {}", p.node),
         Operation::Setup(_) => "replctl setup".to_owned(),
         Operation::Detach(_)
@@ -80,13 +104,7 @@ pub async fn run(
         | Operation::Remove(_) => {
             format!("replctl {}", operation.line())
         }
-    };
-    let exit = hooks::warned(&finished);
-    drop(lock);
-    if finished.outcome == Outcome::Completed {
-        pending_demotions::pay(world, &asked).await?;
     }
-    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
 }
 
 /// The servers that have a new password already have the one that the inventory names now. With
@@ -102,7 +120,7 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
     let verb = if back { "rollback" } else { "resume" };
     let names: BTreeSet<String> = given.iter().map(|(n, _)| format!("`{n}`")).collect();
     let names = Vec::from_iter(names).join(", ");
-    let (what, hint) = match world.has_given(&given).await {
+    let (what, hint) = match world.passwords.has_given(&given).await {
         Some(true) => return Ok(()),
         Some(false) => (
             format!(
@@ -117,7 +135,10 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
             format!("bring one of them back; then: replctl {verb} {id}"),
         ),
     };
-    Err(Problem::new(what).hint(hint).exit(Exit::Refused))
+    Err(Problem::new(what)
+        .hint(hint)
+        .because(Reason::Secret)
+        .exit(Exit::Refused))
 }
 
 /// The operation that is meant. A hook that failed after a promotion is made up for only as long as
@@ -140,6 +161,7 @@ fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<
             );
             Err(Problem::new(what)
                 .hint("replctl status")
+                .because(Reason::Undo)
                 .exit(Exit::Refused))
         }
         Some(_) => Ok(None),

@@ -25,36 +25,45 @@ impl Sentinel {
 /// The subcommands of `sentinel`.
 #[derive(Debug, Subcommand)]
 pub enum SentinelCommand {
-    /// Show what each Sentinel that watches says, and where that is not what is
+    /// Show what each Sentinel that watches says, and where it is wrong
     ///
-    /// The Sentinels are found through the nodes they watch. Shown are whom each takes for the
-    /// primary, what it knows of the replicas and of the other Sentinels, and whether a failover
-    /// could be agreed on. Changes nothing. The exit status is 0 if nothing needs doing, else 4.
+    /// replctl finds the Sentinels through the nodes that they watch. It shows which node each
+    /// Sentinel takes for the primary, what it knows of the replicas and of the other Sentinels,
+    /// and whether the Sentinels could agree on a failover. It changes nothing. The exit status is
+    /// 0 if nothing needs doing, else 4.
     #[command(after_help = example_help("sentinel-status"))]
     Status(SentinelStatus),
-    /// Take the Sentinels that the inventory names to running ones that watch
+    /// Set up the Sentinels that the inventory names
     ///
-    /// On the hosts of `[sentinel] nodes`, as `replctl setup` does it for servers: the program, its
-    /// user, directories, a first configuration, a unit; then each is seen to hear from the primary
-    /// there is now, from its replicas and from the other Sentinels, and a failover to be possible.
-    /// Run again, it does what is missing: Sentinels that run are told of changed settings and
-    /// never restarted, and their files, which they write themselves, are left to them.
+    /// replctl works on the hosts of `[sentinel] nodes`, as `replctl setup` does for servers: it
+    /// installs the program, its user, its directories, a first configuration and a unit. Then it
+    /// waits until each Sentinel hears from the present primary, from its replicas and from the
+    /// other Sentinels, and until a failover is possible.
+    ///
+    /// If you run it again, it does only what is missing. A Sentinel that runs gets changed
+    /// settings by commands. It is never restarted, and its file, which it writes itself, is not
+    /// changed by replctl.
     #[command(visible_alias = "deploy", after_help = example_help("sentinel-setup"))]
     Setup(SentinelSetup),
-    /// End the Sentinels that the inventory names
+    /// Stop the Sentinels that the inventory names
     ///
-    /// Those that replctl has set up are stopped, and nothing starts them again; the nodes are not
-    /// touched, and change their primary by themselves no more. One that watches other deployments
-    /// too is only told to leave this one. Their files stay, unless --purge is given.
+    /// replctl stops the Sentinels that it has set up, and disables what starts them. It does not
+    /// change the nodes. After that, nothing changes the primary automatically. A Sentinel that
+    /// also watches other deployments keeps running, and only stops watching this one. The files
+    /// stay, unless --purge is given.
     #[command(after_help = example_help("sentinel-remove"))]
     Remove(SentinelRemove),
-    /// Let the Sentinels forget nodes, or Sentinels, that left for good
+    /// Make the Sentinels forget nodes, or Sentinels, that left for good
     ///
-    /// They never do so by themselves: a Sentinel that is gone counts for the majority, and
-    /// whatever gets the address of a replica that is gone is made a replica. One after the other
-    /// is told to forget all (SENTINEL RESET) and seen to have found the replicas and the others
-    /// again before the next one is. Refused while WHAT is still there, while anything else is away
-    /// that would be forgotten as well, or where too few would be left.
+    /// Sentinels never forget anything by themselves. A Sentinel that left still counts for the
+    /// majority. A server that gets the address of a replica that left is made a replica.
+    ///
+    /// replctl sends SENTINEL RESET to one Sentinel after the other: the Sentinel forgets
+    /// everything that it has found. replctl waits until it has found the replicas and the other
+    /// Sentinels again, and only then goes on to the next.
+    ///
+    /// replctl refuses while WHAT is still there. It refuses while anything else is away that would
+    /// be forgotten as well, and if too few Sentinels would remain.
     #[command(visible_alias = "reset", after_help = example_help("sentinel-forget"))]
     Forget(SentinelForget),
 }
@@ -89,7 +98,7 @@ pub struct SentinelRemove {
     /// What is done about another operator.
     #[command(flatten)]
     pub others: Others,
-    /// Remove their files as well, and the server program where nothing else on the host uses it
+    /// Also delete their files, and the server program if nothing else on the host uses it
     #[arg(long)]
     pub purge: bool,
 }
@@ -116,11 +125,11 @@ pub struct SentinelForget {
 pub const EXAMPLES: Examples = &[
     (
         "replctl sentinel status",
-        "what each Sentinel says, and what is wrong with it",
+        "show what each Sentinel says, and what is wrong with it",
     ),
     (
         "replctl sentinel setup",
-        "bring those that `[sentinel] nodes` names",
+        "set up the Sentinels that `[sentinel] nodes` names",
     ),
 ];
 
@@ -141,11 +150,11 @@ pub const EXAMPLES_OF_FORGET: Examples = &[
     ),
     (
         "replctl sentinel forget slave2",
-        "a node whose server is stopped and will not come back",
+        "forget a node whose server is stopped and will not come back",
     ),
     (
         "replctl sentinel forget 10.0.0.9:26379",
-        "a Sentinel that is gone, and counts for the majority all the same",
+        "forget a Sentinel that left and still counts for the majority",
     ),
 ];
 
@@ -155,7 +164,7 @@ pub const EXAMPLES_OF_REMOVE: Examples = &[
     ("replctl sentinel remove", "stop them; their files stay"),
     (
         "replctl sentinel remove --purge",
-        "leave nothing of them on their hosts",
+        "stop them, and delete their files",
     ),
 ];
 

@@ -4,7 +4,9 @@
 use super::plan::{Around, Begin, Job, Own};
 use crate::config::Paths;
 use crate::config::sentinel::watches;
-use crate::engine::Refusal;
+use crate::engine::warning::host::Boot;
+use crate::engine::warning::sentinel::Sentinel;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
 use crate::plan::facts::{HostFacts, Listener};
@@ -29,7 +31,7 @@ pub(super) fn primary(topology: &Topology) -> Result<&Node, Vec<Refusal>> {
             )
         }
     };
-    Err(vec![Refusal::new(why, "see: replctl status")])
+    Err(vec![Refusal::new(Ground::Role, why, "see: replctl status")])
 }
 
 /// Those that watch and that the inventory does not name.
@@ -65,6 +67,7 @@ pub(super) fn together(
         let other = std::iter::once(&watch.name).chain(&watch.other_names);
         for other in other.filter(|n| *n != name && watch.counted > 0) {
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!("Sentinels watch these nodes as `{other}` already, and these would as `{name}`: two groups undo each other's failovers"),
                 format!("`name = \"{other}\"` under [sentinel] makes them one group; to end the other: SENTINEL REMOVE {other}, on each of its Sentinels"),
             ));
@@ -72,6 +75,7 @@ pub(super) fn together(
     }
     if let Some(server) = primary.server().filter(|s| s.run_id.is_empty()) {
         out.push(Refusal::new(
+            Ground::Permission,
             format!(
                 "`{}` with {} does not tell the id of its process",
                 primary.name, server.version
@@ -81,6 +85,7 @@ pub(super) fn together(
     }
     if look.inventory.accounts.user.is_some() || settings.user.is_some() {
         out.push(Refusal::new(
+            Ground::Unsupported,
             "a Sentinel that is begun has the default user alone, and logs in as that at the servers; the inventory names a `user` under [deployment] or [sentinel]",
             "begin them with `password` alone, make the users, and name them then",
         ));
@@ -92,6 +97,7 @@ pub(super) fn together(
         .any(|facts| !modern(look, facts, primary));
     if old && names(look.inventory) {
         out.push(Refusal::new(
+            Ground::Version,
             "nodes have names instead of addresses, and Sentinels before 6.2 cannot resolve them",
             "write IP addresses into the inventory, or use a server of 6.2 or newer",
         ));
@@ -144,6 +150,7 @@ pub(super) fn own<'a>(
         let nodes = look.inventory.nodes.iter().any(|n| n.tls.is_some());
         if spec.tls.is_some() != nodes {
             out.push(Refusal::new(
+                Ground::Inventory,
                 format!("`{}` would speak TLS with the nodes and not with the other Sentinels, or the other way round: a Sentinel does either with both", spec.name),
                 "leave `tls` of [sentinel] out: it is then as [tls] says",
             ));
@@ -184,6 +191,7 @@ fn running<'a>(
     let (this, name) = (&spec.name, &settings.name);
     if facts.listener == Listener::Nobody {
         out.push(Refusal::new(
+            Ground::Inventory,
             format!("at {} a Sentinel answers, but on the host that SSH leads to nobody listens on that port: `{this}` is two machines", spec.address),
             "check its address and its SSH settings under [sentinel]",
         ));
@@ -194,11 +202,13 @@ fn running<'a>(
     };
     if sees.says("failover_in_progress") {
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!("`{this}` is in the middle of a failover"),
             LOOK,
         ));
     } else if let Some(other) = sees.primary.as_ref().filter(|_| !is_it(primary, sees)) {
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!(
                 "`{this}` watches {other} as the primary of `{name}`, and the primary is `{}` ({})",
                 primary.name, primary.announced
@@ -235,6 +245,7 @@ fn silent<'a>(
         }
         Listener::Ours => {
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!("`{this}` runs and gives no usable answer: {why}"),
                 "see `password` under [sentinel], and its log",
             ));
@@ -255,6 +266,7 @@ fn silent<'a>(
     if !primary.answers_to(&at) && !told {
         let path = Paths::of(look.inventory, spec).config();
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!("`{this}` is stopped, its file {path} says that {at} is the primary, and no other Sentinel runs that knows better: started like this, it would fail over"),
             format!("if nothing else needs it, remove that file on the host of `{this}`; it is then begun anew"),
         ));
@@ -264,35 +276,27 @@ fn silent<'a>(
 }
 
 /// What does not stop anything.
-pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> Vec<String> {
+pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> Vec<Warning> {
     let mut out = Vec::new();
-    let strangers: Vec<String> = strangers(job.settings, around)
-        .map(|v| v.address.to_string())
+    let strangers: Vec<Address> = strangers(job.settings, around)
+        .map(|v| v.address.clone())
         .collect();
     out.extend(number(own.len() + strangers.len()));
     if !strangers.is_empty() {
-        out.push(format!(
-            "{} watch{} as well, and {} not under [sentinel]: each counts for the majority",
-            strangers.join(" and "),
-            if strangers.len() == 1 { "es" } else { "" },
-            if strangers.len() == 1 { "is" } else { "are" },
-        ));
+        out.push(Warning::of_all(Sentinel::Strangers(strangers)));
     }
     out.extend(shared(own));
-    let under: Vec<String> = job
-        .look
-        .topology
+    let topology = job.look.topology;
+    let under = topology
         .nodes
         .iter()
-        .filter_map(|n| Some((n, job.look.topology.upstream_of(n)?)))
-        .filter(|(_, up)| up.name != job.primary.name)
-        .map(|(n, up)| format!("`{}` replicates from `{}`, and Sentinels know the replicas of the primary only: by themselves they would never promote it", n.name, up.name))
-        .collect();
-    out.extend(under);
+        .filter_map(|n| Some((n, topology.upstream_of(n)?)))
+        .filter(|(_, up)| up.name != job.primary.name);
+    out.extend(under.map(|(n, up)| Warning::of(&n.name, Sentinel::Chained(up.name.clone()))));
     let fresh = own.iter().any(|o| matches!(o.begin, Begin::Fresh));
     let open = |o: &Own<'_>| !is_loopback(&o.spec.address.host);
     if fresh && job.settings.password.is_none() && own.iter().any(open) {
-        out.push("the Sentinels take commands from whoever reaches their ports, and have the servers' password: give them a `password` under [sentinel], or a firewall".to_owned());
+        out.push(Warning::of_all(Sentinel::Open));
     }
     for o in own {
         each(job, o, &mut out);
@@ -301,44 +305,30 @@ pub(super) fn warnings(job: &Job<'_>, around: &Around<'_>, own: &[Own<'_>]) -> V
 }
 
 /// Too few, or one too many.
-fn number(all: usize) -> Option<String> {
-    let majority = all / 2 + 1;
-    match all {
-        1 => Some("one Sentinel is no judge: it takes its own bad connection for a dead primary, and with its host the failover is gone; three or more on hosts of their own outvote one that is wrong or lost".to_owned()),
-        2 => Some("two Sentinels cannot outvote a failure: a failover takes a majority, which is both, so the loss of one stops all; three or more outlive one".to_owned()),
-        _ if all.is_multiple_of(2) => Some(format!("{all} Sentinels outlive no more failures than {}: a majority of them is {majority}; an odd number is as safe and cheaper", all - 1)),
-        _ => None,
-    }
+fn number(all: usize) -> Option<Warning> {
+    let few = all == 1 || all == 2;
+    let even = all > 2 && all.is_multiple_of(2);
+    (few || even).then(|| Warning::of_all(Sentinel::Number(all)))
 }
 
 /// Those on one host go down with it. On loopback that is what is wanted.
-fn shared(own: &[Own<'_>]) -> Option<String> {
-    let twice: Vec<&str> = own
-        .iter()
-        .enumerate()
-        .map(|(i, o)| (i, o.spec.address.host.as_str()))
-        .filter(|(i, host)| {
-            let before = own.iter().take(*i);
-            !is_loopback(host) && before.clone().any(|b| b.spec.address.host == *host)
-        })
-        .map(|(_, host)| host)
-        .collect();
-    let host = twice.first()?;
-    Some(format!(
-        "several Sentinels are on {host} and go down with it: they count as one failure, and vote as several"
-    ))
+fn shared(own: &[Own<'_>]) -> Option<Warning> {
+    let mut hosts = own.iter().map(|o| o.spec.address.host.as_str()).enumerate();
+    let (_, host) = hosts.find(|(i, host)| {
+        let mut before = own.iter().take(*i);
+        !is_loopback(host) && before.any(|b| b.spec.address.host == *host)
+    })?;
+    Some(Warning::of_all(Sentinel::OneHost(host.to_owned())))
 }
 
-fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<String>) {
+fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<Warning>) {
     let (this, look) = (&own.spec.name, job.look);
     let runs = matches!(own.begin, Begin::Idle | Begin::Watches(_));
     if runs && matches!(own.facts.listener, Listener::Foreign(_)) {
-        out.push(format!(
-            "`{this}` was not set up by replctl: its program, its file and its start at boot are left as they are"
-        ));
+        out.push(Warning::of(this, Sentinel::Foreign));
         return;
     }
-    out.extend(of_hosts::not_at_boot(&format!("`{this}`"), own.facts));
+    out.extend(of_hosts::not_at_boot(this, Boot::Sentinel, own.facts));
     let Some(file) = own
         .facts
         .config
@@ -349,10 +339,10 @@ fn each(job: &Job<'_>, own: &Own<'_>, out: &mut Vec<String>) {
     };
     let path = Paths::of(look.inventory, own.spec).config();
     match &file.stamp {
-        None => out.push(format!("{path} of `{this}` was not begun by replctl; it is left as it is")),
-        Some(stamp) if stamp.fixed != job.fixed(own) => out.push(format!(
-            "`{this}` was begun with another port, password or address than the inventory has now, and its file {path} is its own: to begin it anew, stop it, remove the file, and run this again"
-        )),
+        None => out.push(Warning::of(this, Sentinel::ForeignFile(path))),
+        Some(stamp) if stamp.fixed != job.fixed(own) => {
+            out.push(Warning::of(this, Sentinel::OtherFile(path)));
+        }
         Some(_) => {}
     }
 }

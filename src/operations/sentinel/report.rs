@@ -4,7 +4,8 @@
 use crate::findings::{Finding, healthy};
 use crate::output::escape;
 use crate::output::findings::findings as numbered;
-use crate::output::table::{self, Cell, Column, Options, Style};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options};
 use crate::topology::Topology;
 use crate::topology::sentinel::{Sees, View, ViewState, Watch};
 use serde::Serialize;
@@ -59,21 +60,15 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
             .down_after_ms()
             .map_or_else(|| "?".to_owned(), seconds),
     );
-    let column = |title, drop, right| Column {
-        title,
-        drop,
-        cut: false,
-        right,
-    };
     let columns = [
-        column("Sentinel", 0, false),
-        column("says the primary is", 0, false),
-        column("and it is", 0, false),
-        column("epoch", 3, true),
-        column("replicas", 2, true),
-        column("others", 2, true),
-        column("quorum", 1, true),
-        column("failover", 0, false),
+        Column::text("Sentinel", 0),
+        Column::text("says the primary is", 0),
+        Column::text("and it is", 0),
+        Column::number("epoch", 3),
+        Column::number("replicas", 2),
+        Column::number("others", 2),
+        Column::number("quorum", 1),
+        Column::text("failover", 0),
     ];
     let rows: Vec<Vec<Cell>> = watch.views.iter().map(|view| row(seen, view)).collect();
     out.push_str(&table::render(&columns, &rows, options));
@@ -94,9 +89,9 @@ fn row(shown: &Seen<'_>, view: &View) -> Vec<Cell> {
     let address = escape(&view.address.to_string());
     let ViewState::Up(sees) = &view.state else {
         let (text, style) = if view.state == ViewState::NotAsked {
-            ("not asked", Style::Unsure)
+            ("not asked", Tone::Warn)
         } else {
-            ("no answer", Style::Bad)
+            ("no answer", Tone::Bad)
         };
         let silent = Cell {
             text: text.to_owned(),
@@ -140,12 +135,12 @@ fn state(sees: &Sees) -> Cell {
     if sees.is_quiet() {
         return Cell {
             text: "well".to_owned(),
-            style: Style::Good,
+            style: Tone::Good,
         };
     }
     Cell {
         text: escape(&sees.worries()),
-        style: Style::Bad,
+        style: Tone::Bad,
     }
 }
 
@@ -156,6 +151,6 @@ fn vote(sees: &Sees) -> Cell {
     let text = if sees.tilt { "TILT" } else { "CANNOT" };
     Cell {
         text: text.to_owned(),
-        style: Style::Bad,
+        style: Tone::Bad,
     }
 }

@@ -29,7 +29,7 @@ pub async fn run(
 /// What they say, against what is.
 async fn status(world: &World) -> Result<Exit> {
     let mut topology = world.observe_servers().await.into_all();
-    let mut watch = world.sentinels(&mut topology).await;
+    let mut watch = world.sentinels.look(&mut topology).await;
     if let Some(watch) = &mut watch {
         crate::engine::info_period::note(world, watch);
     }

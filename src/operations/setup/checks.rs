@@ -8,15 +8,18 @@ use super::plan::{Look, Wiring};
 use crate::config::directives::memory;
 use crate::config::server::owned;
 use crate::config::{Paths, tls as directives_of_tls};
-use crate::engine::Refusal;
+use crate::engine::warning::copy::Copy;
+use crate::engine::warning::files::Files;
+use crate::engine::warning::host::{Boot, Host};
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::NodeSpec;
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hosts::checks::{
     elsewhere, not_at_boot, over_tls, taken, to_start, unreachable, usable,
 };
 use crate::plan::versions;
-use crate::topology::versions::{Said, between, program, said, sentence};
-use crate::topology::{NodeName, State, TroubleKind};
+use crate::topology::versions::{Pair, Said, between, pair, program};
+use crate::topology::{NodeName, State};
 
 /// Less than this is too little for comfort, bytes.
 const MEMORY: u64 = 128 << 20;
@@ -30,6 +33,7 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     for name in look.op.nodes.iter().chain(&look.op.discard_data) {
         if look.inventory.get(name).is_none() {
             out.push(Refusal::new(
+                Ground::NoNode,
                 format!("there is no node `{name}` in the inventory"),
                 "see: replctl status",
             ));
@@ -37,6 +41,7 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     }
     if !look.inventory.accounts.is_plain() {
         out.push(Refusal::new(
+            Ground::Unsupported,
             "setup makes no users of access lists, and `[deployment]` of the inventory names `user`, `masteruser` or `masterauth`",
             "a deployment that runs needs no setup; set a new one up with `password` alone, make its users, and name them then",
         ));
@@ -49,6 +54,7 @@ pub(super) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     for node in &look.topology.nodes {
         if node.server().is_some_and(|s| s.cluster_enabled) {
             out.push(Refusal::new(
+                Ground::Unsupported,
                 format!("`{}` runs in cluster mode", node.name),
                 "replctl does replication without Redis Cluster; take it out of the inventory",
             ));
@@ -73,7 +79,7 @@ fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
                 "the inventory sets `{name}` for `{}`, which replctl sets itself",
                 node.name
             );
-            out.push(Refusal::new(why, instead));
+            out.push(Refusal::new(Ground::Inventory, why, instead));
         }
         if node.tls.is_some() && directives_of_tls::owned(name) {
             let why = format!(
@@ -81,6 +87,7 @@ fn owned_directives(node: &NodeSpec, out: &mut Vec<Refusal>) {
                 node.name
             );
             out.push(Refusal::new(
+                Ground::Inventory,
                 why,
                 "use `port` of the [[node]], which is the one for TLS",
             ));
@@ -93,6 +100,7 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
     usable(node, facts, out);
     if !facts.root && look.inventory.server.hostnames {
         out.push(Refusal::new(
+            Ground::Host,
             format!("`{}` may not set the host name of `{name}`", facts.login),
             "log in as root, allow sudo, or leave out `hostnames = true`",
         ));
@@ -111,108 +119,82 @@ fn host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refus
         (State::Down(_), Listener::Foreign(who)) => out.push(taken(node, who)),
         (State::Up(_), Listener::Nobody) => out.push(elsewhere(node, seen, "a server answers")),
         (State::Down(trouble), Listener::Ours) => out.push(Refusal::new(
+            Ground::Unreachable,
             format!(
                 "the server of `{name}` runs and gives no usable answer: {}",
                 trouble.detail
             ),
             "see its log, or: replctl status",
         )),
-        (State::Down(trouble), Listener::Nobody) if answered(trouble.kind) => {
+        (State::Down(trouble), Listener::Nobody) if trouble.kind.is_answered() => {
             out.push(elsewhere(node, seen, &trouble.detail));
         }
         (State::Down(_), Listener::Nobody) => to_start(look, node, facts, out),
     }
 }
 
-/// Whether something was there to give this trouble.
-fn answered(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Frozen
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls => true,
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::Ssh
-        | TroubleKind::Other => false,
-    }
-}
-
 /// A replica must be able to load the full copies of its upstream: what is refused, and what is
 /// only said.
-pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<String>) {
+pub(super) fn versions(look: &Look<'_>, wiring: &Wiring) -> (Vec<Refusal>, Vec<Warning>) {
     let (mut refusals, mut warnings) = (Vec::new(), Vec::new());
     for name in wiring.fresh() {
-        match copies(look, wiring, name) {
-            Some(Said::Never(what)) => refusals.push(Refusal::new(what, versions::SAME)),
-            Some(Said::Perhaps(what)) => warnings.push(what),
+        let Some(pair) = copies(look, wiring, name) else {
+            continue;
+        };
+        match pair.said(&name.0) {
+            Some(Said::Never(what)) => {
+                refusals.push(Refusal::new(Ground::Version, what, versions::SAME));
+            }
+            Some(Said::Perhaps(_)) => warnings.push(Warning::of(name, Copy::Version(pair))),
             None => {}
         }
     }
     (refusals, warnings)
 }
 
-/// What is to be said of one replica that this run makes.
-fn copies(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<Said> {
+/// One replica that this run makes, and what it will follow.
+fn copies(look: &Look<'_>, wiring: &Wiring, name: &NodeName) -> Option<Pair> {
     let below = look.topology.get(name)?;
     let above = look.topology.get(wiring.upstream.get(name)?)?;
     if below.server().is_some() {
-        return said(below, above);
+        return pair(below, above);
     }
     let facts = look.facts(name).filter(|_| look.brings_server())?;
     let payload = look.payload_for(&facts.arch)?;
     let theirs = above.server()?;
-    let between = between(
-        (theirs.product, theirs.version),
-        (payload.product, payload.version),
-        false,
-    );
-    let called = |name: &NodeName, program: String| format!("`{name}` ({program})");
-    sentence(
-        &between,
-        &called(name, program(payload.product, payload.version)),
-        &called(&above.name, program(theirs.product, theirs.version)),
-    )
+    Some(Pair {
+        copy: between(
+            (theirs.product, theirs.version),
+            (payload.product, payload.version),
+            false,
+        ),
+        program: program(payload.product, payload.version),
+        above: above.name.clone(),
+        its_program: program(theirs.product, theirs.version),
+    })
 }
 
 /// What does not stop anything, in inventory order.
-pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let mut out = directives::warnings(look);
     for node in look.scope() {
         if let Some(facts) = look.facts(&node.name) {
-            host_warnings(look, node, facts, &mut out);
+            of_server(look, node, facts, &mut out);
+            if !look.runs(&node.name) {
+                of_host(look, node, facts, &mut out);
+            }
         }
     }
     out.extend(neighbours::warnings(look));
     out
 }
 
-fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<String>) {
+fn of_server(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Warning>) {
     let name = &node.name;
-    if let Some(ahead) = facts
-        .clock_ahead_seconds
-        .filter(|s| s.unsigned_abs() > CLOCK)
-    {
-        let direction = if ahead > 0 { "ahead of" } else { "behind" };
-        out.push(format!(
-            "the clock of `{name}` is {} s {direction} this machine's",
-            ahead.unsigned_abs()
-        ));
+    let mut say = |it: Host| out.push(Warning::of(name, it));
+    let ahead = facts.clock_ahead_seconds;
+    if let Some(ahead) = ahead.filter(|s| s.unsigned_abs() > CLOCK) {
+        say(Host::Clock(ahead));
     }
     let running = look.topology.get(name).and_then(|n| n.server());
     if let Some(server) = running {
@@ -222,22 +204,25 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
         if let Some(payload) =
             payload.filter(|p| p.version != server.version || p.product != server.product)
         {
-            let (brings, _) = look.brought();
-            let ours = format!("{} {}", payload.program(), payload.version);
-            out.push(format!(
-                "`{name}` runs {}, and {brings} {ours}: setup does not replace a running server",
-                server.version
-            ));
+            say(Host::OtherProgram {
+                runs: server.version,
+                brings: look.brought().0,
+                program: format!("{} {}", payload.program(), payload.version),
+            });
         }
     }
     if running.is_some() && facts.by_shared_link(node.address.port) {
-        let link = Paths::of(look.inventory, node).shared_link();
-        out.push(format!("`{name}` is started by {link}, which all servers of its host had together; it gets a link of its own when setup starts it the next time: until then leave {link} as it is"));
+        say(Host::SharedLink(
+            Paths::of(look.inventory, node).shared_link(),
+        ));
     }
-    out.extend(not_at_boot(&format!("the server of `{name}`"), facts));
-    if running.is_some() {
-        return;
-    }
+    out.extend(not_at_boot(name, Boot::Server, facts));
+}
+
+/// What a server that is started will find there.
+fn of_host(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Warning>) {
+    let name = &node.name;
+    let mut say = |it: Host| out.push(Warning::of(name, it));
     let wanted = node
         .config
         .get("maxmemory")
@@ -246,22 +231,16 @@ fn host_warnings(look: &Look<'_>, node: &NodeSpec, facts: &HostFacts, out: &mut 
         .unwrap_or(0)
         .max(MEMORY);
     if let Some(available) = facts.memory_bytes.filter(|m| *m < wanted) {
-        out.push(format!(
-            "the host of `{name}` has {} MB of memory available, less than the {} MB it may take",
-            available >> 20,
-            wanted >> 20
-        ));
+        say(Host::Memory { available, wanted });
     }
     if facts.overcommit == Some(0) {
-        out.push(format!("the host of `{name}` has vm.overcommit_memory 0: saving can fail when memory is short (sysctl vm.overcommit_memory=1)"));
+        say(Host::Overcommit);
     }
     if facts.huge_pages {
-        out.push(format!(
-            "the host of `{name}` has transparent huge pages on: saving then costs memory and time"
-        ));
+        say(Host::HugePages);
     }
     if facts.config.as_ref().is_some_and(|c| c.stamp.is_none()) {
         let path = Paths::new(&look.inventory.server.directory, node.address.port).config();
-        out.push(format!("{path} of `{name}` was not written by replctl; it is replaced, and kept as {path}.replctl-before"));
+        out.push(Warning::of(name, Files::Replaced(path)));
     }
 }

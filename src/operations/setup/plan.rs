@@ -17,7 +17,7 @@ use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, StoredData, Unseen};
 use crate::plan::hosts::HostLook;
@@ -42,7 +42,7 @@ pub struct Look<'a> {
     /// A node without a place goes where the inventory says, whoever the primary is.
     pub insists: bool,
     /// The one node that is worked on comes into the inventory by this.
-    pub adding: bool,
+    pub adding: Option<&'a Add>,
 }
 
 impl<'a> Deref for Look<'a> {
@@ -69,6 +69,16 @@ impl<'a> Look<'a> {
     fn discards(&self, name: &NodeName) -> bool {
         self.op.discard_data.contains(name)
     }
+
+    /// The command by which a node's data may go. `setup` does not know one yet that is not in the
+    /// inventory.
+    fn discarding(&self, name: &NodeName) -> String {
+        let line = match self.adding {
+            Some(add) if add.node == *name => add.line(),
+            Some(_) | None => "setup".to_owned(),
+        };
+        format!("replctl {line} --discard-data {name}")
+    }
 }
 
 /// Plans `setup`. `hosts` has an entry for every node that is worked on; its error is one phrase.
@@ -84,18 +94,23 @@ pub fn plan(
         op,
         at: HostLook::new(inventory, topology, hosts, payload),
         insists: false,
-        adding: false,
+        adding: None,
     })
 }
 
-/// Plans `setup` of one node; with `insists` it goes where the inventory says, whoever the primary
-/// is.
-pub fn of_one(op: &Setup, insists: bool, at: &HostLook<'_>) -> Result<Plan, Vec<Refusal>> {
+/// Plans `setup` of the one node that `add` brings. Where that names an upstream, it goes where the
+/// inventory says, whoever the primary is.
+pub fn of_one(add: &Add, at: &HostLook<'_>) -> Result<Plan, Vec<Refusal>> {
+    let discarded = Some(add.node.clone()).filter(|_| add.discard_data);
+    let op = Setup {
+        nodes: vec![add.node.clone()],
+        discard_data: discarded.into_iter().collect(),
+    };
     planned(&Look {
-        op,
+        op: &op,
         at: *at,
-        insists,
-        adding: true,
+        insists: add.replicaof.is_some(),
+        adding: Some(add),
     })
 }
 

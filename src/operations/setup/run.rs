@@ -8,10 +8,14 @@ use crate::engine::journal::Outcome;
 use crate::engine::known::known;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
-use crate::engine::{Operation, Plan, Setup};
+use crate::engine::warning::inventory::Inventory as Members;
+use crate::engine::warning::password::Password;
+use crate::engine::{Operation, Plan, Setup, Warning};
 use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::address::is_literal;
 use crate::topology::{NodeName, Topology};
+use crate::world::names::ask_hosts;
+use crate::world::trial::try_directives;
 use crate::world::{World, inventory, server_source};
 use crate::{cli, output};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,13 +44,13 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
     // Servers whose password differs from the inventory's are entered with the one in their own
     // files.
-    world.knock(false).await;
+    world.passwords.knock(false).await;
     let typed = AtomicBool::new(asked.dry_run);
     let planner = async || {
         let (plan, new) = make_plan(world, &operation, args.keep_earlier_password).await?;
         // A slip at the prompt would become the password of all servers.
         if new && !typed.swap(true, Ordering::Relaxed) {
-            world.typed_twice().await?;
+            world.passwords.typed_twice().await?;
         }
         Ok(plan)
     };
@@ -100,10 +104,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     // One round: servers and hosts are looked at side by side.
     let looks = (
         world.observe_with_facts(&nodes),
-        world.ask_hosts(names(world, &nodes)),
+        ask_hosts(&world.hosts, names(world, &nodes)),
     );
     let ((mut seen, mut hosts), there) = futures::future::join(looks.0, looks.1).await;
-    world.try_directives(&mut hosts, &payload).await;
+    try_directives(&world.hosts, &mut hosts, &payload).await;
     one_address(world, seen.all())?;
     for node in &mut seen.all_mut().nodes {
         if let Some(told) = there.get(&node.name) {
@@ -121,11 +125,11 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
     let operation =
         crate::plan::detached::spared(operation, &all, &alone).map_err(output::plan::refused)?;
-    let held = world.held(&topology, &mut hosts).await;
+    let held = world.passwords.held(&topology, &mut hosts).await;
     if password::wanted(&world.inventory, &topology, &held) {
-        let watch = world.sentinels(&mut topology).await;
+        let watch = world.sentinels.look(&mut topology).await;
         let vouched = match &watch {
-            Some(watch) => world.vouched_for(watch).await,
+            Some(watch) => world.sentinels.connections.confirmed_of(watch).await,
             None => BTreeSet::new(),
         };
         let around = password::Around {
@@ -135,8 +139,8 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
             keep_earlier,
             partial,
             alone: &alone,
-            agree: world.earlier_agree(),
-            quotes: world.password_has_quotes(),
+            agree: world.passwords.earlier_agree(),
+            quotes: world.passwords.password_has_quotes(),
         };
         let of = (&operation, &*world.inventory, &topology);
         let plan = password::change(of, &hosts, &payload, &around);
@@ -144,14 +148,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         let new = plan.changes_passwords();
         return Ok((plan, new));
     }
-    let unasked = keep_earlier.then(|| {
-        "--keep-earlier-password keeps nothing: no server has another password than the inventory".to_owned()
-    });
+    let unasked = keep_earlier.then(|| Warning::of_all(Password::NothingToKeep));
     let mut plan = super::plan::plan(&operation, &world.inventory, &topology, &hosts, &payload)
         .map_err(output::plan::refused)?;
-    let left = alone
-        .iter()
-        .map(|n| format!("`{n}` was detached and is left as it is"));
+    let left = alone.iter().map(|n| Warning::of(n, Members::DetachedStays));
     plan.warnings.extend(left.chain(unasked));
     if plan.may_lose.is_none() {
         plan.may_lose = replaced(world, &plan);

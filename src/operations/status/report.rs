@@ -7,7 +7,8 @@ pub mod json;
 use crate::findings::{Code, Finding, Severity};
 use crate::output::escape;
 use crate::output::findings::{findings, findings_with_codes, style};
-use crate::output::table::{self, Cell, Column, Options, Style, paint, wrap};
+use crate::output::paint::Tone;
+use crate::output::table::{self, Cell, Column, Options, paint, wrap};
 use crate::output::verdict::verdict;
 use crate::topology::lag::{Lag, Lags};
 use crate::topology::phrases::{bytes, duration};
@@ -42,7 +43,7 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
     out.push_str("\n\n");
     out.push_str(&nodes(seen, options));
     if reboot(seen.topology) == Reboot::AsNow && keeps(seen.findings) {
-        out.push_str(&paint(SAME, Style::Quiet, options));
+        out.push_str(&paint(SAME, Tone::Dim, options));
         out.push('\n');
     }
     out.push_str(&if seen.codes {
@@ -64,32 +65,26 @@ fn keeps(findings: &[Finding]) -> bool {
         .all(|finding| finding.code != Code::UnpersistedRole)
 }
 
-fn worst(findings: &[Finding]) -> Style {
+fn worst(findings: &[Finding]) -> Tone {
     match findings.iter().map(|finding| finding.severity).min() {
         Some(severity) => style(severity),
-        None => Style::Good,
+        None => Tone::Good,
     }
 }
 
 fn nodes(seen: &Seen<'_>, options: Options) -> String {
-    let column = |title, drop, cut, right| Column {
-        title,
-        drop,
-        cut,
-        right,
-    };
     let mut columns = vec![
-        column("  node", 0, true, false),
-        column("address", 0, true, false),
-        column("role", 0, false, false),
-        column("link", 0, false, false),
-        column("behind", 0, false, true),
-        column("version", 2, false, false),
-        column("memory", 3, false, true),
-        column("keys", 4, false, true),
+        Column::text("  node", 0).cut(),
+        Column::text("address", 0).cut(),
+        Column::text("role", 0),
+        Column::text("link", 0),
+        Column::number("behind", 0),
+        Column::text("version", 2),
+        Column::number("memory", 3),
+        Column::number("keys", 4),
     ];
     if seen.lags.is_some() {
-        columns.insert(5, column("lag", 1, false, true));
+        columns.insert(5, Column::number("lag", 1));
     }
     let worst = worst_of(seen);
     let few = few(seen, tree(seen.topology), &worst);
@@ -111,7 +106,7 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) 
     let (mark, style) = mark(seen, node, worst);
     let dash = || Cell {
         text: "-".into(),
-        style: Style::Quiet,
+        style: Tone::Dim,
     };
     let shown = |text: Option<String>| text.map_or_else(dash, Cell::plain);
     let name = escape(&format!(
@@ -147,14 +142,14 @@ fn address(node: &Node) -> String {
 }
 
 /// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
-fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Style) {
+fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
     if node.server().is_none() {
-        return ('?', Style::Bad);
+        return ('?', Tone::Bad);
     }
     match worst.get(node.name.0.as_str()).copied() {
         Some(severity @ (Severity::Problem | Severity::Warning)) => ('!', style(severity)),
-        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Style::Bad),
-        Some(Severity::Note) | None => ('*', Style::Plain),
+        Some(Severity::Note) | None if stranded(seen.topology, node) => ('!', Tone::Bad),
+        Some(Severity::Note) | None => ('*', Tone::Plain),
     }
 }
 
@@ -187,7 +182,7 @@ fn role(node: &Node) -> Cell {
         State::Up(_) => Cell::plain("replica"),
         State::Down(trouble) => Cell {
             text: reason(trouble.kind).to_owned(),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
     }
 }
@@ -229,22 +224,22 @@ fn link(server: Option<&Server>, link: &Upstream) -> Cell {
             .map_or_else(String::new, |percent| format!(" {percent} %"));
         return Cell {
             text: format!("loading{so_far}"),
-            style: Style::Unsure,
+            style: Tone::Warn,
         };
     }
     match (link.link, link.sync, link.down_since_seconds) {
         (Link::Up, _, _) => Cell::plain("up"),
         (Link::Down, Some(sync), _) => Cell {
             text: syncing(sync),
-            style: Style::Unsure,
+            style: Tone::Warn,
         },
         (Link::Down, None, Some(seconds)) => Cell {
             text: format!("down {}", duration(seconds)),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
         (Link::Down, None, None) => Cell {
             text: "never up".into(),
-            style: Style::Bad,
+            style: Tone::Bad,
         },
     }
 }

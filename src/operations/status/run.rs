@@ -14,6 +14,8 @@ use crate::topology::detached::Observed;
 use crate::topology::situation::{Situation, situation};
 use crate::topology::{Node, NodeName, Topology};
 use crate::world::World;
+use crate::world::log::logs_of_links;
+use crate::world::rejoin::own;
 use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,17 +39,17 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
     let topology = seen.all_mut();
     context.under_way = under_way(world, topology).await;
     if !args.no_ssh {
-        context.logs = world.logs_of_links(topology).await;
+        context.logs = logs_of_links((&world.hosts, &world.connections), topology).await;
     }
     let mut found = findings::findings(topology, &context);
-    let watch = tokio::time::timeout(SENTINELS, world.sentinels_in_short(topology)).await;
+    let watch = tokio::time::timeout(SENTINELS, world.sentinels.look_in_short(topology)).await;
     if let Ok(Some(mut watch)) = watch {
         crate::engine::info_period::note(world, &mut watch);
         found.extend(findings::sentinels::in_short(topology, &watch));
         found.sort_by_key(|finding| finding.severity);
     }
     let lags = if args.seconds {
-        Some(world.lags(topology).await)
+        Some(world.servers.lags(topology).await)
     } else {
         None
     };
@@ -85,7 +87,7 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     if nodes.is_empty() {
         return Vec::new();
     }
-    world.operations_of_others(&nodes).await
+    world.claims.operations_of_others(&nodes).await
 }
 
 /// Of several primaries, what each has that another one has not: read from their streams, where
@@ -100,7 +102,8 @@ async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName
         .flat_map(|a| primaries.iter().map(move |b| (*a, *b)))
         .filter(|(a, b)| a.name != b.name);
     let looks = pairs.map(|(node, other)| async move {
-        let own = tokio::time::timeout(COUNTED, world.own(node, other)).await;
+        let own =
+            tokio::time::timeout(COUNTED, own(&world.streams, &world.hosts, node, other)).await;
         let pair = (node.name.clone(), other.name.clone());
         match own.ok()? {
             Own::Commands { commands, keys, .. } => Some((pair, Counted { commands, keys })),

@@ -10,7 +10,7 @@ use clap_complete::ArgValueCandidates as Candidates;
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct Undo {
-    /// The operation's id, or as much of it as no other has; `last` is the newest
+    /// The id of the operation, or its beginning if no other id begins so; `last` is the newest
     #[arg(value_name = "ID", add = Candidates::new(operations))]
     pub id: String,
     /// Show the plan and change nothing
@@ -32,6 +32,16 @@ pub struct Undo {
 
 /// The examples of `undo`, in its help and in its man page.
 pub const EXAMPLES: Examples = &[
-    ("replctl undo last --dry-run", "show what would undo it"),
-    ("replctl undo last", "show the plan, ask, take it back"),
+    (
+        "replctl undo last --dry-run",
+        "show the plan that undoes it",
+    ),
+    (
+        "replctl undo last",
+        "show the plan, ask, and undo the newest operation",
+    ),
+    (
+        "replctl undo 20251124T2217",
+        "the same for another operation, by its id of `replctl history`",
+    ),
 ];

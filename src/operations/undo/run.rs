@@ -5,7 +5,7 @@ use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::operate::{self, Asked};
 use crate::engine::{Operation, Plan};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
 use crate::operations::perform::{Request, perform};
 use crate::output::ended::nothing;
@@ -99,10 +99,13 @@ fn put_back(story: &Story) -> Option<String> {
 /// What its journal tells of an operation that is done; the error where it is not, or not told.
 fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let id = output::escape(&story.id);
-    let refused = |what: String, hint: String| Problem::new(what).hint(hint).exit(Exit::Refused);
+    let refused = |reason, what: String, hint: String| {
+        let problem = Problem::new(what).hint(hint).because(reason);
+        problem.exit(Exit::Refused)
+    };
     let unread = || {
         let what = format!("the journal of `{id}` cannot be read, so it cannot be undone");
-        refused(what, "replctl status".to_owned())
+        refused(Reason::Unknown, what, "replctl status".to_owned())
     };
     let (Some(operation), Some(plan)) = (story.operation.clone(), story.plan.clone()) else {
         return Err(unread());
@@ -110,6 +113,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     match story.stand(world.store.holder().as_deref()) {
         Stand::Running => {
             return Err(refused(
+                Reason::Locked,
                 format!("`{id}` is running"),
                 "wait for its end: replctl history".to_owned(),
             ));
@@ -117,6 +121,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
         Stand::Unreadable => return Err(unread()),
         Stand::Halted | Stand::Stopped | Stand::CutShort => {
             return Err(refused(
+                Reason::Unfinished,
                 format!("`{id}` was never finished, so there is nothing whole to undo"),
                 format!("replctl rollback {id}, or: replctl resume {id}"),
             ));

@@ -1,7 +1,9 @@
 //! What stands against making Sentinels forget, all at once. Pure.
 
 use super::Gone;
-use crate::engine::Refusal;
+use crate::engine::warning::inventory::Inventory::Stays;
+use crate::engine::warning::sentinels_asked::SentinelsAsked;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::Inventory;
 use crate::inventory::address::host_and_port;
 use crate::topology::candidate::primaries;
@@ -15,6 +17,7 @@ const LOOK: &str = "see: replctl sentinel status";
 pub(super) fn watch(watch: Option<&Watch>) -> Result<&Watch, Vec<Refusal>> {
     watch.filter(|w| w.up().next().is_some()).ok_or_else(|| {
         vec![Refusal::new(
+            Ground::Sentinel,
             "there is no Sentinel that watches and can be asked",
             "name those there are under [sentinel] in the inventory; or see: replctl sentinel status",
         )]
@@ -47,6 +50,7 @@ pub(super) fn meant(
         let mut told = watch.up().filter_map(|(_, sees)| sees.primary.as_ref());
         if told.any(is) {
             return Err(Refusal::new(
+                Ground::Role,
                 format!("`{asked}` is the primary"),
                 "replctl promote another node first",
             ));
@@ -67,17 +71,8 @@ pub(super) fn meant(
         }
         return Ok(found);
     }
-    let no_address = |why: &str| {
-        let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
-        Refusal::new(
-            format!("`{asked}` is no node of the inventory, and as an address it {why}"),
-            format!(
-                "the nodes are {}; an address is HOST:PORT, as `replctl sentinel status` shows it",
-                names.join(", ")
-            ),
-        )
-    };
-    match host_and_port(asked).map_err(no_address)? {
+    let named = host_and_port(asked).map_err(|why| no_address(asked, why, topology))?;
+    match named {
         (host, Some(port)) => {
             let this = Address::new(host, port);
             // Sentinels may know a node by another of its addresses.
@@ -94,11 +89,25 @@ pub(super) fn meant(
             }
             let several: Vec<String> = found.iter().map(ToString::to_string).collect();
             Err(Refusal::new(
+                Ground::NoNode,
                 format!("`{asked}` means {}", several.join(" and ")),
                 "say which, with its port; several may be named",
             ))
         }
     }
+}
+
+/// What was named is neither a node nor an address.
+fn no_address(asked: &str, why: &str, topology: &Topology) -> Refusal {
+    let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
+    Refusal::new(
+        Ground::NoNode,
+        format!("`{asked}` is no node of the inventory, and as an address it {why}"),
+        format!(
+            "the nodes are {}; an address is HOST:PORT, as `replctl sentinel status` shows it",
+            names.join(", ")
+        ),
+    )
 }
 
 /// Everything that stands against it; the primary, where there is one.
@@ -113,6 +122,7 @@ pub(super) fn all<'a>(
         Some(primary)
     } else {
         out.push(Refusal::new(
+            Ground::Role,
             "there is not one primary: what the Sentinels forget now they would not find again",
             "see: replctl status",
         ));
@@ -130,6 +140,7 @@ pub(super) fn all<'a>(
     let quorum = watch.up().map(|(_, s)| s.quorum).max().unwrap_or(0);
     if left < quorum {
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!("{left} Sentinel{} would be left, and a failover takes {quorum} that agree: there would be none any more", if left == 1 { "" } else { "s" }),
             "change `quorum` or `nodes` under [sentinel] first, and run: replctl sentinel setup",
         ));
@@ -155,11 +166,13 @@ fn still_there(
         });
         if let Some(up) = follows {
             out.push(Refusal::new(
+                Ground::Topology,
                 format!("`{asked}` still replicates from `{}`: the Sentinels would find it again within seconds", up.name),
                 "stop its server first; nothing was touched",
             ));
         } else if listed {
             out.push(Refusal::new(
+                Ground::Topology,
                 format!("the primary still serves {address}: the Sentinels would find it again within seconds"),
                 "stop its server first; nothing was touched",
             ));
@@ -167,6 +180,7 @@ fn still_there(
         let answers = watch.up().any(|(at, _)| at == address);
         if answers {
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!("the Sentinel {address} still answers: the others would hear from it again within seconds"),
                 "stop it first; those of the inventory: replctl sentinel remove, or take it out of `nodes`",
             ));
@@ -180,6 +194,7 @@ fn agreed(primary: &Node, watch: &Watch, out: &mut Vec<Refusal>) {
         if told.is_none_or(|a| !primary.answers_to(a)) {
             let told = told.map_or_else(|| "nobody".to_owned(), ToString::to_string);
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!(
                     "the Sentinel {at} says that {told} is the primary, and `{}` is",
                     primary.name
@@ -188,12 +203,13 @@ fn agreed(primary: &Node, watch: &Watch, out: &mut Vec<Refusal>) {
             ));
         } else if !sees.is_quiet() {
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!(
                     "the Sentinel {at} says of the primary `{}`: {}",
                     primary.name,
                     sees.worries()
                 ),
-                "mend that first: what it forgets now it might not find again",
+                "repair that first: what it forgets now it might not find again",
             ));
         }
     }
@@ -209,6 +225,7 @@ fn silent(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
         if let Some(why) = view.silence() {
             let at = &view.address;
             out.push(Refusal::new(
+                Ground::Sentinel,
                 format!("the Sentinel {at} cannot be told to forget: {why}"),
                 format!("bring it back first; or if it is gone for good, name it too: … {at}"),
             ));
@@ -226,6 +243,7 @@ fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
         .collect();
     for at in away {
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!("a Sentinel hears nothing from the replica {at} just now, and would forget it as well: when it comes back, nobody would repoint it"),
             format!("bring it back first; or if it is gone for good, name it too: … {at}"),
         ));
@@ -233,23 +251,17 @@ fn others(addresses: &BTreeSet<&Address>, watch: &Watch, out: &mut Vec<Refusal>)
 }
 
 /// What does not stop anything.
-pub(super) fn warnings(gone: &[Gone], inventory: &Inventory, watch: &Watch) -> Vec<String> {
+pub(super) fn warnings(gone: &[Gone], inventory: &Inventory, watch: &Watch) -> Vec<Warning> {
     let still = gone.iter().filter_map(|g| {
         let spec = inventory.get(&g.asked.as_str().into())?;
-        let name = &spec.name;
-        Some(if inventory.is_sentinel(name) {
-            format!("`{name}` stays in the inventory: take it out, or `replctl sentinel setup` brings it back")
-        } else {
-            format!("`{name}` stays in the inventory, and `replctl setup` brings it back; to take it out: replctl remove {name}")
-        })
+        let sentinel = inventory.is_sentinel(&spec.name);
+        Some(Warning::of(&spec.name, Stays { sentinel }))
     });
     few(watch).into_iter().chain(still).collect()
 }
 
 /// With so few that one less is none.
-pub fn few(watch: &Watch) -> Option<String> {
+pub fn few(watch: &Watch) -> Option<Warning> {
     let count = watch.up().count();
-    (count < 3).then(|| {
-        format!("with {count} Sentinel{}, no failover is possible for the seconds in which one knows nothing", if count == 1 { "" } else { "s" })
-    })
+    (count < 3).then(|| Warning::of_all(SentinelsAsked::Few(count)))
 }

@@ -1,10 +1,11 @@
 //! What stands against work on a host, whatever is to run there. Pure.
 
 use super::{HostLook, obtain};
-use crate::engine::Refusal;
+use crate::engine::warning::host::{Boot, Host, NoStart};
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::{NodeSpec, ServerSource};
 use crate::plan::facts::HostFacts;
-use crate::topology::Node;
+use crate::topology::{Node, NodeName};
 
 pub use super::tls::over_tls;
 
@@ -15,16 +16,17 @@ const ROOM: u64 = 64 << 20;
 pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
     let ssh = node.ssh.command(&node.address.host);
     Refusal::new(
+        Ground::Unreachable,
         format!("cannot look at the host of `{}`: {why}", node.name),
         hint.map_or_else(|| format!("try: {ssh}"), str::to_owned),
     )
-    .because(crate::error::Reason::Unreachable)
 }
 
 /// Root starts programs from there, and other users' servers with them.
 fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     if let Some(place) = &facts.not_alone {
         out.push(Refusal::new(
+            Ground::Host,
             format!(
                 "others than root may change {place} on the host of `{}`, and root would start programs from there",
                 node.name
@@ -42,12 +44,14 @@ pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     alone(node, facts, out);
     if !facts.missing.is_empty() {
         out.push(Refusal::new(
+            Ground::Host,
             format!("the host of `{name}` has no {}", facts.missing.join(", ")),
             "install what is missing",
         ));
     }
     if !facts.root && node.ssh.sudo == Some(true) {
         out.push(Refusal::new(
+            Ground::Host,
             format!(
                 "`{}` cannot become root on the host of `{name}`",
                 facts.login
@@ -61,6 +65,7 @@ pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
 pub fn taken(node: &NodeSpec, who: &str) -> Refusal {
     let port = node.address.port;
     Refusal::new(
+        Ground::Host,
         format!(
             "port {port} of the host of `{}` is taken by {who}",
             node.name
@@ -72,6 +77,7 @@ pub fn taken(node: &NodeSpec, who: &str) -> Refusal {
 /// The address and the host lead to two machines.
 pub fn elsewhere(node: &NodeSpec, seen: &Node, what: &str) -> Refusal {
     Refusal::new(
+        Ground::Inventory,
         format!(
             "at {} {what}, but on the host that SSH leads to nobody listens on that port: `{}` is two machines",
             seen.address, node.name
@@ -86,6 +92,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
     let directory = &look.inventory.server.directory;
     if !facts.writable {
         out.push(Refusal::new(
+            Ground::Host,
             format!(
                 "`{}` may not write {directory} on the host of `{name}`",
                 facts.login
@@ -96,6 +103,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
     let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
     if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
         out.push(Refusal::new(
+            Ground::Host,
             format!(
                 "the file system {mount} on the host of `{name}` is mounted noexec: no program can be started from {directory}/server"
             ),
@@ -107,6 +115,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
     let (payload, (_, lacks)) = (look.payload_for(&facts.arch), look.brought());
     if look.brings_server() && payload.is_none() {
         out.push(Refusal::new(
+            Ground::Host,
             format!("{lacks} {}, which the host of `{name}` is", facts.arch),
             "make server (on a machine with that compiler), or `source = \"package\"` in [server]",
         ));
@@ -116,6 +125,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
         .saturating_add(ROOM);
     if let Some(free) = facts.free_bytes.filter(|free| *free < need) {
         out.push(Refusal::new(
+            Ground::Host,
             format!(
                 "the disk of `{name}` has {} MB free for {directory}, and needs {} MB",
                 free >> 20,
@@ -128,11 +138,11 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
 }
 
 /// Nothing brings it back after its host was down.
-pub fn not_at_boot(what: &str, facts: &HostFacts) -> Option<String> {
+pub fn not_at_boot(node: &NodeName, what: Boot, facts: &HostFacts) -> Option<Warning> {
     let why = match facts.root {
         true if facts.systemd || facts.rc_local.is_some() => return None,
-        true => "it has neither systemd nor /etc/rc.local".to_owned(),
-        false => format!("`{}` is not root there", facts.login),
+        true => NoStart::NoPlace,
+        false => NoStart::NotRoot(facts.login.clone()),
     };
-    Some(format!("nothing starts {what} when its host boots: {why}"))
+    Some(Warning::of(node, Host::NotAtBoot(what, why)))
 }

@@ -2,7 +2,7 @@
 //! there.
 
 use super::HostLook;
-use crate::engine::Refusal;
+use crate::engine::{Ground, Refusal};
 use crate::inventory::{ServerSource, built_as};
 use crate::plan::facts::HostFacts;
 use crate::topology::NodeName;
@@ -27,6 +27,7 @@ fn install(package: Option<&str>, name: &NodeName, facts: &HostFacts) -> Option<
     }
     let package = package.unwrap_or("redis-server");
     Some(Refusal::new(
+        Ground::Host,
         format!(
             "the package {package} cannot be installed on the host of `{name}`: that takes root and apt-get, dnf, yum, apk or zypper"
         ),
@@ -55,6 +56,7 @@ fn build(file: &Path, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
         _ => "install them",
     };
     Some(Refusal::new(
+        Ground::Host,
         format!(
             "the host of `{name}` has no {} to build a server with",
             lacks.join(", ")

@@ -2,36 +2,30 @@
 //! lets other hosts in. Pure.
 
 use super::Found;
-use crate::plan::difference::Difference;
+use crate::plan::difference::gap::Gap;
 use crate::topology::{Node, Server};
 use std::net::IpAddr;
 
 /// What would keep its replicas and clients out.
 pub fn out_of_reach(target: &Node, new: &Server) -> Vec<Found> {
-    let name = &target.name;
     let set = |key: &str| new.config.get(key).map(String::as_str);
     // What a name is on the other hosts only they know.
     if !target.announced.host.parse().is_ok_and(is_elsewhere) {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let mut tell = |what: String| found.push((Difference::OutOfReach, what));
+    let mut tell = |gap| found.push((target.name.clone(), gap));
     let bound: Vec<&str> = set("bind").unwrap_or_default().split_whitespace().collect();
     let inside = |address: &&str| is_loopback(address.trim_start_matches('-'));
     if !bound.is_empty() && bound.iter().all(inside) {
-        tell(format!(
-            "`{name}` listens on {} only, and the others reach it at {}: they would be refused",
-            bound.join(" and "),
-            target.announced
-        ));
+        let bound = bound.iter().copied().map(str::to_owned).collect();
+        tell(Gap::Listens(bound, target.announced.clone()));
     }
     // Before 7.0 an address that is bound ends protected mode, too.
     let protects = new.version.major >= 7 || bound.is_empty();
     let open = new.has_password == Some(false) && set("protected-mode") == Some("yes");
     if open && protects {
-        tell(format!(
-            "`{name}` has protected-mode yes and no password: it would refuse every other host"
-        ));
+        tell(Gap::Protected);
     }
     found
 }
@@ -43,14 +37,10 @@ pub fn evicts(target: &Node, new: &Server, primary: &Server) -> Option<Found> {
     let (mine, theirs) = (policy(new)?, policy(primary)?);
     let limited = new.maxmemory.is_some_and(|m| m > 0);
     let keeps = theirs == "noeviction" || primary.maxmemory == Some(0);
+    let differs = mine != theirs;
     let drops = mine != "noeviction" && limited;
-    (drops && keeps && mine != theirs).then(|| {
-        let what = format!(
-            "`{}` has maxmemory-policy {mine}, the primary {theirs}: where memory runs short, it would drop keys that the primary keeps",
-            target.name
-        );
-        (Difference::EvictionPolicy, what)
-    })
+    let gap = Gap::EvictionPolicy { mine, theirs };
+    (drops && keeps && differs).then(|| (target.name.clone(), gap))
 }
 
 fn is_elsewhere(ip: IpAddr) -> bool {

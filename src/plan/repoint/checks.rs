@@ -1,8 +1,7 @@
 //! What stands against moving a node, all of it at once, each with its way on. Pure.
 
 use super::{one_stream, way_up};
-use crate::engine::{Move, Refusal};
-use crate::error::Reason;
+use crate::engine::{Ground, Move, Refusal};
 use crate::plan::root::{Root, walk};
 use crate::plan::{preflight, versions};
 use crate::topology::candidate::same_process;
@@ -43,9 +42,10 @@ pub fn all(
     if let Some(why) = lost.filter(|_| !operation.discard_data) {
         let (node, under) = (&node.name, &under.name);
         out.push(Refusal::new(
+            Ground::DiscardData,
             format!("`{node}` would lose keys under `{under}`: {why}"),
             format!("if they may be replaced by those of `{under}`: replctl move {node} --under {under} --discard-data {node}"),
-        ).because(Reason::DiscardData));
+        ).about(node));
     }
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
@@ -55,15 +55,23 @@ pub fn all(
 fn circle(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>) -> bool {
     let (name, target) = (&node.name, &under.name);
     if name == target {
-        out.push(Refusal::new(
-            format!("`{name}` cannot replicate from itself"),
-            "name another node after --under",
-        ));
+        out.push(
+            Refusal::new(
+                Ground::Topology,
+                format!("`{name}` cannot replicate from itself"),
+                "name another node after --under",
+            )
+            .about(name),
+        );
     } else if same_process(node, under) {
-        out.push(Refusal::new(
-            format!("`{name}` and `{target}` are one and the same server process"),
-            "check their addresses in the inventory",
-        ));
+        out.push(
+            Refusal::new(
+                Ground::Inventory,
+                format!("`{name}` and `{target}` are one and the same server process"),
+                "check their addresses in the inventory",
+            )
+            .about(name),
+        );
     } else {
         let way = way_up(under, topology);
         let through = way
@@ -74,19 +82,22 @@ fn circle(node: &Node, under: &Node, topology: &Topology, out: &mut Vec<Refusal>
         }
         out.push(if let Some(own) = topology.upstream_of(node) {
             Refusal::new(
+                Ground::Topology,
                 format!("`{target}` has its data from `{name}`: with `{name}` under it they would go round in a circle and get no writes"),
                 format!("move `{target}` away first: replctl move {target} --under {}", own.name),
-            )
+            ).about(name)
         } else if node.is_primary() {
             Refusal::new(
+                Ground::Role,
                 format!("`{name}` is the primary, and `{target}` has its data from it"),
                 format!("to let them change places: replctl promote {target}"),
-            )
+            ).about(name)
         } else {
             Refusal::new(
+                Ground::Topology,
                 format!("`{target}` has its data from `{name}`: with `{name}` under it they would go round in a circle and get no writes"),
                 LOOK,
-            )
+            ).about(name)
         });
     }
     true
@@ -96,10 +107,11 @@ fn silent(node: &Node, what: &str, out: &mut Vec<Refusal>) {
     if let crate::topology::State::Down(trouble) = &node.state {
         out.push(
             Refusal::new(
+                Ground::Unreachable,
                 format!("`{}` cannot be {what}: {}", node.name, trouble.detail),
                 LOOK,
             )
-            .because(Reason::Unreachable),
+            .about(&node.name),
         );
     }
 }
@@ -118,7 +130,11 @@ fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
             format!(", and `{name}` has its data from there")
         };
         let mut push = |what: &str| {
-            out.push(Refusal::new(format!("`{above}` {what}{so}"), LOOK).because(Reason::NotReady));
+            out.push(Refusal::new(
+                Ground::NotReady,
+                format!("`{above}` {what}{so}"),
+                LOOK,
+            ));
         };
         if at.server().is_some_and(|s| s.loading.is_some()) {
             push("is still loading its data");
@@ -140,10 +156,14 @@ fn ready(under: &Node, topology: &Topology, out: &mut Vec<Refusal>) {
         Root::Stranger => "an address that is no node of the inventory".to_owned(),
         Root::Loop => "no primary, but in a circle".to_owned(),
     };
-    out.push(Refusal::new(
-        format!("the way up from `{name}` ends at {nowhere}"),
-        LOOK,
-    ));
+    out.push(
+        Refusal::new(
+            Ground::Topology,
+            format!("the way up from `{name}` ends at {nowhere}"),
+            LOOK,
+        )
+        .about(name),
+    );
 }
 
 /// Sentinel takes a replica of a replica for one that has lost its way, and puts it under the
@@ -160,6 +180,7 @@ fn beside_sentinels(node: &Node, under: &Node, topology: &Topology, out: &mut Ve
     };
     let (are, s) = if count == 1 { ("es", "") } else { ("", "s") };
     out.push(Refusal::new(
+        Ground::Sentinel,
         format!("{count} Sentinel{s} watch{are}, and put a replica of the replica `{}` back under the primary", under.name),
         hint,
     ));
@@ -175,10 +196,14 @@ fn log_in(node: &Node, mine: &Server, under: &Node, theirs: &Server, out: &mut V
         _ => return,
     };
     let (node, under) = (&node.name, &under.name);
-    out.push(Refusal::new(
-        format!("`{node}` {problem}, so it could not replicate from `{under}`"),
-        format!("let replctl set both on every node: replctl setup {node} {under}"),
-    ));
+    out.push(
+        Refusal::new(
+            Ground::Login,
+            format!("`{node}` {problem}, so it could not replicate from `{under}`"),
+            format!("let replctl set both on every node: replctl setup {node} {under}"),
+        )
+        .about(node),
+    );
 }
 
 /// Why its keys would not be kept, where they would not.

@@ -1,10 +1,12 @@
 //! What moving a node will cost, as far as it can be known before. Pure.
 
 use super::{below, one_stream};
+use crate::engine::Warning;
+use crate::engine::warning::copy::{Because, Copy};
 use crate::plan::root::{Root, walk};
 use crate::plan::versions;
 use crate::topology::lineage::{Lineage, lineage, position};
-use crate::topology::{Node, Server, Topology, phrases};
+use crate::topology::{Node, NodeName, Server, Topology, phrases};
 
 /// What is lost where its keys may be replaced.
 pub fn loss(node: &Node, under: &Node) -> String {
@@ -16,50 +18,55 @@ pub fn loss(node: &Node, under: &Node) -> String {
 }
 
 /// What the operator should know before.
-pub fn warnings(node: &Node, under: &Node, topology: &Topology) -> Vec<String> {
+pub fn warnings(node: &Node, under: &Node, topology: &Topology) -> Vec<Warning> {
     let (Some(mine), Some(theirs)) = (node.server(), under.server()) else {
         return Vec::new();
     };
-    let (name, above) = (&node.name, &under.name);
     let mut out = Vec::new();
+    let mut say = |copy: Copy| out.push(Warning::of(&node.name, copy));
     if node.is_primary() {
-        out.push(format!(
-            "`{name}` is a primary: clients that write to it are refused from then on"
-        ));
+        say(Copy::PrimaryMoves);
     } else if let (Root::Primary(before), Root::Primary(then)) =
         (walk(node, topology), walk(under, topology))
         && before.name != then.name
     {
-        let (before, then) = (&before.name, &then.name);
-        out.push(format!(
-            "`{then}` is a primary beside `{before}`: what is written to `{before}` will not reach `{name}` any more"
-        ));
+        say(Copy::OtherPrimary {
+            before: before.name.clone(),
+            then: then.name.clone(),
+        });
     }
     out.extend(versions::warning(node, under));
+    let mut say = |copy: Copy| out.push(Warning::of(&node.name, copy));
     let full = no_partial(node, mine, under, theirs, topology);
-    let at = position(&mine.replication);
-    match (&full, theirs.replication.backlog) {
-        (None, Some(backlog)) => out.push(format!(
-            "expected: a partial resync; `{name}` is at offset {at}, and the backlog of `{above}` holds {} to {}",
-            backlog.first,
-            backlog.first.saturating_add(backlog.held).saturating_sub(1)
-        )),
+    let below: Vec<NodeName> = below(node, topology)
+        .into_iter()
+        .map(|n| n.name.clone())
+        .collect();
+    let all = full.is_some();
+    match (full, theirs.replication.backlog) {
+        (None, Some(backlog)) => say(Copy::Partial {
+            at: position(&mine.replication),
+            above: under.name.clone(),
+            first: backlog.first,
+            last: backlog.first.saturating_add(backlog.held).saturating_sub(1),
+        }),
         (None, None) => {}
-        (Some(why), _) => out.extend(full_resync(node, mine, under, theirs, why)),
+        (Some(because), _) => {
+            say(Copy::Full {
+                because,
+                above: under.name.clone(),
+                keys: theirs.key_count(),
+                memory: theirs.used_memory,
+            });
+            less_memory(mine, under, theirs).map(say);
+        }
     }
-    let below = below(node, topology);
     if !below.is_empty() {
-        let too = if full.is_some() {
-            ", each by a full resync of its own"
-        } else {
-            ""
+        let again = Copy::Below {
+            nodes: below,
+            full: all,
         };
-        out.push(format!(
-            "{} {} under `{name}` and {} again after it{too}",
-            phrases::list(below.iter().copied()),
-            if below.len() == 1 { "stays" } else { "stay" },
-            if below.len() == 1 { "links" } else { "link" },
-        ));
+        out.push(Warning::of(&node.name, again));
     }
     out
 }
@@ -71,61 +78,31 @@ fn no_partial(
     under: &Node,
     theirs: &Server,
     topology: &Topology,
-) -> Option<String> {
+) -> Option<Because> {
     let at = position(&mine.replication);
-    let held = |why: String| {
-        let Some(backlog) = theirs.replication.backlog else {
-            return Some(format!("`{}` has no backlog", under.name));
-        };
-        if backlog.first <= at.saturating_add(1) {
-            None
-        } else {
-            Some(why)
-        }
-    };
-    let gone = || {
-        format!(
-            "`{}` is at offset {at}, and the backlog of `{}` begins later",
-            node.name, under.name
-        )
+    let above = || under.name.clone();
+    let later = || Because::BacklogLater(at, above());
+    let held = || match theirs.replication.backlog {
+        None => Some(Because::NoBacklog(above())),
+        Some(backlog) => (backlog.first > at.saturating_add(1)).then(later),
     };
     if one_stream(node, under, topology) {
-        return held(gone());
+        return held();
     }
     match lineage(&mine.replication, &theirs.replication) {
         Lineage::Same { partial: true } => None,
-        Lineage::Same { partial: false } => Some(held(gone()).unwrap_or_else(gone)),
-        Lineage::Diverged { .. } => Some(format!(
-            "`{}` has bytes that `{}` has not",
-            node.name, under.name
-        )),
-        Lineage::Unknown => Some("they have no history in common".to_owned()),
+        Lineage::Same { partial: false } => Some(held().unwrap_or_else(later)),
+        Lineage::Diverged { .. } => Some(Because::Diverged(above())),
+        Lineage::Unknown => Some(Because::NoHistory),
     }
 }
 
-fn full_resync(
-    node: &Node,
-    mine: &Server,
-    under: &Node,
-    theirs: &Server,
-    why: &str,
-) -> Vec<String> {
-    let (name, above) = (&node.name, &under.name);
-    let keys = phrases::keys(theirs.key_count());
-    let size = theirs.used_memory.map_or_else(String::new, |used| {
-        format!(", {} in its memory", phrases::bytes(used))
-    });
-    let mut out = vec![format!(
-        "expected: a full resync, because {why}; `{above}` sends all its data ({keys}{size}) and takes more memory while it does, and `{name}` answers with LOADING while it takes them in"
-    )];
-    if let (Some(limit), Some(used)) = (mine.maxmemory.filter(|m| *m > 0), theirs.used_memory)
-        && used > limit
-    {
-        out.push(format!(
-            "`{name}` may use {} of memory, less than the {} that `{above}` uses",
-            phrases::bytes(limit),
-            phrases::bytes(used)
-        ));
-    }
-    out
+/// Where the data of the other may not fit.
+fn less_memory(mine: &Server, under: &Node, theirs: &Server) -> Option<Copy> {
+    let (limit, used) = (mine.maxmemory.filter(|m| *m > 0)?, theirs.used_memory?);
+    (used > limit).then(|| Copy::LessMemory {
+        limit,
+        used,
+        above: under.name.clone(),
+    })
 }

@@ -1,8 +1,7 @@
 //! What stands against the return of an old primary, each with its way on. Pure.
 
 use super::Rejoin;
-use crate::engine::Refusal;
-use crate::error::Reason;
+use crate::engine::{Ground, Refusal};
 use crate::plan::{preflight, versions};
 use crate::topology::{Node, ReplicaAuth, Topology};
 
@@ -23,13 +22,11 @@ pub fn running(
     for (other, server) in [(node, mine), (successor, theirs)] {
         preflight::watched(other, server, &mut out);
         if server.loading.is_some() {
-            out.push(
-                Refusal::new(
-                    format!("`{}` is still loading its data", other.name),
-                    "wait until it is done: replctl status",
-                )
-                .because(Reason::NotReady),
-            );
+            out.push(Refusal::new(
+                Ground::NotReady,
+                format!("`{}` is still loading its data", other.name),
+                "wait until it is done: replctl status",
+            ));
         }
     }
     versions::refused(node, successor, &mut out);
@@ -40,6 +37,7 @@ pub fn running(
         )
     {
         out.push(Refusal::new(
+            Ground::Login,
             format!(
                 "`{}` has a masterauth, and `{}` no password: it would be refused",
                 node.name, successor.name
@@ -53,6 +51,7 @@ pub fn running(
         .is_some_and(|up| up.name == operation.node);
     if circle {
         out.push(Refusal::new(
+            Ground::Topology,
             format!("`{}` replicates from `{}`", successor.name, node.name),
             LOOK,
         ));

@@ -4,7 +4,7 @@ use super::{Past, Reverse};
 use crate::actions::Action;
 use crate::actions::host::HostAction as Do;
 use crate::actions::local::LocalAction;
-use crate::engine::{Add, Operation, Refusal, Remove, Undo};
+use crate::engine::{Add, Ground, Operation, Refusal, Remove, Undo};
 use crate::inventory::edit::Kind;
 use crate::topology::Topology;
 
@@ -54,6 +54,7 @@ impl Past {
         let node = &remove.node;
         let Some(spec) = now.get(node) else {
             return Err(Refusal::new(
+                Ground::Inventory,
                 format!(
                     "`{node}` cannot be put into the inventory as it was: that was changed since"
                 ),
@@ -62,6 +63,7 @@ impl Past {
         };
         if self.did(|a| matches!(a, Do::RemoveTree { .. })) {
             return Err(Refusal::new(
+                Ground::Undo,
                 format!("`{node}` was removed with its files: they do not come back"),
                 format!(
                     "as a new node with the data of the primary: replctl add {node} --address {}",

@@ -135,7 +135,11 @@ fn what_stood_under_the_promoted_node_is_said() {
     let before = plan.warnings.len();
     complete(&past, &mut plan, &now);
     assert_eq!(plan.warnings.len(), before + 1);
-    assert!(plan.warnings[before].ends_with("replctl move slave2 --under slave1"));
+    assert!(
+        plan.warnings[before]
+            .text()
+            .ends_with("replctl move slave2 --under slave1")
+    );
     let mut plan = promote::plan::plan(&back, &now, &BTreeMap::new()).unwrap();
     complete(&promoted("slave1", &seed()), &mut plan, &now);
     assert_eq!(plan.warnings.len(), before);

@@ -1,6 +1,7 @@
 //! Every plan that lets a node follow another asks the one table: the same pairs are refused, told
 //! and let through by all of them.
 
+use crate::engine::Warning;
 use crate::engine::{Accept, Move, Plan, Promote, Refusal, Rejoin, Repair};
 use crate::operations::{promote, repair};
 use crate::plan::difference::Difference;
@@ -153,7 +154,8 @@ fn what_depends_or_is_not_known_is_told_by_every_plan() {
     for (name, plan) in ALL {
         for pair in PERHAPS {
             let planned = plan(pair).unwrap_or_else(|r| panic!("{name} {pair:?}: {r:#?}"));
-            let about = |w: &&String| {
+            let about = |w: &&Warning| {
+                let w = w.text();
                 let unsure = w.contains("only as long as") || w.contains("not known whether");
                 unsure && w.contains("`slave2`")
             };
@@ -171,7 +173,7 @@ fn what_always_works_is_not_talked_about() {
             let said = planned
                 .warnings
                 .iter()
-                .any(|w| w.contains("full copy from"));
+                .any(|w| w.text().contains("full copy from"));
             assert!(!said, "{name} {pair:?}: {:#?}", planned.warnings);
         }
     }
@@ -182,7 +184,10 @@ fn a_promotion_may_leave_one_behind_where_that_is_accepted() {
     let topology = three(NEVER[0]);
     let one = Accept::Difference(Difference::VersionOrder);
     let planned = promoted(&topology, &[one]).unwrap();
-    let told = |w: &String| w.ends_with("it could follow only until its first full resync");
+    let told = |w: &Warning| {
+        w.text()
+            .ends_with("it could follow only until its first full resync")
+    };
     assert!(planned.warnings.iter().any(told), "{:?}", planned.warnings);
 }
 

@@ -147,6 +147,18 @@ impl Host {
         };
     }
 
+    /// Removes the folders that nothing is in any more.
+    fn remove_unused(&mut self, paths: &[String]) {
+        let facts = &mut self.facts;
+        for path in paths {
+            let below = format!("{path}/");
+            let used = facts.directories.keys().any(|d| d.starts_with(&below));
+            if !used && (facts.servers.is_empty() || !path.ends_with("/server")) {
+                facts.directories.remove(path);
+            }
+        }
+    }
+
     /// Does a step, as a host would.
     pub fn on_host(&mut self, action: &Do) {
         let facts = &mut self.facts;
@@ -165,15 +177,7 @@ impl Host {
                 let private = private.into_iter().map(|d| (d, PRIVATE));
                 facts.directories.extend(private);
             }
-            Do::RemoveDirectories { paths } => {
-                for path in paths {
-                    let below = format!("{path}/");
-                    let used = facts.directories.keys().any(|d| d.starts_with(&below));
-                    if !used && (facts.servers.is_empty() || !path.ends_with("/server")) {
-                        facts.directories.remove(&path);
-                    }
-                }
-            }
+            Do::RemoveDirectories { paths } => self.remove_unused(&paths),
             Do::RemoveTree { path, .. } => {
                 assert!(
                     facts.listener == Listener::Nobody,

@@ -7,8 +7,8 @@ use super::host::{Begin, Host, Keys, payload};
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::server::ServerAction;
-use crate::engine::execute::{Act, Failure};
-use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::engine::{Add, Plan, Refusal, Remove, Setup};
 use crate::inventory::edit::{self, Edit, NewNode};
 use crate::inventory::parse::parse;
@@ -16,39 +16,34 @@ use crate::inventory::{Inventory, NodeSpec};
 use crate::operations::remove::plan::Notes;
 use crate::operations::{add, remove, setup};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::simulation::world::Injected;
+use crate::simulation::harness::{Model, Simulated};
 use crate::topology::detached::Observed;
 use crate::topology::{
     Address, Link, Node, NodeName, PersistedRole, ReplicaLine, Role, State, Topology, sample,
 };
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub const FILE: &str = "/ops/inventory.toml";
 /// What somebody else writes into the file.
 pub const MINE: &str = "# mine\n";
 
+/// The deployment.
 #[derive(Clone)]
-pub struct Inner {
+pub struct Members {
+    /// With the node that comes or goes.
+    pub inventory: Arc<Inventory>,
     pub text: String,
     pub hosts: BTreeMap<NodeName, Arc<Host>>,
     pub debts: Vec<NodeName>,
     pub alone: Vec<NodeName>,
-    pub calls: usize,
-    pub fail_at: Option<(usize, Injected)>,
     /// Somebody else edits the inventory just before that call.
     pub edited_at: Option<usize>,
-    pub life: Option<usize>,
-    pub progress: Progress,
 }
 
-pub struct World {
-    /// With the node that comes or goes.
-    pub inventory: Inventory,
-    pub inner: Mutex<Inner>,
-}
+/// A deployment on which plans are run.
+pub type World = Simulated<Members>;
 
 pub fn address(i: usize) -> Address {
     Address::new(format!("10.0.0.{}", i + 1), 6379)
@@ -88,53 +83,22 @@ impl World {
                 let host = Host::new(&inventory, spec, *begin, of.map(address));
                 (spec.name.clone(), Arc::new(host))
             });
-        let inner = Inner {
+        Self::on(Members {
             text: text.to_owned(),
             hosts: hosts.collect(),
             debts: Vec::new(),
             alone: Vec::new(),
-            calls: 0,
-            fail_at: None,
             edited_at: None,
-            life: None,
-            progress: Progress::default(),
-        };
-        Self {
-            inventory,
-            inner: Mutex::new(inner),
-        }
+            inventory: Arc::new(inventory),
+        })
     }
+}
 
-    /// The same, before anything was done.
-    pub fn again(&self) -> Self {
-        Self {
-            inventory: self.inventory.clone(),
-            inner: Mutex::new(self.inner()),
-        }
-    }
-
-    pub fn inner(&self) -> Inner {
-        self.inner.lock().unwrap().clone()
-    }
-
-    pub fn change(&self, change: impl FnOnce(&mut Inner)) {
-        change(&mut self.inner.lock().unwrap());
-    }
-
-    /// The failure is over, and whoever died is there again.
-    pub fn live_on(&self) {
-        self.change(|inner| {
-            inner.life = None;
-            inner.fail_at = None;
-            inner.edited_at = None;
-        });
-    }
-
+impl Members {
     /// What an observer sees.
     pub fn topology(&self) -> Topology {
-        let inner = self.inner();
         let nodes = self.inventory.nodes.iter().enumerate();
-        let mut nodes: Vec<Node> = nodes.map(|(i, spec)| inner.node(i, spec)).collect();
+        let mut nodes: Vec<Node> = nodes.map(|(i, spec)| self.node(i, spec)).collect();
         for i in 0..nodes.len() {
             let above = nodes[i].announced.clone();
             let under = nodes
@@ -151,7 +115,7 @@ impl World {
     }
 
     fn facts(&self, node: &NodeName) -> BTreeMap<NodeName, Result<HostFacts, Unseen>> {
-        let host = self.inner().hosts[node].clone();
+        let host = &self.hosts[node];
         let seen = if host.dead {
             Err(Unseen::from("no route".to_owned()))
         } else {
@@ -182,17 +146,16 @@ impl World {
     }
 
     pub fn plan_remove(&self, op: &Remove) -> Result<Plan, Vec<Refusal>> {
-        let inner = self.inner();
         let topology = self.topology();
         let facts = self.facts(&op.node);
         let noted = |notes: &[NodeName]| notes.contains(&op.node).then(|| address(0));
         let around = remove::plan::Around {
             inventory: &self.inventory,
-            text: &inner.text,
-            seen: &Observed::new(topology, &inner.alone),
+            text: &self.text,
+            seen: &Observed::new(topology, &self.alone),
             notes: Notes {
-                debt: noted(&inner.debts),
-                alone: noted(&inner.alone),
+                debt: noted(&self.debts),
+                alone: noted(&self.alone),
             },
             host: facts.get(&op.node).filter(|_| !op.leave_running),
             watch: None,
@@ -201,47 +164,10 @@ impl World {
     }
 
     /// As `crate::world::inventory::write` does it.
-    fn edit(inner: &mut Inner, edit: &Edit) -> Result<Seen, Failure> {
-        if !edit.holds(&inner.text) {
-            let new = edit.apply(&inner.text);
-            inner.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
-        }
-        Ok(Seen::default())
-    }
-
-    fn apply(&self, inner: &mut Inner, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let list = |notes: &mut Vec<NodeName>, noted: bool| {
-            notes.retain(|n| n != node);
-            if noted {
-                notes.push(node.clone());
-            }
-        };
-        match action {
-            Action::Local(LocalAction::EditInventory(edit)) => return Self::edit(inner, edit),
-            Action::Local(LocalAction::ForgetDebt) => list(&mut inner.debts, false),
-            Action::Local(LocalAction::RememberDebt { .. }) => list(&mut inner.debts, true),
-            Action::Local(LocalAction::ForgetAlone) => list(&mut inner.alone, false),
-            Action::Local(LocalAction::NoteAlone { .. }) => list(&mut inner.alone, true),
-            Action::Host(action) => {
-                let host = Arc::make_mut(inner.hosts.get_mut(node).unwrap());
-                if host.dead {
-                    return Err(Failure::none("no route"));
-                }
-                host.on_host(action);
-            }
-            Action::Server(ServerAction::AwaitUnlisted { gone, optional, .. }) => {
-                let listed = inner.hosts[gone].runs();
-                if listed && !optional {
-                    return Err(Failure::none("it still lists it"));
-                }
-            }
-            Action::Server(_)
-            | Action::Role(_)
-            | Action::Rescue(_)
-            | Action::Service(_)
-            | Action::Password(_)
-            | Action::Sentinel(_)
-            | Action::Hook(_) => return self.on_server(inner, node, action),
+    fn edit(&mut self, edit: &Edit) -> Result<Seen, Failure> {
+        if !edit.holds(&self.text) {
+            let new = edit.apply(&self.text);
+            self.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
         }
         Ok(Seen::default())
     }
@@ -256,7 +182,7 @@ fn line(address: &Address) -> ReplicaLine {
     }
 }
 
-impl Inner {
+impl Members {
     fn node(&self, i: usize, spec: &NodeSpec) -> Node {
         let host = &self.hosts[&spec.name];
         let mut node = if host.runs() {
@@ -318,37 +244,52 @@ pub fn coming(text: &str, i: usize, of: usize) -> Edit {
     edit::add(FILE, text, &node).unwrap()
 }
 
-impl Act for World {
-    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let mut inner = self.inner.lock().unwrap();
-        if inner.life == Some(0) {
-            return Err(Failure::unknown("dead"));
-        }
-        let at = inner.calls;
-        inner.calls += 1;
-        if inner.edited_at == Some(at) {
-            inner.text.push_str(MINE);
-        }
-        match inner.fail_at.filter(|(call, _)| *call == at) {
-            Some((_, Injected::Nothing)) => Err(Failure::none("injected")),
-            Some((_, Injected::Lost)) => Err(Failure::unknown("injected, no answer")),
-            Some((_, Injected::Answer)) => self
-                .apply(&mut inner, node, action)
-                .and(Err(Failure::unknown("injected, after its effect"))),
-            None => self.apply(&mut inner, node, action),
+impl Model for Members {
+    /// Somebody else edits the inventory.
+    fn before(&mut self, call: usize) {
+        if self.edited_at == Some(call) {
+            self.text.push_str(MINE);
         }
     }
-}
 
-impl Journal for World {
-    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
-        let mut inner = self.inner.lock().unwrap();
-        match &mut inner.life {
-            Some(0) => return Err(io::Error::other("dead")),
-            Some(lines) => *lines -= 1,
-            None => {}
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        let list = |notes: &mut Vec<NodeName>, noted: bool| {
+            notes.retain(|n| n != node);
+            if noted {
+                notes.push(node.clone());
+            }
+        };
+        match action {
+            Action::Local(LocalAction::EditInventory(edit)) => return self.edit(edit),
+            Action::Local(LocalAction::ForgetDebt) => list(&mut self.debts, false),
+            Action::Local(LocalAction::RememberDebt { .. }) => list(&mut self.debts, true),
+            Action::Local(LocalAction::ForgetAlone) => list(&mut self.alone, false),
+            Action::Local(LocalAction::NoteAlone { .. }) => list(&mut self.alone, true),
+            Action::Host(action) => {
+                let host = Arc::make_mut(self.hosts.get_mut(node).unwrap());
+                if host.dead {
+                    return Err(Failure::none("no route"));
+                }
+                host.on_host(action);
+            }
+            Action::Server(ServerAction::AwaitUnlisted { gone, optional, .. }) => {
+                let listed = self.hosts[gone].runs();
+                if listed && !optional {
+                    return Err(Failure::none("it still lists it"));
+                }
+            }
+            Action::Server(_)
+            | Action::Role(_)
+            | Action::Rescue(_)
+            | Action::Service(_)
+            | Action::Password(_)
+            | Action::Sentinel(_)
+            | Action::Hook(_) => return self.on_server(node, action),
         }
-        inner.progress.take(entry);
-        Ok(())
+        Ok(Seen::default())
+    }
+
+    fn observe(&mut self) -> Topology {
+        self.topology()
     }
 }

@@ -45,8 +45,8 @@ fn setup_plans() {
             nodes: vec![name(2)],
             discard_data: Vec::new(),
         });
-        let planned = world.plan_setup(&name(2));
-        snapshot.case(title, &world.topology(), &[host(begin)], &wish, planned);
+        let planned = world.lock().plan_setup(&name(2));
+        snapshot.case(title, &world.observe(), &[host(begin)], &wish, planned);
     }
     snapshot.hold();
 }
@@ -68,15 +68,9 @@ fn add_plans() {
         let found = [(Begin::Runs, None), (Begin::Runs, Some(0)), (begin, of)];
         let world = World::new(&before, &after, &found);
         let wish = addition(2, under);
-        let planned = world.plan_add(&wish, &edit);
+        let planned = world.lock().plan_add(&wish, &edit);
         let operation = Operation::Add(wish);
-        snapshot.case(
-            title,
-            &world.topology(),
-            &[host(begin)],
-            &operation,
-            planned,
-        );
+        snapshot.case(title, &world.observe(), &[host(begin)], &operation, planned);
     }
     snapshot.hold();
 }
@@ -97,15 +91,9 @@ fn remove_plans() {
             purge,
             leave_running,
         };
-        let planned = world.plan_remove(&wish);
+        let planned = world.lock().plan_remove(&wish);
         let operation = Operation::Remove(wish);
-        snapshot.case(
-            title,
-            &world.topology(),
-            &[host(begin)],
-            &operation,
-            planned,
-        );
+        snapshot.case(title, &world.observe(), &[host(begin)], &operation, planned);
     }
     snapshot.hold();
 }
@@ -136,12 +124,18 @@ fn plans_of_sentinel_setup_and_remove() {
         ("all is as it should be", Found::Well),
     ] {
         let world = Boxes::new([Found::Well, Found::Well, found]);
-        let (topology, besides) = (world.topology(), [sentinel(found)]);
+        let (topology, besides) = (world.observe(), [sentinel(found)]);
         let wish = Operation::Sentinels(Sentinels::Setup);
-        setup.case(title, &topology, &besides, &wish, world.plan());
+        setup.case(title, &topology, &besides, &wish, world.lock().plan());
         for purge in [false, true] {
             let wish = Operation::Sentinels(Sentinels::Remove { purge });
-            remove.case(title, &topology, &besides, &wish, world.plan_removal(purge));
+            remove.case(
+                title,
+                &topology,
+                &besides,
+                &wish,
+                world.lock().plan_removal(purge),
+            );
         }
     }
     setup.hold();

@@ -1,9 +1,9 @@
 //! The Sentinels of the model: what they were told for a moment, which stands in no file, and what
 //! they do.
 
-use crate::actions::sentinel::SentinelAction;
+use crate::actions::sentinel::{InfoPeriod, SentinelAction};
 use crate::engine::execute::Failure;
-use crate::simulation::world::Inner;
+use crate::simulation::world::Servers;
 use crate::topology::sentinel::FAST_INFO_MS;
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,37 @@ impl Sentinels {
         fast.map(|(at, _)| at).collect()
     }
 
+    /// Each reads `INFO` that often from now on; one that answers nothing hinders no other.
+    fn set_periods(&mut self, all: &[InfoPeriod], ms: u64) -> Result<(), Failure> {
+        let mut failed = Ok(());
+        for one in all {
+            let now = self.periods.get(&one.at).copied();
+            if now != Some(one.ms) && now != Some(ms) {
+                return Err(Failure::unknown("somebody else has set it"));
+            }
+            match self.answers(&one.at) {
+                Ok(()) => drop(self.periods.insert(one.at.clone(), ms)),
+                Err(deaf) => failed = Err(deaf),
+            }
+        }
+        failed
+    }
+
+    /// Each that reads `INFO` every `from_ms` does so as often as before.
+    fn restore_periods(&mut self, all: &[InfoPeriod], from_ms: u64) -> Result<(), Failure> {
+        let mut failed = Ok(());
+        for one in all {
+            match self.answers(&one.at) {
+                Ok(()) if self.periods.get(&one.at) == Some(&from_ms) => {
+                    self.periods.insert(one.at.clone(), one.ms);
+                }
+                Ok(()) => {}
+                Err(deaf) => failed = Err(deaf),
+            }
+        }
+        failed
+    }
+
     fn answers(&self, at: &Address) -> Result<(), Failure> {
         if self.deaf.contains(at) {
             return Err(Failure::unknown(format!("the Sentinel {at} says nothing")));
@@ -35,8 +66,8 @@ impl Sentinels {
 }
 
 /// Nothing was left at them that has them replace a demoted primary sooner than ever.
-pub fn before_demotion(inner: &mut Inner) {
-    let left: Vec<String> = inner
+pub fn before_demotion(servers: &mut Servers) {
+    let left: Vec<String> = servers
         .sentinels
         .hastened()
         .iter()
@@ -44,82 +75,63 @@ pub fn before_demotion(inner: &mut Inner) {
         .collect();
     if !left.is_empty() {
         let what = format!("demoted while {} had INFO-PERIOD 500", left.join(", "));
-        inner.violations.push(what);
+        servers.violations.push(what);
     }
 }
 
-pub fn apply(inner: &mut Inner, node: &NodeName, action: &SentinelAction) -> Result<(), Failure> {
-    let i = inner.index(node);
-    if let Some((call, at)) = inner.sentinels.deaf_from.clone()
-        && inner.calls > call
+pub fn apply(
+    servers: &mut Servers,
+    node: &NodeName,
+    action: &SentinelAction,
+) -> Result<(), Failure> {
+    let i = servers.index(node);
+    if let Some((call, at)) = servers.sentinels.deaf_from.clone()
+        && servers.call > call
     {
-        inner.sentinels.deaf.insert(at);
+        servers.sentinels.deaf.insert(at);
     }
     match action {
         SentinelAction::SetInfoPeriod { sentinels, ms } => {
-            let mut failed = Ok(());
-            for one in sentinels {
-                let now = inner.sentinels.periods.get(&one.at).copied();
-                if now != Some(one.ms) && now != Some(*ms) {
-                    return Err(Failure::unknown("somebody else has set it"));
-                }
-                match inner.sentinels.answers(&one.at) {
-                    Ok(()) => drop(inner.sentinels.periods.insert(one.at.clone(), *ms)),
-                    Err(deaf) => failed = Err(deaf),
-                }
-            }
-            failed
+            servers.sentinels.set_periods(sentinels, *ms)
         }
         SentinelAction::RestoreInfoPeriod {
             sentinels, from_ms, ..
-        } => {
-            let mut failed = Ok(());
-            for one in sentinels {
-                match inner.sentinels.answers(&one.at) {
-                    Ok(()) if inner.sentinels.periods.get(&one.at) == Some(from_ms) => {
-                        inner.sentinels.periods.insert(one.at.clone(), one.ms);
-                    }
-                    Ok(()) => {}
-                    Err(deaf) => failed = Err(deaf),
-                }
-            }
-            failed
-        }
+        } => servers.sentinels.restore_periods(sentinels, *from_ms),
         SentinelAction::AwaitPriority { sentinels, .. } => {
             for at in sentinels {
-                inner.sentinels.answers(at)?;
+                servers.sentinels.answers(at)?;
             }
-            if inner.sims[i].of != inner.first {
+            if servers.sims[i].of != servers.first {
                 return Err(Failure::none("it does not know it"));
             }
             Ok(())
         }
         SentinelAction::AwaitTurn { .. } => Ok(()),
         SentinelAction::FailOver { at, or, .. } => {
-            if inner.priorities.get(node).is_none_or(|p| p != "1") {
+            if servers.priorities.get(node).is_none_or(|p| p != "1") {
                 return Err(Failure::none("it would choose another"));
             }
             if std::iter::once(at)
                 .chain(or)
-                .all(|at| inner.sentinels.deaf.contains(at))
+                .all(|at| servers.sentinels.deaf.contains(at))
             {
                 return Err(Failure::none("no Sentinel answers"));
             }
-            inner.sims[i].of = None;
+            servers.sims[i].of = None;
             Ok(())
         }
         SentinelAction::AwaitAgreed {
             primary, sentinels, ..
         } => {
-            let first = inner.first.clone();
-            for sim in &mut inner.sims {
+            let first = servers.first.clone();
+            for sim in &mut servers.sims {
                 if sim.up && sim.of.is_some() && sim.of == first {
                     sim.of = Some(primary.clone());
                 }
             }
             sentinels
                 .iter()
-                .try_for_each(|at| inner.sentinels.answers(at))
+                .try_for_each(|at| servers.sentinels.answers(at))
         }
         other => Err(Failure::none(format!("not simulated: {other}"))),
     }

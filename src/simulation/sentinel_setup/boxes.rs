@@ -5,34 +5,30 @@ use super::host::{Begin, Box, payload};
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction as Tell;
 use crate::config::sentinel::watches;
-use crate::engine::execute::{Act, Failure};
-use crate::engine::journal::{Entry, Journal, Progress, Seen};
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
 use crate::engine::{Plan, Refusal};
 use crate::inventory::{Inventory, SentinelRules, SentinelSettings, parse::parse};
 use crate::operations::sentinel;
 use crate::operations::sentinel::plan::{Around, remove};
 use crate::plan::facts::{HostFacts, Unseen};
-use crate::simulation::world::Injected;
+use crate::simulation::harness::{Model, Simulated, not_simulated};
 use crate::topology::sentinel::{KnownReplica, Member, Peer, Sees};
 use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind, sample};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::Arc;
 
-struct Inner {
-    boxes: BTreeMap<NodeName, Box>,
-    before: BTreeMap<NodeName, Box>,
-    calls: usize,
-    fail_at: Option<(usize, Injected)>,
-    life: Option<usize>,
-    progress: Progress,
+/// The three hosts, and what they were before.
+#[derive(Clone)]
+pub struct Boxes {
+    inventory: Arc<Inventory>,
+    hosts: BTreeMap<NodeName, Box>,
+    before: Arc<BTreeMap<NodeName, Box>>,
 }
 
-pub struct World {
-    inventory: Inventory,
-    inner: Mutex<Inner>,
-}
+/// Hosts on which plans are run.
+pub type World = Simulated<Boxes>;
 
 fn inventory() -> Inventory {
     let text = "[deployment]\nname = \"orders\"\npassword = { env = \"X\" }\n[[node]]\nname = \"n0\"\naddress = \"10.0.0.1\"\n[[node]]\nname = \"n1\"\naddress = \"10.0.0.2\"\nreplicaof = \"n0\"\n[[node]]\nname = \"n2\"\naddress = \"10.0.0.3\"\nreplicaof = \"n0\"\n[sentinel]\nnodes = [\"n0\", \"n1\", \"10.0.0.9\"]\n";
@@ -49,27 +45,17 @@ impl World {
             .zip(begins)
             .map(|(spec, begin)| (spec.name.clone(), Box::new(&inventory, spec, begin)));
         let boxes: BTreeMap<NodeName, Box> = boxes.collect();
-        let inner = Inner {
-            before: boxes.clone(),
-            boxes,
-            calls: 0,
-            fail_at: None,
-            life: None,
-            progress: Progress::default(),
-        };
-        Self {
-            inventory,
-            inner: Mutex::new(inner),
-        }
+        Self::on(Boxes {
+            before: Arc::new(boxes.clone()),
+            hosts: boxes,
+            inventory: Arc::new(inventory),
+        })
     }
+}
 
+impl Boxes {
     fn settings(&self) -> &SentinelSettings {
         self.inventory.sentinel.as_ref().unwrap()
-    }
-
-    /// The nodes: always well, this is not about them.
-    pub fn topology(&self) -> Topology {
-        self.inner.lock().unwrap().topology()
     }
 
     pub fn plan(&self) -> Result<Plan, Vec<Refusal>> {
@@ -82,34 +68,32 @@ impl World {
 
     /// Nothing runs, nothing starts it, and where that was asked for nothing is left.
     pub fn assert_gone(&self, purge: bool, what: &str) {
-        let inner = self.inner.lock().unwrap();
-        for (name, it) in &inner.boxes {
+        for (name, it) in &self.hosts {
             assert!(!it.runs() && it.told.is_none(), "{what}: {name} runs");
             assert_eq!(it.facts.unit, None, "{what}: {name}");
             let file = it.facts.config.as_ref().map(|c| &c.directives);
             assert!(!purge || file.is_none(), "{what}: {name}");
             // Whoever was reached leaves no file that would act one day.
-            let ran = inner.before[name].runs();
+            let ran = self.before[name].runs();
             let left = file.and_then(|f| watches(f, &self.settings().name));
             assert!(!ran || left.is_none(), "{what}: {name}");
         }
     }
 
     fn around<T>(&self, then: impl FnOnce(&Around<'_>) -> T) -> T {
-        let inner = self.inner.lock().unwrap();
-        let topology = inner.topology();
+        let topology = self.topology();
         let silent = Trouble {
             kind: TroubleKind::Refused,
             detail: "connection refused".to_owned(),
         };
-        let members = inner.boxes.iter().map(|(name, it)| {
+        let members = self.hosts.iter().map(|(name, it)| {
             let member = Member {
                 watches: it
                     .told
                     .iter()
                     .map(|_| self.settings().name.clone())
                     .collect(),
-                sees: it.told.map(|rules| inner.sees(name, rules)),
+                sees: it.told.map(|rules| self.sees(name, rules)),
             };
             (
                 name.clone(),
@@ -120,7 +104,7 @@ impl World {
                 },
             )
         });
-        let hosts = inner.boxes.iter();
+        let hosts = self.hosts.iter();
         let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = hosts
             .map(|(n, b)| (n.clone(), Ok(b.facts.clone())))
             .collect();
@@ -134,11 +118,10 @@ impl World {
     }
 
     pub fn assert_well(&self, what: &str) {
-        let inner = self.inner.lock().unwrap();
-        for (name, it) in &inner.boxes {
+        for (name, it) in &self.hosts {
             assert!(it.runs(), "{what}: {name} does not run");
             assert_eq!(it.told, Some(self.settings().rules), "{what}: {name}");
-            let had = inner.before[name].facts.config.is_some();
+            let had = self.before[name].facts.config.is_some();
             assert!(!had || it.begun == 0, "{what}: {name} is another one now");
             let file = &it.facts.config.as_ref().unwrap().directives;
             let written = watches(file, &self.settings().name).map(|(_, rules)| rules);
@@ -148,63 +131,37 @@ impl World {
 
     /// It is as it was before, apart from how often its file was written meanwhile.
     pub fn assert_put_back(&self, name: &NodeName, what: &str) {
-        let inner = self.inner.lock().unwrap();
-        let mut now = inner.boxes[name].clone();
+        let mut now = self.hosts[name].clone();
         now.begun = 0;
-        assert_eq!(now, inner.before[name], "{what}: {name}");
+        assert_eq!(now, self.before[name], "{what}: {name}");
     }
+}
 
-    pub fn calls(&self) -> usize {
-        self.inner.lock().unwrap().calls
-    }
-
-    pub fn fail_at(&self, call: usize, how: Injected) {
-        self.inner.lock().unwrap().fail_at = Some((call, how));
-    }
-
-    pub fn dies_after(&self, lines: usize) {
-        self.inner.lock().unwrap().life = Some(lines);
-    }
-
-    /// The failure is over, and whoever died is there again.
-    pub fn live_on(&self) {
-        let mut inner = self.inner.lock().unwrap();
-        inner.life = None;
-        inner.fail_at = None;
-    }
-
-    pub fn progress(&self) -> Progress {
-        self.inner.lock().unwrap().progress.clone()
-    }
-
-    fn apply(&self, inner: &mut Inner, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let name = self.settings().name.clone();
-        let primary = inner.topology().nodes[0].server().unwrap().run_id.clone();
-        if let Action::Sentinel(Tell::AwaitUnwatched { at_most, .. }) = action {
-            let watching = inner.boxes.values().filter(|b| b.told.is_some()).count();
-            let gone = watching as u64 <= *at_most;
-            return gone
-                .then(Seen::default)
-                .ok_or_else(|| Failure::none("they listen"));
+impl Boxes {
+    /// The nodes, with those that watch them: always well, this is not about them.
+    fn topology(&self) -> Topology {
+        let watching = self.hosts.values().filter(|b| b.told.is_some()).count();
+        let address = |i: usize| Address::new(format!("10.0.0.{}", i + 1), 6379);
+        let nodes = (0..3).map(|i| {
+            let mut node = sample::node(&format!("n{i}"), i, (i > 0).then(|| address(0)));
+            node.address = address(i);
+            node.announced = address(i);
+            if let State::Up(server) = &mut node.state {
+                server.sentinels = Some(watching as u64);
+            }
+            node
+        });
+        Topology {
+            nodes: nodes.collect(),
         }
-        let sees = inner.boxes[node].told.map(|rules| inner.sees(node, rules));
-        let it = inner.boxes.get_mut(node).unwrap();
-        let action = match action {
-            Action::Host(action) => {
-                it.on_host(action, &name);
-                return Ok(Seen::default());
-            }
-            Action::Sentinel(action) => action,
-            Action::Server(_)
-            | Action::Role(_)
-            | Action::Rescue(_)
-            | Action::Service(_)
-            | Action::Local(_)
-            | Action::Password(_)
-            | Action::Hook(_) => {
-                return Err(Failure::none(format!("not simulated: {action}")));
-            }
-        };
+    }
+
+    /// What a Sentinel that runs does when it is told.
+    fn on_sentinel(&mut self, node: &NodeName, action: &Tell) -> Result<(), Failure> {
+        let name = self.settings().name.clone();
+        let sees = self.hosts[node].told.map(|rules| self.sees(node, rules));
+        let primary = self.topology().nodes[0].server().unwrap().run_id.clone();
+        let it = self.hosts.get_mut(node).unwrap();
         if !it.runs() {
             return Err(Failure::none("connection refused"));
         }
@@ -239,37 +196,17 @@ impl World {
                     return Err(Failure::none(why));
                 }
             }
-            other => return Err(Failure::none(format!("not simulated: {other}"))),
+            other => return Err(not_simulated(other)),
         }
         it.flush(&name);
-        Ok(Seen::default())
-    }
-}
-
-impl Inner {
-    /// The nodes, with those that watch them.
-    fn topology(&self) -> Topology {
-        let watching = self.boxes.values().filter(|b| b.told.is_some()).count();
-        let address = |i: usize| Address::new(format!("10.0.0.{}", i + 1), 6379);
-        let nodes = (0..3).map(|i| {
-            let mut node = sample::node(&format!("n{i}"), i, (i > 0).then(|| address(0)));
-            node.address = address(i);
-            node.announced = address(i);
-            if let State::Up(server) = &mut node.state {
-                server.sentinels = Some(watching as u64);
-            }
-            node
-        });
-        Topology {
-            nodes: nodes.collect(),
-        }
+        Ok(())
     }
 
     /// What a Sentinel says that watches: all nodes are well, and it knows the others that watch.
     fn sees(&self, name: &NodeName, rules: SentinelRules) -> Sees {
         let known = |flag: &str| vec![flag.to_owned()];
         let others = self
-            .boxes
+            .hosts
             .iter()
             .filter(|(n, b)| *n != name && b.told.is_some());
         let peers = others.map(|(n, _)| Peer {
@@ -296,34 +233,32 @@ impl Inner {
     }
 }
 
-impl Act for World {
-    async fn act(&self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
-        let mut inner = self.inner.lock().unwrap();
-        if inner.life == Some(0) {
-            return Err(Failure::unknown("dead"));
+impl Model for Boxes {
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        match action {
+            Action::Host(action) => {
+                let name = self.settings().name.clone();
+                self.hosts.get_mut(node).unwrap().on_host(action, &name);
+            }
+            Action::Sentinel(Tell::AwaitUnwatched { at_most, .. }) => {
+                let watching = self.hosts.values().filter(|b| b.told.is_some()).count();
+                if watching as u64 > *at_most {
+                    return Err(Failure::none("they listen"));
+                }
+            }
+            Action::Sentinel(action) => self.on_sentinel(node, action)?,
+            Action::Server(_)
+            | Action::Role(_)
+            | Action::Rescue(_)
+            | Action::Service(_)
+            | Action::Local(_)
+            | Action::Password(_)
+            | Action::Hook(_) => return Err(not_simulated(action)),
         }
-        let at = inner.calls;
-        inner.calls += 1;
-        match inner.fail_at.filter(|(call, _)| *call == at) {
-            Some((_, Injected::Nothing)) => Err(Failure::none("injected")),
-            Some((_, Injected::Lost)) => Err(Failure::unknown("injected, no answer")),
-            Some((_, Injected::Answer)) => self
-                .apply(&mut inner, node, action)
-                .and(Err(Failure::unknown("injected, after its effect"))),
-            None => self.apply(&mut inner, node, action),
-        }
+        Ok(Seen::default())
     }
-}
 
-impl Journal for World {
-    fn record(&self, entry: &Entry, _durable: bool) -> io::Result<()> {
-        let mut inner = self.inner.lock().unwrap();
-        match &mut inner.life {
-            Some(0) => return Err(io::Error::other("dead")),
-            Some(lines) => *lines -= 1,
-            None => {}
-        }
-        inner.progress.take(entry);
-        Ok(())
+    fn observe(&mut self) -> Topology {
+        self.topology()
     }
 }

@@ -1,7 +1,7 @@
 //! What is done around the change itself, and how it finds the world: hooks, and the clients of the
 //! old primary.
 
-use super::Inner;
+use super::Servers;
 use crate::actions::server::ServerAction;
 use crate::inventory::hooks::HookPoint;
 use crate::topology::{Address, NodeName};
@@ -16,7 +16,7 @@ pub struct Called {
     pub stopped: bool,
 }
 
-impl Inner {
+impl Servers {
     /// A hook is run: how it finds the world.
     pub(super) fn called(&mut self, point: HookPoint) {
         let up = self.sims.iter().filter(|s| s.up);

@@ -1,12 +1,12 @@
 //! Changes of roles, and the looks at them: what a plan was made from, and who is a primary by now.
 
-use super::Inner;
+use super::Servers;
 use crate::actions::role::{NodeRole, RoleAction, Was};
 use crate::engine::execute::Failure;
 use crate::simulation::sentinel::model;
 use crate::topology::NodeName;
 
-impl Inner {
+impl Servers {
     pub(super) fn on_role(&mut self, i: usize, action: &RoleAction) -> Result<(), Failure> {
         match action {
             RoleAction::Follow { address, .. } | RoleAction::FollowAddress { address } => {

@@ -1,8 +1,7 @@
 //! What is said of a pair of servers, wherever it is said. Pure.
 
 use super::{Data, FullCopy, Why, full_copy};
-use crate::topology::phrases::name;
-use crate::topology::{Node, Product, Server};
+use crate::topology::{Node, NodeName, Product};
 
 /// What is to be said of one node that is to follow another, or follows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,21 +12,43 @@ pub enum Said {
     Perhaps(String),
 }
 
+/// A replica, and the node that it is to follow, with their programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    /// What becomes of a full copy.
+    pub copy: FullCopy,
+    /// What the replica runs, as `Redis 7.0.15`.
+    pub program: String,
+    /// Whom it follows.
+    pub above: NodeName,
+    /// What that runs.
+    pub its_program: String,
+}
+
+impl Pair {
+    /// What is to be said of it, by the name of the replica.
+    pub fn said(&self, below: &str) -> Option<Said> {
+        let below = format!("`{below}` ({})", self.program);
+        let above = format!("`{}` ({})", self.above, self.its_program);
+        sentence(&self.copy, &below, &above)
+    }
+}
+
+/// Two nodes with what they run; nothing where one of them does not answer.
+pub fn pair(below: &Node, above: &Node) -> Option<Pair> {
+    let (mine, theirs) = (below.server()?, above.server()?);
+    Some(Pair {
+        copy: full_copy(theirs, mine),
+        program: program(mine.product, mine.version),
+        above: above.name.clone(),
+        its_program: program(theirs.product, theirs.version),
+    })
+}
+
 /// What is to be said of `below` under `above`; nothing where every full copy arrives, or one of
 /// them does not answer.
 pub fn said(below: &Node, above: &Node) -> Option<Said> {
-    let (mine, theirs) = (below.server()?, above.server()?);
-    let pair = (with_version(below, mine), with_version(above, theirs));
-    sentence(&full_copy(theirs, mine), &pair.0, &pair.1)
-}
-
-/// `slave1` (Redis 7.0.15)
-fn with_version(node: &Node, server: &Server) -> String {
-    format!(
-        "{} ({})",
-        name(&node.name),
-        program(server.product, server.version)
-    )
+    pair(below, above)?.said(&below.name.0)
 }
 
 /// Redis 7.0.15
@@ -40,7 +61,7 @@ pub fn program(product: Product, version: crate::topology::Version) -> String {
 }
 
 /// The sentence about two that are called so.
-pub fn sentence(copy: &FullCopy, below: &str, above: &str) -> Option<Said> {
+fn sentence(copy: &FullCopy, below: &str, above: &str) -> Option<Said> {
     Some(match copy {
         FullCopy::Taken => return None,
         FullCopy::Refused(Why::Format) => {

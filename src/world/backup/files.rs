@@ -2,13 +2,12 @@
 //! their hashes there.
 
 use super::folder::Folder;
-use super::{side, unwritten};
+use super::{Backup, side, unwritten};
 use crate::config::Paths;
 use crate::engine::execute::Failure;
 use crate::output::escape;
 use crate::rescue::manifest::{Manifest, OnlyThere};
 use crate::topology::{NodeName, phrases};
-use crate::world::World;
 use crate::world::host::owner::line;
 use crate::world::replication::{Acted, seen};
 use crate::world::ssh::{Host, Run};
@@ -31,13 +30,13 @@ find . \( -name '*.rdb' -o -name '*.aof' -o -name '*.manifest' \) -type f ! -nam
 done"#;
 
 /// One file as the host tells it.
-struct Told {
+struct ListedFile {
     bytes: u64,
     sha256: String,
     path: String,
 }
 
-impl World {
+impl Backup<'_> {
     /// Copies what the server of `node` would load at its next start.
     pub(in crate::world) async fn back_up_files(
         &self,
@@ -45,7 +44,7 @@ impl World {
         primary: &NodeName,
         wanted: &str,
     ) -> Acted {
-        let topology = self.servers().await;
+        let topology = self.streams.servers.look().await;
         let (Some(old), Some(new)) = (topology.get(node), topology.get(primary)) else {
             return Err(Failure::none("the inventory does not have both nodes"));
         };
@@ -53,11 +52,12 @@ impl World {
             return Err(Failure::none("it runs again: its files are not at rest"));
         }
         let host = self
-            .host(node)
+            .hosts
+            .session(node)
             .await
             .map_err(|e| Failure::none(e.brief()))?;
         let port = old.address.port;
-        let data = Paths::new(&self.inventory.server.directory, port).data();
+        let data = Paths::new(&self.hosts.inventory.server.directory, port).data();
         let mut folder =
             Folder::make(Path::new(wanted)).map_err(|e| unwritten(Path::new(wanted), &e))?;
         let copied = self.copy(node, &host, &data, &mut folder).await;
@@ -67,7 +67,7 @@ impl World {
         }
         let manifest = Manifest {
             format: 1,
-            deployment: self.inventory.name.clone(),
+            deployment: self.hosts.inventory.name.clone(),
             made: jiff::Timestamp::now(),
             node: side(old),
             primary: side(new),
@@ -96,7 +96,7 @@ impl World {
         data: &str,
         folder: &mut Folder,
     ) -> Result<(), Failure> {
-        let user = &self.inventory.server.user;
+        let user = &self.hosts.inventory.server.user;
         let files = list(host, data, user).await?;
         let all: u64 = files.iter().map(|f| f.bytes).sum();
         let mut come = 0;
@@ -112,7 +112,7 @@ impl World {
                 }
                 at += piece.len() as u64;
                 come += piece.len() as u64;
-                self.transferred(node, come, all);
+                self.transfers.transferred(node, come, all);
                 let written = sink.push(piece).await;
                 written.map_err(|e| unwritten(folder.path(), &e))?;
             }
@@ -133,10 +133,10 @@ impl World {
     }
 }
 
-async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<Told>, Failure> {
+async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<ListedFile>, Failure> {
     let text = run(host, line(LIST, data, user, &[])).await?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let files: Vec<Told> = text
+    let files: Vec<ListedFile> = text
         .lines()
         .filter_map(|line| {
             let mut words = line.splitn(3, ' ');
@@ -144,7 +144,7 @@ async fn list(host: &Host, data: &str, user: &str) -> Result<Vec<Told>, Failure>
             let sha256 = words.next()?.to_owned();
             let path = words.next()?.to_owned();
             let plain = !path.starts_with('/') && !path.split('/').any(|p| p == "..");
-            plain.then_some(Told {
+            plain.then_some(ListedFile {
                 bytes,
                 sha256,
                 path,

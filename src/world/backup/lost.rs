@@ -3,87 +3,85 @@
 use super::folder;
 use crate::error::{Exit, Problem, Result};
 use crate::output::escape;
+use crate::rescue::lost_writes::{LostWrites, StreamPiece};
 use crate::rescue::manifest::{CONFLICTS, LOST, Manifest, OnlyThere};
 use crate::rescue::stream::Tail;
 use crate::topology::{Node, NodeName};
-use crate::world::World;
-use crate::world::lost::{Found, Heard, decode};
+use crate::world::lost::{Streams, decode};
 use crate::world::spool::Spool;
 use std::path::Path;
 
-impl World {
-    /// Reads what the backup in `folder` has of `of`, and `new` has not. `None`: nothing.
-    ///
-    /// # Errors
-    /// It is no such backup, or does not know.
-    pub async fn lost_in_backup(
-        &self,
-        folder: &Path,
-        of: &NodeName,
-        new: &Node,
-    ) -> Result<Option<Found>> {
-        let unusable = |why: String| {
-            Problem::new(format!(
-                "{} is no backup of `{of}` that can be used",
-                folder.display()
-            ))
-            .cause(escape(&why))
-            .hint(format!(
-                "name the folder that `replctl rejoin {of}` has told; it has a manifest.json"
-            ))
-            .exit(Exit::Failed)
-        };
-        let manifest = folder::read(folder).map_err(unusable)?;
-        if manifest.node.node != *of || manifest.deployment != self.inventory.name {
-            return Err(unusable(format!(
-                "it is of `{}` of the deployment `{}`",
-                manifest.node.node, manifest.deployment
-            )));
-        }
-        let (from, to) = match &manifest.only_there {
-            OnlyThere::Nothing => return Ok(None),
-            OnlyThere::Commands { from, to, .. } => (*from, *to),
-            OnlyThere::Unknown { why } => {
-                let why = format!("its commands are not in it: {why}");
-                return Err(unusable(why));
-            }
-        };
-        let mut lost = Tail::default();
-        for name in [LOST, CONFLICTS] {
-            let file = folder::file(folder, &manifest, name).map_err(unusable)?;
-            if let Some(file) = file {
-                let part = decode(Spool::of(file), None).await;
-                lost.append(part.map_err(|why| unusable(format!("{name}: {why}")))?);
-            }
-        }
-        let since = self.since_backup(&manifest, new, from).await;
-        Ok(Some(Found {
-            from,
-            to,
-            lost,
-            since,
-        }))
+/// Reads what the backup in `folder` has of `of`, and `new` has not. `None`: nothing.
+///
+/// # Errors
+/// It is no such backup, or does not know.
+pub async fn lost_in_backup(
+    streams: &Streams,
+    folder: &Path,
+    of: &NodeName,
+    new: &Node,
+) -> Result<Option<LostWrites>> {
+    let unusable = |why: String| {
+        Problem::new(format!(
+            "{} is no backup of `{of}` that can be used",
+            folder.display()
+        ))
+        .cause(escape(&why))
+        .hint(format!(
+            "name the folder that `replctl rejoin {of}` has told; it has a manifest.json"
+        ))
+        .exit(Exit::Failed)
+    };
+    let manifest = folder::read(folder).map_err(unusable)?;
+    if manifest.node.node != *of || manifest.deployment != streams.servers.inventory.name {
+        return Err(unusable(format!(
+            "it is of `{}` of the deployment `{}`",
+            manifest.node.node, manifest.deployment
+        )));
     }
+    let (from, to) = match &manifest.only_there {
+        OnlyThere::Nothing => return Ok(None),
+        OnlyThere::Commands { from, to, .. } => (*from, *to),
+        OnlyThere::Unknown { why } => {
+            let why = format!("its commands are not in it: {why}");
+            return Err(unusable(why));
+        }
+    };
+    let mut lost = Tail::default();
+    for name in [LOST, CONFLICTS] {
+        let file = folder::file(folder, &manifest, name).map_err(unusable)?;
+        if let Some(file) = file {
+            let part = decode(Spool::of(file), None).await;
+            lost.append(part.map_err(|why| unusable(format!("{name}: {why}")))?);
+        }
+    }
+    let since = since_backup(streams, &manifest, new, from).await;
+    Ok(Some(LostWrites {
+        from,
+        to,
+        lost,
+        since,
+    }))
+}
 
-    /// What the primary wrote since the old one parted from it: known while its history is that of
-    /// the primary then, or goes on from it.
-    async fn since_backup(
-        &self,
-        manifest: &Manifest,
-        new: &Node,
-        from: u64,
-    ) -> std::result::Result<Heard, String> {
-        let then = manifest.primary.server.as_ref().map(|s| &s.replid);
-        let now = new.server().map(|s| &s.replication);
-        let goes_on = now.is_some_and(|r| {
-            then.is_some_and(|then| r.replid == *then || r.replid2.as_ref() == Some(then))
-        });
-        if !goes_on {
-            return Err(format!(
-                "the history of `{}` is another than when the backup was made",
-                new.name
-            ));
-        }
-        self.since(&new.name, from, None).await
+/// What the primary wrote since the old one parted from it: known while its history is that of
+/// the primary then, or goes on from it.
+async fn since_backup(
+    streams: &Streams,
+    manifest: &Manifest,
+    new: &Node,
+    from: u64,
+) -> std::result::Result<StreamPiece, String> {
+    let then = manifest.primary.server.as_ref().map(|s| &s.replid);
+    let now = new.server().map(|s| &s.replication);
+    let goes_on = now.is_some_and(|r| {
+        then.is_some_and(|then| r.replid == *then || r.replid2.as_ref() == Some(then))
+    });
+    if !goes_on {
+        return Err(format!(
+            "the history of `{}` is another than when the backup was made",
+            new.name
+        ));
     }
+    streams.since(&new.name, from, None).await
 }

@@ -7,12 +7,17 @@ mod folder;
 mod lost;
 
 pub(super) use folder::latest;
+pub use lost::lost_in_backup;
 
-use super::World;
-use super::lost::{Found, Unread, decode};
+use super::guard::FenceGuards;
+use super::hosts::Hosts;
+use super::lost::{Streams, Unread, decode, judged};
 use super::replication::{Acted, pause_writes, seen};
+use super::transfers::TransferProgress;
 use crate::engine::execute::Failure;
+use crate::inventory::secrets::Secrets;
 use crate::output::escape;
+use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::manifest::{AFTER, CONFLICTS, DUMP, LOST, Manifest, OnlyThere, Seen, Side};
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Judged, Wanted};
@@ -26,10 +31,23 @@ use std::time::Duration;
 /// Between two words to the guard of a fence.
 const ALIVE: Duration = Duration::from_secs(1);
 
-impl World {
+/// What a backup works with.
+pub(super) struct Backup<'a> {
+    pub streams: &'a Streams,
+    /// Where the files of a stopped server are.
+    pub hosts: &'a Hosts,
+    /// Whoever lifts a fence, were replctl dead.
+    pub guards: &'a FenceGuards,
+    /// Who is told how far it has come.
+    pub transfers: &'a TransferProgress,
+    /// What must not be repeated of what servers say.
+    pub secrets: &'a Secrets,
+}
+
+impl Backup<'_> {
     /// Backs up `node`, which must still be a primary. `fence_ms`: the pause of writes to be
     /// renewed meanwhile.
-    pub(super) async fn back_up(
+    pub async fn back_up(
         &self,
         node: &NodeName,
         primary: &NodeName,
@@ -42,7 +60,7 @@ impl World {
             // not.
             let alive = async {
                 loop {
-                    self.fence_stands(node).await;
+                    self.guards.stands(node).await;
                     tokio::time::sleep(ALIVE).await;
                 }
             };
@@ -62,7 +80,7 @@ impl World {
         loop {
             tokio::time::sleep(Duration::from_millis(ms / 4)).await;
             let renewed = async {
-                let conn = self.connections.get(node).await?;
+                let conn = self.streams.connections.get(node).await?;
                 pause_writes(&conn, ms).await
             };
             if let Err(failure) = renewed.await {
@@ -73,7 +91,7 @@ impl World {
     }
 
     async fn back_up_fenced(&self, node: &NodeName, primary: &NodeName, wanted: &Path) -> Acted {
-        let topology = self.servers().await;
+        let topology = self.streams.servers.look().await;
         let of = |name: &NodeName| topology.get(name).filter(|n| n.is_primary());
         let (Some(old), Some(new)) = (of(node), of(primary)) else {
             return Err(Failure::none(format!(
@@ -98,10 +116,14 @@ impl World {
 
     /// Writes the files; the manifest is for when they are all there.
     async fn fill(&self, old: &Node, new: &Node, folder: &mut Folder) -> Result<Manifest, Failure> {
-        let (begun, _) = self.look_twice(&old.name).await.map_err(|e| failed(&e))?;
+        let (begun, _) = self
+            .streams
+            .look_twice(&old.name)
+            .await
+            .map_err(|e| failed(&e))?;
         // Before the dump: a server that forgot its history begins another one when it is asked for
         // it.
-        let (only_there, read_to) = match self.looked_for(old, new, u64::MAX).await {
+        let (only_there, read_to) = match self.streams.looked_for(old, new, u64::MAX).await {
             Ok(None) => (OnlyThere::Nothing, Some(position(&begun))),
             Ok(Some(found)) => (write_lost(&found, folder).await?, Some(found.to)),
             // It would be in the dump only, where nobody can do it again.
@@ -111,17 +133,25 @@ impl World {
                 (OnlyThere::Unknown { why }, None)
             }
         };
-        let stream = match self.inventory.get(&old.name) {
-            Some(spec) => self.raw(spec).await.map_err(|t| Failure::none(t.detail))?,
+        let stream = match self.hosts.inventory.get(&old.name) {
+            Some(spec) => self
+                .streams
+                .servers
+                .raw(spec)
+                .await
+                .map_err(|t| Failure::none(t.detail))?,
             None => return Err(Failure::none("the inventory does not have it")),
         };
         let total = old.server().and_then(|s| s.used_memory).unwrap_or(0);
-        let progress = |bytes| self.transferred(&old.name, bytes, total);
+        let progress = |bytes| self.transfers.transferred(&old.name, bytes, total);
         let fetched = dump::fetch(stream, folder, DUMP, progress)
             .await
             .map_err(|t| Failure::none(format!("no dump came of it: {}", escape(&t.detail))))?;
         if let Some(to) = read_to.filter(|to| fetched.offset > *to)
-            && !self.no_commands(&old.name, to + 1, fetched.offset).await
+            && !self
+                .streams
+                .no_commands(&old.name, to + 1, fetched.offset)
+                .await
         {
             return Err(Failure::none(
                 "it was written to while its own commands were read",
@@ -130,7 +160,7 @@ impl World {
         let up_to = self.after(&old.name, &fetched, folder).await?;
         Ok(Manifest {
             format: 1,
-            deployment: self.inventory.name.clone(),
+            deployment: self.hosts.inventory.name.clone(),
             made: jiff::Timestamp::now(),
             node: side(old),
             primary: side(new),
@@ -149,7 +179,11 @@ impl World {
         fetched: &Fetched,
         folder: &mut Folder,
     ) -> Result<u64, Failure> {
-        let (now, _) = self.look_twice(node).await.map_err(|e| failed(&e))?;
+        let (now, _) = self
+            .streams
+            .look_twice(node)
+            .await
+            .map_err(|e| failed(&e))?;
         if now.replid != fetched.replid {
             return Err(Failure::none("its history changed during the backup"));
         }
@@ -158,6 +192,7 @@ impl World {
             return Ok(fetched.offset);
         }
         let spool = self
+            .streams
             .tap(node, &now.replid, from, to)
             .await
             .map_err(|e| failed(&e))?;
@@ -178,8 +213,8 @@ impl World {
     }
 }
 
-async fn write_lost(found: &Found, folder: &mut Folder) -> Result<OnlyThere, Failure> {
-    let judged = found.judged().await.map_err(|e| failed(&e))?;
+async fn write_lost(found: &LostWrites, folder: &mut Folder) -> Result<OnlyThere, Failure> {
+    let judged = judged(found).await.map_err(|e| failed(&e))?;
     if found.lost.commands > 0 {
         for (name, wanted) in [
             (LOST, Judged::is_safe as Wanted),

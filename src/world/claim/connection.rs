@@ -5,10 +5,10 @@ use crate::inventory::NodeSpec;
 use crate::topology::claims::CHANNEL;
 use crate::topology::{Trouble, TroubleKind};
 use crate::world::bounded::{Bounded, Stream};
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::Reach;
 use crate::world::resp::{REPLY, log_in, push};
-use crate::world::transport::Way;
+use crate::world::transport::ServerRoutes;
 use crate::world::unreachable::{hung_up, not_redis, silent, trouble};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,18 +31,18 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects, logs in, and sets the name.
     pub(super) async fn open(
-        way: &Way,
+        routes: &ServerRoutes,
         spec: &NodeSpec,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
         name: &str,
     ) -> Result<Self, Trouble> {
         let stream = async || {
-            let opened = timeout(OPEN, way.open(spec)).await;
+            let opened = timeout(OPEN, routes.open(spec)).await;
             opened.map_err(|_| silent(OPEN))?
         };
         let stream = match logged_in(stream().await?, login).await {
             Err(refused) if refused.kind.is_about_password() => {
-                let Some(other) = way.otherwise(&spec.name) else {
+                let Some(other) = routes.otherwise(&spec.name) else {
                     return Err(refused);
                 };
                 logged_in(stream().await?, Some(&other)).await?
@@ -95,7 +95,7 @@ impl Connection {
 
 async fn logged_in(
     mut stream: Box<dyn Stream>,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
 ) -> Result<Box<dyn Stream>, Trouble> {
     log_in(&mut *stream, login).await?;
     Ok(stream)

@@ -45,11 +45,11 @@ fn inventory(nodes: Vec<NodeSpec>) -> Inventory {
     }
 }
 
-fn secret(text: &str) -> Login {
-    Login::from(text)
+fn secret(text: &str) -> ServerLogin {
+    ServerLogin::from(text)
 }
 
-fn logins(login: Option<Login>) -> Logins {
+fn logins(login: Option<ServerLogin>) -> Logins {
     Logins::from(login)
 }
 

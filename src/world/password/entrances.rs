@@ -4,7 +4,7 @@
 
 use crate::inventory::secrets::Secrets;
 use crate::topology::NodeName;
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,9 +72,9 @@ impl Entrances {
 
     /// The login with the password that this node itself had before. That of the others is not
     /// tried: whoever refuses the inventory's would get it.
-    pub fn login(&self, node: &NodeName) -> Option<Login> {
+    pub fn login(&self, node: &NodeName) -> Option<ServerLogin> {
         let password = self.inner().earlier.get(node).cloned();
-        password.map(|password| Login {
+        password.map(|password| ServerLogin {
             user: None,
             password,
         })

@@ -4,7 +4,7 @@
 //! The earlier password comes from the server's own configuration file, read over SSH as its owner.
 //! To get in, it is said to that server alone.
 
-use super::Entrances;
+use super::PasswordChange;
 use crate::actions::password::written::{DefaultUser, Passwords};
 use crate::actions::password::{Held, Kept, PasswordAction};
 use crate::config::Paths;
@@ -12,38 +12,41 @@ use crate::error::Error;
 use crate::inventory::{Auth, NodeSpec, SecretSource};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::{NodeName, Topology, Trouble, TroubleKind};
-use crate::world::observe::{self, second_text};
+use crate::world::observe::second_text;
 use crate::world::resp::{Conn, REPLY};
-use crate::world::{World, host, secret};
+use crate::world::{host, secret};
 use futures::StreamExt;
 use redis::Value;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long the look at one node may take, SSH included.
 const LOOK: Duration = Duration::from_secs(20);
 
-impl World {
+impl PasswordChange {
     /// The inventory's password.
-    pub(in crate::world) fn new_password(&self) -> Option<&SecretString> {
-        self.logins.own.as_ref().map(|login| &login.password)
+    pub(super) fn new_password(&self) -> Option<&SecretString> {
+        self.servers
+            .logins
+            .own
+            .as_ref()
+            .map(|login| &login.password)
     }
 
     /// Finds a way into the servers that refuse the inventory's: with the password in their own
     /// files, or over the loopback of their hosts. `all`: the earlier password is read from every
     /// file, because an operation that is taken up may need it.
     pub async fn knock(&self, all: bool) {
-        if !self.inventory.accounts.is_plain() {
+        if !self.hosts.inventory.accounts.is_plain() {
             return;
         }
-        let knocks = self.inventory.nodes.iter().map(|spec| async move {
+        let knocks = self.hosts.inventory.nodes.iter().map(|spec| async move {
             let _ = timeout(LOOK, self.knock_at(spec, all)).await;
         });
         futures::stream::iter(knocks)
-            .buffer_unordered(self.concurrency())
+            .buffer_unordered(self.hosts.concurrency)
             .collect::<()>()
             .await;
     }
@@ -61,29 +64,36 @@ impl World {
             && let Ok(Some(file)) = self.passwords_in_file(spec).await
             && let Some(earlier) = file.earlier(self.new_password())
         {
-            self.entrances.earlier_is(&spec.name, earlier);
+            self.servers
+                .routes
+                .entrances
+                .earlier_is(&spec.name, earlier);
         }
         if refused == Some(TroubleKind::ProtectedMode) {
-            self.entrances.only_inside(&spec.name);
+            self.servers.routes.entrances.only_inside(&spec.name);
             if self.try_at(spec).await.is_err() {
-                self.entrances.outside_again(&spec.name);
+                self.servers.routes.entrances.outside_again(&spec.name);
             }
         }
     }
 
     async fn try_at(&self, spec: &NodeSpec) -> Result<Conn, Trouble> {
-        observe::connect(&self.way(), spec, self.logins.own.as_ref()).await
+        self.servers.connect(spec).await
     }
 
     /// The passwords in the file that setup writes for a node; `None`: there is none.
-    pub(in crate::world) async fn passwords_in_file(
+    pub(super) async fn passwords_in_file(
         &self,
         spec: &NodeSpec,
     ) -> Result<Option<Passwords>, String> {
-        let host = self.host(&spec.name).await.map_err(|e| e.brief())?;
-        let path = Paths::of(&self.inventory, spec).config();
+        let host = self
+            .hosts
+            .session(&spec.name)
+            .await
+            .map_err(|e| e.brief())?;
+        let path = Paths::of(&self.hosts.inventory, spec).config();
         let user = if host.can_root() {
-            self.inventory.server.user.as_str()
+            self.hosts.inventory.server.user.as_str()
         } else {
             ""
         };
@@ -98,7 +108,7 @@ impl World {
         topology: &Topology,
         hosts: &mut BTreeMap<NodeName, Result<HostFacts, Unseen>>,
     ) -> BTreeMap<NodeName, Held> {
-        let looks = self.inventory.nodes.iter().map(|spec| async move {
+        let looks = self.hosts.inventory.nodes.iter().map(|spec| async move {
             let runs = topology
                 .get(&spec.name)
                 .is_some_and(|n| n.server().is_some());
@@ -106,16 +116,16 @@ impl World {
                 .get(&spec.name)
                 .and_then(|n| n.server())
                 .map(|s| s.config_file.clone().unwrap_or_default())
-                .filter(|file| *file != Paths::of(&self.inventory, spec).config());
+                .filter(|file| *file != Paths::of(&self.hosts.inventory, spec).config());
             let look = timeout(LOOK, self.held_by(spec, runs)).await;
             let held = look.unwrap_or_else(|_| Held::unseen("no answer in time"));
             (spec.name.clone(), Held { elsewhere, ..held })
         });
         let all: BTreeMap<NodeName, Held> = futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
+            .buffer_unordered(self.hosts.concurrency)
             .collect()
             .await;
-        let password = matches!(self.inventory.auth, Auth::Password(_));
+        let password = matches!(self.hosts.inventory.auth, Auth::Password(_));
         for (name, held) in &all {
             if let (None, Some(Ok(facts))) = (&held.live, hosts.get_mut(name)) {
                 facts.stale_password = held.stale(password);
@@ -125,18 +135,17 @@ impl World {
     }
 
     async fn held_by(&self, spec: &NodeSpec, runs: bool) -> Held {
-        let read = self.files_read.lock();
-        let read = read
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&spec.name);
-        let file = match read {
+        let file = match self.files_read.take(&spec.name) {
             Some(file) => file,
             None => self.passwords_in_file(spec).await,
         };
         if let Ok(Some(file)) = &file
             && let Some(earlier) = file.earlier(self.new_password())
         {
-            self.entrances.earlier_is(&spec.name, earlier);
+            self.servers
+                .routes
+                .entrances
+                .earlier_is(&spec.name, earlier);
         }
         let acl_in_file = matches!(&file, Ok(Some(file)) if file.acl_file);
         let live = match self.connections.get(&spec.name).await {
@@ -168,11 +177,11 @@ impl World {
     pub async fn has_given(&self, given: &[(&NodeName, &PasswordAction)]) -> Option<bool> {
         let nodes: BTreeSet<&NodeName> = given.iter().map(|(node, _)| *node).collect();
         let looks = nodes.into_iter().map(|node| async move {
-            let held = timeout(LOOK, self.held_by(self.inventory.get(node)?, true)).await;
+            let held = timeout(LOOK, self.held_by(self.hosts.inventory.get(node)?, true)).await;
             Some((node, held.ok()?))
         });
         let seen: Vec<(&NodeName, Held)> = futures::stream::iter(looks)
-            .buffer_unordered(self.concurrency())
+            .buffer_unordered(self.hosts.concurrency)
             .filter_map(std::future::ready)
             .collect()
             .await;
@@ -194,7 +203,7 @@ impl World {
     /// # Errors
     /// Where it is another one.
     pub async fn typed_twice(&self) -> Result<(), Error> {
-        match (&self.inventory.auth, self.new_password()) {
+        match (&self.hosts.inventory.auth, self.new_password()) {
             (Auth::Password(SecretSource::Prompt), Some(first)) => secret::again(first).await,
             _ => Ok(()),
         }
@@ -208,12 +217,7 @@ impl World {
 
     /// Whether all servers that had another password than the inventory's had the same.
     pub fn earlier_agree(&self) -> bool {
-        self.entrances.agree()
-    }
-
-    /// The other ways in, for messages that must not repeat a password.
-    pub(in crate::world) fn entrances(&self) -> &Entrances {
-        &self.entrances
+        self.servers.routes.entrances.agree()
     }
 }
 

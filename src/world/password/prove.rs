@@ -1,17 +1,17 @@
 //! Who is let in: over new connections, from the operator's machine and from other hosts of the
 //! deployment. A connection that is open proves nothing about passwords: it lives on.
 
+use super::PasswordChange;
 use crate::actions::password::{Key, Secret};
 use crate::engine::execute::Failure;
 use crate::inventory::NodeSpec;
 use crate::topology::{NodeName, Trouble, TroubleKind};
-use crate::world::World;
 use crate::world::bounded::Stream;
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::{Reach, second_text};
 use crate::world::replication::{Acted, CALM, seen};
 use crate::world::resp::{REPLY, log_in};
-use crate::world::transport::Way;
+use crate::world::transport::ServerRoutes;
 use futures::future::BoxFuture;
 use secrecy::SecretString;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ enum From<'a> {
     HostOf(&'a NodeName),
 }
 
-impl World {
+impl PasswordChange {
     /// New connections to `node`, with each key.
     pub(super) async fn prove_password(
         &self,
@@ -102,7 +102,7 @@ impl World {
         Ok(())
     }
 
-    fn login_of(&self, node: &NodeName, key: Key) -> Result<Option<Login>, Failure> {
+    fn login_of(&self, node: &NodeName, key: Key) -> Result<Option<ServerLogin>, Failure> {
         match key {
             Key::Nothing => Ok(None),
             Key::New => self.login_with(node, Secret::New, false).map(Some),
@@ -116,25 +116,25 @@ impl World {
     async fn try_login(
         &self,
         node: &NodeName,
-        login: Option<&Login>,
+        login: Option<&ServerLogin>,
         from: &From<'_>,
     ) -> Result<(), Trouble> {
         let mut stream = self.open(node, from).await?;
         log_in(&mut *stream, login)
             .await
             .map_err(|trouble| Trouble {
-                detail: self.entrances().hide(&trouble.detail),
+                detail: self.servers.routes.entrances.hide(&trouble.detail),
                 ..trouble
             })
     }
 
     async fn open(&self, node: &NodeName, from: &From<'_>) -> Result<Box<dyn Stream>, Trouble> {
-        let Some(spec) = self.inventory.get(node) else {
+        let Some(spec) = self.hosts.inventory.get(node) else {
             return Err(crate::world::unreachable::no_answer(OPEN));
         };
         let opened = async {
             match from {
-                From::Here => self.plain_way().open(spec).await,
+                From::Here => self.plain_routes().open(spec).await,
                 From::HostOf(other) => self.open_from(spec, other).await,
             }
         };
@@ -142,11 +142,11 @@ impl World {
         opened.unwrap_or_else(|_| Err(crate::world::unreachable::no_answer(OPEN)))
     }
 
-    /// The way without any other entrance: as everybody has it.
-    fn plain_way(&self) -> Way {
-        Way {
+    /// The routes without any other entrance: as everybody has it.
+    fn plain_routes(&self) -> ServerRoutes {
+        ServerRoutes {
             entrances: super::Entrances::default(),
-            ..self.way()
+            ..self.servers.routes.as_ref().clone()
         }
     }
 
@@ -159,7 +159,11 @@ impl World {
         let tunnelled = || -> BoxFuture<'_, Result<Box<dyn Stream>, Trouble>> {
             Box::pin(async {
                 let ssh = |why: String| crate::world::unreachable::trouble(TroubleKind::Ssh, why);
-                let host = self.host(other).await.map_err(|e| ssh(e.brief()))?;
+                let host = self
+                    .hosts
+                    .session(other)
+                    .await
+                    .map_err(|e| ssh(e.brief()))?;
                 let at = spec.announced();
                 let stream = host.tunnel(&at.host, at.port).await;
                 let stream = stream.map_err(|e| ssh(e.brief()))?;
@@ -168,7 +172,11 @@ impl World {
         };
         let tls = spec.tls.as_ref();
         let host = &spec.announced().host;
-        self.keyring.open_as(tls, host, tunnelled).await
+        self.servers
+            .routes
+            .keyring
+            .open_as(tls, host, tunnelled)
+            .await
     }
 
     /// A new connection from the node's own host to its upstream, with what the node itself would
@@ -200,7 +208,7 @@ impl World {
     }
 
     /// What a node logs in with at its primary.
-    async fn own_login(&self, node: &NodeName) -> Result<Option<Login>, Failure> {
+    async fn own_login(&self, node: &NodeName) -> Result<Option<ServerLogin>, Failure> {
         let conn = self.connections.get(node).await?;
         let mut questions = redis::pipe();
         for directive in ["masteruser", "masterauth"] {
@@ -212,7 +220,7 @@ impl World {
         let untold = || Failure::none("it does not tell what it logs in with");
         let user = values.next().flatten().ok_or_else(untold)?;
         let secret = values.next().flatten().ok_or_else(untold)?;
-        Ok((!secret.is_empty()).then(|| Login {
+        Ok((!secret.is_empty()).then(|| ServerLogin {
             user: Some(user).filter(|name| !name.is_empty()),
             password: SecretString::from(secret),
         }))

@@ -11,7 +11,7 @@ fn here(port: u16) -> Address {
 }
 
 async fn connect(port: u16, password: Option<&str>) -> Result<Conn, Trouble> {
-    let login = password.map(Login::from);
+    let login = password.map(ServerLogin::from);
     Conn::open(tcp(&here(port)).await?, login.as_ref()).await
 }
 

@@ -41,7 +41,7 @@ impl Replicas {
             primary,
             other: TestServer::start(&[]),
             all,
-            connections: Connections::new(Box::new(open)),
+            connections: Connections::new(Box::new(open), 4),
         }
     }
 
@@ -182,13 +182,16 @@ async fn a_refused_role_change_certainly_had_no_effect() {
         "rename-command SLAVEOF \"\"",
     ]);
     let port = server.port;
-    let connections = Connections::new(Box::new(move |_| {
-        let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
-            let stream = tcp(&Address::new("127.0.0.1", port)).await?;
-            Conn::open(stream, None).await
-        });
-        opened
-    }));
+    let connections = Connections::new(
+        Box::new(move |_| {
+            let opened: futures::future::BoxFuture<'static, _> = Box::pin(async move {
+                let stream = tcp(&Address::new("127.0.0.1", port)).await?;
+                Conn::open(stream, None).await
+            });
+            opened
+        }),
+        4,
+    );
     let node = NodeName::from("n");
     assert_eq!(
         promote(&connections, &node).await.unwrap_err().effect,

@@ -1,16 +1,17 @@
 //! The steps of a plan that go through Sentinels. Each sees its effect before it says it is done.
 
-use super::glance;
+use super::{SentinelConnections, pace, set, unwatched};
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::engine::Plan;
 use crate::engine::execute::Failure;
 use crate::engine::journal::{Progress, Seen};
 use crate::topology::sentinel::Sees;
-use crate::topology::{Address, NodeName, Trouble};
-use crate::world::World;
+use crate::topology::{Address, Node, NodeName};
+use crate::world::connections::Connections;
+use crate::world::last_seen::LastSeen;
 use crate::world::replication::{Acted, look};
-use crate::world::resp::{Conn, REPLY};
+use crate::world::resp::REPLY;
 use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,13 +44,18 @@ fn ms(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl World {
+/// What steps through Sentinels work with.
+pub(in crate::world) struct SentinelSteps<'a> {
+    pub sentinels: &'a SentinelConnections,
+    /// Those to the servers.
+    pub connections: &'a Connections,
+    pub last_seen: &'a LastSeen,
+}
+
+impl SentinelSteps<'_> {
     /// Does one step.
-    pub(in crate::world) async fn act_through_sentinel(
-        &self,
-        node: &NodeName,
-        action: &SentinelAction,
-    ) -> Acted {
+    pub async fn act(&self, node: &NodeName, action: &SentinelAction) -> Acted {
+        let to = self.sentinels;
         match action {
             SentinelAction::AwaitPriority {
                 name,
@@ -63,16 +69,13 @@ impl World {
                     .await
             }
             SentinelAction::SetInfoPeriod { sentinels, ms } => {
-                self.set_info_period(sentinels, *ms).await
+                pace::set_info_period(to, sentinels, *ms).await
             }
             SentinelAction::RestoreInfoPeriod {
                 sentinels,
                 from_ms,
                 within_ms,
-            } => {
-                self.restore_info_period(sentinels, *from_ms, *within_ms)
-                    .await
-            }
+            } => pace::restore_info_period(to, sentinels, *from_ms, *within_ms).await,
             SentinelAction::AwaitTurn {
                 name,
                 at,
@@ -105,11 +108,17 @@ impl World {
             | SentinelAction::AwaitHears { .. }
             | SentinelAction::AwaitTogether { .. }
             | SentinelAction::Reset { .. }
-            | SentinelAction::AwaitRelearned { .. } => self.tell_sentinel(action).await,
+            | SentinelAction::AwaitRelearned { .. } => set::tell_sentinel(to, action).await,
             SentinelAction::AwaitUnwatched { at_most, within_ms } => {
-                self.await_unwatched(node, *at_most, *within_ms).await
+                unwatched::await_unwatched(self.connections, node, *at_most, *within_ms).await
             }
         }
+    }
+
+    /// A node as it was seen last, so that all its names are known; else as the inventory has it.
+    pub(super) async fn node(&self, name: &NodeName) -> Result<Node, Failure> {
+        let inventory = &self.sentinels.servers.inventory;
+        self.last_seen.node_or_unseen(name, inventory).await
     }
 
     /// Waits until each of them takes the node for the primary and is at rest, and notes when the
@@ -121,7 +130,7 @@ impl World {
         primary: &Address,
         within_ms: u64,
     ) -> Acted {
-        let known = self.seen_or_told(node).await?;
+        let known = self.node(node).await?;
         let begun = Instant::now();
         let named: Mutex<BTreeMap<Address, Instant>> = Mutex::default();
         let is_it = |at: &Address| at == primary || known.answers_to(at);
@@ -169,12 +178,14 @@ impl World {
         let end = Instant::now() + Duration::from_millis(within_ms);
         let ended = &AtomicBool::new(false);
         let late: Vec<Lack> = join_all(sentinels.iter().map(|at| async move {
-            let mut conn = self.kept().remove(at);
+            let mut conn = self.sentinels.take(at);
             loop {
-                let lack = match self.ask(&mut conn, at, name).await {
+                let lack = match self.sentinels.glance(&mut conn, at, name).await {
                     Ok(sees) => match content(at, &sees) {
                         Ok(()) => {
-                            self.keep(at, conn);
+                            if let Some(conn) = conn {
+                                self.sentinels.keep(at, conn);
+                            }
                             return None;
                         }
                         Err(lack) => lack,
@@ -208,66 +219,43 @@ impl World {
             late.join("; ")
         )))
     }
+}
 
-    /// A glance over a connection that is kept as long as it works.
-    pub(super) async fn ask(
-        &self,
-        conn: &mut Option<Conn>,
-        at: &Address,
-        name: &str,
-    ) -> Result<Sees, Trouble> {
-        let open = match conn.take() {
-            Some(open) => open,
-            None => self.sentinel(at).await?,
+/// A failover that an earlier run asked for may still be running; its end is waited for before
+/// anything is decided.
+pub async fn settle_failovers(
+    sentinels: &SentinelConnections,
+    connections: &Connections,
+    plan: &Plan,
+    progress: &Progress,
+) {
+    for ((stage, index), step) in plan.numbered() {
+        let at = crate::engine::journal::At { stage, step: index };
+        let Action::Sentinel(SentinelAction::FailOver {
+            name, at: sentinel, ..
+        }) = &step.action
+        else {
+            continue;
         };
-        let sees = glance(&open, name).await?;
-        *conn = Some(open);
-        Ok(sees)
-    }
-
-    /// The connections to Sentinels that are kept for the step that must not wait.
-    pub(super) fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<Address, Conn>> {
-        let kept = self.sentinel_conns.lock();
-        kept.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keep(&self, at: &Address, conn: Option<Conn>) {
-        if let Some(conn) = conn {
-            self.kept().insert(at.clone(), conn);
+        if !progress.started.contains(&at) || progress.done.contains(&at) {
+            continue;
         }
-    }
-
-    /// A failover that an earlier run asked for may still be running; its end is waited for before
-    /// anything is decided.
-    pub async fn settle_sentinels(&self, plan: &Plan, progress: &Progress) {
-        for ((stage, index), step) in plan.numbered() {
-            let at = crate::engine::journal::At { stage, step: index };
-            let Action::Sentinel(SentinelAction::FailOver {
-                name, at: sentinel, ..
-            }) = &step.action
-            else {
-                continue;
-            };
-            if !progress.started.contains(&at) || progress.done.contains(&at) {
-                continue;
-            }
-            let end = Instant::now() + SETTLE;
-            let mut conn = None;
-            while let Ok(sees) = self.ask(&mut conn, sentinel, name).await
-                && sees.says("failover_in_progress")
-                && Instant::now() < end
+        let end = Instant::now() + SETTLE;
+        let mut conn = None;
+        while let Ok(sees) = sentinels.glance(&mut conn, sentinel, name).await
+            && sees.says("failover_in_progress")
+            && Instant::now() < end
+        {
+            let promoted = connections.get(&step.node).await.ok();
+            if let Some(conn) = promoted
+                && look(&conn, REPLY)
+                    .await
+                    .is_ok_and(|s| crate::world::replication::upstream(&s).is_none())
             {
-                let promoted = self.connections.get(&step.node).await.ok();
-                if let Some(conn) = promoted
-                    && look(&conn, REPLY)
-                        .await
-                        .is_ok_and(|s| crate::world::replication::upstream(&s).is_none())
-                {
-                    break;
-                }
-                tokio::time::sleep(CALM).await;
+                break;
             }
-            self.connections.forget();
+            tokio::time::sleep(CALM).await;
         }
+        connections.forget();
     }
 }

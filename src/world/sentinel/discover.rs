@@ -7,7 +7,7 @@
 use crate::topology::Trouble;
 use crate::topology::sentinel::Hello;
 use crate::world::bounded::{Bounded, Stream};
-use crate::world::login::Login;
+use crate::world::login::ServerLogin;
 use crate::world::observe::SENTINELS;
 use crate::world::resp::{greet, push};
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ const MOST: usize = 64;
 /// The one reason for not having been able to listen at all.
 pub async fn listen(
     stream: impl Stream,
-    login: Option<&Login>,
+    login: Option<&ServerLogin>,
     wanted: u64,
     told: &UnboundedSender<Hello>,
 ) -> Result<BTreeMap<String, Hello>, Trouble> {

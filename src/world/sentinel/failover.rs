@@ -1,14 +1,14 @@
 //! `SENTINEL FAILOVER` and what has to be seen before it and after it. Others may ask for one at
 //! the same time: what became of theirs is told as it is.
 
-use super::act::Lack;
+use super::act::{Lack, SentinelSteps};
 use super::fail_over;
 use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::detached::Observed;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
-use crate::world::World;
+use crate::world::directive::set_directive;
 use crate::world::replication::{Acted, FENCED, doubtful, seen};
 use crate::world::resp::{Conn, REPLY};
 use crate::world::role::{self, LiveRole};
@@ -42,7 +42,7 @@ enum Stands {
     Unclear(String),
 }
 
-impl World {
+impl SentinelSteps<'_> {
     /// Waits until those that could fail over see the priority. Somebody else's failover meanwhile
     /// ends it, with what became of it.
     pub(super) async fn await_priority(
@@ -52,8 +52,8 @@ impl World {
         (replica, priority): (&Address, u32),
         within_ms: u64,
     ) -> Acted {
-        let known = self.seen_or_told(node).await?;
-        let last = self.seen_last().map(Observed::into_all);
+        let known = self.node(node).await?;
+        let last = self.last_seen.get().map(Observed::into_all);
         let primaries: Vec<&Node> = last.iter().flat_map(Topology::primaries).collect();
         let called = |at: &Address| match last.as_ref().and_then(|t| t.at(at)) {
             Some(node) => format!("`{}` ({at})", node.name),
@@ -195,10 +195,10 @@ impl World {
         all: &[&Address],
     ) -> Stands {
         let asks = all.iter().map(|at| async move {
-            let said = timeout(ANSWER, self.ask(&mut None, at, name)).await;
+            let said = timeout(ANSWER, self.sentinels.glance(&mut None, at, name)).await;
             (*at, said)
         });
-        let Ok(target) = self.seen_or_told(node).await else {
+        let Ok(target) = self.node(node).await else {
             return Stands::Unclear("the node is not known".to_owned());
         };
         let (mut primaries, mut unclear, mut ended) = (Vec::new(), None, 0);
@@ -221,7 +221,7 @@ impl World {
         primaries.sort_by_key(ToString::to_string);
         primaries.dedup();
         for at in &primaries {
-            let last = self.seen_last().map(Observed::into_all);
+            let last = self.last_seen.get().map(Observed::into_all);
             let Some(named) = last.as_ref().and_then(|t| t.at(at)) else {
                 unclear = Some(format!(
                     "they say that {at} is the primary, which is no node of the inventory"
@@ -253,9 +253,8 @@ impl World {
         let Some(priority) = priority else {
             return Failure::unknown(why);
         };
-        let set = self
-            .set_directive(node, "replica-priority", &priority.to_string())
-            .await;
+        let priority_text = priority.to_string();
+        let set = set_directive(self.connections, node, "replica-priority", &priority_text).await;
         Failure::unknown(match set {
             Ok(_) => format!("{why}; the replica-priority of `{node}` is {priority} again"),
             Err(failure) => format!(
@@ -274,12 +273,7 @@ impl World {
     ) -> Result<(&'a Address, Conn), Failure> {
         let mut why = Vec::new();
         for at in std::iter::once(at).chain(or) {
-            let kept = self.kept().remove(at);
-            let open = match kept {
-                Some(conn) => Ok(conn),
-                None => self.sentinel(at).await,
-            };
-            let heard = match open {
+            let heard = match self.sentinels.take_or_open(at).await {
                 Ok(conn) => conn.call(&cmd("PING"), FENCED).await.map(|_| conn),
                 Err(trouble) => Err(trouble),
             };

@@ -2,12 +2,11 @@
 //! inventory names, those of the last promotion, or the first that is heard, know the others. They
 //! count only where they are all that the primary counts.
 
-use super::{each_once, reply};
+use super::{Sentinels, each_once, reply};
 use crate::actions::Action;
 use crate::actions::sentinel::SentinelAction;
 use crate::topology::sentinel::{Hello, View};
 use crate::topology::{Address, Topology};
-use crate::world::World;
 use crate::world::resp::REPLY;
 use futures::future::join_all;
 use redis::cmd;
@@ -17,7 +16,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 /// In how many of the newest journals a promotion through Sentinel is looked for.
 const JOURNALS: usize = 5;
 
-impl World {
+impl Sentinels {
     /// What they call the deployment, and what each says, as soon as it is certain that these are
     /// all. It waits without end where it is not.
     pub(super) async fn all_known(
@@ -26,7 +25,7 @@ impl World {
         counted: u64,
         mut heard: UnboundedReceiver<Hello>,
     ) -> Option<(String, Vec<View>)> {
-        let own = self.inventory.sentinels().iter();
+        let own = self.servers.inventory.sentinels().iter();
         let named: BTreeSet<Address> = own.map(|s| s.address.clone()).collect();
         let likely = named.union(&self.remembered()).cloned().collect();
         if let Some((name, mut answered)) = self.name_at(topology, &likely).await {
@@ -78,7 +77,7 @@ impl World {
         likely: &BTreeSet<Address>,
     ) -> Option<(String, BTreeSet<Address>)> {
         let asks = likely.iter().map(|at| async move {
-            let conn = self.sentinel(at).await.ok()?;
+            let conn = self.connections.open(at).await.ok()?;
             let said = conn
                 .call(cmd("SENTINEL").arg("MASTERS"), REPLY)
                 .await

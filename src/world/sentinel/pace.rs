@@ -1,11 +1,10 @@
 //! How often Sentinels read `INFO` of the nodes, for as long as a promotion waits for them: set,
 //! put back, and looked at before either is said. It decides nothing.
 
-use super::reply;
+use super::{SentinelConnections, SentinelSteps, reply};
 use crate::actions::sentinel::InfoPeriod;
 use crate::engine::execute::Failure;
 use crate::topology::{Address, NodeName, Trouble, TroubleKind};
-use crate::world::World;
 use crate::world::replication::{Acted, seen};
 use crate::world::resp::{Conn, REPLY};
 use crate::world::unreachable::{silent, trouble};
@@ -67,111 +66,119 @@ fn by_hand(at: &Address, ms: u64) -> String {
     )
 }
 
-impl World {
-    /// Sets the period at each of them, where it is still what the plan says.
-    pub(super) async fn set_info_period(&self, sentinels: &[InfoPeriod], ms: u64) -> Acted {
-        let all = sentinels.iter().map(|one| async move {
-            let at = &one.at;
-            let told = async {
-                let conn = self.kept_or_new(at).await?;
-                let now = period(&conn).await?;
-                if now != one.ms && now != ms {
-                    let why = format!(
-                        "its INFO-PERIOD is {now}, and was {}: somebody else has set it",
-                        one.ms
-                    );
-                    return Err(trouble(TroubleKind::Other, why));
-                }
-                set(&conn, ms).await?;
-                Ok(conn)
-            };
-            match timeout(TOLD, told)
-                .await
-                .unwrap_or_else(|_| Err(silent(TOLD)))
-            {
-                Ok(conn) => {
-                    self.kept().insert(at.clone(), conn);
-                    None
-                }
-                Err(trouble) => Some(format!("the Sentinel {at}: {}", trouble.detail)),
-            }
-        });
-        let failed: Vec<String> = join_all(all).await.into_iter().flatten().collect();
-        if failed.is_empty() {
-            return Ok(seen(format!("each says INFO-PERIOD {ms}")));
-        }
-        Err(Failure::unknown(failed.join("; ")))
-    }
-
-    /// Puts it back at each of them, and sees it. One that gives no answer is asked again for so
-    /// long.
-    pub(super) async fn restore_info_period(
-        &self,
-        sentinels: &[InfoPeriod],
-        from_ms: u64,
-        within_ms: u64,
-    ) -> Acted {
-        let end = Instant::now() + Duration::from_millis(within_ms);
-        let all = sentinels.iter().map(|one| async move {
-            loop {
-                let why = match self.give_back(one, from_ms).await {
-                    Ok(back) => return Ok((one, back)),
-                    Err(trouble) if trouble.kind == TroubleKind::Refused => {
-                        return Ok((one, Back::Ended));
-                    }
-                    Err(trouble) => trouble.detail,
-                };
-                if Instant::now() >= end {
-                    let (at, back) = (&one.at, by_hand(&one.at, one.ms));
-                    return Err(format!(
-                        "the Sentinel {at} does not say that its INFO-PERIOD is {} again, and it may be {from_ms}: {why}; when it answers: {back}",
-                        one.ms
-                    ));
-                }
-                sleep(AGAIN).await;
-            }
-        });
-        let (mut words, mut failed) = (Vec::new(), Vec::new());
-        for back in join_all(all).await {
-            match back {
-                Ok((one, Back::Has)) => words.push(format!("{} says {}", one.at, one.ms)),
-                Ok((one, Back::Other(ms))) => words.push(format!(
-                    "{} says {ms}, which somebody else has set and which stays",
-                    one.at
-                )),
-                Ok((one, Back::Ended)) => {
-                    words.push(format!("{} has ended, and the value with it", one.at));
-                }
-                Err(why) => failed.push(why),
-            }
-        }
-        if failed.is_empty() {
-            Ok(seen(format!("INFO-PERIOD: {}", words.join("; "))))
-        } else {
-            Err(Failure::unknown(failed.join("; ")))
-        }
-    }
-
-    async fn give_back(&self, one: &InfoPeriod, from_ms: u64) -> Result<Back, Trouble> {
+/// Sets the period at each of them, where it is still what the plan says.
+pub(super) async fn set_info_period(
+    sentinels: &SentinelConnections,
+    periods: &[InfoPeriod],
+    ms: u64,
+) -> Acted {
+    let all = periods.iter().map(|one| async move {
+        let at = &one.at;
         let told = async {
-            let conn = self.kept_or_new(&one.at).await?;
+            let conn = sentinels.take_or_open(at).await?;
             let now = period(&conn).await?;
-            let back = if now == one.ms {
-                Back::Has
-            } else if now == from_ms {
-                set(&conn, one.ms).await?;
-                Back::Has
-            } else {
-                Back::Other(now)
-            };
-            self.kept().insert(one.at.clone(), conn);
-            Ok(back)
+            if now != one.ms && now != ms {
+                let why = format!(
+                    "its INFO-PERIOD is {now}, and was {}: somebody else has set it",
+                    one.ms
+                );
+                return Err(trouble(TroubleKind::Other, why));
+            }
+            set(&conn, ms).await?;
+            Ok(conn)
         };
-        timeout(TOLD, told)
+        match timeout(TOLD, told)
             .await
             .unwrap_or_else(|_| Err(silent(TOLD)))
+        {
+            Ok(conn) => {
+                sentinels.keep(at, conn);
+                None
+            }
+            Err(trouble) => Some(format!("the Sentinel {at}: {}", trouble.detail)),
+        }
+    });
+    let failed: Vec<String> = join_all(all).await.into_iter().flatten().collect();
+    if failed.is_empty() {
+        return Ok(seen(format!("each says INFO-PERIOD {ms}")));
     }
+    Err(Failure::unknown(failed.join("; ")))
+}
 
+/// Puts it back at each of them, and sees it. One that gives no answer is asked again for so
+/// long.
+pub(super) async fn restore_info_period(
+    sentinels: &SentinelConnections,
+    periods: &[InfoPeriod],
+    from_ms: u64,
+    within_ms: u64,
+) -> Acted {
+    let end = Instant::now() + Duration::from_millis(within_ms);
+    let all = periods.iter().map(|one| async move {
+        loop {
+            let why = match give_back(sentinels, one, from_ms).await {
+                Ok(back) => return Ok((one, back)),
+                Err(trouble) if trouble.kind == TroubleKind::Refused => {
+                    return Ok((one, Back::Ended));
+                }
+                Err(trouble) => trouble.detail,
+            };
+            if Instant::now() >= end {
+                let (at, back) = (&one.at, by_hand(&one.at, one.ms));
+                return Err(format!(
+                    "the Sentinel {at} does not say that its INFO-PERIOD is {} again, and it may be {from_ms}: {why}; when it answers: {back}",
+                    one.ms
+                ));
+            }
+            sleep(AGAIN).await;
+        }
+    });
+    let (mut words, mut failed) = (Vec::new(), Vec::new());
+    for back in join_all(all).await {
+        match back {
+            Ok((one, Back::Has)) => words.push(format!("{} says {}", one.at, one.ms)),
+            Ok((one, Back::Other(ms))) => words.push(format!(
+                "{} says {ms}, which somebody else has set and which stays",
+                one.at
+            )),
+            Ok((one, Back::Ended)) => {
+                words.push(format!("{} has ended, and the value with it", one.at));
+            }
+            Err(why) => failed.push(why),
+        }
+    }
+    if failed.is_empty() {
+        Ok(seen(format!("INFO-PERIOD: {}", words.join("; "))))
+    } else {
+        Err(Failure::unknown(failed.join("; ")))
+    }
+}
+
+async fn give_back(
+    sentinels: &SentinelConnections,
+    one: &InfoPeriod,
+    from_ms: u64,
+) -> Result<Back, Trouble> {
+    let told = async {
+        let conn = sentinels.take_or_open(&one.at).await?;
+        let now = period(&conn).await?;
+        let back = if now == one.ms {
+            Back::Has
+        } else if now == from_ms {
+            set(&conn, one.ms).await?;
+            Back::Has
+        } else {
+            Back::Other(now)
+        };
+        sentinels.keep(&one.at, conn);
+        Ok(back)
+    };
+    timeout(TOLD, told)
+        .await
+        .unwrap_or_else(|_| Err(silent(TOLD)))
+}
+
+impl SentinelSteps<'_> {
     /// Waits until that Sentinel has read `INFO` of the replica so long ago. It is no failure where
     /// that cannot be seen.
     pub(super) async fn await_turn(
@@ -181,14 +188,14 @@ impl World {
         replica: &Address,
         age_ms: u64,
     ) -> Acted {
-        let known = self.seen_or_told(node).await?;
+        let known = self.node(node).await?;
         let begun = Instant::now();
         let turn = async {
-            let conn = self.kept_or_new(at).await?;
+            let conn = self.sentinels.take_or_open(at).await?;
             let mut ask = cmd("SENTINEL");
             ask.arg("REPLICAS").arg(name);
             let said = conn.call(&ask, REPLY).await?;
-            self.kept().insert(at.clone(), conn);
+            self.sentinels.keep(at, conn);
             let is_it = |a: &Address| a == replica || known.answers_to(a);
             let age = reply::info_age(&said, is_it);
             age.ok_or_else(|| trouble(TroubleKind::Other, "it does not tell"))
@@ -205,14 +212,5 @@ impl World {
             Ok(age) => format!("it has read INFO of it {age} ms ago"),
             Err(trouble) => format!("not waited for: {}", trouble.detail),
         }))
-    }
-
-    /// A connection that an earlier step has left, or a new one.
-    async fn kept_or_new(&self, at: &Address) -> Result<Conn, Trouble> {
-        let kept = self.kept().remove(at);
-        match kept {
-            Some(conn) => Ok(conn),
-            None => self.sentinel(at).await,
-        }
     }
 }

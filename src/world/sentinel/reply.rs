@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_read() {
+    fn what_it_says_of_the_primary_is_read() {
         let sees = primary(&list(&[
             "name",
             "m",
@@ -221,6 +221,11 @@ mod tests {
         assert_eq!(sees.primary, Some(Address::new("10.0.0.1", 6379)));
         assert_eq!(sees.worries(), "s_down");
         assert!(!sees.is_quiet());
+        assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
+    }
+
+    #[test]
+    fn replicas_and_addresses_are_read() {
         let known = replicas(&Value::Array(vec![
             list(&[
                 "ip",
@@ -252,6 +257,10 @@ mod tests {
             Some(Address::new("10.0.0.9", 6379))
         );
         assert_eq!(told(&Value::Nil), None);
+    }
+
+    #[test]
+    fn names_and_modes_are_read() {
         let all = Value::Array(vec![
             list(&["name", "a"]),
             list(&["name", "b c"]),
@@ -259,7 +268,6 @@ mod tests {
         ]);
         assert_eq!(names(&all), Some(vec!["a".to_owned()]));
         assert_eq!(names(&Value::Okay), None);
-        assert_eq!(primary(&list(&["ip", "10.0.0.1", "port", "1"])), None);
         let info = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let tilted = "# Sentinel\r\nsentinel_masters:2\r\nsentinel_tilt:1\r\nsentinel_tilt_since_seconds:3\r\n";
         assert_eq!(tilt(&info(tilted)), (true, Some(2)));

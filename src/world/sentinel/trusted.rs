@@ -4,11 +4,11 @@
 //! where that host says, over SSH, that the process which listens there is a Sentinel of root's or
 //! of the server's own user.
 
+use super::SentinelConnections;
 use crate::inventory::NodeSpec;
 use crate::inventory::address::comparable;
 use crate::topology::Address;
 use crate::topology::sentinel::Watch;
-use crate::world::World;
 use crate::world::busy::patience;
 use crate::world::deployment::short;
 use crate::world::observe::resolve;
@@ -33,54 +33,56 @@ done
 echo yes"#;
 
 /// What the hosts said, by address.
-type Vouched = BTreeMap<Address, bool>;
+type Confirmed = BTreeMap<Address, bool>;
 
-impl World {
+impl SentinelConnections {
     /// Whether it may be asked. Without a password everybody may.
-    pub(super) async fn vouches_for(&self, address: &Address) -> bool {
-        self.logins.sentinels.is_none() || self.is_vouched_for(address).await
+    pub(super) async fn may_be_asked(&self, address: &Address) -> bool {
+        self.servers.logins.sentinels.is_none() || self.is_confirmed(address).await
     }
 
     /// Whether the inventory names a Sentinel there, or the host of a node says that one listens
     /// there.
-    pub(in crate::world) async fn is_vouched_for(&self, address: &Address) -> bool {
+    pub(in crate::world) async fn is_confirmed(&self, address: &Address) -> bool {
         if self.named(address).await.is_some() {
             return true;
         }
-        let before = self.vouched().get(address).copied();
-        if let Some(vouched) = before {
-            return vouched;
+        let before = self.confirmed().get(address).copied();
+        if let Some(confirmed) = before {
+            return confirmed;
         }
-        let vouched = self.host_vouches_for(address).await;
+        let confirmed = self.host_confirms(address).await;
         // A host that did not say in time may say it at the next look.
-        if let Some(vouched) = vouched {
-            self.vouched().insert(address.clone(), vouched);
+        if let Some(confirmed) = confirmed {
+            self.confirmed().insert(address.clone(), confirmed);
         }
-        vouched == Some(true)
+        confirmed == Some(true)
     }
 
     /// Those of the Sentinels which answered that may be told the servers' password.
-    pub async fn vouched_for(&self, watch: &Watch) -> BTreeSet<Address> {
+    pub async fn confirmed_of(&self, watch: &Watch) -> BTreeSet<Address> {
         let looks = watch.addresses().into_iter().map(|at| async move {
-            let vouched = self.is_vouched_for(&at).await;
-            vouched.then_some(at)
+            let confirmed = self.is_confirmed(&at).await;
+            confirmed.then_some(at)
         });
-        let all = futures::stream::iter(looks).buffer_unordered(self.concurrency());
+        let all = futures::stream::iter(looks).buffer_unordered(self.servers.concurrency);
         all.filter_map(std::future::ready).collect().await
     }
 
-    fn vouched(&self) -> MutexGuard<'_, Vouched> {
-        self.vouched.lock().unwrap_or_else(PoisonError::into_inner)
+    fn confirmed(&self) -> MutexGuard<'_, Confirmed> {
+        self.confirmed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the host of one of the nodes, which that address is on, says that a Sentinel listens
     /// there; `None`: it did not say in time.
-    async fn host_vouches_for(&self, address: &Address) -> Option<bool> {
+    async fn host_confirms(&self, address: &Address) -> Option<bool> {
         let Some(spec) = self.on_host_of(address).await else {
             return Some(false);
         };
         let look = async {
-            let host = self.host(&spec.name).await.ok()?;
+            let host = self.hosts.session(&spec.name).await.ok()?;
             let (port, server) = (address.port, spec.address.port);
             let script = format!("p={port}; s={server}; {LISTENS}");
             host.run(&script, short(host.can_root())).await.ok()
@@ -95,7 +97,7 @@ impl World {
         let named = |spec: &&NodeSpec| {
             comparable(&spec.address.host) == host || comparable(&spec.announced().host) == host
         };
-        let nodes = &self.inventory.nodes;
+        let nodes = &self.servers.inventory.nodes;
         if let Some(spec) = nodes.iter().find(named) {
             return Some(spec);
         }

@@ -6,7 +6,7 @@ mod certs;
 use super::*;
 use crate::inventory::parse::parse;
 use crate::topology::State;
-use crate::world::login::{Login, Logins};
+use crate::world::login::{Logins, ServerLogin};
 use crate::world::observe::{self, Reach};
 use crate::world::resp::tcp;
 use crate::world::testing::{TestServer, free_port};
@@ -70,7 +70,7 @@ impl Stage {
         let reach = Dressed(
             Keyring::read(&inventory).map_err(|e| trouble(TroubleKind::Other, e.to_string()))?,
         );
-        let logins = Logins::from(password.map(Login::from));
+        let logins = Logins::from(password.map(ServerLogin::from));
         let topology = observe::topology(&inventory, &logins, &reach, 1).await;
         match &topology.nodes[0].state {
             State::Up(_) => {

@@ -81,6 +81,54 @@ while (my $c = $l->accept) {
 }
 "#;
 
+/// The path that the liar names: as long as the true one, so that the lengths in the protocol stay
+/// right.
+fn lie(site: &Site, file: &str, bait: &Path) -> String {
+    let node = &site.nodes[1];
+    let lie = match file {
+        "lnk" => {
+            let store = format!("{}/store", node.own.display());
+            sh(&format!(
+                "ln -s /etc/shadow {store}/l; chown -h redis {store}/l"
+            ));
+            format!("{store}/l")
+        }
+        "bait" => bait.display().to_string(),
+        file => file.to_owned(),
+    };
+    let own = node.config().display().to_string();
+    format!("{}{lie}", "/".repeat(own.len() - lie.len()))
+}
+
+/// From now on the second node is reached through a liar, which runs as that user.
+fn lies(site: &Site, user: &str, lie: &str) -> Leased {
+    let (liar, real) = (ports::free(), site.nodes[1].port);
+    let own = site.nodes[1].config().display().to_string();
+    let program = site.root.path().join("liar.pl");
+    std::fs::write(&program, LIAR).unwrap();
+    let start = format!(
+        "exec setpriv --reuid {user} --regid {user} --init-groups perl {} {liar} {real} {own} {lie}",
+        program.display()
+    );
+    let log = site.root.path().join("liar.log");
+    let process = Leased::start(Path::new("/bin/sh"), &["-c", &start], &log);
+    await_that("the liar to listen", Duration::from_secs(5), || {
+        std::net::TcpStream::connect(("127.0.0.1", liar)).is_ok()
+    });
+    let mut client = site.nodes[1].client();
+    let announce = ["CONFIG", "SET", "replica-announce-port", &liar.to_string()];
+    assert_eq!(client.command(&announce).text(), "OK");
+    let primary = site.nodes[0].port.to_string();
+    client.command(&["REPLICAOF", "NO", "ONE"]);
+    client.command(&["REPLICAOF", "127.0.0.1", &primary]);
+    site.in_sync(1);
+    let inventory = site.root.path().join("inventory.toml");
+    let text = std::fs::read_to_string(&inventory).unwrap();
+    let text = text.replace(&real.to_string(), &liar.to_string());
+    std::fs::write(&inventory, text).unwrap();
+    process
+}
+
 /// K2.3: what a server says of its file is not believed with more rights than the user of the
 /// server has.
 #[test]
@@ -94,52 +142,11 @@ fn a_server_that_names_a_file_of_roots_gets_root_to_do_nothing() {
     let etc = tree(Path::new("/etc"));
     for user in ["redis", "root"] {
         for file in ["/etc/passwd", "/etc/shadow", "lnk", "bait"] {
-            let (liar, mut site) = (
-                ports::free(),
-                Site::start(Some(&sshds), debian, [CASE, CASE]),
-            );
+            let mut site = Site::start(Some(&sshds), debian, [CASE, CASE]);
             let bait = site.root.path().join("x");
             sh(&format!("echo a >{0}; chmod 646 {0}", bait.display()));
-            let (real, node) = (site.nodes[1].port, &site.nodes[1]);
-            let own = node.config().display().to_string();
-            let lie = if file == "lnk" {
-                sh(&format!(
-                    "ln -s /etc/shadow {}/store/l; chown -h redis {0}/store/l",
-                    node.own.display()
-                ));
-                format!("{}/store/l", node.own.display())
-            } else if file == "bait" {
-                bait.display().to_string()
-            } else {
-                file.to_owned()
-            };
-            // As long as the true one: the lengths in the protocol stay right.
-            let lie = format!("{}{lie}", "/".repeat(own.len() - lie.len()));
-            let program = site.root.path().join("liar.pl");
-            std::fs::write(&program, LIAR).unwrap();
-            let start = format!(
-                "exec setpriv --reuid {user} --regid {user} --init-groups perl {} {liar} {real} {own} {lie}",
-                program.display()
-            );
-            let log = site.root.path().join("liar.log");
-            let _liar = Leased::start(Path::new("/bin/sh"), &["-c", &start], &log);
-            await_that("the liar to listen", Duration::from_secs(5), || {
-                std::net::TcpStream::connect(("127.0.0.1", liar)).is_ok()
-            });
-            let mut client = site.nodes[1].client();
-            let announce = ["CONFIG", "SET", "replica-announce-port", &liar.to_string()];
-            assert_eq!(client.command(&announce).text(), "OK");
-            let primary = site.nodes[0].port.to_string();
-            client.command(&["REPLICAOF", "NO", "ONE"]);
-            client.command(&["REPLICAOF", "127.0.0.1", &primary]);
-            site.in_sync(1);
-            let inventory = site.root.path().join("inventory.toml");
-            let text = std::fs::read_to_string(&inventory).unwrap();
-            std::fs::write(
-                &inventory,
-                text.replace(&real.to_string(), &liar.to_string()),
-            )
-            .unwrap();
+            let lie = lie(&site, file, &bait);
+            let _liar = lies(&site, user, &lie);
             let ran = site.operator.run(&["promote", "b", "--yes"]);
             assert!(matches!(ran.code, Some(0 | 5)), "{user} {file}: {ran}");
             let said = format!("{}{}", ran.stdout, ran.stderr);

@@ -4,8 +4,8 @@
 mod bytes;
 mod sense;
 
-pub use bytes::damaged_bytes;
-pub use sense::{damaged_lines, damaged_plans};
+pub use bytes::{damaged_beginnings, damaged_bytes, damaged_cuts};
+pub use sense::{damaged_lines, damaged_order, damaged_plans};
 
 use crate::journals::{CUT, DETACHED, DONE, PUT_BACK, TAKEN_UP, fixture, put};
 use crate::support::program::Replctl;

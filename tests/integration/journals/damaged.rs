@@ -2,8 +2,8 @@
 //! known, and stands against every change.
 
 use crate::journals::cases::{
-    Case, Ended, HalfWay, Unknown, Verdict, damaged_bytes, damaged_files, damaged_lines,
-    damaged_plans, whole_ones,
+    Case, Ended, HalfWay, Unknown, Verdict, damaged_beginnings, damaged_bytes, damaged_cuts,
+    damaged_files, damaged_lines, damaged_order, damaged_plans, whole_ones,
 };
 use crate::journals::{CUT, DONE, clear, fixture, history, put, unfinished};
 use crate::support::program::Replctl;
@@ -74,9 +74,12 @@ fn what_cannot_be_read_is_unfinished_and_unknown() {
     let operator = deployment.operator();
     let all: Vec<Case> = [
         whole_ones(),
+        damaged_beginnings(),
         damaged_bytes(),
+        damaged_cuts(),
         damaged_plans(),
         damaged_lines(),
+        damaged_order(),
         damaged_files(),
     ]
     .into_iter()

@@ -75,6 +75,18 @@ impl Full {
         let folder = self.state.join("replctl/orders/journal");
         fs::read_to_string(folder.join(format!("{}.jsonl", id.as_str().unwrap()))).unwrap()
     }
+
+    /// It may be a chain by now, which is as well.
+    fn await_in_sync(&self, after: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        loop {
+            let seen = self.operator.run(&["status", "--no-ssh"]);
+            if seen.stdout.contains("2 replicas in sync") {
+                break;
+            }
+            assert!(Instant::now() < end, "{after}, then {seen}");
+        }
+    }
 }
 
 /// K7.3: The disk is full at every place of a promotion. Whatever is said of it is what its journal
@@ -130,15 +142,7 @@ fn what_is_put_back_on_a_full_disk_is_known_to_be() {
                 .ok();
         }
         clear(&full.state);
-        // It may be a chain by now, which is as well.
-        let end = Instant::now() + Duration::from_secs(20);
-        loop {
-            let seen = operator.run(&["status", "--no-ssh"]);
-            if seen.stdout.contains("2 replicas in sync") {
-                break;
-            }
-            assert!(Instant::now() < end, "{outcome}, then {seen}");
-        }
+        full.await_in_sync(outcome);
     }
     figure(&format!(
         "promotions while the disk of the journals gets full: {ends:?}"

@@ -75,7 +75,7 @@ fn a_note_that_cannot_be_read_is_told_and_stands_against_changes() {
             }
             assert_eq!([trio.role(0), trio.role(1)], ["master", "slave"]);
             // The way on is that of the hint.
-            let hint = status.stdout.split("is forgotten: ").nth(1).unwrap();
+            let hint = status.stdout.split("no longer count: ").nth(1).unwrap();
             let hint = hint.lines().next().unwrap();
             let ran = Command::new("sh").args(["-c", hint]).status().unwrap();
             assert!(ran.success(), "{hint}");

@@ -8,9 +8,9 @@ fn a_detached_node_is_left_alone_until_it_is_brought_back() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let mut deployment = Deployment::start(family);
+    let mut deployment = four(family);
     let operator = deployment.operator();
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
     let role = |d: &Deployment| d.servers[3].client().info("replication")["role"].clone();
     operator
         .run(&["detach", "master", "--yes"])
@@ -87,9 +87,9 @@ fn a_detachment_is_gone_on_with_wherever_it_died() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let operator = deployment.operator();
-    deployment.assert_everybody_gets_writes();
+    assert_everybody_gets_writes(&deployment);
     let mut deaths = 0;
     for line in 1.. {
         let mut command = operator.command(&["detach", "slave3", "--yes"]);

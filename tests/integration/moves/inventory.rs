@@ -1,7 +1,7 @@
 //! What the inventory says of a node that was moved: it is named, and changed only where that is
 //! asked for.
 
-use crate::moves::Deployment;
+use crate::moves::four;
 use crate::support::program::Replctl;
 use crate::support::server::Family;
 
@@ -10,7 +10,7 @@ fn the_inventory_is_told_where_that_is_asked_for() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let deployment = Deployment::start(family);
+    let deployment = four(family);
     let file = deployment.inventory();
     let operator = Replctl::new().inventory(&file);
     let text = std::fs::read_to_string(&file).unwrap();
@@ -60,8 +60,12 @@ fn the_inventory_is_told_where_that_is_asked_for() {
     operator.run(&["undo", "last", "--yes"]).ok();
     assert_eq!(now(), text);
     deployment.assert_under(2, 0);
-    // A circle in what it wishes, and the first primary, which has no such line.
-    operator.run(&told).ok();
+    refused_where_it_cannot_be_written(&operator, &told);
+}
+
+/// A circle in what it wishes, and the first primary, which has no such line.
+fn refused_where_it_cannot_be_written(operator: &Replctl<'_>, told: &[&str]) {
+    operator.run(told).ok();
     operator
         .run(&[
             "move",

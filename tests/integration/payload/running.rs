@@ -133,49 +133,39 @@ fn under_its_other_names() {
         command
     });
     answers_and_saves(&mut server);
-    let cli = text(
-        Command::new(into.join("redis-cli"))
-            .args(["-p", &server.port.to_string(), "get", "s5"])
-            .output()
-            .unwrap(),
-    );
+    let port = server.port.to_string();
+    let cli = said(Command::new(into.join("redis-cli")).args(["-p", &port, "get", "s5"]));
     assert_eq!(cli.trim(), "xxxxx");
 
-    let dump = folder.path().join("dump.rdb");
-    let good = text(
-        Command::new(into.join("redis-check-rdb"))
-            .arg(&dump)
-            .output()
-            .unwrap(),
-    );
-    assert!(good.contains("RDB looks OK!"), "{good}");
-    let mut bytes = fs::read(&dump).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 0x55;
-    fs::write(&dump, bytes).unwrap();
-    assert!(
-        !Command::new(into.join("redis-check-rdb"))
-            .arg(&dump)
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
-
+    checks_a_dump(&into, &folder.path().join("dump.rdb"));
     let manifest = folder.path().join("appendonlydir/appendonly.aof.manifest");
-    let aof = text(
-        Command::new(into.join("redis-check-aof"))
-            .arg(&manifest)
-            .output()
-            .unwrap(),
-    );
+    let aof = said(Command::new(into.join("redis-check-aof")).arg(&manifest));
     assert!(
         aof.contains("All AOF files and manifest are valid"),
         "{aof}"
     );
+    watches_as_sentinel(&into, folder.path(), server.port);
+}
 
-    let watched = server.port.to_string();
-    let configuration = folder.path().join("sentinel.conf");
+/// `redis-check-rdb`: a good dump, and the same with one byte changed.
+fn checks_a_dump(into: &Path, dump: &Path) {
+    let check = || {
+        let mut command = Command::new(into.join("redis-check-rdb"));
+        command.arg(dump);
+        command
+    };
+    let good = said(&mut check());
+    assert!(good.contains("RDB looks OK!"), "{good}");
+    let mut bytes = fs::read(dump).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x55;
+    fs::write(dump, bytes).unwrap();
+    assert!(!check().output().unwrap().status.success());
+}
+
+/// `redis-sentinel`.
+fn watches_as_sentinel(into: &Path, folder: &Path, watched: u16) {
+    let configuration = folder.join("sentinel.conf");
     fs::write(
         &configuration,
         format!("bind 127.0.0.1\nsentinel monitor watched 127.0.0.1 {watched} 1\n"),
@@ -193,6 +183,11 @@ fn under_its_other_names() {
         sentinel.call(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "watched"]),
         format!("127.0.0.1\n{watched}")
     );
+}
+
+/// What a program that succeeds says.
+fn said(command: &mut Command) -> String {
+    text(command.output().unwrap())
 }
 
 fn text(output: Output) -> String {

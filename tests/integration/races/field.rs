@@ -2,13 +2,13 @@
 //! state folder of its own and logs in as a user of its own, so that the servers' logs tell who
 //! changed a role.
 
-use crate::support::inventory::{InventoryText, NodeText, write_password};
+use crate::support::Deployment;
+use crate::support::inventory::{InventoryText, write_password};
 use crate::support::program::Replctl;
-use crate::support::redis::{RawRedis, Reply};
-use crate::support::server::{Family, LocalServer, families};
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
+use crate::support::redis::Reply;
+use crate::support::server::{Family, families};
+use std::ops::Deref;
+use std::time::Duration;
 
 /// The families that are raced on; what cannot be had is told by `families`.
 pub const RACED: [&str; 6] = [
@@ -58,13 +58,17 @@ pub enum Role {
 
 /// The servers.
 pub struct Field {
-    /// In the order of their names.
-    pub servers: Vec<LocalServer>,
-    /// What each followed at first; of node i + 1.
-    pub parents: Vec<usize>,
+    deployment: Deployment,
     /// The program that they run.
     pub family: Family,
-    folder: TempDir,
+}
+
+impl Deref for Field {
+    type Target = Deployment;
+
+    fn deref(&self) -> &Deployment {
+        &self.deployment
+    }
 }
 
 impl Field {
@@ -87,46 +91,30 @@ impl Field {
         if family.name != "redis-6.0" {
             directives.push("enable-debug-command yes");
         }
-        let start = |_| family.start(&directives);
-        let servers: Vec<LocalServer> = (0..=parents.len()).map(start).collect();
-        for (i, parent) in parents.iter().enumerate() {
-            servers[i + 1].follow(&servers[*parent]);
-        }
-        for server in &servers {
+        let all = Deployment::of(family).tree(parents);
+        let deployment = all.directives(&directives).start();
+        for server in &deployment.servers {
             server.client().command(&["CONFIG", "REWRITE"]);
         }
-        let this = Self {
-            servers,
-            parents: parents.to_vec(),
+        deployment.whole(Duration::from_secs(20)).unwrap();
+        Self {
+            deployment,
             family: family.clone(),
-            folder: TempDir::new().unwrap(),
-        };
-        this.whole(Duration::from_secs(20)).unwrap();
-        this
+        }
     }
 
     /// An operator with a machine of its own. `hooked`: its copy of the inventory has a hook that
     /// sleeps for two seconds.
     pub fn operator(&self, user: &str, hooked: bool) -> Replctl<'static> {
-        let folder = self.folder.path().join(user);
+        let folder = self.folder().join(user);
         std::fs::create_dir_all(&folder).unwrap();
         let secret = write_password(&folder, SECRET);
-        let mut text = InventoryText::new("race")
-            .without_sudo()
+        let text = InventoryText::new("race")
             .password_file(&secret)
             .deployment(&format!("user = {user:?}"))
             .deployment("masteruser = \"repl\"")
             .deployment("masterauth = { env = \"LINK_SECRET\" }");
-        for (i, server) in self.servers.iter().enumerate() {
-            // Nothing listens on port 1: these nodes have no SSH.
-            let node = NodeText::new(&name(i), "127.0.0.1")
-                .port(server.port)
-                .ssh_port(1);
-            text = text.node(match i.checked_sub(1) {
-                None => node,
-                Some(before) => node.replicaof(&name(self.parents[before])),
-            });
-        }
+        let mut text = self.with_nodes(text);
         if hooked {
             text = text.raw("\n[hooks]\nbefore_promote = [\"sleep\", \"2\"]\n");
         }
@@ -135,22 +123,6 @@ impl Field {
         operator
             .env("XDG_STATE_HOME", state.to_str().unwrap())
             .env("LINK_SECRET", LINK_SECRET)
-    }
-
-    /// A connection, or nothing where it does not answer.
-    pub fn client(&self, i: usize) -> Option<RawRedis> {
-        self.servers[i].connect(Duration::from_secs(5)).ok()
-    }
-
-    /// What one says of its replication; empty where it does not answer.
-    pub fn look(&self, i: usize) -> HashMap<String, String> {
-        let asked = self.client(i).and_then(|mut client| {
-            let reply = client.try_command(&["INFO", "replication"]).ok()?;
-            (!reply.failed()).then(|| reply.text())
-        });
-        let text = asked.unwrap_or_default();
-        let pairs = text.lines().filter_map(|l| l.trim_end().split_once(':'));
-        pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     }
 
     /// The role of one by ROLE.
@@ -176,65 +148,6 @@ impl Field {
     /// Which node has that port.
     pub fn at(&self, port: u16) -> Option<usize> {
         self.servers.iter().position(|s| s.port == port)
-    }
-
-    /// Those that say they are primaries.
-    pub fn primaries(&self) -> Vec<usize> {
-        let roles = self.roles();
-        let all = roles.iter().enumerate();
-        all.filter(|(_, role)| **role == Role::Primary)
-            .map(|(i, _)| i)
-            .collect()
-    }
-
-    /// One primary, all links up, every way up ends at it, every offset the primary's; else what is
-    /// wrong after `within`.
-    pub fn whole(&self, within: Duration) -> Result<usize, String> {
-        self.whole_but(&[], within)
-    }
-
-    /// The same of all but these.
-    pub fn whole_but(&self, apart: &[usize], within: Duration) -> Result<usize, String> {
-        let end = Instant::now() + within;
-        loop {
-            let wrong = match self.whole_now(apart) {
-                Ok(primary) => return Ok(primary),
-                Err(wrong) => wrong,
-            };
-            if Instant::now() > end {
-                return Err(wrong);
-            }
-            std::thread::sleep(Duration::from_millis(30));
-        }
-    }
-
-    fn whole_now(&self, apart: &[usize]) -> Result<usize, String> {
-        let roles = self.roles();
-        let counts = |i: &usize| !apart.contains(i);
-        let primaries: Vec<usize> = (0..roles.len())
-            .filter(|i| roles[*i] == Role::Primary)
-            .filter(counts)
-            .collect();
-        let [primary] = primaries[..] else {
-            return Err(format!("primaries {primaries:?}, roles {roles:?}"));
-        };
-        let offset = |i: usize, key: &str| -> u64 {
-            let look = self.look(i);
-            look.get(key).and_then(|v| v.parse().ok()).unwrap_or(0)
-        };
-        let wanted = offset(primary, "master_repl_offset");
-        for i in (0..roles.len()).filter(counts).filter(|i| *i != primary) {
-            if self.root(&roles, i) != Some(primary) {
-                return Err(format!("n{i} does not hang under n{primary}: {roles:?}"));
-            }
-            if self.look(i).get("master_link_status").map(String::as_str) != Some("up") {
-                return Err(format!("the link of n{i} is not up"));
-            }
-            if offset(i, "slave_repl_offset") < wanted {
-                return Err(format!("n{i} is behind n{primary}"));
-            }
-        }
-        Ok(primary)
     }
 
     /// Where the way up from a node ends; nothing in a circle or at a stranger.

@@ -4,6 +4,7 @@ use super::*;
 use crate::report::bench::{Bench, PASSWORD};
 use crate::support::inventory::write_password;
 use crate::support::process::Ran;
+use crate::support::{Net, RawRedis, await_that};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,27 @@ fn silent(ran: Ran, secret: &str) -> Ran {
     ran
 }
 
+/// Two servers with that password, the second a replica of the first.
+fn guarded(family: &Family, secret: &str) -> [LocalServer; 2] {
+    let protect = [
+        format!("requirepass {secret}"),
+        format!("masterauth {secret}"),
+        BACKLOG.to_owned(),
+    ];
+    let protect: Vec<&str> = protect.iter().map(String::as_str).collect();
+    let servers = [(); 2].map(|()| family.start(&protect));
+    let connect = |n: usize| {
+        let (address, within) = (servers[n].address(), Duration::from_secs(5));
+        RawRedis::connect(&Net::Machine, address, Some(secret), within).unwrap()
+    };
+    connect(1).command(&["REPLICAOF", "127.0.0.1", &servers[0].port.to_string()]);
+    connect(0).command(&["SET", "k", "v"]);
+    await_that("the key to arrive", Duration::from_secs(10), || {
+        connect(1).command(&["GET", "k"]).text() == "v"
+    });
+    servers
+}
+
 /// What is no server may repeat all that it is sent, the password first of all.
 #[test]
 fn a_port_that_repeats_the_password_gets_it_nowhere() {
@@ -41,28 +63,7 @@ fn a_port_that_repeats_the_password_gets_it_nowhere() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let protect = [
-        format!("requirepass {CANARY}"),
-        format!("masterauth {CANARY}"),
-        BACKLOG.to_owned(),
-    ];
-    let protect: Vec<&str> = protect.iter().map(String::as_str).collect();
-    let servers = [(); 2].map(|()| family.start(&protect));
-    let connect = |n: usize| {
-        let address = servers[n].address();
-        crate::support::RawRedis::connect(
-            &crate::support::Net::Machine,
-            address,
-            Some(CANARY),
-            Duration::from_secs(5),
-        )
-        .unwrap()
-    };
-    connect(1).command(&["REPLICAOF", "127.0.0.1", &servers[0].port.to_string()]);
-    connect(0).command(&["SET", "k", "v"]);
-    crate::support::await_that("the key to arrive", Duration::from_secs(10), || {
-        connect(1).command(&["GET", "k"]).text() == "v"
-    });
+    let servers = guarded(family, CANARY);
     let echo = echo();
     let operator = Replctl::new();
     let password = write_password(operator.home(), CANARY);

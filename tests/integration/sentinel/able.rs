@@ -1,7 +1,7 @@
 //! Sentinels that are not able, that begin late or not at all, and failovers that somebody else
 //! asks for.
 
-use super::{NAMES, Watched};
+use super::{NAMES, WRITES, Watched};
 use crate::support::rotation::each_family;
 use crate::support::sentinel::NAME;
 use crate::support::server::Family;
@@ -93,7 +93,7 @@ fn sentinels_that_freeze_before_the_demotion_have_all_put_back() {
     };
     let watched = Watched::start_slow(family, 20_000);
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let operator = watched.operator();
@@ -144,7 +144,7 @@ fn killed_when_told(family: &Family) -> bool {
     let watched = Watched::start(family, 20_000, None);
     watched.hurry();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     let operator = watched.operator();
@@ -220,7 +220,7 @@ fn a_failover_that_has_begun_is_waited_for() {
         let watched = Watched::start(family, 60_000, None);
         watched.hurry();
         let writer = Writer::start(Load {
-            per_second: Some(300),
+            per_second: Some(WRITES),
             ..Load::plain(&watched.ports())
         });
         let operator = watched.operator();

@@ -1,11 +1,17 @@
 //! Refusals, deaths and freezes where Sentinels watch.
 
-use super::{NAMES, Watched};
+use super::{NAMES, WRITES, Watched};
 use crate::support::await_that;
 use crate::support::sentinel::NAME;
 use crate::support::server::Family;
 use crate::support::writer::{Load, Writer};
 use std::time::Duration;
+
+/// Sets `replica-priority` of a server.
+fn set_priority(watched: &Watched, server: usize, priority: &str) {
+    let set = ["CONFIG", "SET", "replica-priority", priority];
+    watched.servers[server].client().command(&set);
+}
 
 #[test]
 fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
@@ -14,35 +20,60 @@ fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
     };
     let watched = Watched::start(family, 5_000, None);
     watched.hurry();
+    refused_for_a_priority(&watched);
+    refused_without_a_quorum(&watched);
+    watched.servers[0].kill9();
+    await_that(
+        "the third to see the death",
+        Duration::from_secs(20),
+        || watched.sentinels[0].field("flags").contains("s_down"),
+    );
     let operator = watched.operator();
-    for i in [1, 2] {
-        watched.servers[i]
-            .client()
-            .command(&["CONFIG", "SET", "replica-priority", "0"]);
+    operator
+        .run(&["promote", "slave1", "--yes"])
+        .code(3)
+        .says("the Sentinels cannot replace it")
+        .says("NOQUORUM");
+    watched.sentinels[0].kill9();
+    operator
+        .run(&[
+            "promote",
+            "slave1",
+            "--yes",
+            "--without-sentinel",
+            "--accept-split-brain",
+        ])
+        .ok()
+        .says("Clients must now write to");
+    assert_eq!(watched.info(1, "role"), "master");
+}
+
+/// Sentinel would choose another replica, or none.
+fn refused_for_a_priority(watched: &Watched) {
+    let operator = watched.operator();
+    for server in [1, 2] {
+        set_priority(watched, server, "0");
     }
     operator
         .run(&["promote", "slave1", "--yes"])
         .code(3)
         .says("priority 0");
-    watched.servers[1]
-        .client()
-        .command(&["CONFIG", "SET", "replica-priority", "100"]);
-    watched.servers[2]
-        .client()
-        .command(&["CONFIG", "SET", "replica-priority", "1"]);
+    set_priority(watched, 1, "100");
+    set_priority(watched, 2, "1");
     await_that("the Sentinels to see it", Duration::from_secs(15), || {
         let ran = operator.run(&["promote", "slave1", "--yes", "--dry-run"]);
         ran.code == Some(3) && ran.stderr.contains("`slave2` has replica-priority 1")
     });
     assert_eq!(watched.info(0, "role"), "master");
-    watched.servers[2]
-        .client()
-        .command(&["CONFIG", "SET", "replica-priority", "100"]);
+    set_priority(watched, 2, "100");
     await_that("the Sentinels to see it", Duration::from_secs(15), || {
         operator.run(&["promote", "slave1", "--dry-run"]).code == Some(0)
     });
-    // Two of three dead: no failover could be agreed on, and beside the third nothing is done
-    // either.
+}
+
+/// Two of three dead: no failover could be agreed on, and beside the third nothing is done either.
+fn refused_without_a_quorum(watched: &Watched) {
+    let operator = watched.operator();
     watched.sentinels[1].kill9();
     watched.sentinels[2].kill9();
     await_that("the third to notice", Duration::from_secs(20), || {
@@ -70,29 +101,6 @@ fn what_sentinel_refuses_is_repeated_and_all_is_put_back() {
     for code in ["sentinel-no-quorum", "sentinel-silent", "sentinel-gone"] {
         assert!(codes.contains(&code), "{code} is missing in {json:#}");
     }
-    watched.servers[0].kill9();
-    await_that(
-        "the third to see the death",
-        Duration::from_secs(20),
-        || watched.sentinels[0].field("flags").contains("s_down"),
-    );
-    operator
-        .run(&["promote", "slave1", "--yes"])
-        .code(3)
-        .says("the Sentinels cannot replace it")
-        .says("NOQUORUM");
-    watched.sentinels[0].kill9();
-    operator
-        .run(&[
-            "promote",
-            "slave1",
-            "--yes",
-            "--without-sentinel",
-            "--accept-split-brain",
-        ])
-        .ok()
-        .says("Clients must now write to");
-    assert_eq!(watched.info(1, "role"), "master");
 }
 
 #[test]
@@ -178,7 +186,7 @@ fn a_sentinel_that_freezes_meanwhile_has_all_put_back() {
     let watched = Watched::start_slow(family, 20_000);
     let operator = watched.operator();
     let writer = Writer::start(Load {
-        per_second: Some(300),
+        per_second: Some(WRITES),
         ..Load::plain(&watched.ports())
     });
     // The Sentinels see the new priority within ten seconds; one of them never says so.

@@ -112,6 +112,21 @@ pub fn sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen() {
     let load = deployed.load("master");
     let writer = Writer::start(load);
     writer.await_more(500, Duration::from_secs(20));
+    is_promoted(&deployed);
+    await_all_well(&deployed);
+    quiet_for_a_minute(&deployed, &writer);
+    let tally = writer.stop();
+    tally.nothing_lost(address("slave1"));
+    figure(&format!(
+        "3 Sentinels and 3 nodes on lab hosts: quiet for 60 s after the promotion, {} acknowledged writes, 0 lost",
+        tally.acknowledged()
+    ));
+    dies_and_comes_back(&deployed);
+}
+
+/// `slave1` is promoted through the Sentinels, and they and the files say so.
+fn is_promoted(deployed: &Deployed) {
+    let lab = deployed.lab;
     let ran = deployed
         .operator
         .run_within(
@@ -126,7 +141,7 @@ pub fn sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen() {
     ));
     deployed.await_primary("slave1", &["master", "slave2"]);
     for host in HOSTS {
-        assert_eq!(told(&lab, host), "192.168.0.130", "{host}");
+        assert_eq!(told(lab, host), "192.168.0.130", "{host}");
     }
     assert_eq!(deployed.persisted("slave1"), "");
     assert_eq!(deployed.persisted("master"), "replicaof 192.168.0.130 6379");
@@ -134,25 +149,20 @@ pub fn sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen() {
         .inside("slave1", "stat -c %a /db/redis/6379/conf/redis.cnf")
         .ok();
     assert_eq!(mode.stdout.trim(), "600", "Sentinel had the file rewritten");
-    await_all_well(&deployed);
-    quiet_for_a_minute(&deployed, &writer);
-    let tally = writer.stop();
-    tally.nothing_lost(address("slave1"));
-    figure(&format!(
-        "3 Sentinels and 3 nodes on lab hosts: quiet for 60 s after the promotion, {} acknowledged writes, 0 lost",
-        tally.acknowledged()
-    ));
+}
 
-    // The primary dies: Sentinel replaces it by itself, and what replctl says is true.
+/// The primary dies: Sentinel replaces it by itself, and what replctl says is true.
+fn dies_and_comes_back(deployed: &Deployed) {
+    let lab = deployed.lab;
     lab.inside(
         "slave1",
         "systemctl kill -s KILL --kill-whom=all replctl-6379.service",
     )
     .ok();
     await_that("Sentinel's own failover", Duration::from_secs(40), || {
-        HOSTS.iter().all(|h| told(&lab, h) != "192.168.0.130")
+        HOSTS.iter().all(|h| told(lab, h) != "192.168.0.130")
     });
-    let chosen = if told(&lab, "master") == "192.168.0.120" {
+    let chosen = if told(lab, "master") == "192.168.0.120" {
         "master"
     } else {
         "slave2"
@@ -178,5 +188,5 @@ pub fn sentinels_on_hosts_are_gone_through_and_their_own_failover_is_seen() {
     lab.inside("slave1", "systemctl start replctl-6379.service")
         .ok();
     deployed.await_primary(chosen, &["slave1", other]);
-    await_all_well(&deployed);
+    await_all_well(deployed);
 }

@@ -10,7 +10,7 @@ use crate::support::server::{Family, LocalServer};
 use crate::support::wire::Wire;
 use crate::support::{await_that, figure};
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -28,6 +28,43 @@ struct Named<'a> {
     _folder: TempDir,
 }
 
+/// A primary and two replicas, which announce those hosts.
+fn nodes(
+    family: &Family,
+    (wire, names): (&Wire, &Path),
+    ips: [Ipv4Addr; 3],
+    hosts: &[String; 3],
+) -> Vec<LocalServer> {
+    let servers: Vec<LocalServer> = ips
+        .iter()
+        .zip(hosts)
+        .map(|(ip, host)| {
+            let announce = format!("replica-announce-ip {host}");
+            let lines = ["repl-backlog-size 64mb", &announce];
+            family.start_at(wire, (*ip).into(), Some(names), &lines)
+        })
+        .collect();
+    let port = servers[0].port.to_string();
+    for replica in &servers[1..] {
+        let told = replica.client().command(&["REPLICAOF", &hosts[0], &port]);
+        assert_eq!(told.text(), "OK");
+    }
+    servers
+}
+
+/// An inventory of those Sentinels, still without nodes.
+fn inventory(sentinels: &[LocalSentinel], login: &str) -> InventoryText {
+    let at: Vec<String> = sentinels
+        .iter()
+        .map(|s| format!("\"{}:{}\"", s.ip, s.port))
+        .collect();
+    let raw = format!(
+        "[sentinel]\nnodes = [{}]\n{login}password = {{ env = \"OF_SENTINEL\" }}\n",
+        at.join(", ")
+    );
+    InventoryText::new("orders").without_sudo().raw(&raw)
+}
+
 impl<'a> Named<'a> {
     fn start(family: &Family, wire: &'a Wire) -> Self {
         // Neither names nor users before 6.2.
@@ -39,25 +76,14 @@ impl<'a> Named<'a> {
             .map(|i| format!("{} db{i}.example.org\n", ips[i]))
             .collect();
         std::fs::write(&names, lines.concat()).unwrap();
-        let host = |i: usize| {
+        let hosts = [0, 1, 2].map(|i| {
             if modern {
                 format!("db{i}.example.org")
             } else {
                 ips[i].to_string()
             }
-        };
-        let servers: Vec<LocalServer> = (0..3)
-            .map(|i| {
-                let announce = format!("replica-announce-ip {}", host(i));
-                let lines = ["repl-backlog-size 64mb", &announce];
-                family.start_at(wire, ips[i].into(), Some(&names), &lines)
-            })
-            .collect();
-        let port = servers[0].port.to_string();
-        for replica in &servers[1..] {
-            let told = replica.client().command(&["REPLICAOF", &host(0), &port]);
-            assert_eq!(told.text(), "OK");
-        }
+        });
+        let servers = nodes(family, (wire, &names), ips, &hosts);
         let lines = if modern {
             format!(
                 "sentinel resolve-hostnames yes\nsentinel announce-hostnames yes\nsentinel sentinel-pass {PASSWORD}\nuser ops on >0ps {OPS}\n"
@@ -65,7 +91,7 @@ impl<'a> Named<'a> {
         } else {
             String::new()
         };
-        let primary = format!("{} {port}", host(0));
+        let primary = format!("{} {}", hosts[0], servers[0].port);
         let sentinels: Vec<LocalSentinel> = (0..3)
             .map(|_| {
                 let watched = (primary.as_str(), 3_000);
@@ -73,21 +99,14 @@ impl<'a> Named<'a> {
             })
             .collect();
         await_together(&sentinels);
-        let at: Vec<String> = sentinels
-            .iter()
-            .map(|s| format!("\"{}:{}\"", s.ip, s.port))
-            .collect();
         let login = if modern { "user = \"ops\"\n" } else { "" };
-        let raw = format!(
-            "[sentinel]\nnodes = [{}]\n{login}password = {{ env = \"OF_SENTINEL\" }}\n",
-            at.join(", ")
-        );
-        let mut text = InventoryText::new("orders").without_sudo().raw(&raw);
+        let mut text = inventory(&sentinels, login);
         for (i, server) in servers.iter().enumerate() {
             // Of one the inventory has the address, and the Sentinels the name; of the others both
             // have the name.
-            let address = if i == 1 { ips[1].to_string() } else { host(i) };
-            let node = NodeText::new(NAMES[i], &address)
+            let ip = ips[i].to_string();
+            let address = if i == 1 { &ip } else { &hosts[i] };
+            let node = NodeText::new(NAMES[i], address)
                 .port(server.port)
                 .ssh_port(1);
             text = text.node(if i == 0 {

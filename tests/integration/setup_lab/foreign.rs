@@ -76,6 +76,61 @@ fn by_others(lab: &Lab) {
     lab.inside("slave1", &contained).ok();
 }
 
+/// `setup` names each with what it is, and changes nothing anywhere.
+fn are_refused(bench: &Bench) {
+    let lab = bench.lab;
+    let before = prints(lab);
+
+    let ran = bench.run(&["setup", "--yes"]).code(3);
+    for what in [
+        "server of `master`, and leaves it as it is: /usr/bin/redis-check-rdb (process ",
+        "user redis) runs on port 6379 with /etc/redis/redis.conf, started by redis-server.service",
+        "user ops) runs on port 6379 with /db/redis/6379/conf/redis.cnf, started by hand",
+        "user ops) runs on port 6380 with /db/redis/6380/conf/redis.cnf, started by `su` (process ",
+        "server of `boxed`",
+        "it runs in a container",
+        "promote, move, detach, rejoin and repair work on it",
+        "to set up the others alone: replctl setup slave2",
+    ] {
+        assert!(ran.stderr.contains(what), "{what}: {ran}");
+    }
+    assert_eq!(
+        ran.stderr.matches("replctl did not make").count(),
+        4,
+        "{ran}"
+    );
+    assert_eq!(prints(lab), before);
+    assert!(bench.is_bare("slave2"));
+    bench
+        .run(&["setup", "slave1", "--yes"])
+        .code(3)
+        .says("replctl did not make the server of `slave1`");
+    assert_eq!(prints(lab), before);
+}
+
+/// Stopped, they are others' all the same.
+fn are_refused_when_stopped(bench: &Bench) {
+    let lab = bench.lab;
+    lab.inside("master", "systemctl stop redis-server").ok();
+    lab.inside(
+        "slave1",
+        "mkdir -p /db/redis/6382/conf; echo 'port 6382' >/db/redis/6382/conf/redis.cnf",
+    )
+    .ok();
+    let before = prints(lab);
+    bench
+        .run(&["setup", "master", "--yes"])
+        .code(3)
+        .says("redis-server.service, which is stopped, starts a server on this port with /etc/redis/redis.conf when the host boots");
+    bench
+        .run(&["add", "more", "--address", "192.168.0.130:6382", "--yes"])
+        .code(3)
+        .says("/db/redis/6382/conf/redis.cnf was written by somebody else");
+    assert_eq!(prints(lab), before);
+    lab.inside("master", "systemctl start redis-server").ok();
+    bench.in_sync(1, &[0, 2]);
+}
+
 #[test]
 fn what_others_have_set_up_is_left_alone() {
     let Some(lab) = hosts(Flavour::Systemd, &[]) else {
@@ -96,34 +151,7 @@ fn what_others_have_set_up_is_left_alone() {
         let count = bench.client(0).info("replication")["connected_slaves"].clone();
         count == "3"
     });
-    let before = prints(&lab);
-
-    let ran = bench.run(&["setup", "--yes"]).code(3);
-    for what in [
-        "server of `master`, and leaves it as it is: /usr/bin/redis-check-rdb (process ",
-        "user redis) runs on port 6379 with /etc/redis/redis.conf, started by redis-server.service",
-        "user ops) runs on port 6379 with /db/redis/6379/conf/redis.cnf, started by hand",
-        "user ops) runs on port 6380 with /db/redis/6380/conf/redis.cnf, started by `su` (process ",
-        "server of `boxed`",
-        "it runs in a container",
-        "promote, move, detach, rejoin and repair work on it",
-        "to set up the others alone: replctl setup slave2",
-    ] {
-        assert!(ran.stderr.contains(what), "{what}: {ran}");
-    }
-    assert_eq!(
-        ran.stderr.matches("replctl did not make").count(),
-        4,
-        "{ran}"
-    );
-    assert_eq!(prints(&lab), before);
-    assert!(bench.is_bare("slave2"));
-    bench
-        .run(&["setup", "slave1", "--yes"])
-        .code(3)
-        .says("replctl did not make the server of `slave1`");
-    assert_eq!(prints(&lab), before);
-
+    are_refused(&bench);
     // What is said to work does.
     bench.run(&["status"]).says("slave1");
     let promote = [
@@ -150,26 +178,7 @@ fn what_others_have_set_up_is_left_alone() {
         .ok()
         .says("Nothing to do");
 
-    // Stopped, they are others' all the same.
-    lab.inside("master", "systemctl stop redis-server").ok();
-    lab.inside(
-        "slave1",
-        "mkdir -p /db/redis/6382/conf; echo 'port 6382' >/db/redis/6382/conf/redis.cnf",
-    )
-    .ok();
-    let before = prints(&lab);
-    bench
-        .run(&["setup", "master", "--yes"])
-        .code(3)
-        .says("redis-server.service, which is stopped, starts a server on this port with /etc/redis/redis.conf when the host boots");
-    bench
-        .run(&["add", "more", "--address", "192.168.0.130:6382", "--yes"])
-        .code(3)
-        .says("/db/redis/6382/conf/redis.cnf was written by somebody else");
-    assert_eq!(prints(&lab), before);
-    lab.inside("master", "systemctl start redis-server").ok();
-    bench.in_sync(1, &[0, 2]);
-
+    are_refused_when_stopped(&bench);
     two_deployments(&lab, &bench);
 }
 

@@ -9,7 +9,7 @@ use crate::support::program::Replctl;
 use crate::support::server::{Family, families};
 use crate::support::wire::Wire;
 use crate::support::writer::{Load, Style, Writer};
-use crate::support::{Net, Ran};
+use crate::support::{Net, Ran, Tally};
 use std::any::Any;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,26 @@ impl Case {
             order,
         }
     }
+
+    /// Which case it was and what was said in it, beside a violation.
+    fn told(&self, family: &Family, exit: &str, way: &str, said: &[String]) -> String {
+        let Self {
+            fault,
+            victim,
+            other,
+            line,
+            parents,
+            order,
+        } = self;
+        let mut text = format!(
+            " [{} {fault:?} on n{victim} (n{other}), {order:?}, parents {parents:?}, line {line}, exit {exit}, way {way}]",
+            family.name
+        );
+        for said in said {
+            let _ = write!(text, "\n{said}");
+        }
+        text
+    }
 }
 
 /// Runs case `number` of `seed`; `wire` for the faults that need a network which can be cut.
@@ -123,8 +143,8 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     }
     let wire = wire.filter(|_| case.fault.needs_wire());
     let mut crew = Crew::start(family, &case.parents, wire);
-    let operator = crew.operator(&case.parents);
-    let elsewhere = crew.operator(&case.parents);
+    let operator = crew.operator();
+    let elsewhere = crew.operator();
     let fault = case.fault;
     let mut report = Report {
         family: family.name.to_owned(),
@@ -136,43 +156,13 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
     crew.whole(Duration::from_secs(20)).unwrap();
     case.order.prepare(&crew, &operator);
 
-    let writer = Writer::start(load(&crew, &case, family));
-    writer.await_more(100, Duration::from_secs(20));
-    let begun = Instant::now();
-    let ((ran, struck), second) = if case.fault.is_operator() {
-        let is_elsewhere = fault == Fault::OtherMachine;
-        let one = if is_elsewhere { &elsewhere } else { &operator };
-        beside_another(&crew, (&operator, one), &case, &mut dice)
-    } else {
-        (change(&mut crew, &operator, &case), None)
-    };
-    report.said.push(format!("{ran}"));
-    report
-        .said
-        .extend(second.iter().map(|ran| format!("{ran}")));
-    report.second = second.map_or_else(String::new, |ran| called(ran.code));
-    let exit = ran.code;
-    report.exit = called(exit);
-    // Who comes back as a primary must find nobody who writes to it.
-    let late = struck && fault.brings_back();
-    if struck && !late {
-        fault.heal(&mut crew, case.victim, case.other);
-    }
-    let unknown = fault == Fault::PromotedByHand && case.victim == case.order.target();
-    if exit == Some(0) && !late && !unknown {
-        writer.await_more(50, Duration::from_secs(20));
-    }
-    let ended = Instant::now();
-    let tally = writer.stop();
-    if late {
-        fault.heal(&mut crew, case.victim, case.other);
-    }
-    report.acknowledged = tally.acknowledged();
-    // Beside two primaries some clients write to the one that is to go.
-    if exit == Some(0) && !case.order.is_of_two() && !unknown {
-        report.window_ms = tally.longest_gap_between_ms(begun, ended);
-    }
-
+    let (ran, tally) = changed_under_load(
+        (&mut crew, family),
+        &case,
+        (&operator, &elsewhere),
+        &mut report,
+        &mut dice,
+    );
     if fault == Fault::OtherMachine {
         elsewhere.run_within(Duration::from_secs(90), &["resume", "--yes"]);
     }
@@ -186,31 +176,64 @@ pub fn run(seed: u64, number: u64, wire: Option<&Wire>) -> Report {
         ),
         Err(wrong) => Err(wrong),
     };
-    if fault == Fault::Nothing && exit != Some(0) {
+    if fault == Fault::Nothing && ran.code != Some(0) {
         report.violation = Some(format!("nothing went wrong, and it failed: {ran}"));
     }
     if let Err(wrong) = end {
         report.violation = Some(wrong);
     }
     if let Some(violation) = &mut report.violation {
-        let Case {
-            parents,
-            order,
-            victim,
-            other,
-            line,
-            ..
-        } = &case;
-        let _ = write!(
-            violation,
-            " [{} {fault:?} on n{victim} (n{other}), {order:?}, parents {parents:?}, line {line}, exit {}, way {}]",
-            family.name, report.exit, report.way
-        );
-        for said in &report.said {
-            let _ = write!(violation, "\n{said}");
-        }
+        violation.push_str(&case.told(family, &report.exit, &report.way, &report.said));
     }
     report
+}
+
+/// The change and the fault in the midst of it, while clients write.
+fn changed_under_load(
+    (crew, family): (&mut Crew<'_>, &Family),
+    case: &Case,
+    (operator, elsewhere): (&Replctl<'_>, &Replctl<'_>),
+    report: &mut Report,
+    dice: &mut Dice,
+) -> (Ran, Tally) {
+    let fault = case.fault;
+    let writer = Writer::start(load(crew, case, family));
+    writer.await_more(100, Duration::from_secs(20));
+    let begun = Instant::now();
+    let ((ran, struck), second) = if case.fault.is_operator() {
+        let is_elsewhere = fault == Fault::OtherMachine;
+        let one = if is_elsewhere { elsewhere } else { operator };
+        beside_another(crew, (operator, one), case, dice)
+    } else {
+        (change(crew, operator, case), None)
+    };
+    report.said.push(format!("{ran}"));
+    report
+        .said
+        .extend(second.iter().map(|ran| format!("{ran}")));
+    report.second = second.map_or_else(String::new, |ran| called(ran.code));
+    let exit = ran.code;
+    report.exit = called(exit);
+    // Who comes back as a primary must find nobody who writes to it.
+    let late = struck && fault.brings_back();
+    if struck && !late {
+        fault.heal(crew, case.victim, case.other);
+    }
+    let unknown = fault == Fault::PromotedByHand && case.victim == case.order.target();
+    if exit == Some(0) && !late && !unknown {
+        writer.await_more(50, Duration::from_secs(20));
+    }
+    let ended = Instant::now();
+    let tally = writer.stop();
+    if late {
+        fault.heal(crew, case.victim, case.other);
+    }
+    report.acknowledged = tally.acknowledged();
+    // Beside two primaries some clients write to the one that is to go.
+    if exit == Some(0) && !case.order.is_of_two() && !unknown {
+        report.window_ms = tally.longest_gap_between_ms(begun, ended);
+    }
+    (ran, tally)
 }
 
 fn called(exit: Option<i32>) -> String {

@@ -13,15 +13,8 @@ use std::time::{Duration, Instant};
 /// How long a repair, or a promotion after it, may take.
 const REPAIR: Duration = Duration::from_secs(90);
 
-/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives
-/// the primary.
-pub fn settle(
-    crew: &Crew<'_>,
-    operator: &Replctl<'_>,
-    case: &Case,
-    report: &mut Report,
-    dice: &mut Dice,
-) -> Result<usize, String> {
+/// Goes on with what is unfinished, or goes back, until nothing is. Gives what was said last.
+fn close(operator: &Replctl<'_>, report: &mut Report, dice: &mut Dice) -> String {
     let back = dice.roll(2) == 0;
     let mut said = String::new();
     for turn in 0..4 {
@@ -47,6 +40,33 @@ pub fn settle(
         }
         std::thread::sleep(Duration::from_millis(300));
     }
+    said
+}
+
+/// The command that leaves `stays` as the only primary.
+fn one_of_two(case: &Case, primaries: &[usize], stays: usize, report: &mut Report) -> String {
+    let stays = name(stays);
+    if let Order::Detach(node) = case.order
+        && primaries.contains(&node)
+    {
+        "brought back".clone_into(&mut report.way);
+        let node = name(node);
+        return format!("move {node} --under {stays} --discard-data {node} --yes");
+    }
+    "two primaries, repaired".clone_into(&mut report.way);
+    format!("repair --keep {stays} --yes")
+}
+
+/// What an operator does: go on or go back, and bring home whoever came back as a stranger. Gives
+/// the primary.
+pub fn settle(
+    crew: &Crew<'_>,
+    operator: &Replctl<'_>,
+    case: &Case,
+    report: &mut Report,
+    dice: &mut Dice,
+) -> Result<usize, String> {
+    let mut said = close(operator, report, dice);
     for _ in 0..3 {
         let primaries = crew.primaries();
         let wanted = match primaries[..] {
@@ -63,17 +83,7 @@ pub fn settle(
                 let Some(stays) = who_stays(case, &primaries) else {
                     return Err(format!("primaries: {primaries:?}; {said}"));
                 };
-                let stays = name(stays);
-                let line = if let Order::Detach(node) = case.order
-                    && primaries.contains(&node)
-                {
-                    "brought back".clone_into(&mut report.way);
-                    let node = name(node);
-                    format!("move {node} --under {stays} --discard-data {node} --yes")
-                } else {
-                    "two primaries, repaired".clone_into(&mut report.way);
-                    format!("repair --keep {stays} --yes")
-                };
+                let line = one_of_two(case, &primaries, stays, report);
                 let words: Vec<&str> = line.split(' ').collect();
                 said = format!("{}", operator.run_within(REPAIR, &words));
                 report.said.push(said.clone());
@@ -127,6 +137,13 @@ pub fn after(
             lost.len()
         ));
     }
+    no_fence_is_left(crew, primary)?;
+    the_journal_is_closed(operator)?;
+    roles_outlive_a_restart(crew, operator, primary, report)
+}
+
+/// The primary takes a write at once.
+fn no_fence_is_left(crew: &Crew<'_>, primary: usize) -> Result<(), String> {
     let mut client = crew.client(primary).ok_or("the primary does not answer")?;
     let begun = Instant::now();
     let written = client.try_command(&["SET", "after", "all"]);
@@ -145,6 +162,11 @@ pub fn after(
     if left.get(1).is_none_or(|v| v.text() != "0") {
         return Err("min-replicas-to-write was left as the fence set it".to_owned());
     }
+    Ok(())
+}
+
+/// Nothing is unfinished.
+fn the_journal_is_closed(operator: &Replctl<'_>) -> Result<(), String> {
     let mut closed = operator.run(&["resume", "--yes"]);
     // A person has made the target a primary before it had its turn: neither way ends that, and the
     // hint says what does.
@@ -155,8 +177,18 @@ pub fn after(
     if !closed.stdout.contains("Nothing to do") {
         return Err(format!("the journal is not closed: {closed}"));
     }
-    // Whatever a role is now, it is in its server's file. A claim that a network cut off lives on
-    // its server until the end of its connection gets through: told as another operator.
+    Ok(())
+}
+
+/// Whatever a role is now, it is in its server's file.
+fn roles_outlive_a_restart(
+    crew: &mut Crew<'_>,
+    operator: &Replctl<'_>,
+    primary: usize,
+    report: &Report,
+) -> Result<(), String> {
+    // A claim that a network cut off lives on its server until the end of its connection gets
+    // through: told as another operator.
     let end = Instant::now() + Duration::from_secs(30);
     let written = loop {
         let line = ["promote", &name(primary), "--yes"];

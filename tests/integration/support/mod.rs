@@ -18,6 +18,7 @@
 pub mod certs;
 pub mod delay;
 pub mod deployed;
+pub mod deployment;
 pub mod encrypted;
 pub mod inventory;
 pub mod lab;
@@ -39,6 +40,7 @@ pub mod writer;
 #[allow(unused_imports)]
 pub use {
     deployed::Deployed,
+    deployment::Deployment,
     encrypted::Encrypted,
     inventory::{InventoryText, NodeText},
     lab::{Flavour, Lab},

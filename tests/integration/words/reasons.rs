@@ -41,7 +41,8 @@ fn each_failure_has_a_word_of_its_own() {
     is("promote nobody --yes", 2, "usage");
     is("status --inventory nosuch.toml", 2, "inventory");
     is("promote slave1", 3, "no_terminal");
-    is("move master --under slave1 --yes", 3, "refused");
+    is("move master --under slave1 --yes", 3, "role");
+    is("move slave1 --under slave1 --yes", 3, "topology");
     exclusive(&operator);
     interrupted(&trio, &operator);
 
@@ -124,7 +125,7 @@ fn others(trio: &Trio, operator: &Replctl<'_>) {
     let line = "move slave1 --under slave1 --yes --take-over";
     let document = told(operator, line, 3);
     drop(held);
-    assert_eq!(document["error"]["reason"], "refused", "{document:#}");
+    assert_eq!(document["error"]["reason"], "topology", "{document:#}");
     assert_eq!(document["error"]["changed"], true, "{document:#}");
     let warnings = document["warnings"].to_string();
     assert!(

@@ -3,9 +3,9 @@
 use crate::actions::Action;
 use crate::engine::journal::{At, INTERRUPTED, Outcome};
 use crate::engine::operate::{Finished, Left};
+use crate::engine::run_facts::Passed;
 use crate::engine::{Plan, Step, Undo};
 use crate::output::form::Changed;
-use crate::output::screen::Passed;
 use crate::topology::NodeName;
 
 /// Whether a run has changed something, as far as that is known.

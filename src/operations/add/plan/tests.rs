@@ -183,7 +183,11 @@ fn one_that_replicates_already_is_only_written_down() {
     for host in [Ok(foreign), Err(Unseen::from("no route".to_owned()))] {
         let plan = run(&op(None), TEXT, &runs, host.clone()).unwrap();
         assert_eq!(actions(&plan).len(), 3);
-        assert!(plan.warnings[0].contains("only taken into the inventory"));
+        assert!(
+            plan.warnings[0]
+                .text()
+                .contains("only taken into the inventory")
+        );
         let refused = run(&op(Some("slave1")), TEXT, &runs, host).unwrap_err();
         assert_eq!(
             refused[0].hint,

@@ -1,6 +1,7 @@
 //! What is refused and why, and what is planned, over chains and what can become of them.
 
 use super::plan;
+use crate::engine::warning::sentences;
 use crate::engine::{Move, Plan, Refusal};
 use crate::topology::sample::{address, down, node, version};
 use crate::topology::{
@@ -95,7 +96,7 @@ fn a_replica_goes_under_another_after_that_one_has_what_it_has() {
         ]
     );
     assert_eq!(
-        plan.warnings,
+        sentences(&plan.warnings),
         ["expected: a partial resync; `c` is at offset 100, and the backlog of `a` holds 1 to 100"]
     );
     assert_eq!(plan.may_lose, None);
@@ -106,7 +107,7 @@ fn those_under_it_are_named_and_seen_again() {
     let plan = run("a", "c", &chain()).unwrap();
     assert!(actions(&plan).contains(&"b: wait until in sync with a".to_owned()));
     assert_eq!(
-        plan.warnings[1],
+        plan.warnings[1].text(),
         "`b` stays under `a` and links again after it"
     );
 }
@@ -206,7 +207,7 @@ fn keys_of_another_history_are_not_replaced_unless_named() {
         Some("what is among the 50 keys of `c` and not in `a`")
     );
     assert!(
-        plan.warnings[0].starts_with("expected: a full resync, because they have no history in common; `a` sends all its data (50 keys, 976.6 KiB in its memory)"),
+        plan.warnings[0].text().starts_with("expected: a full resync, because they have no history in common; `a` sends all its data (50 keys, 976.6 KiB in its memory)"),
         "{:?}",
         plan.warnings
     );
@@ -223,7 +224,7 @@ fn a_primary_of_its_own_comes_back_only_when_named() {
     assert!(refused[0].contains("it is a primary with data of its own"));
     let plan = discarding("c", "a", &topology).unwrap();
     assert!(plan.may_lose.is_some());
-    assert!(plan.warnings[0].contains("`c` is a primary"));
+    assert!(plan.warnings[0].text().contains("`c` is a primary"));
 }
 
 #[test]
@@ -237,15 +238,25 @@ fn the_forecast_follows_the_backlog() {
     server(&mut topology, 3).maxmemory = Some(1024);
     let plan = run("c", "a", &topology).unwrap();
     assert!(
-        plan.warnings[0].contains("`c` is at offset 100, and the backlog of `a` begins later"),
+        plan.warnings[0]
+            .text()
+            .contains("`c` is at offset 100, and the backlog of `a` begins later"),
         "{:?}",
         plan.warnings
     );
-    assert!(plan.warnings[1].contains("`c` may use 1.0 KiB of memory"));
+    assert!(
+        plan.warnings[1]
+            .text()
+            .contains("`c` may use 1.0 KiB of memory")
+    );
     // The look at `c` came a little after that at `a`: no reason for anything.
     let mut topology = chain();
     upstream(&mut topology, 3).offset = 140;
-    assert!(run("c", "a", &topology).unwrap().warnings[0].contains("a partial resync"));
+    assert!(
+        run("c", "a", &topology).unwrap().warnings[0]
+            .text()
+            .contains("a partial resync")
+    );
     // An upstream that is late has few keys yet; what the missing bytes cannot explain is another
     // matter.
     upstream(&mut topology, 3).offset = 900;
@@ -275,12 +286,34 @@ fn a_move_under_another_primary_says_what_no_longer_arrives() {
     let mut topology = chain();
     let told = |plan: &Plan| {
         let mut warnings = plan.warnings.iter();
-        warnings.any(|w| w.contains("is a primary beside"))
+        warnings.any(|w| w.text().contains("is a primary beside"))
     };
     assert!(!told(&run("c", "a", &topology).unwrap()));
     server(&mut topology, 1).replication.role = Role::Primary;
     let plan = run("c", "b", &topology).unwrap();
     let wanted =
         "`a` is a primary beside `master`: what is written to `master` will not reach `c` any more";
-    assert!(plan.warnings.iter().any(|w| w == wanted), "{plan:?}");
+    assert!(plan.warnings.iter().any(|w| w.text() == wanted), "{plan:?}");
+}
+
+#[test]
+fn a_link_to_another_server_is_not_taken_for_the_one_that_is_wanted() {
+    let mut topology = chain();
+    // The address of `a` leads to a server with another history from the host of `b`.
+    server(&mut topology, 2).replication.replid = "b".repeat(40);
+    assert_eq!(
+        reasons(run("b", "a", &topology)),
+        [
+            "the link of `b` is up, but its history is not that of `a`: 10.0.0.1:6380 may lead to another server from the host of `b` | correct where the address leads there, as this says: replctl explain another-history"
+        ]
+    );
+    // It follows `a` by a name for which `a` is known, and the move would set another address.
+    topology.nodes[1].resolved = vec!["db.example.org".to_owned()];
+    upstream(&mut topology, 2).address.host = "db.example.org".to_owned();
+    assert!(reasons(run("b", "a", &topology))[0].contains("no history in common"));
+    let plan = discarding("b", "a", &topology).unwrap();
+    assert!(actions(&plan).contains(&"b: replicate from a (10.0.0.1:6380)".to_owned()));
+    // With the history of `a` that name is as good as the address.
+    server(&mut topology, 2).replication.replid = "a".repeat(40);
+    assert!(run("b", "a", &topology).unwrap().is_empty());
 }

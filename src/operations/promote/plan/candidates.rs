@@ -32,6 +32,9 @@ pub struct Candidate {
     /// What can be done about what stands against it.
     #[serde(skip)]
     pub hints: Vec<String>,
+    /// What stands against it names it.
+    #[serde(skip)]
+    pub named: bool,
 }
 
 impl Candidates {
@@ -89,7 +92,7 @@ pub fn candidates(
     let nodes = planned.iter().map(|(node, refusals)| {
         let against = own(refusals);
         let is_best = best == Some(&node.name);
-        let mine = refusals.iter().filter(|r| !said(r, &whichever));
+        let mine: Vec<&Refusal> = refusals.iter().filter(|r| !said(r, &whichever)).collect();
         Candidate {
             node: node.name.clone(),
             best: is_best,
@@ -99,7 +102,8 @@ pub fn candidates(
             } else {
                 against.join("; ")
             },
-            hints: mine.map(|r| r.hint.clone()).collect(),
+            hints: mine.iter().map(|r| r.hint.clone()).collect(),
+            named: mine.iter().any(|r| r.node.as_ref() == Some(&node.name)),
         }
     });
     let nodes: Vec<Candidate> = nodes.collect();
@@ -111,15 +115,9 @@ pub fn candidates(
     Candidates { nodes, whichever }
 }
 
-/// Whether an option accepts what stands against it; its hint names that option.
+/// Whether an option accepts what stands against it.
 fn can_be_accepted(refusal: &Refusal) -> bool {
-    let options = [
-        "--allow-data-loss",
-        "--accept-split-brain",
-        "--without-sentinel",
-        "--ignore",
-    ];
-    options.iter().any(|option| refusal.hint.contains(option))
+    refusal.accept.is_some()
 }
 
 fn replid(node: &Node) -> Option<&str> {
@@ -185,6 +183,7 @@ fn speaks_for(node: &Node, best: bool, topology: &Topology, open: &[&Node]) -> S
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::{Accept, Ground};
     use crate::operations::promote::plan;
     use crate::plan::case::Access;
     use crate::topology::testing::healthy;
@@ -274,9 +273,10 @@ mod tests {
             node: "".into(),
             accept: Vec::new(),
         };
-        let refused = |promote: &Promote, hint: &str| {
-            let refusal = Refusal::new(format!("no, `{}`", promote.node), hint);
-            Err(vec![refusal])
+        let refused = |promote: &Promote, accept: Option<Accept>| {
+            let why = format!("no, `{}`", promote.node);
+            let refusal = Refusal::new(Ground::DataLoss, why, "replctl status");
+            Err(vec![Refusal { accept, ..refusal }])
         };
         let free = || Plan {
             operation: crate::engine::Operation::Promote(wished.clone()),
@@ -286,7 +286,7 @@ mod tests {
         };
         let told = candidates(&wished, &topology, |promote| {
             match promote.node.0.as_str() {
-                "slave1" => refused(promote, "replctl status"),
+                "slave1" => refused(promote, None),
                 _ => Ok(free()),
             }
         });
@@ -297,15 +297,19 @@ mod tests {
             "{told:?}"
         );
         // Nothing is proposed that no option lets pass.
-        let told = candidates(&wished, &topology, |promote| {
-            refused(promote, "replctl status")
-        });
+        let told = candidates(&wished, &topology, |promote| refused(promote, None));
         assert_eq!(told.best(), None, "{told:?}");
         let told = candidates(&wished, &topology, |promote| {
-            refused(promote, "replctl promote slave1 --allow-data-loss")
+            refused(promote, Some(Accept::DataLoss))
         });
         assert_eq!(told.best().unwrap().0, "slave1", "{told:?}");
-        let alike = |_: &Promote| Err(vec![Refusal::new("two primaries", "replctl repair")]);
+        let alike = |_: &Promote| {
+            Err(vec![Refusal::new(
+                Ground::Role,
+                "two primaries",
+                "replctl repair",
+            )])
+        };
         assert_eq!(candidates(&wished, &topology, alike).best(), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Whether the node that is to take over has what the others have, as far as that can be known.
 //! Pure.
 
-use crate::engine::{Accept, Promote, Refusal};
-use crate::error::Reason;
+use crate::engine::warning::change::Change;
+use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::plan::case::Lost;
 use crate::topology::candidate::best_replica;
 use crate::topology::lineage::{self, Lineage, lineage, unknown_because};
@@ -17,7 +17,7 @@ pub fn never_synced(
     target: &Node,
     new: &Server,
     refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     if !lineage::never_synced(&new.replication) {
         return;
@@ -25,9 +25,7 @@ pub fn never_synced(
     let name = &target.name;
     let has_keys = !new.keys.is_empty();
     if has_keys && operation.accept.contains(&Accept::DataLoss) {
-        warnings.push(format!(
-            "`{name}` shares no history with the others since it was started: its own keys replace all of theirs"
-        ));
+        warnings.push(Warning::of(name, Change::NoHistory));
         return;
     }
     let mut hint = "promote another replica, or bring the old primary back".to_owned();
@@ -37,13 +35,17 @@ pub fn never_synced(
             "; if `{name}` itself was the primary and its keys are right: replctl promote {name} --allow-data-loss"
         );
     }
-    refusals.push(
-        Refusal::new(
-            format!("`{name}` never had the data of the primary since it was started"),
-            hint,
-        )
-        .because(Reason::DataLoss),
-    );
+    let refusal = Refusal::new(
+        Ground::DataLoss,
+        format!("`{name}` never had the data of the primary since it was started"),
+        hint,
+    )
+    .about(name);
+    refusals.push(if has_keys {
+        refusal.unless(Accept::DataLoss)
+    } else {
+        refusal
+    });
 }
 
 /// What may be lost, as far as it can be known. A candidate that is known to have less is refused,
@@ -54,7 +56,7 @@ pub fn estimate(
     new: &Server,
     lost: &Lost<'_>,
     topology: &Topology,
-    (refusals, warnings): (&mut Vec<Refusal>, &mut Vec<String>),
+    (refusals, warnings): (&mut Vec<Refusal>, &mut Vec<Warning>),
 ) -> Option<String> {
     let accepted = operation.accept.contains(&Accept::DataLoss);
     let mut ahead: Option<(&Node, u64)> = None;
@@ -93,6 +95,7 @@ pub fn estimate(
     if !accepted {
         refusals.push(
             Refusal::new(
+                Ground::DataLoss,
                 format!(
                     "`{}` is {} behind `{}`",
                     target.name,
@@ -104,7 +107,8 @@ pub fn estimate(
                     best.name, target.name
                 ),
             )
-            .because(Reason::DataLoss),
+            .about(&target.name)
+            .unless(Accept::DataLoss),
         );
     }
     let more = format!(
@@ -118,7 +122,7 @@ pub fn estimate(
 
 enum Unrelated {
     Refused(Refusal),
-    Told(String),
+    Told(Warning),
 }
 
 /// The other's keys are replaced, and whether they are all there on the target cannot be known. It
@@ -135,13 +139,12 @@ fn unrelated(
     }
     let best = best_replica(topology).filter(|best| best.name != target.name);
     let fewer = new.key_count() < other.key_count();
-    let keys = phrases::keys(other.key_count());
-    let what = format!(
-        "what `{}` has that `{}` has not cannot be known ({}), and its {keys} would be replaced",
-        node.name,
-        target.name,
-        unknown_because(other, new)
-    );
+    let unknown = Change::UnknownLoss {
+        than: target.name.clone(),
+        why: unknown_because(other, new),
+        keys: other.key_count(),
+    };
+    let what = Warning::of(&node.name, unknown);
     if accepted || (best.is_none() && !fewer) {
         return Some(Unrelated::Told(what));
     }
@@ -152,6 +155,8 @@ fn unrelated(
         None => format!("compare them: replctl repair --dry-run; or accept it: {accept}"),
     };
     Some(Unrelated::Refused(
-        Refusal::new(what, hint).because(Reason::DataLoss),
+        Refusal::new(Ground::DataLoss, what.text(), hint)
+            .about(&target.name)
+            .unless(Accept::DataLoss),
     ))
 }

@@ -10,8 +10,8 @@ use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Accept, Mode, Plan, Promote, Refusal, Stage, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::change::Change;
+use crate::engine::{Accept, Ground, Mode, Plan, Promote, Refusal, Stage, Step, Undo, Warning};
 use crate::plan::case::{Access, Lost};
 use crate::plan::follow::{follow_step, in_sync, loose, write_roles};
 use crate::plan::root::{Root, walk};
@@ -97,82 +97,23 @@ fn stages(
         .copied()
         .chain(below.filter(|n| !others.iter().any(|o| o.name == n.name)))
         .collect();
-    let mut stages = Vec::new();
-    if let Some(old) = old.filter(|_| can_stop) {
-        stages.push(Stage {
-            title: format!("make sure that {} is stopped", old.name),
-            mode: Mode::Atomic,
-            // It is not started again by an undo: it gave no answer before, and a second primary is
-            // worse than none.
-            steps: vec![Step::new(
-                &old.name,
-                Action::Service(ServiceAction::StopServer),
-                Undo::Nothing,
-            )],
-        });
-    }
+    let mut stages: Vec<Stage> = old.filter(|_| can_stop).map(stopped).into_iter().collect();
     let quiet = std::iter::once(&target).chain(&moved).map(|n| {
-        Step::new(
-            &n.name,
-            Action::Server(ServerAction::AwaitQuiet {
-                within_ms: QUIET_MS,
-            }),
-            Undo::Nothing,
-        )
+        let within_ms = QUIET_MS;
+        let quiet = Action::Server(ServerAction::AwaitQuiet { within_ms });
+        Step::new(&n.name, quiet, Undo::Nothing)
     });
     stages.push(Stage {
         title: "let arrive what is in flight".to_owned(),
         mode: Mode::Gate,
         steps: quiet.collect(),
     });
-    let mut steps = Vec::new();
-    if !moved.is_empty() && !operation.accept.contains(&Accept::DataLoss) {
-        let same = |n: &&&Node| {
-            let history = |n: &Node| n.server().map(|s| s.replication.replid.clone());
-            history(n) == history(target)
-        };
-        let others: Vec<NodeName> = moved.iter().filter(same).map(|n| n.name.clone()).collect();
-        if !others.is_empty() {
-            steps.push(Step::new(
-                &target.name,
-                Action::Server(ServerAction::CheckMostAdvanced { others }),
-                Undo::Nothing,
-            ));
-        }
-    }
-    // The old primary may have come back while it was waited for what was in flight.
-    steps.push(roles::check(target, topology));
-    steps.push(Step::new(
-        &target.name,
-        Action::Role(RoleAction::Promote),
-        Undo::Impossible,
-    ));
-    stages.push(Stage {
-        title: format!("fail over to {}", target.name),
-        mode: Mode::Atomic,
-        steps,
-    });
+    stages.push(promoted(operation, target, &moved, topology));
     let mut repoint: Vec<Step> = others.iter().map(|n| follow_step(n, target)).collect();
-    if let Some(old) = old {
-        let address = target.source_for(old.server());
-        let fence = if can_stop {
-            Action::Service(ServiceAction::FenceFile {
-                address: address.clone(),
-            })
-        } else {
-            Action::Local(LocalAction::RememberDebt {
-                address: address.clone(),
-            })
-        };
-        repoint.push(Step::new(&old.name, fence, Undo::Nothing));
-        if can_stop {
-            repoint.push(Step::new(
-                &old.name,
-                Action::Local(LocalAction::RememberDebt { address }),
-                Undo::Nothing,
-            ));
-        }
-    }
+    repoint.extend(
+        old.into_iter()
+            .flat_map(|old| fenced(old, target, can_stop)),
+    );
     repoint.extend(write_roles(target, &moved));
     stages.push(Stage {
         title: "repoint the others before the old primary can come back, and make the roles outlive a restart".to_owned(),
@@ -181,6 +122,60 @@ fn stages(
     });
     stages.push(in_sync(target, &moved));
     stages
+}
+
+/// The old primary does not run. It is not started again by an undo: it gave no answer before, and
+/// a second primary is worse than none.
+fn stopped(old: &Node) -> Stage {
+    let stop = Action::Service(ServiceAction::StopServer);
+    Stage {
+        title: format!("make sure that {} is stopped", old.name),
+        mode: Mode::Atomic,
+        steps: vec![Step::new(&old.name, stop, Undo::Nothing)],
+    }
+}
+
+/// The promotion, and what is looked at right before it.
+fn promoted(operation: &Promote, target: &Node, moved: &[&Node], topology: &Topology) -> Stage {
+    let mut steps = Vec::new();
+    if !operation.accept.contains(&Accept::DataLoss) {
+        let same = |n: &&&Node| {
+            let history = |n: &Node| n.server().map(|s| s.replication.replid.clone());
+            history(n) == history(target)
+        };
+        let others: Vec<NodeName> = moved.iter().filter(same).map(|n| n.name.clone()).collect();
+        if !others.is_empty() {
+            let check = Action::Server(ServerAction::CheckMostAdvanced { others });
+            steps.push(Step::new(&target.name, check, Undo::Nothing));
+        }
+    }
+    // The old primary may have come back while it was waited for what was in flight.
+    steps.push(roles::check(target, topology));
+    let promote = Action::Role(RoleAction::Promote);
+    steps.push(Step::new(&target.name, promote, Undo::Impossible));
+    Stage {
+        title: format!("fail over to {}", target.name),
+        mode: Mode::Atomic,
+        steps,
+    }
+}
+
+/// The old primary comes back as a replica; where its host cannot be reached, it is remembered.
+fn fenced(old: &Node, target: &Node, can_stop: bool) -> Vec<Step> {
+    let address = target.source_for(old.server());
+    let remember = Action::Local(LocalAction::RememberDebt {
+        address: address.clone(),
+    });
+    let fence = Action::Service(ServiceAction::FenceFile { address });
+    let actions = if can_stop {
+        vec![fence, remember]
+    } else {
+        vec![remember]
+    };
+    actions
+        .into_iter()
+        .map(|action| Step::new(&old.name, action, Undo::Nothing))
+        .collect()
 }
 
 /// Is it dead, and does it stay dead?
@@ -193,7 +188,7 @@ fn death(
     topology: &Topology,
     access: &BTreeMap<NodeName, Access>,
     refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     let accepted = operation.accept.contains(&Accept::SplitBrain);
     let go_on = format!("replctl promote {} --accept-split-brain", target.name);
@@ -203,54 +198,64 @@ fn death(
         .filter(|n| follows_dead(n, old, topology))
         .find(|n| hears_from_upstream(n));
     let Some(old) = old else {
-        if let Some(hearer) = hears {
-            refusals.push(Refusal::new(
-                format!(
-                    "`{}` replicates from a primary that is alive and not in the inventory",
-                    hearer.name
-                ),
-                "add that primary to the inventory as a node of its own",
-            ));
-        } else if !accepted {
-            refusals.push(Refusal::new(
-                "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
-                go_on,
-            ).because(Reason::SplitBrain));
-        }
+        refusals.extend(stranger(hears, accepted, go_on));
         return;
     };
     if let State::Down(trouble) = &old.state
         && trouble.kind.is_alive()
     {
         refusals.push(Refusal::new(
+            Ground::Unreachable,
             format!(
                 "`{}` is alive, so its writes can be saved, and only replctl cannot use it: {}",
                 old.name, trouble.detail
             ),
-            "mend that, then promote again",
+            "repair that, then promote again",
         ));
         return;
     }
     if let Some(hearer) = hears.filter(|_| !can_stop && !accepted) {
         refusals.push(Refusal::new(
+            Ground::SplitBrain,
             format!("`{}` does not answer replctl, but `{}` heard from it a moment ago: it may be alive", old.name, hearer.name),
             format!("look again in {PING_SECONDS} s, or accept that writes it still takes are lost: {go_on}"),
-        ).because(Reason::SplitBrain));
+        ).about(&hearer.name).unless(Accept::SplitBrain));
     }
     let reason = match access.get(&old.name) {
         Some(Access::Yes) => return,
         Some(Access::No(reason)) => reason.as_str(),
         None => "it was not tried",
     };
-    let meaning = format!(
-        "`{}` cannot be stopped, its host cannot be reached over SSH ({reason}): if it comes back, it takes writes as a primary that are lost when it rejoins",
-        old.name
-    );
+    let meaning = Warning::of(&old.name, Change::OldPrimaryLives(reason.to_owned()));
     if accepted {
         warnings.push(meaning);
     } else {
-        refusals.push(Refusal::new(meaning, go_on).because(Reason::SplitBrain));
+        let refusal = Refusal::new(Ground::SplitBrain, meaning.text(), go_on);
+        refusals.push(refusal.unless(Accept::SplitBrain));
     }
+}
+
+/// The old primary is in no inventory, and cannot be stopped.
+fn stranger(hears: Option<&Node>, accepted: bool, go_on: String) -> Option<Refusal> {
+    if let Some(hearer) = hears {
+        let alive = Refusal::new(
+            Ground::Topology,
+            format!(
+                "`{}` replicates from a primary that is alive and not in the inventory",
+                hearer.name
+            ),
+            "add that primary to the inventory as a node of its own",
+        );
+        return Some(alive.about(&hearer.name));
+    }
+    let lost = || {
+        Refusal::new(
+            Ground::SplitBrain,
+            "the old primary is no node of the inventory, so it cannot be stopped: if it lives, it goes on taking writes that are lost later",
+            go_on,
+        )
+    };
+    (!accepted).then(|| lost().unless(Accept::SplitBrain))
 }
 
 fn follows_dead(node: &Node, old: Option<&Node>, topology: &Topology) -> bool {

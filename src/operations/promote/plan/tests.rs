@@ -231,7 +231,9 @@ fn a_replica_that_could_not_follow_is_told_of_and_keeps_nobody_back() {
     server(&mut topology, 2).replica_auth = Some(ReplicaAuth::Wrong);
     let plan = run("slave1", &topology, &[]).unwrap();
     assert!(
-        plan.warnings[0].starts_with("`slave2` could not log in at `slave1`"),
+        plan.warnings[0]
+            .text()
+            .starts_with("`slave2` could not log in at `slave1`"),
         "{:?}",
         plan.warnings
     );

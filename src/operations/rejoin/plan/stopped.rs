@@ -5,8 +5,8 @@ use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Mode, Plan, Refusal, Rejoin, Stage, Step, Undo};
-use crate::error::Reason;
+use crate::engine::warning::returning::Returning;
+use crate::engine::{Ground, Mode, Plan, Refusal, Rejoin, Stage, Step, Undo, Warning};
 use crate::plan::divergence::{Disk, Own};
 use crate::plan::facts::StoredData;
 use crate::plan::follow::{IN_SYNC_MS, in_sync, persist};
@@ -24,40 +24,14 @@ pub(super) fn plan(
     let name = &node.name;
     if let Some(unit) = node.foreign_unit() {
         return Err(vec![Refusal::new(
+            Ground::Foreign,
             format!("`{name}` does not run, and is started by {unit}, which replctl has not made"),
             format!("on its host: systemctl start {unit}; then: replctl rejoin {name}"),
         )]);
     }
     let disk = disk(node, own)?;
     let address = successor.source_for(node.server());
-    let mut first = Vec::new();
-    if disk.runs {
-        if operation.backup.is_some() {
-            return Err(vec![runs(node)]);
-        }
-        plan.may_lose = Some(format!(
-            "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
-        ));
-        first.push(Action::Service(ServiceAction::StopServer));
-    } else if disk.data == StoredData::Keys && !within(disk, successor) {
-        plan.may_lose = own.loss(node, operation.backup.as_deref());
-        plan.warnings.push(own.told(node, successor));
-        if let Some(folder) = &operation.backup {
-            let copy = Action::Rescue(RescueAction::BackUpFiles {
-                primary: successor.name.clone(),
-                folder: folder.clone(),
-            });
-            first.push(copy);
-        }
-    } else {
-        let why = match disk.data {
-            StoredData::Keys => format!("its dump ends before `{}` took over", successor.name),
-            StoredData::Nothing | StoredData::Empty => "no key is on its disk".to_owned(),
-        };
-        plan.warnings.push(format!(
-            "nothing of `{name}` is discarded, and no backup is needed: {why}"
-        ));
-    }
+    let first = first(operation, (node, successor), (own, disk), plan)?;
     let answer = Action::Server(ServerAction::AwaitAnswer {
         within_ms: IN_SYNC_MS,
     });
@@ -86,6 +60,48 @@ pub(super) fn plan(
     Ok(())
 }
 
+/// What is done before anything is started, and what is to be known of it.
+fn first(
+    operation: &Rejoin,
+    (node, successor): (&Node, &Node),
+    (own, disk): (&Own, &Disk),
+    plan: &mut Plan,
+) -> Result<Vec<Action>, Vec<Refusal>> {
+    let name = &node.name;
+    let mut first = Vec::new();
+    if disk.runs {
+        if operation.backup.is_some() {
+            return Err(vec![runs(node)]);
+        }
+        plan.may_lose = Some(format!(
+            "what only `{name}` has in its memory and on its disk (WITHOUT a backup)"
+        ));
+        first.push(Action::Service(ServiceAction::StopServer));
+    } else if disk.data == StoredData::Keys && !within(disk, successor) {
+        plan.may_lose = own.loss(node, operation.backup.as_deref());
+        let has = Returning::Own {
+            own: own.clone(),
+            successor: successor.name.clone(),
+        };
+        plan.warnings.push(Warning::of(name, has));
+        if let Some(folder) = &operation.backup {
+            let copy = Action::Rescue(RescueAction::BackUpFiles {
+                primary: successor.name.clone(),
+                folder: folder.clone(),
+            });
+            first.push(copy);
+        }
+    } else {
+        let history = match disk.data {
+            StoredData::Keys => Some(successor.name.clone()),
+            StoredData::Nothing | StoredData::Empty => None,
+        };
+        let nothing = Returning::NothingOnDisk(history);
+        plan.warnings.push(Warning::of(name, nothing));
+    }
+    Ok(first)
+}
+
 fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
     let name = &node.name;
     let trouble = match &node.state {
@@ -96,6 +112,7 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
         Own::Silent(Ok(disk)) if disk.configured => return Ok(disk),
         Own::Silent(Ok(_)) => {
             return Err(vec![Refusal::new(
+                Ground::Host,
                 format!(
                     "`{name}` does not run ({trouble}), and its host has no configuration file for it"
                 ),
@@ -107,25 +124,24 @@ fn disk<'a>(node: &Node, own: &'a Own) -> Result<&'a Disk, Vec<Refusal>> {
             "it was not looked at"
         }
     };
-    Err(vec![
-        Refusal::new(
-            format!(
-                "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
-            ),
-            format!("when its server or its host answers again: replctl rejoin {name}"),
-        )
-        .because(Reason::Unreachable),
-    ])
+    Err(vec![Refusal::new(
+        Ground::Unreachable,
+        format!(
+            "`{name}` gives no answer ({trouble}), and its host cannot be worked on: {because}"
+        ),
+        format!("when its server or its host answers again: replctl rejoin {name}"),
+    )])
 }
 
 fn runs(node: &Node) -> Refusal {
     let name = &node.name;
     Refusal::new(
+        Ground::Unreachable,
         format!("`{name}` runs and gives no answer: what it has in its memory cannot be backed up"),
         format!(
             "let it answer again (a process that was stopped: kill -CONT PID), then: replctl rejoin {name}; or discard it: replctl rejoin {name} --discard-data {name}"
         ),
-    ).because(Reason::Unreachable)
+    )
 }
 
 /// Whether all that its dump holds is part of the primary's history.

@@ -150,7 +150,9 @@ fn it_is_stopped_first_and_taken_out_of_the_inventory_last() {
     let plan = run("slave2 --leave-running", &Seen::default()).unwrap();
     assert_eq!(actions(&plan).len(), 1);
     assert!(
-        plan.warnings[0].contains("`master` goes on listing it"),
+        plan.warnings[0]
+            .text()
+            .contains("`master` goes on listing it"),
         "{:?}",
         plan.warnings
     );
@@ -233,6 +235,7 @@ fn a_dead_host_is_left_behind_and_one_that_only_cannot_be_reached_is_not() {
     assert_eq!(actions(&plan).len(), 2);
     assert!(
         plan.warnings[0]
+            .text()
             .contains("(no route to host): what starts its server there and its files stay"),
         "{:?}",
         plan.warnings
@@ -265,11 +268,15 @@ fn writes_are_not_stopped_for_want_of_replicas() {
     listed(&mut seen.topology, &[]);
     let warnings = run("slave2", &seen).unwrap().warnings;
     assert!(
-        warnings[0].contains("is the last replica that answers"),
+        warnings[0]
+            .text()
+            .contains("is the last replica that answers"),
         "{warnings:?}"
     );
     assert!(
-        warnings[1].contains("replctl move slave1 --under master"),
+        warnings[1]
+            .text()
+            .contains("replctl move slave1 --under master"),
         "{warnings:?}"
     );
 }

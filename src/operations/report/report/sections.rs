@@ -8,7 +8,7 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::wire::Wire;
 use crate::engine::Step;
-use crate::engine::journal::steps::{End, Stop, Told};
+use crate::engine::journal::steps::{End, StepRecord, Stop};
 use crate::engine::journal::story::Story;
 use crate::engine::journal::{Effect, Moment, Resync, Seen};
 use crate::output::screen::duration;
@@ -22,7 +22,7 @@ pub fn steps(report: &Report<'_>) -> String {
     let all = story.steps();
     let mut out = String::new();
     for run in 0..story.runs.len() {
-        let told: Vec<&Told> = all.iter().filter(|t| t.run == run).collect();
+        let told: Vec<&StepRecord> = all.iter().filter(|t| t.run == run).collect();
         if run > 0 {
             let _ = writeln!(out, "\nTaken up by {}:\n", text(&story.runs[run].who));
         }
@@ -40,7 +40,7 @@ pub fn steps(report: &Report<'_>) -> String {
     out
 }
 
-fn row(report: &Report<'_>, told: &Told) -> Vec<String> {
+fn row(report: &Report<'_>, told: &StepRecord) -> Vec<String> {
     let story = report.story;
     let clock = told.begun.to_zoned(report.zone.clone());
     let (node, what, sent) = story.step(told.at).map_or_else(
@@ -60,7 +60,7 @@ fn row(report: &Report<'_>, told: &Told) -> Vec<String> {
     ]
 }
 
-fn words(story: &Story, step: &Step, told: &Told) -> (String, String, String) {
+fn words(story: &Story, step: &Step, told: &StepRecord) -> (String, String, String) {
     let node = text(&step.node.0);
     if !told.back {
         return (node, text(&step.action.to_string()), sent(&step.action));
@@ -83,7 +83,7 @@ fn sent(action: &Action) -> String {
     }
 }
 
-fn heard(told: &Told) -> String {
+fn heard(told: &StepRecord) -> String {
     match &told.end {
         End::Done(seen) if seen.text.is_empty() => "done".to_owned(),
         End::Done(seen) => text(&seen.text),
@@ -258,9 +258,11 @@ fn holds(step: &Step, seen: &Seen) -> Option<String> {
         .then(|| format!("- {}, and writes were refused there.", text(&seen.text)))
 }
 
-/// Whether a role was seen in its file. Without SSH it is only written.
+/// Whether a role was seen in its file. Without SSH it is only written. Journals had it in words
+/// alone at first.
 fn was_read_back(seen: &Seen) -> bool {
-    seen.text.starts_with("read back")
+    let in_words = || seen.text.starts_with("read back");
+    seen.read_back.unwrap_or_else(in_words)
 }
 
 /// The roles that were written and could not be seen in their files.

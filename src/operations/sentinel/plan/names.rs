@@ -2,7 +2,7 @@
 //! own host takes it for. Pure.
 
 use super::Around;
-use crate::engine::{Plan, Refusal};
+use crate::engine::{Ground, Plan, Refusal};
 use crate::inventory::SentinelSettings;
 use crate::inventory::address::{is_literal, is_loopback};
 use crate::operations::sentinel::checks;
@@ -39,11 +39,13 @@ pub fn refusals(there: &There) -> Vec<Refusal> {
             };
             if ips.is_empty() {
                 out.push(Refusal::new(
+                    Ground::Host,
                     format!("the host of `{sentinel}` does not know the name `{host}`, which the primary has"),
                     hint("let it know the name (DNS or /etc/hosts there)"),
                 ));
             } else if ips.iter().all(|ip| is_loopback(ip)) {
                 out.push(Refusal::new(
+                    Ground::Host,
                     format!(
                         "the host of `{sentinel}` takes `{host}` for {}, itself, and the Sentinel would send clients elsewhere there",
                         ips.join(", ")

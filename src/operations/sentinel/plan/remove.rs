@@ -6,7 +6,10 @@ use crate::actions::Action;
 use crate::actions::host::{HostAction as Do, Launch};
 use crate::actions::sentinel::SentinelAction;
 use crate::config::{Paths, block};
-use crate::engine::{Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo};
+use crate::engine::warning::sentinel::Sentinel;
+use crate::engine::{
+    Ground, Mode, Operation, Plan, Refusal, Sentinels, Stage, Step, Undo, Warning,
+};
 use crate::inventory::{Inventory, NodeSpec, SentinelSettings};
 use crate::plan::facts::{HostFacts, Listener};
 use crate::plan::hosts::checks as of_hosts;
@@ -108,6 +111,7 @@ impl One<'_> {
         let sees = self.member?.sees.as_ref()?;
         sees.says("failover_in_progress").then(|| {
             Refusal::new(
+                Ground::Sentinel,
                 format!("`{}` is in the middle of a failover", self.spec.name),
                 "wait until it is done: replctl sentinel status",
             )
@@ -115,21 +119,15 @@ impl One<'_> {
     }
 
     /// What replctl did not set up it does not end.
-    fn foreign(&self) -> Option<String> {
+    fn foreign(&self) -> Option<Warning> {
         let Listener::Foreign(who) = &self.facts.listener else {
             return None;
         };
-        let this = &self.spec.name;
-        Some(match self.member {
-            Some(_) => format!(
-                "`{this}` was not set up by replctl: it runs on, and is only told to watch `{}` no more",
-                self.settings.name
-            ),
-            None => format!(
-                "port {} of the host of `{this}` is {who}, which replctl did not set up; it is left alone",
-                self.spec.address.port
-            ),
-        })
+        let foreign = match self.member {
+            Some(_) => Sentinel::RunsOn(self.settings.name.clone()),
+            None => Sentinel::Taken(self.spec.address.port, who.clone()),
+        };
+        Some(Warning::of(&self.spec.name, foreign))
     }
 
     /// Whether it listens on the nodes and will not any more. One that is frozen does, too.

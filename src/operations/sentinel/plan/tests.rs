@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::directives::parse as directives;
+use crate::engine::warning::sentences;
 use crate::inventory::parse::parse;
 use crate::plan::facts::ConfigFile;
 use crate::topology::sentinel::{View, ViewState};
@@ -95,7 +96,7 @@ impl Case {
     }
 
     fn warned(&self) -> String {
-        self.plan().unwrap().warnings.join("\n")
+        sentences(&self.plan().unwrap().warnings).join("\n")
     }
 
     fn host(&mut self, name: &str) -> &mut HostFacts {

@@ -46,6 +46,6 @@ pub async fn run(
 async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {
     let mut topology = world.observe_servers().await.into_all();
     one_address(world, &topology)?;
-    let watch = world.sentinels(&mut topology).await;
+    let watch = world.sentinels.look(&mut topology).await;
     forget::plan(what, &world.inventory, &topology, watch.as_ref()).map_err(output::plan::refused)
 }

@@ -6,7 +6,7 @@ use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::{Operation, Plan, Sentinels};
-use crate::error::{Exit, Problem, Result};
+use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::SentinelSettings;
 use crate::operations::sentinel::plan::{self, Around};
 use crate::output::ended::nothing;
@@ -25,12 +25,12 @@ pub async fn run(
     args: &crate::operations::sentinel::args::SentinelSetup,
 ) -> Result<Exit> {
     let settings = named(world)?;
-    if let Some(which) = world.password_for_no_sentinel() {
+    if let Some(which) = world.sentinels.password_for_none() {
         return Err(Problem::new(format!(
             "{which} has a quotation mark in it, which a Sentinel cannot read again from the file it writes"
         ))
         .hint("choose another one; letters and digits are as good, if there are enough of them")
-        .exit(Exit::Refused));
+        .because(Reason::Secret).exit(Exit::Refused));
     }
     operate::nothing_comes_first(world)?;
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
@@ -92,9 +92,8 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
     };
     let plan = plan::plan(&world.inventory, settings, &around);
     let plan = plan.map_err(output::plan::refused)?;
-    let there = world
-        .ask_hosts(plan::names::needed(&plan, settings, &around))
-        .await;
+    let needed = plan::names::needed(&plan, settings, &around);
+    let there = crate::world::names::ask_hosts(&world.hosts, needed).await;
     let misled = plan::names::refusals(&there);
     if misled.is_empty() {
         Ok(plan)
@@ -115,9 +114,9 @@ impl Seen {
     /// Looks at the nodes, the Sentinels and their hosts side by side.
     pub async fn look(world: &World, settings: &SentinelSettings) -> Self {
         let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();
-        let looks = (world.observe_servers(), world.members());
+        let looks = (world.observe_servers(), world.sentinels.members());
         let (seen, mut members, hosts) =
-            futures::future::join3(looks.0, looks.1, world.facts(&names)).await;
+            futures::future::join3(looks.0, looks.1, world.hosts.facts(&names)).await;
         // One that was just starting may have been asked before it listened.
         let listens = |name: &NodeName| {
             let facts = hosts.get(name).and_then(|h| h.as_ref().ok());
@@ -125,11 +124,11 @@ impl Seen {
         };
         for (name, member) in &mut members {
             if member.is_err() && listens(name) {
-                *member = world.member(name).await;
+                *member = world.sentinels.member(name).await;
             }
         }
         let mut topology = seen.deployment().into_owned();
-        let watch = world.sentinels(&mut topology).await;
+        let watch = world.sentinels.look(&mut topology).await;
         Self {
             topology,
             watch,

@@ -1,9 +1,11 @@
 //! Directives of the inventory that the program has refused in a trial, each with its place. Pure.
 
-use crate::engine::Refusal;
+use crate::engine::warning::host::Host;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::NodeSpec;
 use crate::operations::setup::plan::Look;
 use crate::plan::facts::trial::{Trial, WrongDirective};
+use crate::topology::NodeName;
 use std::collections::BTreeMap;
 
 /// One refusal for each directive, with all nodes that it is wrong for.
@@ -28,10 +30,12 @@ fn refusal(wrong: &WrongDirective, nodes: &str, file: &str) -> Refusal {
         format!("the server of {nodes} does not take `{name}` as the inventory has it: {why}");
     match place {
         Some((line, column)) => Refusal::new(
+            Ground::Inventory,
             format!("{file}:{line}:{column}: {what}"),
             format!("correct `{name}` in line {line} of {file}, or take it out"),
         ),
         None => Refusal::new(
+            Ground::Inventory,
             what,
             format!("correct `{name}` in a `config` of {file}, or take it out"),
         ),
@@ -39,20 +43,20 @@ fn refusal(wrong: &WrongDirective, nodes: &str, file: &str) -> Refusal {
 }
 
 /// Where it could not be asked.
-pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
-    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
+    let mut all: BTreeMap<&str, Vec<NodeName>> = BTreeMap::new();
     for (node, trial) in trials(look) {
         if let Trial::Untried(why) = trial {
-            all.entry(why).or_default().push(format!("`{}`", node.name));
+            all.entry(why).or_default().push(node.name.clone());
         }
     }
-    let sentence = |(why, nodes): (&str, Vec<String>)| {
-        format!(
-            "whether the server of {} takes the directives of the inventory's `config` is not known before it is started: {why}",
-            nodes.join(", ")
-        )
+    let untried = |(why, nodes): (&str, Vec<NodeName>)| {
+        Warning::of_all(Host::Untried {
+            nodes,
+            why: why.to_owned(),
+        })
     };
-    all.into_iter().map(sentence).collect()
+    all.into_iter().map(untried).collect()
 }
 
 fn trials<'a>(look: &'a Look<'_>) -> impl Iterator<Item = (&'a NodeSpec, &'a Trial)> {

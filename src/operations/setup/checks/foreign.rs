@@ -5,7 +5,7 @@
 //! else's, at whatever path it lies.
 
 use crate::config::Paths;
-use crate::engine::Refusal;
+use crate::engine::{Ground, Refusal};
 use crate::inventory::NodeSpec;
 use crate::operations::setup::plan::Look;
 use crate::plan::facts::{Holder, HostFacts, Listener};
@@ -41,11 +41,12 @@ pub(in crate::operations::setup) fn refusals(look: &Look<'_>) -> Vec<Refusal> {
     };
     let refusal = |(node, what): (&NodeSpec, String)| {
         Refusal::new(
+            Ground::Foreign,
             format!(
                 "replctl did not make the server of `{}`, and leaves it as it is: {what}",
                 node.name
             ),
-            if look.adding {
+            if look.adding.is_some() {
                 ADDED.to_owned()
             } else {
                 format!("{WORKS}{beside}")

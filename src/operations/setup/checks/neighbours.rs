@@ -2,14 +2,16 @@
 //! told, and left as they are. Pure.
 
 use crate::config::unit::printable;
+use crate::engine::Warning;
+use crate::engine::warning::host::{Host, Neighbour};
 use crate::inventory::NodeSpec;
 use crate::operations::setup::plan::Look;
 use crate::topology::fed::strangers;
 use crate::topology::one_address::Places;
 use std::collections::BTreeSet;
 
-/// One sentence for each such server.
-pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+/// One for each such server.
+pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let mut told = BTreeSet::new();
     let mut out = Vec::new();
     for node in look.scope() {
@@ -17,14 +19,14 @@ pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
         ports.extend(fed(look, node).into_iter().map(|port| (port, false)));
         for (port, unit) in ports {
             if told.insert((host(node), port)) {
-                out.push(sentence(look, node, port, unit));
+                out.push(neighbour(look, node, port, unit));
             }
         }
     }
     out
 }
 
-fn sentence(look: &Look<'_>, node: &NodeSpec, port: u16, unit: bool) -> String {
+fn neighbour(look: &Look<'_>, node: &NodeSpec, port: u16, unit: bool) -> Warning {
     let at = &node.address.host;
     let ssh = node.ssh.as_root(at);
     let end = if unit {
@@ -32,11 +34,13 @@ fn sentence(look: &Look<'_>, node: &NodeSpec, port: u16, unit: bool) -> String {
     } else {
         format!("to end it, SHUTDOWN it with redis-cli -h {at} -p {port}")
     };
-    format!(
-        "a server of `{}` runs on port {port} of the host of `{}`, and the inventory has no node there: it goes on as it is, and no operation sees it. \
-         If `port` of `{}` was changed, this one is its old server; {end}; to keep it: replctl add NAME --address {at}:{port}",
-        look.inventory.name, node.name, node.name
-    )
+    let neighbour = Neighbour {
+        deployment: look.inventory.name.clone(),
+        port,
+        at: at.clone(),
+        end,
+    };
+    Warning::of(&node.name, Host::Neighbour(Box::new(neighbour)))
 }
 
 /// By the units that replctl has made for this deployment, of those that run.
@@ -82,6 +86,7 @@ fn host(node: &NodeSpec) -> (String, Option<u16>) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use crate::engine::Setup;
+    use crate::engine::warning::sentences;
     use crate::operations::setup::plan::tests::begin::Begin;
     use crate::operations::setup::plan::tests::stage::Stage;
     use crate::topology::NodeName;
@@ -97,7 +102,7 @@ mod tests {
             nodes: Vec::new(),
             discard_data: Vec::new(),
         };
-        world.plan(&op).unwrap().warnings
+        sentences(&world.plan(&op).unwrap().warnings)
     }
 
     fn beside(world: &mut Stage, port: u16, deployment: &str) {

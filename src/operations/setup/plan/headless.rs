@@ -3,7 +3,7 @@
 
 use super::Look;
 use crate::config::Paths;
-use crate::engine::Refusal;
+use crate::engine::{Ground, Refusal};
 use crate::plan::hosts::paths;
 use crate::topology::candidate::best_replica;
 use crate::topology::{Node, NodeName};
@@ -32,6 +32,7 @@ pub(super) fn headless(look: &Look<'_>) -> Refusal {
         ways.join("; or: ")
     };
     Refusal::new(
+        Ground::Role,
         format!(
             "no primary runs, and {} {verb} for one",
             names.join(" and ")

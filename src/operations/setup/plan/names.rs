@@ -2,7 +2,8 @@
 //! promotion. Pure.
 
 use super::{Look, Wiring};
-use crate::engine::Refusal;
+use crate::engine::warning::login::Login;
+use crate::engine::{Refusal, Warning};
 use crate::inventory::NodeSpec;
 use crate::inventory::address::is_literal;
 use crate::plan::names;
@@ -26,22 +27,15 @@ pub(super) fn refusals(look: &Look<'_>, wiring: &Wiring) -> Vec<Refusal> {
 }
 
 /// Names that are needed once another node is the primary.
-pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let nodes = &look.inventory.nodes;
     let of = |node: &NodeSpec| {
         let others = nodes.iter().filter(|o| o.name != node.name);
         let lacked = others.filter(|o| lacks(look, &node.name, o));
-        let mut hosts: Vec<String> = lacked
-            .map(|o| format!("`{}`", o.announced().host))
-            .collect();
+        let mut hosts: Vec<String> = lacked.map(|o| o.announced().host.clone()).collect();
         hosts.dedup();
-        let name = &node.name;
-        (!hosts.is_empty()).then(|| {
-            format!(
-                "the host of `{name}` does not know {}: `{name}` could not replicate from there after a promotion",
-                hosts.join(", ")
-            )
-        })
+        let unknown = |hosts| Warning::of(&node.name, Login::NamesUnknown(hosts));
+        Some(hosts).filter(|hosts| !hosts.is_empty()).map(unknown)
     };
     look.scope().filter_map(of).collect()
 }

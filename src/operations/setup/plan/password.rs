@@ -93,7 +93,7 @@ pub fn change(
         op,
         at: HostLook::new(inventory, topology, hosts, payload),
         insists: false,
-        adding: false,
+        adding: None,
     };
     let locked = checks::shut_out(&look, around);
     if !locked.is_empty() {
@@ -179,47 +179,8 @@ impl<'a> Change<'a> {
 
     /// None to one, and one to another.
     fn to_password(&self, settings: &[Step]) -> Vec<Stage> {
-        let mut first: Vec<Step> = Vec::new();
-        for m in self.members.iter().filter(|m| !m.live.open) {
-            if !m.live.takes_new {
-                first.push(step(m.name, Do::Accept, Some(Do::Refuse)));
-            }
-        }
-        let before = if self.any_open() {
-            Secret::None
-        } else {
-            Secret::Old
-        };
-        first.extend(self.sentinels(Secret::New, Some(before)));
         let by_name = self.any_open();
-        first.extend(self.logins(by_name, Secret::New));
-        // In protected mode a server without a password lets nobody else in before it has one.
-        let reached = |m: &&Member<'_>| !(m.live.open && m.held.protected == Some(true));
-        for m in self.members.iter().filter(reached) {
-            let keys = if m.live.open {
-                vec![Key::Nothing, Key::NewByName]
-            } else {
-                vec![Key::New]
-            };
-            first.push(self.proof(m.name, keys, vec![]));
-        }
-        first
-            .extend(self.links(|with| self.members.iter().filter(reached).any(|m| m.name == with)));
-        for m in self.members.iter().filter(|m| m.live.open) {
-            let require = Do::Require {
-                secret: Secret::New,
-            };
-            let undo = Do::Require {
-                secret: Secret::None,
-            };
-            first.push(step(m.name, require, Some(undo)));
-        }
-        if by_name {
-            for m in self.members.iter().filter(|m| m.live.open) {
-                first.push(self.proof(m.name, vec![Key::New], vec![Key::Nothing]));
-            }
-            first.extend(self.links(|_| true));
-        }
+        let first = self.accepted(by_name);
         let mut second = Vec::new();
         if by_name || self.left_by_name() {
             second.extend(self.without_name());
@@ -245,6 +206,41 @@ impl<'a> Change<'a> {
             Stage::new("refuse the earlier password", Mode::KeepGoing, last),
             Stage::new("prove it", Mode::Gate, proofs),
         ]
+    }
+
+    /// All take the new one, and log in with it; `by_name`: some had none.
+    fn accepted(&self, by_name: bool) -> Vec<Step> {
+        let lacks = |m: &&Member<'_>| !m.live.open && !m.live.takes_new;
+        let lacking = self.members.iter().filter(lacks);
+        let accept = |m: &Member<'_>| step(m.name, Do::Accept, Some(Do::Refuse));
+        let mut first: Vec<Step> = lacking.map(accept).collect();
+        let before = if by_name { Secret::None } else { Secret::Old };
+        first.extend(self.sentinels(Secret::New, Some(before)));
+        first.extend(self.logins(by_name, Secret::New));
+        // In protected mode a server without a password lets nobody else in before it has one.
+        let reached = |m: &&Member<'_>| !(m.live.open && m.held.protected == Some(true));
+        for m in self.members.iter().filter(reached) {
+            let keys = if m.live.open {
+                vec![Key::Nothing, Key::NewByName]
+            } else {
+                vec![Key::New]
+            };
+            first.push(self.proof(m.name, keys, vec![]));
+        }
+        first
+            .extend(self.links(|with| self.members.iter().filter(reached).any(|m| m.name == with)));
+        for m in self.members.iter().filter(|m| m.live.open) {
+            let require = |secret| Do::Require { secret };
+            let undo = Some(require(Secret::None));
+            first.push(step(m.name, require(Secret::New), undo));
+        }
+        if by_name {
+            for m in self.members.iter().filter(|m| m.live.open) {
+                first.push(self.proof(m.name, vec![Key::New], vec![Key::Nothing]));
+            }
+            first.extend(self.links(|_| true));
+        }
+        first
     }
 
     /// One to none.

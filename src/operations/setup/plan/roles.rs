@@ -3,8 +3,8 @@
 
 use super::Look;
 use super::headless::headless;
-use crate::engine::Refusal;
-use crate::error::Reason;
+use crate::engine::warning::host::Host;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::NodeSpec;
 use crate::plan::facts::StoredData;
 use crate::plan::root::{Root, walk};
@@ -22,7 +22,7 @@ pub struct Wiring {
     /// The running nodes to attach, in inventory order.
     pub attach: Vec<NodeName>,
     /// What the operator should know.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Wiring {
@@ -73,10 +73,8 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
                 wiring.upstream.insert(name.clone(), above.name.clone());
             }
             if in_scope && let Some(why) = astray(look, live, &wiring.primary) {
-                wiring.warnings.push(format!(
-                    "`{name}` replicates from {}, {why}; it is left as it is: see replctl status",
-                    upstream.address
-                ));
+                let astray = Host::Astray(upstream.address.clone(), why);
+                wiring.warnings.push(Warning::of(name, astray));
             }
         }
         return;
@@ -103,8 +101,8 @@ fn place(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec, refusals: &mut V
         } else {
             None
         };
-        let hint = format!("if that data may go: replctl setup --discard-data {name}");
-        refusals.extend(why.map(|why| Refusal::new(why, hint).because(Reason::DiscardData)));
+        let hint = format!("if that data may go: {}", look.discarding(name));
+        refusals.extend(why.map(|why| Refusal::new(Ground::DiscardData, why, hint)));
     }
     let upstream = upstream.unwrap_or_else(|| wish(look, wiring, node));
     wiring.upstream.insert(name.clone(), upstream);
@@ -133,16 +131,18 @@ fn holds_keys(look: &Look<'_>, live: &Node, primary: &NodeName) -> Option<Refusa
     let holds = keys > 0 || server.loading.is_some();
     (holds && !look.discards(&live.name)).then(|| {
         Refusal::new(
+            Ground::DiscardData,
             format!(
                 "`{}` runs as a primary with {}, and would lose them as a replica of `{primary}`",
                 live.name,
                 phrases::keys(keys)
             ),
             format!(
-                "to bring it back with a backup: replctl rejoin {0}; if they may go: replctl setup --discard-data {0}",
-                live.name
+                "to bring it back with a backup: replctl rejoin {0}; if they may go: {1}",
+                live.name,
+                look.discarding(&live.name)
             ),
-        ).because(Reason::DiscardData)
+        )
     })
 }
 
@@ -156,6 +156,7 @@ fn cannot_log_in(look: &Look<'_>, live: &Node) -> Option<Refusal> {
     };
     (!right).then(|| {
         Refusal::new(
+            Ground::Login,
             format!("`{}` could not log in at its primary: its masterauth is not what the inventory says", live.name),
             "set masterauth on it, or stop it and run setup again",
         )
@@ -172,6 +173,7 @@ fn primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
         .collect();
     if let (Some(only), true) = (running.first(), candidates.is_empty()) {
         return Err(Refusal::new(
+            Ground::Role,
             format!(
                 "`{}` is the primary: there is no other whose data could replace its own",
                 only.name
@@ -217,6 +219,7 @@ fn two_primaries(nodes: &[&Node]) -> Refusal {
     let names: Vec<String> = nodes.iter().map(|n| format!("`{}`", n.name)).collect();
     let example = nodes.last().map(|n| n.name.0.as_str()).unwrap_or_default();
     Refusal::new(
+        Ground::DiscardData,
         format!(
             "{} all run as primaries, and setup does not choose between them",
             names.join(" and ")
@@ -225,7 +228,6 @@ fn two_primaries(nodes: &[&Node]) -> Refusal {
             "name the one whose data may go, for example: replctl setup --discard-data {example}"
         ),
     )
-    .because(Reason::DiscardData)
 }
 
 fn root<'a>(look: &Look<'a>) -> Option<&'a NodeSpec> {
@@ -269,6 +271,7 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
     };
     if !look.in_scope(&chosen) {
         return Err(Refusal::new(
+            Ground::Role,
             format!("the primary `{chosen}` does not run"),
             format!("set it up too: replctl setup {chosen}"),
         ));
@@ -277,11 +280,12 @@ fn stopped_primary(look: &Look<'_>) -> Result<NodeName, Refusal> {
         let keeper = named(&|n| !look.discards(n) && stored(look, n) == StoredData::Keys);
         if let Some(keeper) = keeper.first() {
             return Err(Refusal::new(
+                Ground::DiscardData,
                 format!(
                     "`{chosen}` would start as an empty primary and empty `{keeper}`, which has data on its disk"
                 ),
-                format!("if that data may go: replctl setup --discard-data {keeper}"),
-            ).because(Reason::DiscardData));
+                format!("if that data may go: {}", look.discarding(keeper)),
+            ));
         }
     }
     Ok(chosen)
@@ -291,18 +295,19 @@ fn no_choice(primaries: &[NodeName]) -> Refusal {
     let names: Vec<String> = primaries.iter().map(|n| format!("`{n}`")).collect();
     if names.is_empty() {
         return Refusal::new(
+            Ground::Role,
             "nothing runs, there is data, and no node's file says that it is the primary",
             "an operation that was cut short? replctl resume; else start the right one by hand, and make it primary",
         );
     }
     Refusal::new(
+        Ground::DiscardData,
         format!(
             "nothing runs, and the files of {} all say primary",
             names.join(" and ")
         ),
         "name those whose data may go: replctl setup --discard-data NODE",
     )
-    .because(Reason::DiscardData)
 }
 
 /// The node that all files of replicas lead to, where they agree.
@@ -381,9 +386,7 @@ fn wish(look: &Look<'_>, wiring: &mut Wiring, node: &NodeSpec) -> NodeName {
     if leads {
         return wished;
     }
-    wiring.warnings.push(format!(
-        "`{}` is attached to `{direct}`, because `{wished}` does not lead there",
-        node.name
-    ));
+    let attached = Host::Attached(direct.clone(), wished);
+    wiring.warnings.push(Warning::of(&node.name, attached));
     direct
 }

@@ -9,11 +9,12 @@ use crate::actions::server::ServerAction;
 use crate::config::Paths;
 use crate::config::directives::{Directive, canonical, memory, quote, split};
 use crate::config::server::{PASSWORD, Stamp, settable};
-use crate::engine::{Step, Undo};
+use crate::engine::warning::files::Files;
+use crate::engine::{Step, Undo, Warning};
 use crate::findings::drift;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::{Auth, NodeSpec};
-use crate::plan::facts::ConfigFile;
+use crate::plan::facts::{ConfigFile, HostFacts};
 use crate::plan::hosts::owner;
 use crate::topology::{ReplicaAuth, Server};
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ pub(super) struct Changes {
     /// Steps on running nodes.
     pub steps: Vec<Step>,
     /// What needs a restart, and whose file replctl does not own.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Compares every running node that is worked on with its inventory.
@@ -46,17 +47,13 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
     };
     let paths = Paths::new(&look.inventory.server.directory, node.address.port);
     let Some(file) = &facts.config else {
-        changes.warnings.push(format!(
-            "`{name}` runs without its file {}: what it is now is lost at its next restart",
-            paths.config()
-        ));
+        let gone = Files::Gone(paths.config());
+        changes.warnings.push(Warning::of(name, gone));
         return;
     };
     let Some(stamp) = &file.stamp else {
-        changes.warnings.push(format!(
-            "`{name}` runs with a file that replctl did not write, so its settings are left as they are: {}",
-            paths.config()
-        ));
+        let foreign = Files::Foreign(paths.config());
+        changes.warnings.push(Warning::of(name, foreign));
         return;
     };
     let wanted = wanted_config(look, wiring, node, facts).0;
@@ -64,6 +61,31 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
     if stamp.fixed != wanted.stamp.fixed {
         changes.warnings.push(needs_restart(node, &lines, file));
     }
+    let file = (file, stamp);
+    let steps = steps(
+        look,
+        wiring,
+        node,
+        (facts, server),
+        file,
+        (&lines, &wanted.stamp),
+    );
+    let other = otherwise(node, &lines, server, file.0, &steps);
+    changes.warnings.extend(other);
+    changes.steps.extend(steps);
+}
+
+/// What is set on a running node, with what is noted of it in its file.
+fn steps(
+    look: &Look<'_>,
+    wiring: &Wiring,
+    node: &NodeSpec,
+    (facts, server): (&HostFacts, &Server),
+    (file, stamp): (&ConfigFile, &Stamp),
+    (lines, wanted): (&BTreeMap<String, Vec<String>>, &Stamp),
+) -> Vec<Step> {
+    let name = &node.name;
+    let paths = Paths::new(&look.inventory.server.directory, node.address.port);
     let mut steps = Vec::new();
     if wrong_login(look, server) {
         steps.push(Step::new(
@@ -72,7 +94,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             Undo::Nothing,
         ));
     }
-    if stamp.settable != wanted.stamp.settable {
+    if stamp.settable != wanted.settable {
         steps.extend(
             lines
                 .iter()
@@ -88,7 +110,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
         };
         let new = Stamp {
             fixed: stamp.fixed.clone(),
-            settable: wanted.stamp.settable.clone(),
+            settable: wanted.settable.clone(),
         };
         steps.push(Step::new(
             name,
@@ -111,10 +133,7 @@ fn node_changes(look: &Look<'_>, wiring: &Wiring, node: &NodeSpec, changes: &mut
             Undo::Nothing,
         ));
     }
-    changes
-        .warnings
-        .extend(otherwise(node, &lines, server, file, &steps));
-    changes.steps.extend(steps);
+    steps
 }
 
 /// What runs, or stands in the file, otherwise than the inventory says, and that no step of this
@@ -125,7 +144,7 @@ fn otherwise(
     server: &Server,
     file: &ConfigFile,
     steps: &[Step],
-) -> Option<String> {
+) -> Option<Warning> {
     let set = |name: &String| {
         let sets = |a: &Action| matches!(a, Action::Server(ServerAction::SetDirective { name: of, .. }) if of == name);
         steps.iter().any(|s| sets(&s.action))
@@ -163,13 +182,7 @@ fn otherwise(
             ));
         }
     }
-    (!said.is_empty()).then(|| {
-        format!(
-            "`{}` is otherwise than the inventory says, and is left so: it {}; to give it what the inventory says, CONFIG SET and CONFIG REWRITE on it, or change the inventory",
-            node.name,
-            said.join("; it ")
-        )
-    })
+    (!said.is_empty()).then(|| Warning::of(&node.name, Files::Otherwise(said)))
 }
 
 /// Whether it could not log in at another node: its file has the right password, and somebody has
@@ -251,8 +264,8 @@ fn needs_restart(
     node: &NodeSpec,
     lines: &BTreeMap<String, Vec<String>>,
     file: &ConfigFile,
-) -> String {
-    let changed: Vec<String> = lines
+) -> Warning {
+    let changed = lines
         .iter()
         .filter(|(name, args)| {
             !settable(name)
@@ -266,18 +279,10 @@ fn needs_restart(
             } else {
                 args.join(" ")
             };
-            format!("`{name} {shown}`")
+            format!("{name} {shown}")
         })
         .collect();
-    let what = if changed.is_empty() {
-        "a directive that was taken out of the inventory".to_owned()
-    } else {
-        changed.join(", ")
-    };
-    format!(
-        "`{}` takes {what} only at a restart, and setup does not restart a running server: promote another node if it is the primary, stop it, and run setup again",
-        node.name
-    )
+    Warning::of(&node.name, Files::NeedsRestart(changed))
 }
 
 fn left_behind(look: &Look<'_>, wiring: &Wiring, server: &Server) -> bool {

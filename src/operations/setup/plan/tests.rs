@@ -104,7 +104,7 @@ fn one(begin: [Begin; 3], discard: Option<usize>) -> bool {
         assert!(
             plan.warnings
                 .iter()
-                .any(|w| w.contains("leads back to itself")),
+                .any(|w| w.text().contains("leads back to itself")),
             "{what}"
         );
         return true;

@@ -4,6 +4,7 @@
 use super::local::{Bench, Local};
 use super::*;
 use crate::config::server::PASSWORD;
+use crate::plan::facts::Ownership;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,38 @@ fn as_redis(test: &str, path: &Path) -> bool {
     sh(&line) == "yes\n"
 }
 
+/// Gives a file or folder that owner and mode: `redis:redis 640`.
+fn give(path: &Path, to: &str) {
+    let (owner, mode) = to.split_once(' ').unwrap();
+    sh(&format!(
+        "chown {owner} {0}; chmod {mode} {0}",
+        path.display()
+    ));
+}
+
+/// The mode in what [`owned`] gives.
+fn mode(owned: &str) -> u32 {
+    u32::from_str_radix(owned.split(' ').next().unwrap(), 8).unwrap()
+}
+
+const FOLDERS: [&str; 6] = [
+    "root:root 755",
+    "redis:redis 750",
+    "redis:redis 2770",
+    "nobody:nogroup 755",
+    "root:redis 775",
+    "root:root 1777",
+];
+const FILES: [&str; 7] = [
+    "redis:redis 600",
+    "redis:redis 640",
+    "root:redis 640",
+    "root:root 644",
+    "redis:adm 640",
+    "nobody:redis 640",
+    "redis:redis 770",
+];
+
 /// The fence in a stopped server's file: owner, group and mode stay, or it is not written at all
 /// and nothing is left of the try.
 #[tokio::test]
@@ -64,36 +97,14 @@ async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
         let bench = Bench::new(&shell);
         let place = place(&bench);
         let file = place.join("redis.conf");
-        let folders = [
-            "root:root 755",
-            "redis:redis 750",
-            "redis:redis 2770",
-            "nobody:nogroup 755",
-            "root:redis 775",
-            "root:root 1777",
-        ];
-        let files = [
-            "redis:redis 600",
-            "redis:redis 640",
-            "root:redis 640",
-            "root:root 644",
-            "redis:adm 640",
-            "nobody:redis 640",
-            "redis:redis 770",
-        ];
         let mut done = 0;
-        for folder in folders {
-            for of in files {
+        for folder in FOLDERS {
+            for of in FILES {
                 let what = format!("{shell:?}: {of} in {folder}");
                 let text = "port 1\nreplicaof 1.2.3.4 5\nrequirepass secret\n";
                 fs::write(&file, text).unwrap();
-                let (owner, mode) = of.split_once(' ').unwrap();
-                let (folder_owner, folder_mode) = folder.split_once(' ').unwrap();
-                sh(&format!(
-                    "chown {owner} {0}; chmod {mode} {0}; chown {folder_owner} {1}; chmod {folder_mode} {1}",
-                    file.display(),
-                    place.display()
-                ));
+                give(&file, of);
+                give(&place, folder);
                 let (before, readable) = (owned(&file), as_redis("-r", &file));
                 let fenced = fence(&shell, &file.display().to_string(), "redis", &to).await;
                 assert_eq!(listing(&place), ["redis.conf"], "{what}: {fenced:?}");
@@ -109,14 +120,8 @@ async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
                     "{what}"
                 );
                 assert_eq!(as_redis("-r", &file), readable, "{what}: {}", owned(&file));
-                let mode =
-                    |text: &str| u32::from_str_radix(text.split(' ').next().unwrap(), 8).unwrap();
-                assert_eq!(
-                    mode(&owned(&file)) & !(mode(&before) & 0o666 | 0o400),
-                    0,
-                    "{what}: {}",
-                    owned(&file)
-                );
+                let wider = mode(&owned(&file)) & !(mode(&before) & 0o666 | 0o400);
+                assert_eq!(wider, 0, "{what}: {}", owned(&file));
                 let roots = folder == "root:root 755";
                 if roots {
                     let (_, owners) = before.split_once(' ').unwrap();
@@ -128,6 +133,39 @@ async fn a_fence_keeps_owner_group_and_mode_or_changes_nothing() {
         // longer read.
         assert!((20..42).contains(&done), "{shell:?}: {done}");
     }
+}
+
+/// All that writes a server's file as root or takes it away; the first writes it.
+fn writings(path: &str) -> [HostAction; 6] {
+    let path = path.to_owned();
+    let owner = "redis".to_owned();
+    let stamp = Stamp {
+        settable: "0".repeat(32),
+        fixed: "0".repeat(32),
+    };
+    let write = HostAction::WriteConfig {
+        path: path.clone(),
+        text: format!("port 1\nrequirepass {PASSWORD}\n"),
+        owner: owner.clone(),
+    };
+    [
+        write,
+        HostAction::ProtectConfig {
+            path: path.clone(),
+            owner: owner.clone(),
+        },
+        HostAction::StampConfig {
+            path: path.clone(),
+            stamp,
+            owner,
+        },
+        HostAction::RestoreConfig {
+            path: path.clone(),
+            mode: Some(0o666),
+        },
+        HostAction::RemoveConfig { path: path.clone() },
+        HostAction::RemoveFiles { paths: vec![path] },
+    ]
 }
 
 /// K2.4: whatever is planted under the names of replctl's files, or in the place of folders, root
@@ -157,36 +195,7 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
             }
             sh(&format!("chown -hR redis:redis {}", place.display()));
         };
-        let owner = "redis".to_owned();
-        let stamp = Stamp {
-            settable: "0".repeat(32),
-            fixed: "0".repeat(32),
-        };
-        let write = HostAction::WriteConfig {
-            path: path.clone(),
-            text: format!("port 1\nrequirepass {PASSWORD}\n"),
-            owner: owner.clone(),
-        };
-        let actions = [
-            write.clone(),
-            HostAction::ProtectConfig {
-                path: path.clone(),
-                owner: owner.clone(),
-            },
-            HostAction::StampConfig {
-                path: path.clone(),
-                stamp,
-                owner,
-            },
-            HostAction::RestoreConfig {
-                path: path.clone(),
-                mode: Some(0o666),
-            },
-            HostAction::RemoveConfig { path: path.clone() },
-            HostAction::RemoveFiles {
-                paths: vec![path.clone()],
-            },
-        ];
+        let actions = writings(&path);
         for action in &actions {
             plant();
             let _ = bench.act(&shell, action).await;
@@ -199,7 +208,7 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
         plant();
         fs::remove_file(&file).unwrap();
         fs::hard_link(&bait, &file).unwrap();
-        assert!(bench.act(&shell, &write).await.is_err());
+        assert!(bench.act(&shell, &actions[0]).await.is_err());
         untouched("hard link");
         // Nothing with the password stays of what failed.
         let left = sh(&format!("grep -rls secret {} || true", bench.root()));
@@ -207,10 +216,37 @@ async fn what_the_servers_user_planted_leads_root_nowhere() {
         // An honest file beside those links is written.
         plant();
         fs::remove_file(&file).unwrap();
-        bench.act(&shell, &write).await.unwrap();
+        bench.act(&shell, &actions[0]).await.unwrap();
         assert_eq!(owned(&file), "600 redis:redis", "{shell:?}");
         untouched("an honest file");
     }
+}
+
+/// What changes a server's file, and what takes that back.
+fn undone(path: &str, was: Ownership) -> [(HostAction, HostAction); 2] {
+    let (path, owner) = (path.to_owned(), "redis".to_owned());
+    [
+        (
+            HostAction::WriteConfig {
+                path: path.clone(),
+                text: format!("requirepass {PASSWORD}\n"),
+                owner: owner.clone(),
+            },
+            HostAction::RestoreConfig {
+                path: path.clone(),
+                mode: Some(was.mode),
+            },
+        ),
+        (
+            HostAction::ProtectConfig {
+                path: path.clone(),
+                owner,
+            },
+            HostAction::OwnAgain {
+                all: vec![(path, was)],
+            },
+        ),
+    ]
 }
 
 /// K2.7: a write that fails leaves nothing, and undone is what was: the very file, its owner and
@@ -228,59 +264,27 @@ async fn what_failed_or_is_undone_leaves_file_owner_and_mode_as_they_were() {
             let file = place.join("redis.cnf");
             let path = file.display().to_string();
             fs::write(&file, "port 1\n").unwrap();
-            let (owner, mode) = of.split_once(' ').unwrap();
-            let (folder_owner, folder_mode) = folder.split_once(' ').unwrap();
-            sh(&format!(
-                "chown {owner} {path}; chmod {mode} {path}; chown {folder_owner} {0}; chmod {folder_mode} {0}",
-                place.display()
-            ));
+            give(&file, of);
+            give(&place, folder);
             let (before, inode) = (owned(&file), fs::metadata(&file).unwrap().ino());
-            let was = crate::plan::facts::Ownership {
-                mode: u32::from_str_radix(mode, 8).unwrap(),
+            let was = Ownership {
+                mode: mode(&before),
                 uid: fs::metadata(&file).unwrap().uid(),
             };
-            let owner = "redis".to_owned();
-            for (action, undo) in [
-                (
-                    HostAction::WriteConfig {
-                        path: path.clone(),
-                        text: format!("requirepass {PASSWORD}\n"),
-                        owner: owner.clone(),
-                    },
-                    HostAction::RestoreConfig {
-                        path: path.clone(),
-                        mode: Some(was.mode),
-                    },
-                ),
-                (
-                    HostAction::ProtectConfig {
-                        path: path.clone(),
-                        owner,
-                    },
-                    HostAction::OwnAgain {
-                        all: vec![(path.clone(), was)],
-                    },
-                ),
-            ] {
+            for (action, undo) in undone(&path, was) {
                 let what = format!("{shell:?}: {action} on {of} in {folder}");
-                bench
-                    .act(&shell, &action)
-                    .await
-                    .unwrap_or_else(|e| panic!("{what}: {e}"));
-                bench
-                    .act(&shell, &action)
-                    .await
-                    .unwrap_or_else(|e| panic!("{what}: {e}"));
+                for _ in 0..2 {
+                    let done = bench.act(&shell, &action).await;
+                    done.unwrap_or_else(|e| panic!("{what}: {e}"));
+                }
                 assert!(
                     owned(&file).starts_with("600 redis:"),
                     "{what}: {}",
                     owned(&file)
                 );
                 for _ in 0..2 {
-                    bench
-                        .act(&shell, &undo)
-                        .await
-                        .unwrap_or_else(|e| panic!("{what}: {e}"));
+                    let done = bench.act(&shell, &undo).await;
+                    done.unwrap_or_else(|e| panic!("{what}: {e}"));
                 }
                 assert_eq!(owned(&file), before, "{what}");
                 assert_eq!(fs::metadata(&file).unwrap().ino(), inode, "{what}");

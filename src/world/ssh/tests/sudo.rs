@@ -193,41 +193,11 @@ async fn a_command_as_root_out_of_time_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_say_which() {
+async fn who_may_not_use_sudo_is_told_why() {
     let lab = Lab::new();
     let sshd = sshd(&lab, "ask");
     let mode = |mode: &str| std::fs::write(lab.path("bin/mode"), mode).unwrap();
     within(60, async {
-        let host = log_in(&lab, &sshd, None).await;
-        let error = host.run("true", as_root()).await.unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong);
-        assert!(error.to_string().contains("nobody can be asked"), "{error}");
-
-        let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
-        let host = log_in(&lab, &sshd, Some(&ask)).await;
-        let error = host.run("true", as_root()).await.unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong);
-        assert!(
-            error.to_string().contains("refused the password")
-                && !error.to_string().contains("wrong "),
-            "{error}"
-        );
-        assert_eq!(ask.asked().len(), 3);
-
-        let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
-        let settings = SshSettings {
-            transport: Some(Transport::OpenSsh),
-            ..sshd.settings()
-        };
-        let ssh = Ssh::new(Options {
-            ask: Some(Arc::clone(&ask) as _),
-            ..lab.options()
-        });
-        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
-        let error = host.run("true", as_root()).await.unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong, "{error}");
-        assert_eq!(ask.asked().len(), 3);
-
         mode("nobody");
         let ask = Scripted::secrets(&["right $one"]);
         let error = log_in(&lab, &sshd, Some(&ask))
@@ -263,6 +233,44 @@ async fn refusals_say_which() {
             host.run("true", as_root()).await.unwrap_err().kind,
             SshErrorKind::NoSudo
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_sudo_refuses_is_asked_for_three_times() {
+    let lab = Lab::new();
+    let sshd = sshd(&lab, "ask");
+    within(60, async {
+        let host = log_in(&lab, &sshd, None).await;
+        let error = host.run("true", as_root()).await.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong);
+        assert!(error.to_string().contains("nobody can be asked"), "{error}");
+
+        let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
+        let host = log_in(&lab, &sshd, Some(&ask)).await;
+        let error = host.run("true", as_root()).await.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong);
+        assert!(
+            error.to_string().contains("refused the password")
+                && !error.to_string().contains("wrong "),
+            "{error}"
+        );
+        assert_eq!(ask.asked().len(), 3);
+
+        let ask = Scripted::secrets(&["wrong 1", "wrong 2", "wrong 3", "wrong 4"]);
+        let settings = SshSettings {
+            transport: Some(Transport::OpenSsh),
+            ..sshd.settings()
+        };
+        let ssh = Ssh::new(Options {
+            ask: Some(Arc::clone(&ask) as _),
+            ..lab.options()
+        });
+        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+        let error = host.run("true", as_root()).await.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::SudoPasswordWrong, "{error}");
+        assert_eq!(ask.asked().len(), 3);
     })
     .await;
 }

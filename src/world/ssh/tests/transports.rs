@@ -230,28 +230,7 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
             let (ssh, host) = log_in(lab.options()).await.unwrap();
             assert_eq!(lab.known_lines().len(), 1);
 
-            let file = lab.path("running");
-            let _ = std::fs::remove_file(&file);
-            let command = format!("echo $$ >{}; exec sleep 300", file.display());
-            let running = host.run(&command, Run::default());
-            let kill9 = |pid: &str| {
-                let kill = std::process::Command::new("kill")
-                    .args(["-KILL", pid])
-                    .status();
-                assert!(kill.unwrap().success());
-            };
-            let cut = async {
-                appears(&file).await;
-                for pid in sshd.sessions() {
-                    kill9(&pid.to_string());
-                }
-            };
-            let (error, ()) = tokio::join!(running, cut);
-            // Nobody else ends what ran there.
-            kill9(std::fs::read_to_string(&file).unwrap().trim());
-            let error = error.unwrap_err();
-            assert_eq!(error.kind, SshErrorKind::Io, "{error}");
-            assert!(error.to_string().contains("broke"), "{error}");
+            breaks(&lab, &sshd, &host).await;
             // The next command makes a new connection.
             assert!(host.run("true", Run::default()).await.unwrap().success());
             drop(host);
@@ -269,6 +248,32 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
         let error = error.err().unwrap();
         assert_eq!(error.kind, SshErrorKind::Refused, "{error}");
     }
+}
+
+/// The connection is cut while a command runs.
+async fn breaks(lab: &Lab, sshd: &Sshd, host: &Host) {
+    let file = lab.path("running");
+    let _ = std::fs::remove_file(&file);
+    let command = format!("echo $$ >{}; exec sleep 300", file.display());
+    let running = host.run(&command, Run::default());
+    let kill9 = |pid: &str| {
+        let kill = std::process::Command::new("kill")
+            .args(["-KILL", pid])
+            .status();
+        assert!(kill.unwrap().success());
+    };
+    let cut = async {
+        appears(&file).await;
+        for pid in sshd.sessions() {
+            kill9(&pid.to_string());
+        }
+    };
+    let (error, ()) = tokio::join!(running, cut);
+    // Nobody else ends what ran there.
+    kill9(std::fs::read_to_string(&file).unwrap().trim());
+    let error = error.unwrap_err();
+    assert_eq!(error.kind, SshErrorKind::Io, "{error}");
+    assert!(error.to_string().contains("broke"), "{error}");
 }
 
 /// No key that is taken there.

@@ -39,7 +39,7 @@ pub fn damaged_plans() -> Vec<Case> {
     ]
 }
 
-/// In the lines below it.
+/// In one of the lines below it.
 pub fn damaged_lines() -> Vec<Case> {
     vec![
         words(
@@ -84,6 +84,12 @@ pub fn damaged_lines() -> Vec<Case> {
             CUT,
             (r#""deployment":"orders""#, r#""deployment":"invoices""#),
         ),
+    ]
+}
+
+/// Lines that are understood each, and not together.
+pub fn damaged_order() -> Vec<Case> {
+    vec![
         lines(
             "its first line is gone",
             Unknown("it does not say its format"),

@@ -5,7 +5,8 @@
 //! It stays there if the rest fails: a Sentinel that has once seen it would bring it back under the
 //! primary by itself.
 
-use crate::engine::{Move, Refusal, Stage};
+use crate::engine::warning::change::{Chained, Change};
+use crate::engine::{Move, Refusal, Stage, Warning};
 use crate::plan::repoint;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, Topology};
@@ -29,7 +30,7 @@ pub(super) fn first(
     topology: &Topology,
     watch: &Watch,
     refusals: &mut Vec<Refusal>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Option<First> {
     let above = topology.upstream_of(target)?;
     if above.name == primary.name {
@@ -44,10 +45,12 @@ pub(super) fn first(
     };
     match repoint::straight(&operation, target, primary, topology) {
         Ok((stages, costs)) => {
-            warnings.push(format!(
-                "`{name}` replicates from the replica `{}`, and Sentinels know the replicas of the primary only: it is moved under `{top}` first, and stays there if the promotion fails",
-                above.name
-            ));
+            let moved = Change::MovedFirst {
+                above: above.name.clone(),
+                under: top.clone(),
+                because: Chained::Sentinels,
+            };
+            warnings.push(Warning::of(name, moved));
             warnings.extend(costs);
             Some(First {
                 replica: known_as(target, above, watch),

@@ -4,8 +4,8 @@
 use super::chained::FOUND_MS;
 use super::pace::Pace;
 use super::{FIRST, PRIORITY_MS, Way};
-use crate::engine::{Promote, Refusal};
-use crate::error::Reason;
+use crate::engine::warning::sentinels_asked::SentinelsAsked;
+use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::topology::sentinel::{Sees, View, Watch};
 use crate::topology::{Address, Node, Topology};
 
@@ -15,6 +15,7 @@ type Refusals = Vec<Refusal>;
 pub(super) fn unknown(operation: &Promote, topology: &Topology) -> Refusals {
     let known: Vec<&str> = topology.nodes.iter().map(|n| n.name.0.as_str()).collect();
     vec![Refusal::new(
+        Ground::NoNode,
         format!("the inventory has no node `{}`", operation.node),
         format!("its nodes are {}", known.join(", ")),
     )]
@@ -36,7 +37,9 @@ pub(super) fn usable<'a>(
             "{} this deployment, and none of them says where it is: beside them a promotion is undone within a minute",
             watching(counted)
         );
-        return Err(vec![Refusal::new(what, gone).because(Reason::Sentinel)]);
+        return Err(vec![
+            Refusal::new(Ground::Sentinel, what, gone).unless(Accept::WithoutSentinel),
+        ]);
     };
     if !watch.other_names.is_empty() {
         let what = format!(
@@ -45,9 +48,10 @@ pub(super) fn usable<'a>(
             watch.other_names.join(", ")
         );
         return Err(vec![Refusal::new(
+            Ground::Sentinel,
             what,
             "say which is right with `name` under `[sentinel]` in the inventory, and end the other: SENTINEL REMOVE NAME, on each of its Sentinels",
-        ).because(Reason::Sentinel)]);
+        )]);
     }
     if watch.up().next().is_none() {
         let reasons: Vec<String> = watch.views.iter().filter_map(reason).collect();
@@ -56,7 +60,9 @@ pub(super) fn usable<'a>(
             watching(counted),
             reasons.join("; ")
         );
-        return Err(vec![Refusal::new(what, gone).because(Reason::Sentinel)]);
+        return Err(vec![
+            Refusal::new(Ground::Sentinel, what, gone).unless(Accept::WithoutSentinel),
+        ]);
     }
     Ok(watch)
 }
@@ -74,11 +80,13 @@ fn reason(view: &View) -> Option<String> {
 }
 
 /// Those that are there and cannot be asked.
-pub(super) fn silent(watch: &Watch) -> Vec<String> {
-    let reasons = watch.views.iter().filter_map(reason);
-    reasons
-        .map(|why| format!("a Sentinel cannot be asked and is left to the others: {why}"))
-        .collect()
+pub(super) fn silent(watch: &Watch) -> Vec<Warning> {
+    let silent = |view: &View| {
+        let why = view.silence()?.to_owned();
+        let silent = SentinelsAsked::Silent(view.address.clone(), why);
+        Some(Warning::of_all(silent))
+    };
+    watch.views.iter().filter_map(silent).collect()
 }
 
 /// The node is the primary: do they know?
@@ -92,20 +100,24 @@ pub(super) fn agreed(target: &Node, watch: &Watch) -> Result<(), Refusals> {
     };
     let primary = told(sees);
     Err(vec![Refusal::new(
+        Ground::Sentinel,
         format!(
             "`{}` is a primary, and the Sentinel {at} says that {primary} is: it will make `{}` its replica, and drop what only it has",
             target.name, target.name
         ),
         "look at both, now and in a minute: replctl status",
-    ).because(Reason::Sentinel)])
+    ).about(&target.name)])
 }
 
 /// A promotion that could not put the priority back leaves it so.
-pub(super) fn left_first(target: &Node) -> Option<String> {
+pub(super) fn left_first(target: &Node) -> Option<Warning> {
     let set = target.server()?.config.get("replica-priority")?;
     (set.parse() == Ok(FIRST)).then(|| {
-        let (name, at) = (&target.name, &target.address);
-        format!("`{name}` has replica-priority {FIRST}, so that Sentinel takes it before all others; if that is not meant: redis-cli -h {} -p {} CONFIG SET replica-priority 100", at.host, at.port)
+        let first = SentinelsAsked::ChosenFirst {
+            at: target.address.clone(),
+            priority: FIRST,
+        };
+        Warning::of(&target.name, first)
     })
 }
 
@@ -125,43 +137,38 @@ pub(super) fn hand_over<'a>(
 ) -> Option<Way<'a>> {
     for (at, sees) in watch.up() {
         if sees.primary.as_ref().is_none_or(|p| !old.answers_to(p)) {
-            refusals.push(
-                Refusal::new(
-                    format!(
-                        "the Sentinel {at} says that {} is the primary, and `{}` is",
-                        told(sees),
-                        old.name
-                    ),
-                    "wait until they agree: replctl status",
-                )
-                .because(Reason::Sentinel),
-            );
+            refusals.push(Refusal::new(
+                Ground::Sentinel,
+                format!(
+                    "the Sentinel {at} says that {} is the primary, and `{}` is",
+                    told(sees),
+                    old.name
+                ),
+                "wait until they agree: replctl status",
+            ));
         } else if sees.says("failover_in_progress") {
-            refusals.push(
-                Refusal::new(
-                    format!("the Sentinel {at} is in the middle of a failover"),
-                    "wait until it is done: replctl status",
-                )
-                .because(Reason::Sentinel),
-            );
+            refusals.push(Refusal::new(
+                Ground::Sentinel,
+                format!("the Sentinel {at} is in the middle of a failover"),
+                "wait until it is done: replctl status",
+            ));
         } else if !sees.is_quiet() {
-            refusals.push(
-                Refusal::new(
-                    format!(
-                        "the Sentinel {at} says of the primary `{}`: {}",
-                        old.name,
-                        sees.worries()
-                    ),
-                    "mend that first, or the Sentinels act by themselves meanwhile",
-                )
-                .because(Reason::Sentinel),
-            );
+            refusals.push(Refusal::new(
+                Ground::Sentinel,
+                format!(
+                    "the Sentinel {at} says of the primary `{}`: {}",
+                    old.name,
+                    sees.worries()
+                ),
+                "mend that first, or the Sentinels act by themselves meanwhile",
+            ));
         }
         if let Some(why) = &sees.no_quorum {
             refusals.push(Refusal::new(
+                Ground::Sentinel,
                 format!("the Sentinels could not agree on a failover: {at} says {why}"),
                 format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
-            ).because(Reason::Sentinel));
+            ).unless(Accept::WithoutSentinel));
         }
     }
     tilted(watch, refusals);
@@ -186,20 +193,17 @@ fn tilted(watch: &Watch, refusals: &mut Refusals) {
     }
     for (at, _) in watch.up().filter(|(_, sees)| sees.tilt) {
         refusals.push(Refusal::new(
+            Ground::Sentinel,
             format!("the Sentinel {at} is in TILT mode: it was frozen or its clock jumped, and for 30 s it does nothing; {able} Sentinel{} could fail over now, and {needed} are needed", if able == 1 { "" } else { "s" }),
             "try again in 30 s; until then: replctl sentinel status",
-        ).because(Reason::Sentinel));
+        ));
     }
 }
 
 /// The others do without them.
-pub(super) fn in_tilt(watch: &Watch) -> Vec<String> {
+pub(super) fn in_tilt(watch: &Watch) -> Vec<Warning> {
     let all = watch.up().filter(|(_, sees)| sees.tilt);
-    let told = all.map(|(at, _)| {
-        format!(
-            "the Sentinel {at} is in TILT mode, does nothing for 30 s, and is left to the others"
-        )
-    });
+    let told = all.map(|(at, _)| Warning::of_all(SentinelsAsked::Tilt(at.clone())));
     told.collect()
 }
 
@@ -214,18 +218,17 @@ pub(super) fn fail_over<'a>(
 ) -> Option<Way<'a>> {
     let lost = old.map_or_else(|| "the primary".to_owned(), |o| format!("`{}`", o.name));
     if let Some((at, _)) = watch.up().find(|(_, s)| s.says("failover_in_progress")) {
-        refusals.push(
-            Refusal::new(
-                format!("{lost} is lost, and the Sentinel {at} is failing over by itself just now"),
-                "look whom it has chosen: replctl status",
-            )
-            .because(Reason::Sentinel),
-        );
+        refusals.push(Refusal::new(
+            Ground::Sentinel,
+            format!("{lost} is lost, and the Sentinel {at} is failing over by itself just now"),
+            "look whom it has chosen: replctl status",
+        ));
     } else if let Some((at, sees)) = watch.up().find(|(_, s)| s.is_quiet()) {
         refusals.push(Refusal::new(
+            Ground::Sentinel,
             format!("the Sentinel {at} still hears from {} as the primary: {lost} is alive and only replctl cannot reach it, or it died less than {} s ago", told(sees), sees.down_after_ms.div_ceil(1000)),
             "the Sentinels replace a dead primary by themselves; look again: replctl status",
-        ).because(Reason::Sentinel));
+        ));
     }
     tilted(watch, refusals);
     let able = watch.up().find(|(_, sees)| sees.is_able());
@@ -234,9 +237,10 @@ pub(super) fn fail_over<'a>(
         for (at, sees) in without {
             let why = sees.no_quorum.as_deref().unwrap_or_default();
             refusals.push(Refusal::new(
+                Ground::Sentinel,
                 format!("{lost} is lost, and the Sentinels cannot replace it: {at} says {why}"),
                 format!("bring the missing Sentinels back; only if all are gone for good: replctl promote {} --without-sentinel", operation.node),
-            ).because(Reason::Sentinel));
+            ).unless(Accept::WithoutSentinel));
         }
         return None;
     };
@@ -282,6 +286,7 @@ fn known(
         match sees.replica(target) {
             Some(known) if known.is_gone() => refusals.push(
                 Refusal::new(
+                    Ground::Sentinel,
                     format!(
                         "the Sentinel {at} cannot reach `{}`, so it would not choose it: {}",
                         target.name,
@@ -292,18 +297,19 @@ fn known(
                         known.address
                     ),
                 )
-                .because(Reason::Sentinel),
+                .about(&target.name),
             ),
             Some(known) if address.as_ref().is_some_and(|a| *a != known.address) => {
                 refusals.push(
                     Refusal::new(
+                        Ground::Sentinel,
                         format!(
                             "the Sentinels know `{}` by different addresses: {} is one",
                             target.name, known.address
                         ),
                         "set replica-announce-ip on it",
                     )
-                    .because(Reason::Sentinel),
+                    .about(&target.name),
                 );
             }
             Some(known) => address = Some(known.address.clone()),
@@ -346,12 +352,13 @@ fn unknown_replica(target: &Node, topology: &Topology, at: &Address) -> Refusal 
             "replctl promote {}, and then: replctl promote {name}",
             above.name
         );
-        return Refusal::new(why, hint).because(Reason::Sentinel);
+        return Refusal::new(Ground::Sentinel, why, hint).about(&target.name);
     }
     Refusal::new(
+        Ground::Sentinel,
         format!("the Sentinel {at} does not know `{name}` as a replica"),
         "it learns of the replicas of the primary within 10 s, and of names only with `resolve-hostnames yes`",
-    ).because(Reason::Sentinel)
+    ).about(&target.name)
 }
 
 /// Another replica stands first already.
@@ -360,6 +367,7 @@ fn rivalry(target: &Node, topology: &Topology, rival: &Address) -> Refusal {
         .at(rival)
         .map_or_else(|| rival.to_string(), |n| n.name.to_string());
     Refusal::new(
+        Ground::Sentinel,
         format!(
             "`{name}` has replica-priority {FIRST}: Sentinel might choose it instead of `{}`",
             target.name
@@ -369,5 +377,5 @@ fn rivalry(target: &Node, topology: &Topology, rival: &Address) -> Refusal {
             rival.host, rival.port
         ),
     )
-    .because(Reason::Sentinel)
+    .about(&target.name)
 }

@@ -3,7 +3,9 @@
 
 use super::FIRST;
 use crate::actions::sentinel::{InfoPeriod, SentinelAction};
-use crate::topology::sentinel::{FAST_INFO_MS, NoDebug, Sees, Watch};
+use crate::engine::Warning;
+use crate::engine::warning::sentinels_asked::SentinelsAsked;
+use crate::topology::sentinel::{FAST_INFO_MS, Sees, Watch};
 use crate::topology::{Address, Node};
 
 /// How long they may take to see it then at most, ms (measured: 0.1 to 0.7 s).
@@ -28,7 +30,7 @@ pub(super) struct Pace {
     /// How long putting it back may take, ms.
     back_within_ms: u64,
     /// What of it is told.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Pace {
@@ -47,7 +49,10 @@ impl Pace {
         }
         let slow = || able().filter(|(_, sees)| sees.info_period_ms.is_none());
         if slow().next().is_some() {
-            pace.warnings.extend(why_slow(slow()));
+            let why = |(at, sees): (&Address, &Sees)| {
+                SentinelsAsked::Slow(at.clone(), sees.no_debug.clone())
+            };
+            pace.warnings.extend(slow().map(why).map(Warning::of_all));
             return pace;
         }
         for (at, sees) in able() {
@@ -60,10 +65,8 @@ impl Pace {
                 .and_then(|n| n.checked_sub(1))
                 .filter(|n| *n > 0)
             {
-                let s = if others == 1 { "" } else { "s" };
-                pace.warnings.push(format!(
-                    "the Sentinel {at} watches {others} other deployment{s} too, and reads INFO of their nodes every 0.5 s as well until it has seen the priority, about 1 s: INFO-PERIOD is one for its whole process"
-                ));
+                let shared = SentinelsAsked::Shared(at.clone(), others);
+                pace.warnings.push(Warning::of_all(shared));
             }
         }
         if !pace.change.is_empty() {
@@ -100,26 +103,6 @@ pub(super) fn has_turn(at: &Address, watch: &Watch) -> bool {
     let mut all = watch.up().filter(|(a, _)| *a == at);
     let period = all.find_map(|(_, sees)| sees.info_period_ms);
     period.is_none_or(|ms| ms > IN_FAILOVER_MS)
-}
-
-/// Why they see it only when they look by themselves, with what that takes.
-fn why_slow<'a>(slow: impl Iterator<Item = (&'a Address, &'a Sees)>) -> Vec<String> {
-    let time = "so the Sentinels see the priority only when they look by themselves, every 10 s: the whole command takes 6 to 16 s, and about 3 s with it; writes stand still no longer for it";
-    let told = slow.map(|(at, sees)| match &sees.no_debug {
-        Some(NoDebug::NoCommand) => format!(
-            "the Sentinel {at} is older than 7.0 and has no SENTINEL DEBUG, {time}"
-        ),
-        Some(NoDebug::Forbidden(user)) => {
-            let user = user.as_deref().unwrap_or("USER");
-            let user = shlex::try_quote(user).unwrap_or_default();
-            format!(
-                "the Sentinel {at} does not let its user run SENTINEL DEBUG, {time}; to allow it: redis-cli -h {} -p {} ACL SETUSER {user} '+sentinel|debug'",
-                at.host, at.port
-            )
-        }
-        None => format!("the Sentinel {at} does not answer SENTINEL DEBUG, {time}"),
-    });
-    told.collect()
 }
 
 #[cfg(test)]

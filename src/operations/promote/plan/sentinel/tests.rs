@@ -180,7 +180,11 @@ fn a_replica_of_a_replica_is_moved_first() {
             "slave1: put INFO-PERIOD back at 3 Sentinels (10000)",
         ]
     );
-    assert!(plan.warnings[0].contains("it is moved under `master` first"));
+    assert!(
+        plan.warnings[0]
+            .text()
+            .contains("it is moved under `master` first")
+    );
     let known = plan.steps().find_map(|s| {
         if let Action::Sentinel(SentinelAction::AwaitPriority { replica, .. }) = &s.action {
             return Some(replica.clone());
@@ -235,7 +239,7 @@ fn one_silent_sentinel_is_only_warned_of() {
     assert!(
         plan.warnings
             .iter()
-            .any(|w| w.contains("10.0.1.2:26379: no answer"))
+            .any(|w| w.text().contains("10.0.1.2:26379: no answer"))
     );
 }
 

@@ -4,7 +4,8 @@
 use super::{Around, Change, Look, Wiring, left_out};
 use crate::actions::password::Held;
 use crate::config::Paths;
-use crate::engine::Refusal;
+use crate::engine::warning::password::Password;
+use crate::engine::{Ground, Refusal, Warning};
 use crate::inventory::address::is_loopback;
 use crate::inventory::{Auth, NodeSpec};
 use crate::plan::facts::{HostFacts, Listener};
@@ -58,6 +59,7 @@ pub(in crate::operations::setup) fn open_primary(
     };
     let name = fresh.find(|name| wants && refused(name))?;
     Some(Refusal::new(
+        Ground::Secret,
         format!(
             "the servers have no password, and the inventory names one: `{name}` would be refused by its primary"
         ),
@@ -85,6 +87,7 @@ pub(super) fn shut_out(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
 fn guarded_by_itself(spec: &NodeSpec, trouble: &Trouble) -> Refusal {
     let ssh = spec.ssh.command(&spec.address.host);
     Refusal::new(
+        Ground::Unreachable,
         format!(
             "`{}` lets nobody in but its own host, and replctl does not reach it there: {}",
             spec.name, trouble.detail
@@ -117,6 +120,7 @@ fn unknown(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec, trouble: &Trou
         Some(Ok(_)) | None => format!("{file} does not have it"),
     };
     Refusal::new(
+        Ground::Secret,
         format!(
             "the password of `{name}` is not the inventory's, and is not known: {why} ({})",
             trouble.detail
@@ -133,18 +137,21 @@ pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     let mut out = Vec::new();
     if around.partial {
         out.push(Refusal::new(
+            Ground::Secret,
             "the servers' password differs from the inventory's, and it changes on all nodes at once",
             "replctl setup",
         ));
     }
     for name in around.alone {
         out.push(Refusal::new(
+            Ground::Secret,
             format!("`{name}` was detached, and would keep the password that it has: replctl could not log in there any more"),
             format!("with the earlier `auth` or `password` in the inventory: replctl rejoin {name}, or: replctl remove {name}; then change it"),
         ));
     }
     if !around.agree {
         out.push(Refusal::new(
+            Ground::Secret,
             "the servers have several passwords that are not the inventory's, and their replicas could not log in at all of them",
             "give all of them one of these first: CONFIG SET requirepass, CONFIG SET masterauth, CONFIG REWRITE",
         ));
@@ -158,19 +165,36 @@ pub(super) fn refusals(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
 }
 
 fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refusal> {
-    let name = &spec.name;
     let by_hand = || {
         format!(
             "change it by hand on all nodes: {} (CONFIG SET masteruser default and masterauth on each, then requirepass on each, then CONFIG REWRITE), or leave the inventory's `auth` as the servers have it",
             cli(spec)
         )
     };
-    let Some(server) = look.topology.get(name)?.server() else {
+    let Some(server) = look.topology.get(&spec.name)?.server() else {
         return foreign(look, spec, by_hand);
     };
+    if let Some(refusal) = of_server(around, spec, server, by_hand) {
+        return Some(refusal);
+    }
+    let held = around.held.get(&spec.name)?;
+    of_file(look, held, spec, by_hand)
+        .or_else(|| foreign(look, spec, by_hand))
+        .or_else(|| untold(held, spec, by_hand))
+}
+
+/// What its version, or the inventory, has against it.
+fn of_server(
+    around: &Around<'_>,
+    spec: &NodeSpec,
+    server: &Server,
+    by_hand: impl Fn() -> String,
+) -> Option<Refusal> {
+    let name = &spec.name;
     for directive in IN_THE_WAY {
         if spec.config.contains_key(directive) {
             return Some(Refusal::new(
+                Ground::Inventory,
                 format!(
                     "the inventory sets `{directive}` for `{name}`, and a change of passwords would go against it"
                 ),
@@ -180,6 +204,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     }
     if server.product == Product::Redis && server.version.major < 6 {
         return Some(Refusal::new(
+            Ground::Version,
             format!(
                 "`{name}` runs Redis {}, which has no users: its password cannot be changed without breaking links",
                 server.version
@@ -189,6 +214,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     }
     if around.quotes && writes_quotes_badly(server) {
         return Some(Refusal::new(
+            Ground::Secret,
             format!(
                 "`{name}` runs {}, which writes a password with a quotation mark or a backslash into its file so that it cannot be read from there again",
                 program(server.product, server.version)
@@ -196,7 +222,17 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
             "choose a password of letters and digits, and then: replctl setup",
         ));
     }
-    let held = around.held.get(name)?;
+    None
+}
+
+/// Its file is not one that keeps a password by way of `setup`.
+fn of_file(
+    look: &Look<'_>,
+    held: &Held,
+    spec: &NodeSpec,
+    by_hand: impl Fn() -> String,
+) -> Option<Refusal> {
+    let name = &spec.name;
     if let Some(file) = &held.elsewhere {
         let why = if file.is_empty() {
             format!(
@@ -207,24 +243,29 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
                 "`{name}` runs with {file}, which setup did not write, so its password is left as it is"
             )
         };
-        return Some(Refusal::new(why, by_hand()));
+        return Some(Refusal::new(Ground::Foreign, why, by_hand()));
     }
     let stamped = look
         .facts(name)
         .is_none_or(|f| f.config.as_ref().is_some_and(|c| c.stamp.is_some()));
     if !stamped {
         return Some(Refusal::new(
+            Ground::Foreign,
             format!(
                 "`{name}` runs with a file that replctl did not write, so its password is left as it is"
             ),
             by_hand(),
         ));
     }
-    if let Some(refusal) = foreign(look, spec, by_hand) {
-        return Some(refusal);
-    }
+    None
+}
+
+/// It does not tell what it has.
+fn untold(held: &Held, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
+    let name = &spec.name;
     if held.acl_file {
         return Some(Refusal::new(
+            Ground::Unsupported,
             format!(
                 "the users of `{name}` stand in a file of their own (`aclfile`), which setup does not change"
             ),
@@ -233,12 +274,14 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
     }
     if held.live.is_none() {
         return Some(Refusal::new(
+            Ground::Permission,
             format!("`{name}` does not tell what its passwords are (CONFIG GET, ACL GETUSER)"),
             by_hand(),
         ));
     }
     let why = held.file.as_ref().err()?;
     Some(Refusal::new(
+        Ground::Host,
         format!(
             "the file of `{name}` cannot be read, so it would not be seen whether the password is in it: {why}"
         ),
@@ -250,6 +293,7 @@ fn of_node(look: &Look<'_>, around: &Around<'_>, spec: &NodeSpec) -> Option<Refu
 fn foreign(look: &Look<'_>, spec: &NodeSpec, by_hand: impl Fn() -> String) -> Option<Refusal> {
     let what = super::of_setup::foreign::what(look, spec, look.facts(&spec.name)?)?;
     Some(Refusal::new(
+        Ground::Foreign,
         format!(
             "replctl did not make the server of `{}`, so its password is left as it is: {what}",
             spec.name
@@ -270,70 +314,50 @@ fn writes_quotes_badly(server: &Server) -> bool {
 }
 
 /// What does not stop anything.
-pub(super) fn warnings(look: &Look<'_>) -> Vec<String> {
+pub(super) fn warnings(look: &Look<'_>) -> Vec<Warning> {
     let stopped = look.topology.nodes.iter().filter(|n| n.server().is_none());
     stopped
-        .map(|n| {
-            format!(
-                "`{}` does not run: the next `replctl setup` writes the change into its file and starts it",
-                n.name
-            )
-        })
+        .map(|n| Warning::of(&n.name, Password::Stopped))
         .collect()
 }
 
 impl Change<'_> {
     /// What clients will see of a new password.
-    pub(super) fn of_password(&self) -> Vec<String> {
+    pub(super) fn of_password(&self) -> Vec<Warning> {
         let mut out = Vec::new();
         if self.any_open() {
-            out.push(
-                "once a server wants the password, it refuses new connections without it; connections that are open live on. Clients can send `AUTH default PASSWORD` already: a server without a password takes that, and refuses `AUTH PASSWORD`"
-                    .to_owned(),
-            );
+            out.push(Warning::of_all(Password::New));
         }
         let rotates = self
             .members
             .iter()
             .any(|m| !m.live.open && !m.live.settled_but_name(true));
-        if rotates && self.around.keep_earlier {
-            out.push(
-                "the servers take both passwords from then on; when all clients use the new one: replctl setup"
-                    .to_owned(),
-            );
-        } else if rotates {
-            out.push(
-                "at the end the servers refuse new connections with the earlier password; connections that are open live on. To let both be taken until all clients use the new one: replctl setup --keep-earlier-password"
-                    .to_owned(),
-            );
+        if rotates {
+            out.push(Warning::of_all(if self.around.keep_earlier {
+                Password::BothTaken
+            } else {
+                Password::EarlierRefused
+            }));
         }
         out
     }
 
     /// What it means to have none.
-    pub(super) fn of_none(&self) -> Vec<String> {
+    pub(super) fn of_none(&self) -> Vec<Warning> {
         if !self.members.iter().any(|m| !m.live.open) {
             return Vec::new();
         }
-        let open: Vec<&NodeName> = self
-            .members
-            .iter()
+        let open = self.members.iter();
+        let open: Vec<NodeName> = open
             .filter(|m| !self.wants_protection(m.name))
-            .map(|m| m.name)
+            .map(|m| m.name.clone())
             .collect();
-        let mut out = vec![
-            "without a password everybody who reaches a server's port can read and change all data; clients that send `AUTH PASSWORD` on new connections get an error then (`AUTH default PASSWORD` is taken)"
-                .to_owned(),
-        ];
+        let mut out = vec![Warning::of_all(Password::None)];
         if !open.is_empty() {
-            let names: Vec<String> = open.iter().map(|n| format!("`{n}`")).collect();
-            out.push(format!(
-                "protected-mode is switched off, so that other hosts can still connect: {}",
-                names.join(", ")
-            ));
+            out.push(Warning::of_all(Password::Unprotected(open)));
         }
         if matches!(self.look.inventory.auth, Auth::None) && self.around.watch.is_some() {
-            out.push("the Sentinels forget the password as well".to_owned());
+            out.push(Warning::of_all(Password::SentinelsForget));
         }
         out
     }

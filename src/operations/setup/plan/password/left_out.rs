@@ -2,7 +2,7 @@
 //! nodes, and Sentinels that are not known.
 
 use super::{Around, Look};
-use crate::engine::Refusal;
+use crate::engine::{Ground, Refusal};
 use crate::topology::Node;
 use crate::topology::fed::{Strangers, strangers};
 use crate::topology::one_address::Places;
@@ -22,6 +22,7 @@ pub(super) fn replicas(look: &Look<'_>) -> Vec<Refusal> {
         };
         let at = among.first().map_or_else(String::new, ToString::to_string);
         Refusal::new(
+            Ground::Topology,
             format!(
                 "`{}` feeds {who} that the inventory lacks ({}): {it} would be let in no more",
                 node.name,
@@ -47,6 +48,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     let mut out: Vec<Refusal> = silent
         .map(|(at, why)| {
             Refusal::new(
+                Ground::Sentinel,
                 format!("the Sentinel at {at} has to be told the password, and cannot be: {why}"),
                 format!(
                     "start it; or, if it is gone for good: replctl sentinel forget {at}; then: replctl setup"
@@ -58,6 +60,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     for view in views.iter().filter(strange) {
         let at = &view.address;
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!(
                 "what answers at {at} says that it is a Sentinel of these servers, and neither the inventory nor a host of theirs says so: it would be told the password"
             ),
@@ -68,6 +71,7 @@ pub(super) fn sentinels(look: &Look<'_>, around: &Around<'_>) -> Vec<Refusal> {
     let known = views.len() - views.iter().filter(strange).count();
     if counted > known {
         out.push(Refusal::new(
+            Ground::Sentinel,
             format!(
                 "{counted} Sentinels watch, and replctl knows {known} of them: the others could not be told the password"
             ),

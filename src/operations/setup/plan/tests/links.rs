@@ -42,7 +42,9 @@ fn what_runs_keeps_its_link_until_it_is_started_anew() {
     let plan = world.plan(&setup(None)).unwrap();
     assert!(plan.is_empty(), "{:?}", plan.stages);
     assert!(
-        plan.warnings[0].contains("`slave1` is started by /db/redis/server/current,"),
+        plan.warnings[0]
+            .text()
+            .contains("`slave1` is started by /db/redis/server/current,"),
         "{:?}",
         plan.warnings
     );

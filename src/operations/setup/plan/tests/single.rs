@@ -134,7 +134,7 @@ fn an_ordinary_user_gets_no_unit_no_user_no_names() {
     assert!(
         plan.warnings
             .iter()
-            .any(|w| w.contains("`ops` is not root")),
+            .any(|w| w.text().contains("`ops` is not root")),
         "{:?}",
         plan.warnings
     );
@@ -266,7 +266,9 @@ fn what_needs_a_restart_is_told_and_not_done() {
     let plan = world.plan(&op(&[])).unwrap();
     assert!(plan.is_empty(), "{:?}", plan.stages);
     assert!(
-        plan.warnings[0].contains("`master` takes `databases 32` only at a restart"),
+        plan.warnings[0]
+            .text()
+            .contains("`master` takes `databases 32` only at a restart"),
         "{:?}",
         plan.warnings
     );
@@ -293,7 +295,7 @@ fn a_file_of_others_is_left_alone_while_it_is_in_use() {
     let plan = world.plan(&op(&[])).unwrap();
     assert!(plan.is_empty());
     assert!(
-        plan.warnings[0].contains("did not write"),
+        plan.warnings[0].text().contains("did not write"),
         "{:?}",
         plan.warnings
     );

@@ -16,6 +16,12 @@ use crate::topology::{
 };
 use std::collections::BTreeMap;
 
+/// A folder that is its server's alone.
+const PRIVATE: Ownership = Ownership {
+    mode: 0o750,
+    uid: 998,
+};
+
 pub const NAMES: [&str; 3] = ["master", "slave1", "slave2"];
 
 /// The world.
@@ -294,13 +300,8 @@ impl Stage {
                 facts
                     .directories
                     .extend(shared.into_iter().map(|d| (d, Ownership::default())));
-                let owned = Ownership {
-                    mode: 0o750,
-                    uid: 998,
-                };
-                facts
-                    .directories
-                    .extend(private.into_iter().map(|d| (d, owned)));
+                let owned = |d| (d, PRIVATE);
+                facts.directories.extend(private.into_iter().map(owned));
             }
             HostAction::PutServer { server, into } => {
                 let name = into.rsplit('/').next().unwrap().to_owned();

@@ -2,6 +2,7 @@
 
 use super::Pace;
 use crate::actions::sentinel::SentinelAction;
+use crate::engine::warning::sentences;
 use crate::operations::promote::plan::sentinel::FIRST;
 use crate::operations::promote::plan::sentinel::tests::{sees, watch};
 use crate::topology::sample::seed;
@@ -39,7 +40,7 @@ fn each_gets_back_what_it_had_and_those_that_are_fast_are_left_alone() {
     assert_eq!(periods, [10_000, 7_000]);
     // down-after is 2 s, and two periods are 1 s.
     assert!(pace.sees_within_ms + within_ms < 3_000);
-    assert_eq!(pace.warnings, Vec::<String>::new());
+    assert_eq!(pace.warnings, Vec::new());
 }
 
 #[test]
@@ -49,13 +50,13 @@ fn who_cannot_be_told_makes_it_slow_and_that_is_said() {
     let slow = pace(&old);
     assert!(slow.hasten().is_none());
     assert_eq!(slow.sees_within_ms, 15_000);
-    let said = &slow.warnings[0];
+    let said = slow.warnings[0].text();
     assert!(
         said.contains("10.0.1.1:26379 is older than 7.0") && said.contains("6 to 16 s"),
         "{said}"
     );
     sees(&mut old, 1).no_debug = Some(NoDebug::Forbidden(Some("ops".to_owned())));
-    let said = pace(&old).warnings.join("\n");
+    let said = sentences(&pace(&old).warnings).join("\n");
     let hint = "redis-cli -h 10.0.1.1 -p 26379 ACL SETUSER ops '+sentinel|debug'";
     assert!(said.ends_with(hint), "{said}");
     // One that does nothing is not waited for.
@@ -67,7 +68,7 @@ fn who_cannot_be_told_makes_it_slow_and_that_is_said() {
 fn other_deployments_that_it_watches_are_said() {
     let mut shared = told([Some(10_000); 3]);
     sees(&mut shared, 2).watches = Some(3);
-    let said = pace(&shared).warnings;
+    let said = sentences(&pace(&shared).warnings);
     assert!(
         said[0].contains("10.0.1.2:26379 watches 2 other deployments too"),
         "{said:?}"

@@ -1,6 +1,7 @@
 //! What stands against a change of passwords: then nothing is planned, and it is told.
 
 use super::*;
+use crate::engine::warning::sentences;
 use crate::plan::facts::Listener;
 use crate::topology::sentinel::{View, ViewState};
 use crate::topology::{ReplicaLine, State, Trouble, TroubleKind};
@@ -121,7 +122,8 @@ fn the_password_of_a_server_that_replctl_did_not_make_is_left_alone() {
             .iter_mut()
             .for_each(|h| h.live = None);
         let plan = plan(&world, &held, false);
-        plan.map(|p| p.warnings).map_err(|all| words(&all))
+        plan.map(|p| sentences(&p.warnings))
+            .map_err(|all| words(&all))
     };
     let stop = |world: &mut Stage| {
         world.topology.nodes[2].state = State::Down(Trouble {

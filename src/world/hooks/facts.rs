@@ -1,7 +1,7 @@
 //! What a hook is told: the same in its environment and as JSON on its standard input. No secret is
 //! in either.
 
-use super::Running;
+use super::RunningOperation;
 use crate::actions::hook::{Change, Hook, Party};
 use crate::engine::journal::Outcome;
 use crate::inventory::Inventory;
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 /// What one hook is told. The JSON is this, with `"format": 1`; fields are added, never renamed.
 #[derive(Debug, Serialize)]
-pub struct Told<'a> {
+pub struct HookFacts<'a> {
     format: u8,
     hook: HookPoint,
     deployment: &'a str,
@@ -37,12 +37,12 @@ struct Known<'a> {
     tls: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> HookFacts<'a> {
     /// Puts it together.
     pub fn new(
         hook: &'a Hook,
         inventory: &'a Inventory,
-        running: &'a Running,
+        running: &'a RunningOperation,
         ended: Option<&'a Outcome>,
     ) -> Self {
         let nodes = inventory.nodes.iter().map(|n| Known {

@@ -1,0 +1,71 @@
+//! Parts of the file that `setup` writes for a server. Pure.
+
+use super::{PASSWORD, Section, backlog};
+use crate::config::Paths;
+use crate::config::directives::quote;
+use crate::inventory::{Inventory, NodeSpec};
+
+/// Where it keeps what.
+pub(super) fn of_files(inventory: &Inventory, paths: &Paths) -> Vec<Section> {
+    let mut out = Vec::new();
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
+    add(
+        "where the pid file and the log file are kept",
+        &[
+            ("pidfile", quote(&paths.pid())),
+            ("logfile", quote(&paths.log())),
+        ],
+    );
+    add(
+        "the number of databases; clients begin in database 0",
+        &[("databases", inventory.server.databases.to_string())],
+    );
+    add(
+        "the name of the snapshot file; the server's own default is dump.rdb",
+        &[("dbfilename", paths.dump_name())],
+    );
+    add(
+        "the directory of the data",
+        &[("dir", quote(&format!("{}/", paths.data())))],
+    );
+    out
+}
+
+/// What a replica needs of it, and it of its primary.
+pub(super) fn of_replication(node: &NodeSpec, password: bool) -> Vec<Section> {
+    let mut out = Vec::new();
+    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
+        out.push(Section::new(comment, lines));
+    };
+    if password {
+        add(
+            "the password of clients, and what this node logs in with at its primary: on every node, so that any can become primary",
+            &[
+                ("requirepass", PASSWORD.to_owned()),
+                ("masterauth", PASSWORD.to_owned()),
+            ],
+        );
+    }
+    add(
+        "how much of the stream can be sent again after a broken link",
+        &[("repl-backlog-size", backlog(node))],
+    );
+    if let Some(priority) = node.priority {
+        add(
+            "how gladly it is promoted: lower is sooner, 0 is never",
+            &[("replica-priority", priority.to_string())],
+        );
+    }
+    if let Some(announce) = &node.announce {
+        add(
+            "where the other nodes reach it",
+            &[
+                ("replica-announce-ip", quote(&announce.host)),
+                ("replica-announce-port", announce.port.to_string()),
+            ],
+        );
+    }
+    out
+}

@@ -1,0 +1,34 @@
+//! The whole of an operation that has nothing to say between its plan and its report: plan, show,
+//! ask, do, report, and the exit code.
+
+use super::Operation;
+use super::Plan;
+use super::operate::{self, Asked, Done, Finished};
+use crate::error::{Exit, Result};
+use crate::output::ended::nothing;
+use crate::world::World;
+
+/// Carries out `operation` as `planner` plans it. `idle`: what is said where there is nothing to
+/// do; `report` prints what was done.
+///
+/// # Errors
+/// It is refused, or does not reach its goal.
+pub async fn perform(
+    world: &World,
+    asked: Asked,
+    operation: &Operation,
+    planner: impl AsyncFn() -> Result<Plan>,
+    (idle, report): (&str, impl FnOnce(&Finished)),
+) -> Result<Exit> {
+    let finished = match operate::carry_out(world, &asked, operation, planner).await? {
+        Done::Nothing { warnings } => {
+            nothing(Some(operation), idle, &warnings);
+            return Ok(Exit::Done);
+        }
+        Done::Shown => return Ok(Exit::Done),
+        Done::Ran(finished) => finished,
+    };
+    report(&finished);
+    operate::verdict(&finished, &format!("replctl {}", operation.line()))
+        .map_or(Ok(Exit::Done), Err)
+}

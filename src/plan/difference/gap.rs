@@ -1,0 +1,144 @@
+//! A difference as data, with its numbers, and the one sentence that is made of it: a refusal, or
+//! a warning where it was accepted. Pure.
+
+use super::Difference;
+use crate::topology::versions::{Pair, Said};
+use crate::topology::{Address, NodeName, phrases};
+
+/// What a node differs in, which is to be the primary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// It is marked never to be promoted.
+    Priority0,
+    /// It would refuse writes: why.
+    RefusesWrites(&'static str),
+    /// It has less memory than the primary uses, bytes.
+    MemoryLimit {
+        /// Its limit.
+        limit: u64,
+        /// What the primary uses.
+        used: u64,
+    },
+    /// It has fewer databases.
+    FewerDatabases {
+        /// It has.
+        has: u64,
+        /// The primary has.
+        wants: u64,
+    },
+    /// It is a replica that takes writes.
+    WritableReplica,
+    /// It asks for more replicas than it would have.
+    MinReplicas {
+        /// It asks for.
+        wants: u64,
+        /// It would have.
+        has: u64,
+    },
+    /// It keeps nothing on disk.
+    NoPersistence,
+    /// The node, which is to follow it, cannot load its full copies.
+    VersionOrder(Pair),
+    /// The node, which is to follow it, does not get through because of TLS: why.
+    Tls(NodeName, String),
+    /// It listens on these addresses only, and the others reach it at that one.
+    Listens(Vec<String>, Address),
+    /// Protected mode keeps other hosts out.
+    Protected,
+    /// It drops keys where the primary keeps them.
+    EvictionPolicy {
+        /// Its policy.
+        mine: String,
+        /// The primary's.
+        theirs: String,
+    },
+}
+
+impl Gap {
+    /// Its name.
+    pub fn difference(&self) -> Difference {
+        match self {
+            Self::Priority0 => Difference::Priority0,
+            Self::RefusesWrites(_) => Difference::RefusesWrites,
+            Self::MemoryLimit { .. } => Difference::MemoryLimit,
+            Self::FewerDatabases { .. } => Difference::FewerDatabases,
+            Self::WritableReplica => Difference::WritableReplica,
+            Self::MinReplicas { .. } => Difference::MinReplicas,
+            Self::NoPersistence => Difference::NoPersistence,
+            Self::VersionOrder(_) => Difference::VersionOrder,
+            Self::Tls(..) => Difference::TlsReplication,
+            Self::Listens(..) | Self::Protected => Difference::OutOfReach,
+            Self::EvictionPolicy { .. } => Difference::EvictionPolicy,
+        }
+    }
+
+    /// Its name for programs.
+    pub fn code(&self) -> &'static str {
+        self.difference().name()
+    }
+
+    /// The sentence about that node.
+    pub fn text(&self, node: &str) -> String {
+        match self {
+            Self::Priority0 => {
+                format!("`{node}` has priority 0: it is marked never to be promoted")
+            }
+            Self::RefusesWrites(why) => {
+                format!("`{node}` would refuse every write as a primary: {why}")
+            }
+            Self::MemoryLimit { limit, used } => format!(
+                "`{node}` has maxmemory {}, and the primary uses {}: it would evict or refuse as soon as it is primary",
+                phrases::bytes(*limit),
+                phrases::bytes(*used)
+            ),
+            Self::FewerDatabases { has, wants } => {
+                format!("`{node}` has {has} databases, the primary has {wants}")
+            }
+            Self::WritableReplica => format!(
+                "`{node}` takes writes although it is a replica, so its data may differ from the primary's"
+            ),
+            Self::MinReplicas { wants, has } => format!(
+                "`{node}` has min-replicas-to-write {wants}, and would have {has} replicas: it would refuse writes"
+            ),
+            Self::NoPersistence => format!(
+                "`{node}` keeps nothing on disk (save \"\", appendonly no), the primary does"
+            ),
+            Self::VersionOrder(_)
+            | Self::Tls(..)
+            | Self::Listens(..)
+            | Self::Protected
+            | Self::EvictionPolicy { .. } => self.between(node),
+        }
+    }
+
+    /// Those that are about both.
+    fn between(&self, node: &str) -> String {
+        match self {
+            Self::VersionOrder(pair) => match pair.said(node) {
+                Some(Said::Never(text)) => {
+                    format!("{text}: it could follow only until its first full resync")
+                }
+                Some(Said::Perhaps(text)) => text,
+                None => String::new(),
+            },
+            Self::Tls(target, why) => format!("`{node}` could not follow `{target}`: {why}"),
+            Self::Listens(bound, at) => format!(
+                "`{node}` listens on {} only, and the others reach it at {at}: they would be refused",
+                bound.join(" and ")
+            ),
+            Self::Protected => format!(
+                "`{node}` has protected-mode yes and no password: it would refuse every other host"
+            ),
+            Self::EvictionPolicy { mine, theirs } => format!(
+                "`{node}` has maxmemory-policy {mine}, the primary {theirs}: where memory runs short, it would drop keys that the primary keeps"
+            ),
+            Self::Priority0
+            | Self::RefusesWrites(_)
+            | Self::MemoryLimit { .. }
+            | Self::FewerDatabases { .. }
+            | Self::WritableReplica
+            | Self::MinReplicas { .. }
+            | Self::NoPersistence => String::new(),
+        }
+    }
+}
