@@ -135,7 +135,7 @@ fn ssh(options: WorldOptions) -> Ssh {
 impl World {
     /// Reads the secrets and opens the store; touches no host.
     pub async fn enter(inventory: Inventory, options: WorldOptions) -> Result<Self> {
-        limits::make_room(inventory.nodes.len(), options.looks)?;
+        limits::make_room(&inventory.nodes, options.looks)?;
         let logins = Arc::new(Logins::read(&inventory, options.ask).await?);
         let keyring = Arc::new(Keyring::read(&inventory)?);
         let store = store(&inventory, options.looks)?;

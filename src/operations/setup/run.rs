@@ -91,13 +91,12 @@ fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
 
 /// The plan, and whether servers are given a password by it that none of them has shown to have.
 async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Result<(Plan, bool)> {
-    let nodes: Vec<NodeName> = world
-        .inventory
-        .nodes
-        .iter()
-        .map(|n| n.name.clone())
-        .filter(|n| operation.nodes.is_empty() || operation.nodes.contains(n))
-        .collect();
+    let nodes = match &operation.nodes[..] {
+        [] => names_of(&world.inventory),
+        some => (names_of(&world.inventory).into_iter())
+            .filter(|n| some.contains(n))
+            .collect(),
+    };
     let payload = server_source::available(&world.inventory)
         .await
         .map_err(|why| Problem::new(why).exit(Exit::Refused))?;
@@ -115,12 +114,7 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
         }
     }
     let alone = seen.detached_but(&operation.discard_data);
-    let all: Vec<NodeName> = world
-        .inventory
-        .nodes
-        .iter()
-        .map(|n| n.name.clone())
-        .collect();
+    let all = names_of(&world.inventory);
     let partial = !operation.nodes.is_empty();
     let mut topology = seen.deployment_with(&operation.discard_data).into_owned();
     let operation =
@@ -158,6 +152,10 @@ async fn make_plan(world: &World, operation: &Setup, keep_earlier: bool) -> Resu
     }
     let new = !plan.is_empty() && topology.nodes.iter().all(|n| n.server().is_none());
     Ok((plan, new))
+}
+
+fn names_of(inventory: &crate::inventory::Inventory) -> Vec<NodeName> {
+    inventory.nodes.iter().map(|n| n.name.clone()).collect()
 }
 
 /// The names by which these nodes may have to follow others, to be put to their hosts.

@@ -100,6 +100,12 @@ impl Said {
     fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
         self.one(key)?.parse().ok()
     }
+
+    /// A number of kilobytes, in bytes.
+    fn kilobytes(&self, key: &str) -> Option<u64> {
+        let kilobytes = self.number::<u64>(key)?;
+        Some(kilobytes.saturating_mul(1024))
+    }
 }
 
 /// Bytes become text with U+0041 … as they are; what is no UTF-8 is replaced.
@@ -123,12 +129,8 @@ pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFact
         root,
         systemd: said.one("systemd").is_some(),
         owner_uid: if root { said.number("user_uid") } else { uid },
-        free_bytes: said
-            .number::<u64>("free_kb")
-            .map(|kb| kb.saturating_mul(1024)),
-        memory_bytes: said
-            .number::<u64>("memory_kb")
-            .map(|kb| kb.saturating_mul(1024)),
+        free_bytes: said.kilobytes("free_kb"),
+        memory_bytes: said.kilobytes("memory_kb"),
         clock_ahead_seconds: said
             .number::<i64>("epoch")
             .map(|there| ahead(there, &during)),
@@ -155,9 +157,7 @@ pub(super) fn read(output: &str, during: RangeInclusive<i64>) -> Result<HostFact
             .iter()
             .filter_map(|s| directory(s))
             .collect(),
-        used_bytes: said
-            .number::<u64>("used_kb")
-            .map(|kb| kb.saturating_mul(1024)),
+        used_bytes: said.kilobytes("used_kb"),
         data: stored(output, &said),
         dumped: dumped(output, &said),
         unit: said.text("unit"),

@@ -59,9 +59,8 @@ pub(super) fn begin(
     mut pipe: Pipe,
     sent: &Line,
     request: &Request<'_>,
-    said: &str,
+    (until, said): (Until, &str),
 ) -> Result<(Pipe, RunsAs), SshError> {
-    let until = Until::new(request.limit.time(), request.cancel);
     let mut running = Running::new(&sent.mark, request, until);
     match running.drive(link, &mut pipe) {
         Ok(()) => {}
@@ -76,7 +75,7 @@ pub(super) fn begin(
 pub(super) struct Running<'a> {
     mark: &'a str,
     pub request: &'a Request<'a>,
-    until: Until,
+    pub until: Until,
     start_by: Instant,
     /// The process or process group, once the command has started.
     pub runs_as: Option<RunsAs>,
@@ -84,66 +83,25 @@ pub(super) struct Running<'a> {
     pub preface: Vec<u8>,
     /// Standard output before the command's own begins; `None` once it has begun.
     pub noise: Option<Vec<u8>>,
-    stdout: Kept,
+    pub stdout: Kept,
     pub stderr: Kept,
     /// Bytes to write before `stdin`: the answer to sudo, or a script.
-    answer: Zeroizing<Vec<u8>>,
+    pub answer: Zeroizing<Vec<u8>>,
     pub answered: bool,
     written: usize,
-    sent_eof: bool,
+    pub sent_eof: bool,
     /// When something was last written.
     pushed: Instant,
     /// How long nothing may move now, where that bounds it.
     pub quiet: Duration,
     /// How the end is known of what another shell does, which goes on.
-    ends: Option<Ends>,
+    pub ends: Option<Ends>,
+    /// That shell: what to stop before the command is known to have started.
+    pub stops: Option<RunsAs>,
 }
 
 impl<'a> Running<'a> {
-    /// What a shell does that is there for that, once it reads `text`.
-    pub fn served(
-        mark: &'a str,
-        request: &'a Request<'a>,
-        text: Zeroizing<Vec<u8>>,
-        ends: Ends,
-    ) -> Self {
-        Self {
-            answer: text,
-            sent_eof: true,
-            ends: Some(ends),
-            ..Self::new(
-                mark,
-                request,
-                Until::new(request.limit.time(), request.cancel),
-            )
-        }
-    }
-
-    /// Sees it through. `None`: the shell had ended before. Gives the shell back where it goes on.
-    pub fn see_through(
-        mut self,
-        link: &mut Link,
-        mut pipe: Pipe,
-    ) -> (Result<Option<Output>, SshError>, Option<Pipe>) {
-        match self.drive(link, &mut pipe) {
-            Ok(()) => {}
-            Err(halt) => return (Err(self.give_up(link, pipe, &halt)), None),
-        }
-        match self
-            .ends
-            .as_mut()
-            .map(|ends| ends.close(&mut self.stdout, &mut self.stderr))
-        {
-            Some(Some(status)) => (Ok(Some(self.left(status, None))), Some(pipe)),
-            Some(None) | None if self.runs_as.is_none() => {
-                link.close(pipe, &Until::for_tidying(TIDY_TIME));
-                (Ok(None), None)
-            }
-            Some(None) | None => (self.finish(link, &mut pipe).map(Some), None),
-        }
-    }
-
-    fn new(mark: &'a str, request: &'a Request<'a>, until: Until) -> Self {
+    pub fn new(mark: &'a str, request: &'a Request<'a>, until: Until) -> Self {
         Self {
             mark,
             request,
@@ -161,10 +119,11 @@ impl<'a> Running<'a> {
             pushed: Instant::now(),
             quiet: request.limit.time(),
             ends: None,
+            stops: None,
         }
     }
 
-    fn drive(&mut self, link: &mut Link, pipe: &mut Pipe) -> Result<(), Halt> {
+    pub fn drive(&mut self, link: &mut Link, pipe: &mut Pipe) -> Result<(), Halt> {
         let mut buffer = vec![0; CHUNK];
         let mut watch = link.watch(self.until.end + SLACK);
         let broken = |link: &mut Link, watch: &Option<Watch>, e: &io::Error| {
@@ -225,7 +184,7 @@ impl<'a> Running<'a> {
     /// All is known of it that is waited for.
     fn is_done(&self) -> bool {
         match &self.ends {
-            Some(ends) => ends.status().is_some(),
+            Some(ends) => ends.came().is_some(),
             None => {
                 let begun = self.stdout.line().is_some() && self.runs_as.is_some();
                 self.request.stays && begun
@@ -348,7 +307,7 @@ impl<'a> Running<'a> {
     }
 
     /// Closes it and collects what the command left.
-    fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
+    pub fn finish(self, link: &mut Link, pipe: &mut Pipe) -> Result<Output, SshError> {
         let until = Until::for_tidying(super::explain::end_time());
         let (status, signal) = match link.end(pipe, &until) {
             Ok(End::Status(status)) => (status, None),
@@ -364,7 +323,7 @@ impl<'a> Running<'a> {
     }
 
     /// What it left.
-    fn left(self, status: i32, signal: Option<String>) -> Output {
+    pub fn left(self, status: i32, signal: Option<String>) -> Output {
         let (stdout, lost) = self.stdout.finish();
         let (stderr, lost_too) = self.stderr.finish();
         Output {
@@ -376,7 +335,7 @@ impl<'a> Running<'a> {
         }
     }
 
-    fn lost(&self, link: &mut Link, refused: Refused) -> SshError {
+    pub fn lost(&self, link: &mut Link, refused: Refused) -> SshError {
         link.cut();
         self.explain(&refused.into())
     }

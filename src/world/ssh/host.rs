@@ -170,7 +170,7 @@ impl Host {
     ///
     /// # Errors
     /// `Transfer`, and those of commands. What was at the paths is then unchanged, and nothing is left
-    /// beside it. `Transfer` with what the further script has said, too, where that fails.
+    /// beside it; of several files some may be replaced where one of them could not be. `Transfer` with what the further script has said, too, where that fails.
     pub async fn upload_around(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,

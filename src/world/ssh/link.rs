@@ -8,6 +8,7 @@ use super::conn::{Conn, Stop, Until};
 use super::error::words;
 use super::local;
 use super::multiplexed::{Master, Session};
+use super::pace::Pace;
 use super::streams::{End, From, Kept, Pipes, Streams};
 use super::watch::Watch;
 use ssh2::{Channel, ErrorCode};
@@ -95,30 +96,23 @@ pub(super) enum Pipe {
 /// A channel to which no more is sent than its command reads soon.
 pub(super) struct Paced {
     channel: Channel,
-    /// The most that may be under way, bytes.
-    under_way: u32,
-    /// The widest window that the host has opened so far.
-    widest: u32,
+    pace: Pace,
 }
 
 impl Paced {
     fn new(channel: Channel, under_way: u32) -> Self {
         Self {
             channel,
-            under_way,
-            widest: 0,
+            pace: Pace::new(under_way),
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // The host opens its window again as its command reads.
         let left = self.channel.write_window().remaining;
-        self.widest = self.widest.max(left);
-        let room = self.under_way.saturating_sub(self.widest - left);
+        let room = self.pace.room(left, Instant::now());
         if room == 0 && !bytes.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
         self.channel.write(&bytes[..bytes.len().min(room)])
     }
 }
@@ -331,6 +325,14 @@ impl Pipe {
         match self {
             Self::Channel(paced) => paced.write(bytes),
             Self::Streams(streams) => streams.write(bytes),
+        }
+    }
+
+    /// What is written from here on is read at once.
+    pub fn pace_no_more(&mut self) {
+        match self {
+            Self::Channel(paced) => paced.pace = Pace::new(u32::MAX),
+            Self::Streams(_) => {}
         }
     }
 

@@ -124,7 +124,7 @@ pub(super) fn stop(what: RunsAs) -> String {
     let below = match what {
         RunsAs::Group(_) => "",
         RunsAs::Process(_) => {
-            "l=$w; for n in 1 2 3 4; do c=; for p in $l; do c=\"$c $(cat /proc/$p/task/$p/children 2>/dev/null)\"; done; w=\"$w $c\" l=$c; done; "
+            "l=$w; for n in 1 2 3 4 5 6 7 8 9; do c=; for p in $l; do c=\"$c $(cat /proc/$p/task/$p/children 2>/dev/null)\"; done; w=\"$w $c\" l=$c; done; "
         }
     };
     format!(

@@ -5,34 +5,48 @@
 //! directory, variables and traps end with it. A script is told from what comes before and behind
 //! it by the mark, on both outputs. One that is out of time is stopped with the whole shell, and the
 //! next one begins another.
+//!
+//! Each script has pipes of its own for its outputs, and has not ended before they have: what it
+//! started, perhaps as another user, can neither write into what the next script says nor change
+//! the modes of the shell's own outputs.
 
+use super::asked::Done;
 use super::error::{SshError, SshErrorKind};
-use super::exec::{self, Line, Request, Running};
-use super::link::Pipe;
+use super::exec::{self, Limit, Line, Request, Running, START_TIME, TIDY_TIME};
+use super::link::{Link, Pipe};
 use super::output::{Kept, Output};
 use super::script::{RunsAs, Way};
 use super::worker::{Order, Worker};
-use super::{ask::Answer, conn::Until};
+use super::{ask::Answer, conn::SLACK, conn::Until};
+use crate::world::busy::patience;
 use secrecy::zeroize::Zeroizing;
 use std::time::{Duration, Instant};
 
 /// How long it is used after the last script. A connection may die while nothing goes over it, and
 /// what was sent into it then may have been done or not; a new channel shows whether it lives.
-const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 /// What it says first.
 const READY: &str = "ready";
 
+/// What stands behind the mark where a script did not arrive whole, and so was not run.
+const CUT: &str = "cut";
+/// The longest that can stand there, bytes.
+const LONGEST: usize = 32;
+
 /// `head` may read more than it was asked to, which is nobody's: nothing is sent before the script
-/// has ended. Without its last line, which is the mark, a script did not arrive whole.
-const SERVE: &str = r#"echo ready
+/// has ended. Without its last line, which is the mark, a script did not arrive whole: what comes
+/// then may be the rest of it, and is not read. The outputs of the shell are 3 and 4, a script's go
+/// through pipes, and its status stands on 6.
+const SERVE: &str = r#"exec 3>&1 4>&2
+echo ready
 while read -r replctl_m replctl_n replctl_g; do
-replctl_c=$(head -c "$replctl_n")
+replctl_c=$(head -c "$replctl_n"); replctl_s=cut
 echo "$replctl_m"; echo "$replctl_m $replctl_g" >&2
-case $replctl_c in
-*"$replctl_m") (eval "$replctl_c") </dev/null; replctl_s=$? ;;
-*) echo "the script did not arrive whole" >&2; replctl_s=69 ;;
+case $replctl_c in *"$replctl_m")
+replctl_s=$({ { { (eval "$replctl_c") 3>&- 4>&- 5>&- 6>&- </dev/null; echo $? >&6; } 2>&1 >&5 | cat >&4; } 5>&1 | cat >&3; } 6>&1) ;;
 esac
 replctl_c=; echo "$replctl_m:$replctl_s"; echo "$replctl_m:" >&2
+[ "$replctl_s" != cut ] || exit 69
 done"#;
 
 /// Such a shell.
@@ -44,13 +58,20 @@ pub(super) struct Served {
 }
 
 impl Served {
-    /// Whether it can be asked for another script.
+    /// Whether it can be asked for another script. One that says something unasked cannot. libssh2
+    /// reads for as long as the host sends: the caller watches it.
     fn is_of_use(&mut self, way: Way) -> bool {
-        let mut stray = [0; 4096];
+        let mut stray = [0; 64];
         self.way == way
-            && self.last.elapsed() < FRESH
-            && self.pipe.read(&mut stray).is_ok()
+            && !self.is_old()
+            && matches!(self.pipe.read(&mut stray), Ok(0))
+            && matches!(self.pipe.read_stderr(&mut stray), Ok(0))
             && !self.pipe.eof()
+    }
+
+    /// Whether it has had nothing to do for too long.
+    pub fn is_old(&self) -> bool {
+        self.last.elapsed() > FRESH
     }
 }
 
@@ -61,6 +82,8 @@ pub(super) struct End {
     pending: Vec<u8>,
     /// What stands behind the mark, once that has come.
     said: Option<String>,
+    /// Something came behind the end.
+    stray: bool,
 }
 
 impl End {
@@ -69,12 +92,14 @@ impl End {
             mark: format!("{mark}:"),
             pending: Vec::new(),
             said: None,
+            stray: false,
         }
     }
 
     /// Takes what was read: what is the script's goes to `kept`.
     pub fn take(&mut self, bytes: &[u8], kept: &mut Kept) {
         if self.said.is_some() {
+            self.stray |= !bytes.is_empty();
             return;
         }
         // No byte is looked at more than twice.
@@ -90,8 +115,15 @@ impl End {
         kept.add(&self.pending[..at]);
         self.pending.drain(..at);
         let line = &self.pending[mark.len()..];
-        if let Some(end) = line.iter().position(|b| *b == b'\n') {
-            self.said = Some(String::from_utf8_lossy(&line[..end]).into_owned());
+        match line.iter().position(|b| *b == b'\n') {
+            Some(end) if end <= LONGEST => {
+                self.said = Some(String::from_utf8_lossy(&line[..end]).into_owned());
+                self.stray = end + 1 < line.len();
+            }
+            // The host says something else there than the shell does.
+            Some(_) => self.said = Some(String::new()),
+            None if line.len() > LONGEST => self.said = Some(String::new()),
+            None => {}
         }
     }
 
@@ -109,19 +141,46 @@ pub(super) struct Ends {
     pub stderr: End,
 }
 
+/// What the shell says of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Came {
+    /// It was run, and had this status.
+    To(i32),
+    /// It did not arrive whole, and was not run.
+    Cut,
+    /// Something that no such shell says.
+    Unclear,
+}
+
 impl Ends {
-    /// The script's status, once both outputs have ended.
-    pub fn status(&self) -> Option<i32> {
-        self.stderr.said.as_ref()?;
-        let status = self.stdout.said.as_deref()?;
-        Some(status.trim().parse().unwrap_or(-1))
+    fn new(mark: &str) -> Self {
+        Self {
+            stdout: End::new(mark),
+            stderr: End::new(mark),
+        }
+    }
+
+    /// What became of the script, once both outputs have ended.
+    pub fn came(&self) -> Option<Came> {
+        let beside = self.stderr.said.as_deref()?;
+        let said = self.stdout.said.as_deref()?.trim();
+        Some(match said.parse() {
+            Ok(status) if beside.is_empty() => Came::To(status),
+            Err(_) if said == CUT => Came::Cut,
+            Ok(_) | Err(_) => Came::Unclear,
+        })
+    }
+
+    /// Nothing came behind the ends.
+    pub fn are_clean(&self) -> bool {
+        !self.stdout.stray && !self.stderr.stray
     }
 
     /// The same where nothing more comes.
-    pub fn close(&mut self, stdout: &mut Kept, stderr: &mut Kept) -> Option<i32> {
+    pub fn close(&mut self, stdout: &mut Kept, stderr: &mut Kept) -> Option<Came> {
         self.stdout.give_up(stdout);
         self.stderr.give_up(stderr);
-        self.status()
+        self.came()
     }
 }
 
@@ -132,6 +191,7 @@ fn never_began(shown: &str) -> SshError {
 
 impl Worker {
     /// Does a script in the shell that is there for that, which is begun where there is none.
+    /// `None`: such a shell does not take it whole there, and it was not run.
     ///
     /// # Errors
     /// As running a command.
@@ -140,14 +200,12 @@ impl Worker {
         order: &Order<'_>,
         way: Way,
         password: Option<&Answer>,
-    ) -> Result<Output, SshError> {
+    ) -> Result<Option<Output>, SshError> {
         loop {
             // A link that is made anew has no such shell.
-            self.link()?;
-            let was_there = self
-                .served
-                .as_mut()
-                .is_some_and(|served| served.is_of_use(way));
+            let watch = self.link()?.watch(Instant::now() + SLACK);
+            let was_there = (self.served.as_mut()).is_some_and(|served| served.is_of_use(way));
+            drop(watch);
             if !was_there {
                 self.end_served();
                 self.served = Some(self.begin_serving(order, way, password)?);
@@ -158,35 +216,24 @@ impl Worker {
             let (shown, target) = (self.target.shown(), self.target.clone());
             let mark = super::nonce();
             let request = Request {
+                password: password.map(|p| &p.secret),
                 limit: order.limit,
                 ..Request::new(way, &shown, &target, order.cancel)
             };
-            let (RunsAs::Group(id) | RunsAs::Process(id)) = served.runs_as;
-            let sign = if matches!(served.runs_as, RunsAs::Group(_)) {
-                "-"
-            } else {
-                ""
-            };
-            let script = Zeroizing::new(format!("{}\n#{mark}", order.command));
-            let text = format!("{mark} {} {sign}{id}\n{}", script.len(), *script);
-            let text = Zeroizing::new(text.into_bytes());
-            let ends = Ends {
-                stdout: End::new(&mark),
-                stderr: End::new(&mark),
-            };
-            let running = Running::served(&mark, &request, text, ends);
+            let text = asked(order.command, &mark, served.runs_as);
+            let running = Running::served(&mark, &request, text, Ends::new(&mark), served.runs_as);
             let (done, pipe) = running.see_through(link, served.pipe);
             self.served = pipe.map(|pipe| Served {
                 pipe,
                 last: Instant::now(),
                 ..served
             });
-            match done {
+            match done? {
+                Done::Output(output) => return Ok(Some(output)),
+                Done::Cut => return Ok(None),
                 // It had ended before it was asked, and so has done nothing.
-                Ok(None) if was_there => {}
-                Ok(None) => return Err(never_began(&shown)),
-                Ok(Some(output)) => return Ok(output),
-                Err(error) => return Err(error),
+                Done::Ended if was_there => {}
+                Done::Ended => return Err(never_began(&shown)),
             }
         }
     }
@@ -199,15 +246,18 @@ impl Worker {
     ) -> Result<Served, SshError> {
         let (shown, target) = (self.shown(), self.target.clone());
         let line = Line::of(SERVE, way, &shown)?;
-        let until = Until::new(order.limit.time(), order.cancel);
+        let time = order.limit.time().min(patience(START_TIME) + SLACK);
+        let until = Until::new(time, order.cancel);
         let pipe = self.open(&line.text, &until)?;
         let request = Request {
             password: password.map(|p| &p.secret),
-            limit: order.limit,
+            limit: Limit::Total(time),
             stays: true,
             ..Request::new(way, &shown, &target, order.cancel)
         };
-        let (pipe, runs_as) = exec::begin(self.link()?, pipe, &line, &request, READY)?;
+        let (mut pipe, runs_as) = exec::begin(self.link()?, pipe, &line, &request, (until, READY))?;
+        // Such a shell reads a script at once.
+        pipe.pace_no_more();
         Ok(Served {
             pipe,
             way,
@@ -216,85 +266,58 @@ impl Worker {
         })
     }
 
-    /// Ends it, and waits for nothing: whether there was one.
+    /// Ends it, and waits for its end, for a login may do few things at a time: whether there was
+    /// one.
     pub(super) fn end_served(&mut self) -> bool {
-        let Some(served) = self.served.take() else {
+        let Some(mut served) = self.served.take() else {
             return false;
         };
+        self.ended_served = Some(Instant::now());
         if let Some(link) = self.link.as_mut().filter(|link| !link.is_cut()) {
-            link.close(served.pipe, &Until::for_tidying(exec::TIDY_TIME));
+            let until = Until::for_tidying(TIDY_TIME);
+            if !ends(link, &mut served.pipe, &until) {
+                link.close(served.pipe, &Until::for_tidying(TIDY_TIME));
+            }
         }
         true
     }
 }
 
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use std::io::{Read as _, Write as _};
-    use std::process::{Command, Stdio};
-
-    /// What such a shell says to these requests, on both outputs.
-    fn said(shell: &[&str], requests: &str) -> (String, String) {
-        let mut child = Command::new(shell[0])
-            .args(&shell[1..])
-            .args(["-c", SERVE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        input.write_all(requests.as_bytes()).unwrap();
-        drop(input);
-        let (mut out, mut err) = (String::new(), String::new());
-        child.stdout.unwrap().read_to_string(&mut out).unwrap();
-        child.stderr.unwrap().read_to_string(&mut err).unwrap();
-        (out, err)
+/// What such a shell is sent for a script.
+fn asked(script: &str, mark: &str, runs_as: RunsAs) -> Zeroizing<Vec<u8>> {
+    let group = match runs_as {
+        RunsAs::Group(id) => format!("-{id}"),
+        RunsAs::Process(id) => id.to_string(),
+    };
+    let head = format!("{mark} {} {group}\n", script.len() + 2 + mark.len());
+    // Whole from the beginning: what grows leaves its first bytes somewhere.
+    let mut text = Vec::with_capacity(head.len() + script.len() + 2 + mark.len());
+    for part in [&head, script, "\n#", mark] {
+        text.extend_from_slice(part.as_bytes());
     }
-
-    #[test]
-    fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
-        let first =
-            "x=1; cd /; umask 077; trap 'echo trapped' EXIT\nprintf 'no end'; cat; exit 7\n#m1";
-        let second = "echo \"$x\" >&2; (exit 3)\n#m2";
-        let requests = format!(
-            "m1 {} -5\n{first}m2 {} 6\n{second}m3 9 6\necho cut",
-            first.len(),
-            second.len()
-        );
-        // Such a `head` reads more than it was asked to, and so gets one request after the other.
-        for shell in [&["sh"][..], &["bash"], &["dash"]] {
-            let (out, err) = said(shell, &requests);
-            assert_eq!(
-                out, "ready\nm1\nno endtrapped\nm1:7\nm2\nm2:3\nm3\nm3:69\n",
-                "{shell:?}"
-            );
-            let whole = "m1 -5\nm1:\nm2 6\n\nm2:\nm3 6\nthe script did not arrive whole\nm3:\n";
-            assert_eq!(err, whole, "{shell:?}");
-        }
-        let (out, _) = said(
-            &["busybox", "sh"],
-            &format!("m2 {} 6\n{second}", second.len()),
-        );
-        assert_eq!(out, "ready\nm2\nm2:3\n");
-    }
-
-    #[test]
-    fn the_end_of_a_script_is_found_wherever_it_is_cut() {
-        let text = b"some mar mark mark mark:7\n";
-        for cut in 0..text.len() {
-            let (mut end, mut kept) = (End::new("mark"), Kept::beginning());
-            end.take(&text[..cut], &mut kept);
-            assert_eq!(end.said, None, "{cut}");
-            end.take(&text[cut..], &mut kept);
-            assert_eq!(end.said.as_deref(), Some("7"), "{cut}");
-            assert_eq!(kept.so_far(), b"some mar mark mark ", "{cut}");
-        }
-        let (mut end, mut kept) = (End::new("mark"), Kept::beginning());
-        end.take(b"cut ma", &mut kept);
-        end.give_up(&mut kept);
-        assert_eq!(kept.so_far(), b"cut ma");
-    }
+    Zeroizing::new(text)
 }
+
+/// Ends such a shell's input: whether it has ended in that time.
+fn ends(link: &mut Link, pipe: &mut Pipe, until: &Until) -> bool {
+    let _watch = link.watch(until.end + SLACK);
+    let mut heard = [0; 4096];
+    let mut told = false;
+    while !pipe.eof() {
+        told = told || pipe.send_eof();
+        let moved = match (pipe.read(&mut heard), pipe.read_stderr(&mut heard)) {
+            (Ok(one), Ok(other)) => one + other > 0,
+            (Err(_), _) | (_, Err(_)) => return false,
+        };
+        if until.over().is_some() {
+            return false;
+        }
+        if !moved && !pipe.eof() {
+            link.wait(pipe, until.left());
+        }
+    }
+    link.end(pipe, until).is_ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ impl Running<'_> {
         if self.request.last_resort {
             return false;
         }
-        let Some(runs_as) = self.runs_as else {
+        let Some(runs_as) = self.runs_as.or(self.stops) else {
             return true;
         };
         let (cancel, command) = (Cancel::default(), script::stop(runs_as));

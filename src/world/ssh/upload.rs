@@ -121,7 +121,13 @@ fn send(worker: &mut Worker, upload: &Upload<'_>, parts: &[String]) -> Result<St
     if out.status == NOT_WRITTEN {
         return Err(not_written(worker, upload, &why));
     }
-    let what = if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
+    let what = if out.status == NOT_MOVED && upload.files.len() > 1 {
+        format!(
+            "not each of {} on {} was replaced: one could not be put in its place",
+            named(upload),
+            worker.shown()
+        )
+    } else if (NOT_WRITTEN..=NOT_MOVED).contains(&out.status) {
         format!(
             "{} on {} was not replaced: what arrived could not be put in its place",
             named(upload),
@@ -220,7 +226,7 @@ fn taken(upload: &Upload<'_>, parts: &[String]) -> String {
         left -= data.len();
         let _ = write!(
             text,
-            " && tail -c {} <{first} >{} && dd if=/dev/null of={first} bs=1 seek={left} 2>/dev/null",
+            " && tail -c {} <{first} >{} && {{ s=$(dd if=/dev/null of={first} bs=1 seek={left} 2>&1) || {{ echo \"$s\" >&2; false; }}; }}",
             data.len(),
             quote(part)
         );
@@ -268,14 +274,18 @@ fn not_written(worker: &mut Worker, upload: &Upload<'_>, why: &str) -> SshError 
     {
         // What had come of it was removed before.
         Some(free) => failure.cause(format!(
-            "it has {} KB, and {free} KB are free there",
-            (upload.files.iter())
-                .map(|(_, data)| data.len())
-                .sum::<usize>()
-                .div_ceil(1024)
+            "it takes {} KB, and {free} KB are free there",
+            room(upload).div_ceil(1024)
         )),
         None => failure,
     }
+}
+
+/// What they take while they are taken apart, bytes: all of them, and once more the largest that is
+/// cut off.
+fn room(upload: &Upload<'_>) -> usize {
+    let sizes = || upload.files.iter().map(|(_, data)| data.len());
+    sizes().sum::<usize>() + sizes().skip(1).max().unwrap_or(0)
 }
 
 fn hex(bytes: &[u8]) -> String {

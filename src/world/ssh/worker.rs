@@ -12,13 +12,14 @@ use super::login::Login;
 use super::multiplexed::{Master, Plan};
 use super::output::Output;
 use super::script::Way;
-use super::served::Served;
+use super::served::{FRESH, Served};
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
+use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a channel that was refused is asked for again, and the time between: a second in all.
 const TRIES: u32 = 20;
@@ -79,6 +80,10 @@ pub(super) struct Worker {
     pub(super) holding: Option<Holding>,
     /// The shell that does one script after the other on this link.
     pub(super) served: Option<Served>,
+    /// When such a shell was ended last: the host may still count it.
+    pub(super) ended_served: Option<Instant>,
+    /// Such a shell takes no script whole there: each has a channel of its own.
+    cuts: bool,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -100,6 +105,8 @@ pub(super) fn start(
         login: None,
         holding: None,
         served: None,
+        ended_served: None,
+        cuts: false,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -122,9 +129,18 @@ impl Worker {
             } else {
                 KEEPALIVE
             };
+            // Nobody's shell, perhaps root's, stays there for longer than it is of use.
+            let idle = if self.served.is_some() {
+                idle.min(FRESH)
+            } else {
+                idle
+            };
             match jobs.recv_timeout(idle) {
                 Ok(job) => job(&mut self),
                 Err(RecvTimeoutError::Timeout) => {
+                    if self.served.as_ref().is_some_and(Served::is_old) {
+                        self.end_served();
+                    }
                     if let Some(link) = &mut self.link {
                         link.beat();
                     }
@@ -230,6 +246,8 @@ impl Worker {
             if matches!(why_not, Refused::No(_)) && self.end_served() {
                 continue;
             }
+            // The host may count that shell for a moment more.
+            let counted = (self.ended_served).is_some_and(|at| at.elapsed() < TRIES * BETWEEN);
             let Some(link) = &mut self.link else { continue };
             let failure = SshError::new(
                 SshErrorKind::Io,
@@ -239,6 +257,7 @@ impl Worker {
                 Refused::No(_) | Refused::Broken(_) if was_there && link.is_cut() => {
                     was_there = false;
                 }
+                Refused::No(_) if counted && !link.is_cut() => std::thread::sleep(BETWEEN),
                 // The command that holds the host stands in the way of all others.
                 Refused::No(_) if !matches!(link, Link::Here(_)) && link.holds() => {
                     link.let_go(&Until::for_tidying(super::holding::END));
@@ -311,7 +330,7 @@ impl Worker {
         password: Option<&Answer>,
     ) -> Result<Output, SshError> {
         if order.script {
-            return self.serve(order, way, password);
+            return self.script(order, way, password);
         }
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
         // begins after it.
@@ -328,5 +347,29 @@ impl Worker {
             ..Request::new(way, &shown, &target, order.cancel)
         };
         exec::run(self.link()?, pipe, &line, &request)
+    }
+
+    /// A script by the shell for that; over a channel of its own where such a shell takes none.
+    fn script(
+        &mut self,
+        order: &Order<'_>,
+        way: Way,
+        password: Option<&Answer>,
+    ) -> Result<Output, SshError> {
+        if !self.cuts {
+            if let Some(output) = self.serve(order, way, password)? {
+                return Ok(output);
+            }
+            self.cuts = true;
+        }
+        // Cut off on its way, it does nothing.
+        let text = Zeroizing::new(format!("{{\n{}\n}}", order.command));
+        let apart = Order {
+            command: r#"eval "$(cat)""#,
+            stdin: text.as_bytes(),
+            script: false,
+            ..*order
+        };
+        self.attempt(&apart, way, password)
     }
 }

@@ -2,28 +2,9 @@
 # The sockets that listen on port $1: their numbers in $inodes, a blank behind each. Those of IPv6, too: another user may have taken that
 # half of the port. All ports that are listened on are in $up.
 sockets() {
-  inodes= up=' ' all=0
-  # For its files the kernel goes through a table of all connections, which grows with its memory: from here on, to ask costs less.
-  { read -r _ all _; } 2>/dev/null </proc/meminfo
-  if [ "${all:-0}" -gt 8388608 ] && has ss && asked "$1"; then return 0; fi
   inodes= up=' '
   listening "$1" tcp sockstat TCP: || no "/proc/net/tcp cannot be read"
   listening "$1" tcp6 sockstat6 TCP6: || :
-}
-# Those that `ss` tells: LISTEN, two numbers, the address, and somewhere behind that `ino:`. What it tells otherwise does not count.
-asked() {
-  all=$(ss -ltne 2>/dev/null) || return 1
-  count= where=
-  set -f
-  for id in $all; do
-    case $id in
-    LISTEN) [ -z "$where" ] || break; count=0 ;;
-    ino:*) if [ -n "$where" ]; then [ "$where" != "$1" ] || inodes="$inodes${id#ino:} "; up=$up$where' ' where=; fi ;;
-    esac
-    case $count in 0 | 1 | 2) count=$((count + 1)) ;; 3) where=${id##*:} count=4; case $where in '' | *[!0-9]*) break ;; esac ;; esac
-  done
-  set +f
-  [ -z "$where" ] && [ "$up" != ' ' ]
 }
 # Those of one file of the kernel's, $2. They stand before all connections, and for the first of these the kernel may go through megabytes: so
 # the shell reads line by line, and ends where it has met as many as there are sockets ($4 in $3).

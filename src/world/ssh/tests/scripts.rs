@@ -89,6 +89,14 @@ async fn leave_nothing_behind(host: &Host) {
         (1 << 20, 3_000_000 - (1 << 20))
     );
     assert_eq!(out.stderr, b"end\n");
+    // As a command that a signal has ended.
+    let out = script(host, "sh -c 'kill -9 $$'", 20).await.unwrap();
+    assert_eq!(out.failure().as_deref(), Some("killed by signal KILL"));
+    // What it leaves behind keeps it until that has ended, and is in no other script's words.
+    let out = script(host, "(sleep 0.5; echo late) & :", 20)
+        .await
+        .unwrap();
+    assert_eq!(out.text(), "late");
     let out = script(host, "if", 20).await.unwrap();
     assert!(!out.success());
 }
@@ -111,4 +119,109 @@ async fn end_in_their_time(host: &Host, lab: &Lab) {
         () = appears(&file) => {}
     }
     gone(&file).await;
+}
+
+/// A login that may do two things at a time: what holds it, and one other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shell_gives_way_to_what_else_is_done() {
+    within(60, async {
+        let lab = Lab::new();
+        lab.host_key("hostkey", "ed25519");
+        let sshd = lab.sshd_with(&["hostkey"], "MaxSessions 2\n");
+        for transport in [Transport::Builtin, Transport::OpenSsh] {
+            let ssh = crate::world::ssh::Ssh::new(lab.options());
+            let settings = SshSettings {
+                transport: Some(transport),
+                ..sshd.settings()
+            };
+            let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+            let held = lab.path("held");
+            let hold = format!("echo $$ >{}; echo held; cat >/dev/null", held.display());
+            let said = host.hold(&hold, "false", false, "held").await.unwrap();
+            assert_eq!(said, "held");
+            let process = std::fs::read_to_string(&held).unwrap();
+            let process = format!("/proc/{}", process.trim());
+            for n in 0..8 {
+                let out = script(&host, &format!("echo {n}"), 20).await.unwrap();
+                assert_eq!(out.text(), n.to_string());
+                let out = host.run("echo on", for_seconds(20)).await.unwrap();
+                assert_eq!(out.text(), "on");
+                assert!(Path::new(&process).exists(), "{transport:?}: {n}");
+            }
+            drop(host);
+            ssh.close().await;
+        }
+    })
+    .await;
+}
+
+/// A host whose `head` takes no number of bytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_is_not_taken_whole_has_a_channel_of_its_own() {
+    within(60, async {
+        use std::os::unix::fs::PermissionsExt as _;
+        let lab = Lab::new();
+        lab.host_key("hostkey", "ed25519");
+        let bin = lab.path("bin");
+        std::fs::create_dir(&bin).unwrap();
+        std::fs::write(bin.join("head"), "#!/bin/sh\nexit 1\n").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(bin.join("head"), mode).unwrap();
+        let path = format!("SetEnv PATH={}:/usr/bin:/bin\n", bin.display());
+        let sshd = lab.sshd_with(&["hostkey"], &path);
+        let host = sshd.log_in(lab.options()).await.unwrap();
+        for text in ["head -c 1 || echo one", "cat; echo one"] {
+            let out = script(&host, text, 20).await.unwrap();
+            assert_eq!(
+                (out.text().as_str(), out.stderr.as_slice()),
+                ("one", &b""[..])
+            );
+        }
+    })
+    .await;
+}
+
+/// The connection ends while a script runs, or before it is known to have begun: it is run once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_whose_connection_is_lost_is_not_run_again() {
+    within(60, async {
+        let lab = Lab::new();
+        let sshd = lab.sshd();
+        let ssh = crate::world::ssh::Ssh::new(lab.options());
+        let settings = SshSettings {
+            transport: Some(Transport::OpenSsh),
+            ..sshd.settings()
+        };
+        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+        assert!(script(&host, "true", 20).await.unwrap().success());
+        // The shell is stopped, so that no mark of it comes back, and goes on when the connection
+        // is gone.
+        let shells = lab.path("shell");
+        let text = format!("echo $$ >{}", shells.display());
+        assert!(script(&host, &text, 20).await.unwrap().success());
+        let shell = std::fs::read_to_string(&shells).unwrap().trim().to_owned();
+        super::sshd::run(std::process::Command::new("kill").args(["-STOP", &shell]));
+        let runs = lab.path("runs");
+        let text = format!("echo once >>{}", runs.display());
+        let asked = script(&host, &text, 20);
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            for pid in super::transports::masters(&lab) {
+                super::sshd::run(
+                    std::process::Command::new("kill").args(["-KILL", &pid.to_string()]),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            super::sshd::run(std::process::Command::new("kill").args(["-CONT", &shell]));
+        };
+        let (out, ()) = tokio::join!(asked, cut);
+        let error = out.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::Io, "{error}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let times = std::fs::read_to_string(&runs).unwrap_or_default();
+        assert!(times.lines().count() <= 1, "{times}");
+        drop(host);
+        ssh.close().await;
+    })
+    .await;
 }

@@ -60,7 +60,7 @@ async fn everything(transport: Transport) {
 }
 
 /// The processes of this one that are called with the lab's configuration.
-fn masters(lab: &Lab) -> Vec<u32> {
+pub fn masters(lab: &Lab) -> Vec<u32> {
     let config = lab.path("config").display().to_string();
     let ours = |pid: &u32| {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
