@@ -80,10 +80,7 @@ impl Worker {
         } else {
             &with_root
         };
-        let order = Order {
-            script: true,
-            ..Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel)
-        };
+        let order = Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel);
         let out = self.attempt(&order, Way::Direct, None)?;
         let text = out.text();
         let mut lines = text.lines();

@@ -189,9 +189,14 @@ fn never_began(shown: &str) -> SshError {
     SshError::new(SshErrorKind::Command, what)
 }
 
+fn not_whole(shown: &str) -> SshError {
+    let what = format!("a script did not arrive whole on {shown}, and was not run");
+    let hint = "`head -c NUMBER` must work there";
+    SshError::new(SshErrorKind::Command, what).hint(hint)
+}
+
 impl Worker {
     /// Does a script in the shell that is there for that, which is begun where there is none.
-    /// `None`: such a shell does not take it whole there, and it was not run.
     ///
     /// # Errors
     /// As running a command.
@@ -200,7 +205,7 @@ impl Worker {
         order: &Order<'_>,
         way: Way,
         password: Option<&Answer>,
-    ) -> Result<Option<Output>, SshError> {
+    ) -> Result<Output, SshError> {
         loop {
             // A link that is made anew has no such shell.
             let watch = self.link()?.watch(Instant::now() + SLACK);
@@ -229,8 +234,8 @@ impl Worker {
                 ..served
             });
             match done? {
-                Done::Output(output) => return Ok(Some(output)),
-                Done::Cut => return Ok(None),
+                Done::Output(output) => return Ok(output),
+                Done::Cut => return Err(not_whole(&shown)),
                 // It had ended before it was asked, and so has done nothing.
                 Done::Ended if was_there => {}
                 Done::Ended => return Err(never_began(&shown)),

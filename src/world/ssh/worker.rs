@@ -16,7 +16,6 @@ use super::served::{FRESH, Served};
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
-use secrecy::zeroize::Zeroizing;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -82,8 +81,6 @@ pub(super) struct Worker {
     pub(super) served: Option<Served>,
     /// When such a shell was ended last: the host may still count it.
     pub(super) ended_served: Option<Instant>,
-    /// Such a shell takes no script whole there: each has a channel of its own.
-    cuts: bool,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -106,7 +103,6 @@ pub(super) fn start(
         holding: None,
         served: None,
         ended_served: None,
-        cuts: false,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -330,7 +326,7 @@ impl Worker {
         password: Option<&Answer>,
     ) -> Result<Output, SshError> {
         if order.script {
-            return self.script(order, way, password);
+            return self.serve(order, way, password);
         }
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
         // begins after it.
@@ -347,29 +343,5 @@ impl Worker {
             ..Request::new(way, &shown, &target, order.cancel)
         };
         exec::run(self.link()?, pipe, &line, &request)
-    }
-
-    /// A script by the shell for that; over a channel of its own where such a shell takes none.
-    fn script(
-        &mut self,
-        order: &Order<'_>,
-        way: Way,
-        password: Option<&Answer>,
-    ) -> Result<Output, SshError> {
-        if !self.cuts {
-            if let Some(output) = self.serve(order, way, password)? {
-                return Ok(output);
-            }
-            self.cuts = true;
-        }
-        // Cut off on its way, it does nothing.
-        let text = Zeroizing::new(format!("{{\n{}\n}}", order.command));
-        let apart = Order {
-            command: r#"eval "$(cat)""#,
-            stdin: text.as_bytes(),
-            script: false,
-            ..*order
-        };
-        self.attempt(&apart, way, password)
     }
 }
