@@ -6,7 +6,7 @@ use super::host::{self, Around, Progress, Ran, Secrets, Shell, Supplies};
 use super::hosts::Hosts;
 use super::login::Logins;
 use super::replication::seen;
-use super::ssh::{Host, Output, Run};
+use super::ssh::{Host, Output, RemoteCommand};
 use super::transfers::TransferProgress;
 use super::{server_source, service};
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
@@ -41,7 +41,7 @@ impl Shell for Host {
         root: bool,
         timeout: Duration,
     ) -> Result<Ran, String> {
-        let how = Run {
+        let how = RemoteCommand {
             stdin,
             root,
             timeout: patience(timeout),
@@ -62,10 +62,10 @@ impl Shell for Host {
             let (line, stdin) = host::prepared(script, args, stdin);
             return Shell::run(self, &line, stdin, root, timeout).await;
         };
-        let how = Run {
+        let how = RemoteCommand {
             root,
             timeout: patience(timeout),
-            ..Run::default()
+            ..RemoteCommand::default()
         };
         let output = self.script(text, how).await;
         output.map(ran).map_err(|e| e.brief())

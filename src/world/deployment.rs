@@ -15,7 +15,7 @@ use super::servers::Servers;
 use super::setup_look::{Facts, SetupLook};
 use super::sight::Tunnels;
 use super::snapshot::glance;
-use super::ssh::{Options, Run, Ssh};
+use super::ssh::{Options, RemoteCommand, Ssh};
 use super::tls::Keyring;
 use super::transfers::TransferProgress;
 use super::transport::ServerRoutes;
@@ -281,8 +281,8 @@ impl World {
 }
 
 /// A command that must end within seconds.
-pub fn short(root: bool) -> Run {
-    Run {
+pub fn short(root: bool) -> RemoteCommand {
+    RemoteCommand {
         stdin: Vec::new(),
         root,
         timeout: Duration::from_secs(10),

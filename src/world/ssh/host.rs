@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 /// How a command is run.
 #[derive(Debug, Clone)]
-pub struct Run {
+pub struct RemoteCommand {
     /// Its standard input, then its end.
     pub stdin: Vec<u8>,
     /// As root, by sudo where the login is not root.
@@ -31,7 +31,7 @@ pub struct Run {
     pub timeout: Duration,
 }
 
-impl Default for Run {
+impl Default for RemoteCommand {
     fn default() -> Self {
         Self {
             stdin: Vec::new(),
@@ -89,7 +89,7 @@ impl Host {
     /// # Errors
     /// Not for a command that fails: see [`Output::failure`]. `Timeout`, `Command`, `NoSudo`,
     /// `SudoPasswordWrong`, `Io`, and those of connecting where the session had died.
-    pub async fn run(&self, command: &str, how: Run) -> Result<Output, SshError> {
+    pub async fn run(&self, command: &str, how: RemoteCommand) -> Result<Output, SshError> {
         let command = command.to_owned();
         self.on_thread(move |worker, cancel| {
             let order = Order {
@@ -106,7 +106,11 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::run`].
-    pub async fn script(&self, text: Zeroizing<String>, how: Run) -> Result<Output, SshError> {
+    pub async fn script(
+        &self,
+        text: Zeroizing<String>,
+        how: RemoteCommand,
+    ) -> Result<Output, SshError> {
         self.on_thread(move |worker, cancel| {
             let order = Order {
                 script: true,

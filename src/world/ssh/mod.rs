@@ -56,7 +56,7 @@ mod worker;
 
 pub use ask::{Ask, Terminal};
 pub use error::{SshError, SshErrorKind};
-pub use host::{Host, Run};
+pub use host::{Host, RemoteCommand};
 pub use multiplexed::{ASKPASS, answer_askpass, end_all};
 pub use output::{KEPT, Output};
 

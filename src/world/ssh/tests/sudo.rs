@@ -5,7 +5,7 @@
 
 use super::sshd::{Lab, Scripted, Sshd, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Host, Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Host, Options, RemoteCommand, Ssh, SshErrorKind};
 use secrecy::zeroize::Zeroizing;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
@@ -52,11 +52,11 @@ fn sshd(lab: &Lab, mode: &str) -> Sshd {
     )
 }
 
-fn as_root() -> Run {
-    Run {
+fn as_root() -> RemoteCommand {
+    RemoteCommand {
         root: true,
         stdin: b"the input\n".to_vec(),
-        ..Run::default()
+        ..RemoteCommand::default()
     }
 }
 
@@ -82,7 +82,7 @@ async fn without_a_password() {
         let out = host.run(LOOK, as_root()).await.unwrap();
         assert_eq!(out.text(), "root=1\nthe input");
         let out = host
-            .run("echo root=$REPLCTL_ROOT", Run::default())
+            .run("echo root=$REPLCTL_ROOT", RemoteCommand::default())
             .await
             .unwrap();
         assert_eq!(out.text(), "root=");
@@ -173,10 +173,10 @@ async fn a_command_as_root_out_of_time_is_stopped() {
     within(60, async {
         let ask = Scripted::secrets(&["right $one"]);
         let host = log_in(&lab, &sshd, Some(&ask)).await;
-        let how = || Run {
+        let how = || RemoteCommand {
             root: true,
             timeout: std::time::Duration::from_secs(8),
-            ..Run::default()
+            ..RemoteCommand::default()
         };
         // sudo asks for each: also for what stops another.
         for in_shell in [false, true] {
