@@ -156,32 +156,6 @@ async fn the_shell_gives_way_to_what_else_is_done() {
     .await;
 }
 
-/// A host whose `head` takes no number of bytes.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_script_that_is_not_taken_whole_is_not_run() {
-    within(60, async {
-        use std::os::unix::fs::PermissionsExt as _;
-        let lab = Lab::new();
-        lab.host_key("hostkey", "ed25519");
-        let bin = lab.path("bin");
-        std::fs::create_dir(&bin).unwrap();
-        std::fs::write(bin.join("head"), "#!/bin/sh\nexit 1\n").unwrap();
-        let mode = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(bin.join("head"), mode).unwrap();
-        let path = format!("SetEnv PATH={}:/usr/bin:/bin\n", bin.display());
-        let sshd = lab.sshd_with(&["hostkey"], &path);
-        let host = sshd.log_in(lab.options()).await.unwrap();
-        for _ in 0..2 {
-            let error = script(&host, "echo one", 20).await.unwrap_err();
-            assert_eq!(error.kind, SshErrorKind::Command, "{error}");
-            assert!(error.to_string().contains("not run"), "{error}");
-        }
-        let out = host.run("echo one", for_seconds(20)).await.unwrap();
-        assert_eq!(out.text(), "one");
-    })
-    .await;
-}
-
 /// The connection ends while a script runs, or before it is known to have begun: it is run once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_script_whose_connection_is_lost_is_not_run_again() {
