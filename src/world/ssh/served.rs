@@ -3,8 +3,8 @@
 //!
 //! It reads a line with a mark and a length, so many bytes, and runs them in a subshell, whose
 //! directory, variables and traps end with it. A script is told from what comes before and behind
-//! it by the mark, on both outputs. One that is out of time is stopped with the whole shell, and the
-//! next one begins another.
+//! it by the mark, on both outputs. One that is out of time is stopped with the whole shell, and
+//! the next one begins another.
 //!
 //! Each script has pipes of its own for its outputs, and has not ended before they have: what it
 //! started, perhaps as another user, can neither write into what the next script says nor change
