@@ -70,7 +70,7 @@ pub enum Reason {
     NoNode,
     /// A node has not the role that this takes; or there is no primary, or more than one.
     Role,
-    /// Who replicates from whom.
+    /// The replication topology does not allow it.
     Topology,
     /// A server, a Sentinel or a file that replctl has not made.
     Foreign,

@@ -183,7 +183,7 @@ pub const REASONS: Section = Section {
             "role",
             "a node has not the role that this takes; or there is no primary, or more than one (3)",
         ),
-        ("topology", "who replicates from whom stands against it (3)"),
+        ("topology", "the replication topology does not allow it (3)"),
         (
             "foreign",
             "replctl has not made the server, the Sentinel or the file (3)",

@@ -27,7 +27,7 @@ pub enum Ground {
     NoNode,
     /// A node has not the role that this takes; or there is no primary, or more than one.
     Role,
-    /// Who replicates from whom.
+    /// The replication topology does not allow it.
     Topology,
     /// What the inventory says.
     Inventory,

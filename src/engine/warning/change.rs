@@ -11,7 +11,7 @@ pub enum Change {
     ClientsUnseen,
     /// Hooks that are not run, by their keys.
     HooksLeftOut(Vec<&'static str>),
-    /// A node that does not answer stays under whom it followed; the new primary.
+    /// A node that does not answer stays under the node that it followed; the new primary.
     Silent(NodeName),
     /// The node is moved from the replica `above` straight under the primary first.
     MovedFirst {
@@ -158,7 +158,7 @@ impl Change {
         }
     }
 
-    /// Those about what a node has, and whom it follows afterwards.
+    /// Those about what a node has, and which node it follows afterwards.
     fn of_data(&self, node: &str) -> String {
         match self {
             Self::NoHistory => format!(
