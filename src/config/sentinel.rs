@@ -105,20 +105,11 @@ fn own(
     );
     out.push(tls::ports(node));
     out.extend(tls::files(node, &paths));
-    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
-        out.push(Section::new(comment, lines));
-    };
-    add(
-        "where the pid file and the log file are kept",
-        &[
-            ("pidfile", quote(&paths.pid())),
-            ("logfile", quote(&paths.log())),
-        ],
-    );
-    add(
+    out.push(Section::of_pid_and_log(&paths));
+    out.push(Section::new(
         "its own directory",
         &[("dir", quote(&format!("{}/", paths.data())))],
-    );
+    ));
     out.extend(among_others(node, password, begin));
     out
 }

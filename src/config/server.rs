@@ -243,6 +243,17 @@ impl Section {
         }
     }
 
+    /// Where the pid file and the log file are kept.
+    pub fn of_pid_and_log(paths: &Paths) -> Self {
+        Self::new(
+            "where the pid file and the log file are kept",
+            &[
+                ("pidfile", quote(&paths.pid())),
+                ("logfile", quote(&paths.log())),
+            ],
+        )
+    }
+
     /// Adds them to a file's text.
     pub fn write(&self, text: &mut String) {
         let _ = write!(text, "\n# {}\n", self.comment);

@@ -7,30 +7,21 @@ use crate::inventory::{Inventory, NodeSpec};
 
 /// Where it keeps what.
 pub(super) fn of_files(inventory: &Inventory, paths: &Paths) -> Vec<Section> {
-    let mut out = Vec::new();
-    let mut add = |comment: &'static str, lines: &[(&str, String)]| {
-        out.push(Section::new(comment, lines));
-    };
-    add(
-        "where the pid file and the log file are kept",
-        &[
-            ("pidfile", quote(&paths.pid())),
-            ("logfile", quote(&paths.log())),
-        ],
-    );
-    add(
-        "the number of databases; clients begin in database 0",
-        &[("databases", inventory.server.databases.to_string())],
-    );
-    add(
-        "the name of the snapshot file; the server's own default is dump.rdb",
-        &[("dbfilename", paths.dump_name())],
-    );
-    add(
-        "the directory of the data",
-        &[("dir", quote(&format!("{}/", paths.data())))],
-    );
-    out
+    vec![
+        Section::of_pid_and_log(paths),
+        Section::new(
+            "the number of databases; clients begin in database 0",
+            &[("databases", inventory.server.databases.to_string())],
+        ),
+        Section::new(
+            "the name of the snapshot file; the server's own default is dump.rdb",
+            &[("dbfilename", paths.dump_name())],
+        ),
+        Section::new(
+            "the directory of the data",
+            &[("dir", quote(&format!("{}/", paths.data())))],
+        ),
+    ]
 }
 
 /// What a replica needs of it, and it of its primary.
