@@ -65,6 +65,7 @@ impl Look<'_> {
 
     /// What to do about it.
     pub(super) fn way_to(&self, node: &Node, trouble: &Trouble) -> Option<Way> {
+        let other = |text: String| Some(Way::Other(text));
         match trouble.kind {
             // Without a primary the first thing is to have one; starting the old one is for
             // afterwards.
@@ -72,136 +73,114 @@ impl Look<'_> {
             TroubleKind::PasswordMissing => Some(Way::Setup(format!(
                 "{GIVE_PASSWORD}; or, to take the password away from servers that setup made: replctl setup"
             ))),
-            TroubleKind::PasswordRefused => Some(match &self.context.user {
-                Some(user) => Way::Other(format!(
-                    "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {}",
-                    name(&node.name)
-                )),
-                None => Way::Setup(format!(
-                    "{}; if the inventory has the new one, and setup made the servers: replctl setup",
-                    compare_password(node)
-                )),
-            }),
+            TroubleKind::PasswordRefused => Some(self.compare_login(node)),
             // Setup comes to a server that it made over the loopback of its host.
             TroubleKind::ProtectedMode if node.service.as_ref().is_some_and(|s| s.managed) => {
                 Some(Way::Setup("replctl setup".to_owned()))
             }
-            TroubleKind::ProtectedMode => Some(Way::Other(self.let_in(node))),
-            TroubleKind::NoTls
-            | TroubleKind::WantsTls
-            | TroubleKind::CertificateUntrusted
-            | TroubleKind::CertificateExpired
-            | TroubleKind::CertificateNotYetValid
-            | TroubleKind::CertificateName
-            | TroubleKind::ClientCertificateMissing
-            | TroubleKind::ClientCertificateRefused
-            | TroubleKind::Tls => self.through_tls(node, trouble.kind).map(Way::Other),
-            TroubleKind::NameUnknown
-            | TroubleKind::NotRedis
-            | TroubleKind::Busy
-            | TroubleKind::TooManyClients
-            | TroubleKind::Forbidden
-            | TroubleKind::Renamed
-            | TroubleKind::NoAnswer
-            | TroubleKind::Frozen
-            | TroubleKind::NoRoute
-            | TroubleKind::Ssh
-            | TroubleKind::Other => self.in_plain(node, trouble).map(Way::Other),
-        }
-    }
-
-    /// Where TLS is what is wrong.
-    fn through_tls(&self, node: &Node, kind: TroubleKind) -> Option<String> {
-        let own = name(&node.name);
-        Some(match kind {
-            TroubleKind::NoTls => format!(
-                "give the port of its `tls-port` as `port` of {own} in the inventory, or `tls = false` where it has none"
-            ),
-            TroubleKind::WantsTls => {
-                "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers".to_owned()
-            }
-            TroubleKind::CertificateUntrusted => format!(
-                "name who issued it as `ca` under `[tls]`; what {own} shows: {}",
-                shown(node, "-issuer -subject")
-            ),
-            TroubleKind::CertificateExpired => format!(
-                "put a new certificate where {own} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
-                self.unverified_cli(node)
-            ),
-            TroubleKind::CertificateNotYetValid => format!(
-                "compare the clock of this machine with the certificate: date -u; {}",
-                shown(node, "-dates")
-            ),
-            TroubleKind::CertificateName => format!(
-                "give {own} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory"
-            ),
-            TroubleKind::ClientCertificateMissing => {
-                "give `cert` and `key` under `[tls]` in the inventory".to_owned()
-            }
-            TroubleKind::ClientCertificateRefused => format!(
-                "`cert` under `[tls]` must be valid now, and signed by a certificate in the file that `tls-ca-cert-file` of {own} names"
-            ),
-            TroubleKind::Tls => shown(node, "-text"),
-            TroubleKind::Refused
-            | TroubleKind::PasswordMissing
-            | TroubleKind::PasswordRefused
-            | TroubleKind::ProtectedMode
-            | TroubleKind::NameUnknown
-            | TroubleKind::NotRedis
-            | TroubleKind::Busy
-            | TroubleKind::TooManyClients
-            | TroubleKind::Forbidden
-            | TroubleKind::Renamed
-            | TroubleKind::NoAnswer
-            | TroubleKind::Frozen
-            | TroubleKind::NoRoute
-            | TroubleKind::Ssh
-            | TroubleKind::Other => return None,
-        })
-    }
-
-    /// Where neither a password nor TLS is what is wrong.
-    fn in_plain(&self, node: &Node, trouble: &Trouble) -> Option<String> {
-        let own = name(&node.name);
-        match trouble.kind {
-            TroubleKind::NameUnknown | TroubleKind::NotRedis => Some(format!(
-                "check `address` and `port` of {own} in the inventory"
+            TroubleKind::ProtectedMode => other(self.let_in(node)),
+            TroubleKind::NoTls => other(without_tls(node)),
+            TroubleKind::WantsTls => other(GIVE_CA.to_owned()),
+            TroubleKind::CertificateUntrusted => other(name_issuer(node)),
+            TroubleKind::CertificateExpired => other(self.renew_certificate(node)),
+            TroubleKind::CertificateNotYetValid => other(compare_clock(node)),
+            TroubleKind::CertificateName => other(correct_name(node)),
+            TroubleKind::ClientCertificateMissing => other(GIVE_CERTIFICATE.to_owned()),
+            TroubleKind::ClientCertificateRefused => other(correct_certificate(node)),
+            TroubleKind::Tls => other(shown(node, "-text")),
+            TroubleKind::NameUnknown | TroubleKind::NotRedis => other(format!(
+                "check `address` and `port` of {} in the inventory",
+                name(&node.name)
             )),
-            TroubleKind::Busy => self.end_script(node, &trouble.detail),
-            TroubleKind::TooManyClients => Some(format!(
-                "raise `maxclients` of {own}, or close clients that leak connections"
+            TroubleKind::Busy => self.end_script(node, &trouble.detail).map(Way::Other),
+            TroubleKind::TooManyClients => other(format!(
+                "raise `maxclients` of {}, or close clients that leak connections",
+                name(&node.name)
             )),
-            TroubleKind::Renamed => Some(format!(
-                "take `rename-command INFO` out of the configuration file of {own}, and restart it"
+            TroubleKind::Renamed => other(format!(
+                "take `rename-command INFO` out of the configuration file of {}, and restart it",
+                name(&node.name)
             )),
-            TroubleKind::Forbidden => {
-                let user = self.context.user.as_deref().unwrap_or("default");
-                let (at, user) = (&node.address, shlex::try_quote(user).unwrap_or_default());
-                Some(format!(
-                    "redis-cli -h {} -p {} ACL SETUSER {user} '+info'",
-                    at.host, at.port
-                ))
-            }
-            TroubleKind::Refused
-            | TroubleKind::PasswordMissing
-            | TroubleKind::PasswordRefused
-            | TroubleKind::ProtectedMode
-            | TroubleKind::NoTls
-            | TroubleKind::WantsTls
-            | TroubleKind::CertificateUntrusted
-            | TroubleKind::CertificateExpired
-            | TroubleKind::CertificateNotYetValid
-            | TroubleKind::CertificateName
-            | TroubleKind::ClientCertificateMissing
-            | TroubleKind::ClientCertificateRefused
-            | TroubleKind::Tls
-            | TroubleKind::NoAnswer
+            TroubleKind::Forbidden => other(self.allow_info(node)),
+            TroubleKind::NoAnswer
             | TroubleKind::Frozen
             | TroubleKind::NoRoute
             | TroubleKind::Ssh
             | TroubleKind::Other => None,
         }
     }
+
+    fn compare_login(&self, node: &Node) -> Way {
+        match &self.context.user {
+            Some(user) => Way::Other(format!(
+                "compare `user` and `password` of the inventory with what ACL GETUSER {user} says on {}",
+                name(&node.name)
+            )),
+            None => Way::Setup(format!(
+                "{}; if the inventory has the new one, and setup made the servers: replctl setup",
+                compare_password(node)
+            )),
+        }
+    }
+
+    fn renew_certificate(&self, node: &Node) -> String {
+        format!(
+            "put a new certificate where {} has its old one, and let it read it, from its own host, as the old one cannot be verified: {} config set tls-cert-file FILE",
+            name(&node.name),
+            self.unverified_cli(node)
+        )
+    }
+
+    fn allow_info(&self, node: &Node) -> String {
+        let user = self.context.user.as_deref().unwrap_or("default");
+        let (at, user) = (&node.address, shlex::try_quote(user).unwrap_or_default());
+        format!(
+            "redis-cli -h {} -p {} ACL SETUSER {user} '+info'",
+            at.host, at.port
+        )
+    }
+}
+
+/// For servers that speak TLS only.
+const GIVE_CA: &str = "add `[tls]` to the inventory, with `ca = \"FILE\"`: who issued the certificates of the servers";
+
+/// For servers that ask for a certificate.
+const GIVE_CERTIFICATE: &str = "give `cert` and `key` under `[tls]` in the inventory";
+
+fn without_tls(node: &Node) -> String {
+    format!(
+        "give the port of its `tls-port` as `port` of {} in the inventory, or `tls = false` where it has none",
+        name(&node.name)
+    )
+}
+
+fn name_issuer(node: &Node) -> String {
+    format!(
+        "name who issued it as `ca` under `[tls]`; what {} shows: {}",
+        name(&node.name),
+        shown(node, "-issuer -subject")
+    )
+}
+
+fn compare_clock(node: &Node) -> String {
+    format!(
+        "compare the clock of this machine with the certificate: date -u; {}",
+        shown(node, "-dates")
+    )
+}
+
+fn correct_name(node: &Node) -> String {
+    format!(
+        "give {} an `address` its certificate is for, or say that name as `server_name` of its `tls` in the inventory",
+        name(&node.name)
+    )
+}
+
+fn correct_certificate(node: &Node) -> String {
+    format!(
+        "`cert` under `[tls]` must be valid now, and signed by a certificate in the file that `tls-ca-cert-file` of {} names",
+        name(&node.name)
+    )
 }
 
 /// How a server that does not run comes back. Started as it is an old primary would be a second

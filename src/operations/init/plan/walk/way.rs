@@ -64,32 +64,12 @@ pub(super) fn ports(node: &Node) -> Option<(u16, u16)> {
 
 /// Whether another way to the same server may lead there.
 pub(super) fn is_about_the_way(kind: TroubleKind) -> bool {
-    match kind {
-        TroubleKind::Refused
-        | TroubleKind::NoAnswer
-        | TroubleKind::NoRoute
-        | TroubleKind::NameUnknown
-        | TroubleKind::ProtectedMode
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::Ssh => true,
-        TroubleKind::Frozen
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::Renamed
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy
-        | TroubleKind::NotRedis
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::Other => false,
-    }
+    let is_about_ports = matches!(
+        kind,
+        TroubleKind::ProtectedMode | TroubleKind::NoTls | TroubleKind::WantsTls
+    );
+    // A frozen server takes connections: this is the way to it.
+    is_about_ports || (kind.is_silent() && kind != TroubleKind::Frozen)
 }
 
 /// An address in the form of the inventory; nothing where it is none of one host.
