@@ -65,16 +65,22 @@ fn sentinels_with_a_password_of_their_own_are_named() {
     }
 }
 
-#[test]
-fn a_sentinel_knows_replicas_of_a_dead_primary() {
-    let Some(family) = Family::debian() else {
-        return;
-    };
+/// A primary with two replicas, and a Sentinel that knows all of them and acts on no death.
+fn watched(family: &'static Family) -> (Trio, LocalSentinel) {
     let trio = Trio::start(family, &[]);
     let sentinel = LocalSentinel::start(family, trio.servers[0].port, 600_000, None);
     await_that("the replicas to be known", Duration::from_secs(30), || {
         sentinel.field("num-slaves") == "2"
     });
+    (trio, sentinel)
+}
+
+#[test]
+fn a_sentinel_knows_replicas_of_a_dead_primary() {
+    let Some(family) = Family::debian() else {
+        return;
+    };
+    let (trio, sentinel) = watched(family);
     trio.servers[0].kill9();
     let finder = Finder::new();
     let ran = finder.run(&at(sentinel.port), &[]).ok();
@@ -117,11 +123,7 @@ fn two_primaries_are_both_written_and_said() {
     let Some(family) = Family::debian() else {
         return;
     };
-    let trio = Trio::start(family, &[]);
-    let sentinel = LocalSentinel::start(family, trio.servers[0].port, 600_000, None);
-    await_that("the replicas to be known", Duration::from_secs(30), || {
-        sentinel.field("num-slaves") == "2"
-    });
+    let (trio, sentinel) = watched(family);
     // Within the ten seconds that a Sentinel takes to make it a replica again.
     let told = trio.servers[2]
         .client()
