@@ -302,8 +302,8 @@ fn servers_that_only_their_own_host_reaches_are_found_through_ssh() {
     assert_eq!(prints(&lab), before);
 }
 
-/// Hosts that nobody has logged in to yet, and an account with a password: on a terminal each key is
-/// asked for, and what is written works for the next command. Without a terminal both are refused.
+/// Hosts that nobody has logged in to yet, and an account with a password: on a terminal replctl
+/// asks for them. Without a terminal the inventory names what is missing.
 #[test]
 fn keys_of_hosts_and_a_password_are_asked_for_on_a_terminal() {
     let Some(lab) = Lab::up() else {

@@ -13,6 +13,7 @@ use crate::output::verdict::verdict;
 use crate::topology::lag::{Lag, Lags};
 use crate::topology::phrases::{bytes, duration};
 use crate::topology::reboot::{Reboot, reboot};
+use crate::topology::service::Service;
 use crate::topology::tree::{Place, tree};
 use crate::topology::{
     Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
@@ -83,6 +84,10 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
         Column::number("memory", 3),
         Column::number("keys", 4),
     ];
+    let starters = shows_starters(seen.topology);
+    if starters {
+        columns.push(Column::text("run by", 1).cut());
+    }
     if seen.lags.is_some() {
         columns.insert(5, Column::number("lag", 1));
     }
@@ -91,7 +96,13 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
     let rows: Vec<Vec<Cell>> = few
         .places
         .iter()
-        .map(|place| row(seen, place, &worst, options))
+        .map(|place| {
+            let mut cells = row(seen, place, &worst, options);
+            if starters {
+                cells.push(starter(place.node));
+            }
+            cells
+        })
         .collect();
     let mut text = table::render(&columns, &rows, options);
     if let Some(rest) = few.rest {
@@ -101,14 +112,26 @@ fn nodes(seen: &Seen<'_>, options: Options) -> String {
     text
 }
 
+fn dash() -> Cell {
+    Cell {
+        text: "-".into(),
+        style: Tone::Dim,
+    }
+}
+
+fn shown(text: Option<String>) -> Cell {
+    text.map_or_else(dash, Cell::plain)
+}
+
+/// What starts a node's server.
+fn starter(node: &Node) -> Cell {
+    let service = node.service.as_deref();
+    shown(service.and_then(Service::run_by).map(escape))
+}
+
 fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
     let node = place.node;
     let (mark, style) = mark(seen, node, worst);
-    let dash = || Cell {
-        text: "-".into(),
-        style: Tone::Dim,
-    };
-    let shown = |text: Option<String>| text.map_or_else(dash, Cell::plain);
     let name = escape(&format!(
         "{mark} {}{}",
         branch(&place.last, options.utf8),
@@ -130,6 +153,13 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) 
         cells.insert(5, shown(lags.get(&node.name).map(lag)));
     }
     cells
+}
+
+/// Whether there are servers that replctl did not make: then it is shown what starts each.
+fn shows_starters(topology: &Topology) -> bool {
+    let foreign = |service: &Service| !service.managed && service.run_by().is_some();
+    let mut services = topology.nodes.iter().filter_map(|n| n.service.as_deref());
+    services.any(foreign)
 }
 
 /// Where it is reached, and that it was seen over SSH where it was.

@@ -78,6 +78,17 @@ impl Obstacle {
 }
 
 impl Service {
+    /// What starts it, in one or two words; `None`: not known.
+    pub fn run_by(&self) -> Option<&str> {
+        match &self.starter {
+            Starter::Unit(unit) => Some(&unit.name),
+            Starter::Script(_) => Some("start script"),
+            Starter::Container(_) => Some("container"),
+            Starter::Nothing => Some("hand"),
+            Starter::Unknown(_) => None,
+        }
+    }
+
     /// Where its command line is.
     fn command(&self) -> String {
         match &self.starter {

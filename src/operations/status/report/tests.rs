@@ -2,6 +2,7 @@
 use super::*;
 use crate::findings::{self, Context, Debt};
 use crate::output::json;
+use crate::topology::service::{Starter, Unit};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
 use crate::topology::{Address, Loading, ReplicaAuth, Version};
 use proptest::prelude::*;
@@ -67,6 +68,37 @@ fn a_healthy_deployment() {
         lags: Some(&lags),
     };
     insta::assert_snapshot!(render(&seen, WIDE));
+}
+
+/// What starts each is shown where replctl did not make all of them.
+#[test]
+fn servers_of_others_are_shown_with_what_starts_them() {
+    let mut topology = healthy();
+    assert!(!shown(&topology).contains("run by"));
+    let starters = [
+        Starter::Unit(Box::new(unit("replctl-6379.service"))),
+        Starter::Unit(Box::new(unit("redis\x1b[31m.service"))),
+        Starter::Unknown("no SSH".into()),
+    ];
+    for (node, starter) in topology.nodes.iter_mut().zip(starters) {
+        let mut service = Service::unseen(None, "no SSH");
+        service.managed = matches!(&starter, Starter::Unit(u) if u.name.starts_with("replctl"));
+        service.starter = starter;
+        node.service = Some(Box::new(service));
+    }
+    insta::assert_snapshot!(shown(&topology));
+}
+
+fn unit(name: &str) -> Unit {
+    Unit {
+        name: name.into(),
+        user: None,
+        fragment: None,
+        drop_ins: Vec::new(),
+        exec_start: String::new(),
+        enabled: Some(true),
+        confined: Vec::new(),
+    }
 }
 
 /// The only difference is the code behind the severity.
