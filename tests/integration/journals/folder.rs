@@ -27,6 +27,8 @@ fn repaired(operator: &Replctl<'_>, says: &str) {
     for command in COMMANDS {
         operator.run(command).code(3).says(says);
     }
+    let told = operator.run(&["history", "--json"]).code(3);
+    told.says("\"reason\": \"unknown\"");
     let hint = operator.run(&["history"]).stderr;
     let hint = hint.lines().find_map(|l| l.trim().strip_prefix("hint: "));
     // There is no sudo where the tests are root already.

@@ -1,7 +1,7 @@
 //! Whether the state folder can be believed: it is ours, nobody else can write into it, and it is
 //! no link that somebody else made.
 
-use crate::error::{Error, Exit, Problem};
+use crate::error::{Error, Exit, Problem, Reason};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -28,12 +28,12 @@ pub(super) fn check(own: &[PathBuf]) -> Result<(), Error> {
             Err(error) => return Err(unseen(folder, &error)),
         };
         if let Some(problem) = wrong(folder, &about, me) {
-            return Err(problem.exit(Exit::Refused));
+            return Err(not_believed(problem));
         }
         if about.is_symlink() {
             let there = fs::metadata(folder).map_err(|error| unseen(folder, &error))?;
             if let Some(problem) = wrong(folder, &there, me) {
-                return Err(problem.exit(Exit::Refused));
+                return Err(not_believed(problem));
             }
         }
     }
@@ -51,10 +51,15 @@ pub(super) fn check(own: &[PathBuf]) -> Result<(), Error> {
                 "everybody can write into {shown}, and so replace the journals below it; nothing was touched"
             ));
             let repair = format!("chmod o-w {}", quoted(folder));
-            return Err(problem.hint(repair).exit(Exit::Refused));
+            return Err(not_believed(problem.hint(repair)));
         }
     }
     Ok(())
+}
+
+/// Whoever can write there can hide what an earlier operation did.
+fn not_believed(problem: Problem) -> Error {
+    problem.because(Reason::Unknown).exit(Exit::Refused)
 }
 
 /// Why what a journal says is not believed, where others can write it.
