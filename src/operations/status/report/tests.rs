@@ -3,7 +3,7 @@ use super::*;
 use crate::findings::{self, Context, Debt};
 use crate::output::json;
 use crate::topology::testing::{down, healthy, primary, replica, typo};
-use crate::topology::{Address, Loading, ReplicaAuth, Version};
+use crate::topology::{Address, Loading, ReplicaAuth, TroubleKind, Version};
 use proptest::prelude::*;
 
 const WIDE: Options = Options {
