@@ -8,7 +8,7 @@ use crate::actions::server::ServerAction;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Operation, Plan, Replay, new_file};
+use crate::engine::{Operation, Plan, Properties, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
@@ -140,8 +140,7 @@ async fn replay(
         Done::Ran(finished) => finished,
     };
     told(&operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {

@@ -4,7 +4,7 @@ use super::report::{self, Moved, Wished};
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Move, Operation, Plan, inventory_edit};
+use crate::engine::{Move, Operation, Plan, Properties, inventory_edit};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
@@ -75,8 +75,7 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
         Done::Ran(finished) => finished,
     };
     report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan> {

@@ -4,7 +4,7 @@ use crate::engine::backup_folder::stamped;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Operation, Plan, Rejoin};
+use crate::engine::{Operation, Plan, Properties, Rejoin};
 use crate::error::{Exit, Problem, Result};
 use crate::output::ended::nothing;
 use crate::output::returned::returned;
@@ -54,8 +54,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
         Done::Ran(finished) => finished,
     };
     report(&operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Rejoin, accepted: &[Unkept]) -> Result<Plan> {

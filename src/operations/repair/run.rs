@@ -7,7 +7,9 @@ use crate::cli;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Accept, Operation, Plan, Promote, Repair, backup_folder, pending_demotions};
+use crate::engine::{
+    Accept, Operation, Plan, Promote, Properties, Repair, backup_folder, pending_demotions,
+};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::findings::findings;
 use crate::operations::perform::{self, Request};
@@ -211,8 +213,7 @@ async fn perform(
         Done::Ran(finished) => finished,
     };
     report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {

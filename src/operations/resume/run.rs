@@ -3,7 +3,7 @@
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Outcome};
 use crate::engine::operate::{self, Asked, Finished};
-use crate::engine::{Operation, hooks, pending_demotions};
+use crate::engine::{hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::output::ended::nothing;
 use crate::world::World;
@@ -75,7 +75,7 @@ pub async fn run(
     if finished.outcome == Outcome::Completed {
         pending_demotions::demote_pending(world, &asked).await?;
     }
-    operate::verdict(&finished, &again(&operation)).map_or(Ok(exit), Err)
+    operate::verdict(&finished, &operation.properties().again()).map_or(Ok(exit), Err)
 }
 
 /// Says that it was put back, all of it or from where it failed.
@@ -87,24 +87,6 @@ fn put_back(finished: &Finished, whole: bool) {
     };
     let text = format!("{} was put back; {rest}. See: replctl status", finished.id);
     operate::told(finished, Some(&text));
-}
-
-/// The command that does it anew.
-fn again(operation: &Operation) -> String {
-    match operation {
-        Operation::Promote(p) => format!("replctl promote {}", p.node),
-        Operation::Setup(_) => "replctl setup".to_owned(),
-        Operation::Detach(_)
-        | Operation::Move(_)
-        | Operation::Sentinels(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_) => {
-            format!("replctl {}", operation.line())
-        }
-    }
 }
 
 /// The servers that have a new password already have the one that the inventory names now. With
