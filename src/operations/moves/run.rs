@@ -8,6 +8,8 @@ use crate::engine::{Move, Operation, Plan, Properties, inventory_edit};
 use crate::error::{Exit, Problem, Result};
 use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
 use crate::world::{World, inventory};
@@ -153,4 +155,30 @@ pub fn report(world: &World, operation: &Move, finished: &Finished) {
 /// `reached`: there is something to say to people.
 fn show(moved: &Moved<'_>, reached: bool) {
     output::told_where(moved, || reached.then(|| report::text(moved)));
+}
+
+impl Remote for super::args::Move {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Move {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        let way = Way {
+            asked: request.asked,
+            undoes: request.undoes,
+            accepted: request.accepted,
+        };
+        Some(Box::pin(perform(world, self, way)))
+    }
 }

@@ -6,6 +6,8 @@ use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
 use crate::engine::{Operation, Plan, Properties, Rejoin};
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::output::ended::nothing;
 use crate::output::returned::returned;
 use crate::plan::forecast::Unkept;
@@ -84,4 +86,25 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
         returned(finished)
     );
     operate::told(finished, finished.reached().then_some(text.as_str()));
+}
+
+impl Remote for super::args::Rejoin {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Rejoin {
+    fn tell(&self, _world: &World, finished: &Finished) -> bool {
+        report(self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

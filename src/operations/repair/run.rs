@@ -12,6 +12,8 @@ use crate::engine::{
 };
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::findings::findings;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::Perform;
 use crate::operations::perform::{self, Request};
 use crate::output::returned::returned;
 use crate::output::table::Options;
@@ -234,4 +236,25 @@ pub fn report(world: &World, operation: &Repair, finished: &Finished) {
     let text = format!("{}{at} is the primary.{steps}", operation.keep);
     let say = finished.reached() || !steps.is_empty();
     operate::told(finished, say.then_some(text.as_str()));
+}
+
+impl Remote for super::args::Repair {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Repair {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

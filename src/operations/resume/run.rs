@@ -5,6 +5,8 @@ use crate::engine::journal::{At, Outcome};
 use crate::engine::operate::{self, Asked, Finished};
 use crate::engine::{hooks, pending_demotions};
 use crate::error::{Exit, Problem, Reason, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::world::World;
 use crate::world::sentinel::settle_failovers;
@@ -65,7 +67,7 @@ pub async fn run(
         put_back(&finished, whole || at.stage == 0);
         return Ok(Exit::Done);
     }
-    if !operations::tell(world, &operation, &finished) {
+    if !operations::perform::tell(world, &operation, &finished) {
         let text = format!("{id} is done. See: replctl status");
         let done = finished.outcome == Outcome::Completed;
         operate::told(&finished, done.then_some(text.as_str()));
@@ -150,5 +152,33 @@ fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<
         None => Err(Problem::new(format!("there is no operation `{id}`"))
             .hint("replctl status names the unfinished one")
             .exit(Exit::Usage)),
+    }
+}
+
+impl Remote for super::args::Resume {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        disk.with_node_of(self)
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, false))
+    }
+}
+
+impl Remote for super::args::Rollback {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        disk.with_node_of(&self.args)
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, &self.args, true))
     }
 }

@@ -7,7 +7,9 @@ use crate::engine::operate::{self, Asked};
 use crate::engine::{Changes, Operation, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Request, perform};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -173,4 +175,18 @@ fn later(
         did && undoable && mine.iter().any(|node| story.touches(node))
     });
     found.map(|story| story.id)
+}
+
+impl Remote for super::args::Undo {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.with_removed(self))
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, around.edit))
+    }
 }
