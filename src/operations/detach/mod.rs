@@ -5,3 +5,7 @@ pub mod plan;
 mod properties;
 pub mod report;
 pub mod run;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod simulated;
