@@ -6,7 +6,6 @@ pub mod examples;
 pub mod help;
 mod ignore;
 pub mod line;
-mod named;
 mod others;
 pub mod words;
 
@@ -28,7 +27,7 @@ use crate::operations::rejoin::args::Rejoin;
 use crate::operations::remove::args::Remove;
 use crate::operations::repair::args::Repair;
 use crate::operations::report::args::Report;
-use crate::operations::resume::args::Resume;
+use crate::operations::resume::args::{Resume, Rollback};
 use crate::operations::sentinel::args::Sentinel;
 use crate::operations::server::args::Server;
 use crate::operations::setup::args::Setup;
@@ -251,7 +250,7 @@ pub enum Command {
     /// Undoes the stage that was interrupted. Stages that were finished stay as they are. Past an
     /// irreversible step it refuses, and `replctl resume` is the way on.
     #[command(after_help = example_help("rollback"))]
-    Rollback(Resume),
+    Rollback(Rollback),
     /// Leave an operation that stopped half-way as it is
     ///
     /// For one that can be neither resumed nor put back, and for one of which it is not known what

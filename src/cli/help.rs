@@ -3,7 +3,7 @@
 //!
 //! Text only; it must not say what the program does not do.
 
-use super::examples::examples;
+use crate::operations::examples;
 use crate::output::paint::{self, Tone};
 use std::fmt::Write as _;
 

@@ -30,17 +30,17 @@ pub fn read() -> Result<Cli, Exit> {
     let parsed = command.try_get_matches_from_mut(given);
     let parsed = parsed.and_then(|found| match conflict(&command, &found) {
         Some(what) => Err(command.error(ErrorKind::ArgumentConflict, what)),
-        None => Cli::from_arg_matches(&found),
+        None => Cli::from_arg_matches(&found).map(|cli| (cli, name(&found))),
     });
     // What stands behind `--` is no option.
     let mut options = words.iter().take_while(|word| *word != "--");
     let json = options.any(|word| word == "--json");
     match parsed {
-        Ok(cli) => {
+        Ok((cli, name)) => {
             form::choose(form::Form {
                 json: cli.global.json,
                 quiet: cli.global.quiet,
-                command: Some(cli.command.name()),
+                command: Some(name),
             });
             Ok(cli)
         }
@@ -58,6 +58,17 @@ pub fn read() -> Result<Cli, Exit> {
             Err(Exit::Usage)
         }
     }
+}
+
+/// The name of the command, as its JSON documents have it: what is typed behind `replctl`.
+fn name(found: &ArgMatches) -> String {
+    let mut names = Vec::new();
+    let mut found = found;
+    while let Some((name, below)) = found.subcommand() {
+        names.push(name);
+        found = below;
+    }
+    names.join(" ")
 }
 
 /// `--version` or `--help`, where JSON is wanted.

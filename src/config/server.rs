@@ -8,7 +8,7 @@ mod sections;
 
 use super::directives::{canonical, memory, quote, value_text};
 use super::{Paths, tls};
-use crate::inventory::{Auth, Inventory, NodeSpec, ServerSource};
+use crate::inventory::{Auth, Inventory, NodeSpec};
 use crate::topology::Address;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -313,7 +313,7 @@ pub(super) fn is_loopback(host: &str) -> bool {
 /// The `bind` line: only what every server of the source understands. `-address` and `*` came with
 /// 6.2; without any line all versions listen everywhere.
 pub(super) fn bind(inventory: &Inventory, node: &NodeSpec) -> Option<String> {
-    let modern = matches!(inventory.server.source, ServerSource::Embedded);
+    let modern = inventory.server.source.is_embedded();
     let host = if node.address.host.eq_ignore_ascii_case("localhost") {
         "127.0.0.1"
     } else {

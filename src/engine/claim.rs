@@ -4,7 +4,7 @@
 
 use super::operate::{Asked, who};
 use crate::actions::Action;
-use crate::engine::{Operation, Plan, Sentinels};
+use crate::engine::Plan;
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 use crate::topology::NodeName;
@@ -138,33 +138,7 @@ async fn attempt(
     })
 }
 
-/// The nodes whose hosts an operation works on beside their servers.
-pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
-    match operation {
-        Operation::Setup(setup) if setup.nodes.is_empty() => {
-            let nodes = world.inventory.nodes.iter();
-            nodes.map(|n| n.name.clone()).collect()
-        }
-        Operation::Setup(setup) => setup.nodes.clone(),
-        Operation::Add(add) => vec![add.node.clone()],
-        Operation::Remove(remove) if remove.leave_running => Vec::new(),
-        Operation::Remove(remove) => vec![remove.node.clone()],
-        Operation::Sentinels(Sentinels::Setup | Sentinels::Remove { .. }) => {
-            let settings = world.inventory.sentinel.iter();
-            let nodes = settings.flat_map(|s| s.nodes.iter());
-            nodes.map(|n| n.name.clone()).collect()
-        }
-        Operation::Sentinels(Sentinels::Forget { .. })
-        | Operation::Promote(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_) => Vec::new(),
-    }
-}
-
-/// The same for a plan that is taken up again.
+/// The nodes whose hosts a plan that is taken up again works on.
 pub fn hosts_in(plan: &Plan) -> Vec<NodeName> {
     let on_host = plan.steps().filter(|s| matches!(s.action, Action::Host(_)));
     let mut nodes: Vec<NodeName> = on_host.map(|s| s.node.clone()).collect();

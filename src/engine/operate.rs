@@ -153,7 +153,7 @@ pub async fn carry_out(
         Some(lock)
     };
     let line = operation.line();
-    let hosts = claim::hosts_of(world, operation);
+    let hosts = operation.properties().hosts(&world.inventory);
     let mut claimed = None;
     if asked.yes && !asked.dry_run {
         claimed = Some(claim::claim(world, asked, (&line, &line), &hosts).await?);

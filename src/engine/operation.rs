@@ -1,5 +1,9 @@
 //! What an operator asked for, as data: it stands in the plan and in the journal. Pure.
 
+mod properties;
+
+pub use properties::{Changes, Properties, Successor};
+
 use crate::actions::rescue::Source;
 use crate::plan::{difference, forecast};
 use crate::topology::{Address, NodeName};
@@ -29,6 +33,24 @@ pub enum Operation {
     Add(Add),
     /// A node that leaves for good.
     Remove(Remove),
+}
+
+impl Operation {
+    /// What answers for it.
+    pub fn properties(&self) -> &dyn Properties {
+        match self {
+            Self::Setup(setup) => setup,
+            Self::Promote(promote) => promote,
+            Self::Move(moved) => moved,
+            Self::Detach(detach) => detach,
+            Self::Sentinels(sentinels) => sentinels,
+            Self::Rejoin(rejoin) => rejoin,
+            Self::Repair(repair) => repair,
+            Self::Replay(replay) => replay,
+            Self::Add(add) => add,
+            Self::Remove(remove) => remove,
+        }
+    }
 }
 
 /// `replctl sentinel`, where it changes something.
@@ -151,6 +173,21 @@ pub enum Accept {
     WithoutSentinel,
 }
 
+impl Accept {
+    /// The option that says so.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::DataLoss => "--allow-data-loss",
+            Self::SplitBrain => "--accept-split-brain",
+            Self::Drift => "--ignore drift",
+            Self::Difference(difference) => difference.option(),
+            Self::Unkept(unkept) => unkept.option(),
+            Self::Permissions => "--ignore permissions",
+            Self::WithoutSentinel => "--without-sentinel",
+        }
+    }
+}
+
 /// `replctl repair`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repair {
@@ -161,17 +198,6 @@ pub struct Repair {
     pub backup: String,
     /// Those whose data are discarded without a backup.
     pub discard_data: Vec<NodeName>,
-}
-
-impl Repair {
-    /// What was typed behind `replctl`, without the folder.
-    pub fn line(&self) -> String {
-        let mut line = format!("repair --keep {}", self.keep);
-        for node in &self.discard_data {
-            line = format!("{line} --discard-data {node}");
-        }
-        line
-    }
 }
 
 /// `replctl lost NODE --replay`.
@@ -185,19 +211,4 @@ pub struct Replay {
     pub source: Source,
     /// What is in conflict, too.
     pub conflicts: bool,
-}
-
-impl Replay {
-    /// What was typed behind `replctl`.
-    pub fn line(&self) -> String {
-        let mut line = format!("lost {} --replay", self.node);
-        if let Source::Backup { folder } = &self.source {
-            let folder = shlex::try_quote(folder).unwrap_or_default();
-            line = format!("{line} --backup {folder}");
-        }
-        if self.conflicts {
-            line.push_str(" --with-conflicts");
-        }
-        line
-    }
 }

@@ -18,7 +18,7 @@ mod section;
 mod sentinel;
 mod server;
 mod service;
-mod source;
+pub mod source;
 mod ssh;
 pub mod template;
 #[cfg(test)]
@@ -27,7 +27,7 @@ pub mod tls;
 
 pub use accounts::Accounts;
 pub use service::ServiceSettings;
-pub use source::built_as;
+pub use source::ServerSource;
 pub use tls::Tls;
 
 use crate::topology::{Address, NodeName};
@@ -118,26 +118,6 @@ pub enum SecretSource {
     Prompt,
     /// It stands in the inventory; allowed, warned about.
     Inline(SecretString),
-}
-
-/// Where the server program comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerSource {
-    /// The one inside replctl.
-    Embedded,
-    /// The distribution's package of that name (default: `redis-server`, or `valkey-server`,
-    /// `redis`, … as the host has it).
-    Package(Option<String>),
-    /// A source tarball, unpacked and built on the host as in the tutorial; a local file, with its
-    /// sha256.
-    Tarball {
-        /// A file on the operator's machine.
-        file: PathBuf,
-        /// Its hash, lower-case hex.
-        sha256: String,
-    },
-    /// A given server binary on the operator's machine.
-    Binary(PathBuf),
 }
 
 /// `[server]`.

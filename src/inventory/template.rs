@@ -59,9 +59,10 @@ pub fn text(sketch: &Sketch) -> String {
     line(
         "# port, identity_file, known_hosts, sudo, transport: what is missing comes from ~/.ssh/config",
     );
-    line(
-        "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or \"package\", \"tarball\", \"binary\"",
-    );
+    line(&format!(
+        "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or {}",
+        super::source::OTHERS
+    ));
     line("# Each host has {directory}/{port}/conf, logs and pid.");
     line(&format!("directory = {}", quoted(&sketch.directory)));
     line("databases = 16");

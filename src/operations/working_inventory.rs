@@ -1,7 +1,8 @@
 //! The inventory that a command works with: the one on disk, or that one with the node in it that
 //! is to come, or has gone.
 
-use crate::cli::{Command, Global};
+use super::command::Remote;
+use crate::cli::Global;
 use crate::engine::inventory_edit::edits;
 use crate::engine::journal::store::Store;
 use crate::error::{Error, Exit, Problem, Reason, Result};
@@ -23,38 +24,12 @@ pub struct Written {
 }
 
 /// Reads it for a command.
-pub fn open(global: &Global, command: &Command) -> Result<Written> {
+pub fn open(global: &Global, command: &dyn Remote) -> Result<Written> {
     let path = inventory::find(global.inventory.as_deref())?;
     let text = inventory::text(&path)?;
     let now = inventory::of_text(&path, &text)?;
     inventory::warn(&now);
-    let disk = Disk { path, text, now };
-    match command {
-        Command::Add(args) => disk.with_new(args),
-        Command::Undo(args) => Ok(disk.with_removed(args)),
-        Command::Resume(args) | Command::Rollback(args) => disk.with_node_of(args),
-        Command::Init(_)
-        | Command::Setup(_)
-        | Command::Status(_)
-        | Command::Endpoint(_)
-        | Command::Clients(_)
-        | Command::Promote(_)
-        | Command::Sentinel(_)
-        | Command::Move(_)
-        | Command::Detach(_)
-        | Command::Remove(_)
-        | Command::Lost(_)
-        | Command::History(_)
-        | Command::Report(_)
-        | Command::Abandon(_)
-        | Command::Rejoin(_)
-        | Command::Repair(_)
-        | Command::FenceGuard(_)
-        | Command::Server(_)
-        | Command::Completions(_)
-        | Command::Explain(_)
-        | Command::Man(_) => Ok(disk.unedited()),
-    }
+    command.inventory(Disk { path, text, now })
 }
 
 /// The file as it is.
@@ -65,7 +40,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    fn unedited(self) -> Written {
+    /// The file as it is, with no change.
+    pub fn unedited(self) -> Written {
         Written {
             inventory: self.now,
             edit: None,
@@ -77,7 +53,7 @@ impl Disk {
     }
 
     /// `add`: with the node that is asked for.
-    fn with_new(self, args: &crate::operations::add::args::Add) -> Result<Written> {
+    pub fn with_new(self, args: &crate::operations::add::args::Add) -> Result<Written> {
         let node = self.new_node(args)?;
         let name = &node.name;
         let refused = |why: String| {
@@ -184,7 +160,7 @@ impl Disk {
     }
 
     /// `undo` of a removal: with the node that was removed, if it can be put there.
-    fn with_removed(self, args: &crate::operations::undo::args::Undo) -> Written {
+    pub fn with_removed(self, args: &crate::operations::undo::args::Undo) -> Written {
         let store = Store::existing(&self.now.name).ok().flatten();
         let removed = store.and_then(|store| {
             let ids = store.ids();
@@ -211,7 +187,7 @@ impl Disk {
 
     /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need
     /// it wherever they stopped.
-    fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
+    pub fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
         let store = Store::existing(&self.now.name)?;
         let record = store.and_then(|store| match &args.id {
             Some(id) => store.record(id),

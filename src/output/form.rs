@@ -12,14 +12,14 @@ use serde::Serialize;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// What the command line says of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Form {
     /// JSON on stdout, errors too.
     pub json: bool,
     /// Nothing on stderr but errors and questions.
     pub quiet: bool,
     /// The name of the command, as its document has it; none where it is not known.
-    pub command: Option<&'static str>,
+    pub command: Option<String>,
 }
 
 static FORM: OnceLock<Form> = OnceLock::new();
@@ -51,23 +51,19 @@ pub fn choose(form: Form) {
     let _ = FORM.set(form);
 }
 
-fn form() -> Form {
-    FORM.get().copied().unwrap_or_default()
-}
-
 /// Whether JSON is wanted.
 pub fn json() -> bool {
-    form().json
+    FORM.get().is_some_and(|form| form.json)
 }
 
 /// Whether only errors and questions are printed.
 pub fn quiet() -> bool {
-    form().quiet
+    FORM.get().is_some_and(|form| form.quiet)
 }
 
 /// The name of the command.
 pub(super) fn command() -> Option<&'static str> {
-    form().command
+    FORM.get()?.command.as_deref()
 }
 
 /// Tells the result: `content` where JSON is wanted, else the text that is made of it.

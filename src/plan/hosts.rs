@@ -4,7 +4,6 @@
 mod certificates;
 pub mod checks;
 mod directories;
-mod obtain;
 mod program;
 mod tls;
 
@@ -13,7 +12,7 @@ use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::config::server::Supervision;
 use crate::config::{Paths, block, unit};
 use crate::engine::{Step, Undo};
-use crate::inventory::{Inventory, NodeSpec, ServerSource};
+use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{ConfigFile, HostFacts, Unseen};
 use crate::topology::{NodeName, Topology};
 use HostAction as Do;
@@ -67,21 +66,18 @@ impl<'a> HostLook<'a> {
 
     /// Whether replctl itself brings the server program.
     pub fn brings_server(&self) -> bool {
-        matches!(
-            self.inventory.server.source,
-            ServerSource::Embedded | ServerSource::Binary(_)
-        )
+        self.inventory.server.source.is_sent()
     }
 
     /// What stands before the program that is brought, and before what there is none for.
     pub fn brought(&self) -> (&'static str, &'static str) {
-        if matches!(self.inventory.server.source, ServerSource::Binary(_)) {
+        if self.inventory.server.source.is_embedded() {
+            ("this replctl carries", "this replctl carries no server for")
+        } else {
             (
                 "the program that the inventory gives is",
                 "the program that the inventory gives is not for",
             )
-        } else {
-            ("this replctl carries", "this replctl carries no server for")
         }
     }
 }

@@ -4,7 +4,7 @@
 use crate::actions::Action;
 use crate::actions::local::LocalAction;
 use crate::actions::service::ServiceAction;
-use crate::engine::{Mode, Operation, Plan, Stage, Step, Undo};
+use crate::engine::{Mode, Plan, Stage, Step, Successor, Undo};
 use crate::topology::candidate::primaries;
 use crate::topology::{Node, NodeName, PersistedRole, State, Topology};
 
@@ -45,20 +45,13 @@ pub fn add(plan: &mut Plan, topology: &Topology, known: &Known) {
 
 /// Whom everybody is to follow after the plan.
 fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
-    match &plan.operation {
-        Operation::Promote(promote) => topology.get(&promote.node),
-        Operation::Repair(repair) => topology.get(&repair.keep),
-        Operation::Sentinels(_) => None,
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_) => match primaries(topology)[..] {
+    match plan.operation.properties().successor() {
+        Successor::Node(node) => topology.get(node),
+        Successor::ThePrimary => match primaries(topology)[..] {
             [one] => Some(one),
             _ => None,
         },
+        Successor::Unsaid => None,
     }
 }
 
@@ -121,6 +114,7 @@ fn was_primary(node: &Node, successor: &Node, topology: &Topology, known: &Known
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::Operation;
     use crate::engine::{Detach, Promote};
     use crate::topology::sample::{address, down, node, seed};
     use crate::topology::{Address, TroubleKind};

@@ -10,7 +10,7 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::engine::warning::Matter;
 use crate::engine::warning::login::{Login as WarnLogin, Refused};
-use crate::engine::{Accept, Ground, Mode, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
+use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Undo, Warning};
 use crate::topology::{Address, NodeName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -108,27 +108,16 @@ pub enum Hindered {
 /// # Errors
 /// Everything that is missing.
 pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), Vec<Refusal>> {
-    let promote = match &plan.operation {
-        Operation::Promote(promote) => Some(promote),
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Sentinels(_)
-        | Operation::Rejoin(_)
-        | Operation::Repair(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_) => None,
-    };
-    let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
+    let overrides = plan.operation.properties().accepted();
+    let accepted = overrides.is_some_and(|all| all.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();
     let (mut refusals, mut warnings, mut unwritten) = (Vec::new(), Vec::new(), Vec::new());
     for (node, lacks) in lacks {
         let user = &lacks.user;
         let all = || lacks.forbidden.iter().chain(&lacks.gone);
-        let dispensable = promote.is_some() && all().all(|need| spares(&need));
+        let dispensable = overrides.is_some() && all().all(|need| spares(&need));
         let otherwise = without_backup(plan, lacks)
-            .or_else(|| Some(without_these(promote.filter(|_| dispensable)?)))
+            .or_else(|| dispensable.then(|| without_these(&plan.operation)))
             .unwrap_or_default();
         if accepted && dispensable {
             warnings.extend(all().map(|need| without(node, user, need)));
@@ -165,9 +154,9 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
 }
 
 /// The way on where the plan can do without what is missing.
-fn without_these(promote: &Promote) -> String {
-    let node = &promote.node;
-    format!("; or go without: replctl promote {node} --ignore permissions")
+fn without_these(operation: &Operation) -> String {
+    let again = operation.properties().again();
+    format!("; or go without: {again} {}", Accept::Permissions.option())
 }
 
 /// What a command means that is done without.

@@ -12,9 +12,7 @@ use crate::actions::local::LocalAction;
 use crate::actions::role::RoleAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::warning::change::Change;
-use crate::engine::{
-    Detach, Ground, Move, Operation, Plan, Promote, Refusal, Rejoin, Step, Undo, Warning,
-};
+use crate::engine::{Detach, Ground, Move, Operation, Plan, Promote, Refusal, Step, Undo, Warning};
 use crate::topology::lineage::{Lineage, lineage, unknown_because};
 use crate::topology::{Address, Node, NodeName, State, Topology, phrases};
 use std::collections::BTreeMap;
@@ -46,53 +44,16 @@ pub enum Reverse {
 
 /// What undoes it, or everything that stands against that.
 pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
-    let found = match &past.operation {
-        Operation::Promote(promote) => past.promotion(promote, now),
-        Operation::Move(moved) => past.moved(moved, now),
-        Operation::Detach(detach) => past.detached(detach, now),
-        Operation::Rejoin(rejoin) => Err(given_up(rejoin)),
-        Operation::Repair(repair) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "it made `{}` the only primary, and what the others had for themselves they gave up: that does not come back by undoing it",
-                repair.keep
-            ),
-            format!("their backups: {}-NODE", repair.backup),
-        )),
-        Operation::Replay(replay) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",
-                replay.onto, replay.node
-            ),
-            LOOK,
-        )),
-        Operation::Add(add) => Ok(past.added(add, now)),
-        Operation::Remove(remove) => past.removed(remove, now),
-        Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
-            Ground::Undo,
-            format!(
-                "`{}` cannot be undone: it brings servers to what the inventory says",
-                past.operation.line()
-            ),
-            LOOK,
-        )),
-    };
+    let found = past.operation.properties().reverse(past, now);
     found.map_err(|refusal| vec![refusal])
 }
 
-fn given_up(rejoin: &Rejoin) -> Refusal {
-    let node = &rejoin.node;
-    let hint = rejoin.backup.as_ref().map_or_else(
-        || "they were discarded without a backup".to_owned(),
-        |folder| format!("what it had is backed up in {folder}"),
-    );
+/// What stands against undoing an operation that brings servers to what the inventory says.
+pub fn wishes(line: &str) -> Refusal {
     Refusal::new(
         Ground::Undo,
-        format!(
-            "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
-        ),
-        hint,
+        format!("`{line}` cannot be undone: it brings servers to what the inventory says"),
+        LOOK,
     )
 }
 
@@ -113,7 +74,8 @@ pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
 }
 
 impl Past {
-    fn promotion(&self, promoted: &Promote, now: &Topology) -> Result<Reverse, Refusal> {
+    /// The former primary again.
+    pub fn promotion(&self, promoted: &Promote, now: &Topology) -> Result<Reverse, Refusal> {
         let new = &promoted.node;
         if !self.plan.changes_roles() {
             let why = format!("it made no other node the primary: `{new}` was it already");
@@ -205,7 +167,8 @@ impl Past {
         .collect()
     }
 
-    fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
+    /// The former upstream again.
+    pub fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &moved.node;
         let told = |s: &&Step| {
             s.node == *name && matches!(s.action, Action::Role(RoleAction::Follow { .. }))
@@ -248,7 +211,8 @@ impl Past {
         }
     }
 
-    fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
+    /// A replica again, if it has no writes of its own.
+    pub fn detached(&self, detach: &Detach, now: &Topology) -> Result<Reverse, Refusal> {
         let name = &detach.node;
         let noted = self.plan.steps().find_map(|s| {
             if let Action::Local(LocalAction::NoteAlone { address }) = &s.action {

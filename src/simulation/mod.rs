@@ -1,19 +1,19 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure
-//! of every step, in memory. `harness` is what all simulations share; promotions are below.
+//! of every step, in memory. `harness` is what all simulations share; promotions are below. An
+//! operation may have its simulation in its own folder, as `detach` has.
 
 mod clients;
-mod detach;
-mod harness;
+pub mod harness;
 mod hooks;
 mod leaky;
 mod members;
 mod moves;
 mod others;
-mod plans;
+pub mod plans;
 mod rejoin;
 mod sentinel;
 mod sentinel_setup;
-mod world;
+pub mod world;
 
 use crate::engine::journal::Outcome;
 use crate::engine::{Accept, Mode, Plan, Promote};
@@ -25,13 +25,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use world::{Servers, World};
 
-fn name(i: usize) -> NodeName {
+/// The name of a node of [`topologies`].
+pub fn name(i: usize) -> NodeName {
     NodeName(format!("n{i}"))
 }
 
 /// All trees over `n` nodes (each node's upstream has a lower number; node 0 is the root), each
 /// node up or down.
-fn topologies(n: usize) -> Vec<Topology> {
+pub fn topologies(n: usize) -> Vec<Topology> {
     let trees: usize = (1..n).product::<usize>().max(1);
     let mut out = Vec::new();
     for tree in 0..trees {

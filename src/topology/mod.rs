@@ -32,7 +32,7 @@ pub mod situation;
 pub mod testing;
 pub mod tls;
 pub mod tree;
-mod unreachable;
+pub mod unreachable;
 pub mod versions;
 
 pub use address_match::{Addresses, same_host};

@@ -18,7 +18,7 @@ use super::transport::ServerRoutes;
 use crate::inventory::NodeSpec;
 use crate::topology::claims::{Claim, Holder, others, worker};
 use crate::topology::clients::{Client, LISTED, parse};
-use crate::topology::{NodeName, Trouble, TroubleKind};
+use crate::topology::{NodeName, Trouble};
 use connection::Connection;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -311,7 +311,7 @@ impl Keeper {
                     was_held = true;
                 }
                 // Asking again would not change it, and fill the server's log.
-                Err(trouble) if !was_held && !may_pass(trouble.kind) => return,
+                Err(trouble) if !was_held && !trouble.kind.may_pass() => return,
                 Err(_) => {
                     self.renewed(&mut was_held);
                     sleep(AGAIN).await;
@@ -355,21 +355,6 @@ impl Keeper {
         let clients = clients.unwrap_or_default();
         others([(&self.spec.name, clients.as_slice())], token())
     }
-}
-
-/// Whether a node that could not be claimed may be able to be later.
-fn may_pass(kind: TroubleKind) -> bool {
-    matches!(
-        kind,
-        TroubleKind::Refused
-            | TroubleKind::NoAnswer
-            | TroubleKind::Frozen
-            | TroubleKind::NoRoute
-            | TroubleKind::Ssh
-            | TroubleKind::TooManyClients
-            | TroubleKind::Busy
-            | TroubleKind::Other
-    )
 }
 
 /// The clients among which claims are: of many, only those that listen to channels, among which

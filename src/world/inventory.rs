@@ -7,7 +7,7 @@ pub use file::{rewrite, write};
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::address::is_literal;
 use crate::inventory::parse::parse;
-use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, ServerSource, Tls, Via};
+use crate::inventory::{Auth, Inventory, NodeSpec, SecretSource, Tls, Via};
 use crate::{cli, output};
 use etcetera::BaseStrategy;
 use futures::future::join_all;
@@ -198,10 +198,12 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
     for tls in inventory.tls.iter_mut().chain(apart) {
         tls.files_mut().for_each(place);
     }
-    match &mut inventory.server.source {
-        ServerSource::Tarball { file, .. } | ServerSource::Binary(file) => place(file),
-        ServerSource::Embedded | ServerSource::Package(_) => {}
-    }
+    inventory
+        .server
+        .source
+        .file_mut()
+        .into_iter()
+        .for_each(place);
     for node in inventory.nodes.iter_mut().chain(named) {
         node.ssh
             .identity_files
@@ -277,6 +279,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::inventory::ServerSource;
     use std::fs;
     use std::time::Instant;
 

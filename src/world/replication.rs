@@ -111,41 +111,8 @@ pub async fn require_replicas(conn: &Conn, to_write: u64, max_lag: u64) -> Acted
 fn sent(reply: Result<Value, Trouble>, text: &str) -> Acted {
     match reply {
         Ok(_) => Ok(seen(text)),
-        Err(t) if doubtful(&t) => Err(Failure::unknown(t.detail)),
+        Err(t) if t.may_be_executed() => Err(Failure::unknown(t.detail)),
         Err(t) => Err(Failure::none(t.detail)),
-    }
-}
-
-/// Whether a command that met this may have been or may yet be run.
-pub(super) fn doubtful(trouble: &Trouble) -> bool {
-    match trouble.kind {
-        TroubleKind::Frozen
-        | TroubleKind::NoAnswer
-        | TroubleKind::Ssh
-        | TroubleKind::Refused
-        | TroubleKind::NoTls
-        | TroubleKind::WantsTls
-        | TroubleKind::CertificateUntrusted
-        | TroubleKind::CertificateExpired
-        | TroubleKind::CertificateNotYetValid
-        | TroubleKind::CertificateName
-        | TroubleKind::ClientCertificateMissing
-        | TroubleKind::ClientCertificateRefused
-        | TroubleKind::Tls
-        | TroubleKind::NoRoute => true,
-        TroubleKind::NameUnknown
-        | TroubleKind::PasswordMissing
-        | TroubleKind::PasswordRefused
-        | TroubleKind::Forbidden
-        | TroubleKind::Renamed
-        | TroubleKind::ProtectedMode
-        | TroubleKind::TooManyClients
-        | TroubleKind::Busy => false,
-        // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in capitals;
-        // anything else is a broken connection.
-        TroubleKind::NotRedis | TroubleKind::Other => {
-            !trouble.detail.contains("ERR") && !trouble.detail.contains("LOADING")
-        }
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) use demotion::to_replica;
 pub use demotion::{OTHERS, demote};
 
 use super::connections::Connections;
-use super::replication::{Acted, FENCED, doubtful, look, seen};
+use super::replication::{Acted, FENCED, look, seen};
 use super::resp::{Conn, REPLY};
 use super::role::{self, LiveRole};
 use super::watch_sync;
@@ -64,7 +64,7 @@ pub async fn follow(
                 "it was told to follow {address} and is {now}"
             )));
         }
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {
@@ -97,7 +97,7 @@ pub async fn take_over(
     let done = change(&conn, &NO_ONE, hold_ms, FENCED).await;
     let acted = match done {
         Ok(changed) => compared(&conn, from, last, changed).await,
-        Err(t) if !doubtful(&t) => Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => Err(Failure::none(t.detail)),
         Err(t) => return in_doubt(connections, node, from, last, &conn, t).await,
     };
     if hold_ms.is_some() {
@@ -234,7 +234,7 @@ pub async fn promote(connections: &Connections, node: &NodeName) -> Acted {
             ..
         }) => return Ok(is_primary(offset)),
         Ok(_) => "it said yes and is still a replica".to_owned(),
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     match settle(connections, node, conn.client_id()).await {

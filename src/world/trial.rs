@@ -7,7 +7,8 @@ use super::hosts::Hosts;
 use super::{host, server_source};
 use crate::actions::host::PayloadInfo;
 use crate::config::server::{Supervision, render};
-use crate::inventory::{Inventory, NodeSpec, ServerSource, built_as, locate};
+use crate::inventory::source::Arrival;
+use crate::inventory::{Inventory, NodeSpec, locate};
 use crate::plan::facts::trial::{Said, Trial, WrongDirective, lines, read};
 use crate::plan::facts::{HostFacts, Listener, Unseen};
 use crate::topology::NodeName;
@@ -141,16 +142,18 @@ fn program(
         let path = format!("{}/server/{name}/redis-server", inventory.server.directory);
         there.then_some(Program::There(path))
     };
-    match &inventory.server.source {
-        ServerSource::Package(_) => facts
+    let source = &inventory.server.source;
+    match source.arrival() {
+        Arrival::Installed => facts
             .package
             .clone()
             .map(Program::There)
             .ok_or_else(|| "the package is not installed there yet".to_owned()),
-        ServerSource::Tarball { sha256, .. } => {
-            beside(&built_as(sha256)).ok_or_else(|| "the server is not built there yet".to_owned())
-        }
-        ServerSource::Embedded | ServerSource::Binary(_) => {
+        Arrival::Built => source
+            .folder()
+            .and_then(|folder| beside(&folder))
+            .ok_or_else(|| "the server is not built there yet".to_owned()),
+        Arrival::Sent => {
             let of = |arch: &str| payload.iter().find(|p| p.arch == arch);
             let own = of(&facts.arch);
             if let Some(there) = own.and_then(|p| beside(&p.directory_name())) {

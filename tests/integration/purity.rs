@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Files and folders of src/ that compute and do nothing else. In the folder of an operation,
-/// `plan` and `checks` are such, too.
-const PURE: [&str; 15] = [
+/// `plan`, `checks` and `properties` are such, too.
+const PURE: [&str; 14] = [
     "topology",
     "findings",
     "rescue",
@@ -20,7 +20,6 @@ const PURE: [&str; 15] = [
     "actions",
     "engine/operation",
     "engine/plan",
-    "engine/command_line",
     "config",
     "inventory",
     "world/info",
@@ -155,7 +154,7 @@ fn forbidden(inside: &Path) -> &'static [&'static str] {
         return &FORBIDDEN;
     }
     match operation_and_part(inside) {
-        Some((_, part)) if part == "plan" || part == "checks" => &FORBIDDEN,
+        Some((_, part)) if ["plan", "checks", "properties"].contains(&part.as_str()) => &FORBIDDEN,
         Some((_, part)) if part == "report" => &FORBIDDEN_IN_REPORTS,
         _ => &[],
     }

@@ -1,7 +1,6 @@
 //! What comes before every change: an operation that stopped half-way and changed roles, and one of
 //! which nobody knows what it did.
 
-use crate::engine::Operation;
 use crate::engine::journal::store::{FileJournal, Store, Unread};
 use crate::engine::journal::story::Story;
 use crate::engine::journal::{At, Entry, Journal, Outcome};
@@ -91,26 +90,8 @@ pub fn never_begun(journal: &FileJournal, why: &str) -> Outcome {
 /// as it was: half of a setup is simply set up again, half an `add` or `remove` is a node more or
 /// less, and what `lost --replay` has done is not done twice.
 fn comes_first(story: &Story) -> bool {
-    if story.damage.is_some() {
-        return true;
-    }
-    match &story.operation {
-        Some(
-            Operation::Promote(_)
-            | Operation::Move(_)
-            | Operation::Detach(_)
-            | Operation::Rejoin(_)
-            | Operation::Repair(_),
-        )
-        | None => true,
-        Some(
-            Operation::Setup(_)
-            | Operation::Sentinels(_)
-            | Operation::Replay(_)
-            | Operation::Add(_)
-            | Operation::Remove(_),
-        ) => false,
-    }
+    let operation = story.operation.as_ref().filter(|_| story.damage.is_none());
+    operation.is_none_or(|operation| operation.properties().changes().comes_first())
 }
 
 fn half_way(story: &Story) -> Problem {

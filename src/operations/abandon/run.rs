@@ -9,6 +9,7 @@ use crate::engine::operate::{self, who};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::Inventory;
 use crate::operations;
+use crate::operations::command::Local;
 use crate::output::ended::nothing;
 use crate::topology::NodeName;
 use crate::world::{World, WorldOptions, inventory};
@@ -128,5 +129,11 @@ fn ask() -> Result<()> {
             .because(Reason::NotConfirmed)
             .exit(Exit::Refused)),
         Err(_) => Err(Problem::new("interrupted; nothing was touched").exit(Exit::Interrupted)),
+    }
+}
+
+impl Local for super::args::Abandon {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::Cli;
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use crate::output;
 use clap::CommandFactory;
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
@@ -51,4 +52,10 @@ pub fn run(args: &super::args::Completions) -> Result<()> {
         script.to_owned()
     });
     Ok(())
+}
+
+impl Local for super::args::Completions {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }

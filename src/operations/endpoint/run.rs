@@ -4,6 +4,7 @@ use super::report;
 use crate::engine::context::context;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::findings::findings;
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output;
 use crate::topology::endpoint::{Doubt, endpoint as find};
 use crate::world::World;
@@ -42,5 +43,15 @@ fn unknown(doubts: Vec<Doubt>) -> Error {
     Error {
         problems: problems.collect(),
         exit: Exit::Problems,
+    }
+}
+
+impl Remote for super::args::Endpoint {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, self))
     }
 }

@@ -5,7 +5,8 @@ use super::report::{Shown, history, text};
 use crate::cli;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::Story;
-use crate::error::Result;
+use crate::error::{Exit, Result};
+use crate::operations::command::Local;
 use crate::output::{self, table::Options};
 use crate::topology::NodeName;
 use crate::world::inventory;
@@ -64,4 +65,10 @@ fn read(store: &Store, ids: &[String], nodes: &[NodeName], limit: usize) -> (Vec
     let older = chosen.len().saturating_sub(limit);
     chosen.truncate(limit);
     (chosen, older)
+}
+
+impl Local for super::args::History {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self).map(|()| Exit::Done)
+    }
 }

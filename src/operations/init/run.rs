@@ -12,6 +12,7 @@ use crate::inventory::node::{PORT, is_node_name};
 use crate::inventory::parse::parse;
 use crate::inventory::place::without_place;
 use crate::inventory::template::{self, Login, Sketch};
+use crate::operations::command::Local;
 use crate::output;
 use crate::topology::Address;
 use crate::world::secret;
@@ -333,6 +334,12 @@ fn report(inventory: &Path, password: Option<&PathBuf>) -> String {
     format!(
         "{wrote}\n\nnext:\n  {replctl} setup --dry-run   # look at the hosts and show the plan\n  {replctl} setup\n  {replctl} status"
     )
+}
+
+impl Local for super::args::Init {
+    fn run(&self, global: &crate::cli::Global) -> Result<Exit> {
+        run(global, self).map(|()| Exit::Done)
+    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ fn counted(commands: usize) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::engine::Properties;
     use crate::topology::sample::{address, node, seed};
 
     fn run(conflicts: bool, counts: Counts) -> Plan {

@@ -8,8 +8,10 @@ use crate::actions::server::ServerAction;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Operation, Plan, Replay, new_file};
+use crate::engine::{Operation, Plan, Properties, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Reason, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
@@ -140,8 +142,7 @@ async fn replay(
         Done::Ran(finished) => finished,
     };
     told(&operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Replay, counts: Counts) -> Result<Plan> {
@@ -266,4 +267,25 @@ fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+impl Remote for super::args::Lost {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Replay {
+    fn tell(&self, _world: &World, finished: &Finished) -> bool {
+        told(self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

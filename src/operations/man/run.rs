@@ -1,9 +1,10 @@
 //! `replctl man`: one man page for each command, from the clap definitions. It writes nothing that
 //! changes from day to day.
 
+use crate::cli::Cli;
 use crate::cli::help::{ENVIRONMENT, EXIT, FILES, HOOKS, REASONS, Section};
-use crate::cli::{Cli, examples};
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, italic, roman};
@@ -137,7 +138,7 @@ fn synopsis(roff: &mut Roff, command: &Command) {
 }
 
 fn examples(roff: &mut Roff, command: &str) {
-    let examples = examples::examples(command);
+    let examples = crate::operations::examples(command);
     if examples.is_empty() {
         return;
     }
@@ -173,4 +174,10 @@ fn see_also(roff: &mut Roff, ours: &[String], elsewhere: &[&str]) {
         line.push(roman(format!("({section}){end}")));
     }
     roff.text(line);
+}
+
+impl Local for super::args::Man {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }

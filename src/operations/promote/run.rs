@@ -10,6 +10,8 @@ use crate::engine::operate::{self, Asked, Done};
 use crate::engine::permissions::permitted;
 use crate::engine::{Accept, Operation, Plan, Promote, hooks};
 use crate::error::{Error, Exit, Result};
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::output::ended::nothing;
 use crate::plan::case::Access;
 use crate::plan::hooks::Wanted;
@@ -288,4 +290,34 @@ async fn make_plan(
     let elsewhere = topology.nodes.iter();
     let elsewhere = elsewhere.filter(|node| of_another_history(node, topology));
     Ok((plan, elsewhere.map(|node| node.name.clone()).collect()))
+}
+
+impl Remote for super::args::Promote {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Promote {
+    fn tell(&self, world: &World, finished: &operate::Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
+        let way = Way {
+            asked: request.asked,
+            hooks: request.hooks,
+            kick: false,
+            undoes: request.undoes,
+        };
+        let mut promote = self.clone();
+        let accepted = request.accepted.iter().copied().map(Accept::Unkept);
+        promote.accept.extend(accepted);
+        Some(Box::pin(async move { perform(world, &promote, way).await }))
+    }
 }

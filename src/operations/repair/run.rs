@@ -7,9 +7,13 @@ use crate::cli;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done, Finished};
 use crate::engine::permissions::permitted;
-use crate::engine::{Accept, Operation, Plan, Promote, Repair, backup_folder, pending_demotions};
+use crate::engine::{
+    Accept, Operation, Plan, Promote, Properties, Repair, backup_folder, pending_demotions,
+};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::findings::findings;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::Perform;
 use crate::operations::perform::{self, Request};
 use crate::output::returned::returned;
 use crate::output::table::Options;
@@ -211,8 +215,7 @@ async fn perform(
         Done::Ran(finished) => finished,
     };
     report(world, operation, &finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, operation: &Repair, accepted: &[Unkept]) -> Result<Plan> {
@@ -233,4 +236,25 @@ pub fn report(world: &World, operation: &Repair, finished: &Finished) {
     let text = format!("{}{at} is the primary.{steps}", operation.keep);
     let say = finished.reached() || !steps.is_empty();
     operate::told(finished, say.then_some(text.as_str()));
+}
+
+impl Remote for super::args::Repair {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Repair {
+    fn tell(&self, world: &World, finished: &Finished) -> bool {
+        report(world, self, finished);
+        true
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

@@ -15,13 +15,6 @@ pub struct Sentinel {
     pub command: SentinelCommand,
 }
 
-impl Sentinel {
-    /// Whether it changes nothing, and asks nothing.
-    pub fn only_looks(&self) -> bool {
-        matches!(self.command, SentinelCommand::Status(_))
-    }
-}
-
 /// The subcommands of `sentinel`.
 #[derive(Debug, Subcommand)]
 pub enum SentinelCommand {

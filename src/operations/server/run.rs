@@ -2,6 +2,7 @@
 //! `setup`. Contacts no host.
 
 use crate::error::{Exit, Problem, Result};
+use crate::operations::command::Local;
 use crate::output;
 use crate::world::payload::{self, Embedded};
 use serde::Serialize;
@@ -236,6 +237,12 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> crate::error::Error {
     .cause(error)
     .hint("replctl server --extract ./server")
     .exit(Exit::Failed)
+}
+
+impl Local for super::args::Server {
+    fn run(&self, _global: &crate::cli::Global) -> Result<Exit> {
+        run(self).map(|()| Exit::Done)
+    }
 }
 
 #[cfg(test)]

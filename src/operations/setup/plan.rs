@@ -17,7 +17,7 @@ use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
-use crate::engine::{Add, Mode, Operation, Plan, Refusal, Setup, Stage, Step, Undo};
+use crate::engine::{Add, Mode, Operation, Plan, Properties, Refusal, Setup, Stage, Step, Undo};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, StoredData, Unseen};
 use crate::plan::hosts::HostLook;

@@ -13,6 +13,8 @@ use crate::engine::warning::password::Password;
 use crate::engine::{Operation, Plan, Setup, Warning};
 use crate::error::{Error, Exit, Result};
 use crate::inventory::address::is_literal;
+use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::perform::{Perform, Request};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
@@ -228,4 +230,24 @@ fn report(world: &World, finished: &operate::Finished, after: &Topology) -> Stri
     }
     text.push_str("Look at it with: replctl status");
     text
+}
+
+impl Remote for super::args::Setup {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
+}
+
+impl Perform for Setup {
+    fn tell(&self, _world: &World, _finished: &operate::Finished) -> bool {
+        false
+    }
+
+    fn perform<'a>(&'a self, _world: &'a World, _request: &'a Request<'a>) -> Option<Running<'a>> {
+        None
+    }
 }

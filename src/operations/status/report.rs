@@ -15,9 +15,7 @@ use crate::topology::phrases::{bytes, duration};
 use crate::topology::reboot::{Reboot, reboot};
 use crate::topology::service::Service;
 use crate::topology::tree::{Place, tree};
-use crate::topology::{
-    Link, Node, Product, Server, State, SyncProgress, Topology, TroubleKind, Upstream,
-};
+use crate::topology::{Link, Node, Product, Server, State, SyncProgress, Topology, Upstream};
 use few::{Worst, few, worst_of};
 
 /// All that `status` shows.
@@ -211,39 +209,10 @@ fn role(node: &Node) -> Cell {
         State::Up(_) if node.is_primary() => Cell::plain("primary"),
         State::Up(_) => Cell::plain("replica"),
         State::Down(trouble) => Cell {
-            text: reason(trouble.kind).to_owned(),
+            // The finding has the whole sentence.
+            text: trouble.kind.brief().to_owned(),
             style: Tone::Bad,
         },
-    }
-}
-
-/// The one reason for which a node could not be looked at, in two words; the finding has the whole
-/// sentence.
-fn reason(kind: TroubleKind) -> &'static str {
-    match kind {
-        TroubleKind::Refused => "refused",
-        TroubleKind::NoAnswer => "no answer",
-        TroubleKind::Frozen => "frozen",
-        TroubleKind::NoRoute => "no route",
-        TroubleKind::NameUnknown => "unknown name",
-        TroubleKind::PasswordMissing => "wants password",
-        TroubleKind::PasswordRefused => "wrong password",
-        TroubleKind::Forbidden | TroubleKind::Renamed => "forbidden",
-        TroubleKind::ProtectedMode => "protected mode",
-        TroubleKind::TooManyClients => "too many clients",
-        TroubleKind::Busy => "busy script",
-        TroubleKind::NotRedis => "not a server",
-        TroubleKind::NoTls => "no TLS there",
-        TroubleKind::WantsTls => "wants TLS",
-        TroubleKind::CertificateUntrusted => "not trusted",
-        TroubleKind::CertificateExpired => "cert expired",
-        TroubleKind::CertificateNotYetValid => "cert not yet valid",
-        TroubleKind::CertificateName => "cert of another",
-        TroubleKind::ClientCertificateMissing => "wants a cert",
-        TroubleKind::ClientCertificateRefused => "our cert refused",
-        TroubleKind::Tls => "TLS failed",
-        TroubleKind::Ssh => "ssh failed",
-        TroubleKind::Other => "failed",
     }
 }
 

@@ -6,6 +6,7 @@ use crate::engine::context::context;
 use crate::engine::pending_demotions;
 use crate::error::{Exit, Result};
 use crate::findings::{self, Counted};
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::output::table::Options;
 use crate::output::{self};
 use crate::plan::divergence::Own;
@@ -118,4 +119,14 @@ async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName
         }
     });
     join_all(looks).await.into_iter().flatten().collect()
+}
+
+impl Remote for super::args::Status {
+    fn only_looks(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self))
+    }
 }

@@ -4,10 +4,12 @@ use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
 use crate::engine::journal::story::{Stand, Story};
 use crate::engine::operate::{self, Asked};
-use crate::engine::{Operation, Plan};
+use crate::engine::{Changes, Operation, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
+use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Request, perform};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
@@ -154,17 +156,12 @@ fn later(
     operation: &Operation,
     plan: &Plan,
 ) -> Option<String> {
-    let mine: Vec<&NodeName> = match operation {
+    let mine: Vec<&NodeName> = match operation.properties().changes() {
         // Whose primary it is concerns everybody.
-        Operation::Promote(_) | Operation::Repair(_) => plan.steps().map(|s| &s.node).collect(),
-        Operation::Setup(_)
-        | Operation::Move(_)
-        | Operation::Detach(_)
-        | Operation::Rejoin(_)
-        | Operation::Replay(_)
-        | Operation::Add(_)
-        | Operation::Remove(_)
-        | Operation::Sentinels(_) => operation.node().into_iter().collect(),
+        Changes::Primary => plan.steps().map(|s| &s.node).collect(),
+        Changes::Roles | Changes::Members | Changes::Neither => {
+            operation.node().into_iter().collect()
+        }
     };
     let newer = ids.iter().take_while(|other| *other != id);
     let mut stories = newer.map(|other| store.story(other));
@@ -173,19 +170,23 @@ fn later(
             return true; // whatever it did
         }
         let did = matches!(story.stand(None), Stand::Done | Stand::Incomplete);
-        let undoable = matches!(
-            story.operation,
-            Some(
-                Operation::Promote(_)
-                    | Operation::Move(_)
-                    | Operation::Detach(_)
-                    | Operation::Rejoin(_)
-                    | Operation::Repair(_)
-                    | Operation::Add(_)
-                    | Operation::Remove(_)
-            )
-        );
+        let operation = story.operation.as_ref();
+        let undoable = operation.is_some_and(|o| o.properties().changes().is_in_the_way());
         did && undoable && mine.iter().any(|node| story.touches(node))
     });
     found.map(|story| story.id)
+}
+
+impl Remote for super::args::Undo {
+    fn only_looks(&self) -> bool {
+        false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.with_removed(self))
+    }
+
+    fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {
+        Box::pin(run(around.world, around.global, self, around.edit))
+    }
 }

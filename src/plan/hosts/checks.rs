@@ -1,9 +1,9 @@
 //! What stands against work on a host, whatever is to run there. Pure.
 
-use super::{HostLook, obtain};
+use super::{HostLook, program};
 use crate::engine::warning::host::{Boot, Host, NoStart};
 use crate::engine::{Ground, Refusal, Warning};
-use crate::inventory::{NodeSpec, ServerSource};
+use crate::inventory::NodeSpec;
 use crate::plan::facts::HostFacts;
 use crate::topology::{Node, NodeName};
 
@@ -100,7 +100,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
             "log in as root, allow sudo, or give [server] a `directory` of that user's",
         ));
     }
-    let kept_there = !matches!(look.inventory.server.source, ServerSource::Package(_));
+    let kept_there = look.inventory.server.source.is_in_directory();
     if let Some(mount) = facts.noexec.as_ref().filter(|_| kept_there) {
         out.push(Refusal::new(
             Ground::Host,
@@ -134,7 +134,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
             "free some, or give [server] another `directory`",
         ));
     }
-    out.extend(obtain::refusal(look, name, facts));
+    out.extend(program::refusal(look, name, facts));
 }
 
 /// Nothing brings it back after its host was down.

@@ -29,7 +29,7 @@ impl Past {
     }
 
     /// What had come goes again: with its files, where there were none before it.
-    pub(super) fn added(&self, add: &Add, now: &Topology) -> Reverse {
+    pub fn added(&self, add: &Add, now: &Topology) -> Reverse {
         let node = &add.node;
         if now.get(node).is_none() {
             let why = format!("`{node}` is no node of the inventory any more");
@@ -50,7 +50,7 @@ impl Past {
     }
 
     /// What had left comes again, as far as it is still there.
-    pub(super) fn removed(&self, remove: &Remove, now: &Topology) -> Result<Reverse, Refusal> {
+    pub fn removed(&self, remove: &Remove, now: &Topology) -> Result<Reverse, Refusal> {
         let node = &remove.node;
         let Some(spec) = now.get(node) else {
             return Err(Refusal::new(

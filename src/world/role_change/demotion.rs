@@ -7,7 +7,7 @@ use crate::engine::execute::Failure;
 use crate::engine::journal::Seen;
 use crate::topology::{Address, NodeName};
 use crate::world::connections::{Connections, Look, Stopped};
-use crate::world::replication::{Acted, FENCED, bytes, doubtful, look, upstream};
+use crate::world::replication::{Acted, FENCED, bytes, look, upstream};
 use crate::world::resp::Conn;
 use crate::world::role::LiveRole;
 use std::time::Duration;
@@ -119,7 +119,7 @@ pub(in crate::world) async fn to_replica(
                 "it was told to follow {address} and is {now}"
             )));
         }
-        Err(t) if !doubtful(&t) => return Err(Failure::none(t.detail)),
+        Err(t) if !t.may_be_executed() => return Err(Failure::none(t.detail)),
         Err(t) => t.detail,
     };
     // What became of it is looked up over another connection, after the first can do no more.

@@ -9,7 +9,7 @@ use crate::topology::detached::Observed;
 use crate::topology::sentinel::Sees;
 use crate::topology::{Address, Node, NodeName, Topology, TroubleKind};
 use crate::world::directive::set_directive;
-use crate::world::replication::{Acted, FENCED, doubtful, seen};
+use crate::world::replication::{Acted, FENCED, seen};
 use crate::world::resp::{Conn, REPLY};
 use crate::world::role::{self, LiveRole};
 use futures::future::join_all;
@@ -113,7 +113,7 @@ impl SentinelSteps<'_> {
         let (asked, conn) = self.listening(at, or).await?;
         let begun = Instant::now();
         if let Err(trouble) = conn.call(&fail_over(name), REPLY).await
-            && !doubtful(&trouble)
+            && !trouble.may_be_executed()
             // Somebody else has asked for one already: it is waited for as if it were ours.
             && !trouble.detail.starts_with("INPROG")
         {

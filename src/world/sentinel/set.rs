@@ -9,7 +9,7 @@ use crate::inventory::SentinelRules;
 use crate::topology::Address;
 use crate::topology::sentinel::Sees;
 use crate::world::login::ServerLogin;
-use crate::world::replication::{Acted, doubtful, seen};
+use crate::world::replication::{Acted, seen};
 use crate::world::resp::{Conn, REPLY};
 use redis::{Cmd, cmd};
 use secrecy::ExposeSecret;
@@ -30,7 +30,7 @@ fn sentinel(words: &[&str]) -> Cmd {
 async fn tell(conn: &Conn, command: &Cmd) -> Result<(), Failure> {
     let reply = conn.call(command, REPLY).await;
     reply.map(drop).map_err(|trouble| {
-        if doubtful(&trouble) {
+        if trouble.may_be_executed() {
             Failure::unknown(trouble.detail)
         } else {
             Failure::none(trouble.detail)

@@ -56,7 +56,8 @@ fn is_table(path: &str) -> bool {
         "crate::operations::working_inventory",
         "crate::operations::with_threads",
         "crate::operations::perform",
-        "crate::operations::tell",
+        "crate::operations::command",
+        "crate::operations::examples",
     ]
     .iter()
     .any(|table| within(path, table))

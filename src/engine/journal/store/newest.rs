@@ -1,7 +1,7 @@
 //! What the newest operations of this machine tell those that come after them.
 
 use super::{LOOKED_BACK, Record, Store};
-use crate::engine::Operation;
+use crate::engine::Changes;
 use crate::engine::journal::Outcome;
 use crate::engine::journal::story::Story;
 use crate::topology::NodeName;
@@ -33,14 +33,10 @@ impl Store {
                 record.outcome,
                 Some(Outcome::Completed | Outcome::Incomplete { .. })
             );
-            let made = if let Operation::Promote(promote) = record.plan.operation {
-                promote.node
-            } else if let Operation::Repair(repair) = record.plan.operation {
-                repair.keep
-            } else {
-                return None;
-            };
-            reached.then_some(made)
+            let operation = &record.plan.operation;
+            let changes = operation.properties().changes();
+            let made = operation.node().filter(|_| changes == Changes::Primary)?;
+            reached.then(|| made.clone())
         })
     }
 

@@ -4,7 +4,7 @@ use crate::findings::{self, Context, Debt};
 use crate::output::json;
 use crate::topology::service::{Starter, Unit};
 use crate::topology::testing::{down, healthy, primary, replica, typo};
-use crate::topology::{Address, Loading, ReplicaAuth, Version};
+use crate::topology::{Address, Loading, ReplicaAuth, TroubleKind, Version};
 use proptest::prelude::*;
 
 const WIDE: Options = Options {
