@@ -1,5 +1,5 @@
 //! What the examples of a command are: each operation has its own beside its arguments.
 
-/// Lines to paste, each with what it is for. Text only; it must not say what the program does not
+/// Lines to paste, each with its purpose. Text only; it must not say what the program does not
 /// do.
 pub type Examples = &'static [(&'static str, &'static str)];

@@ -1,7 +1,7 @@
 //! The machinery that all operations share: what an operation is, its plan, and how that is asked
 //! for, claimed, executed, journalled, resumed and put back.
 //!
-//! It knows no operation but by its data.
+//! It knows operations only by their data.
 
 pub mod ask;
 pub mod backup_folder;

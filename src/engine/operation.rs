@@ -13,25 +13,25 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Operation {
-    /// Bare hosts to a running, verified deployment.
+    /// Make bare hosts a running, verified deployment.
     Setup(Setup),
-    /// Another primary.
+    /// Make another node the primary.
     Promote(Promote),
-    /// Another upstream for a replica.
+    /// Give a replica another upstream.
     Move(Move),
-    /// A replica that is to stand alone.
+    /// Detach a replica.
     Detach(Detach),
-    /// The Sentinels themselves.
+    /// Change the Sentinels themselves.
     Sentinels(Sentinels),
-    /// An old primary that returns under the present one.
+    /// Make an old primary a replica of the present primary.
     Rejoin(Rejoin),
-    /// One primary again, where there are several or an emptied one.
+    /// Make one node the only primary, where there are several or an emptied one.
     Repair(Repair),
-    /// What only an old primary has, done again on the present one.
+    /// Replay on the present primary what only an old primary has.
     Replay(Replay),
-    /// A new node.
+    /// Add a new node.
     Add(Add),
-    /// A node that leaves for good.
+    /// Remove a node.
     Remove(Remove),
 }
 
@@ -57,14 +57,14 @@ impl Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sentinels {
-    /// Those the inventory names, running and watching.
+    /// Make the Sentinels of the inventory run and watch.
     Setup,
-    /// Those the inventory names, gone.
+    /// Remove the Sentinels of the inventory.
     Remove {
         /// Their files too.
         purge: bool,
     },
-    /// What left for good, forgotten by those that watch.
+    /// Make the watching Sentinels forget what is permanently gone.
     Forget {
         /// Names and addresses, as they were typed.
         what: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Add {
     pub node: NodeName,
     /// Where it listens.
     pub address: Address,
-    /// Whom it is to follow; `None`: the primary there is.
+    /// The node that it will follow; `None`: the present primary.
     pub replicaof: Option<NodeName>,
     /// Where the others and the clients reach it, where that differs.
     pub announce: Option<String>,
@@ -129,7 +129,7 @@ pub struct Remove {
     pub node: NodeName,
     /// Its files too.
     pub purge: bool,
-    /// Its server goes on; only the inventory has it no more.
+    /// Its server goes on; only the inventory entry is removed.
     pub leave_running: bool,
 }
 
@@ -167,7 +167,8 @@ pub enum Accept {
     Difference(difference::Difference),
     /// `--ignore NAME`: one reason for which a role does not outlive a restart.
     Unkept(forecast::Unkept),
-    /// `--ignore permissions`: commands that the user may not run and that can be done without.
+    /// `--ignore permissions`: commands that the user may not run and that the operation does not
+    /// need.
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,

@@ -132,7 +132,7 @@ pub fn read(section: &Section, problems: &mut Problems) -> Option<ServerSource> 
     }
 }
 
-/// Tells of files and hashes that a source needs and has not, or has and does not need.
+/// Reports files and hashes that a source needs and lacks, or has and does not need.
 fn companions(section: &Section, problems: &mut Problems, kind: &str) {
     let takes: &[&str] = match kind {
         "tarball" => &["file", "sha256"],
@@ -169,7 +169,7 @@ fn companions(section: &Section, problems: &mut Problems, kind: &str) {
     }
 }
 
-/// The folder on a host, beside the other servers, of the one that was built there from a tarball.
+/// The folder on a host, beside the other servers, for the one that was built from a tarball.
 fn built_as(sha256: &str) -> String {
     format!("source-{}", sha256.get(..12).unwrap_or(sha256))
 }
@@ -187,7 +187,7 @@ fn sha256(section: &Section, problems: &mut Problems) -> Option<String> {
     Some(sum)
 }
 
-/// As Debian and RPM name packages; it ends up in a command on the hosts.
+/// Whether Debian or RPM would allow the name: it becomes part of a command on the hosts.
 fn is_package_name(name: &str) -> bool {
     name.bytes()
         .next()

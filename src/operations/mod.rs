@@ -1,5 +1,5 @@
-//! The table of operations: one folder for each, with its arguments, plan, checks, report and run;
-//! and who runs which.
+//! The operations: one folder for each, with its arguments, plan, checks, report and run. This file
+//! runs the one that was asked for.
 //!
 //! A command has a line in each of the three tables below, and an operation that changes something
 //! one more. What the rest asks of them, the folders answer: see `command`, `perform` and
@@ -140,7 +140,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
     }
 }
 
-/// Does what needs threads of the runtime.
+/// Runs work that needs the threads of a runtime.
 pub fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -158,7 +158,7 @@ pub fn with_threads<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 async fn in_world(global: &Global, command: &dyn Remote) -> Result<Exit> {
     let working_inventory::Written { inventory, edit } = working_inventory::open(global, command)?;
-    // A look must not stop to ask; what needs an answer is told as unknown.
+    // A command that only looks must not stop to ask. What needs an answer is reported as unknown.
     let looks = command.only_looks();
     if looks && global.accept_new_host_keys {
         output::warning(&Problem::new(
@@ -179,7 +179,7 @@ async fn in_world(global: &Global, command: &dyn Remote) -> Result<Exit> {
     };
     let result = command.run(around).await;
     if result.is_ok() {
-        // A signal that comes while the hosts are left must not cut the document.
+        // A signal while replctl leaves the hosts must not cut the document.
         output::form::close();
     }
     world.leave().await;

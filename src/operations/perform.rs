@@ -13,17 +13,17 @@ use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
 use crate::world::World;
 
-/// What is handed over with the operation.
+/// The settings that go with the operation.
 pub struct Request<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
     /// Which hooks are run.
     pub hooks: Wanted,
-    /// The operation that is undone by it.
+    /// The operation that this one undoes.
     pub undoes: Option<&'a Past>,
-    /// Why roles may be lost at a restart.
+    /// The accepted reasons why roles may be lost at a restart.
     pub accepted: &'a [Unkept],
-    /// What brings the node of an addition into the inventory.
+    /// The edit that adds the node of an addition to the inventory.
     pub edit: Option<&'a Edit>,
 }
 
@@ -40,7 +40,7 @@ pub trait Perform {
 /// Plans the work on the host of one node: an addition is set up as `setup` does it.
 pub const SET_UP_ONE: add::plan::SetUpOne = setup::plan::of_one;
 
-/// Plans, shows, asks, and does it; nothing for an operation that no other command comes to.
+/// Plans, shows, asks, and does it. Does nothing for operations that no other command needs.
 ///
 /// # Errors
 /// As the operation's own command has them.

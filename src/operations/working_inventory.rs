@@ -1,5 +1,5 @@
-//! The inventory that a command works with: the one on disk, or that one with the node in it that
-//! is to come, or has gone.
+//! The inventory that a command works with: the one on disk, or the same with a node that will be
+//! added, or was removed.
 
 use super::command::Remote;
 use crate::cli::Global;
@@ -15,7 +15,7 @@ use crate::topology::{Address, NodeName};
 use crate::world::inventory;
 use std::path::PathBuf;
 
-/// An inventory, and the change that makes it out of the file, where that is still to be made.
+/// An inventory, and the edit that the file still needs for it.
 pub struct Written {
     /// What is worked with.
     pub inventory: Inventory,
@@ -73,7 +73,7 @@ impl Disk {
         let edit = edit::add(file, &self.text, &node).map_err(refused)?;
         let text = edit.apply(&self.text).unwrap_or_default();
         let inventory = inventory::of_text(&self.path, &text).map_err(|error| Error {
-            // Lines and columns of a text that is in no file would help nobody.
+            // The text is in no file, so lines and columns would not help.
             problems: error
                 .problems
                 .into_iter()
@@ -134,7 +134,7 @@ impl Disk {
         })
     }
 
-    /// The way on with a node that is there.
+    /// The error for a node that is there already.
     fn already_there(&self, node: &NodeSpec) -> Error {
         let name = &node.name;
         let store = Store::existing(&self.now.name).ok().flatten();
@@ -185,8 +185,8 @@ impl Disk {
         }
     }
 
-    /// `resume` and `rollback`: with the node that the operation lets come or go, as its steps need
-    /// it wherever they stopped.
+    /// `resume` and `rollback`: with the node that the operation adds or removes. The steps need
+    /// that node wherever they stopped.
     pub fn with_node_of(self, args: &crate::operations::resume::args::Resume) -> Result<Written> {
         let store = Store::existing(&self.now.name)?;
         let record = store.and_then(|store| match &args.id {

@@ -1,8 +1,8 @@
-//! The way back from an operation that is done: another operation, of the ordinary kind, that
-//! brings back what was before it; or why there is none. Pure.
+//! The undo of a finished operation: an ordinary operation that restores the state before it; or
+//! the reasons why there is none. Pure.
 //!
-//! It looks at what is now, not at what came between: where the nodes are as the operation left
-//! them, it can be undone, whatever was done in the meantime.
+//! The undo looks only at the present state. If the nodes are as the operation left them, it can be
+//! undone, whatever happened in between.
 
 mod members;
 
@@ -19,21 +19,21 @@ use std::collections::BTreeMap;
 
 const LOOK: &str = "see: replctl status";
 
-/// An operation that is done, as its journal tells it.
+/// A finished operation, from its journal.
 #[derive(Debug, Clone)]
 pub struct Past {
     /// What was asked for.
     pub operation: Operation,
     /// What was done.
     pub plan: Plan,
-    /// Whom each node followed before it, if anybody; the nodes of which it is not known are left
+    /// The upstream of each node before it, if it had one. Nodes whose upstream is unknown are left
     /// out.
     pub followed: BTreeMap<NodeName, Option<NodeName>>,
-    /// The id of the newest operation after it that had to do with the same nodes.
+    /// The id of the newest later operation on the same nodes.
     pub later: Option<String>,
 }
 
-/// What has to be done to undo it.
+/// The way to undo an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reverse {
     /// Nothing, and why.
@@ -42,7 +42,7 @@ pub enum Reverse {
     Do(Operation),
 }
 
-/// What undoes it, or everything that stands against that.
+/// The operation that undoes it, or everything that blocks that.
 pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
     let found = past.operation.properties().reverse(past, now);
     found.map_err(|refusal| vec![refusal])
@@ -57,7 +57,7 @@ pub fn wishes(line: &str) -> Refusal {
     )
 }
 
-/// What is not as it was before, although it is undone; and what may be lost by undoing it.
+/// Adds warnings about what the undo does not restore, and about what it may lose.
 pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
     match (&past.operation, &plan.operation) {
         (Operation::Promote(promoted), Operation::Promote(back)) => {
@@ -143,7 +143,7 @@ impl Past {
         planned.map(|s| s.node.clone()).or_else(|| {
             let mut primaries = self.followed.iter().filter(|(_, up)| up.is_none());
             let (only, _) = primaries.next()?;
-            // Beside it, nodes may have stood alone.
+            // Other nodes may have been detached beside it.
             primaries.next().is_none().then(|| only.clone())
         })
     }
@@ -242,8 +242,7 @@ impl Past {
         Ok(attach(name, before))
     }
 
-    /// Under a node that was the primary and is a replica now, or the other way, it would not be
-    /// where it was.
+    /// Under a node whose role has changed since, it would not be where it was.
     fn role_is_kept(&self, before: &Node, name: &NodeName) -> Result<(), Refusal> {
         let was = self.followed.get(&before.name).map(Option::is_none);
         if before.server().is_none() || was.is_none_or(|primary| primary == before.is_primary()) {
@@ -258,7 +257,7 @@ impl Past {
         Err(self.changed_since(what, format!("replctl move {name} --under {up}")))
     }
 
-    /// Something else was done since; that is undone first, or what is wanted is said anew.
+    /// The refusal because of a later change. The hint: undo that first, or name the wanted state.
     fn changed_since(&self, why: String, otherwise: String) -> Refusal {
         match &self.later {
             Some(id) => Refusal::new(
@@ -280,7 +279,7 @@ fn attach(name: &NodeName, under: &Node) -> Reverse {
     }))
 }
 
-/// The node that one followed before.
+/// The former upstream of a node.
 fn upstream<'a>(
     name: &NodeName,
     address: &Address,
@@ -326,13 +325,13 @@ fn two_primaries(old: &Node, new: &Node) -> Refusal {
     )
 }
 
-/// A node that stood alone may have been written to: that is not thrown away without its name being
-/// said.
+/// A node that stood alone may have its own writes. They are discarded only if the operator names
+/// it.
 fn own_writes(node: &Node, before: &Node, now: &Topology) -> Result<(), Refusal> {
     let (name, up) = (&node.name, &before.name);
     let root = match walk(before, now) {
         Root::Primary(root) => root,
-        // The planner of the move has the words for these.
+        // The planner of `move` reports these cases.
         Root::Down(_) | Root::Stranger | Root::Loop => return Ok(()),
     };
     let (Some(mine), Some(theirs)) = (node.server(), root.server()) else {

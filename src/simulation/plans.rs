@@ -1,7 +1,8 @@
-//! What each planner does, to be read: `tests/plans/*.txt` has for each case the topology in words,
-//! the command and the plan. They are made anew here and compared, and so specify the planners.
+//! The work of each planner, in readable form: `tests/plans/*.txt` has for each case the topology
+//! in words, the command and the plan. The tests make them again and compare them, so the files
+//! specify the planners.
 //!
-//! `UPDATE=1` writes them instead: what a change to a planner means is then seen in the diff.
+//! `UPDATE=1` writes the files instead. The diff then shows the effect of a change to a planner.
 
 mod members;
 mod returning;
@@ -29,8 +30,8 @@ impl Snapshot {
         }
     }
 
-    /// One case: what is so, what the operator asks for, and what comes of it. `besides`: what is
-    /// known beside the topology, a line for each.
+    /// One case: the state, the operator's command, and the outcome. `besides`: other known facts,
+    /// one per line.
     pub fn case(
         &mut self,
         title: &str,
@@ -125,7 +126,7 @@ fn one_in_words(node: &Node, topology: &Topology) -> String {
     )
 }
 
-/// The stages with how they run, the steps, and what puts each back.
+/// The stages with their modes, the steps, and the undo of each.
 fn plan_in_words(plan: &Plan) -> String {
     if plan.is_empty() {
         return "nothing to do\n".to_owned();

@@ -31,7 +31,8 @@ pub enum TroubleKind {
     PasswordRefused,
     /// The user lacks a permission replctl needs.
     Forbidden,
-    /// The server has no command INFO: it is renamed there. Programs get the word of `Forbidden`.
+    /// The server has no command INFO: it was renamed. Programs get the same code as for
+    /// `Forbidden`.
     #[serde(rename(serialize = "forbidden"), skip_deserializing)]
     Renamed,
     /// The server is in protected mode and refuses other hosts.
@@ -40,13 +41,13 @@ pub enum TroubleKind {
     TooManyClients,
     /// A script keeps the server from answering.
     Busy,
-    /// Something else than a Redis-family server listens there.
+    /// Something listens there that is no server of the Redis family.
     NotRedis,
-    /// TLS was begun, and the server does not speak it on that port.
+    /// replctl began TLS, and the server does not speak it on that port.
     NoTls,
     /// The server speaks TLS on that port, and the inventory does not say so.
     WantsTls,
-    /// The server's certificate comes from nobody who is trusted.
+    /// No trusted authority issued the server's certificate.
     CertificateUntrusted,
     /// It was valid once.
     CertificateExpired,
@@ -80,12 +81,12 @@ impl Trouble {
 }
 
 impl TroubleKind {
-    /// Whether another password would have been let in.
+    /// Whether another password would have worked.
     pub fn is_about_password(self) -> bool {
         self.about() == About::Password
     }
 
-    /// Whether the server lives, by the way it failed to serve us.
+    /// Whether the server is alive, by its kind of failure.
     pub fn is_alive(self) -> bool {
         match self.row().heard {
             Heard::Words => self != Self::NotRedis,
@@ -93,7 +94,7 @@ impl TroubleKind {
         }
     }
 
-    /// Whether something was there to give this trouble.
+    /// Whether something at the address answered.
     pub fn is_answered(self) -> bool {
         match self.row().heard {
             Heard::Words | Heard::Connection => true,
@@ -101,7 +102,7 @@ impl TroubleKind {
         }
     }
 
-    /// Whether not a word was heard of the server, not even a no.
+    /// Whether the server sent no word at all, not even a refusal.
     pub fn is_silent(self) -> bool {
         match self.row().heard {
             Heard::Connection | Heard::Nothing => true,

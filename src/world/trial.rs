@@ -1,7 +1,7 @@
-//! Tries the inventory's own directives on the program that will run, before anything is planned:
-//! on the host where the program is there, else here, where replctl carries one of the same
-//! version. The program is started as nobody who matters, without a port, in a folder that is
-//! removed again.
+//! Tries the inventory's own directives on the program that will run, before anything is planned.
+//! If the program is on the host, the trial runs there; else it runs here, if replctl carries the
+//! same version. The program is started as an unprivileged user, without a port, in a folder that
+//! is removed again.
 
 use super::hosts::Hosts;
 use super::{host, server_source};
@@ -186,7 +186,7 @@ impl<'a> Carried<'a> {
         }
     }
 
-    /// What the program prints that is started with these lines.
+    /// Starts the program with these lines. Returns what it prints.
     async fn start(&self, arch: &str, text: &str) -> Result<String, String> {
         let unpack = async || self.unpack(arch);
         let folder = self.folder.get_or_init(unpack).await;
@@ -236,7 +236,7 @@ fn write(path: &Path, data: &[u8]) -> std::io::Result<()> {
     options.write(true).create_new(true).mode(0o755);
     let mut file = options.open(path)?;
     file.write_all(data)?;
-    // Whatever the umask: it may be nobody who starts it.
+    // Whatever the umask: the user `nobody` may start it.
     file.set_permissions(Permissions::from_mode(0o755))
 }
 

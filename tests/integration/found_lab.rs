@@ -1,6 +1,6 @@
-//! `replctl init --from` on hosts: the package with Sentinels, several servers on one host,
-//! servers that were started by hand, and servers that only their own host reaches. Compared with
-//! what systemctl and redis-cli say there, and with a hash of everything before and after.
+//! `replctl init --from` on hosts: the package with Sentinels, several servers on one host, servers
+//! started by hand, and servers that only their own host reaches. The results are compared with the
+//! output of systemctl and redis-cli, and with a hash of everything before and after.
 
 #![allow(clippy::unwrap_used)]
 
@@ -134,16 +134,15 @@ fn valkey_of_the_package_with_its_sentinels_is_found_as_it_is_run() {
     }
 }
 
-fn package_is_found(package: &Package) {
-    let Some(lab) = Lab::of_three(Flavour::Systemd) else {
-        return;
-    };
+/// Installs it on three hosts: a primary, two replicas, a Sentinel on each.
+fn package_runs(package: &Package, bench: &Bench<'_>) {
     let Package {
         server,
         folder,
         cli,
     } = package;
-    installed(&lab, server, &format!("{server}-server {server}-sentinel"));
+    let lab = bench.lab;
+    installed(lab, server, &format!("{server}-server {server}-sentinel"));
     for host in HOSTS {
         let role = if host == HOSTS[0] {
             String::new()
@@ -157,13 +156,21 @@ fn package_is_found(package: &Package) {
         let restart = format!("systemctl restart {server}-server {server}-sentinel");
         lab.inside(host, &format!("{role}{sentinel}{restart}")).ok();
     }
-    let bench = Bench::new(&lab);
     bench.links_are_up(cli, &[("slave1", 6379), ("slave2", 6379)]);
     await_that("the Sentinels", Duration::from_secs(40), || {
         let line = format!("{cli} -p 26379 sentinel master mymaster");
         let told = lab.inside("slave2", &line);
         told.stdout.contains("num-other-sentinels\n2") && told.stdout.contains("num-slaves\n2")
     });
+}
+
+fn package_is_found(package: &Package) {
+    let Some(lab) = Lab::of_three(Flavour::Systemd) else {
+        return;
+    };
+    let Package { server, cli, .. } = package;
+    let bench = Bench::new(&lab);
+    package_runs(package, &bench);
     let before = prints(&lab);
     for start in ["192.168.0.130", "192.168.0.140:26379"] {
         let ran = bench.find(start, &[]).ok();
@@ -202,8 +209,8 @@ fn package_is_found(package: &Package) {
     done.says("slave1");
 }
 
-/// Several servers on one host, one of them with its role in an include; and one that was started
-/// by hand, as the tutorial does it, with its role on the command line.
+/// Several servers on one host, one of them with its role in an include. Another one was started by
+/// hand, as in the tutorial, with its role on the command line.
 #[test]
 fn several_servers_on_a_host_and_one_by_hand_are_found() {
     let Some(lab) = Lab::of_three(Flavour::Systemd) else {
@@ -302,8 +309,8 @@ fn servers_that_only_their_own_host_reaches_are_found_through_ssh() {
     assert_eq!(prints(&lab), before);
 }
 
-/// Hosts that nobody has logged in to yet, and an account with a password: on a terminal replctl
-/// asks for them. Without a terminal the inventory names what is missing.
+/// Hosts without an earlier login, and an account with a password: on a terminal replctl asks for
+/// keys and password. Without a terminal, the inventory names what is missing.
 #[test]
 fn keys_of_hosts_and_a_password_are_asked_for_on_a_terminal() {
     let Some(lab) = Lab::up() else {

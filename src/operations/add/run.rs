@@ -57,7 +57,7 @@ pub async fn run(
     perform(world, &operation, with, asked).await
 }
 
-/// Whether its name, if it has one, means something here.
+/// Checks that its host name, if it has one, resolves here.
 async fn resolves(world: &World, node: &NodeName) -> Result<()> {
     let mut only = (*world.inventory).clone();
     only.nodes.retain(|n| n.name == *node);
@@ -103,19 +103,19 @@ async fn make_plan(world: &World, operation: &Add, edit: &Edit, set_up: SetUpOne
     try_directives(&world.hosts, &mut hosts, &payload).await;
     let around = Around {
         inventory: &world.inventory,
-        // A note of that name is of a node that has left.
+        // A note with this name is about a former node.
         topology: &seen.deployment_with(&node),
         hosts: &hosts,
         payload: &payload,
         set_up,
     };
-    // What it says of the new node itself comes first.
+    // Refusals about the new node itself come first.
     let plan = super::plan::plan(operation, edit, &around).map_err(output::plan::refused)?;
     one_address(world, seen.all())?;
     Ok(plan)
 }
 
-/// Prints what has come, and how it was proved.
+/// Prints the new node, and how it was proved.
 pub fn report(world: &World, operation: &Add, finished: &Finished) {
     let reached = matches!(
         finished.outcome,

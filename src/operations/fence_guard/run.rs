@@ -1,5 +1,5 @@
-//! `fence-guard`: what replctl starts beside itself where a fence does not end by itself. Not for
-//! people.
+//! `fence-guard`: the second process that replctl starts where a fence does not end by itself. Not
+//! for people.
 
 use crate::error::{Exit, Problem, Result};
 use crate::operations::command::{Remote, Running, Surroundings};

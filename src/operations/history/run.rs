@@ -1,5 +1,4 @@
-//! `history`: what was done to this deployment from this machine. It reads journals and nothing
-//! else.
+//! `history`: what was done to this deployment from this machine. It reads journals only.
 
 use super::report::{Shown, history, text};
 use crate::cli;
@@ -51,8 +50,8 @@ pub fn run(global: &cli::Global, args: &super::args::History) -> Result<()> {
     Ok(())
 }
 
-/// The newest ones that are asked for, and how many older ones there are. Without a choice of
-/// nodes, those need not be read.
+/// The newest operations that were asked for, and the number of older ones. If no nodes were named,
+/// the older journals need not be read.
 fn read(store: &Store, ids: &[String], nodes: &[NodeName], limit: usize) -> (Vec<Story>, usize) {
     let all = ids.iter().map(|id| store.story(id));
     if nodes.is_empty() {

@@ -1,6 +1,6 @@
-//! Finds a deployment from one of its servers: which other servers are named by those that were
-//! seen, which of them are one and the same, what each is called, and what the inventory says.
-//! Pure: what was seen is given.
+//! Finds a deployment from one of its servers: which other servers the seen ones name, which of
+//! them are the same server, their names, and what the inventory says. Pure: the caller passes what
+//! was seen.
 
 pub mod describe;
 pub mod names;

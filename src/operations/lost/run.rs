@@ -61,7 +61,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Lost) 
     Ok(Exit::Done)
 }
 
-/// The node that lacks them, and what it lacks.
+/// The node that lacks the commands, and what it lacks.
 async fn find(
     world: &World,
     args: &super::args::Lost,
@@ -79,7 +79,7 @@ async fn find(
     Ok((new.name.clone(), world.streams.lost(old, new).await?))
 }
 
-/// Whom a backup is compared with: the one named, or the primary.
+/// The node that a backup is compared with: the one named, or the primary.
 fn successor<'a>(
     topology: &'a Topology,
     old: &NodeName,
@@ -187,7 +187,7 @@ pub fn told(operation: &Replay, finished: &Finished) {
     operate::told(finished, (!text.is_empty()).then_some(text.as_str()));
 }
 
-/// The node, which must answer and follow nobody who could take its data from it.
+/// The node. It must answer, and it must not follow a node that could replace its data.
 fn answering<'a>(topology: &'a Topology, name: &NodeName) -> Result<&'a Node> {
     let node = topology.get(name);
     match node.map(|n| &n.state) {
@@ -201,7 +201,7 @@ fn answering<'a>(topology: &'a Topology, name: &NodeName) -> Result<&'a Node> {
     }
 }
 
-/// Whom it is compared with: the one named, or the only other primary.
+/// The node that it is compared with: the one named, or the only other primary.
 fn other<'a>(topology: &'a Topology, old: &Node, than: Option<&NodeName>) -> Result<&'a Node> {
     if let Some(than) = than {
         return answering(topology, than);
@@ -243,7 +243,7 @@ fn which(old: &NodeName, others: usize, one: &NodeName) -> Error {
     .exit(Exit::Refused)
 }
 
-/// Writes both parts, each into a new file that nobody else can read.
+/// Writes both parts, each into a new file that no other user can read.
 fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".conflicts");

@@ -31,7 +31,7 @@ pub fn run(args: &super::args::Man) -> Result<()> {
     Ok(())
 }
 
-/// The page with its preamble, which every part brought along, once at its top.
+/// The page with one preamble at its top. Every part brought its own.
 fn once(page: &[u8]) -> String {
     let text = String::from_utf8_lossy(page).replace(PREAMBLE, "");
     format!("{PREAMBLE}{text}")
@@ -108,8 +108,8 @@ fn command_page(command: &Command, others: &[String]) -> io::Result<Vec<u8>> {
 /// Title to options.
 fn opening(command: &Command, name: &str, page: &mut Vec<u8>) -> io::Result<Man> {
     let version = command.get_version().unwrap_or_default();
-    // No date: it would make the pages stale by itself. `Man::render_title` leaves an empty one
-    // out, which moves the rest to the left.
+    // No date: a date would make the pages stale. `Man::render_title` leaves out an empty date,
+    // which moves the rest to the left.
     page.extend_from_slice(
         format!(
             ".TH {} 1 \"\" \"{NAME} {version}\" \"replctl manual\"\n",

@@ -48,9 +48,9 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Move) 
 pub struct Way<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
-    /// The operation that is undone by it.
+    /// The operation that this move undoes.
     pub undoes: Option<&'a Past>,
-    /// Why roles may be lost at a restart.
+    /// The accepted reasons why roles may be lost at a restart.
     pub accepted: &'a [Unkept],
 }
 
@@ -99,7 +99,7 @@ async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan
     permitted(world, plan, way.accepted).await
 }
 
-/// The change to the inventory that says so; nothing where it does already.
+/// The edit that writes the move into the inventory; `None` if the inventory has it already.
 fn repointed(world: &World, operation: &Move) -> Result<Option<Edit>> {
     let inventory = &world.inventory;
     let Move { node, under, .. } = operation;

@@ -1,4 +1,4 @@
-//! `rejoin`: an old primary returns under the present one, with what only it has backed up.
+//! `rejoin`: an old primary returns under the present one, after a backup of what only it has.
 
 use crate::engine::backup_folder::stamped;
 use crate::engine::one_address::one_address;
@@ -46,7 +46,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Rejoin
     let of = Operation::Rejoin(operation.clone());
     let finished = match operate::carry_out(world, &asked, &of, planner).await? {
         Done::Nothing { warnings } => {
-            // It is only a note: where it cannot be written, `status` removes it.
+            // This is only a note. If it cannot be removed here, `status` removes it.
             let _ = world.store.forget(std::slice::from_ref(&operation.node));
             let message = format!("Nothing to do: {} is a replica, in sync.", operation.node);
             nothing(Some(&of), &message, &warnings);

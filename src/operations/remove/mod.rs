@@ -1,4 +1,4 @@
-//! `remove`: a node leaves for good.
+//! `remove`: a node leaves the deployment.
 
 pub mod args;
 pub mod checks;

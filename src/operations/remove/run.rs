@@ -1,4 +1,4 @@
-//! `remove`: a node that leaves for good.
+//! `remove`: takes a node out of the deployment.
 
 use super::plan::{Around, Notes};
 use super::report::removed;
@@ -77,7 +77,7 @@ async fn make_plan(world: &World, operation: &Remove) -> Result<Plan> {
     super::plan::plan(operation, &around).map_err(output::plan::refused)
 }
 
-/// Prints what was done about it, and what was not.
+/// Prints what was done, and what was not.
 pub fn report(world: &World, operation: &Remove, finished: &Finished) {
     let removed = removed(&world.inventory, operation, finished.facts());
     let reached = finished.reached();

@@ -88,7 +88,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Repair
     }
 }
 
-/// There is nothing that could be repaired.
+/// The error if there is nothing to repair.
 fn against(found: &Situation<'_>, keep: Option<&NodeName>) -> Result<()> {
     if let Situation::Silent = found {
         return Err(
@@ -123,7 +123,7 @@ fn promotion(node: NodeName, args: &super::args::Repair) -> Promote {
     }
 }
 
-/// The node that is to be the primary. Where nothing sets one apart, a person has to say which.
+/// The future primary. If nothing sets one node apart, the operator must name one.
 fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeName> {
     if let Some(keep) = keep {
         return Ok(keep);
@@ -151,8 +151,8 @@ fn chosen(told: &Comparison, keep: Option<NodeName>, yes: bool) -> Result<NodeNa
     }
 }
 
-/// The one that is noted to have been the last to be made the primary: of several, the one that
-/// replaced another, and else by the journals.
+/// The node that became the primary last, according to the notes. Of several primaries, it is the
+/// one that replaced another. In a circle, the journals name it.
 fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     match found {
         Situation::Several(primaries) => {
@@ -173,7 +173,7 @@ fn noted(world: &World, found: &Situation<'_>) -> Option<NodeName> {
     }
 }
 
-/// What each has that another one has not, for every choice there is.
+/// What each node has that another one does not have, for every possible choice.
 async fn owns(world: &World, found: &Situation<'_>, topology: &Topology) -> Owns {
     let choice = found.choice(topology);
     let pairs: Vec<(&Node, &Node)> = match found {

@@ -91,12 +91,12 @@ fn put_back(finished: &Finished, whole: bool) {
     operate::told(finished, Some(&text));
 }
 
-/// The servers that have a new password already have the one that the inventory names now. With
-/// another one some would get that, and replicas be refused.
+/// Refuses if the inventory no longer names the password that some servers were given. With another
+/// one, the other servers would get a different password, and replicas would be refused.
 async fn same_password(world: &World, record: &Record, back: bool) -> Result<()> {
     let done = |stage, step| record.progress.done.contains(&At { stage, step });
     let given = record.plan.given(&done);
-    // What is put back last may be as it was already, and its undo failed at its end.
+    // The last password to be put back may be restored already, if only the end of its undo failed.
     if given.is_empty() || back && given.len() == 1 {
         return Ok(());
     }
@@ -125,8 +125,8 @@ async fn same_password(world: &World, record: &Record, back: bool) -> Result<()>
         .exit(Exit::Refused))
 }
 
-/// The operation that is meant. A hook that failed after a promotion is made up for only as long as
-/// nothing else was done since.
+/// The operation that is meant. A hook that failed after a promotion is run again only if nothing
+/// else was done since.
 fn find(world: &World, args: &super::args::Resume, back: bool) -> Result<Option<Record>> {
     operate::nothing_unknown(&world.store)?;
     let Some(id) = &args.id else {

@@ -30,7 +30,7 @@ pub async fn run(
     }
 }
 
-/// What they say, against what is.
+/// Compares what they say with what is seen.
 async fn status(world: &World) -> Result<Exit> {
     let mut topology = world.observe_servers().await.into_all();
     let mut watch = world.sentinels.look(&mut topology).await;

@@ -1,5 +1,5 @@
-//! `replctl server`: what replctl carries inside itself, and its files for who wants them without
-//! `setup`. Contacts no host.
+//! `replctl server`: shows the embedded server, and extracts its files for use without `setup`.
+//! Contacts no host.
 
 use crate::error::{Exit, Problem, Result};
 use crate::operations::command::Local;
@@ -195,7 +195,7 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
                 .mode(0o755)
                 .open(path)?;
             target.write_all(&bytes)?;
-            // Whatever the umask took away.
+            // The umask may have taken away some of these bits.
             target.set_permissions(fs::Permissions::from_mode(0o755))
         })?;
         output::changed();
@@ -212,8 +212,8 @@ fn extract(server: &Embedded, directory: &Path) -> Result<Extracted> {
     })
 }
 
-/// Makes `name` in the folder at once or not at all: a running server's file is replaced, not
-/// written over.
+/// Puts `name` into the folder at once or not at all. The file of a running server is replaced, and
+/// not written over.
 fn put(
     directory: &Path,
     name: &str,

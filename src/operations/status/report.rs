@@ -54,7 +54,7 @@ pub fn render(seen: &Seen<'_>, options: Options) -> String {
     out
 }
 
-/// Where nothing is to be said of restarts.
+/// The text if restarts change no role.
 const SAME: &str = "restarted, each node by itself or all hosts at once, they have these roles";
 
 /// Whether no node has another role after its own restart.
@@ -153,14 +153,14 @@ fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) 
     cells
 }
 
-/// Whether there are servers that replctl did not make: then it is shown what starts each.
+/// Whether replctl did not make some of the servers. If so, the table shows what starts each.
 fn shows_starters(topology: &Topology) -> bool {
     let foreign = |service: &Service| !service.managed && service.run_by().is_some();
     let mut services = topology.nodes.iter().filter_map(|n| n.service.as_deref());
     services.any(foreign)
 }
 
-/// Where it is reached, and that it was seen over SSH where it was.
+/// Its address, and `via ssh` if it was seen over SSH.
 fn address(node: &Node) -> String {
     let through = match &node.sight.through {
         Some(_) => " via ssh",
@@ -169,7 +169,7 @@ fn address(node: &Node) -> String {
     escape(&format!("{}{through}", node.announced))
 }
 
-/// `*` as expected, `!` something is said of it below, `?` it could not be looked at.
+/// `*`: as expected; `!`: a finding below is about it; `?`: it could not be looked at.
 fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
     if node.server().is_none() {
         return ('?', Tone::Bad);

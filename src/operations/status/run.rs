@@ -21,7 +21,7 @@ use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long counting what only one of several primaries has may take.
+/// How long replctl may count what only one of several primaries has.
 const COUNTED: Duration = Duration::from_secs(4);
 
 /// How long the Sentinels may take to say what they see.
@@ -72,8 +72,8 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
     })
 }
 
-/// Operations of other operators, or of another terminal. Only servers that tell of a claim are
-/// asked whose it is.
+/// Operations of other operators, or in another terminal. Only servers that show a claim are asked
+/// for its holder.
 async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     let told = |node: &&Node| {
         node.server()
@@ -91,8 +91,8 @@ async fn under_way(world: &World, topology: &Topology) -> Vec<Holder> {
     world.claims.operations_of_others(&nodes).await
 }
 
-/// Of several primaries, what each has that another one has not: read from their streams, where
-/// that is done in time.
+/// What each of several primaries has and another one does not have. It is read from their streams,
+/// if that is done in time.
 async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName), Counted> {
     let topology = seen.deployment();
     let Situation::Several(primaries) = situation(&topology) else {

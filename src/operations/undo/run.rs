@@ -1,4 +1,4 @@
-//! `undo`: an operation that is done, taken back by another one of the ordinary kind.
+//! `undo`: undoes a finished operation by another operation of the ordinary kind.
 
 use crate::engine::journal::Moment;
 use crate::engine::journal::store::Store;
@@ -73,7 +73,7 @@ pub async fn run(
     perform(world, &operation, &request).await
 }
 
-/// The node that would be promoted, where it was detached since.
+/// The node that would be promoted, if it was detached since.
 fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     let Operation::Promote(promote) = &past.operation else {
         return None;
@@ -82,7 +82,7 @@ fn stands_alone(past: &Past, now: &Observed) -> Option<NodeName> {
     now.is_detached(&old).then_some(old)
 }
 
-/// Why an operation left nothing to undo, where it left nothing.
+/// Why an operation left nothing to undo; `None` if it left something.
 fn put_back(story: &Story) -> Option<String> {
     let id = output::escape(&story.id);
     match story.stand(None) {
@@ -98,7 +98,8 @@ fn put_back(story: &Story) -> Option<String> {
     }
 }
 
-/// What its journal tells of an operation that is done; the error where it is not, or not told.
+/// What the journal says of a finished operation. An error if it is not finished, or if the journal
+/// does not say.
 fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let id = output::escape(&story.id);
     let refused = |reason, what: String, hint: String| {
@@ -134,7 +135,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     let nodes = before.iter().flat_map(|s| &s.nodes);
     let followed = nodes.filter_map(|node| {
         let up = match &node.server.as_ref()?.upstream {
-            // What it followed is no node of the deployment: that is not being a primary.
+            // It followed a server that is no node of the deployment, so it was no primary.
             Some(up) => Some(up.node.clone()?),
             None => None,
         };
@@ -148,7 +149,7 @@ fn past(world: &World, ids: &[String], story: &Story) -> Result<Past> {
     })
 }
 
-/// The newest operation after it that did something and had to do with what it changed.
+/// The newest later operation that did something and concerns the same nodes.
 fn later(
     store: &Store,
     ids: &[String],
@@ -157,7 +158,7 @@ fn later(
     plan: &Plan,
 ) -> Option<String> {
     let mine: Vec<&NodeName> = match operation.properties().changes() {
-        // Whose primary it is concerns everybody.
+        // A change of the primary concerns all nodes of its plan.
         Changes::Primary => plan.steps().map(|s| &s.node).collect(),
         Changes::Roles | Changes::Members | Changes::Neither => {
             operation.node().into_iter().collect()

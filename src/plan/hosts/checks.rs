@@ -1,4 +1,4 @@
-//! What stands against work on a host, whatever is to run there. Pure.
+//! Everything that blocks work on a host, for any kind of server. Pure.
 
 use super::{HostLook, program};
 use crate::engine::warning::host::{Boot, Host, NoStart};
@@ -22,7 +22,8 @@ pub fn unreachable(node: &NodeSpec, why: &str, hint: Option<&str>) -> Refusal {
     )
 }
 
-/// Root starts programs from there, and other users' servers with them.
+/// Root starts programs from there, also for servers of other users. So only root may change that
+/// path.
 fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     if let Some(place) = &facts.not_alone {
         out.push(Refusal::new(
@@ -38,7 +39,7 @@ fn alone(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     }
 }
 
-/// What is needed of any host.
+/// The needs of every host.
 pub fn usable(node: &NodeSpec, facts: &HostFacts, out: &mut Vec<Refusal>) {
     let name = &node.name;
     alone(node, facts, out);
@@ -137,7 +138,7 @@ pub fn to_start(look: &HostLook<'_>, node: &NodeSpec, facts: &HostFacts, out: &m
     out.extend(program::refusal(look, name, facts));
 }
 
-/// Nothing brings it back after its host was down.
+/// The warning that nothing starts the node after a reboot of its host.
 pub fn not_at_boot(node: &NodeName, what: Boot, facts: &HostFacts) -> Option<Warning> {
     let why = match facts.root {
         true if facts.systemd || facts.rc_local.is_some() => return None,

@@ -35,8 +35,8 @@ impl Host<'_> {
         Some(target)
     }
 
-    /// The program from its source, which takes minutes; on all hosts side by side, before the
-    /// first server is started.
+    /// Builds the program from source, which takes minutes. All hosts build side by side, before
+    /// the first server starts.
     pub fn build(&mut self) {
         let source = &self.look.inventory.server.source;
         let (ServerSource::Tarball { file, sha256 }, Some(target)) = (source, source.folder())
@@ -74,7 +74,7 @@ impl Host<'_> {
         }
     }
 
-    /// Uploads the program unless the very same is there; the name of its directory.
+    /// Uploads the program unless the same one is on the host. Returns the name of its directory.
     fn upload(&mut self) -> Option<String> {
         let server = self.look.payload_for(&self.facts.arch)?.clone();
         let target = server.directory_name();

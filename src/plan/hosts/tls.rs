@@ -1,4 +1,4 @@
-//! What stands against setting up a server that speaks TLS.
+//! Everything that blocks the setup of a server that speaks TLS.
 
 use super::HostLook;
 use crate::config::tls as directives;

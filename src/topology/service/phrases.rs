@@ -1,4 +1,4 @@
-//! What keeps a role from outliving a restart, in words, and what removes it. Pure.
+//! The obstacles to a role's survival of a restart, in words, and how to remove them. Pure.
 
 use super::chain::Line;
 use super::{Obstacle, Service, Starter};

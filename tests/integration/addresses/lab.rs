@@ -1,5 +1,5 @@
 //! Deployments whose hosts know each other by names, by IPv6 addresses, or only through a gateway
-//! that forwards ports: set up, looked at, promoted.
+//! that forwards ports: setup, status and promotion.
 
 use crate::support::inventory::{InventoryText, NodeText, write_password};
 use crate::support::process::{Ran, run};
@@ -13,7 +13,7 @@ const HOSTS: [&str; 3] = ["master", "slave1", "slave2"];
 const LAST: [u16; 3] = [120, 130, 140];
 const PASSWORD: &str = "correct-horse-battery-staple";
 
-/// One of the deployments on the hosts of one lab, each in a folder and on ports of its own.
+/// One of several deployments on the hosts of one lab. Each has its own folder and ports.
 struct Deployment<'a> {
     operator: Replctl<'a>,
     lab: &'a Lab,
@@ -61,8 +61,7 @@ impl<'a> Deployment<'a> {
         self.operator.run(arguments)
     }
 
-    /// `status` finds nothing but that Sentinels watch, and that these hosts have nothing that
-    /// starts servers.
+    /// `status` finds only that Sentinels watch, and that nothing starts servers on these hosts.
     #[track_caller]
     fn calm(&self) {
         let mut last = None;
@@ -124,7 +123,7 @@ fn forget(lab: &Lab, host: &str, name: &str) {
     lab.inside(host, &line).ok();
 }
 
-/// What a host does not know is said before anything is done, and where it happens afterwards.
+/// A name that a host does not know is reported before any change, and again where it fails later.
 fn unknown_names(deployment: &Deployment<'_>) {
     let lab = deployment.lab;
     let unknown =

@@ -1,4 +1,4 @@
-//! What the newest operations of this machine tell those that come after them.
+//! Facts from the newest operations of this machine, for later operations.
 
 use super::{LOOKED_BACK, Record, Store};
 use crate::engine::Changes;
@@ -8,7 +8,8 @@ use crate::topology::NodeName;
 use std::collections::BTreeSet;
 
 impl Store {
-    /// The nodes whose role the newest operation that tried could not write into their files.
+    /// The nodes whose role is not in their files, because the newest operation that tried could
+    /// not write it.
     pub fn unwritten(&self) -> Vec<NodeName> {
         let mut written: Vec<NodeName> = Vec::new();
         let mut unwritten: Vec<NodeName> = Vec::new();
@@ -23,8 +24,8 @@ impl Store {
         unwritten
     }
 
-    /// The node that the newest promotion or repair which reached its goal made primary; `None`
-    /// also where what a later operation did is not known.
+    /// The new primary of the newest promotion or repair that reached its goal; `None` also if the
+    /// effect of a later operation is not known.
     pub fn last_promoted(&self) -> Option<NodeName> {
         let stories = self.newest().into_iter();
         let mut records = stories.map_while(Record::of);
@@ -47,8 +48,8 @@ impl Store {
         newest.map(|one| self.read(&one.id, &one.path)).collect()
     }
 
-    /// What the claims of earlier runs say of their processes. For whoever holds the lock: those
-    /// processes have ended, as far as they are not his own.
+    /// What the claims of earlier runs say of their processes. The caller holds the lock, so all of
+    /// these processes except its own have ended.
     pub fn earlier_claims(&self) -> BTreeSet<String> {
         let runs = self.newest().into_iter().flat_map(|story| story.runs);
         runs.filter_map(|run| run.claim).collect()

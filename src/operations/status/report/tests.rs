@@ -241,8 +241,8 @@ fn passwords_refused_and_missing() {
     insta::assert_snapshot!(shown(&topology));
 }
 
-/// Names and words that try to write to the terminal, in every place where a server or a file can
-/// put them.
+/// Names and words that try to write to the terminal, at every place where a server or a file can
+/// have them.
 fn hostile() -> Topology {
     const EVIL: &str = "\u{1b}[2J\u{1b}]0;gone\u{7}\r\n\u{202e}\u{9b}31m数";
     let mut topology = healthy();
