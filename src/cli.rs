@@ -6,6 +6,7 @@ pub mod examples;
 pub mod help;
 mod ignore;
 pub mod line;
+mod named;
 mod others;
 pub mod words;
 

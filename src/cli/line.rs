@@ -2,6 +2,7 @@
 //! to ours.
 
 use super::candidates;
+use super::named::name;
 use crate::cli::words::{PRIMARY, REPLICA, Word, meant};
 use crate::cli::{Cli, Colour};
 use crate::error::{Error, Exit, Problem};
@@ -58,17 +59,6 @@ pub fn read() -> Result<Cli, Exit> {
             Err(Exit::Usage)
         }
     }
-}
-
-/// The name of the command, as its JSON documents have it: what is typed behind `replctl`.
-fn name(found: &ArgMatches) -> String {
-    let mut names = Vec::new();
-    let mut found = found;
-    while let Some((name, below)) = found.subcommand() {
-        names.push(name);
-        found = below;
-    }
-    names.join(" ")
 }
 
 /// `--version` or `--help`, where JSON is wanted.

@@ -198,12 +198,8 @@ fn anchor(inventory: &mut Inventory, path: &Path) -> io::Result<()> {
     for tls in inventory.tls.iter_mut().chain(apart) {
         tls.files_mut().for_each(place);
     }
-    inventory
-        .server
-        .source
-        .file_mut()
-        .into_iter()
-        .for_each(place);
+    let source = &mut inventory.server.source;
+    source.file_mut().into_iter().for_each(place);
     for node in inventory.nodes.iter_mut().chain(named) {
         node.ssh
             .identity_files

@@ -191,8 +191,8 @@ impl Deployment {
         pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
     }
 
-    /// One field of a node's INFO replication. A Sentinel that changes a role closes the connections
-    /// of all clients there, so a connection that dies is followed by another.
+    /// One field of a node's INFO replication. A Sentinel that changes a role closes the
+    /// connections of all clients there, so a connection that dies is followed by another.
     ///
     /// # Panics
     /// When none of five connections answers.
