@@ -48,7 +48,7 @@ impl Properties for Replay {
         Err(Refusal::new(
             Ground::Undo,
             format!(
-                "`{}` has taken the commands of `{}`, and clients may have gone on from there: they are not taken back",
+                "`{}` has run the commands of `{}`, and clients may have used the result since: an undo does not remove them",
                 self.onto, self.node
             ),
             "see: replctl status",

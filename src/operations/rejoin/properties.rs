@@ -57,9 +57,7 @@ fn given_up(rejoin: &Rejoin) -> Refusal {
     );
     Refusal::new(
         Ground::Undo,
-        format!(
-            "`{node}` gave up the keys it had for itself: they do not come back by undoing that"
-        ),
+        format!("the own keys of `{node}` were replaced: an undo does not bring them back"),
         hint,
     )
 }

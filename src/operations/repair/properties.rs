@@ -44,7 +44,7 @@ impl Properties for Repair {
         Err(Refusal::new(
             Ground::Undo,
             format!(
-                "it made `{}` the only primary, and what the others had for themselves they gave up: that does not come back by undoing it",
+                "it made `{}` the only primary, and the others' own writes were replaced: an undo does not bring them back",
                 self.keep
             ),
             format!("their backups: {}-NODE", self.backup),
