@@ -1,5 +1,5 @@
-//! `source` of `[server]`, with the keys that belong to it: where the server program comes from, and
-//! what else follows from that. Pure.
+//! `source` of `[server]` and its keys: where the server program comes from, and what follows from
+//! that. Pure.
 
 use super::place::Problems;
 use super::section::Section;

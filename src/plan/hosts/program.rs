@@ -115,8 +115,8 @@ fn is_to_be_built(look: &HostLook<'_>, facts: &HostFacts) -> bool {
     folder.is_some_and(|folder| !facts.servers.contains_key(&folder))
 }
 
-/// What stands against getting the program there: what a host must have where it is not brought, but
-/// installed or built there.
+/// The refusal where the program is installed or built on the host, and the host lacks what that
+/// needs.
 pub(super) fn refusal(look: &HostLook<'_>, name: &NodeName, facts: &HostFacts) -> Option<Refusal> {
     match &look.inventory.server.source {
         ServerSource::Package(package) => installer(package.as_deref(), name, facts),
