@@ -213,3 +213,7 @@ pub struct Replay {
     /// What is in conflict, too.
     pub conflicts: bool,
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
