@@ -68,3 +68,19 @@ fn only_its_own(operation: &Operation) -> Error {
 pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
     super::performer(operation).tell(world, finished)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Detach;
+
+    #[test]
+    fn what_was_not_done_does_not_end_as_if_it_were() {
+        let node = "a\u{1b}".into();
+        let refused = only_its_own(&Operation::Detach(Detach { node }));
+        assert_eq!(refused.exit, Exit::Refused);
+        let problem = &refused.problems[0];
+        assert!(problem.message.starts_with("`detach a"), "{refused:?}");
+        assert!(!problem.message.contains('\u{1b}'), "{refused:?}");
+    }
+}
