@@ -80,7 +80,7 @@ mod tests {
         let refused = only_its_own(&Operation::Detach(Detach { node }));
         assert_eq!(refused.exit, Exit::Refused);
         let problem = &refused.problems[0];
-        assert!(problem.message.starts_with("`detach a"), "{refused:?}");
-        assert!(!problem.message.contains('\u{1b}'), "{refused:?}");
+        assert!(problem.what.starts_with("`detach a"), "{refused:?}");
+        assert!(!problem.what.contains('\u{1b}'), "{refused:?}");
     }
 }
