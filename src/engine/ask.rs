@@ -1,6 +1,6 @@
 //! The one question before anything is changed.
 
-use crate::engine::{Operation, Plan};
+use crate::engine::{Loss, Plan};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::output;
 
@@ -14,12 +14,12 @@ pub async fn confirm(plan: &Plan) -> Result<()> {
         .hint("look at it with --dry-run, and give --yes")
         .exit(Exit::Refused));
     }
-    let question = match &plan.may_lose {
-        Some(loss) if matches!(plan.operation, Operation::Rejoin(_) | Operation::Repair(_)) => {
-            format!("Discard {}?", output::escape(loss))
+    let question = match (&plan.may_lose, plan.operation.properties().loss()) {
+        (Some(what), Loss::Certain) => format!("Discard {}?", output::escape(what)),
+        (Some(what), Loss::Possible) => {
+            format!("Do this, although it may lose {}?", output::escape(what))
         }
-        Some(loss) => format!("Do this, although it may lose {}?", output::escape(loss)),
-        None => "Do this?".to_owned(),
+        (None, Loss::Certain | Loss::Possible) => "Do this?".to_owned(),
     };
     let answer = tokio::task::spawn_blocking(move || {
         let question = dialoguer::Confirm::new()

@@ -6,7 +6,7 @@ use crate::actions::Action;
 use crate::engine::execute::Watch as _;
 use crate::engine::journal::store::Record;
 use crate::engine::journal::{At, Entry, Journal as _, NodeFailure, Outcome};
-use crate::engine::{Mode, Operation};
+use crate::engine::{Mode, Operation, Properties};
 use crate::error::{Exit, Problem, Reason, Result};
 use crate::inventory::hooks::HookPoint;
 use crate::output;
@@ -136,7 +136,7 @@ pub async fn tell_again(world: &World, asked: &Asked, mut record: Record) -> Res
         record.progress.done.extend(done);
     }
     let id = record.id.clone();
-    let again = format!("replctl promote {}", promote.node);
+    let again = promote.again();
     let mut finished = operate::take_up(world, asked, record, false).await?;
     if finished.outcome == Outcome::Completed {
         let text = format!("The hook after_promote of {id} has run.");

@@ -2,7 +2,7 @@
 
 mod properties;
 
-pub use properties::{Changes, Properties, Successor};
+pub use properties::{Changes, Loss, Properties, Successor};
 
 use crate::actions::rescue::Source;
 use crate::plan::{difference, forecast};
@@ -213,3 +213,7 @@ pub struct Replay {
     /// What is in conflict, too.
     pub conflicts: bool,
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

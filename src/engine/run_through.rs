@@ -29,6 +29,5 @@ pub async fn run_through(
         Done::Ran(finished) => finished,
     };
     report(&finished);
-    operate::verdict(&finished, &format!("replctl {}", operation.line()))
-        .map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.properties().again()).map_or(Ok(Exit::Done), Err)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 const SOURCES: &str =
     "it is \"embedded\", \"package\", \"package:NAME\", \"tarball\" or \"binary\"";
 /// Those beside the one that a new inventory has, in its comment.
-pub(super) const OTHERS: &str = "\"package\", \"tarball\", \"binary\"";
+pub(super) const OTHER_SOURCES: &str = "\"package\", \"tarball\", \"binary\"";
 
 /// The directory on a host, beside the servers that were brought, that links to the distribution's.
 const PACKAGE: &str = "package";

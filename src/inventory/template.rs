@@ -61,7 +61,7 @@ pub fn text(sketch: &Sketch) -> String {
     );
     line(&format!(
         "\n[server]\nsource = \"embedded\"      # the server that replctl carries; or {}",
-        super::source::OTHERS
+        super::source::OTHER_SOURCES
     ));
     line("# Each host has {directory}/{port}/conf, logs and pid.");
     line(&format!("directory = {}", quoted(&sketch.directory)));

@@ -25,13 +25,11 @@ pub trait Remote {
     /// answer is told as unknown.
     fn only_looks(&self) -> bool;
 
-    /// The inventory that it works with: the one on disk, unless a node in it is to come or go.
+    /// The inventory that it works with: the one on disk, or one in which a node comes or goes.
     ///
     /// # Errors
     /// The inventory cannot be what the command needs.
-    fn inventory(&self, disk: Disk) -> Result<Written> {
-        Ok(disk.unedited())
-    }
+    fn inventory(&self, disk: Disk) -> Result<Written>;
 
     /// Runs it.
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a>;

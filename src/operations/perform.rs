@@ -6,8 +6,9 @@ use super::command::Running;
 use super::{add, setup};
 use crate::engine::Operation;
 use crate::engine::operate::{Asked, Finished};
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Problem, Result};
 use crate::inventory::edit::Edit;
+use crate::output;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
@@ -40,19 +41,46 @@ pub trait Perform {
 /// Plans the work on the host of one node: an addition is set up as `setup` does it.
 pub const SET_UP_ONE: add::plan::SetUpOne = setup::plan::of_one;
 
-/// Plans, shows, asks, and does it. Does nothing for operations that no other command needs.
+/// Plans, shows, asks, and does it.
 ///
 /// # Errors
-/// As the operation's own command has them.
+/// As the operation's own command has them; and where only that command does the operation.
 pub async fn perform(world: &World, operation: &Operation, request: &Request<'_>) -> Result<Exit> {
     match super::performer(operation).perform(world, request) {
         Some(running) => running.await,
-        None => Ok(Exit::Done),
+        None => Err(only_its_own(operation)),
     }
+}
+
+/// Nothing was done, so the command that came to it must not end as if all were done.
+fn only_its_own(operation: &Operation) -> Error {
+    let again = operation.properties().again();
+    let line = output::escape(&operation.line());
+    Problem::new(format!(
+        "`{line}` is done by its own command alone; nothing was touched"
+    ))
+    .hint(again)
+    .exit(Exit::Refused)
 }
 
 /// Prints what an operation that has run came to, in the words of its own command. `false`: its
 /// command has none for that.
 pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
     super::performer(operation).tell(world, finished)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Detach;
+
+    #[test]
+    fn what_was_not_done_does_not_end_as_if_it_were() {
+        let node = "a\u{1b}".into();
+        let refused = only_its_own(&Operation::Detach(Detach { node }));
+        assert_eq!(refused.exit, Exit::Refused);
+        let problem = &refused.problems[0];
+        assert!(problem.what.starts_with("`detach a"), "{refused:?}");
+        assert!(!problem.what.contains('\u{1b}'), "{refused:?}");
+    }
 }

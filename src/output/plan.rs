@@ -2,7 +2,7 @@
 
 use super::escape;
 use crate::engine::warning::sentences;
-use crate::engine::{Operation, Plan, Refusal};
+use crate::engine::{Loss, Plan, Refusal};
 use std::fmt::Write as _;
 
 /// The plan: stages, and under each its steps.
@@ -28,10 +28,9 @@ pub fn text(plan: &Plan) -> String {
         let _ = writeln!(out, "warning: {}", escape(&warning));
     }
     if let Some(loss) = &plan.may_lose {
-        let verb = if matches!(plan.operation, Operation::Rejoin(_) | Operation::Repair(_)) {
-            "discarded"
-        } else {
-            "may be lost"
+        let verb = match plan.operation.properties().loss() {
+            Loss::Certain => "discarded",
+            Loss::Possible => "may be lost",
         };
         let _ = writeln!(out, "{verb}: {}", escape(loss));
     }

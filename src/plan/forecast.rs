@@ -7,7 +7,7 @@ use crate::actions::role::RoleAction;
 use crate::actions::server::ServerAction;
 use crate::actions::service::ServiceAction;
 use crate::engine::warning::files::Files;
-use crate::engine::{Accept, Ground, Mode, Operation, Plan, Refusal, Step, Warning};
+use crate::engine::{Accept, Ground, Mode, Plan, Refusal, Step, Warning};
 use crate::topology::service::{Keep, Obstacle, Service};
 use crate::topology::{Address, Node, NodeName, Topology};
 use serde::{Deserialize, Serialize};
@@ -193,8 +193,7 @@ fn follows(action: &Action) -> Option<&Address> {
 /// The command that accepts it beside what was accepted already.
 fn accepting(plan: &Plan, accepted: &[Unkept], kind: Unkept) -> String {
     let mut line = format!("replctl {}", plan.operation.line());
-    // A promotion lists what it accepts in its own command line.
-    if !matches!(plan.operation, Operation::Promote(_)) {
+    if !plan.operation.properties().line_accepts_unkept() {
         for earlier in accepted {
             line.push(' ');
             line.push_str(earlier.option());

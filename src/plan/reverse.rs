@@ -49,7 +49,7 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
 }
 
 /// What stands against undoing an operation that brings servers to what the inventory says.
-pub fn wishes(line: &str) -> Refusal {
+pub fn not_undoable(line: &str) -> Refusal {
     Refusal::new(
         Ground::Undo,
         format!("`{line}` cannot be undone: it brings servers to what the inventory says"),
@@ -59,17 +59,29 @@ pub fn wishes(line: &str) -> Refusal {
 
 /// Adds warnings about what the undo does not restore, and about what it may lose.
 pub fn complete(past: &Past, plan: &mut Plan, now: &Topology) {
-    match (&past.operation, &plan.operation) {
-        (Operation::Promote(promoted), Operation::Promote(back)) => {
-            plan.warnings.extend(past.left_under(promoted, back, now));
+    match &past.operation {
+        Operation::Promote(promoted) => {
+            if let Operation::Promote(back) = &plan.operation {
+                plan.warnings.extend(past.left_under(promoted, back, now));
+            }
         }
-        (Operation::Detach(detached), Operation::Move(_)) => {
-            plan.may_lose = Some(format!(
-                "what is written to `{}` from now on until it follows again",
-                detached.node
-            ));
+        Operation::Detach(detached) => {
+            if let Operation::Move(_) = &plan.operation {
+                plan.may_lose = Some(format!(
+                    "what is written to `{}` from now on until it follows again",
+                    detached.node
+                ));
+            }
         }
-        _ => {}
+        // What these change is either there again as a whole, or has no undo.
+        Operation::Setup(_)
+        | Operation::Move(_)
+        | Operation::Sentinels(_)
+        | Operation::Rejoin(_)
+        | Operation::Repair(_)
+        | Operation::Replay(_)
+        | Operation::Add(_)
+        | Operation::Remove(_) => {}
     }
 }
 

@@ -73,8 +73,8 @@ impl Trouble {
         match self.kind.row().executed {
             Executed::Maybe => true,
             Executed::No => false,
-            // An error reply of the server (LOADING, READONLY, ERR …) begins with its code in
-            // capitals; anything else is a broken connection.
+            // A reply of ERR or LOADING says that nothing was executed. Every other reply counts
+            // as a broken connection, READONLY too: to look once more than needed does no harm.
             Executed::ByDetail => !self.detail.contains("ERR") && !self.detail.contains("LOADING"),
         }
     }
@@ -86,18 +86,27 @@ impl TroubleKind {
         self.about() == About::Password
     }
 
+    /// Whether the server turns away whoever does not know its password: by the password itself,
+    /// or by its protected mode.
+    pub fn locks_out(self) -> bool {
+        match self.about() {
+            About::Password | About::Protection => true,
+            About::Reach | About::Address | About::Permission | About::Tls | About::Moment => false,
+        }
+    }
+
     /// Whether the server is alive, by its kind of failure.
     pub fn is_alive(self) -> bool {
         match self.row().heard {
-            Heard::Words => self != Self::NotRedis,
-            Heard::Connection | Heard::Nothing | Heard::Unclear => false,
+            Heard::Words => true,
+            Heard::Others | Heard::Connection | Heard::Nothing | Heard::Unclear => false,
         }
     }
 
     /// Whether something at the address answered.
     pub fn is_answered(self) -> bool {
         match self.row().heard {
-            Heard::Words | Heard::Connection => true,
+            Heard::Words | Heard::Others | Heard::Connection => true,
             Heard::Nothing | Heard::Unclear => false,
         }
     }
@@ -106,7 +115,40 @@ impl TroubleKind {
     pub fn is_silent(self) -> bool {
         match self.row().heard {
             Heard::Connection | Heard::Nothing => true,
-            Heard::Words | Heard::Unclear => false,
+            Heard::Words | Heard::Others | Heard::Unclear => false,
+        }
+    }
+
+    /// Whether INFO is still answered by a server that refuses PING in this way.
+    pub fn info_still_answers(self) -> bool {
+        match self.row().info {
+            Info::Answers => true,
+            Info::Fails => false,
+        }
+    }
+
+    /// Whether the cause is the network between here and the host, or a name that only the host
+    /// knows: the same address may answer from another host.
+    pub fn is_the_network(self) -> bool {
+        match self.row().detour {
+            Detour::Network => true,
+            Detour::Host | Detour::Port | Detour::NoOther => false,
+        }
+    }
+
+    /// Whether the host may answer by another name or address of its own.
+    pub fn is_about_the_host(self) -> bool {
+        match self.row().detour {
+            Detour::Network | Detour::Host => true,
+            Detour::Port | Detour::NoOther => false,
+        }
+    }
+
+    /// Whether another way to the same server may work, be it only another port.
+    pub fn is_about_the_way(self) -> bool {
+        match self.row().detour {
+            Detour::Network | Detour::Host | Detour::Port => true,
+            Detour::NoOther => false,
         }
     }
 
@@ -136,39 +178,44 @@ impl TroubleKind {
     /// the one with the way out of each.
     fn row(self) -> Row {
         use About::{Address, Moment, Password, Permission, Protection, Reach};
+        use Detour::{Host, Network, NoOther, Port};
         use Executed::{ByDetail, Maybe, No};
-        use Heard::{Connection, Nothing, Unclear, Words};
-        let row = |heard, executed, about, brief| Row {
+        use Heard::{Connection, Nothing, Others, Unclear, Words};
+        use Info::{Answers, Fails};
+        let row = |heard, executed, about, detour, info, brief| Row {
             heard,
             executed,
             about,
+            detour,
+            info,
             brief,
         };
-        let tls = |brief| row(Words, Maybe, About::Tls, brief);
+        let tls = |detour, brief| row(Words, Maybe, About::Tls, detour, Fails, brief);
         match self {
-            Self::Refused => row(Nothing, Maybe, Reach, "refused"),
-            Self::NoAnswer => row(Nothing, Maybe, Reach, "no answer"),
-            Self::Frozen => row(Connection, Maybe, Moment, "frozen"),
-            Self::NoRoute => row(Nothing, Maybe, Reach, "no route"),
-            Self::NameUnknown => row(Nothing, No, Address, "unknown name"),
-            Self::PasswordMissing => row(Words, No, Password, "wants password"),
-            Self::PasswordRefused => row(Words, No, Password, "wrong password"),
-            Self::Forbidden | Self::Renamed => row(Words, No, Permission, "forbidden"),
-            Self::ProtectedMode => row(Words, No, Protection, "protected mode"),
-            Self::TooManyClients => row(Words, No, Moment, "too many clients"),
-            Self::Busy => row(Words, No, Moment, "busy script"),
-            Self::NotRedis => row(Words, ByDetail, Address, "not a server"),
-            Self::NoTls => tls("no TLS there"),
-            Self::WantsTls => tls("wants TLS"),
-            Self::CertificateUntrusted => tls("not trusted"),
-            Self::CertificateExpired => tls("cert expired"),
-            Self::CertificateNotYetValid => tls("cert not yet valid"),
-            Self::CertificateName => tls("cert of another"),
-            Self::ClientCertificateMissing => tls("wants a cert"),
-            Self::ClientCertificateRefused => tls("our cert refused"),
-            Self::Tls => tls("TLS failed"),
-            Self::Ssh => row(Nothing, Maybe, Reach, "ssh failed"),
-            Self::Other => row(Unclear, ByDetail, Moment, "failed"),
+            Self::Refused => row(Nothing, Maybe, Reach, Port, Fails, "refused"),
+            Self::NoAnswer => row(Nothing, Maybe, Reach, Network, Fails, "no answer"),
+            Self::Frozen => row(Connection, Maybe, Moment, NoOther, Fails, "frozen"),
+            Self::NoRoute => row(Nothing, Maybe, Reach, Network, Fails, "no route"),
+            Self::NameUnknown => row(Nothing, No, Address, Network, Fails, "unknown name"),
+            Self::PasswordMissing => row(Words, No, Password, NoOther, Fails, "wants password"),
+            Self::PasswordRefused => row(Words, No, Password, NoOther, Fails, "wrong password"),
+            Self::Forbidden => row(Words, No, Permission, NoOther, Answers, "forbidden"),
+            Self::Renamed => row(Words, No, Permission, NoOther, Fails, "forbidden"),
+            Self::ProtectedMode => row(Words, No, Protection, Port, Fails, "protected mode"),
+            Self::TooManyClients => row(Words, No, Moment, NoOther, Fails, "too many clients"),
+            Self::Busy => row(Words, No, Moment, NoOther, Fails, "busy script"),
+            Self::NotRedis => row(Others, ByDetail, Address, NoOther, Fails, "not a server"),
+            Self::NoTls => tls(Port, "no TLS there"),
+            Self::WantsTls => tls(Port, "wants TLS"),
+            Self::CertificateUntrusted => tls(NoOther, "not trusted"),
+            Self::CertificateExpired => tls(NoOther, "cert expired"),
+            Self::CertificateNotYetValid => tls(NoOther, "cert not yet valid"),
+            Self::CertificateName => tls(NoOther, "cert of another"),
+            Self::ClientCertificateMissing => tls(NoOther, "wants a cert"),
+            Self::ClientCertificateRefused => tls(NoOther, "our cert refused"),
+            Self::Tls => tls(NoOther, "TLS failed"),
+            Self::Ssh => row(Nothing, Maybe, Reach, Host, Fails, "ssh failed"),
+            Self::Other => row(Unclear, ByDetail, Moment, NoOther, Answers, "failed"),
         }
     }
 }
@@ -197,6 +244,8 @@ struct Row {
     heard: Heard,
     executed: Executed,
     about: About,
+    detour: Detour,
+    info: Info,
     brief: &'static str,
 }
 
@@ -212,8 +261,10 @@ enum Executed {
 
 /// What came back from a node that gave no usable answer.
 enum Heard {
-    /// An answer of some kind.
+    /// An answer of a server.
     Words,
+    /// An answer that no server of the family gives.
+    Others,
     /// A connection, and nothing after it.
     Connection,
     /// Nothing.
@@ -222,58 +273,26 @@ enum Heard {
     Unclear,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn may_be_executed(kind: TroubleKind, detail: &str) -> bool {
-        let detail = detail.to_owned();
-        Trouble { kind, detail }.may_be_executed()
-    }
-
-    #[test]
-    fn only_a_refusal_says_that_nothing_was_executed() {
-        for refusal in [
-            TroubleKind::Busy,
-            TroubleKind::Forbidden,
-            TroubleKind::PasswordMissing,
-            TroubleKind::PasswordRefused,
-            TroubleKind::ProtectedMode,
-            TroubleKind::Renamed,
-            TroubleKind::TooManyClients,
-        ] {
-            assert!(!may_be_executed(refusal, ""), "{refusal:?}");
-        }
-        for broken in [
-            TroubleKind::Frozen,
-            TroubleKind::NoAnswer,
-            TroubleKind::NoRoute,
-            TroubleKind::Refused,
-            TroubleKind::Ssh,
-            TroubleKind::Tls,
-        ] {
-            assert!(may_be_executed(broken, "ERR"), "{broken:?}");
-        }
-        let other = |detail| may_be_executed(TroubleKind::Other, detail);
-        assert!(other("it closed the connection instead of answering"));
-        assert!(!other("it answers with an error: LOADING the dataset"));
-        assert!(!other("it answers with an error: ERR unknown command"));
-    }
-
-    #[test]
-    fn what_nobody_has_to_change_may_pass() {
-        for kind in [TroubleKind::TooManyClients, TroubleKind::Ssh] {
-            assert!(kind.may_pass(), "{kind:?}");
-        }
-        for kind in [
-            TroubleKind::CertificateExpired,
-            TroubleKind::Forbidden,
-            TroubleKind::NameUnknown,
-            TroubleKind::NotRedis,
-            TroubleKind::PasswordRefused,
-            TroubleKind::ProtectedMode,
-        ] {
-            assert!(!kind.may_pass(), "{kind:?}");
-        }
-    }
+/// Which other way to the same server may work. Each has those before it, too.
+enum Detour {
+    /// This is the way to it.
+    NoOther,
+    /// Another port, or another address with a server of its own.
+    Port,
+    /// Another name or address of the host.
+    Host,
+    /// The same address, from another host.
+    Network,
 }
+
+/// What becomes of INFO where PING is refused in this way.
+enum Info {
+    /// It is answered: while the server loads, without its primary, or where only PING is renamed
+    /// or forbidden.
+    Answers,
+    /// It fails in the same way, or is never sent.
+    Fails,
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,10 +7,10 @@ use super::observe::Reach;
 use super::resp::{Conn, REPLY, lets_in};
 use super::servers::Servers;
 use crate::actions::rights::{Need, OF_REPLICAS};
-use crate::engine::{Operation, Plan, Refusal};
+use crate::engine::{Plan, Refusal};
 use crate::inventory::NodeSpec;
 use crate::plan::permissions::{self, Hindered, Lacks};
-use crate::topology::{NodeName, Trouble, TroubleKind};
+use crate::topology::{NodeName, Trouble};
 use futures::StreamExt;
 use redis::{Value, cmd};
 use secrecy::SecretString;
@@ -37,8 +37,7 @@ enum Verdict {
 /// # Errors
 /// All that is missing.
 pub async fn permitted(servers: &Servers, plan: &mut Plan) -> Result<(), Vec<Refusal>> {
-    // Setup works with servers that do not exist yet, and writes their logins itself.
-    if matches!(plan.operation, Operation::Setup(_)) {
+    if plan.operation.properties().writes_logins() {
         return Ok(());
     }
     let needs = permissions::of(plan);
@@ -123,10 +122,7 @@ async fn hindered(servers: &Servers, node: &NodeName, at: &NodeName) -> Option<H
     let login = own_of(servers, node).await?;
     match tried(servers, at, login.as_ref()).await {
         Err(refused) => {
-            let told = matches!(
-                refused.kind,
-                TroubleKind::PasswordMissing | TroubleKind::PasswordRefused
-            );
+            let told = refused.kind.is_about_password();
             told.then_some(Hindered::Refused(refused.detail))
         }
         Ok(false) if login.is_some() => Some(Hindered::Refused(

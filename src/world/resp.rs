@@ -234,8 +234,7 @@ async fn first_words(
     };
     if let First::Error(reply) = lines.next().await? {
         let refused = from_reply(&reply);
-        // Loading, a lost primary, a renamed PING: INFO still answers.
-        if !matches!(refused.kind, TroubleKind::Other | TroubleKind::Forbidden) {
+        if !refused.kind.info_still_answers() {
             return Err(refused);
         }
     }

@@ -37,10 +37,20 @@ static UNPACKED: Mutex<Vec<(PayloadInfo, ServerFiles)>> = Mutex::new(Vec::new())
 
 /// The files of one of them.
 pub fn files(inventory: &Inventory, wanted: &PayloadInfo) -> Result<ServerFiles, String> {
-    if let ServerSource::Binary(path) = &inventory.server.source {
-        let data = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        return Ok(vec![(payload::SERVER.to_owned(), Arc::new(data))]);
+    match &inventory.server.source {
+        ServerSource::Binary(path) => {
+            let data = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+            Ok(vec![(payload::SERVER.to_owned(), Arc::new(data))])
+        }
+        // With the last two, the plan is of a time when the inventory had the first.
+        ServerSource::Embedded | ServerSource::Package(_) | ServerSource::Tarball { .. } => {
+            embedded(wanted)
+        }
     }
+}
+
+/// The files of one that replctl carries.
+fn embedded(wanted: &PayloadInfo) -> Result<ServerFiles, String> {
     let mut unpacked = UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((_, files)) = unpacked.iter().find(|(info, _)| info == wanted) {
         return Ok(files.clone());

@@ -58,14 +58,7 @@ impl ServerRoutes {
                     self.tunnels.direct(&node.name);
                     Ok(Box::new(stream))
                 }
-                // Another way is worth trying only for two causes: the network between us and the
-                // host, or a name that only the host knows.
-                Err(direct)
-                    if matches!(
-                        direct.kind,
-                        TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
-                    ) =>
-                {
+                Err(direct) if direct.kind.is_the_network() => {
                     self.tunnel(node, Some(&direct)).await.map_err(|_| direct)
                 }
                 Err(direct) => Err(direct),

@@ -18,7 +18,7 @@ pub enum Changes {
     /// Which nodes there are.
     Members,
     /// No role and no member. Half of it is simply done again, or is never done twice.
-    Neither,
+    Nothing,
 }
 
 impl Changes {
@@ -27,7 +27,7 @@ impl Changes {
     pub fn comes_first(self) -> bool {
         match self {
             Self::Primary | Self::Roles => true,
-            Self::Members | Self::Neither => false,
+            Self::Members | Self::Nothing => false,
         }
     }
 
@@ -35,7 +35,7 @@ impl Changes {
     pub fn is_in_the_way(self) -> bool {
         match self {
             Self::Primary | Self::Roles | Self::Members => true,
-            Self::Neither => false,
+            Self::Nothing => false,
         }
     }
 }
@@ -51,6 +51,15 @@ pub enum Successor<'a> {
     Unsaid,
 }
 
+/// What becomes of the data that a plan names as going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// The operation discards them.
+    Certain,
+    /// They are lost in some cases only.
+    Possible,
+}
+
 /// What is asked of an operation.
 pub trait Properties {
     /// The command: a part of the operation's id.
@@ -63,9 +72,7 @@ pub trait Properties {
     fn line(&self) -> String;
 
     /// The command that does it anew.
-    fn again(&self) -> String {
-        format!("replctl {}", self.line())
-    }
+    fn again(&self) -> String;
 
     /// What it changes for others.
     fn changes(&self) -> Changes;
@@ -79,6 +86,16 @@ pub trait Properties {
     /// What the operator accepts by narrow overrides; nothing where its command has none for rights
     /// that are missing.
     fn accepted(&self) -> Option<&[Accept]>;
+
+    /// Whether its line has the options that accept a role which does not outlive a restart.
+    fn line_accepts_unkept(&self) -> bool;
+
+    /// What becomes of the data that its plan names as going.
+    fn loss(&self) -> Loss;
+
+    /// Whether it works with servers that may not exist yet, and writes their logins itself. Then
+    /// no server is asked for rights before it.
+    fn writes_logins(&self) -> bool;
 
     /// What undoes it, now that it is done.
     ///

@@ -1,6 +1,6 @@
 //! What `add` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Add, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -37,6 +37,10 @@ impl Properties for Add {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Members
     }
@@ -51,6 +55,18 @@ impl Properties for Add {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

@@ -3,6 +3,7 @@
 use super::report::{OfNode, Seen, render};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output;
 use crate::output::table::Options;
 use crate::topology::{NodeName, State};
@@ -66,6 +67,10 @@ pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
 impl Remote for super::args::Clients {
     fn only_looks(&self) -> bool {
         true
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

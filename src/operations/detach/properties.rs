@@ -1,6 +1,6 @@
 //! What `detach` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Detach, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -19,6 +19,10 @@ impl Properties for Detach {
         format!("detach {}", self.node)
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Roles
     }
@@ -33,6 +37,18 @@ impl Properties for Detach {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

@@ -5,10 +5,11 @@ use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
 use crate::engine::permissions::permitted;
-use crate::engine::{Detach, Operation};
+use crate::engine::{Detach, Operation, Properties};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::plan::forecast::Unkept;
 use crate::world::World;
 use crate::{cli, output};
@@ -59,12 +60,16 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Detach
         );
         (finished.outcome == Outcome::Completed).then_some(text)
     });
-    operate::verdict(&finished, &format!("replctl detach {node}")).map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
 impl Remote for super::args::Detach {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

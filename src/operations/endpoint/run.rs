@@ -5,6 +5,7 @@ use crate::engine::context::context;
 use crate::error::{Error, Exit, Problem, Result};
 use crate::findings::findings;
 use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output;
 use crate::topology::endpoint::{Doubt, endpoint as find};
 use crate::world::World;
@@ -49,6 +50,10 @@ fn unknown(doubts: Vec<Doubt>) -> Error {
 impl Remote for super::args::Endpoint {
     fn only_looks(&self) -> bool {
         true
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

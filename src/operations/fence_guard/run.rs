@@ -3,6 +3,7 @@
 
 use crate::error::{Exit, Problem, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output;
 use crate::world::World;
 use crate::world::guard::{CONNECTED, ReplicasRequired, stand_guard};
@@ -26,6 +27,10 @@ pub async fn run(world: &World, args: &super::args::FenceGuard) -> Result<Exit> 
 impl Remote for super::args::FenceGuard {
     fn only_looks(&self) -> bool {
         true
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

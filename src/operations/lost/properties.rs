@@ -1,7 +1,7 @@
 //! What `lost --replay` answers for itself. Pure.
 
 use crate::actions::rescue::Source;
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Ground, Refusal, Replay};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -28,8 +28,12 @@ impl Properties for Replay {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
-        Changes::Neither
+        Changes::Nothing
     }
 
     fn hosts(&self, _inventory: &Inventory) -> Vec<NodeName> {
@@ -42,6 +46,18 @@ impl Properties for Replay {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

@@ -12,6 +12,7 @@ use crate::engine::{Operation, Plan, Properties, Replay, new_file};
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::rescue::lost_writes::LostWrites;
 use crate::rescue::replay::replayable;
 use crate::rescue::split::{Counts, Judged, Wanted};
@@ -272,6 +273,10 @@ fn write(file: &Path, found: &LostWrites, judged: &Judged) -> Result<()> {
 impl Remote for super::args::Lost {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

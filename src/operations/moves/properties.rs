@@ -1,6 +1,6 @@
 //! What `move` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Move, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -33,6 +33,10 @@ impl Properties for Move {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Roles
     }
@@ -47,6 +51,18 @@ impl Properties for Move {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

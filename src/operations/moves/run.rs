@@ -10,6 +10,7 @@ use crate::inventory::edit::{self, Edit};
 use crate::inventory::place::without_place;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::plan::forecast::Unkept;
 use crate::plan::reverse::Past;
 use crate::world::{World, inventory};
@@ -160,6 +161,10 @@ fn show(moved: &Moved<'_>, reached: bool) {
 impl Remote for super::args::Move {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

@@ -1,6 +1,6 @@
 //! What `promote` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Promote, Refusal};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -43,6 +43,18 @@ impl Properties for Promote {
 
     fn accepted(&self) -> Option<&[Accept]> {
         Some(&self.accept)
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        true
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

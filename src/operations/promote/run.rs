@@ -8,10 +8,11 @@ use crate::engine::journal::Outcome;
 use crate::engine::one_address::one_address;
 use crate::engine::operate::{self, Asked, Done};
 use crate::engine::permissions::permitted;
-use crate::engine::{Accept, Operation, Plan, Promote, hooks};
+use crate::engine::{Accept, Operation, Plan, Promote, Properties, hooks};
 use crate::error::{Error, Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::plan::case::Access;
 use crate::plan::hooks::Wanted;
@@ -93,9 +94,8 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
     };
     hooks::on_failure(world, &finished, way.asked.verbose).await;
     report(world, operation, &finished);
-    let again = format!("replctl promote {}", operation.node);
     let exit = hooks::warned(&finished);
-    operate::verdict(&finished, &again).map_or(Ok(exit), Err)
+    operate::verdict(&finished, &operation.again()).map_or(Ok(exit), Err)
 }
 
 /// Servers before 6.2 have no fence that stops scripts. If a script writes at the very moment of
@@ -294,6 +294,10 @@ async fn make_plan(
 impl Remote for super::args::Promote {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

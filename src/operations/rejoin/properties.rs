@@ -1,6 +1,6 @@
 //! What `rejoin` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Ground, Refusal, Rejoin};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -28,6 +28,10 @@ impl Properties for Rejoin {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Roles
     }
@@ -42,6 +46,18 @@ impl Properties for Rejoin {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Certain
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

@@ -8,6 +8,7 @@ use crate::engine::{Operation, Plan, Properties, Rejoin};
 use crate::error::{Exit, Problem, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::ended::nothing;
 use crate::output::returned::returned;
 use crate::plan::forecast::Unkept;
@@ -91,6 +92,10 @@ pub fn report(operation: &Rejoin, finished: &Finished) {
 impl Remote for super::args::Rejoin {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

@@ -1,6 +1,6 @@
 //! What `remove` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Remove};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -26,6 +26,10 @@ impl Properties for Remove {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Members
     }
@@ -44,6 +48,18 @@ impl Properties for Remove {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, past: &Past, now: &Topology) -> Result<Reverse, Refusal> {

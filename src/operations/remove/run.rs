@@ -10,6 +10,7 @@ use crate::engine::{Operation, Plan, Remove, inventory_edit};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::topology::NodeName;
 use crate::world::World;
 use crate::{cli, output};
@@ -89,6 +90,10 @@ pub fn report(world: &World, operation: &Remove, finished: &Finished) {
 impl Remote for super::args::Remove {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

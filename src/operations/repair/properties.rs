@@ -1,6 +1,6 @@
 //! What `repair` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Ground, Refusal, Repair};
 use crate::inventory::Inventory;
 use crate::plan::reverse::{Past, Reverse};
@@ -24,6 +24,10 @@ impl Properties for Repair {
         line
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
         Changes::Primary
     }
@@ -38,6 +42,18 @@ impl Properties for Repair {
 
     fn accepted(&self) -> Option<&[Accept]> {
         None
+    }
+
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Certain
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
     }
 
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {

@@ -15,6 +15,7 @@ use crate::findings::findings;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::Perform;
 use crate::operations::perform::{self, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::returned::returned;
 use crate::output::table::Options;
 use crate::output::{self, verdict};
@@ -241,6 +242,10 @@ pub fn report(world: &World, operation: &Repair, finished: &Finished) {
 impl Remote for super::args::Repair {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

@@ -1,10 +1,9 @@
 //! What `sentinel` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Sentinels};
 use crate::inventory::Inventory;
-use crate::plan::reverse::wishes;
-use crate::plan::reverse::{Past, Reverse};
+use crate::plan::reverse::{Past, Reverse, not_undoable};
 use crate::topology::{NodeName, Topology};
 
 impl Properties for Sentinels {
@@ -29,8 +28,12 @@ impl Properties for Sentinels {
         }
     }
 
+    fn again(&self) -> String {
+        format!("replctl {}", self.line())
+    }
+
     fn changes(&self) -> Changes {
-        Changes::Neither
+        Changes::Nothing
     }
 
     fn hosts(&self, inventory: &Inventory) -> Vec<NodeName> {
@@ -52,7 +55,19 @@ impl Properties for Sentinels {
         None
     }
 
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        false
+    }
+
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {
-        Err(wishes(&self.line()))
+        Err(not_undoable(&self.line()))
     }
 }

@@ -12,6 +12,7 @@ use crate::findings::healthy;
 use crate::findings::sentinels::of_sentinels;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::table::Options;
 use crate::world::World;
 use crate::{cli, output};
@@ -53,6 +54,10 @@ async fn status(world: &World) -> Result<Exit> {
 impl Remote for super::args::Sentinel {
     fn only_looks(&self) -> bool {
         matches!(self.command, super::args::SentinelCommand::Status(_))
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

@@ -1,10 +1,9 @@
 //! What `setup` answers for itself. Pure.
 
-use crate::engine::operation::{Accept, Changes, Properties, Successor};
+use crate::engine::operation::{Accept, Changes, Loss, Properties, Successor};
 use crate::engine::{Refusal, Setup};
 use crate::inventory::Inventory;
-use crate::plan::reverse::wishes;
-use crate::plan::reverse::{Past, Reverse};
+use crate::plan::reverse::{Past, Reverse, not_undoable};
 use crate::topology::{NodeName, Topology};
 use std::fmt::Write as _;
 
@@ -34,7 +33,7 @@ impl Properties for Setup {
     }
 
     fn changes(&self) -> Changes {
-        Changes::Neither
+        Changes::Nothing
     }
 
     fn hosts(&self, inventory: &Inventory) -> Vec<NodeName> {
@@ -53,7 +52,19 @@ impl Properties for Setup {
         None
     }
 
+    fn line_accepts_unkept(&self) -> bool {
+        false
+    }
+
+    fn loss(&self) -> Loss {
+        Loss::Possible
+    }
+
+    fn writes_logins(&self) -> bool {
+        true
+    }
+
     fn reverse(&self, _past: &Past, _now: &Topology) -> Result<Reverse, Refusal> {
-        Err(wishes(&self.line()))
+        Err(not_undoable(&self.line()))
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{Error, Exit, Result};
 use crate::inventory::address::is_literal;
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::perform::{Perform, Request};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::plan::facts::{HostFacts, Unseen};
 use crate::topology::detached::Observed;
 use crate::topology::{NodeName, Topology};
@@ -73,7 +74,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Setup)
         text = Some(report(world, &finished, after.all()));
     }
     operate::told(&finished, text.as_deref());
-    operate::verdict(&finished, "replctl setup").map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
 fn nothing_to_do(world: &World, operation: &Operation, warnings: &[String]) {
@@ -235,6 +236,10 @@ fn report(world: &World, finished: &operate::Finished, after: &Topology) -> Stri
 impl Remote for super::args::Setup {
     fn only_looks(&self) -> bool {
         false
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

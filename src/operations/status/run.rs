@@ -7,6 +7,7 @@ use crate::engine::pending_demotions;
 use crate::error::{Exit, Result};
 use crate::findings::{self, Counted};
 use crate::operations::command::{Remote, Running, Surroundings};
+use crate::operations::working_inventory::{Disk, Written};
 use crate::output::table::Options;
 use crate::output::{self};
 use crate::plan::divergence::Own;
@@ -124,6 +125,10 @@ async fn counted(world: &World, seen: &Observed) -> BTreeMap<(NodeName, NodeName
 impl Remote for super::args::Status {
     fn only_looks(&self) -> bool {
         true
+    }
+
+    fn inventory(&self, disk: Disk) -> Result<Written> {
+        Ok(disk.unedited())
     }
 
     fn run<'a>(&'a self, around: Surroundings<'a>) -> Running<'a> {

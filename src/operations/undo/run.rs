@@ -160,7 +160,7 @@ fn later(
     let mine: Vec<&NodeName> = match operation.properties().changes() {
         // A change of the primary concerns all nodes of its plan.
         Changes::Primary => plan.steps().map(|s| &s.node).collect(),
-        Changes::Roles | Changes::Members | Changes::Neither => {
+        Changes::Roles | Changes::Members | Changes::Nothing => {
             operation.node().into_iter().collect()
         }
     };

@@ -56,10 +56,7 @@ impl PasswordChange {
             Ok(_) => None,
             Err(trouble) => Some(trouble.kind),
         };
-        let wants = matches!(
-            refused,
-            Some(TroubleKind::PasswordMissing | TroubleKind::PasswordRefused)
-        );
+        let wants = refused.is_some_and(TroubleKind::is_about_password);
         if (wants || all)
             && let Ok(Some(file)) = self.passwords_in_file(spec).await
             && let Some(earlier) = file.earlier(self.new_password())

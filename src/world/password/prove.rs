@@ -86,11 +86,7 @@ impl PasswordChange {
                         "a new connection {key} is let in {place}"
                     )));
                 }
-                Err(why)
-                    if matches!(
-                        why.kind,
-                        TroubleKind::PasswordMissing | TroubleKind::PasswordRefused
-                    ) => {}
+                Err(why) if why.kind.is_about_password() => {}
                 Err(why) => {
                     return Err(Failure::none(format!(
                         "whether a new connection {key} is refused {place} cannot be known: {}",

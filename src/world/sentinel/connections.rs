@@ -141,10 +141,7 @@ impl SentinelConnections {
         let Err(direct) = direct else {
             return direct;
         };
-        let far = matches!(
-            direct.kind,
-            TroubleKind::NoAnswer | TroubleKind::NoRoute | TroubleKind::NameUnknown
-        );
+        let far = direct.kind.is_the_network();
         // The nodes' hosts can reach the Sentinel, since it reaches them. Its own host comes first.
         let (mut gates, others): (Vec<&NodeSpec>, Vec<&NodeSpec>) =
             self.servers.inventory.nodes.iter().partition(|n| {

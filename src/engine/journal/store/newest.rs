@@ -1,9 +1,9 @@
 //! Facts from the newest operations of this machine, for later operations.
 
 use super::{LOOKED_BACK, Record, Store};
-use crate::engine::Changes;
 use crate::engine::journal::Outcome;
 use crate::engine::journal::story::Story;
+use crate::engine::operation::Successor;
 use crate::topology::NodeName;
 use std::collections::BTreeSet;
 
@@ -34,10 +34,10 @@ impl Store {
                 record.outcome,
                 Some(Outcome::Completed | Outcome::Incomplete { .. })
             );
-            let operation = &record.plan.operation;
-            let changes = operation.properties().changes();
-            let made = operation.node().filter(|_| changes == Changes::Primary)?;
-            reached.then(|| made.clone())
+            match record.plan.operation.properties().successor() {
+                Successor::Node(made) => reached.then(|| made.clone()),
+                Successor::ThePrimary | Successor::Unsaid => None,
+            }
         })
     }
 

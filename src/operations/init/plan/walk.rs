@@ -8,7 +8,7 @@ pub use way::{Way, around, plain, same};
 use crate::inventory::address::{comparable, is_loopback};
 use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, TroubleKind};
 use std::collections::{BTreeMap, BTreeSet};
-use way::{is_about_the_way, ports};
+use way::ports;
 
 /// The largest number of places that are looked at.
 pub const MOST: usize = 1024;
@@ -180,7 +180,7 @@ impl Walk {
         let left = place.ways.iter().enumerate().skip(place.at + 1);
         let mut fitting = left.filter(|(_, way)| way.other_port == over_tls);
         match fitting.next() {
-            Some((next, _)) if is_about_the_way(trouble.kind) => {
+            Some((next, _)) if trouble.kind.is_about_the_way() => {
                 place.at = next;
                 true
             }

@@ -39,8 +39,7 @@ pub async fn run(
     );
     let done = finished.outcome == Outcome::Completed;
     operate::told(&finished, done.then_some(text.as_str()));
-    let again = format!("replctl {}", operation.line());
-    operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &operation.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, what: &[String]) -> Result<Plan> {

@@ -57,8 +57,7 @@ pub async fn run(
         });
     }
     operate::told(&finished, text.as_deref());
-    let again = format!("replctl {}", of.line());
-    operate::verdict(&finished, &again).map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
 async fn make_plan(world: &World, settings: &SentinelSettings, purge: bool) -> Result<Plan> {

@@ -59,7 +59,7 @@ pub async fn run(
     let done = finished.outcome == Outcome::Completed;
     let text = done.then(|| report(world, settings, &finished));
     operate::told(&finished, text.as_deref());
-    operate::verdict(&finished, "replctl sentinel setup").map_or(Ok(Exit::Done), Err)
+    operate::verdict(&finished, &of.properties().again()).map_or(Ok(Exit::Done), Err)
 }
 
 /// What the inventory says of Sentinels, if it names any.

@@ -1,7 +1,7 @@
 //! The ways to a server: straight to an address, or as a host sees it over SSH. Pure.
 
 use crate::inventory::address::{comparable, host_and_port, is_loopback};
-use crate::topology::{Address, Node, TroubleKind, same_host};
+use crate::topology::{Address, Node, same_host};
 use std::net::IpAddr;
 
 /// One way to a server.
@@ -60,16 +60,6 @@ pub(super) fn ports(node: &Node) -> Option<(u16, u16)> {
             .filter(|port: &u16| *port > 0)
     };
     Some((port("port")?, port("tls-port")?))
-}
-
-/// Whether another way to the same server may work after this trouble.
-pub(super) fn is_about_the_way(kind: TroubleKind) -> bool {
-    let is_about_ports = matches!(
-        kind,
-        TroubleKind::ProtectedMode | TroubleKind::NoTls | TroubleKind::WantsTls
-    );
-    // A frozen server accepts connections, so this is the right way to it.
-    is_about_ports || (kind.is_silent() && kind != TroubleKind::Frozen)
 }
 
 /// An address in the form of the inventory; `None` if it is not the address of one host.

@@ -18,12 +18,7 @@ const IN_THE_WAY: [&str; 5] = ["masteruser", "primaryuser", "user", "aclfile", "
 /// Nodes that refuse every login that replctl can use.
 pub(super) fn locked_out(topology: &Topology) -> impl Iterator<Item = &Node> {
     topology.nodes.iter().filter(|node| match &node.state {
-        State::Down(trouble) => matches!(
-            trouble.kind,
-            TroubleKind::PasswordMissing
-                | TroubleKind::PasswordRefused
-                | TroubleKind::ProtectedMode
-        ),
+        State::Down(trouble) => trouble.kind.locks_out(),
         State::Up(_) => false,
     })
 }

@@ -69,13 +69,7 @@ impl Finder<'_> {
 
     /// Adds the address that `~/.ssh/config` has for the name as another way.
     async fn add_configured(&mut self, place: usize, start: &Address, trouble: &Trouble) {
-        let far = matches!(
-            trouble.kind,
-            TroubleKind::NameUnknown
-                | TroubleKind::NoAnswer
-                | TroubleKind::NoRoute
-                | TroubleKind::Ssh
-        );
+        let far = trouble.kind.is_about_the_host();
         let (true, Some(world)) = (far, &self.world) else {
             return;
         };
