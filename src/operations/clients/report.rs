@@ -12,7 +12,7 @@ const SHOWN: usize = 50;
 
 /// All that is shown.
 #[derive(Debug, Serialize)]
-pub struct Seen<'a> {
+pub struct Shown<'a> {
     /// The deployment's name.
     pub deployment: &'a str,
     /// In the order of the inventory.
@@ -33,7 +33,7 @@ pub struct OfNode {
 }
 
 /// The whole text, without a newline at its end.
-pub fn render(seen: &Seen<'_>, options: Options) -> String {
+pub fn render(seen: &Shown<'_>, options: Options) -> String {
     let of = |f: fn(&Census) -> usize| -> usize {
         let known = seen.nodes.iter().filter_map(|n| n.clients.as_ref());
         known.map(f).sum()

@@ -1,6 +1,6 @@
 //! `clients`: who uses the servers. It changes nothing.
 
-use super::report::{OfNode, Seen, render};
+use super::report::{OfNode, Shown, render};
 use crate::error::{Exit, Result};
 use crate::operations::command::{Remote, Running, Surroundings};
 use crate::operations::working_inventory::{Disk, Written};
@@ -55,7 +55,7 @@ pub async fn run(world: &World, args: &super::args::Clients) -> Result<Exit> {
                 trouble,
             }
         });
-    let seen = Seen {
+    let seen = Shown {
         deployment: &world.inventory.name,
         nodes: nodes.collect(),
     };

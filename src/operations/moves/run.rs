@@ -36,17 +36,17 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Move) 
     operate::nothing_comes_first(world)?;
     let accepted: Vec<Unkept> = args.ignore.iter().copied().map(Unkept::from).collect();
     let asked = Asked::new(global, args.yes, args.dry_run).with(args.others);
-    let way = Way {
+    let options = Options {
         asked,
         undoes: None,
         accepted: &accepted,
     };
-    perform(world, &operation, way).await
+    perform(world, &operation, options).await
 }
 
 /// How it is done.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
+pub struct Options<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
     /// The operation that this move undoes.
@@ -56,11 +56,11 @@ pub struct Way<'a> {
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Exit> {
-    let planner = async || make_plan(world, operation, way).await;
+pub async fn perform(world: &World, operation: &Move, options: Options<'_>) -> Result<Exit> {
+    let planner = async || make_plan(world, operation, options).await;
     let finished = match operate::carry_out(
         world,
-        &way.asked,
+        &options.asked,
         &Operation::Move(operation.clone()),
         planner,
     )
@@ -81,7 +81,7 @@ pub async fn perform(world: &World, operation: &Move, way: Way<'_>) -> Result<Ex
     operate::verdict(&finished, &operation.again()).map_or(Ok(Exit::Done), Err)
 }
 
-async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan> {
+async fn make_plan(world: &World, operation: &Move, options: Options<'_>) -> Result<Plan> {
     let seen = world.observe().await;
     let topology = seen.all();
     one_address(world, topology)?;
@@ -90,14 +90,14 @@ async fn make_plan(world: &World, operation: &Move, way: Way<'_>) -> Result<Plan
         return Err(output::plan::refused(vec![refusal]));
     }
     let mut plan = super::plan::plan(operation, topology).map_err(output::plan::refused)?;
-    crate::engine::undoing::still(way.undoes, &mut plan, topology)?;
+    crate::engine::undoing::still(options.undoes, &mut plan, topology)?;
     if operation.update_inventory {
         let edit = repointed(world, operation)?;
         if let Some(edit) = edit {
             super::plan::written_down(&mut plan, &edit);
         }
     }
-    permitted(world, plan, way.accepted).await
+    permitted(world, plan, options.accepted).await
 }
 
 /// The edit that writes the move into the inventory; `None` if the inventory has it already.
@@ -179,11 +179,11 @@ impl Perform for Move {
     }
 
     fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
-        let way = Way {
+        let options = Options {
             asked: request.asked,
             undoes: request.undoes,
             accepted: request.accepted,
         };
-        Some(Box::pin(perform(world, self, way)))
+        Some(Box::pin(perform(world, self, options)))
     }
 }

@@ -1,7 +1,7 @@
 //! `promote` without a node: shows the candidates, and asks for one.
 
 use super::plan::candidates::{Candidate, Candidates, candidates};
-use super::run::Seen;
+use super::run::Observation;
 use crate::engine::{Ground, Operation, Promote, Refusal};
 use crate::error::{Exit, Problem, Result};
 use crate::output;
@@ -27,7 +27,7 @@ pub async fn node(
     args: &super::args::Promote,
     wished: &Promote,
 ) -> Result<NodeName> {
-    let seen = Seen::look(world, wished).await?;
+    let seen = Observation::look(world, wished).await?;
     let all = candidates(wished, seen.topology(), |promote| seen.plan(promote));
     let told = Choice {
         candidates: &all.nodes,

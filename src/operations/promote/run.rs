@@ -33,7 +33,7 @@ const LINKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// How it is done, and what is done around the change itself.
 #[derive(Clone, Copy)]
-pub struct Way<'a> {
+pub struct Options<'a> {
     /// How the operator asked for it.
     pub asked: Asked,
     /// Which hooks are run.
@@ -70,7 +70,7 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Promot
     if args.node.is_none() {
         operation.node = super::choose::node(world, args, &operation).await?;
     }
-    let way = Way {
+    let options = Options {
         asked: Asked {
             abandon: args.abandon_unfinished,
             ..Asked::new(global, args.yes, args.dry_run).with(args.others)
@@ -83,16 +83,16 @@ pub async fn run(world: &World, global: &cli::Global, args: &super::args::Promot
         kick: args.kick_clients,
         undoes: None,
     };
-    perform(world, &operation, way).await
+    perform(world, &operation, options).await
 }
 
 /// Plans, shows, asks, and does it.
-pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result<Exit> {
-    let finished = again_where_scripts_write(world, operation, way).await?;
+pub async fn perform(world: &World, operation: &Promote, options: Options<'_>) -> Result<Exit> {
+    let finished = again_where_scripts_write(world, operation, options).await?;
     let Some(finished) = finished else {
         return Ok(Exit::Done);
     };
-    hooks::on_failure(world, &finished, way.asked.verbose).await;
+    hooks::on_failure(world, &finished, options.asked.verbose).await;
     report(world, operation, &finished);
     let exit = hooks::warned(&finished);
     operate::verdict(&finished, &operation.again()).map_or(Ok(exit), Err)
@@ -104,17 +104,17 @@ pub async fn perform(world: &World, operation: &Promote, way: Way<'_>) -> Result
 async fn again_where_scripts_write(
     world: &World,
     promote: &Promote,
-    mut way: Way<'_>,
+    mut options: Options<'_>,
 ) -> Result<Option<Box<operate::Finished>>> {
     for attempt in 2.. {
         let elsewhere = RefCell::new(Vec::new());
         let planner = async || {
-            let (plan, found) = make_plan(world, promote, &way).await?;
+            let (plan, found) = make_plan(world, promote, &options).await?;
             elsewhere.replace(found);
             Ok(plan)
         };
         let operation = Operation::Promote(promote.clone());
-        let done = operate::carry_out(world, &way.asked, &operation, planner).await;
+        let done = operate::carry_out(world, &options.asked, &operation, planner).await;
         let earlier = attempt > 2;
         let done = done.map_err(|error| if earlier { not_untouched(error) } else { error });
         let mut finished = match done? {
@@ -133,9 +133,9 @@ async fn again_where_scripts_write(
         output::note(&format!(
             "A script wrote past the fence, which servers before 6.2 cannot prevent; all was put back and nothing is lost. Trying again ({attempt} of {ATTEMPTS})."
         ));
-        way.asked.yes = true;
-        if way.hooks == Wanted::All {
-            way.hooks = Wanted::Again;
+        options.asked.yes = true;
+        if options.hooks == Wanted::All {
+            options.hooks = Wanted::Again;
         }
         await_link(world, promote).await;
     }
@@ -206,7 +206,7 @@ pub fn report(world: &World, operation: &Promote, finished: &operate::Finished) 
 }
 
 /// All that is looked at before a promotion is planned.
-pub struct Seen {
+pub struct Observation {
     topology: Topology,
     by: By,
 }
@@ -219,7 +219,7 @@ enum By {
     Us(BTreeMap<NodeName, Access>),
 }
 
-impl Seen {
+impl Observation {
     /// Looks at the nodes, and at Sentinels or hosts.
     pub async fn look(world: &World, operation: &Promote) -> Result<Self> {
         let seen = world.observe().await;
@@ -261,21 +261,21 @@ impl Seen {
 async fn make_plan(
     world: &World,
     operation: &Promote,
-    way: &Way<'_>,
+    options: &Options<'_>,
 ) -> Result<(Plan, Vec<NodeName>)> {
-    let seen = Seen::look(world, operation).await?;
+    let seen = Observation::look(world, operation).await?;
     let mut plan = seen.plan(operation).map_err(output::plan::refused)?;
     let topology = seen.topology();
     plan::strangers::warn(&mut plan, &operation.node, topology);
-    plan::clients::add(&mut plan, operation, topology, way.kick);
+    plan::clients::add(&mut plan, operation, topology, options.kick);
     plan::hooks::add(
         &mut plan,
         operation,
         topology,
         &world.inventory.hooks,
-        way.hooks,
+        options.hooks,
     );
-    crate::engine::undoing::still(way.undoes, &mut plan, topology)?;
+    crate::engine::undoing::still(options.undoes, &mut plan, topology)?;
     let accepted = operation.accept.iter().filter_map(|accept| match accept {
         Accept::Unkept(unkept) => Some(*unkept),
         Accept::DataLoss
@@ -312,7 +312,7 @@ impl Perform for Promote {
     }
 
     fn perform<'a>(&'a self, world: &'a World, request: &'a Request<'a>) -> Option<Running<'a>> {
-        let way = Way {
+        let options = Options {
             asked: request.asked,
             hooks: request.hooks,
             kick: false,
@@ -321,6 +321,8 @@ impl Perform for Promote {
         let mut promote = self.clone();
         let accepted = request.accepted.iter().copied().map(Accept::Unkept);
         promote.accept.extend(accepted);
-        Some(Box::pin(async move { perform(world, &promote, way).await }))
+        Some(Box::pin(
+            async move { perform(world, &promote, options).await },
+        ))
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// All that is shown.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct Seen<'a> {
+pub struct Shown<'a> {
     /// The deployment's name.
     pub deployment: &'a str,
     /// What its nodes are.
@@ -26,7 +26,7 @@ pub struct Seen<'a> {
     pub healthy: bool,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Shown<'a> {
     /// Builds it.
     pub fn new(
         deployment: &'a str,
@@ -45,7 +45,7 @@ impl<'a> Seen<'a> {
 }
 
 /// The whole text, without a newline at its end.
-pub fn render(seen: &Seen<'_>, options: Options) -> String {
+pub fn render(seen: &Shown<'_>, options: Options) -> String {
     let Some(watch) = seen.watch else {
         return format!("{}: no Sentinel watches.", escape(seen.deployment));
     };
@@ -85,7 +85,7 @@ fn seconds(ms: u64) -> String {
     }
 }
 
-fn row(shown: &Seen<'_>, view: &View) -> Vec<Cell> {
+fn row(shown: &Shown<'_>, view: &View) -> Vec<Cell> {
     let address = escape(&view.address.to_string());
     let ViewState::Up(sees) = &view.state else {
         let (text, style) = if view.state == ViewState::NotAsked {

@@ -4,7 +4,7 @@ mod forget;
 mod remove;
 mod setup;
 
-use super::report::{Seen, render};
+use super::report::{Shown, render};
 use crate::engine::Sentinels;
 use crate::engine::operate::Finished;
 use crate::error::{Exit, Result};
@@ -42,7 +42,7 @@ async fn status(world: &World) -> Result<Exit> {
         .as_ref()
         .map(|watch| of_sentinels(&topology, watch))
         .unwrap_or_default();
-    let seen = Seen::new(&world.inventory.name, &topology, watch.as_ref(), &found);
+    let seen = Shown::new(&world.inventory.name, &topology, watch.as_ref(), &found);
     output::told(&seen, || render(&seen, Options::of_stdout()));
     Ok(if healthy(&found) {
         Exit::Done

@@ -20,7 +20,7 @@ use few::{Worst, few, worst_of};
 
 /// All that `status` shows.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct Shown<'a> {
     /// The deployment's name.
     pub deployment: &'a str,
     /// What was observed.
@@ -36,7 +36,7 @@ pub struct Seen<'a> {
 }
 
 /// The whole text, without a newline at its end.
-pub fn render(seen: &Seen<'_>, options: Options) -> String {
+pub fn render(seen: &Shown<'_>, options: Options) -> String {
     let sentence = escape(&verdict(seen.deployment, seen.topology, seen.findings));
     let mut out = paint(&wrap(&sentence, 2, options), worst(seen.findings), options);
     out.push_str("\n\n");
@@ -71,7 +71,7 @@ fn worst(findings: &[Finding]) -> Tone {
     }
 }
 
-fn nodes(seen: &Seen<'_>, options: Options) -> String {
+fn nodes(seen: &Shown<'_>, options: Options) -> String {
     let mut columns = vec![
         Column::text("  node", 0).cut(),
         Column::text("address", 0).cut(),
@@ -127,7 +127,7 @@ fn starter(node: &Node) -> Cell {
     shown(service.and_then(Service::run_by).map(escape))
 }
 
-fn row(seen: &Seen<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
+fn row(seen: &Shown<'_>, place: &Place<'_>, worst: &Worst<'_>, options: Options) -> Vec<Cell> {
     let node = place.node;
     let (mark, style) = mark(seen, node, worst);
     let name = escape(&format!(
@@ -170,7 +170,7 @@ fn address(node: &Node) -> String {
 }
 
 /// `*`: as expected; `!`: a finding below is about it; `?`: it could not be looked at.
-fn mark(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
+fn mark(seen: &Shown<'_>, node: &Node, worst: &Worst<'_>) -> (char, Tone) {
     if node.server().is_none() {
         return ('?', Tone::Bad);
     }

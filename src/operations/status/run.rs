@@ -55,7 +55,7 @@ pub async fn run(world: &World, global: &Global, args: &super::args::Status) -> 
     } else {
         None
     };
-    let seen = report::Seen {
+    let seen = report::Shown {
         deployment: &world.inventory.name,
         topology,
         findings: &found,

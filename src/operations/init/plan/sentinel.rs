@@ -1,6 +1,6 @@
 //! What the inventory says of the Sentinels that watch. Pure.
 
-use super::walk::Way;
+use super::walk::Route;
 use crate::inventory::found::{SentinelText, Source};
 use crate::topology::Address;
 use crate::topology::sentinel::{ViewState, Watch};
@@ -17,7 +17,11 @@ pub struct Login {
 /// The section, if Sentinels watch. `start`: the Sentinel that was named first. Sentinels that are
 /// found through the nodes need no entry. If the Sentinels have a password of their own, all need
 /// an entry: that password goes only to Sentinels that an inventory names.
-pub fn section(watch: Option<&Watch>, start: Option<&Way>, login: &Login) -> Option<SentinelText> {
+pub fn section(
+    watch: Option<&Watch>,
+    start: Option<&Route>,
+    login: &Login,
+) -> Option<SentinelText> {
     let watch = watch?;
     let mut text = SentinelText {
         name: watch.name.clone(),
@@ -64,7 +68,7 @@ pub fn section(watch: Option<&Watch>, start: Option<&Way>, login: &Login) -> Opt
 }
 
 /// The host that a Sentinel is reached through.
-fn through(start: Option<&Way>, at: &Address) -> Option<String> {
+fn through(start: Option<&Route>, at: &Address) -> Option<String> {
     let start = start.filter(|way| way.address == *at)?;
     start.host.clone()
 }

@@ -7,7 +7,7 @@ mod names;
 mod net;
 
 use super::describe::Found;
-use super::walk::{Bond, Fate, Walk, Way, around};
+use super::walk::{Bond, Fate, Route, Walk, around};
 use crate::topology::{Address, TroubleKind};
 use net::{Net, at};
 
@@ -79,7 +79,7 @@ fn loopback_is_the_host_that_names_it() {
     assert_eq!(found[1].role, Some("replica"));
     // Without SSH there is no way to it.
     let mut walk = Walk::default();
-    walk.add(vec![Way::to(at("10.0.0.1:6379"))], Bond::Start, "");
+    walk.add(vec![Route::to(at("10.0.0.1:6379"))], Bond::Start, "");
     let found = net.found(walk);
     assert_eq!(found[1].role, None);
     assert_eq!(found[1].entry.address, at("10.0.0.1:6380"));
@@ -114,7 +114,7 @@ fn an_address_behind_a_forward_is_announced() {
     assert_eq!(found[0].role, None, "it is not known where it is reached");
     let mut walk = Walk::default();
     for start in ["203.0.113.5:16379", "203.0.113.6:6379"] {
-        walk.add(vec![Way::to(at(start))], Bond::Start, "");
+        walk.add(vec![Route::to(at(start))], Bond::Start, "");
     }
     let found = net.found(walk);
     assert_eq!(
@@ -137,7 +137,7 @@ fn what_servers_announce_is_written_where_others_use_it() {
     net.list("10.0.0.1:6379", "gate.example.org:7002");
     let mut walk = Walk::default();
     for start in ["10.0.0.1:6379", "10.0.0.2:6379"] {
-        walk.add(vec![Way::to(at(start))], Bond::Start, "");
+        walk.add(vec![Route::to(at(start))], Bond::Start, "");
     }
     let found = net.found(walk);
     let announced: Vec<_> = found.iter().map(|n| n.entry.announce.clone()).collect();
@@ -165,7 +165,7 @@ fn two_primaries_are_both_written_and_said() {
     net.primary("10.0.0.3:6379");
     let mut walk = Walk::default();
     for start in ["10.0.0.3:6379", "10.0.0.2:6379"] {
-        walk.add(vec![Way::to(at(start))], Bond::Start, "");
+        walk.add(vec![Route::to(at(start))], Bond::Start, "");
     }
     let found = net.found(walk);
     assert_eq!(
@@ -206,7 +206,7 @@ fn a_dead_primary_is_written_and_a_dead_replica_of_a_sentinel_is_a_comment() {
     let nobody = crate::topology::Topology {
         nodes: Vec::new().into(),
     };
-    let sentinel = Way::to(at("10.0.0.9:26379"));
+    let sentinel = Route::to(at("10.0.0.9:26379"));
     for known in [
         "10.0.0.1:6379",
         "10.0.0.2:6379",
@@ -238,7 +238,7 @@ fn a_list_behind_a_forward_names_nobody_for_sure() {
     net.relist("10.0.0.1:6379", "172.17.0.1:6379");
     let mut walk = Walk::default();
     for start in ["10.0.0.1:6379", "10.0.0.2:6379"] {
-        walk.add(vec![Way::to(at(start))], Bond::Start, "");
+        walk.add(vec![Route::to(at(start))], Bond::Start, "");
     }
     let found = net.found(walk);
     let doubtful = &found[2].entry;
@@ -306,7 +306,7 @@ fn of_the_ways_to_a_place_each_is_tried_once() {
     assert!(
         matches!(&walk.places[0].fate, Fate::Silent(first) if first.kind == TroubleKind::Refused)
     );
-    assert_eq!(walk.places[0].way(), &Way::to(Address::new("db1", 6379)));
+    assert_eq!(walk.places[0].way(), &Route::to(Address::new("db1", 6379)));
 }
 
 #[test]
@@ -317,8 +317,8 @@ fn the_inventory_that_is_there_keeps_its_names_and_its_first() {
     net.replica("10.0.0.3:6379", "10.0.0.2:6379");
     net.call("10.0.0.3", "first");
     let mut walk = Walk::default();
-    walk.given(&"first".into(), Way::to(at("10.0.0.1:6379")));
-    walk.add(vec![Way::to(at("10.0.0.3:6379"))], Bond::Start, "");
+    walk.given(&"first".into(), Route::to(at("10.0.0.1:6379")));
+    walk.add(vec![Route::to(at("10.0.0.3:6379"))], Bond::Start, "");
     let found = net.found_beside(walk, "first");
     let given: Vec<_> = found
         .iter()

@@ -3,7 +3,7 @@
 
 mod way;
 
-pub use way::{Way, around, plain, same};
+pub use way::{Route, around, plain, same};
 
 use crate::inventory::address::{comparable, is_loopback};
 use crate::topology::{Address, Node, NodeName, State, Topology, Trouble, TroubleKind};
@@ -49,7 +49,7 @@ pub struct Place {
     /// Its name during the search.
     pub name: NodeName,
     /// The ways to it, the best first.
-    pub ways: Vec<Way>,
+    pub ways: Vec<Route>,
     /// The way that is tried, or that led there.
     pub at: usize,
     /// How it was named first.
@@ -64,7 +64,7 @@ pub struct Place {
 
 impl Place {
     /// The way that is tried, or that led there.
-    pub fn way(&self) -> &Way {
+    pub fn way(&self) -> &Route {
         // `at` is always one of them.
         self.ways.get(self.at).unwrap_or(&self.ways[0])
     }
@@ -88,7 +88,7 @@ pub struct Walk {
 
 impl Walk {
     /// Adds a place unless it is known; returns its index.
-    pub fn add(&mut self, ways: Vec<Way>, bond: Bond, by: &str) -> Option<usize> {
+    pub fn add(&mut self, ways: Vec<Route>, bond: Bond, by: &str) -> Option<usize> {
         let first = ways.first()?;
         let known = |place: &Place| place.ways.iter().any(|way| way.is(first));
         if let Some(known) = self.places.iter().position(known) {
@@ -111,7 +111,7 @@ impl Walk {
     }
 
     /// Adds a node that the inventory has already.
-    pub fn given(&mut self, name: &NodeName, way: Way) {
+    pub fn given(&mut self, name: &NodeName, way: Route) {
         if let Some(place) = self.add(vec![way], Bond::Inventory, "") {
             self.places[place].name = name.clone();
         }
@@ -264,7 +264,7 @@ impl Walk {
     }
 
     /// Adds what a Sentinel knows.
-    pub fn of_sentinel(&mut self, sentinel: &Way, address: &Address, topology: &Topology) {
+    pub fn of_sentinel(&mut self, sentinel: &Route, address: &Address, topology: &Topology) {
         let by = sentinel.address.to_string();
         let Some(ways) = self.ways(sentinel, address, None) else {
             return self.odd(format!(
@@ -303,18 +303,23 @@ impl Walk {
 
     /// The ways to an address that a server or Sentinel at `base` names. A loopback address means
     /// the host of `base`. `ports`: the server's own two ports, without TLS and with it.
-    fn ways(&self, base: &Way, address: &Address, ports: Option<(u16, u16)>) -> Option<Vec<Way>> {
+    fn ways(
+        &self,
+        base: &Route,
+        address: &Address,
+        ports: Option<(u16, u16)>,
+    ) -> Option<Vec<Route>> {
         let address = plain(address)?;
         let mut ways = Vec::new();
         if is_loopback(&address.host) {
             let host = base.host.as_deref().unwrap_or(&base.address.host);
             if is_loopback(host) {
-                ways.push(Way::to(address.clone()));
+                ways.push(Route::to(address.clone()));
             } else {
                 ways.extend(around(host, &base.address.host, address.port));
             }
         } else {
-            ways.push(Way::to(address.clone()));
+            ways.push(Route::to(address.clone()));
         }
         let other = ports.and_then(|(without, with)| {
             [(without, with), (with, without)]
@@ -322,7 +327,7 @@ impl Walk {
                 .find_map(|(one, other)| (one == address.port).then_some(other))
         });
         if let (Some(port), Some(first)) = (other, ways.first().cloned()) {
-            ways.push(Way {
+            ways.push(Route {
                 address: Address::new(first.address.host, port),
                 other_port: true,
                 ..first

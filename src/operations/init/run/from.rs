@@ -19,7 +19,7 @@ use crate::operations::init::report::{Report, render};
 use crate::output;
 use crate::output::table::Options;
 use crate::topology::{Address, Topology};
-use finder::{Finder, Seen};
+use finder::{Finder, SearchResult};
 use target::Target;
 
 /// Finds the deployment and writes it down.
@@ -51,7 +51,7 @@ fn start(from: &str) -> Result<Address> {
 }
 
 /// Writes what was found, and prints the report.
-fn tell(args: &Init, target: &Target, start: &Address, seen: &Seen) -> Result<()> {
+fn tell(args: &Init, target: &Target, start: &Address, seen: &SearchResult) -> Result<()> {
     let root = target.root();
     let nodes = found(&Facts {
         walk: &seen.walk,
@@ -99,7 +99,7 @@ fn tell(args: &Init, target: &Target, start: &Address, seen: &Seen) -> Result<()
 }
 
 /// All that the inventory says beside its nodes.
-fn access(args: &Init, seen: &Seen) -> Access {
+fn access(args: &Init, seen: &SearchResult) -> Access {
     let mut access = seen.access.clone();
     let login = settings::sentinel_login(&access);
     let (watch, start) = (seen.watch.as_ref(), seen.sentinel.as_ref());

@@ -71,7 +71,7 @@ pub fn plan(
 }
 
 /// What both cases have in common: which Sentinel to ask, and for what.
-struct Way<'a> {
+struct FailoverRequest<'a> {
     target: &'a Node,
     watch: &'a Watch,
     /// The Sentinel that is asked.
@@ -86,7 +86,7 @@ struct Way<'a> {
     pace: Pace,
 }
 
-impl Way<'_> {
+impl FailoverRequest<'_> {
     /// Makes the Sentinels take the target before all others.
     ///
     /// The Sentinels' INFO period is put back before writes are stopped. If a primary is demoted

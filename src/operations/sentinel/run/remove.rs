@@ -1,6 +1,6 @@
 //! `sentinel remove`: removes the Sentinels that the inventory names.
 
-use super::setup::{Seen, named};
+use super::setup::{Observation, named};
 use crate::engine::journal::Outcome;
 use crate::engine::operate::{self, Asked, Done};
 use crate::engine::{Operation, Plan, Sentinels};
@@ -61,7 +61,7 @@ pub async fn run(
 }
 
 async fn make_plan(world: &World, settings: &SentinelSettings, purge: bool) -> Result<Plan> {
-    let seen = Seen::look(world, settings).await;
+    let seen = Observation::look(world, settings).await;
     seen.one_address(world)?;
     remove::plan(&world.inventory, settings, &seen.around(), purge).map_err(output::plan::refused)
 }

@@ -84,7 +84,7 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
     let payload = server_source::available(&world.inventory)
         .await
         .map_err(server_source::refused)?;
-    let seen = Seen::look(world, settings).await;
+    let seen = Observation::look(world, settings).await;
     seen.one_address(world)?;
     let around = Around {
         payload: &payload,
@@ -103,14 +103,14 @@ async fn make_plan(world: &World, settings: &SentinelSettings) -> Result<Plan> {
 }
 
 /// All that is looked at before Sentinels are set up or removed.
-pub(super) struct Seen {
+pub(super) struct Observation {
     topology: Topology,
     watch: Option<Watch>,
     members: BTreeMap<NodeName, std::result::Result<Member, Trouble>>,
     hosts: BTreeMap<NodeName, std::result::Result<HostFacts, Unseen>>,
 }
 
-impl Seen {
+impl Observation {
     /// Looks at the nodes, the Sentinels and their hosts side by side.
     pub async fn look(world: &World, settings: &SentinelSettings) -> Self {
         let names: Vec<NodeName> = settings.nodes.iter().map(|n| n.name.clone()).collect();

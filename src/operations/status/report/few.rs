@@ -1,7 +1,7 @@
 //! Which nodes the table shows if there are many: those with a finding, and the nodes above them.
 //! One line sums up the rest.
 
-use super::{Seen, lag, stranded};
+use super::{Shown, lag, stranded};
 use crate::findings::Severity;
 use crate::topology::lag::Lag;
 use crate::topology::phrases::bytes;
@@ -16,7 +16,7 @@ const MOST: usize = 30;
 pub(super) type Worst<'a> = HashMap<&'a str, Severity>;
 
 /// Found once for all nodes.
-pub(super) fn worst_of<'a>(seen: &Seen<'a>) -> Worst<'a> {
+pub(super) fn worst_of<'a>(seen: &Shown<'a>) -> Worst<'a> {
     let mut worst: Worst<'a> = HashMap::new();
     for finding in seen.findings {
         for name in finding.nodes() {
@@ -35,7 +35,7 @@ pub(super) struct Few<'a> {
 
 /// All of a few nodes. Of many: nodes that are not well, primaries, and the nodes above these in
 /// the tree.
-pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>) -> Few<'a> {
+pub(super) fn few<'a>(seen: &Shown<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>) -> Few<'a> {
     if seen.all || places.len() <= MOST {
         return Few { places, rest: None };
     }
@@ -49,7 +49,7 @@ pub(super) fn few<'a>(seen: &Seen<'_>, places: Vec<Place<'a>>, worst: &Worst<'_>
 
 /// Whether it is a replica without a finding that matters: linked, in sync, without a problem or a
 /// warning.
-fn is_well(seen: &Seen<'_>, node: &Node, worst: &Worst<'_>) -> bool {
+fn is_well(seen: &Shown<'_>, node: &Node, worst: &Worst<'_>) -> bool {
     let quiet = worst
         .get(node.name.0.as_str())
         .is_none_or(|severity| *severity == Severity::Note);
@@ -84,7 +84,7 @@ fn parted(places: Vec<Place<'_>>, is_well: impl Fn(&Node) -> bool) -> (Vec<Place
 }
 
 /// What was seen of those that are not shown.
-fn sum(seen: &Seen<'_>, hidden: &[&Node]) -> Option<String> {
+fn sum(seen: &Shown<'_>, hidden: &[&Node]) -> Option<String> {
     let (who, whose) = match hidden.len() {
         0 => return None,
         1 => ("1 replica is well".to_owned(), "its upstream"),
@@ -105,7 +105,7 @@ fn sum(seen: &Seen<'_>, hidden: &[&Node]) -> Option<String> {
 }
 
 /// The longest lag of them, where all were measured and none of the measurements was given up.
-fn measured(seen: &Seen<'_>, hidden: &[&Node]) -> Option<Lag> {
+fn measured(seen: &Shown<'_>, hidden: &[&Node]) -> Option<Lag> {
     let of = |name: &NodeName| seen.lags?.get(name).filter(|lag| !lag.at_least).copied();
     let all: Option<Vec<Lag>> = hidden.iter().map(|node| of(&node.name)).collect();
     let longest = |a: &Lag, b: &Lag| a.seconds.total_cmp(&b.seconds);
@@ -116,7 +116,7 @@ fn measured(seen: &Seen<'_>, hidden: &[&Node]) -> Option<Lag> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::{Seen, render};
+    use super::super::{Shown, render};
     use crate::findings::{Context, findings};
     use crate::output::table::Options;
     use crate::topology::lag::{Lag, Lags};
@@ -143,7 +143,7 @@ mod tests {
 
     fn shown(topology: &Topology, all: bool, lags: Option<&Lags>) -> String {
         let found = findings(topology, &Context::default());
-        let seen = Seen {
+        let seen = Shown {
             deployment: "many",
             topology,
             findings: &found,

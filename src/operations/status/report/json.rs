@@ -1,7 +1,7 @@
 //! `status --json`: the observed structures themselves with what was concluded from them.
 
 use crate::findings::{Finding, healthy};
-use crate::operations::status::report::Seen;
+use crate::operations::status::report::Shown;
 use crate::output::verdict::{deployment_of, verdict};
 use crate::topology::candidate::primaries;
 use crate::topology::lag::Lag;
@@ -52,7 +52,7 @@ struct NodeStatus<'a> {
 }
 
 /// All of it.
-pub fn status<'a>(seen: &'a Seen<'a>) -> impl Serialize + 'a {
+pub fn status<'a>(seen: &'a Shown<'a>) -> impl Serialize + 'a {
     let deployment = deployment_of(seen.topology, seen.findings);
     Status {
         deployment: seen.deployment,
@@ -78,7 +78,7 @@ pub fn status<'a>(seen: &'a Seen<'a>) -> impl Serialize + 'a {
     }
 }
 
-fn of_node<'a>(seen: &Seen<'a>, node: &'a Node) -> NodeStatus<'a> {
+fn of_node<'a>(seen: &Shown<'a>, node: &'a Node) -> NodeStatus<'a> {
     NodeStatus {
         node,
         role: node.server().map(|_| {

@@ -24,7 +24,7 @@ fn context() -> Context {
 fn shown_with(topology: &Topology, context: &Context, options: Options) -> String {
     let found = findings::findings(topology, context);
     render(
-        &Seen {
+        &Shown {
             deployment: "orders",
             topology,
             findings: &found,
@@ -59,7 +59,7 @@ fn a_healthy_deployment() {
             },
         ),
     ]);
-    let seen = Seen {
+    let seen = Shown {
         all: true,
         codes: false,
         deployment: "orders",
@@ -106,7 +106,7 @@ fn unit(name: &str) -> Unit {
 fn verbose_shows_the_codes() {
     let topology = typo();
     let found = findings::findings(&topology, &context());
-    let seen = Seen {
+    let seen = Shown {
         deployment: "orders",
         topology: &topology,
         findings: &found,
@@ -264,7 +264,7 @@ fn escape_sequences_of_servers_do_not_reach_the_terminal() {
     let topology = hostile();
     let text = shown(&topology);
     let found = findings::findings(&topology, &context());
-    let json = json::document(&crate::operations::status::report::json::status(&Seen {
+    let json = json::document(&crate::operations::status::report::json::status(&Shown {
         deployment: "orders",
         topology: &topology,
         findings: &found,
@@ -299,7 +299,7 @@ fn the_json_of_the_slip() {
     let topology = typo();
     let found = findings::findings(&topology, &context());
     insta::assert_snapshot!(json::document(
-        &crate::operations::status::report::json::status(&Seen {
+        &crate::operations::status::report::json::status(&Shown {
             deployment: "orders",
             topology: &topology,
             findings: &found,

@@ -5,7 +5,7 @@
 use crate::inventory::found::{Access, text};
 use crate::inventory::parse::parse;
 use crate::operations::init::plan::describe::{Facts, Found, found};
-use crate::operations::init::plan::walk::{Bond, Walk, Way, around};
+use crate::operations::init::plan::walk::{Bond, Route, Walk, around};
 use crate::topology::testing::{down, primary, replica};
 use crate::topology::{Address, Node, NodeName, ReplicaLine, Topology, TroubleKind};
 use std::collections::BTreeMap;
@@ -194,7 +194,7 @@ impl Net {
         }
     }
 
-    fn at(&self, way: &Way) -> Option<Node> {
+    fn at(&self, way: &Route) -> Option<Node> {
         let place = match &way.host {
             Some(host) if way.address.host == "127.0.0.1" => {
                 let inner = format!("127.0.0.1@{host}:{}", way.address.port);

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 /// One way to a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Way {
+pub struct Route {
     /// Where it listens.
     pub address: Address,
     /// The host for SSH, where it is not that of the address.
@@ -15,7 +15,7 @@ pub struct Way {
     pub other_port: bool,
 }
 
-impl Way {
+impl Route {
     /// Straight to an address.
     pub fn to(address: Address) -> Self {
         Self {
@@ -41,12 +41,12 @@ impl Way {
 }
 
 /// The ways to a port of a host that is reached at `at`: from outside, and from inside over SSH.
-pub fn around(host: &str, at: &str, port: u16) -> Vec<Way> {
-    let inside = Way::through(host, Address::new("127.0.0.1", port));
+pub fn around(host: &str, at: &str, port: u16) -> Vec<Route> {
+    let inside = Route::through(host, Address::new("127.0.0.1", port));
     if is_loopback(at) {
         return vec![inside];
     }
-    vec![Way::to(Address::new(at, port)), inside]
+    vec![Route::to(Address::new(at, port)), inside]
 }
 
 /// The two ports of a server that has two.

@@ -9,7 +9,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::inventory::Inventory;
 use crate::inventory::found::{Access, Entry, Source, text};
 use crate::operations::init::args::Init;
-use crate::operations::init::plan::walk::{Place, Walk, Way};
+use crate::operations::init::plan::walk::{Place, Route, Walk};
 use crate::output;
 use crate::topology::sentinel::Watch;
 use crate::topology::{Address, Node, NodeName, State, Topology, TroubleKind};
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 const ROUNDS: usize = 24;
 
 /// What was seen in the end.
-pub(super) struct Seen {
+pub(super) struct SearchResult {
     /// The places.
     pub walk: Walk,
     /// The last look at them.
@@ -32,7 +32,7 @@ pub(super) struct Seen {
     /// How the servers are reached.
     pub access: Access,
     /// The Sentinel that was named first, if HOST was one.
-    pub sentinel: Option<Way>,
+    pub sentinel: Option<Route>,
 }
 
 /// The result of the last look.
@@ -46,7 +46,7 @@ pub(super) struct Finder<'a> {
     access: Access,
     walk: Walk,
     world: Option<World>,
-    sentinel: Option<Way>,
+    sentinel: Option<Route>,
     /// The number of places for which it is decided whether they get the password.
     decided: usize,
 }
@@ -78,13 +78,13 @@ impl<'a> Finder<'a> {
     ///
     /// # Errors
     /// Nothing is found there, and why.
-    pub async fn find(mut self, start: &Address) -> Result<Seen> {
+    pub async fn find(mut self, start: &Address) -> Result<SearchResult> {
         let found = self.found(start).await;
         if let Some(world) = self.world.take() {
             world.leave().await;
         }
         let (topology, hosts, watch) = found?;
-        Ok(Seen {
+        Ok(SearchResult {
             walk: self.walk,
             topology,
             hosts,
@@ -233,7 +233,7 @@ impl<'a> Finder<'a> {
         let before = self.walk.places.len();
         for (at, sees) in watch.into_iter().flat_map(Watch::up) {
             let start = self.sentinel.clone().filter(|way| way.address == *at);
-            let way = start.unwrap_or_else(|| Way::to(at.clone()));
+            let way = start.unwrap_or_else(|| Route::to(at.clone()));
             let replicas = sees.replicas.iter().map(|replica| &replica.address);
             for address in sees.primary.iter().chain(replicas) {
                 self.walk.of_sentinel(&way, address, topology);

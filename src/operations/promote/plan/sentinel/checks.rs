@@ -2,7 +2,7 @@
 
 use super::chained::FOUND_MS;
 use super::pace::Pace;
-use super::{FIRST, PRIORITY_MS, Way};
+use super::{FIRST, FailoverRequest, PRIORITY_MS};
 use crate::engine::warning::sentinels_asked::SentinelsAsked;
 use crate::engine::{Accept, Ground, Promote, Refusal, Warning};
 use crate::topology::sentinel::{Sees, View, Watch};
@@ -133,7 +133,7 @@ pub(super) fn hand_over<'a>(
     topology: &Topology,
     (watch, new): (&'a Watch, Option<Address>),
     refusals: &mut Refusals,
-) -> Option<Way<'a>> {
+) -> Option<FailoverRequest<'a>> {
     for (at, sees) in watch.up() {
         if sees.primary.as_ref().is_none_or(|p| !old.answers_to(p)) {
             refusals.push(Refusal::new(
@@ -214,7 +214,7 @@ pub(super) fn fail_over<'a>(
     topology: &Topology,
     watch: &'a Watch,
     refusals: &mut Refusals,
-) -> Option<Way<'a>> {
+) -> Option<FailoverRequest<'a>> {
     let lost = old.map_or_else(|| "the primary".to_owned(), |o| format!("`{}`", o.name));
     if let Some((at, _)) = watch.up().find(|(_, s)| s.says("failover_in_progress")) {
         refusals.push(Refusal::new(
@@ -254,7 +254,7 @@ fn way<'a>(
     at: Address,
     replica: Option<Address>,
     sees_within_ms: u64,
-) -> Option<Way<'a>> {
+) -> Option<FailoverRequest<'a>> {
     let server = target.server()?;
     let set = server.config.get("replica-priority");
     let priority = set
@@ -262,7 +262,7 @@ fn way<'a>(
         .or(server.replication.priority);
     let able = watch.up().filter(|(a, sees)| **a != at && sees.is_able());
     let replica = replica?;
-    Some(Way {
+    Some(FailoverRequest {
         pace: Pace::of(watch, target, sees_within_ms),
         target,
         watch,

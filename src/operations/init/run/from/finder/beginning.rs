@@ -5,7 +5,7 @@ use crate::error::{Exit, Problem, Result};
 use crate::inventory::address::{host_and_port, is_loopback};
 use crate::inventory::found::SentinelText;
 use crate::operations::init::plan::no_beginning;
-use crate::operations::init::plan::walk::{Bond, Fate, Walk, Way, around};
+use crate::operations::init::plan::walk::{Bond, Fate, Route, Walk, around};
 use crate::output;
 use crate::topology::{Address, NodeName, State, Topology, Trouble, TroubleKind};
 
@@ -20,14 +20,14 @@ impl Finder<'_> {
     pub(super) async fn begin(&mut self, start: &Address) -> Result<()> {
         let given = self.target.inventory();
         for node in given.into_iter().flat_map(|there| &there.nodes) {
-            let way = Way {
+            let way = Route {
                 host: node.ssh.host.clone(),
-                ..Way::to(node.address.clone())
+                ..Route::to(node.address.clone())
             };
             self.walk.given(&node.name, way);
         }
         let mut ways = if is_loopback(&start.host) {
-            vec![Way::to(start.clone())]
+            vec![Route::to(start.clone())]
         } else {
             around(&start.host, &start.host, start.port)
         };
@@ -79,7 +79,7 @@ impl Finder<'_> {
         };
         let is_other = host != start.host && !is_loopback(&host);
         if let (true, Ok((host, None))) = (is_other, host_and_port(&host)) {
-            let way = Way::through(&start.host, Address::new(host, start.port));
+            let way = Route::through(&start.host, Address::new(host, start.port));
             self.walk.places[place].ways.insert(1, way);
         }
     }
