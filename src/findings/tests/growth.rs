@@ -85,7 +85,7 @@ fn own(node: &mut Node, key: &str, value: String) {
 fn conclude(topology: &Topology) -> Vec<(&'static str, u64)> {
     let context = context(topology);
     let found = findings(topology, &context);
-    let seen = status::report::Seen {
+    let seen = status::report::Shown {
         deployment: "many",
         topology,
         findings: &found,
