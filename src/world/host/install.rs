@@ -17,9 +17,6 @@ const PUT: &str = include_str!("scripts/put.sh");
 const PACKAGE: &str = include_str!("scripts/package.sh");
 const BUILD: &str = include_str!("scripts/build.sh");
 
-/// Hashing and one start of the program.
-const CHECK: Duration = Duration::from_mins(1);
-
 /// A package manager that has to fetch its lists.
 const INSTALL: Duration = Duration::from_mins(10);
 
@@ -46,25 +43,21 @@ pub(super) async fn put(
         }
     }
     let place = behind_roots_alone(PLACE);
-    script(shell, &place, &[into], Vec::new(), CHECK).await?;
-    let mut said = String::new();
-    // The server comes last: with it, all of it is there.
-    files.sort_by_key(|(name, _)| name == "redis-server");
-    for (name, data) in files {
-        let path = format!("{into}/{name}");
-        let around = Around {
-            // Another node of the same host may have brought it meanwhile.
-            unless_there: true,
-            after: if name == "redis-server" {
-                format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT]))
-            } else {
-                String::new()
-            },
-        };
-        said = shell
-            .upload_around(data, &path, 0o755, shell.can_root(), progress(), around)
-            .await?;
-    }
+    quick(shell, &place, &[into]).await?;
+    // The server comes first, and so last into its place: with it, all of it is there.
+    files.sort_by_key(|(name, _)| name != "redis-server");
+    let files = files.into_iter();
+    let files = files.map(|(name, data)| (format!("{into}/{name}"), data));
+    let around = Around {
+        // Another node of the same host may have brought it meanwhile.
+        unless_there: true,
+        after: format!("set --{}\n{}", quoted(&[into]), without_comments(&[PUT])),
+    };
+    let (said, most) = (progress(), server.bytes);
+    let progress: Progress = Box::new(move |bytes| said(bytes.min(most)));
+    let said = shell
+        .upload_around(files.collect(), 0o755, shell.can_root(), progress, around)
+        .await?;
     Ok(said.trim().to_owned())
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// Who acts: `walk`, `choose`, `act`.
 pub(in crate::world) const OWNER: &str = include_str!("scripts/owner.sh");
-const LIB: &str = include_str!("scripts/lib.sh");
+/// Who listens: `sockets`, `listener`, `holder`.
+pub(in crate::world) const SOCKETS: &str = include_str!("scripts/sockets.sh");
 pub(super) const OUTER: &str = include_str!("scripts/outer.sh");
 const RUNNING: &str = include_str!("scripts/running.sh");
 const INNER: &str = include_str!("scripts/inner.sh");
@@ -55,7 +56,7 @@ pub(in crate::world) async fn as_server(
     let port = port.to_string();
     let mut all = vec![path, &port];
     all.extend(args);
-    let text = both(&[LIB, OWNER, RUNNING], inner);
+    let text = both(&[OWNER, SOCKETS, RUNNING], inner);
     script(shell, &text, &all, Vec::new(), QUICK).await
 }
 

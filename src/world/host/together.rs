@@ -3,9 +3,9 @@
 //! five.
 
 use super::facts::{self, Look};
-use super::owner::{OWNER, without_comments};
+use super::owner::{OWNER, SOCKETS, without_comments};
 use super::said::{SAID, only, reader, told};
-use super::{Shell, prepared, quoted};
+use super::{Shell, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
 use crate::world::ssh::nonce;
@@ -22,7 +22,7 @@ pub struct Told {
     pub passwords: Result<Option<Zeroizing<String>>, String>,
 }
 
-/// Another look, to be put behind `owner.sh` and `said.sh`, with its arguments. `$told` and
+/// Another look, to be put behind `owner.sh`, `sockets.sh` and `said.sh`, with its arguments. `$told` and
 /// `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
     /// The script: it defines the function `service`.
@@ -55,10 +55,9 @@ pub(super) async fn look(
 ) -> Result<Told, String> {
     let mark = nonce();
     let text = text(&Look::new(inventory, node), further, &mark);
-    let (line, stdin) = prepared(&text, &[], Vec::new());
     let begun = facts::now();
     let ran = shell
-        .run(&line, stdin, shell.can_root(), facts::LIMIT)
+        .run_script(&text, &[], Vec::new(), shell.can_root(), facts::LIMIT)
         .await?;
     let said = Zeroizing::new(String::from_utf8_lossy(&ran.stdout).into_owned());
     let parts: Vec<&str> = said.split(&mark).collect();
@@ -135,7 +134,7 @@ fn text(look: &Look, further: Option<&Further<'_>>, mark: &str) -> String {
     let strs = |words: &[String]| quoted(&words.iter().map(String::as_str).collect::<Vec<_>>());
     let args = strs(&look.args);
     let facts = without_comments(&[facts::SCRIPT]);
-    let before = format!("{}{}", without_comments(&[OWNER, SAID]), reader());
+    let before = format!("{}{}", without_comments(&[OWNER, SOCKETS, SAID]), reader());
     let his = format!("as_him; read_as \"$his_reads\"\nprintf %s {mark}\n");
     let Some(further) = further else {
         return format!(

@@ -80,11 +80,8 @@ impl Worker {
         } else {
             &with_root
         };
-        let out = self.attempt(
-            &Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel),
-            Way::Direct,
-            None,
-        )?;
+        let order = Order::new(command, false, Limit::Total(patience(LOOK_TIME)), cancel);
+        let out = self.attempt(&order, Way::Direct, None)?;
         let text = out.text();
         let mut lines = text.lines();
         let uid = lines.next().and_then(|l| l.trim().parse().ok());

@@ -118,10 +118,17 @@ pub(super) enum RunsAs {
 pub(super) fn stop(what: RunsAs) -> String {
     let who = match what {
         RunsAs::Group(group) => format!("-{group}"),
-        RunsAs::Process(pid) => format!("{pid} $(cat /proc/{pid}/task/{pid}/children 2>/dev/null)"),
+        RunsAs::Process(pid) => pid.to_string(),
+    };
+    // Of a process that leads no group, with what it has begun, and what that has.
+    let below = match what {
+        RunsAs::Group(_) => "",
+        RunsAs::Process(_) => {
+            "l=$w; for n in 1 2 3 4 5 6 7 8 9; do c=; for p in $l; do c=\"$c $(cat /proc/$p/task/$p/children 2>/dev/null)\"; done; w=\"$w $c\" l=$c; done; "
+        }
     };
     format!(
-        "w=\"{who}\"; kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; kill -KILL $w 2>/dev/null; }}; :"
+        "w=\"{who}\"; {below}kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; kill -KILL $w 2>/dev/null; }}; :"
     )
 }
 

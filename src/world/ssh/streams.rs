@@ -263,7 +263,8 @@ fn pull(from: &mut Option<PipeReader>, buffer: &mut [u8]) -> io::Result<usize> {
     }
 }
 
-fn name_of(signal: i32) -> String {
+/// The name of a signal, without `SIG`.
+pub(super) fn name_of(signal: i32) -> String {
     let name = match signal {
         libc::SIGHUP => "HUP",
         libc::SIGINT => "INT",

@@ -12,12 +12,13 @@ use super::login::Login;
 use super::multiplexed::{Master, Plan};
 use super::output::Output;
 use super::script::Way;
+use super::served::{FRESH, Served};
 use super::settings::Target;
 use crate::error::Problem;
 use crate::output;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a channel that was refused is asked for again, and the time between: a second in all.
 const TRIES: u32 = 20;
@@ -37,6 +38,8 @@ pub(super) struct Order<'a> {
     pub progress: &'a dyn Fn(u64),
     /// It goes on for as long as the session does.
     pub stays: bool,
+    /// It reads nothing, and is done by a shell that does others, too.
+    pub script: bool,
 }
 
 impl<'a> Order<'a> {
@@ -49,6 +52,7 @@ impl<'a> Order<'a> {
             cancel,
             progress: &|_| {},
             stays: false,
+            script: false,
         }
     }
 }
@@ -73,6 +77,10 @@ pub(super) struct Worker {
     pub(super) login: Option<Login>,
     /// What goes on beside all other commands: without it none is run.
     pub(super) holding: Option<Holding>,
+    /// The shell that does one script after the other on this link.
+    pub(super) served: Option<Served>,
+    /// When such a shell was ended last: the host may still count it.
+    pub(super) ended_served: Option<Instant>,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -93,6 +101,8 @@ pub(super) fn start(
         link: None,
         login: None,
         holding: None,
+        served: None,
+        ended_served: None,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -115,9 +125,18 @@ impl Worker {
             } else {
                 KEEPALIVE
             };
+            // Nobody's shell, perhaps root's, stays there for longer than it is of use.
+            let idle = if self.served.is_some() {
+                idle.min(FRESH)
+            } else {
+                idle
+            };
             match jobs.recv_timeout(idle) {
                 Ok(job) => job(&mut self),
                 Err(RecvTimeoutError::Timeout) => {
+                    if self.served.as_ref().is_some_and(Served::is_old) {
+                        self.end_served();
+                    }
                     if let Some(link) = &mut self.link {
                         link.beat();
                     }
@@ -143,6 +162,7 @@ impl Worker {
     /// Ends the session with a goodbye.
     pub fn part(&mut self) {
         self.link = None;
+        self.served = None;
     }
 
     /// Ends the session without a goodbye: the next job makes a new one.
@@ -169,6 +189,7 @@ impl Worker {
         if let Some(link) = usable {
             return Ok(self.link.insert(link));
         }
+        self.served = None;
         self.link = Some(self.connect()?);
         self.hold_again()?;
         let shown = self.target.shown();
@@ -203,7 +224,7 @@ impl Worker {
     ///
     /// # Errors
     /// As connecting; `Io`, `Timeout`.
-    fn open(&mut self, command: &str, until: &Until) -> Result<Pipe, SshError> {
+    pub(super) fn open(&mut self, command: &str, until: &Until) -> Result<Pipe, SshError> {
         let mut was_there = self.link.as_ref().is_some_and(|link| !link.is_cut());
         let mut tries = 0;
         loop {
@@ -217,6 +238,13 @@ impl Worker {
                 Ok(pipe) => return Ok(pipe),
                 Err(why_not) => why_not,
             };
+            // A login may do few things at a time: the shell for scripts can be begun again.
+            if matches!(why_not, Refused::No(_)) && self.end_served() {
+                continue;
+            }
+            // The host may count that shell for a moment more.
+            let counted = (self.ended_served).is_some_and(|at| at.elapsed() < TRIES * BETWEEN);
+            let Some(link) = &mut self.link else { continue };
             let failure = SshError::new(
                 SshErrorKind::Io,
                 format!("{shown} opens no channel for a command"),
@@ -225,6 +253,7 @@ impl Worker {
                 Refused::No(_) | Refused::Broken(_) if was_there && link.is_cut() => {
                     was_there = false;
                 }
+                Refused::No(_) if counted && !link.is_cut() => std::thread::sleep(BETWEEN),
                 // The command that holds the host stands in the way of all others.
                 Refused::No(_) if !matches!(link, Link::Here(_)) && link.holds() => {
                     link.let_go(&Until::for_tidying(super::holding::END));
@@ -296,27 +325,22 @@ impl Worker {
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Output, SshError> {
-        let limit = match order.limit {
-            Limit::Total(time) | Limit::Stall(time) => time,
-        };
+        if order.script {
+            return self.serve(order, way, password);
+        }
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
         // begins after it.
         self.link()?;
         let (shown, target) = (self.shown(), self.target.clone());
         let line = Line::of(order.command, way, &shown)?;
-        let pipe = self.open(&line.text, &Until::new(limit, order.cancel))?;
+        let pipe = self.open(&line.text, &Until::new(order.limit.time(), order.cancel))?;
         let request = Request {
-            way,
             password: password.map(|p| &p.secret),
             stdin: order.stdin,
             limit: order.limit,
-            cancel: order.cancel,
             progress: order.progress,
-            shown: &shown,
-            user: &target.user,
-            ssh: &target.command,
-            last_resort: false,
             stays: order.stays,
+            ..Request::new(way, &shown, &target, order.cancel)
         };
         exec::run(self.link()?, pipe, &line, &request)
     }

@@ -17,17 +17,17 @@ size() { as_user sh -c 'if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi' sh "$
 size=0
 if [ -e "$log" ]; then size=$(size); size=${size:-0}; fi
 told() { as_user sh -c 'if [ -f "$1" ]; then tail -c "+$(($2 + 1))" "$1" | tail -n 12; fi' sh "$log" "$size" 2>/dev/null; }
-ours() { p=$(listener "$port" "$data"); [ -n "$p" ] && serves "$p" "$data"; }
+ours() { listener "$port" "$data"; [ -n "$is_server" ]; }
 # It listens, and still does a moment later: one that fails on its way has listened on its port before.
-stays() { ours && nap 0.05 && alive "$p"; }
+stays() { ours && nap 0.05 && alive "$pid"; }
 fail() { { echo "$1"; told; } >&2; exit 1; }
 
 # What the server said on its own, without systemd's words about it.
 words() { journalctl -u "$unit" -n 16 --no-pager -o cat 2>/dev/null | grep -vE "^(Started|Stopped|Stopping|Scheduled|$unit:) " | tail -n 8; }
 
-if [ -n "$(sockets "$port")" ]; then
-  if ours; then echo "it runs already"; exit 0; fi
-  fail "port $port is in use by another process: $(p=$(listener "$port"); [ -z "$p" ] || tr '\0' ' ' <"/proc/$p/cmdline" | head -c 200)"
+if ours; then echo "it runs already"; exit 0; fi
+if [ -n "$inodes" ]; then
+  fail "port $port is in use by another process: $([ -z "$pid" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | head -c 200)"
 fi
 # Most servers listen after a few hundredths of a second: the first looks come soon after each other.
 i=0

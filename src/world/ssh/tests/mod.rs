@@ -10,6 +10,7 @@ mod jumps;
 mod known_hosts;
 mod logins;
 mod oracle;
+mod scripts;
 mod sshd;
 mod sudo;
 mod transports;

@@ -5,7 +5,8 @@
 
 use super::sshd::{Lab, Scripted, Sshd, within};
 use crate::inventory::{SshSettings, Transport};
-use crate::world::ssh::{Host, Options, Run, Ssh, SshErrorKind};
+use crate::world::ssh::{Host, Options, RemoteCommand, Ssh, SshErrorKind};
+use secrecy::zeroize::Zeroizing;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
@@ -51,11 +52,11 @@ fn sshd(lab: &Lab, mode: &str) -> Sshd {
     )
 }
 
-fn as_root() -> Run {
-    Run {
+fn as_root() -> RemoteCommand {
+    RemoteCommand {
         root: true,
         stdin: b"the input\n".to_vec(),
-        ..Run::default()
+        ..RemoteCommand::default()
     }
 }
 
@@ -81,7 +82,7 @@ async fn without_a_password() {
         let out = host.run(LOOK, as_root()).await.unwrap();
         assert_eq!(out.text(), "root=1\nthe input");
         let out = host
-            .run("echo root=$REPLCTL_ROOT", Run::default())
+            .run("echo root=$REPLCTL_ROOT", RemoteCommand::default())
             .await
             .unwrap();
         assert_eq!(out.text(), "root=");
@@ -169,24 +170,30 @@ async fn a_password_that_is_not_asked_for_reaches_nobody() {
 async fn a_command_as_root_out_of_time_is_stopped() {
     let lab = Lab::new();
     let sshd = sshd(&lab, "ask");
-    within(30, async {
+    within(60, async {
         let ask = Scripted::secrets(&["right $one"]);
         let host = log_in(&lab, &sshd, Some(&ask)).await;
-        let file = lab.path("pid");
-        let how = Run {
+        let how = || RemoteCommand {
             root: true,
             timeout: std::time::Duration::from_secs(8),
-            ..Run::default()
+            ..RemoteCommand::default()
         };
-        let error = host
-            .run(&format!("echo $$ >{}; sleep 300", file.display()), how)
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
-        let pid = std::fs::read_to_string(&file).unwrap();
-        let process = format!("/proc/{}", pid.trim());
-        while std::path::Path::new(&process).exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        // sudo asks for each: also for what stops another.
+        for in_shell in [false, true] {
+            let file = lab.path(if in_shell { "script" } else { "command" });
+            let text = format!("sh -c 'echo $$ >{}; sleep 300; :'", file.display());
+            let out = if in_shell {
+                host.script(Zeroizing::new(text), how()).await
+            } else {
+                host.run(&text, how()).await
+            };
+            let error = out.unwrap_err();
+            assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
+            let pid = std::fs::read_to_string(&file).unwrap();
+            let process = format!("/proc/{}", pid.trim());
+            while std::path::Path::new(&process).exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
         }
     })
     .await;

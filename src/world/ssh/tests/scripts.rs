@@ -1,0 +1,202 @@
+//! One shell that does one script after the other, through each transport: what a script leaves
+//! behind, what becomes of one that is out of time, and of the shell that is ended.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use super::sshd::{Lab, appears, for_seconds, within};
+use crate::inventory::{SshSettings, Transport};
+use crate::world::ssh::output::Output;
+use crate::world::ssh::{Host, SshError, SshErrorKind};
+use secrecy::zeroize::Zeroizing;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const ALL: [Transport; 3] = [Transport::Builtin, Transport::OpenSsh, Transport::Local];
+
+async fn script(host: &Host, text: &str, seconds: u64) -> Result<Output, SshError> {
+    let text = Zeroizing::new(text.to_owned());
+    host.script(text, for_seconds(seconds)).await
+}
+
+async fn gone(file: &Path) {
+    let pid = std::fs::read_to_string(file).unwrap();
+    let process = format!("/proc/{}/stat", pid.trim());
+    let end = Instant::now() + Duration::from_secs(5);
+    while let Ok(stat) = std::fs::read_to_string(&process) {
+        assert!(Instant::now() < end, "it runs on: {stat}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_shell_does_them_all_and_each_ends_in_its_time() {
+    within(100, async {
+        let tried = ALL.map(|transport| tokio::spawn(everything(transport)));
+        for (one, transport) in futures::future::join_all(tried).await.into_iter().zip(ALL) {
+            one.unwrap_or_else(|e| panic!("{transport:?}: {e}"));
+        }
+    })
+    .await;
+}
+
+async fn everything(transport: Transport) {
+    let lab = Lab::new();
+    let sshd = lab.sshd();
+    let ssh = crate::world::ssh::Ssh::new(lab.options());
+    let settings = SshSettings {
+        port: (transport != Transport::Local).then_some(sshd.port),
+        transport: Some(transport),
+        ..SshSettings::default()
+    };
+    let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+    leave_nothing_behind(&host).await;
+    end_in_their_time(&host, &lab).await;
+    // The shell itself is ended: what had been asked of it is no success, and the next is done.
+    let ended = script(&host, "kill -9 $$; sleep 9", 20).await;
+    assert!(ended.is_err() || !ended.unwrap().success());
+    let out = script(&host, "echo on", 20).await.unwrap();
+    assert_eq!(out.text(), "on");
+    // Commands with a channel of their own go on beside it.
+    let out = host.run("cat", for_seconds(10)).await.unwrap();
+    assert!(out.success());
+    drop(host);
+    ssh.close().await;
+}
+
+async fn leave_nothing_behind(host: &Host) {
+    let text =
+        "x=1; cd /; umask 000; trap 'echo trapped' EXIT\nprintf 'no end'; echo why >&2; exit 7";
+    let out = script(host, text, 20).await.unwrap();
+    assert_eq!((out.status, out.text().as_str()), (7, "no endtrapped"));
+    assert_eq!(out.stderr, b"why\n");
+    let out = script(host, "echo $$ ${x:-none} $(umask); cat; pwd >&2", 20)
+        .await
+        .unwrap();
+    let first = out.text();
+    assert!(
+        first.contains(" none 00") && !first.contains("0000"),
+        "{first}"
+    );
+    let out = script(host, "echo $$ ${x:-none} $(umask)", 20)
+        .await
+        .unwrap();
+    assert_eq!(out.text(), first, "another shell");
+    // As much as is kept, and no more than that.
+    let out = script(host, "head -c 3000000 /dev/zero; echo end >&2", 60)
+        .await
+        .unwrap();
+    assert_eq!(
+        (out.stdout.len(), out.dropped),
+        (1 << 20, 3_000_000 - (1 << 20))
+    );
+    assert_eq!(out.stderr, b"end\n");
+    // As a command that a signal has ended.
+    let out = script(host, "sh -c 'kill -9 $$'", 20).await.unwrap();
+    let failure = out.failure().unwrap();
+    assert!(failure.starts_with("killed by signal KILL"), "{failure}");
+    // What it leaves behind keeps it until that has ended, and is in no other script's words.
+    let out = script(host, "(sleep 0.5; echo late) & :", 20)
+        .await
+        .unwrap();
+    assert_eq!(out.text(), "late");
+    let out = script(host, "if", 20).await.unwrap();
+    assert!(!out.success());
+}
+
+async fn end_in_their_time(host: &Host, lab: &Lab) {
+    for (name, work) in [("silent", "sleep 300"), ("endless", "cat /dev/zero")] {
+        let file = lab.path(name);
+        let text = format!("sh -c 'echo $$ >{}; {work}; :'", file.display());
+        let began = Instant::now();
+        // Enough for a busy machine to begin it.
+        let error = script(host, &text, 3).await.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
+        assert!(began.elapsed() < Duration::from_secs(12), "{name}");
+        gone(&file).await;
+    }
+    let file = lab.path("cancelled");
+    let text = format!("sh -c 'echo $$ >{}; sleep 300; :'", file.display());
+    tokio::select! {
+        out = script(host, &text, 30) => panic!("{out:?}"),
+        () = appears(&file) => {}
+    }
+    gone(&file).await;
+}
+
+/// A login that may do two things at a time: what holds it, and one other.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shell_gives_way_to_what_else_is_done() {
+    within(60, async {
+        let lab = Lab::new();
+        lab.host_key("hostkey", "ed25519");
+        let sshd = lab.sshd_with(&["hostkey"], "MaxSessions 2\n");
+        for transport in [Transport::Builtin, Transport::OpenSsh] {
+            let ssh = crate::world::ssh::Ssh::new(lab.options());
+            let settings = SshSettings {
+                transport: Some(transport),
+                ..sshd.settings()
+            };
+            let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+            let held = lab.path("held");
+            let hold = format!("echo $$ >{}; echo held; cat >/dev/null", held.display());
+            let said = host.hold(&hold, "false", false, "held").await.unwrap();
+            assert_eq!(said, "held");
+            let process = std::fs::read_to_string(&held).unwrap();
+            let process = format!("/proc/{}", process.trim());
+            for n in 0..8 {
+                let out = script(&host, &format!("echo {n}"), 20).await.unwrap();
+                assert_eq!(out.text(), n.to_string());
+                let out = host.run("echo on", for_seconds(20)).await.unwrap();
+                assert_eq!(out.text(), "on");
+                assert!(Path::new(&process).exists(), "{transport:?}: {n}");
+            }
+            drop(host);
+            ssh.close().await;
+        }
+    })
+    .await;
+}
+
+/// The connection ends while a script runs, or before it is known to have begun: it is run once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_whose_connection_is_lost_is_not_run_again() {
+    within(60, async {
+        let lab = Lab::new();
+        let sshd = lab.sshd();
+        let ssh = crate::world::ssh::Ssh::new(lab.options());
+        let settings = SshSettings {
+            transport: Some(Transport::OpenSsh),
+            ..sshd.settings()
+        };
+        let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+        assert!(script(&host, "true", 20).await.unwrap().success());
+        // The shell is stopped, so that no mark of it comes back, and goes on when the connection
+        // is gone.
+        let shells = lab.path("shell");
+        let text = format!("echo $$ >{}", shells.display());
+        assert!(script(&host, &text, 20).await.unwrap().success());
+        let shell = std::fs::read_to_string(&shells).unwrap().trim().to_owned();
+        super::sshd::run(std::process::Command::new("kill").args(["-STOP", &shell]));
+        let runs = lab.path("runs");
+        let text = format!("echo once >>{}", runs.display());
+        let asked = script(&host, &text, 20);
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            for pid in super::transports::masters(&lab) {
+                super::sshd::run(
+                    std::process::Command::new("kill").args(["-KILL", &pid.to_string()]),
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            super::sshd::run(std::process::Command::new("kill").args(["-CONT", &shell]));
+        };
+        let (out, ()) = tokio::join!(asked, cut);
+        let error = out.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::Io, "{error}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let times = std::fs::read_to_string(&runs).unwrap_or_default();
+        assert!(times.lines().count() <= 1, "{times}");
+        drop(host);
+        ssh.close().await;
+    })
+    .await;
+}
