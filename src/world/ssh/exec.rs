@@ -67,7 +67,7 @@ pub(super) fn begin(
         Err(halt) => return Err(running.give_up(link, pipe, &halt)),
     }
     match (running.stdout.line(), running.runs_as) {
-        (Some(line), Some(runs_as)) if line == said => Ok((pipe, runs_as)),
+        (Some(first), Some(runs_as)) if first == said => Ok((pipe, runs_as)),
         (Some(_) | None, _) => Err(running.unbegun(link, &mut pipe)),
     }
 }
@@ -183,13 +183,11 @@ impl<'a> Running<'a> {
 
     /// All is known of it that is waited for.
     fn is_done(&self) -> bool {
-        match &self.ends {
-            Some(ends) => ends.came().is_some(),
-            None => {
-                let begun = self.stdout.line().is_some() && self.runs_as.is_some();
-                self.request.stays && begun
-            }
+        if let Some(ends) = &self.ends {
+            return ends.came().is_some();
         }
+        let begun = self.stdout.line().is_some() && self.runs_as.is_some();
+        self.request.stays && begun
     }
 
     fn keep_stdout(&mut self, bytes: &[u8]) {

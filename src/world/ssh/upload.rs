@@ -82,10 +82,10 @@ fn place(path: &str) -> Option<(&str, &str)> {
 
 /// Each behind a blank.
 fn words(paths: &[String]) -> String {
-    paths
-        .iter()
-        .map(|path| format!(" {}", quote(path)))
-        .collect()
+    paths.iter().fold(String::new(), |mut out, path| {
+        let _ = write!(out, " {}", quote(path));
+        out
+    })
 }
 
 /// Sends them, checks what arrived, and moves it over the targets.
@@ -157,9 +157,13 @@ fn command(upload: &Upload<'_>, parts: &[String]) -> String {
         .first()
         .and_then(|path| place(path))
         .map_or("", |(folder, _)| folder);
-    let want: String = (upload.files.iter())
-        .map(|(_, data)| format!(" {}", hex(&Sha256::digest(data.as_slice()))))
-        .collect();
+    let want = upload
+        .files
+        .iter()
+        .fold(String::new(), |mut out, (_, data)| {
+            let _ = write!(out, " {}", hex(&Sha256::digest(data.as_slice())));
+            out
+        });
     let there = if *unless_there {
         // As it would be put there: the same bytes with other rights, or of another user, are not
         // what was asked for.

@@ -233,42 +233,18 @@ impl Worker {
                 until.left().min(self.context.options.auth_timeout),
                 &until.cancel,
             );
-            let link = self.link()?;
-            let why_not = match link.open(command, &wait) {
+            let why_not = match self.link()?.open(command, &wait) {
                 Ok(pipe) => return Ok(pipe),
                 Err(why_not) => why_not,
             };
-            // A login may do few things at a time: the shell for scripts can be begun again.
-            if matches!(why_not, Refused::No(_)) && self.end_served() {
-                continue;
-            }
-            // The host may count that shell for a moment more.
-            let counted = (self.ended_served).is_some_and(|at| at.elapsed() < TRIES * BETWEEN);
-            let Some(link) = &mut self.link else { continue };
             let failure = SshError::new(
                 SshErrorKind::Io,
                 format!("{shown} opens no channel for a command"),
             );
+            let cut = self.link.as_ref().is_none_or(Link::is_cut);
             match why_not {
-                Refused::No(_) | Refused::Broken(_) if was_there && link.is_cut() => {
-                    was_there = false;
-                }
-                Refused::No(_) if counted && !link.is_cut() => std::thread::sleep(BETWEEN),
-                // The command that holds the host stands in the way of all others.
-                Refused::No(_) if !matches!(link, Link::Here(_)) && link.holds() => {
-                    link.let_go(&Until::for_tidying(super::holding::END));
-                    self.holding = None;
-                    let what = format!(
-                        "{shown} lets a login run one command at a time, so replctl does not hold it: another operator who works on it now is not seen"
-                    );
-                    output::warning(&Problem::new(what));
-                }
-                // The channel before it may not be closed on the other side yet, which counts where
-                // a login may have few.
-                Refused::No(_) if tries < TRIES => {
-                    tries += 1;
-                    std::thread::sleep(BETWEEN);
-                }
+                Refused::No(_) | Refused::Broken(_) if was_there && cut => was_there = false,
+                Refused::No(_) if self.makes_way(&mut tries) => {}
                 Refused::No(why) | Refused::Broken(why) => return Err(failure.cause(why)),
                 Refused::Unanswered(why) => {
                     let what = format!(
@@ -280,18 +256,20 @@ impl Worker {
                 // translation that forgot it): a new one shows, within its own time-outs, whether
                 // the host is.
                 Refused::Late if was_there => {
-                    link.cut();
+                    self.cut();
                     was_there = false;
                 }
                 Refused::Late => {
-                    link.cut();
+                    self.cut();
                     return Err(SshError::new(
                         SshErrorKind::Timeout,
                         format!("{shown} does not answer any more"),
                     ));
                 }
                 Refused::Cancelled => {
-                    link.forget_opening();
+                    if let Some(link) = &mut self.link {
+                        link.forget_opening();
+                    }
                     return Err(SshError::new(
                         SshErrorKind::Timeout,
                         format!("a command on {shown} was given up"),
@@ -299,6 +277,40 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Makes way for a command that the host refuses to begin, for a login may do few things at a
+    /// time: whether to ask again.
+    fn makes_way(&mut self, tries: &mut u32) -> bool {
+        // The shell for scripts can be begun again.
+        if self.end_served() {
+            return true;
+        }
+        // The host may count that shell for a moment more.
+        let counted = (self.ended_served).is_some_and(|at| at.elapsed() < TRIES * BETWEEN);
+        let shown = self.target.shown();
+        let Some(link) = &mut self.link else {
+            return true;
+        };
+        if counted && !link.is_cut() {
+            std::thread::sleep(BETWEEN);
+            return true;
+        }
+        // The command that holds the host stands in the way of all others.
+        if !matches!(link, Link::Here(_)) && link.holds() {
+            link.let_go(&Until::for_tidying(super::holding::END));
+            self.holding = None;
+            let what = format!(
+                "{shown} lets a login run one command at a time, so replctl does not hold it: another operator who works on it now is not seen"
+            );
+            output::warning(&Problem::new(what));
+            return true;
+        }
+        // The channel before it may not be closed on the other side yet, which counts where a login
+        // may have few.
+        *tries += 1;
+        std::thread::sleep(BETWEEN);
+        *tries <= TRIES
     }
 
     /// Runs a command, as root where that is wanted.

@@ -136,11 +136,11 @@ async fn the_shell_gives_way_to_what_else_is_done() {
                 ..sshd.settings()
             };
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
-            let held = lab.path("held");
-            let hold = format!("echo $$ >{}; echo held; cat >/dev/null", held.display());
+            let file = lab.path("held");
+            let hold = format!("echo $$ >{}; echo held; cat >/dev/null", file.display());
             let said = host.hold(&hold, "false", false, "held").await.unwrap();
             assert_eq!(said, "held");
-            let process = std::fs::read_to_string(&held).unwrap();
+            let process = std::fs::read_to_string(&file).unwrap();
             let process = format!("/proc/{}", process.trim());
             for n in 0..8 {
                 let out = script(&host, &format!("echo {n}"), 20).await.unwrap();
