@@ -48,6 +48,11 @@ pub(in crate::world) fn told(output: &str) -> Vec<(&str, Vec<u8>)> {
     all
 }
 
+/// It tells nothing under a key.
+pub(super) fn is_beside(text: &str) -> bool {
+    line(text).is_none()
+}
+
 /// The key is of small letters and `_`.
 fn line(line: &str) -> Option<(&str, char, &str)> {
     let end = line.find(|c: char| !(c.is_ascii_lowercase() || c == '_'))?;

@@ -4,7 +4,7 @@
 
 use super::facts::{self, Look};
 use super::owner::{OWNER, SOCKETS, without_comments};
-use super::said::{SAID, only, reader, told};
+use super::said::{self, SAID, only, reader, told};
 use super::{Shell, quoted};
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::HostFacts;
@@ -82,7 +82,7 @@ pub(super) async fn look(
         ""
     };
     let passwords = if lost.contains(&"passwords") {
-        let why = super::last_lines(&String::from_utf8_lossy(&ran.stderr), 12);
+        let why = super::last_lines(&why_unread(&ran.stderr, his), 12);
         Err(format!(
             "the configuration file could not be read as its user: {why}"
         ))
@@ -108,6 +108,17 @@ fn unread<'a>(seen: &'a str, read: &str) -> Vec<&'a str> {
     seen.lines()
         .filter_map(|l| l.strip_prefix("asked:"))
         .collect()
+}
+
+/// Why it was not read: what was said beside it, and by who should have read. Both outputs of that
+/// process come as one.
+fn why_unread(beside: &[u8], read: &str) -> String {
+    let mut why = String::from_utf8_lossy(beside).into_owned();
+    for line in read.lines().filter(|line| said::is_beside(line)) {
+        why.push_str(line);
+        why.push('\n');
+    }
+    why
 }
 
 /// The lines with passwords, or why they cannot be told: of who may act there, and of who has read.

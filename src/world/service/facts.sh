@@ -27,7 +27,9 @@ if [ -n "$pid" ] && [ -r "/proc/$pid/status" ]; then
     Uid:) set -f; x=${v#*[!0-9]}; uid=${x%%[!0-9]*}; set +f ;;
     Gid:) x=${v#*[!0-9]}; gid=${x%%[!0-9]*} ;;
     Groups:) for x in $v; do more=$more,$x; done; more=${more#,} ;;
-    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac ;;
+    NSpid:) case $v in *[0-9][!0-9]*[0-9]*) nested=1 ;; esac; break ;;
+    # On a kernel without name spaces of processes.
+    VmPeak: | Threads:) break ;;
     esac
   done 2>/dev/null <"/proc/$pid/status"
   # Where its arguments were before it wrote its title over them.

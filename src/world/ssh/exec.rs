@@ -1,7 +1,7 @@
 //! Runs one command on a session, and stops it when its time is over. Nothing in it blocks.
 
 use super::conn::{SLACK, Until};
-use super::error::{SshError, SshErrorKind};
+use super::error::SshError;
 use super::link::{Link, Pipe, Refused};
 use super::output::{Kept, Output};
 pub(super) use super::request::{Limit, Line, Request};
@@ -50,7 +50,16 @@ pub(super) fn run(
     }
 }
 
-/// Begins a command that goes on: its first line is waited for, and has to be `said`.
+/// A command that goes on.
+pub(super) struct Begun {
+    pub pipe: Pipe,
+    pub runs_as: RunsAs,
+    /// Its first line, behind the word that it begins with.
+    pub line: String,
+}
+
+/// Begins a command that goes on: its first line is waited for, and has to begin with `word`.
+/// `None` where it does not, or the command has ended.
 ///
 /// # Errors
 /// As [`run`].
@@ -59,17 +68,30 @@ pub(super) fn begin(
     mut pipe: Pipe,
     sent: &Line,
     request: &Request<'_>,
-    (until, said): (Until, &str),
-) -> Result<(Pipe, RunsAs), SshError> {
+    (until, word): (Until, &str),
+) -> Result<Option<Begun>, SshError> {
     let mut running = Running::new(&sent.mark, request, until);
     match running.drive(link, &mut pipe) {
         Ok(()) => {}
         Err(halt) => return Err(running.give_up(link, pipe, &halt)),
     }
-    match (running.stdout.line(), running.runs_as) {
-        (Some(first), Some(runs_as)) if first == said => Ok((pipe, runs_as)),
-        (Some(_) | None, _) => Err(running.unbegun(link, &mut pipe)),
+    let line = running.stdout.line();
+    let line = line.as_deref().and_then(|line| line.strip_prefix(word));
+    if let (Some(line), Some(runs_as)) = (line, running.runs_as) {
+        let line = line.to_owned();
+        return Ok(Some(Begun {
+            pipe,
+            runs_as,
+            line,
+        }));
     }
+    // What ended before it began says why.
+    if pipe.eof() {
+        running.finish(link, &mut pipe)?;
+    } else {
+        link.cut();
+    }
+    Ok(None)
 }
 
 pub(super) struct Running<'a> {
@@ -287,21 +309,6 @@ impl<'a> Running<'a> {
             stdout: self.stdout.line().unwrap_or_default().into_bytes(),
             ..Output::default()
         }
-    }
-
-    /// It has ended, or said something else than was waited for.
-    fn unbegun(self, link: &mut Link, pipe: &mut Pipe) -> SshError {
-        let (shown, eof) = (self.request.shown.to_owned(), pipe.eof());
-        let left = eof.then(|| self.finish(link, pipe));
-        let why = match left {
-            Some(Err(error)) => return error,
-            Some(Ok(output)) => output.failure().unwrap_or_default(),
-            None => {
-                link.cut();
-                String::new()
-            }
-        };
-        SshError::new(SshErrorKind::Command, format!("{shown} begins no shell")).cause(why)
     }
 
     /// Closes it and collects what the command left.

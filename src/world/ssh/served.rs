@@ -6,12 +6,15 @@
 //! it by the mark, on both outputs. One that is out of time is stopped with the whole shell, and
 //! the next one begins another.
 //!
-//! Each script has pipes of its own for its outputs, and has not ended before they have: what it
-//! started, perhaps as another user, can neither write into what the next script says nor change
-//! the modes of the shell's own outputs.
+//! A script has the outputs of the shell. What it runs as another user could be taken over by that
+//! user's processes, who could keep such an output, write into what the next script says, or change
+//! its modes for all. So `act` (see `owner.sh`) gives it pipes of its own. What starts programs of
+//! others, as a package manager does, is no script for this shell. Nobody but root and the user of
+//! the shell itself can read what it is sent, secrets included: the kernel lets another process
+//! look into one of its own user only, and who may do that may read the file with the secret, too.
 
 use super::asked::Done;
-use super::error::{SshError, SshErrorKind};
+use super::error::SshError;
 use super::exec::{self, Limit, Line, Request, Running, START_TIME, TIDY_TIME};
 use super::link::{Link, Pipe};
 use super::output::{Kept, Output};
@@ -25,8 +28,10 @@ use std::time::{Duration, Instant};
 /// How long it is used after the last script. A connection may die while nothing goes over it, and
 /// what was sent into it then may have been done or not; a new channel shows whether it lives.
 pub(super) const FRESH: Duration = Duration::from_secs(1);
-/// What it says first.
-const READY: &str = "ready";
+/// What it says first, and its user behind that where the login is not known yet.
+const READY: &str = "ready ";
+const GREETS: &str = "echo \"ready $(id -u)\"\n";
+const BEGINS: &str = "echo 'ready '\n";
 
 /// What stands behind the mark where a script did not arrive whole, and so was not run.
 const CUT: &str = "cut";
@@ -35,16 +40,11 @@ const LONGEST: usize = 32;
 
 /// `head` may read more than it was asked to, which is nobody's: nothing is sent before the script
 /// has ended. Without its last line, which is the mark, a script did not arrive whole: what comes
-/// then may be the rest of it, and is not read. The outputs of the shell are 3 and 4, a script's go
-/// through pipes, and its status stands on 6.
-const SERVE: &str = r#"exec 3>&1 4>&2
-echo ready
-while read -r replctl_m replctl_n replctl_g; do
+/// then may be the rest of it, and is not read.
+const SERVE: &str = r#"while read -r replctl_m replctl_n replctl_g; do
 replctl_c=$(head -c "$replctl_n"); replctl_s=cut
 echo "$replctl_m"; echo "$replctl_m $replctl_g" >&2
-case $replctl_c in *"$replctl_m")
-replctl_s=$({ { { (eval "$replctl_c") 3>&- 4>&- 5>&- 6>&- </dev/null; echo $? >&6; } 2>&1 >&5 | cat >&4; } 5>&1 | cat >&3; } 6>&1) ;;
-esac
+case $replctl_c in *"$replctl_m") (eval "$replctl_c") </dev/null; replctl_s=$? ;; esac
 replctl_c=; echo "$replctl_m:$replctl_s"; echo "$replctl_m:" >&2
 [ "$replctl_s" != cut ] || exit 69
 done"#;
@@ -54,6 +54,8 @@ pub(super) struct Served {
     pipe: Pipe,
     way: Way,
     runs_as: RunsAs,
+    /// Its user, where it has said that.
+    pub uid: Option<u32>,
     last: Instant,
 }
 
@@ -184,19 +186,9 @@ impl Ends {
     }
 }
 
-fn never_began(shown: &str) -> SshError {
-    let what = format!("the shell on {shown} ended before it did anything");
-    SshError::new(SshErrorKind::Command, what)
-}
-
-fn not_whole(shown: &str) -> SshError {
-    let what = format!("a script did not arrive whole on {shown}, and was not run");
-    let hint = "`head -c NUMBER` must work there";
-    SshError::new(SshErrorKind::Command, what).hint(hint)
-}
-
 impl Worker {
-    /// Does a script in the shell that is there for that, which is begun where there is none.
+    /// Does a script in the shell that is there for that, which is begun where there is none. `None`
+    /// where none can be kept there: nothing was run.
     ///
     /// # Errors
     /// As running a command.
@@ -205,16 +197,8 @@ impl Worker {
         order: &Order<'_>,
         way: Way,
         password: Option<&Answer>,
-    ) -> Result<Output, SshError> {
-        loop {
-            // A link that is made anew has no such shell.
-            let watch = self.link()?.watch(Instant::now() + SLACK);
-            let was_there = (self.served.as_mut()).is_some_and(|served| served.is_of_use(way));
-            drop(watch);
-            if !was_there {
-                self.end_served();
-                self.served = Some(self.begin_serving(order, way, password)?);
-            }
+    ) -> Result<Option<Output>, SshError> {
+        while let Some(was_there) = self.keep_shell(order, way, password)? {
             let (Some(served), Some(link)) = (self.served.take(), &mut self.link) else {
                 continue;
             };
@@ -234,13 +218,37 @@ impl Worker {
                 ..served
             });
             match done? {
-                Done::Output(output) => return Ok(output),
-                Done::Cut => return Err(not_whole(&shown)),
+                Done::Output(output) => return Ok(Some(output)),
                 // It had ended before it was asked, and so has done nothing.
                 Done::Ended if was_there => {}
-                Done::Ended => return Err(never_began(&shown)),
+                // A host whose `head` takes no number, or where such a shell ends at once.
+                Done::Cut | Done::Ended => self.keeps_no_shell = true,
             }
         }
+        Ok(None)
+    }
+
+    /// Has such a shell there: whether it was there before. `None` where none can be kept.
+    pub(super) fn keep_shell(
+        &mut self,
+        order: &Order<'_>,
+        way: Way,
+        password: Option<&Answer>,
+    ) -> Result<Option<bool>, SshError> {
+        if self.keeps_no_shell {
+            return Ok(None);
+        }
+        // A link that is made anew has no such shell.
+        let watch = self.link()?.watch(Instant::now() + SLACK);
+        let is_there = (self.served.as_mut()).is_some_and(|served| served.is_of_use(way));
+        drop(watch);
+        if is_there {
+            return Ok(Some(true));
+        }
+        self.end_served();
+        self.served = self.begin_serving(order, way, password)?;
+        self.keeps_no_shell = self.served.is_none();
+        Ok(self.served.is_some().then_some(false))
     }
 
     fn begin_serving(
@@ -248,9 +256,10 @@ impl Worker {
         order: &Order<'_>,
         way: Way,
         password: Option<&Answer>,
-    ) -> Result<Served, SshError> {
+    ) -> Result<Option<Served>, SshError> {
         let (shown, target) = (self.shown(), self.target.clone());
-        let line = Line::of(SERVE, way, &shown)?;
+        let first = if self.login.is_some() { BEGINS } else { GREETS };
+        let line = Line::of(&format!("{first}{SERVE}"), way, &shown)?;
         let time = order.limit.time().min(patience(START_TIME) + SLACK);
         let until = Until::new(time, order.cancel);
         let pipe = self.open(&line.text, &until)?;
@@ -260,15 +269,18 @@ impl Worker {
             stays: true,
             ..Request::new(way, &shown, &target, order.cancel)
         };
-        let (mut pipe, runs_as) = exec::begin(self.link()?, pipe, &line, &request, (until, READY))?;
-        // Such a shell reads a script at once.
-        pipe.pace_no_more();
-        Ok(Served {
-            pipe,
-            way,
-            runs_as,
-            last: Instant::now(),
-        })
+        let begun = exec::begin(self.link()?, pipe, &line, &request, (until, READY))?;
+        Ok(begun.map(|mut begun| {
+            // Such a shell reads a script at once.
+            begun.pipe.pace_no_more();
+            Served {
+                pipe: begun.pipe,
+                way,
+                runs_as: begun.runs_as,
+                uid: begun.line.trim().parse().ok(),
+                last: Instant::now(),
+            }
+        }))
     }
 
     /// Ends it, and waits for its end, for a login may do few things at a time: whether there was

@@ -25,6 +25,8 @@ const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(50);
 /// How often an idle session says that it is alive.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// Runs what stands on its standard input, once all of it is there.
+const BY_ITSELF: &str = r#"eval "$(cat)""#;
 /// Something to do on the thread.
 pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 
@@ -81,6 +83,8 @@ pub(super) struct Worker {
     pub(super) served: Option<Served>,
     /// When such a shell was ended last: the host may still count it.
     pub(super) ended_served: Option<Instant>,
+    /// The host keeps no such shell: each script is a command of its own.
+    pub(super) keeps_no_shell: bool,
 }
 
 /// Starts the thread; it ends, with a goodbye to the host, when the sender is dropped.
@@ -103,6 +107,7 @@ pub(super) fn start(
         holding: None,
         served: None,
         ended_served: None,
+        keeps_no_shell: false,
     };
     std::thread::Builder::new()
         .name("ssh".to_owned())
@@ -338,7 +343,14 @@ impl Worker {
         password: Option<&Answer>,
     ) -> Result<Output, SshError> {
         if order.script {
-            return self.serve(order, way, password);
+            if let Some(output) = self.serve(order, way, password)? {
+                return Ok(output);
+            }
+            let whole = Order {
+                stdin: order.command.as_bytes(),
+                ..Order::new(BY_ITSELF, order.root, order.limit, order.cancel)
+            };
+            return self.attempt(&whole, way, password);
         }
         // Connecting has its own time-outs, and a person may be asked meanwhile: the command's time
         // begins after it.

@@ -120,7 +120,7 @@ if [ -n "${with_passwords:-}" ] && { [ -e "$c" ] || [ -L "$c" ]; }; then
 fi
 for x in tls.crt tls.key tls-ca.crt; do
   x=$config/$x
-  if [ -f "$x" ] && look "$x"; then s=$(as_him; act cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
+  if [ -f "$x" ] && look "$x"; then s=$(as_him; act_apart cat "$x" 2>/dev/null | sha256sum); p certificate "$mode $owner ${s%% *} $x"; fi
 done
 x=$d/$port/$dump
 if [ -f "$x" ]; then his_reads=${his_reads}d:$x$nl; p asked dump; fi
@@ -147,7 +147,7 @@ if [ -n "$pid" ]; then
   # The node's own server is known by the folder in which it works, as the folder's owner or as root; not by its name, for another root folder gives
   # any name to any folder, and any user may stand in a folder. Of another server it is told what it is.
   acts= up=
-  while read -r k v w _; do case $k in Uid:) acts=$w ;; PPid:) up=$v ;; esac; done 2>/dev/null <"/proc/$pid/status"
+  while read -r k v w _; do case $k in PPid:) up=$v ;; Uid:) acts=$w; break ;; esac; done 2>/dev/null <"/proc/$pid/status"
   ours=; if [ -n "$data" ] && [ "/proc/$pid/cwd/" -ef "$data/" ] && look "$data/."; then case $acts in 0 | "$owner") ours=1 ;; esac; fi
   p ours "$ours"
   if [ -z "$exe" ] || [ -z "$ours" ]; then p command "$(tr '\0\n' '  ' <"/proc/$pid/cmdline" 2>/dev/null | head -c 200)"; fi

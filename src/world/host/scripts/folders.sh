@@ -35,9 +35,9 @@ make_theirs() {
   set -f; IFS=$nl; set -- $theirs; unset IFS; set +f; theirs= known=
   there=
   for x; do shift; if [ -d "$x" ]; then there=$there$x$nl; else set -- "$@" "$x"; fi; done
-  [ $# = 0 ] || act mkdir -m 750 "$@" || exit 1
+  [ $# = 0 ] || act_told mkdir -m 750 "$@" >&2 || exit 1
   set -f; IFS=$nl; set -- $there; unset IFS; set +f
-  [ $# = 0 ] || act chmod 750 "$@" || exit 1
+  [ $# = 0 ] || act_told chmod 750 "$@" >&2 || exit 1
 }
 for d; do
   walk "${d%/*}"

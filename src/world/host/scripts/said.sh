@@ -8,4 +8,4 @@ near() { near=$1; while [ ! -e "$near" ] && [ "$near" != / ]; do case $near in *
 # The first line of a small file of the kernel's: in $line.
 first_line() { line=; { read -r line <"$1"; } 2>/dev/null; }
 # Reads what stands in $1, an item of read.sh in each line, with $uid $gid $groups $name: as that user, never with more rights.
-read_as() { set -f; IFS=$nl; set -- $1; unset IFS; set +f; [ $# = 0 ] || act sh -c "$reader" replctl "$@" </dev/null; }
+read_as() { set -f; IFS=$nl; set -- $1; unset IFS; set +f; [ $# = 0 ] || act_told sh -c "$reader" replctl "$@" </dev/null; }

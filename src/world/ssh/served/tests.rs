@@ -48,7 +48,7 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
     for shell in [&["sh"][..], &["bash"], &["dash"]] {
         let (out, err) = said(shell, &requests);
         assert_eq!(
-            out, "ready\nm1\nno endtrapped\nm1:7\nm2\nm2:3\nm3\nm3:cut\n",
+            out, "m1\nno endtrapped\nm1:7\nm2\nm2:3\nm3\nm3:cut\n",
             "{shell:?}"
         );
         let whole = "m1 -5\nm1:\nm2 6\n\nm2:\nm3 6\nm3:\n";
@@ -58,7 +58,7 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
         &["busybox", "sh"],
         &format!("m2 {} 6\n{second}", second.len()),
     );
-    assert_eq!(out, "ready\nm2\nm2:3\n");
+    assert_eq!(out, "m2\nm2:3\n");
 }
 
 #[test]
@@ -76,23 +76,6 @@ fn the_end_of_a_script_is_found_wherever_it_is_cut() {
     end.take(b"cut ma", &mut kept);
     end.give_up(&mut kept);
     assert_eq!(kept.so_far(), b"cut ma");
-}
-
-#[test]
-fn a_process_that_is_left_behind_writes_into_no_other_script() {
-    // It holds the outputs of its own script, which lasts for as long.
-    let first = "(sleep 0.3; echo late; echo later >&2) & exit 4\n#m1";
-    let second = "sleep 0.6; echo on >&2\n#m2";
-    let requests = format!(
-        "m1 {} 5\n{first}m2 {} 5\n{second}",
-        first.len(),
-        second.len()
-    );
-    for shell in [&["sh"][..], &["bash"], &["dash"]] {
-        let (out, err) = said(shell, &requests);
-        assert_eq!(out, "ready\nm1\nlate\nm1:4\nm2\nm2:0\n", "{shell:?}");
-        assert_eq!(err, "m1 5\nlater\nm1:\nm2 5\non\nm2:\n", "{shell:?}");
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::inventory::{SshSettings, Transport};
 use crate::world::ssh::output::Output;
 use crate::world::ssh::{Host, SshError, SshErrorKind};
 use secrecy::zeroize::Zeroizing;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -93,11 +94,6 @@ async fn leave_nothing_behind(host: &Host) {
     let out = script(host, "sh -c 'kill -9 $$'", 20).await.unwrap();
     let failure = out.failure().unwrap();
     assert!(failure.starts_with("killed by signal KILL"), "{failure}");
-    // What it leaves behind keeps it until that has ended, and is in no other script's words.
-    let out = script(host, "(sleep 0.5; echo late) & :", 20)
-        .await
-        .unwrap();
-    assert_eq!(out.text(), "late");
     let out = script(host, "if", 20).await.unwrap();
     assert!(!out.success());
 }
@@ -197,6 +193,85 @@ async fn a_script_whose_connection_is_lost_is_not_run_again() {
         assert!(times.lines().count() <= 1, "{times}");
         drop(host);
         ssh.close().await;
+    })
+    .await;
+}
+
+/// A host where no such shell can be kept: what it reads a script with gives it only a part.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_keeps_no_shell_runs_each_script_once() {
+    within(60, async {
+        let lab = Lab::new();
+        lab.host_key("hostkey", "ed25519");
+        let (bin, head) = (lab.path("bin"), lab.path("bin/head"));
+        std::fs::create_dir(&bin).unwrap();
+        std::fs::write(&head, "#!/bin/sh\nexec /usr/bin/head -c 9\n").unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&head, mode).unwrap();
+        let path = format!("SetEnv PATH={}:/usr/bin:/bin\n", bin.display());
+        let sshd = lab.sshd_with(&["hostkey"], &path);
+        for transport in [Transport::Builtin, Transport::OpenSsh] {
+            let ssh = crate::world::ssh::Ssh::new(lab.options());
+            let settings = SshSettings {
+                transport: Some(transport),
+                ..sshd.settings()
+            };
+            let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+            let runs = lab.path(&format!("runs-{transport:?}"));
+            for n in 1..4 {
+                let text = format!("echo {n} >>{}; cat; echo done; exit {n}", runs.display());
+                let out = script(&host, &text, 20).await.unwrap();
+                assert_eq!((out.text().as_str(), out.status), ("done", n));
+            }
+            let times = std::fs::read_to_string(&runs).unwrap();
+            assert_eq!(times, "1\n2\n3\n", "{transport:?}");
+            drop(host);
+            ssh.close().await;
+        }
+    })
+    .await;
+}
+
+/// The session ends while a script is on its way: what has arrived of it is not run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_is_cut_off_is_not_run() {
+    within(60, async {
+        let lab = Lab::new();
+        let sshd = lab.sshd();
+        let host = sshd.log_in(lab.options()).await.unwrap();
+        let who = script(&host, "echo $$ $PPID", 20).await.unwrap().text();
+        let (shell, session) = who.split_once(' ').unwrap();
+        let signal = |name: &str, pid: &str| {
+            super::sshd::run(std::process::Command::new("kill").args([name, pid]));
+        };
+        // What it is not given is run by no shell that reads what it is given.
+        let runs = lab.path("runs");
+        let text = format!(
+            "echo began >>{}\n: {}\n",
+            runs.display(),
+            "x".repeat(1 << 20)
+        );
+        signal("-STOP", shell);
+        let asked = script(&host, &text, 20);
+        let cut = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            signal("-KILL", session);
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            signal("-CONT", shell);
+        };
+        let (out, ()) = tokio::join!(asked, cut);
+        let error = out.unwrap_err();
+        assert_eq!(error.kind, SshErrorKind::Io, "{error}");
+        let process = format!("/proc/{shell}");
+        let end = Instant::now() + Duration::from_secs(5);
+        while Path::new(&process).exists() {
+            assert!(Instant::now() < end, "the shell goes on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!runs.exists(), "it was run");
+        let out = script(&host, &text, 20).await.unwrap();
+        assert!(out.success());
+        assert_eq!(std::fs::read_to_string(&runs).unwrap(), "began\n");
     })
     .await;
 }
