@@ -173,14 +173,8 @@ fi"#;
 
 /// A shell command line that runs `script` with these arguments, whatever they contain; in the
 /// shell that reads it, which does nothing else.
-fn command_line(script: &str, args: &[&str]) -> String {
+pub(in crate::world) fn command_line(script: &str, args: &[&str]) -> String {
     format!("set --{}\n{script}", quoted(args))
-}
-
-/// The same in a process of its own that has `replctl` and the arguments for its name.
-pub(in crate::world) fn named(script: &str, args: &[&str]) -> String {
-    let script = single_quoted(script);
-    format!("exec sh -c {script} replctl{}", quoted(args))
 }
 
 fn quoted(args: &[&str]) -> String {

@@ -32,6 +32,21 @@ pub(super) async fn on_file(
     script(shell, &both(&[OWNER, OUTER], inner), &all, stdin, QUICK).await
 }
 
+/// The same for what says nothing unless it fails.
+pub(super) async fn on_file_silently(
+    shell: &impl Shell,
+    inner: &str,
+    path: &str,
+    user: &str,
+    args: &[&str],
+    stdin: Vec<u8>,
+) -> Result<(), String> {
+    let mut all = vec![path, user];
+    all.extend(args);
+    let text = format!("how=act_told\n{}", both(&[OWNER, OUTER], inner));
+    script(shell, &text, &all, stdin, QUICK).await.map(drop)
+}
+
 /// The command line and the standard input of [`on_file`], for who wants its output as bytes.
 pub(in crate::world) fn line(
     inner: &str,

@@ -128,20 +128,24 @@ impl Host {
 
     /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the
     /// session, and gives the first line that it says. It is kept where that is `said`. A session
-    /// that was lost is made anew only with `again`.
+    /// that was lost is made anew only with `again`. `name` is what it is called among the processes
+    /// of the host.
     ///
     /// # Errors
     /// As for [`Host::run`].
     pub async fn hold(
         &self,
+        name: &str,
         command: &str,
         again: &str,
         root: bool,
         said: &'static str,
     ) -> Result<String, SshError> {
-        let (command, again) = (command.to_owned(), again.to_owned());
-        self.on_thread(move |worker, cancel| worker.hold(&command, &again, root, said, cancel))
-            .await
+        let (name, both) = (name.to_owned(), (command.to_owned(), again.to_owned()));
+        self.on_thread(move |worker, cancel| {
+            worker.hold(&name, (&both.0, &both.1), root, said, cancel)
+        })
+        .await
     }
 
     /// Ends that command after all that was asked for before. Nobody has to wait for it.

@@ -78,8 +78,16 @@ impl Line {
     /// # Errors
     /// `Command`: it is too long.
     pub fn of(command: &str, way: Way, shown: &str) -> Result<Self, SshError> {
+        Self::named(script::SHELL, command, way, shown)
+    }
+
+    /// The same, and what its shell is called among the processes of the host.
+    ///
+    /// # Errors
+    /// `Command`: it is too long.
+    pub fn named(name: &str, command: &str, way: Way, shown: &str) -> Result<Self, SshError> {
         let mark = super::nonce();
-        let text = script::command_line(command, way, &mark);
+        let text = script::command_line(command, way, &mark, name);
         if text.len() > script::LONGEST {
             let what = format!("the command for {shown} is too long ({} bytes)", text.len());
             return Err(SshError::new(SshErrorKind::Command, what));

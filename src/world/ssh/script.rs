@@ -19,12 +19,16 @@ pub(super) enum Way {
     DoasFree,
 }
 
+/// What the shell of a command is called where nothing else is wanted.
+pub(super) const SHELL: &str = "/bin/sh";
+
 /// The longest command line; what is longer belongs on standard input. libssh2 packets end at
 /// 40,000 bytes.
 pub(super) const LONGEST: usize = 30_000;
 
 /// The command line to execute, with `mark` (a word that occurs nowhere else) at its beginning.
-pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
+/// `name` is what its shell is called among the processes of the host.
+pub(super) fn command_line(command: &str, way: Way, mark: &str, name: &str) -> String {
     // Administrators' programs are in sbin, which the path of an ordinary user's login lacks. The
     // process group is ours only if our shell (or the sudo above it) leads it: dropbear runs
     // commands in its own group.
@@ -41,18 +45,18 @@ pub(super) fn command_line(command: &str, way: Way, mark: &str) -> String {
         // Not by `env`, which is one more program to start.
         Way::Direct => format!(
             "exec {}",
-            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+            by_sh(name, &format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
-        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- {}", by_sh(&script)),
+        Way::SudoFree => format!("exec env LC_ALL=C sudo -n -- {}", by_sh(name, &script)),
         Way::SudoPassword => format!(
             "exec env LC_ALL=C sudo -S -p {} -- {}",
             quote(&prompt(mark)),
-            by_sh(&script)
+            by_sh(name, &script)
         ),
         // It drops the environment.
         Way::DoasFree => format!(
             "exec env LC_ALL=C doas -n -- {}",
-            by_sh(&format!("LC_ALL=C; export LC_ALL\n{script}"))
+            by_sh(name, &format!("LC_ALL=C; export LC_ALL\n{script}"))
         ),
     }
 }
@@ -66,10 +70,10 @@ const TOGETHER: &str = r#"replctl_s=;replctl_n=${IFS#??};for replctl_l do case $
 const PIECE: usize = 600;
 
 /// A script as arguments of a command line that sh, bash, zsh, csh, tcsh and fish read alike.
-fn by_sh(script: &str) -> String {
-    let mut line = format!("/bin/sh -c '{TOGETHER}' /bin/sh");
+fn by_sh(name: &str, script: &str) -> String {
+    let mut line = format!("/bin/sh -c '{TOGETHER}' {}", for_any_shell("", name));
     for text in script.trim_end_matches('\n').split('\n') {
-        let (mut rest, mut begins) = (text, '-');
+        let (mut rest, mut begins) = (text, "-");
         loop {
             let mut end = rest.len().min(PIECE);
             while !rest.is_char_boundary(end) {
@@ -77,7 +81,7 @@ fn by_sh(script: &str) -> String {
             }
             line.push(' ');
             line.push_str(&for_any_shell(begins, &rest[..end]));
-            (rest, begins) = (&rest[end..], '+');
+            (rest, begins) = (&rest[end..], "+");
             if rest.is_empty() {
                 break;
             }
@@ -88,7 +92,7 @@ fn by_sh(script: &str) -> String {
 
 /// A word that every shell reads alike: single quotes, and what is special inside them somewhere (a
 /// quote, fish's backslash, csh's `!`) between them, after a backslash. It begins with `first`.
-fn for_any_shell(first: char, text: &str) -> String {
+fn for_any_shell(first: &str, text: &str) -> String {
     let mut word = format!("'{first}");
     for c in text.chars() {
         match c {
@@ -203,7 +207,7 @@ mod tests {
             "cat <<'end'\n{odd}\n\n-+{long}\n!!\nend\nprintf '%s|' $# \"$0\" \"$LC_ALL\"; exit 7"
         );
         let wanted = format!("{odd}\n\n-+{long}\n!!\n0|/bin/sh|C|");
-        let line = command_line(&command, Way::Direct, "mark");
+        let line = command_line(&command, Way::Direct, "mark", SHELL);
         // A shell may make folders in its home.
         let home = tempfile::tempdir().unwrap();
         let mut tried = Vec::new();

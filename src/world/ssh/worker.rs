@@ -11,7 +11,7 @@ use super::link::{Beside, Link, Pipe, Refused};
 use super::login::Login;
 use super::multiplexed::{Master, Plan};
 use super::output::Output;
-use super::script::Way;
+use super::script::{SHELL, Way};
 use super::served::{FRESH, Served};
 use super::settings::Target;
 use crate::error::Problem;
@@ -33,6 +33,8 @@ pub(super) type Job = Box<dyn FnOnce(&mut Worker) + Send>;
 /// A command for a worker.
 pub(super) struct Order<'a> {
     pub command: &'a str,
+    /// What its shell is called among the processes of the host.
+    pub name: &'a str,
     pub root: bool,
     pub stdin: &'a [u8],
     pub limit: Limit,
@@ -48,6 +50,7 @@ impl<'a> Order<'a> {
     pub fn new(command: &'a str, root: bool, limit: Limit, cancel: &'a Cancel) -> Self {
         Self {
             command,
+            name: SHELL,
             root,
             stdin: &[],
             limit,
@@ -356,7 +359,7 @@ impl Worker {
         // begins after it.
         self.link()?;
         let (shown, target) = (self.shown(), self.target.clone());
-        let line = Line::of(order.command, way, &shown)?;
+        let line = Line::named(order.name, order.command, way, &shown)?;
         let pipe = self.open(&line.text, &Until::new(order.limit.time(), order.cancel))?;
         let request = Request {
             password: password.map(|p| &p.secret),

@@ -92,8 +92,17 @@ for s in "$d"/server/*/redis-server; do
   case $b in current | current-*) continue ;; esac
   if [ -f "$s" ]; then x=$(sha256sum <"$s"); p server "$b ${x%% *}"; fi
 done
-if [ -L "$d/server/current-$port" ]; then p current "$(readlink "$d/server/current-$port")"; fi
-if [ -L "$d/server/current" ]; then p shared "$(readlink "$d/server/current")"; fi
+# Where link $1 leads, of the servers that are there, else as it says itself: in $leads.
+leads() {
+  for s in "$d"/server/*/; do
+    leads=${s%/}; leads=${leads##*/}
+    case $leads in current | current-*) continue ;; esac
+    if [ "$1/" -ef "$s" ]; then return 0; fi
+  done
+  leads=$(readlink "$1")
+}
+if [ -L "$d/server/current-$port" ]; then leads "$d/server/current-$port"; p current "$leads"; fi
+if [ -L "$d/server/current" ]; then leads "$d/server/current"; p shared "$leads"; fi
 
 data= his_reads= his_uid=$me his_gid= his_groups= his_name= there=$c not=
 if is_root; then
@@ -136,7 +145,8 @@ if [ -d "$d/$port" ]; then
   done
   if [ -n "$text" ]; then text=$(find "$d/$port" \( -name '*.aof' -size +0 \) -o \( -name '*.base.rdb' -size +1 \) 2>/dev/null); fi
   p log_of_writes "$text"
-  x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"
+  # Nobody asks this who looks at the passwords, too.
+  if [ -z "${with_passwords:-}" ]; then x=$(du -sk "$d/$port/." 2>/dev/null); p used_kb "${x%%[!0-9]*}"; fi
   data=$d/$port
 fi
 if [ -n "$systemd" ]; then p enabled "$(systemctl is-enabled "$unit" 2>/dev/null)"; fi

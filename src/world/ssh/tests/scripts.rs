@@ -134,7 +134,7 @@ async fn the_shell_gives_way_to_what_else_is_done() {
             let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
             let file = lab.path("held");
             let hold = format!("echo $$ >{}; echo held; cat >/dev/null", file.display());
-            let said = host.hold(&hold, "false", false, "held").await.unwrap();
+            let said = host.hold("a", &hold, "false", false, "held").await.unwrap();
             assert_eq!(said, "held");
             let process = std::fs::read_to_string(&file).unwrap();
             let process = format!("/proc/{}", process.trim());

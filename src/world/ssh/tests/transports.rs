@@ -160,7 +160,7 @@ async fn holding(host: &Host, lab: &Lab) {
         "echo held; while read -r l; do :; done; echo x >{}",
         file.display()
     );
-    let said = host.hold(&command, &command, false, "held").await;
+    let said = host.hold("a", &command, &command, false, "held").await;
     assert_eq!(said.unwrap(), "held");
     assert!(
         host.run("true", RemoteCommand::default())
