@@ -3,7 +3,7 @@
 
 use super::files::quick;
 use super::owner::{behind_roots_alone, roots_alone, without_comments};
-use super::{Around, Progress, Shell, quoted, script};
+use super::{Around, Progress, Shell, quoted, script_alone};
 use crate::actions::host::PayloadInfo;
 use crate::world::server_source::whole;
 use sha2::{Digest, Sha256};
@@ -117,7 +117,7 @@ pub(super) async fn package(
 ) -> Result<String, String> {
     roots_alone(shell, into).await?;
     let args = [into, name.unwrap_or_default()];
-    let said = script(shell, PACKAGE, &args, Vec::new(), INSTALL).await?;
+    let said = script_alone(shell, PACKAGE, &args, INSTALL).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 
@@ -144,7 +144,7 @@ pub(super) async fn build(
         .upload(Arc::new(tarball), &there, 0o600, shell.can_root(), progress)
         .await?;
     let args = [there.as_str(), sha256, directory, into];
-    let said = script(shell, BUILD, &args, Vec::new(), MAKE).await?;
+    let said = script_alone(shell, BUILD, &args, MAKE).await?;
     Ok(said.lines().last().unwrap_or_default().to_owned())
 }
 

@@ -196,9 +196,23 @@ async fn script(
     stdin: Vec<u8>,
     timeout: Duration,
 ) -> Result<String, String> {
-    let ran = shell
-        .run_script(script, args, stdin, shell.can_root(), timeout)
-        .await?;
+    let root = shell.can_root();
+    said(shell.run_script(script, args, stdin, root, timeout).await?)
+}
+
+/// The same for a script that starts programs of others, which may leave something behind: nothing
+/// else is done by the shell that it has.
+async fn script_alone(
+    shell: &impl Shell,
+    script: &str,
+    args: &[&str],
+    timeout: Duration,
+) -> Result<String, String> {
+    let (line, stdin) = prepared(script, args, Vec::new());
+    said(shell.run(&line, stdin, shell.can_root(), timeout).await?)
+}
+
+fn said(ran: Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));

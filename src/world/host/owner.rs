@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Who acts: `walk`, `choose`, `act`.
 pub(in crate::world) const OWNER: &str = include_str!("scripts/owner.sh");
-/// Who listens: `sockets`, `listener`, `holder`.
+/// Who listens: `listener`, `told_listener`, `holder`.
 pub(in crate::world) const SOCKETS: &str = include_str!("scripts/sockets.sh");
 pub(super) const OUTER: &str = include_str!("scripts/outer.sh");
 const RUNNING: &str = include_str!("scripts/running.sh");

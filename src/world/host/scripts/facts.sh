@@ -33,7 +33,7 @@ first_line /proc/sys/vm/overcommit_memory; p overcommit "$line"
 first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
 # Who listens, and all that stands in files which root (or the login) reads.
-sockets "$port"; listens=$port pid=
+first_sockets "$port"; listens=$port pid=
 set --
 for x in mounts:/proc/self/mountinfo memory:/proc/meminfo; do
   if [ -r "${x#*:}" ]; then set -- "$@" "k=${x%%:*}" "${x#*:}"; fi
@@ -46,7 +46,7 @@ done
 # Others that replctl has made; those that run are told.
 for x in /etc/systemd/system/replctl-[0-9]*.service; do
   n=${x##*/replctl-}; n=${n%.service}
-  case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then set -- "$@" k=other "$x"; fi ;; esac
+  case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then further_sockets "$port"; set -- "$@" k=other "$x"; fi ;; esac
 done
 # The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
 near "$d/server"
@@ -67,7 +67,8 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up a
 # Without its last line it would say that nothing stands there.
 case $nl$text in *"${nl}whole:") ;; *) no "awk did not read /proc and /etc to the end" ;; esac
 printf '%s\n' "$text"
-if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
+told_listener "$port" "${told:-}"
+if [ -n "$inodes" ]; then p listening 1; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
 config=$d/$port/conf

@@ -1,11 +1,12 @@
 # Who listens on a port of this host; put behind owner.sh. POSIX sh; only what busybox has. It changes nothing.
-# The sockets that listen on port $1: their numbers in $inodes, a blank behind each. Those of IPv6, too: another user may have taken that
-# half of the port. All ports that are listened on are in $up.
-sockets() {
-  inodes= up=' '
+# The sockets that listen on port $1: their numbers in $inodes, a blank behind each. All ports that are listened on are in $up. Those of IPv4 come
+# first. Those of IPv6 are added where these do not show the server: another user may have taken that half of the port. For each of the two the
+# kernel goes through all its places for connections, which costs as much as two processes.
+first_sockets() {
+  inodes= up=' ' further=
   listening "$1" tcp sockstat TCP: || no "/proc/net/tcp cannot be read"
-  listening "$1" tcp6 sockstat6 TCP6: || :
 }
+further_sockets() { [ -n "$further" ] || { further=1; listening "$1" tcp6 sockstat6 TCP6: || :; }; }
 # Those of one file of the kernel's, $2. They stand before all connections, and for the first of these the kernel may go through megabytes: so
 # the shell reads line by line, and ends where it has met as many as there are sockets ($4 in $3).
 listening() {
@@ -28,19 +29,43 @@ listening() {
 # The process that listens on port $1, in $pid, as far as it can be seen. Where there are several, on addresses of their own: the one that is
 # the server of folder $2, if that is given; whether it is, in $is_server. A process that works there is looked at first.
 listener() {
-  sockets "$1"; pid= hint= is_server=
-  [ -n "$inodes" ] || return 0
+  first_sockets "$1"; pid= hint= one_of= is_server=
   if [ -n "${2:-}" ]; then
     for q in /proc/[0-9]*; do if [ "$q/cwd/" -ef "$2/" ]; then hint=${q#/proc/}; break; fi; done
+    if [ -n "$inodes" ] && has_one "$inodes" "$hint" "$2"; then return 0; fi
   fi
+  further_sockets "$1"; pid=
+  [ -n "$inodes" ] || return 0
   holder "$inodes" "$hint" "${2:-}"
+}
+# The process that listens on port $1, of which the first sockets are known already; $2: what the server says that its process is.
+told_listener() {
+  pid= one_of= is_server=
+  if [ -n "$inodes" ] && has_one "$inodes" "$2" ''; then return 0; fi
+  further_sockets "$1"
+  if [ -n "$inodes" ]; then holder "$inodes" "$2"; fi
 }
 # The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first, together with its
 # program: in $exe, for process $exe_of. $3: of several the one that is the server of that folder.
 # A name of a file can look like a line of `ls`, so that a line only says where to look: the kernel says what is there.
 holder() {
   pid= one_of= is_server=
-  if [ -n "${2:-}" ]; then
+  if has_one "$1" "${2:-}" "${3:-}"; then return 0; fi
+  for q in "${2:-}" '[0-9]*'; do
+    [ -n "$q" ] || continue
+    for f in $(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
+      BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1; pid = one }
+      /^\/proc\// { split($0, b, "/"); pid = b[3] }
+      NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
+      q=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
+      case $f in socket:\[*\]) f=${f#*\[}; case " $1 " in *" ${f%\]} "*) if the_one "$q" "${3:-}"; then return 0; fi ;; esac ;; esac
+    done
+  done
+  pid=$one_of
+}
+# Whether process $2, if that is given, is the one.
+has_one() {
+  if [ -n "$2" ]; then
     n=$(ls -l "/proc/$2/exe" "/proc/$2/fd/" 2>/dev/null)
     id=${n%%"$nl"*}; case $id in *" /proc/$2/exe -> "*) exe=${id#*" /proc/$2/exe -> "} exe_of=$2 ;; esac
     # Of a server with many clients that is a long text, which awk reads faster.
@@ -53,17 +78,7 @@ holder() {
       done
     fi
   fi
-  for q in "${2:-}" '[0-9]*'; do
-    [ -n "$q" ] || continue
-    for f in $(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
-      BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1; pid = one }
-      /^\/proc\// { split($0, b, "/"); pid = b[3] }
-      NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
-      q=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
-      case $f in socket:\[*\]) f=${f#*\[}; case " $1 " in *" ${f%\]} "*) if the_one "$q" "${3:-}"; then return 0; fi ;; esac ;; esac
-    done
-  done
-  pid=$one_of
+  return 1
 }
 # Whether process $1, which has such a socket, is the one that is looked for.
 the_one() {
