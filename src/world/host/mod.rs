@@ -209,10 +209,10 @@ async fn script_alone(
     timeout: Duration,
 ) -> Result<String, String> {
     let (line, stdin) = prepared(script, args, Vec::new());
-    said(shell.run(&line, stdin, shell.can_root(), timeout).await?)
+    said(&shell.run(&line, stdin, shell.can_root(), timeout).await?)
 }
 
-fn said(ran: Ran) -> Result<String, String> {
+fn said(ran: &Ran) -> Result<String, String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if ran.status == 0 {
         return Ok(text(&ran.stdout));

@@ -22,8 +22,8 @@ pub struct Told {
     pub passwords: Result<Option<Zeroizing<String>>, String>,
 }
 
-/// Another look, to be put behind `owner.sh`, `sockets.sh` and `said.sh`, with its arguments. `$told` and
-/// `$listens` are known to it: see `service/facts.sh`.
+/// Another look, to be put behind `owner.sh`, `sockets.sh` and `said.sh`, with its arguments.
+/// `$told` and `$listens` are known to it: see `service/facts.sh`.
 pub struct Further<'a> {
     /// The script: it defines the function `service`.
     pub text: &'a str,

@@ -75,14 +75,13 @@ pub(super) fn begin(
         Ok(()) => {}
         Err(halt) => return Err(running.give_up(link, pipe, &halt)),
     }
-    let line = running.stdout.line();
-    let line = line.as_deref().and_then(|line| line.strip_prefix(word));
-    if let (Some(line), Some(runs_as)) = (line, running.runs_as) {
-        let line = line.to_owned();
+    let first = running.stdout.line();
+    let first = first.as_deref().and_then(|text| text.strip_prefix(word));
+    if let (Some(first), Some(runs_as)) = (first, running.runs_as) {
         return Ok(Some(Begun {
             pipe,
             runs_as,
-            line,
+            line: first.to_owned(),
         }));
     }
     // What ended before it began says why.

@@ -128,8 +128,8 @@ impl Host {
 
     /// Begins a command that goes on beside all others, until [`Host::let_go`] or the end of the
     /// session, and gives the first line that it says. It is kept where that is `said`. A session
-    /// that was lost is made anew only with `again`. `name` is what it is called among the processes
-    /// of the host.
+    /// that was lost is made anew only with `again`. `name` is what it is called among the
+    /// processes of the host.
     ///
     /// # Errors
     /// As for [`Host::run`].
@@ -175,15 +175,16 @@ impl Host {
             .map(drop)
     }
 
-    /// Writes files of one folder (absolute paths): each beside its path under another name, flushed,
-    /// its sha256 checked on the host, then moved over the path in one step, with `mode`. They
-    /// belong to who wrote them. The first is the last that is moved.
+    /// Writes files of one folder (absolute paths): each beside its path under another name,
+    /// flushed, its sha256 checked on the host, then moved over the path in one step, with `mode`.
+    /// They belong to who wrote them. The first is the last that is moved.
     /// `progress` is told how many bytes have gone. Bounded by the time in which nothing moves, not
     /// as a whole. `around` is what else its command does; gives what that has printed.
     ///
     /// # Errors
-    /// `Transfer`, and those of commands. What was at the paths is then unchanged, and nothing is left
-    /// beside it; of several files some may be replaced where one of them could not be. `Transfer` with what the further script has said, too, where that fails.
+    /// `Transfer`, and those of commands. What was at the paths is then unchanged, and nothing is
+    /// left beside it; of several files some may be replaced where one of them could not be.
+    /// `Transfer` with what the further script has said, too, where that fails.
     pub async fn upload_around(
         &self,
         files: Vec<(String, Arc<Vec<u8>>)>,

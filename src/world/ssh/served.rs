@@ -187,8 +187,8 @@ impl Ends {
 }
 
 impl Worker {
-    /// Does a script in the shell that is there for that, which is begun where there is none. `None`
-    /// where none can be kept there: nothing was run.
+    /// Does a script in the shell that is there for that, which is begun where there is none.
+    /// `None` where none can be kept there: nothing was run.
     ///
     /// # Errors
     /// As running a command.

@@ -1,5 +1,5 @@
-//! Puts files on a host: each under a name of its own beside the target, flushed, its sha256 checked
-//! there, and moved over the target in one step. Whatever fails before that, the targets are as they
+//! Puts files on a host: each under a name of its own beside the target, flushed, its sha256
+//! checked there, and moved over the target in one step. Whatever fails before that, the targets are as they
 //! were and nothing is left beside them.
 //!
 //! By one command that reads them, which every host with a shell has. SFTP would cost a process of
@@ -28,8 +28,8 @@ const REMOVE_TIME: Duration = Duration::from_secs(5);
 
 /// Files to be put on a host.
 pub(super) struct Upload<'a> {
-    /// Their absolute paths and what is in them; all lie in one folder. They are put in their places
-    /// from the last to the first.
+    /// Their absolute paths and what is in them; all lie in one folder. They are put in their
+    /// places from the last to the first.
     pub files: &'a [(String, Arc<Vec<u8>>)],
     pub mode: u32,
     pub root: bool,
@@ -220,8 +220,8 @@ s=; for l; do l=${l#\\}; s="$s ${l%% *}"; done
 }
 "#;
 
-/// Takes what arrives apart: all of it becomes the first file, and what belongs to the others is cut
-/// off from its end. No program of every host takes just so many bytes of a stream.
+/// Takes what arrives apart: all of it becomes the first file, and what belongs to the others is
+/// cut off from its end. No program of every host takes just so many bytes of a stream.
 fn taken(upload: &Upload<'_>, parts: &[String]) -> String {
     let first = parts.first().map(|part| quote(part)).unwrap_or_default();
     let mut text = format!("cat >{first}");

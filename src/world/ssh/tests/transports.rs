@@ -49,13 +49,7 @@ async fn everything(transport: Transport) {
         let own = masters(&lab);
         assert_eq!(own.len(), 1, "{own:?}");
     }
-    assert!(
-        again
-            .run("true", RemoteCommand::default())
-            .await
-            .unwrap()
-            .success()
-    );
+    works(&again).await;
     drop((host, again));
     ssh.close().await;
     let end = Instant::now() + Duration::from_secs(5);
@@ -65,6 +59,11 @@ async fn everything(transport: Transport) {
     }
 }
 
+async fn works(host: &Host) {
+    let out = host.run("true", RemoteCommand::default()).await;
+    assert!(out.unwrap().success());
+}
+
 /// The processes of this one that are called with the lab's configuration.
 pub fn masters(lab: &Lab) -> Vec<u32> {
     let config = lab.path("config").display().to_string();
@@ -72,10 +71,9 @@ pub fn masters(lab: &Lab) -> Vec<u32> {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(&config)
     };
-    children_of(std::process::id())
-        .into_iter()
-        .filter(ours)
-        .collect()
+    let mut all = children_of(std::process::id());
+    all.retain(ours);
+    all
 }
 
 async fn ends_and_outputs(host: &Host, transport: Transport) {
@@ -88,10 +86,8 @@ async fn ends_and_outputs(host: &Host, transport: Transport) {
     assert_eq!((out.status, &out.signal), (7, &None), "{transport:?}");
     assert_eq!(out.text(), "what is read");
     assert_eq!(out.stderr, b"not this\n");
-    let out = host
-        .run("kill -KILL $$", RemoteCommand::default())
-        .await
-        .unwrap();
+    let out = host.run("kill -KILL $$", RemoteCommand::default()).await;
+    let out = out.unwrap();
     // OpenSSH's client does not tell which.
     let told = out.signal.unwrap();
     assert!(told == "KILL" || transport == Transport::OpenSsh, "{told}");
@@ -162,12 +158,7 @@ async fn holding(host: &Host, lab: &Lab) {
     );
     let said = host.hold("a", &command, &command, false, "held").await;
     assert_eq!(said.unwrap(), "held");
-    assert!(
-        host.run("true", RemoteCommand::default())
-            .await
-            .unwrap()
-            .success()
-    );
+    works(host).await;
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert!(!file.exists(), "it did not stay");
     host.let_go().await.unwrap();
@@ -246,12 +237,7 @@ async fn a_connection_that_breaks_and_a_host_that_is_not_trusted() {
 
             breaks(&lab, &sshd, &host).await;
             // The next command makes a new connection.
-            assert!(
-                host.run("true", RemoteCommand::default())
-                    .await
-                    .unwrap()
-                    .success()
-            );
+            works(&host).await;
             drop(host);
             ssh.close().await;
 
