@@ -197,7 +197,8 @@ async fn script(
     timeout: Duration,
 ) -> Result<String, String> {
     let root = shell.can_root();
-    said(shell.run_script(script, args, stdin, root, timeout).await?)
+    let ran = shell.run_script(script, args, stdin, root, timeout).await?;
+    said(&ran)
 }
 
 /// The same for a script that starts programs of others, which may leave something behind: nothing
