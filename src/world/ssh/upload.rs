@@ -1,6 +1,6 @@
 //! Puts files on a host: each under a name of its own beside the target, flushed, its sha256
-//! checked there, and moved over the target in one step. Whatever fails before that, the targets are as they
-//! were and nothing is left beside them.
+//! checked there, and moved over the target in one step. Whatever fails before that, the targets
+//! are as they were and nothing is left beside them.
 //!
 //! By one command that reads them, which every host with a shell has. SFTP would cost a process of
 //! the host's more, and checking and moving a command of their own all the same.
