@@ -9,8 +9,8 @@ p uid "$me"
 # A socket that listens on the port, and whose it is as far as that can be seen.
 if [ "${listens:-}" != "$port" ]; then
   listens=$port pid=
-  first_sockets "$port"
-  told_listener "$port" "$told"
+  sockets "$port"
+  if [ -n "$inodes" ]; then holder "$inodes" "$told"; fi
 fi
 if [ -n "$inodes" ]; then
   p listening 1

@@ -33,7 +33,7 @@ first_line /proc/sys/vm/overcommit_memory; p overcommit "$line"
 first_line /sys/kernel/mm/transparent_hugepage/enabled; p thp "$line"
 
 # Who listens, and all that stands in files which root (or the login) reads.
-first_sockets "$port"; listens=$port pid=
+sockets "$port"; listens=$port pid=
 set --
 for x in mounts:/proc/self/mountinfo memory:/proc/meminfo; do
   if [ -r "${x#*:}" ]; then set -- "$@" "k=${x%%:*}" "${x#*:}"; fi
@@ -46,7 +46,7 @@ done
 # Others that replctl has made; those that run are told.
 for x in /etc/systemd/system/replctl-[0-9]*.service; do
   n=${x##*/replctl-}; n=${n%.service}
-  case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then further_sockets "$port"; set -- "$@" k=other "$x"; fi ;; esac
+  case $n in "$port" | *[!0-9]*) ;; *) if [ -f "$x" ] && [ -r "$x" ]; then set -- "$@" k=other "$x"; fi ;; esac
 done
 # The last mount on the longest way to the programs is the one that counts. Octal escapes stand for blanks.
 near "$d/server"
@@ -62,13 +62,12 @@ text=$(if cd -P "$near" 2>/dev/null; then at=$PWD; else at=; fi; at=$at up=$up a
   (size += length($0) + length(k) + 2) <= 262144 { print k "+" $0 }
   END {
     if (o ~ /(^|,)noexec(,|$)/) print "noexec:" at
-    for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (index(ENVIRON["up"], " " (x + 0) " ")) print "other:" x " " said[f] }
+    for (f in said) { x = f; sub(/.*replctl-/, "", x); sub(/\.service$/, "", x); if (index(ENVIRON["up"], sprintf(" %04X ", x))) print "other:" x " " said[f] }
     print "whole:" }' "$@")
 # Without its last line it would say that nothing stands there.
 case $nl$text in *"${nl}whole:") ;; *) no "awk did not read /proc and /etc to the end" ;; esac
 printf '%s\n' "$text"
-told_listener "$port" "${told:-}"
-if [ -n "$inodes" ]; then p listening 1; fi
+if [ -n "$inodes" ]; then p listening 1; holder "$inodes" "${told:-}"; fi
 
 # Owners and modes of all that is told of them, by one `stat`.
 config=$d/$port/conf
@@ -93,14 +92,16 @@ for s in "$d"/server/*/redis-server; do
   case $b in current | current-*) continue ;; esac
   if [ -f "$s" ]; then x=$(sha256sum <"$s"); p server "$b ${x%% *}"; fi
 done
-# Where link $1 leads, of the servers that are there, else as it says itself: in $leads.
+# Where link $1 leads: in $leads. The name of a server's folder, else what the link says. One folder may have two names, of which the link has one.
 leads() {
+  it=$(readlink "$1") leads=${it##*/}
+  case $leads in '' | . | .. | current | current-*) ;; *) if [ "$1/" -ef "$d/server/$leads/" ]; then return 0; fi ;; esac
   for s in "$d"/server/*/; do
     leads=${s%/}; leads=${leads##*/}
     case $leads in current | current-*) continue ;; esac
     if [ "$1/" -ef "$s" ]; then return 0; fi
   done
-  leads=$(readlink "$1")
+  leads=$it
 }
 if [ -L "$d/server/current-$port" ]; then leads "$d/server/current-$port"; p current "$leads"; fi
 if [ -L "$d/server/current" ]; then leads "$d/server/current"; p shared "$leads"; fi

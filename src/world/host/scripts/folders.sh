@@ -33,11 +33,13 @@ make_theirs() {
   [ -n "$theirs" ] || return 0
   uid=$mine; account "$uid"
   set -f; IFS=$nl; set -- $theirs; unset IFS; set +f; theirs= known=
-  there=
-  for x; do shift; if [ -d "$x" ]; then there=$there$x$nl; else set -- "$@" "$x"; fi; done
-  [ $# = 0 ] || act_told mkdir -m 750 "$@" >&2 || exit 1
-  set -f; IFS=$nl; set -- $there; unset IFS; set +f
-  [ $# = 0 ] || act_told chmod 750 "$@" >&2 || exit 1
+  act sh -c 'umask 077
+    for d; do shift; set -- "$@" "$d"; if [ ! -d "$d" ]; then case $d in *"
+"*) exit 1 ;; esac; m="$m$d
+"; fi; done
+    set -f; IFS="
+"; [ -z "$m" ] || mkdir $m || exit 1
+    chmod 750 "$@"' sh "$@" || exit 1
 }
 for d; do
   walk "${d%/*}"
@@ -48,14 +50,9 @@ for d; do
     walk "$d"
     case $kind in missing | folder) here=$real ;; *) here=$parent/${d##*/} ;; esac
     [ ! -L "$here" ] || no "$here is a link that is not root's"
-    if [ -d "$here" ]; then
-      chown "$user" "$here" && chmod 750 "$here" || exit 1
-      known=
-    else
-      mkdir -m 750 "$here" && chown "$user" "$here" || exit 1
-      # As it is now: no process to look at what was just made.
-      case $mine,$here in *[!0-9]*,* | *"$nl"*) known= ;; *) known="$known$here|drwxr-x--- 2 $mine 0 0$nl" ;; esac
-    fi
+    [ -d "$here" ] || mkdir "$here" || exit 1
+    chown "$user" "$here" && chmod 750 "$here" || exit 1
+    known=
   else
     [ "$who" = "$mine" ] || no "$why is not $user's: nothing is made there; remedy: chown $user $why"
     theirs=$theirs$real/${d##*/}$nl

@@ -1,71 +1,35 @@
 # Who listens on a port of this host; put behind owner.sh. POSIX sh; only what busybox has. It changes nothing.
-# The sockets that listen on port $1: their numbers in $inodes, a blank behind each. All ports that are listened on are in $up. Those of IPv4 come
-# first. Those of IPv6 are added where these do not show the server: another user may have taken that half of the port. For each of the two the
-# kernel goes through all its places for connections, which costs as much as two processes.
-first_sockets() {
-  inodes= up=' ' further=
-  listening "$1" tcp sockstat TCP: || no "/proc/net/tcp cannot be read"
-}
-further_sockets() { [ -n "$further" ] || { further=1; listening "$1" tcp6 sockstat6 TCP6: || :; }; }
-# Those of one file of the kernel's, $2. They stand before all connections, and for the first of these the kernel may go through megabytes: so
-# the shell reads line by line, and ends where it has met as many as there are sockets ($4 in $3).
-listening() {
-  [ -r "/proc/net/$2" ] || return 1
-  all= count=0
-  while read -r where _ state _; do if [ "$where" = "$4" ]; then all=$state; break; fi; done 2>/dev/null <"/proc/net/$3"
-  {
-    read -r _
-    while read -r _ where _ state _ _ _ _ _ id _; do
-      # One that begins, and may stand among them.
-      case $state in 0A) ;; 03) continue ;; *) break ;; esac
-      where=${where##*:}
-      case $where in '' | *[!0-9A-F]*) continue ;; esac
-      where=$((0x$where)); up=$up$where' '
-      [ "$where" != "$1" ] || inodes="$inodes$id "
-      count=$((count + 1)); [ "$count" != "$all" ] || break
-    done
-  } <"/proc/net/$2"
+# The sockets that listen on port $1: their numbers in $inodes, a blank behind each. Those of IPv6 count, too: another user may have taken that
+# half of the port. All ports that are listened on are in $up, in hex, a blank around each. Both tables are read to their ends: nothing but their
+# last lines says that nobody else listens.
+sockets() {
+  set -- "$1" /proc/net/tcp
+  # A kernel without IPv6 has no such table.
+  if [ -e /proc/net/tcp6 ]; then set -- "$@" /proc/net/tcp6; fi
+  at=$1; shift
+  said=$(at=$at awk '
+    BEGIN { p = sprintf("%04X", ENVIRON["at"]) }
+    FNR > 1 && $4 == "0A" { q = $2; sub(/.*:/, "", q); if (q == p) inodes = inodes $10 " "; up = up q " " }
+    END { print inodes; print up; print "whole" }' "$@") && case $said in *"${nl}whole") ;; *) false ;; esac ||
+    no "awk did not read /proc/net/tcp and /proc/net/tcp6 to the end"
+  inodes=${said%%"$nl"*} up=${said#*"$nl"}; up=" ${up%%"$nl"*}"
 }
 # The process that listens on port $1, in $pid, as far as it can be seen. Where there are several, on addresses of their own: the one that is
 # the server of folder $2, if that is given; whether it is, in $is_server. A process that works there is looked at first.
 listener() {
-  first_sockets "$1"; pid= hint= one_of= is_server=
+  sockets "$1"; pid= hint= is_server=
+  [ -n "$inodes" ] || return 0
   if [ -n "${2:-}" ]; then
     for q in /proc/[0-9]*; do if [ "$q/cwd/" -ef "$2/" ]; then hint=${q#/proc/}; break; fi; done
-    if [ -n "$inodes" ] && has_one "$inodes" "$hint" "$2"; then return 0; fi
   fi
-  further_sockets "$1"; pid=
-  [ -n "$inodes" ] || return 0
   holder "$inodes" "$hint" "${2:-}"
-}
-# The process that listens on port $1, of which the first sockets are known already; $2: what the server says that its process is.
-told_listener() {
-  pid= one_of= is_server=
-  if [ -n "$inodes" ] && has_one "$inodes" "$2" ''; then return 0; fi
-  further_sockets "$1"
-  if [ -n "$inodes" ]; then holder "$inodes" "$2"; fi
 }
 # The process that has one of the sockets $1 (numbers between blanks): in $pid. $2: a process that may be it, looked at first, together with its
 # program: in $exe, for process $exe_of. $3: of several the one that is the server of that folder.
 # A name of a file can look like a line of `ls`, so that a line only says where to look: the kernel says what is there.
 holder() {
   pid= one_of= is_server=
-  if has_one "$1" "${2:-}" "${3:-}"; then return 0; fi
-  for q in "${2:-}" '[0-9]*'; do
-    [ -n "$q" ] || continue
-    for f in $(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
-      BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1; pid = one }
-      /^\/proc\// { split($0, b, "/"); pid = b[3] }
-      NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
-      q=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
-      case $f in socket:\[*\]) f=${f#*\[}; case " $1 " in *" ${f%\]} "*) if the_one "$q" "${3:-}"; then return 0; fi ;; esac ;; esac
-    done
-  done
-  pid=$one_of
-}
-# Whether process $2, if that is given, is the one.
-has_one() {
-  if [ -n "$2" ]; then
+  if [ -n "${2:-}" ]; then
     n=$(ls -l "/proc/$2/exe" "/proc/$2/fd/" 2>/dev/null)
     id=${n%%"$nl"*}; case $id in *" /proc/$2/exe -> "*) exe=${id#*" /proc/$2/exe -> "} exe_of=$2 ;; esac
     # Of a server with many clients that is a long text, which awk reads faster.
@@ -78,7 +42,17 @@ has_one() {
       done
     fi
   fi
-  return 1
+  for q in "${2:-}" '[0-9]*'; do
+    [ -n "$q" ] || continue
+    for f in $(ls -l /proc/$q/fd/ 2>/dev/null | awk -v list="$1" -v one="${q%%[!0-9]*}" '
+      BEGIN { n = split(list, a, " "); for (i = 1; i <= n; i++) want["socket:[" a[i] "]"] = 1; pid = one }
+      /^\/proc\// { split($0, b, "/"); pid = b[3] }
+      NF > 8 && ($NF in want) && (pid $(NF - 2)) ~ /^[0-9]+$/ { print pid "/fd/" $(NF - 2) }'); do
+      q=${f%%/*} f=$(readlink "/proc/$f" 2>/dev/null)
+      case $f in socket:\[*\]) f=${f#*\[}; case " $1 " in *" ${f%\]} "*) if the_one "$q" "${3:-}"; then return 0; fi ;; esac ;; esac
+    done
+  done
+  pid=$one_of
 }
 # Whether process $1, which has such a socket, is the one that is looked for.
 the_one() {
