@@ -227,6 +227,22 @@ fn said(ran: &Ran) -> Result<String, String> {
     })
 }
 
+/// The same where both outputs have the reason: what acted as another user has them as one.
+fn said_by_both(ran: &Ran) -> Result<String, String> {
+    let mut all = ran.stderr.clone();
+    if ran.status != 0 && !all.is_empty() {
+        if !all.ends_with(b"\n") {
+            all.push(b'\n');
+        }
+        all.extend_from_slice(&ran.stdout);
+        return said(&Ran {
+            stderr: all,
+            ..ran.clone()
+        });
+    }
+    said(ran)
+}
+
 /// The last `count` lines that are not empty, as one line.
 fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text
