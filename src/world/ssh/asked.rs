@@ -1,13 +1,13 @@
 //! A script that the shell for scripts is asked for: when it has ended, and what became of it.
 
 use super::conn::Until;
-use super::error::SshError;
+use super::error::{SshError, SshErrorKind};
 use super::exec::{Request, Running, TIDY_TIME};
 use super::link::{Link, Pipe, Refused};
 use super::output::Output;
 use super::script::RunsAs;
 use super::served::{Came, Ends};
-use super::streams::{End, name_of};
+use super::streams::End;
 use secrecy::zeroize::Zeroizing;
 
 /// What became of a script that a shell was asked for.
@@ -26,9 +26,8 @@ impl<'a> Running<'a> {
         request: &'a Request<'a>,
         text: Zeroizing<Vec<u8>>,
         ends: Ends,
-        shell: RunsAs,
+        (shell, until): ((RunsAs, &'a str), Until),
     ) -> Self {
-        let until = Until::new(request.limit.time(), request.cancel);
         let mut running = Self::new(mark, request, until);
         running.answer = text;
         running.sent_eof = true;
@@ -56,16 +55,14 @@ impl<'a> Running<'a> {
         match came {
             Some(Came::To(status)) => {
                 let clean = self.ends.as_ref().is_some_and(Ends::are_clean);
-                // The shell tells no signal by another word.
-                let signal = (129..=159).contains(&status).then(|| name_of(status - 128));
                 let pipe = if clean {
                     Some(pipe)
                 } else {
                     link.close(pipe, &tidy);
                     None
                 };
-                let status = if signal.is_some() { -1 } else { status };
-                (Ok(Done::Output(self.left(status, signal))), pipe)
+                // The shell has no other word for a signal: the number may be the script's own.
+                (Ok(Done::Output(self.left(status, None))), pipe)
             }
             Some(Came::Cut) => {
                 link.close(pipe, &tidy);
@@ -75,19 +72,38 @@ impl<'a> Running<'a> {
                 link.close(pipe, &tidy);
                 (Ok(Done::Output(self.left(-1, None))), None)
             }
-            None if self.runs_as.is_none() => (self.ended(link, &mut pipe), None),
-            None => (self.finish(link, &mut pipe).map(Done::Output), None),
+            None => (self.ended(link, &mut pipe), None),
         }
     }
 
-    /// Nothing more comes from the shell, and it has not begun: it has done nothing only where it
-    /// itself had ended. Where the way to it is gone, it may be at work.
+    /// No more comes from the shell, and the script has no end. The shell has done nothing of it
+    /// only where the shell itself ended before, and the host says so. Else the script may be at
+    /// work, or has been.
     fn ended(&self, link: &mut Link, pipe: &mut Pipe) -> Result<Done, SshError> {
-        match link.end(pipe, &Until::for_tidying(super::explain::end_time())) {
-            Ok(End::Status(_) | End::Signal(_)) => Ok(Done::Ended),
-            Ok(End::Lost(why)) => Err(self.lost(link, Refused::Broken(why))),
-            Err(Refused::Late) => Err(self.unended(link)),
-            Err(refused) => Err(self.lost(link, refused)),
+        let end = match link.end(pipe, &Until::for_tidying(super::explain::end_time())) {
+            Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
+            Err(Refused::Late) => return Err(self.unended(link)),
+            Err(refused) => return Err(self.lost(link, refused)),
+            Ok(end) => end,
+        };
+        let how = match end {
+            // The shell never ends so: see `Link::end`.
+            End::Status(0) | End::Untold | End::Lost(_) => None,
+            End::Status(status) => Some(format!("with status {status}")),
+            End::Signal(name) => Some(format!("by signal {name}")),
+        };
+        let (shown, begun) = (self.request.shown, self.runs_as.is_some());
+        if how.is_some() && !begun {
+            return Ok(Done::Ended);
         }
+        let what = if begun {
+            format!("{shown} did not say how a command ended")
+        } else {
+            format!("{shown} did not say whether it has begun a command, so it is not sent again")
+        };
+        let how = how.unwrap_or_else(|| "without a word".to_owned());
+        Err(SshError::new(SshErrorKind::Io, what)
+            .cause(self.seen_so_far())
+            .cause(format!("the shell that had the command ended {how}")))
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn begin(
 }
 
 pub(super) struct Running<'a> {
-    mark: &'a str,
+    pub mark: &'a str,
     pub request: &'a Request<'a>,
     pub until: Until,
     start_by: Instant,
@@ -117,8 +117,8 @@ pub(super) struct Running<'a> {
     pub quiet: Duration,
     /// How the end is known of what another shell does, which goes on.
     pub ends: Option<Ends>,
-    /// That shell: what to stop before the command is known to have started.
-    pub stops: Option<RunsAs>,
+    /// That shell, and the mark on its command line: it is what is stopped.
+    pub stops: Option<(RunsAs, &'a str)>,
 }
 
 impl<'a> Running<'a> {
@@ -316,6 +316,7 @@ impl<'a> Running<'a> {
         let (status, signal) = match link.end(pipe, &until) {
             Ok(End::Status(status)) => (status, None),
             Ok(End::Signal(signal)) => (-1, Some(signal)),
+            Ok(End::Untold) => (-1, Some("(ssh does not tell which)".to_owned())),
             Ok(End::Lost(why)) => return Err(self.lost(link, Refused::Broken(why))),
             Err(Refused::Late) => return Err(self.unended(link)),
             Err(refused) => return Err(self.lost(link, refused)),

@@ -252,7 +252,8 @@ impl Link {
         }
     }
 
-    /// Closes a command whose outputs have ended, and says how it ended.
+    /// Closes a command whose outputs have ended, and says how it ended. libssh2 has status 0 also
+    /// where the host closes the channel and tells none.
     ///
     /// # Errors
     /// [`Refused`].

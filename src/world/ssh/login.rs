@@ -1,7 +1,7 @@
 //! Who we are on a host, and how we become root there: by sudo, or by doas where there is no sudo.
 
 use super::ask::{Answer, Use, no_sudo_password};
-use super::conn::Cancel;
+use super::conn::{Cancel, Until};
 use super::error::{SshError, SshErrorKind};
 use super::exec::Limit;
 use super::local;
@@ -86,7 +86,9 @@ impl Worker {
             )
         };
         // The shell for scripts says who it is: root's host is asked nothing more.
-        if self.keep_shell(&order, Way::Direct, None)?.is_some()
+        self.link()?;
+        let until = Until::new(order.limit.time(), cancel);
+        if self.keep_shell(&until, Way::Direct, None)?.is_some()
             && let Some(uid) = self.served.as_ref().and_then(|served| served.uid)
             && (uid == 0 || stays_so)
         {

@@ -5,7 +5,9 @@ use super::error::{SshError, SshErrorKind};
 use super::exec::START_TIME;
 use super::script::{self, Way};
 use super::settings::Target;
+use super::stop::Left;
 use secrecy::SecretString;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// What bounds a command.
@@ -41,6 +43,8 @@ pub(super) struct Request<'a> {
     pub user: &'a str,
     /// The beginning of a command that reaches it by OpenSSH, for hints.
     pub ssh: &'a str,
+    /// What is left of it where it was given up and could not be stopped.
+    pub left: &'a Cell<Option<Left>>,
     /// It is what stops another command.
     pub last_resort: bool,
     /// It goes on for as long as the session does; only its first line is waited for.
@@ -49,7 +53,12 @@ pub(super) struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// Without input, and for as long as a short command may take.
-    pub fn new(way: Way, shown: &'a str, target: &'a Target, cancel: &'a Cancel) -> Self {
+    pub fn new(
+        way: Way,
+        shown: &'a str,
+        target: &'a Target,
+        (cancel, left): (&'a Cancel, &'a Cell<Option<Left>>),
+    ) -> Self {
         Self {
             way,
             password: None,
@@ -60,6 +69,7 @@ impl<'a> Request<'a> {
             shown,
             user: &target.user,
             ssh: &target.command,
+            left,
             last_resort: false,
             stays: false,
         }

@@ -124,17 +124,41 @@ pub(super) fn stop(what: RunsAs) -> String {
         RunsAs::Group(group) => format!("-{group}"),
         RunsAs::Process(pid) => pid.to_string(),
     };
-    // Of a process that leads no group, with what it has begun, and what that has.
-    let below = match what {
-        RunsAs::Group(_) => "",
-        RunsAs::Process(_) => {
-            "l=$w; for n in 1 2 3 4 5 6 7 8 9; do c=; for p in $l; do c=\"$c $(cat /proc/$p/task/$p/children 2>/dev/null)\"; done; w=\"$w $c\" l=$c; done; "
-        }
+    let (how, below) = match what {
+        RunsAs::Group(_) => ("", ""),
+        RunsAs::Process(_) => (BELOW, "below; "),
     };
     format!(
-        "w=\"{who}\"; {below}kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; kill -KILL $w 2>/dev/null; }}; :"
+        "{how}w={who}; {below}kill -TERM $w 2>/dev/null && {{ sleep 0.3 2>/dev/null || sleep 1; {below}kill -KILL $w 2>/dev/null; }}; :"
     )
 }
+
+/// The same later, over another connection: only where the command line has `mark`, since another
+/// process may have that number by now. It fails where what it began may go on without it.
+pub(super) fn stop_marked(what: RunsAs, mark: &str) -> String {
+    let (RunsAs::Group(id) | RunsAs::Process(id)) = what;
+    format!(
+        "if grep -q {mark} /proc/{id}/cmdline 2>/dev/null; then {}; elif [ ! -e /proc/{id} ] && kill -0 -{id} 2>/dev/null; then exit 1; fi",
+        stop(what)
+    )
+}
+
+/// Adds to `$w` what these processes have begun, and what that has: of a process that leads no
+/// group. A kernel need not have `children` in /proc, so each process is asked for its parent.
+const BELOW: &str = r#"below() {
+all=
+for s in /proc/[0-9]*; do
+while read -r k v; do if [ "$k" = PPid: ]; then all="$all $v:${s#/proc/}"; break; fi; done <"$s/status"
+done 2>/dev/null
+l=$w
+for n in 1 2 3 4 5 6 7 8 9; do
+c=
+for p in $l; do for s in $all; do case $s in "$p":*) case " $w $c " in *" ${s#*:} "*) ;; *) c="$c ${s#*:}" ;; esac ;; esac; done; done
+w="$w $c" l=$c
+[ -n "$c" ] || break
+done
+}
+"#;
 
 /// Quoted for `sh`.
 pub(super) fn quote(text: &str) -> String {
@@ -195,6 +219,47 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
     use std::process::Command;
+
+    /// Stops what a shell has begun that leads no group of its own; whether it, and that, is gone.
+    fn stopped(by: impl Fn(RunsAs) -> String) -> bool {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("below");
+        let begun =
+            "sh -c 'sleep 300 & echo $! >below.new; mv below.new below; wait' child-mark & wait";
+        let mut shell = Command::new("sh")
+            .args(["-c", begun, "shell-mark"])
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        while !file.exists() {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let below = std::fs::read_to_string(&file).unwrap();
+        let status = format!("/proc/{}/status", below.trim());
+        let runs = || {
+            let text = std::fs::read_to_string(&status).unwrap_or_default();
+            !text.is_empty() && !text.contains("State:\tZ")
+        };
+        assert!(runs());
+        let stop = by(RunsAs::Process(shell.id()));
+        let done = Command::new("sh").args(["-c", &stop]).status().unwrap();
+        assert!(done.success());
+        let gone = !runs();
+        let ended = shell.try_wait().unwrap().is_some();
+        let _ = shell.kill();
+        let _ = shell.wait();
+        let _ = Command::new("kill").args(["-9", below.trim()]).output();
+        assert_eq!(gone, ended);
+        gone
+    }
+
+    #[test]
+    fn a_process_without_a_group_is_stopped_with_what_it_has_begun() {
+        assert!(stopped(stop));
+        assert!(stopped(|it| stop_marked(it, "shell-mark")));
+        // Another process has the number by now.
+        assert!(!stopped(|it| stop_marked(it, "other-mark")));
+    }
 
     #[test]
     fn every_login_shell_runs_the_same_command() {

@@ -23,6 +23,7 @@ use super::worker::{Order, Worker};
 use super::{ask::Answer, conn::SLACK, conn::Until};
 use crate::world::busy::patience;
 use secrecy::zeroize::Zeroizing;
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// How long it is used after the last script. A connection may die while nothing goes over it, and
@@ -33,6 +34,9 @@ const READY: &str = "ready ";
 const GREETS: &str = "echo \"ready $(id -u)\"\n";
 const BEGINS: &str = "echo 'ready '\n";
 
+/// ksh93 runs `( )` in its own process: a script could change what the next one finds.
+const FITS: &str = "case ${KSH_VERSION:-} in *' 93'*) exit 69 ;; esac\n";
+
 /// What stands behind the mark where a script did not arrive whole, and so was not run.
 const CUT: &str = "cut";
 /// The longest that can stand there, bytes.
@@ -40,20 +44,24 @@ const LONGEST: usize = 32;
 
 /// `head` may read more than it was asked to, which is nobody's: nothing is sent before the script
 /// has ended. Without its last line, which is the mark, a script did not arrive whole: what comes
-/// then may be the rest of it, and is not read.
+/// then may be the rest of it, and is not read. It never ends with status 0, which libssh2 also has
+/// where a host tells no status.
 const SERVE: &str = r#"while read -r replctl_m replctl_n replctl_g; do
 replctl_c=$(head -c "$replctl_n"); replctl_s=cut
 echo "$replctl_m"; echo "$replctl_m $replctl_g" >&2
 case $replctl_c in *"$replctl_m") (eval "$replctl_c") </dev/null; replctl_s=$? ;; esac
 replctl_c=; echo "$replctl_m:$replctl_s"; echo "$replctl_m:" >&2
 [ "$replctl_s" != cut ] || exit 69
-done"#;
+done
+exit 69"#;
 
 /// Such a shell.
 pub(super) struct Served {
     pipe: Pipe,
     way: Way,
     runs_as: RunsAs,
+    /// A word of its command line.
+    mark: String,
     /// Its user, where it has said that.
     pub uid: Option<u32>,
     last: Instant,
@@ -198,25 +206,32 @@ impl Worker {
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Option<Output>, SshError> {
-        while let Some(was_there) = self.keep_shell(order, way, password)? {
+        // Connecting has its own time-outs. What comes then has the script's time together.
+        self.link()?;
+        let until = Until::new(order.limit.time(), order.cancel);
+        while let Some(was_there) = self.keep_shell(&until, way, password)? {
             let (Some(served), Some(link)) = (self.served.take(), &mut self.link) else {
                 continue;
             };
             let (shown, target) = (self.target.shown(), self.target.clone());
             let mark = super::nonce();
+            let left = Cell::new(None);
             let request = Request {
                 password: password.map(|p| &p.secret),
                 limit: order.limit,
-                ..Request::new(way, &shown, &target, order.cancel)
+                ..Request::new(way, &shown, &target, (order.cancel, &left))
             };
             let text = asked(order.command, &mark, served.runs_as);
-            let running = Running::served(&mark, &request, text, Ends::new(&mark), served.runs_as);
+            let shell = (served.runs_as, served.mark.as_str());
+            let stops = (shell, until.clone());
+            let running = Running::served(&mark, &request, text, Ends::new(&mark), stops);
             let (done, pipe) = running.see_through(link, served.pipe);
             self.served = pipe.map(|pipe| Served {
                 pipe,
                 last: Instant::now(),
                 ..served
             });
+            self.left = self.left.take().or(left.into_inner());
             match done? {
                 Done::Output(output) => return Ok(Some(output)),
                 // It had ended before it was asked, and so has done nothing.
@@ -231,7 +246,7 @@ impl Worker {
     /// Has such a shell there: whether it was there before. `None` where none can be kept.
     pub(super) fn keep_shell(
         &mut self,
-        order: &Order<'_>,
+        until: &Until,
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Option<bool>, SshError> {
@@ -246,37 +261,39 @@ impl Worker {
             return Ok(Some(true));
         }
         self.end_served();
-        self.served = self.begin_serving(order, way, password)?;
+        self.served = self.begin_serving(until, way, password)?;
         self.keeps_no_shell = self.served.is_none();
         Ok(self.served.is_some().then_some(false))
     }
 
     fn begin_serving(
         &mut self,
-        order: &Order<'_>,
+        until: &Until,
         way: Way,
         password: Option<&Answer>,
     ) -> Result<Option<Served>, SshError> {
         let (shown, target) = (self.shown(), self.target.clone());
         let first = if self.login.is_some() { BEGINS } else { GREETS };
-        let line = Line::of(&format!("{first}{SERVE}"), way, &shown)?;
-        let time = order.limit.time().min(patience(START_TIME) + SLACK);
-        let until = Until::new(time, order.cancel);
+        let line = Line::of(&format!("{FITS}{first}{SERVE}"), way, &shown)?;
+        let time = until.left().min(patience(START_TIME) + SLACK);
+        let (until, left) = (Until::new(time, &until.cancel), Cell::new(None));
         let pipe = self.open(&line.text, &until)?;
         let request = Request {
             password: password.map(|p| &p.secret),
             limit: Limit::Total(time),
             stays: true,
-            ..Request::new(way, &shown, &target, order.cancel)
+            ..Request::new(way, &shown, &target, (&until.cancel, &left))
         };
-        let begun = exec::begin(self.link()?, pipe, &line, &request, (until, READY))?;
-        Ok(begun.map(|mut begun| {
+        let begun = exec::begin(self.link()?, pipe, &line, &request, (until.clone(), READY));
+        self.left = self.left.take().or(left.into_inner());
+        Ok(begun?.map(|mut begun| {
             // Such a shell reads a script at once.
             begun.pipe.pace_no_more();
             Served {
                 pipe: begun.pipe,
                 way,
                 runs_as: begun.runs_as,
+                mark: line.mark,
                 uid: begun.line.trim().parse().ok(),
                 last: Instant::now(),
             }

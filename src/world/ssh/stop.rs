@@ -1,10 +1,14 @@
 //! Why a command is not waited for any more, and how it is stopped on its host.
 
 use super::conn::{Cancel, Stop, Until};
-use super::error::{SshError, words};
+use super::error::{SshError, SshErrorKind, words};
 use super::exec::{Limit, Line, Request, Running, TIDY_TIME, run};
 use super::link::{Link, Pipe, Refused};
-use super::script;
+use super::output::Output;
+use super::script::{self, RunsAs, Way};
+use super::worker::{Order, Worker};
+use secrecy::SecretString;
+use std::cell::Cell;
 use std::time::Duration;
 
 /// How long stopping a command may take on a host that still answers.
@@ -51,40 +55,137 @@ impl Running<'_> {
     pub fn give_up(self, link: &mut Link, pipe: Pipe, halt: &Halt) -> SshError {
         let error = self.explain(halt);
         // The order matters for the time: stopping may take longer than closing may.
-        if !link.is_cut() && self.stop(link) {
-            link.close(pipe, &Until::for_tidying(TIDY_TIME));
-        } else {
-            link.cut();
-            drop(pipe);
+        let answers = match self.stop(link) {
+            Stopped::Yes => {
+                link.close(pipe, &Until::for_tidying(TIDY_TIME));
+                return error;
+            }
+            Stopped::Refused => true,
+            Stopped::No => false,
+        };
+        link.cut();
+        drop(pipe);
+        // Where the connection broke, the command ran on before, too.
+        if !matches!(halt, Halt::Broken(_)) && !self.request.last_resort {
+            self.request
+                .left
+                .set(self.whom().map(|(runs_as, mark)| Left {
+                    runs_as,
+                    mark: mark.to_owned(),
+                    way: self.request.way,
+                    password: self.request.password.cloned(),
+                    answers,
+                }));
         }
         error
     }
 
+    /// What to stop, and the mark on its command line.
+    fn whom(&self) -> Option<(RunsAs, &str)> {
+        self.stops.or(self.runs_as.map(|it| (it, self.mark)))
+    }
+
     /// Stops the command on the host. What stops another is itself not stopped.
-    fn stop(&self, link: &mut Link) -> bool {
-        if self.request.last_resort {
-            return false;
+    fn stop(&self, link: &mut Link) -> Stopped {
+        if self.request.last_resort || link.is_cut() {
+            return Stopped::No;
         }
-        let Some(runs_as) = self.runs_as.or(self.stops) else {
-            return true;
+        let Some((runs_as, _)) = self.whom() else {
+            return Stopped::Yes;
         };
-        let (cancel, command) = (Cancel::default(), script::stop(runs_as));
-        let until = Until::new(TIDY_TIME, &cancel);
-        let Ok(sent) = Line::of(&command, self.request.way, self.request.shown) else {
-            return false;
+        stop(link, &script::stop(runs_as), self.request)
+    }
+}
+
+/// What became of what was to be stopped.
+enum Stopped {
+    Yes,
+    /// The host answers, and begins no command that could stop it.
+    Refused,
+    No,
+}
+
+/// Has the host run a command that stops another.
+fn stop(link: &mut Link, command: &str, as_it: &Request<'_>) -> Stopped {
+    let cancel = Cancel::default();
+    let until = Until::new(TIDY_TIME, &cancel);
+    let Ok(sent) = Line::of(command, as_it.way, as_it.shown) else {
+        return Stopped::No;
+    };
+    let pipe = match link.open(&sent.text, &until) {
+        Ok(pipe) => pipe,
+        Err(Refused::No(_)) => return Stopped::Refused,
+        Err(_) => return Stopped::No,
+    };
+    let request = Request {
+        stdin: &[],
+        limit: Limit::Total(STOP_TIME),
+        cancel: &cancel,
+        progress: &|_| {},
+        last_resort: true,
+        stays: false,
+        ..*as_it
+    };
+    if run(link, pipe, &sent, &request).is_ok_and(|out| out.success()) {
+        Stopped::Yes
+    } else {
+        Stopped::No
+    }
+}
+
+/// A command that was given up and not stopped.
+pub(super) struct Left {
+    runs_as: RunsAs,
+    /// A word of its command line: another process may have its number by now.
+    mark: String,
+    way: Way,
+    password: Option<SecretString>,
+    /// The host answered, but had no session free to stop it with: a new connection has one.
+    answers: bool,
+}
+
+impl Worker {
+    /// Runs a command as [`run_as`](Self::run_as), and stops it over a new connection where it was
+    /// given up and could not be stopped over this one.
+    ///
+    /// # Errors
+    /// As [`run_as`](Self::run_as). It says so where the command may still run.
+    pub(super) fn run_and_stop(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
+        let was_left = self.left.is_some();
+        let result = self.run_as(order);
+        if was_left || self.left.is_none() {
+            return result;
+        }
+        if self.left.as_ref().is_some_and(|left| left.answers) {
+            // Whatever else fails there, the next command meets again.
+            let _ = self.link();
+        }
+        match result {
+            Err(error) if self.left.is_some() => Err(error.cause("it may still run there")),
+            result => result,
+        }
+    }
+
+    /// Stops, over a link that was just made, what was given up and not stopped over the last one.
+    ///
+    /// # Errors
+    /// `Io`: it could not be stopped. The link is cut, so that nothing else is run beside it.
+    pub(super) fn stop_left(&mut self) -> Result<(), SshError> {
+        let (Some(left), Some(link)) = (self.left.take(), &mut self.link) else {
+            return Ok(());
         };
-        let Ok(pipe) = link.open(&sent.text, &until) else {
-            return false;
-        };
+        let (shown, none, cancel) = (self.target.shown(), Cell::new(None), Cancel::default());
         let request = Request {
-            stdin: &[],
-            limit: Limit::Total(STOP_TIME),
-            cancel: &cancel,
-            progress: &|_| {},
-            last_resort: true,
-            stays: false,
-            ..*self.request
+            password: left.password.as_ref(),
+            ..Request::new(left.way, &shown, &self.target, (&cancel, &none))
         };
-        run(link, pipe, &sent, &request).is_ok_and(|out| out.success())
+        let command = script::stop_marked(left.runs_as, &left.mark);
+        if matches!(stop(link, &command, &request), Stopped::Yes) {
+            return Ok(());
+        }
+        link.cut();
+        self.left = Some(left);
+        let what = format!("a command that was given up on {shown} may still run there");
+        Err(SshError::new(SshErrorKind::Io, what).cause("it could not be stopped"))
     }
 }

@@ -49,6 +49,8 @@ pub(super) enum End {
     Status(i32),
     /// The name of the signal, without `SIG`.
     Signal(String),
+    /// The way to it is there, and nothing was said: with the installed `ssh`, a signal perhaps.
+    Untold,
     /// It is not known: the way to it is gone. Why, where that was said.
     Lost(String),
 }

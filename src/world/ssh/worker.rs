@@ -14,8 +14,10 @@ use super::output::Output;
 use super::script::{SHELL, Way};
 use super::served::{FRESH, Served};
 use super::settings::Target;
+use super::stop::Left;
 use crate::error::Problem;
 use crate::output;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -86,6 +88,8 @@ pub(super) struct Worker {
     pub(super) served: Option<Served>,
     /// When such a shell was ended last: the host may still count it.
     pub(super) ended_served: Option<Instant>,
+    /// What was given up there and may still run: nothing else is run before it is stopped.
+    pub(super) left: Option<Left>,
     /// The host keeps no such shell: each script is a command of its own.
     pub(super) keeps_no_shell: bool,
 }
@@ -110,6 +114,7 @@ pub(super) fn start(
         holding: None,
         served: None,
         ended_served: None,
+        left: None,
         keeps_no_shell: false,
     };
     std::thread::Builder::new()
@@ -199,6 +204,7 @@ impl Worker {
         }
         self.served = None;
         self.link = Some(self.connect()?);
+        self.stop_left()?;
         self.hold_again()?;
         let shown = self.target.shown();
         self.link.as_mut().ok_or_else(|| {
@@ -326,7 +332,7 @@ impl Worker {
     /// # Errors
     /// As connecting; `NoSudo`, `SudoPasswordWrong`, `Timeout`, `Command`, `Io`.
     pub fn run(&mut self, order: &Order<'_>) -> Result<Output, SshError> {
-        let result = self.run_as(order);
+        let result = self.run_and_stop(order);
         // Where the session broke because another operator ended it, that is the reason to tell.
         match result {
             Err(error) if self.holding.is_some() && error.kind == SshErrorKind::Io => {
@@ -361,14 +367,17 @@ impl Worker {
         let (shown, target) = (self.shown(), self.target.clone());
         let line = Line::named(order.name, order.command, way, &shown)?;
         let pipe = self.open(&line.text, &Until::new(order.limit.time(), order.cancel))?;
+        let left = Cell::new(None);
         let request = Request {
             password: password.map(|p| &p.secret),
             stdin: order.stdin,
             limit: order.limit,
             progress: order.progress,
             stays: order.stays,
-            ..Request::new(way, &shown, &target, order.cancel)
+            ..Request::new(way, &shown, &target, (order.cancel, &left))
         };
-        exec::run(self.link()?, pipe, &line, &request)
+        let result = exec::run(self.link()?, pipe, &line, &request);
+        self.left = self.left.take().or(left.into_inner());
+        result
     }
 }

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::inventory::SshSettings;
+use crate::world::ssh::conn::Cancel;
+use crate::world::ssh::link::Beside;
+use crate::world::ssh::local;
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
@@ -54,6 +58,15 @@ fn one_script_comes_after_the_other_and_leaves_nothing_behind() {
         let whole = "m1 -5\nm1:\nm2 6\n\nm2:\nm3 6\nm3:\n";
         assert_eq!(err, whole, "{shell:?}");
     }
+    // Its connection is lost while it is on its way: it is not run.
+    let lost = "m4 4000 6\necho began\necho began >&2\n";
+    for shell in [&["sh"][..], &["bash"], &["dash"], &["busybox", "sh"]] {
+        let (out, err) = said(shell, lost);
+        assert_eq!(
+            (out.as_str(), err.as_str()),
+            ("m4\nm4:cut\n", "m4 6\nm4:\n")
+        );
+    }
     let (out, _) = said(
         &["busybox", "sh"],
         &format!("m2 {} 6\n{second}", second.len()),
@@ -99,4 +112,59 @@ fn what_no_such_shell_says_is_no_status_and_takes_no_room() {
     }
     assert_eq!(end.said.as_deref(), Some(""));
     assert!(end.pending.len() < 100, "{}", end.pending.len());
+}
+
+/// What becomes of a script whose shell does this in place of what such a shell does.
+fn asked_of(shell: &str) -> Result<&'static str, String> {
+    let target = local::target(&SshSettings::default(), "127.0.0.1");
+    let (mut link, left, cancel) = (
+        Link::Here(Beside::new(())),
+        Cell::new(None),
+        Cancel::default(),
+    );
+    let request = Request::new(Way::Direct, "host", &target, (&cancel, &left));
+    let until = Until::new(Duration::from_secs(20), &cancel);
+    let pipe = link.open(shell, &until).unwrap();
+    let text = asked("true", "mark", RunsAs::Group(7));
+    let stops = ((RunsAs::Group(7), "word"), until);
+    let running = Running::served("mark", &request, text, Ends::new("mark"), stops);
+    match running.see_through(&mut link, pipe).0 {
+        Ok(Done::Output(_)) => Ok("output"),
+        Ok(Done::Cut) => Ok("cut"),
+        Ok(Done::Ended) => Ok("ended"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Status 0 may be no status, and a script without its end may be at work.
+#[test]
+fn a_script_without_its_end_is_no_success_and_not_sent_again() {
+    assert_eq!(asked_of("exit 69"), Ok("ended"));
+    assert_eq!(asked_of("kill -9 $$"), Ok("ended"));
+    let begins = "echo mark; echo 'mark -7' >&2";
+    let ends = "echo mark:0; echo mark: >&2";
+    assert_eq!(asked_of(&format!("{begins}; {ends}")), Ok("output"));
+    let why = asked_of("exit 0").unwrap_err();
+    assert!(why.contains("so it is not sent again"), "{why}");
+    for how in ["exit 0", "exit 7", "kill -9 $$", "echo mark:0; exit 0"] {
+        let why = asked_of(&format!("{begins}; {how}")).unwrap_err();
+        assert!(
+            why.contains("did not say how a command ended"),
+            "{how}: {why}"
+        );
+    }
+}
+
+#[test]
+fn a_shell_whose_subshells_are_no_processes_is_not_used() {
+    for (version, fits) in [
+        ("Version AJM 93u+ 2012-08-01", false),
+        ("@(#)MIRBSD KSH R59 2020/10/31", true),
+        ("", true),
+    ] {
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", &format!("{FITS}echo on")]);
+        let out = shell.env("KSH_VERSION", version).output().unwrap();
+        assert_eq!(out.stdout == b"on\n", fits, "{version}");
+    }
 }

@@ -52,8 +52,8 @@ async fn everything(transport: Transport) {
     leave_nothing_behind(&host).await;
     end_in_their_time(&host, &lab).await;
     // The shell itself is ended: what had been asked of it is no success, and the next is done.
-    let ended = script(&host, "kill -9 $$; sleep 9", 20).await;
-    assert!(ended.is_err() || !ended.unwrap().success());
+    let ended = script(&host, "kill -9 $$; sleep 9", 20).await.unwrap_err();
+    assert_eq!(ended.kind, SshErrorKind::Io, "{ended}");
     let out = script(&host, "echo on", 20).await.unwrap();
     assert_eq!(out.text(), "on");
     // Commands with a channel of their own go on beside it.
@@ -90,10 +90,9 @@ async fn leave_nothing_behind(host: &Host) {
         (1 << 20, 3_000_000 - (1 << 20))
     );
     assert_eq!(out.stderr, b"end\n");
-    // As a command that a signal has ended.
-    let out = script(host, "sh -c 'kill -9 $$'", 20).await.unwrap();
-    let failure = out.failure().unwrap();
-    assert!(failure.starts_with("killed by signal KILL"), "{failure}");
+    // A number of the script's own, whatever it would be of a process.
+    let out = script(host, "exit 137", 20).await.unwrap();
+    assert_eq!((out.status, out.signal), (137, None));
     let out = script(host, "if", 20).await.unwrap();
     assert!(!out.success());
 }
@@ -145,6 +144,51 @@ async fn the_shell_gives_way_to_what_else_is_done() {
                 assert_eq!(out.text(), "on");
                 assert!(Path::new(&process).exists(), "{transport:?}: {n}");
             }
+            drop(host);
+            ssh.close().await;
+        }
+    })
+    .await;
+}
+
+/// The host has no session free to stop a script with: a new connection has one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_out_of_time_is_stopped_where_no_session_is_free() {
+    within(90, async {
+        let lab = Lab::new();
+        lab.host_key("hostkey", "ed25519");
+        let sshd = lab.sshd_with(&["hostkey"], "MaxSessions 2\n");
+        for transport in [Transport::Builtin, Transport::OpenSsh] {
+            let ssh = crate::world::ssh::Ssh::new(lab.options());
+            let settings = SshSettings {
+                transport: Some(transport),
+                ..sshd.settings()
+            };
+            let host = ssh.host("node", &settings, "127.0.0.1").await.unwrap();
+            let (file, order) = (
+                lab.path(&format!("{transport:?}")),
+                lab.path(&format!("order-{transport:?}")),
+            );
+            let alive = format!("kill -0 $(cat {}) 2>/dev/null", file.display());
+            let hold = |word: &str| {
+                format!(
+                    "{{ {alive} && echo runs || echo {word}; }} >>{}; echo held; cat >/dev/null",
+                    order.display()
+                )
+            };
+            let (first, again) = (hold("first"), hold("again"));
+            let said = host.hold("a", &first, &again, false, "held").await.unwrap();
+            assert_eq!(said, "held");
+            let text = format!("sh -c 'echo $$ >{}; sleep 300; :'", file.display());
+            let error = script(&host, &text, 3).await.unwrap_err();
+            assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
+            assert!(!error.to_string().contains("may still run"), "{error}");
+            gone(&file).await;
+            let out = script(&host, "echo on", 20).await.unwrap();
+            assert_eq!(out.text(), "on");
+            // It was stopped before the host was held again.
+            let order = std::fs::read_to_string(&order).unwrap();
+            assert_eq!(order, "first\nagain\n", "{transport:?}");
             drop(host);
             ssh.close().await;
         }
@@ -228,50 +272,6 @@ async fn a_host_that_keeps_no_shell_runs_each_script_once() {
             drop(host);
             ssh.close().await;
         }
-    })
-    .await;
-}
-
-/// The session ends while a script is on its way: what has arrived of it is not run.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_script_that_is_cut_off_is_not_run() {
-    within(60, async {
-        let lab = Lab::new();
-        let sshd = lab.sshd();
-        let host = sshd.log_in(lab.options()).await.unwrap();
-        let who = script(&host, "echo $$ $PPID", 20).await.unwrap().text();
-        let (shell, session) = who.split_once(' ').unwrap();
-        let signal = |name: &str, pid: &str| {
-            super::sshd::run(std::process::Command::new("kill").args([name, pid]));
-        };
-        // What it is not given is run by no shell that reads what it is given.
-        let runs = lab.path("runs");
-        let text = format!(
-            "echo began >>{}\n: {}\n",
-            runs.display(),
-            "x".repeat(1 << 20)
-        );
-        signal("-STOP", shell);
-        let asked = script(&host, &text, 20);
-        let cut = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            signal("-KILL", session);
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            signal("-CONT", shell);
-        };
-        let (out, ()) = tokio::join!(asked, cut);
-        let error = out.unwrap_err();
-        assert_eq!(error.kind, SshErrorKind::Io, "{error}");
-        let process = format!("/proc/{shell}");
-        let end = Instant::now() + Duration::from_secs(5);
-        while Path::new(&process).exists() {
-            assert!(Instant::now() < end, "the shell goes on");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        assert!(!runs.exists(), "it was run");
-        let out = script(&host, &text, 20).await.unwrap();
-        assert!(out.success());
-        assert_eq!(std::fs::read_to_string(&runs).unwrap(), "began\n");
     })
     .await;
 }
