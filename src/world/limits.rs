@@ -11,7 +11,7 @@ const BESIDE: u64 = 32;
 /// and what wakes that session up.
 const EACH: u64 = 4;
 
-/// The same for who only looks: no claim, and a session without anything to wake up.
+/// The same for a command that only looks: no claim, and a session without anything to wake up.
 const LOOKED_AT: u64 = 2;
 
 /// More for a host that processes of this machine reach: the pipes of its shell for scripts and of
