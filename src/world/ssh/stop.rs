@@ -61,7 +61,7 @@ impl Running<'_> {
                 return error;
             }
             Stopped::Refused => true,
-            Stopped::No => false,
+            Stopped::No(_) => false,
         };
         link.cut();
         drop(pipe);
@@ -88,7 +88,7 @@ impl Running<'_> {
     /// Stops the command on the host. What stops another is itself not stopped.
     fn stop(&self, link: &mut Link) -> Stopped {
         if self.request.last_resort || link.is_cut() {
-            return Stopped::No;
+            return Stopped::No(String::new());
         }
         let Some((runs_as, _)) = self.whom() else {
             return Stopped::Yes;
@@ -102,20 +102,27 @@ enum Stopped {
     Yes,
     /// The host answers, and begins no command that could stop it.
     Refused,
-    No,
+    /// Why not, where that is known.
+    No(String),
 }
 
 /// Has the host run a command that stops another.
 fn stop(link: &mut Link, command: &str, as_it: &Request<'_>) -> Stopped {
     let cancel = Cancel::default();
     let until = Until::new(TIDY_TIME, &cancel);
-    let Ok(sent) = Line::of(command, as_it.way, as_it.shown) else {
-        return Stopped::No;
+    let sent = match Line::of(command, as_it.way, as_it.shown) {
+        Ok(sent) => sent,
+        Err(error) => return Stopped::No(error.brief()),
     };
     let pipe = match link.open(&sent.text, &until) {
         Ok(pipe) => pipe,
         Err(Refused::No(_)) => return Stopped::Refused,
-        Err(_) => return Stopped::No,
+        Err(refused) => {
+            return Stopped::No(match refused {
+                Refused::No(why) | Refused::Broken(why) | Refused::Unanswered(why) => why,
+                Refused::Late | Refused::Cancelled => "no answer in time".to_owned(),
+            });
+        }
     };
     let request = Request {
         stdin: &[],
@@ -126,10 +133,12 @@ fn stop(link: &mut Link, command: &str, as_it: &Request<'_>) -> Stopped {
         stays: false,
         ..*as_it
     };
-    if run(link, pipe, &sent, &request).is_ok_and(|out| out.success()) {
-        Stopped::Yes
-    } else {
-        Stopped::No
+    match run(link, pipe, &sent, &request) {
+        Ok(out) => match out.failure() {
+            None => Stopped::Yes,
+            Some(why) => Stopped::No(why),
+        },
+        Err(error) => Stopped::No(error.brief()),
     }
 }
 
@@ -156,12 +165,15 @@ impl Worker {
         if was_left || self.left.is_none() {
             return result;
         }
+        let mut why = String::new();
         if self.left.as_ref().is_some_and(|left| left.answers) {
             // Whatever else fails there, the next command meets again.
-            let _ = self.link();
+            why = self.link().err().map(|e| e.brief()).unwrap_or_default();
         }
         match result {
-            Err(error) if self.left.is_some() => Err(error.cause("it may still run there")),
+            Err(error) if self.left.is_some() => {
+                Err(error.cause(why).cause("it may still run there"))
+            }
             result => result,
         }
     }
@@ -180,12 +192,14 @@ impl Worker {
             ..Request::new(left.way, &shown, &self.target, (&cancel, &none))
         };
         let command = script::stop_marked(left.runs_as, &left.mark);
-        if matches!(stop(link, &command, &request), Stopped::Yes) {
-            return Ok(());
-        }
+        let why = match stop(link, &command, &request) {
+            Stopped::Yes => return Ok(()),
+            Stopped::Refused => "the host begins no command".to_owned(),
+            Stopped::No(why) => why,
+        };
         link.cut();
         self.left = Some(left);
         let what = format!("a command that was given up on {shown} may still run there");
-        Err(SshError::new(SshErrorKind::Io, what).cause("it could not be stopped"))
+        Err(SshError::new(SshErrorKind::Io, what).cause(why))
     }
 }

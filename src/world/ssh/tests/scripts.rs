@@ -182,7 +182,8 @@ async fn a_script_out_of_time_is_stopped_where_no_session_is_free() {
             let text = format!("sh -c 'echo $$ >{}; sleep 300; :'", file.display());
             let error = script(&host, &text, 3).await.unwrap_err();
             assert_eq!(error.kind, SshErrorKind::Timeout, "{error}");
-            assert!(!error.to_string().contains("may still run"), "{error}");
+            let said = error.to_string();
+            assert!(!said.contains("may still run"), "{transport:?}: {said}");
             gone(&file).await;
             let out = script(&host, "echo on", 20).await.unwrap();
             assert_eq!(out.text(), "on");
