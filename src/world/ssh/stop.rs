@@ -7,6 +7,7 @@ use super::link::{Link, Pipe, Refused};
 use super::output::Output;
 use super::script::{self, RunsAs, Way};
 use super::worker::{Order, Worker};
+use crate::world::busy::patience;
 use secrecy::SecretString;
 use std::cell::Cell;
 use std::time::Duration;
@@ -93,7 +94,7 @@ impl Running<'_> {
         let Some((runs_as, _)) = self.whom() else {
             return Stopped::Yes;
         };
-        stop(link, &script::stop(runs_as), self.request)
+        stop(link, &script::stop(runs_as), self.request, TIDY_TIME)
     }
 }
 
@@ -106,10 +107,10 @@ enum Stopped {
     No(String),
 }
 
-/// Has the host run a command that stops another.
-fn stop(link: &mut Link, command: &str, as_it: &Request<'_>) -> Stopped {
+/// Has the host run a command that stops another, which it may take so long to begin.
+fn stop(link: &mut Link, command: &str, as_it: &Request<'_>, time: Duration) -> Stopped {
     let cancel = Cancel::default();
-    let until = Until::new(TIDY_TIME, &cancel);
+    let until = Until::new(time, &cancel);
     let sent = match Line::of(command, as_it.way, as_it.shown) {
         Ok(sent) => sent,
         Err(error) => return Stopped::No(error.brief()),
@@ -192,7 +193,8 @@ impl Worker {
             ..Request::new(left.way, &shown, &self.target, (&cancel, &none))
         };
         let command = script::stop_marked(left.runs_as, &left.mark);
-        let why = match stop(link, &command, &request) {
+        // Nobody else waits for this connection yet.
+        let why = match stop(link, &command, &request, patience(STOP_TIME)) {
             Stopped::Yes => return Ok(()),
             Stopped::Refused => "the host begins no command".to_owned(),
             Stopped::No(why) => why,
