@@ -1,6 +1,7 @@
 //! What `setup` does on a host, as data. Pure. No secret is in it: where the password belongs
 //! stands a placeholder.
 
+use super::former::FormerAction;
 use crate::config::Paths;
 use crate::config::server::Stamp;
 use crate::inventory::{Inventory, NodeSpec};
@@ -191,6 +192,8 @@ pub enum HostAction {
     StartServer(Launch),
     /// Stop the server and see it gone.
     StopServer(Launch),
+    /// What is done with a server that replctl did not make.
+    Former(FormerAction),
 }
 
 /// A file of certificates, or of a private key, for a host. What is in it is not here.

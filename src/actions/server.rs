@@ -1,7 +1,7 @@
 //! What is done with a running server that keeps its role: fences, waits, settings, clients. Pure.
 
 use super::named::list;
-use super::rights::{CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, UNPAUSE};
+use super::rights::{CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, SHUTDOWN, UNPAUSE};
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
 use crate::topology::{Address, NodeName};
@@ -99,6 +99,20 @@ pub enum ServerAction {
     },
     /// Give the running server the deployment's password, or none, as `masterauth`.
     SetReplicaAuth,
+    /// `SHUTDOWN SAVE`: save its data and end. One that cannot save goes on.
+    ShutDown {
+        /// Milliseconds to wait for its end.
+        within_ms: u64,
+    },
+    /// Count its keys, to be compared once it was started again.
+    CountKeys,
+    /// See that it has the keys that were counted, but for those that have expired since.
+    CompareKeys,
+    /// See that it runs with these settings.
+    SeeSettings {
+        /// Name and value, as `CONFIG GET` tells them.
+        settings: Vec<(String, String)>,
+    },
     /// Write a key on this node, see it on every replica named, see READONLY there, and remove it.
     ProveWrite {
         /// The replicas.
@@ -119,8 +133,12 @@ impl ServerAction {
             | Self::AwaitAnswer { .. }
             | Self::AwaitUnlisted { .. }
             | Self::CountClients
+            | Self::CountKeys
+            | Self::CompareKeys
+            | Self::SeeSettings { .. }
             | Self::ProveWrite { .. } => false,
-            Self::PauseWrites { .. }
+            Self::ShutDown { .. }
+            | Self::PauseWrites { .. }
             | Self::KickClients
             | Self::ResumeWrites
             | Self::RequireReplicas { .. }
@@ -158,11 +176,17 @@ impl ServerAction {
             | Self::CheckMostAdvanced { .. }
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
-            | Self::AwaitUnlisted { .. } => &[INFO],
+            | Self::AwaitUnlisted { .. }
+            | Self::CountKeys
+            | Self::CompareKeys => &[INFO],
+            Self::ShutDown { .. } => &[SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // Its server is only about to be started; or the step comes to nothing without it, and
             // says so.
-            Self::AwaitAnswer { .. } | Self::CountClients | Self::ProveWrite { .. } => &[],
+            Self::AwaitAnswer { .. }
+            | Self::CountClients
+            | Self::SeeSettings { .. }
+            | Self::ProveWrite { .. } => &[],
         }
     }
 }
@@ -204,6 +228,13 @@ impl fmt::Display for ServerAction {
             }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
+            Self::ShutDown { .. } => f.write_str("save its data and end it"),
+            Self::CountKeys => f.write_str("count its keys"),
+            Self::CompareKeys => f.write_str("see that it has the keys that were counted"),
+            Self::SeeSettings { settings } => {
+                let s = if settings.len() == 1 { "" } else { "s" };
+                write!(f, "see that it runs with {} setting{s} of its former file", settings.len())
+            }
             Self::ProveWrite { replicas } => {
                 write!(
                     f,

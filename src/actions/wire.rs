@@ -103,6 +103,12 @@ fn server(action: &ServerAction) -> Vec<String> {
             list_clients().into_iter().chain([kill]).collect()
         }
         ServerAction::ProveWrite { replicas } => prove(replicas),
+        ServerAction::ShutDown { .. } => vec!["SHUTDOWN SAVE".to_owned()],
+        ServerAction::CountKeys | ServerAction::CompareKeys => vec!["INFO keyspace".to_owned()],
+        ServerAction::SeeSettings { settings } => {
+            let names = settings.iter();
+            names.map(|(name, _)| format!("CONFIG GET {name}")).collect()
+        }
     }
 }
 

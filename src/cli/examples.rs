@@ -4,7 +4,7 @@
 //! Text only; it must not say what the program does not do.
 
 use crate::operations::{
-    abandon, add, clients, completions, detach, endpoint, explain, history, init, lost, moves,
+    abandon, add, adopt, clients, completions, detach, endpoint, explain, history, init, lost, moves,
     promote, rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
 };
 
@@ -44,6 +44,7 @@ pub fn examples(command: &str) -> Examples {
         "repair" => repair::args::EXAMPLES,
         "lost" => lost::args::EXAMPLES,
         "add" => add::args::EXAMPLES,
+        "adopt" => adopt::args::EXAMPLES,
         "remove" => remove::args::EXAMPLES,
         "detach" => detach::args::EXAMPLES,
         "move" => moves::args::EXAMPLES,

@@ -16,6 +16,7 @@ impl Command {
             Self::Move(_) => "move",
             Self::Detach(_) => "detach",
             Self::Add(_) => "add",
+            Self::Adopt(_) => "adopt",
             Self::Remove(_) => "remove",
             Self::Lost(_) => "lost",
             Self::Rejoin(_) => "rejoin",

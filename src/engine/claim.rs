@@ -149,6 +149,11 @@ pub fn hosts_of(world: &World, operation: &Operation) -> Vec<NodeName> {
         Operation::Add(add) => vec![add.node.clone()],
         Operation::Remove(remove) if remove.leave_running => Vec::new(),
         Operation::Remove(remove) => vec![remove.node.clone()],
+        Operation::Adopt(adopt) if adopt.nodes.is_empty() => {
+            let nodes = world.inventory.nodes.iter();
+            nodes.map(|n| n.name.clone()).collect()
+        }
+        Operation::Adopt(adopt) => adopt.nodes.clone(),
         Operation::Sentinels(Sentinels::Setup | Sentinels::Remove { .. }) => {
             let settings = world.inventory.sentinel.iter();
             let nodes = settings.flat_map(|s| s.nodes.iter());

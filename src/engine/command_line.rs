@@ -1,6 +1,6 @@
 //! Operations as the command lines that ask for them. Pure.
 
-use super::{Accept, Add, Move, Operation, Rejoin, Remove, Sentinels};
+use super::{Accept, Add, Adopt, Move, Operation, Rejoin, Remove, Sentinels};
 use crate::topology::NodeName;
 use std::fmt::Write as _;
 
@@ -18,6 +18,7 @@ impl Operation {
             Self::Replay(_) => "replay",
             Self::Add(_) => "add",
             Self::Remove(_) => "remove",
+            Self::Adopt(_) => "adopt",
         }
     }
 
@@ -33,6 +34,10 @@ impl Operation {
             Self::Replay(r) => Some(&r.node),
             Self::Add(a) => Some(&a.node),
             Self::Remove(r) => Some(&r.node),
+            Self::Adopt(a) => match &a.nodes[..] {
+                [one] => Some(one),
+                [] | [_, _, ..] => None,
+            },
         }
     }
 
@@ -64,6 +69,7 @@ impl Operation {
             Self::Replay(replay) => replay.line(),
             Self::Add(add) => add.line(),
             Self::Remove(remove) => remove.line(),
+            Self::Adopt(adopt) => adopt.line(),
         }
     }
 }
@@ -126,6 +132,26 @@ impl Remove {
     }
 }
 
+impl Adopt {
+    /// What was typed behind `replctl`.
+    pub fn line(&self) -> String {
+        let mut line = "adopt".to_owned();
+        for node in &self.nodes {
+            let _ = write!(line, " {node}");
+        }
+        if self.nodes.is_empty() {
+            line.push_str(" --all");
+        }
+        if self.hand_back {
+            line.push_str(" --hand-back");
+        }
+        if self.pause {
+            let _ = write!(line, " {}", Accept::Pause.option());
+        }
+        line
+    }
+}
+
 impl Sentinels {
     /// The command: a part of the operation's id.
     pub fn verb(&self) -> &'static str {
@@ -172,6 +198,7 @@ impl Accept {
             Self::Unkept(unkept) => unkept.option(),
             Self::Permissions => "--ignore permissions",
             Self::WithoutSentinel => "--without-sentinel",
+            Self::Pause => "--ignore pause",
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Operation {
     Add(Add),
     /// A node that leaves for good.
     Remove(Remove),
+    /// Nodes that replctl did not make, and makes its own.
+    Adopt(Adopt),
 }
 
 /// `replctl sentinel`, where it changes something.
@@ -111,6 +113,17 @@ pub struct Remove {
     pub leave_running: bool,
 }
 
+/// `replctl adopt`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adopt {
+    /// The nodes; empty is all that replctl did not make.
+    pub nodes: Vec<NodeName>,
+    /// Whoever was the primary is the primary again afterwards.
+    pub hand_back: bool,
+    /// A primary without a replica may be away for as long as its restart takes.
+    pub pause: bool,
+}
+
 /// `replctl detach`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detach {
@@ -149,6 +162,8 @@ pub enum Accept {
     Permissions,
     /// `--without-sentinel`: Sentinels that are still counted, and never come back.
     WithoutSentinel,
+    /// `--ignore pause`: a primary that is away while it is restarted.
+    Pause,
 }
 
 /// `replctl repair`.

@@ -3,6 +3,7 @@
 //!
 //! A change is bound to the text it was made for: it is made there wholly, or not at all.
 
+mod adopt;
 mod layout;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -12,6 +13,7 @@ use super::node::PORT;
 use super::parse::parse;
 use super::template::quoted;
 use crate::topology::{Address, NodeName};
+pub use adopt::{Kept, adopt};
 use layout::{Layout, line_number};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +52,10 @@ pub enum Kind {
         /// The upstream before.
         was: NodeName,
     },
+    /// The node is replctl's, and has the directives of its former file.
+    Adopt,
+    /// It is somebody else's again.
+    Release,
 }
 
 /// One place of the file.
@@ -289,6 +295,8 @@ impl Edit {
             kind: match &self.kind {
                 Kind::Add => Kind::Remove,
                 Kind::Remove => Kind::Add,
+                Kind::Adopt => Kind::Release,
+                Kind::Release => Kind::Adopt,
                 Kind::Repoint { to, was } => Kind::Repoint {
                     to: was.clone(),
                     was: to.clone(),
@@ -314,6 +322,12 @@ impl Edit {
             Kind::Add => node.is_some() && self.changes.iter().all(|c| text.contains(c.new.trim())),
             Kind::Remove => node.is_none(),
             Kind::Repoint { to, .. } => node.is_some_and(|n| n.replicaof.as_ref() == Some(to)),
+            // Whether it has all of it or a part cannot be told from what it means.
+            Kind::Adopt | Kind::Release => {
+                let there = |c: &Change| c.new.is_empty() || text.contains(c.new.trim());
+                let gone = |c: &Change| c.old.is_empty() || !text.contains(c.old.trim());
+                node.is_some() && self.changes.iter().all(|c| there(c) && gone(c))
+            }
         }
     }
 
@@ -323,7 +337,7 @@ impl Edit {
         let coming = match &self.kind {
             Kind::Add => self.clone(),
             Kind::Remove => self.reversed(),
-            Kind::Repoint { .. } => return None,
+            Kind::Repoint { .. } | Kind::Adopt | Kind::Release => return None,
         };
         if coming.apply(text).is_some() {
             return Some(coming);
@@ -381,6 +395,8 @@ impl fmt::Display for Edit {
                 let line = self.changes.first().map_or(0, |c| c.line);
                 write!(f, "change line {line} of {file}: it is to follow {to}")?;
             }
+            (Kind::Adopt, _) => return adopt::in_words(self, f),
+            (Kind::Release, _) => write!(f, "put {file} back as it was")?,
         }
         for other in self
             .changes

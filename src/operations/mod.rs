@@ -5,6 +5,7 @@
 
 pub mod abandon;
 pub mod add;
+pub mod adopt;
 pub mod clients;
 pub mod completions;
 pub mod detach;
@@ -58,6 +59,7 @@ pub fn run(cli: &Cli) -> Result<Exit> {
         | Command::Move(_)
         | Command::Detach(_)
         | Command::Add(_)
+        | Command::Adopt(_)
         | Command::Remove(_)
         | Command::Lost(_)
         | Command::Rejoin(_)
@@ -79,6 +81,7 @@ pub fn tell(world: &World, operation: &Operation, finished: &Finished) -> bool {
         Operation::Replay(replay) => lost::run::told(replay, finished),
         Operation::Move(moved) => moves::run::report(world, moved, finished),
         Operation::Add(add) => add::run::report(world, add, finished),
+        Operation::Adopt(adopt) => adopt::run::report(world, adopt, finished),
         Operation::Remove(remove) => remove::run::report(world, remove, finished),
         Operation::Setup(_) | Operation::Detach(_) | Operation::Sentinels(_) => return false,
     }
@@ -130,6 +133,10 @@ async fn in_world(global: &Global, command: &Command) -> Result<Exit> {
         Command::Detach(args) => detach::run::run(&world, global, args).await,
         Command::Move(args) => moves::run::run(&world, global, args).await,
         Command::Add(args) => add::run::run(&world, global, args, edit, setup::plan::of_one).await,
+        Command::Adopt(args) => {
+            let with = perform::hand_over();
+            adopt::run::run(&world, global, args, with).await
+        }
         Command::Remove(args) => remove::run::run(&world, global, args).await,
         Command::Undo(args) => undo::run::run(&world, global, args, edit).await,
         Command::Lost(args) => lost::run::run(&world, global, args).await,

@@ -1,16 +1,46 @@
 //! Who carries out an operation that another command has come to: what `undo` and `repair` do in
 //! the end is a promotion, a move, an addition or a removal of the ordinary kind.
 
+use super::adopt::run::{HandsOver, PlansHandOver};
 use super::{add, moves, promote, remove, setup};
 use crate::engine::operate::Asked;
-use crate::engine::{Accept, Operation};
+use crate::engine::{Accept, Operation, Promote};
 use crate::error::{Error, Exit, Problem, Reason, Result};
 use crate::inventory::edit::Edit;
 use crate::plan::forecast::Unkept;
 use crate::plan::hooks::Wanted;
 use crate::plan::reverse::Past;
-use crate::topology::NodeName;
+use crate::topology::{NodeName, Topology};
 use crate::world::World;
+use futures::future::LocalBoxFuture;
+
+/// How `adopt` changes the primary: as `promote` does.
+pub fn hand_over() -> HandsOver {
+    fn look(world: &World, topology: Topology) -> LocalBoxFuture<'_, (Topology, PlansHandOver)> {
+        Box::pin(async move {
+            let seen = promote::run::Seen::of(world, topology, false).await;
+            let named = seen.topology().clone();
+            let plans: PlansHandOver = Box::new(move |of, on| seen.plan_on(of, on));
+            (named, plans)
+        })
+    }
+    fn promote(world: &World, node: NodeName, asked: Asked) -> LocalBoxFuture<'_, Result<Exit>> {
+        Box::pin(async move {
+            let promote = Promote {
+                node,
+                accept: Vec::new(),
+            };
+            let way = promote::run::Way {
+                asked,
+                hooks: Wanted::All,
+                kick: false,
+                undoes: None,
+            };
+            promote::run::perform(world, &promote, way).await
+        })
+    }
+    HandsOver { look, promote }
+}
 
 /// What is handed over with the operation.
 pub struct Request<'a> {
@@ -66,6 +96,7 @@ pub async fn perform(world: &World, operation: &Operation, request: &Request<'_>
         | Operation::Rejoin(_)
         | Operation::Repair(_)
         | Operation::Replay(_)
+        | Operation::Adopt(_)
         | Operation::Sentinels(_) => Ok(Exit::Done),
     }
 }

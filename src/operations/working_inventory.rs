@@ -42,6 +42,7 @@ pub fn open(global: &Global, command: &Command) -> Result<Written> {
         | Command::Sentinel(_)
         | Command::Move(_)
         | Command::Detach(_)
+        | Command::Adopt(_)
         | Command::Remove(_)
         | Command::Lost(_)
         | Command::History(_)

@@ -8,6 +8,8 @@ mod obtain;
 mod program;
 mod tls;
 
+pub use directories::apart;
+
 use crate::actions::Action;
 use crate::actions::host::{HostAction, Launch, PayloadInfo};
 use crate::config::server::Supervision;

@@ -55,7 +55,8 @@ fn successor<'a>(plan: &Plan, topology: &'a Topology) -> Option<&'a Node> {
         | Operation::Rejoin(_)
         | Operation::Replay(_)
         | Operation::Add(_)
-        | Operation::Remove(_) => match primaries(topology)[..] {
+        | Operation::Remove(_)
+        | Operation::Adopt(_) => match primaries(topology)[..] {
             [one] => Some(one),
             _ => None,
         },

@@ -118,7 +118,8 @@ pub fn check(plan: &mut Plan, lacks: &BTreeMap<NodeName, Lacks>) -> Result<(), V
         | Operation::Repair(_)
         | Operation::Replay(_)
         | Operation::Add(_)
-        | Operation::Remove(_) => None,
+        | Operation::Remove(_)
+        | Operation::Adopt(_) => None,
     };
     let accepted = promote.is_some_and(|p| p.accept.contains(&Accept::Permissions));
     let spares = |need: &&Need| need.without.is_some();

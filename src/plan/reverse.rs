@@ -69,6 +69,7 @@ pub fn reverse(past: &Past, now: &Topology) -> Result<Reverse, Vec<Refusal>> {
         )),
         Operation::Add(add) => Ok(past.added(add, now)),
         Operation::Remove(remove) => past.removed(remove, now),
+        Operation::Adopt(_) => Err(past.adopted()),
         Operation::Setup(_) | Operation::Sentinels(_) => Err(Refusal::new(
             Ground::Undo,
             format!(
@@ -203,6 +204,18 @@ impl Past {
             Warning::of(&node.name, follows)
         })
         .collect()
+    }
+
+    /// What was made anew runs, and its data has gone on from there.
+    fn adopted(&self) -> Refusal {
+        Refusal::new(
+            Ground::Undo,
+            format!(
+                "`{}` cannot be undone: what was written since is only in the new directories",
+                self.operation.line()
+            ),
+            "the former files are still there; on a host, to go back to them: stop the new unit, and enable and start the former one",
+        )
     }
 
     fn moved(&self, moved: &Move, now: &Topology) -> Result<Reverse, Refusal> {

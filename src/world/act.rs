@@ -5,7 +5,7 @@ use super::backup::Backup;
 use super::replication as r;
 use super::sentinel::SentinelSteps;
 use super::{World, act_local, check_roles, clients, directive, log, observe, persisted, prove};
-use super::{rejoin, replay, role_change, stopped};
+use super::{rejoin, replay, restarted, role_change, stopped};
 use crate::actions::Action;
 use crate::actions::rescue::RescueAction;
 use crate::actions::role::RoleAction;
@@ -113,6 +113,14 @@ impl World {
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
+            ServerAction::ShutDown { within_ms } => {
+                restarted::shut_down(to, node, *within_ms).await
+            }
+            ServerAction::CountKeys => restarted::count_keys(to, node).await,
+            ServerAction::CompareKeys => restarted::compare_keys(to, node).await,
+            ServerAction::SeeSettings { settings } => {
+                restarted::see_settings(to, node, settings).await
+            }
             ServerAction::CountClients => Ok(clients::count_clients(to, node).await),
             ServerAction::KickClients => clients::kick_clients(to, node).await,
             ServerAction::AwaitUnlisted {

@@ -100,7 +100,8 @@ fn comes_first(story: &Story) -> bool {
             | Operation::Move(_)
             | Operation::Detach(_)
             | Operation::Rejoin(_)
-            | Operation::Repair(_),
+            | Operation::Repair(_)
+            | Operation::Adopt(_),
         )
         | None => true,
         Some(

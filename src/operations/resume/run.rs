@@ -101,7 +101,8 @@ fn again(operation: &Operation) -> String {
         | Operation::Repair(_)
         | Operation::Replay(_)
         | Operation::Add(_)
-        | Operation::Remove(_) => {
+        | Operation::Remove(_)
+        | Operation::Adopt(_) => {
             format!("replctl {}", operation.line())
         }
     }

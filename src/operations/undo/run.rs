@@ -156,7 +156,7 @@ fn later(
 ) -> Option<String> {
     let mine: Vec<&NodeName> = match operation {
         // Whose primary it is concerns everybody.
-        Operation::Promote(_) | Operation::Repair(_) => plan.steps().map(|s| &s.node).collect(),
+        Operation::Promote(_) | Operation::Repair(_) | Operation::Adopt(_) => plan.steps().map(|s| &s.node).collect(),
         Operation::Setup(_)
         | Operation::Move(_)
         | Operation::Detach(_)
@@ -183,6 +183,7 @@ fn later(
                     | Operation::Repair(_)
                     | Operation::Add(_)
                     | Operation::Remove(_)
+                    | Operation::Adopt(_)
             )
         );
         did && undoable && mine.iter().any(|node| story.touches(node))
