@@ -319,7 +319,6 @@ fn adopt(
     let adoption = Adoption {
         look: &HostLook::new(&inventory, around.topology, around.hosts, around.payload),
         spec,
-        node: subject.node,
         server,
         facts,
         found,

@@ -15,7 +15,7 @@ use crate::plan::facts::HostFacts;
 use crate::plan::follow::IN_SYNC_MS;
 use crate::plan::hand_over::{FENCE_MS, lacks_pause_write};
 use crate::plan::hosts::{Host, HostLook, apart, start_step, supervision};
-use crate::topology::{Address, Node, NodeName, Server};
+use crate::topology::{Address, NodeName, Server};
 use std::path::Path;
 
 /// A server answers while it loads its data, so this is about starting only, ms.
@@ -34,7 +34,6 @@ pub(super) struct Adoption<'a> {
     /// With the inventory in which it is adopted.
     pub look: &'a HostLook<'a>,
     pub spec: &'a NodeSpec,
-    pub node: &'a Node,
     pub server: &'a Server,
     pub facts: &'a HostFacts,
     pub found: &'a Found,

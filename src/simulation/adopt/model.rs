@@ -1,0 +1,543 @@
+//! Hosts with a server of somebody's, and later one of replctl's, in memory; and clients that write.
+
+use crate::actions::Action;
+use crate::actions::former::FormerAction;
+use crate::actions::host::HostAction as Do;
+use crate::actions::local::LocalAction;
+use crate::actions::role::RoleAction;
+use crate::actions::server::ServerAction;
+use crate::config::Paths;
+use crate::engine::execute::Failure;
+use crate::engine::journal::Seen;
+use crate::engine::{Adopt, Plan, Refusal};
+use crate::inventory::Inventory;
+use crate::inventory::parse::parse;
+use crate::operations::adopt::plan::{self, Around, Found};
+use crate::operations::promote;
+use crate::plan::facts::{Holder, HostFacts, Listener, Unseen};
+use crate::simulation::harness::{Model, Simulated, not_simulated};
+use crate::simulation::members::host::{Begin, Host as Base, payload};
+use crate::simulation::members::world::{FILE, address as address_of, name, text};
+use crate::topology::service::{
+    Arguments, Chain, Process, Service, Starter, Unit, Writable,
+};
+use crate::topology::{
+    Address, Node, NodeName, PersistedRole, ReplicaLine, State, Topology, sample,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The directory of the data of all former servers.
+const FORMER: &str = "/var/lib/redis";
+const UNIT: &str = "redis-server.service";
+
+/// What started a server before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Old {
+    /// A unit does.
+    pub unit: bool,
+    pub runs: bool,
+    pub enabled: bool,
+    /// systemd does not start it again by itself.
+    pub held: bool,
+    /// Writes in its directory.
+    pub saved: u64,
+    /// The role in its file.
+    pub role: Option<Address>,
+}
+
+/// One host.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Host {
+    /// Its files, and replctl's server with its role.
+    pub base: Base,
+    /// `None`: replctl made its server.
+    pub old: Option<Old>,
+    /// Writes that the server which runs has.
+    pub has: u64,
+    /// Writes in replctl's directory.
+    pub saved: u64,
+    /// It refuses writes, and its file says so.
+    pub closed: (bool, bool),
+    /// Its writes are paused.
+    pub paused: bool,
+}
+
+impl Host {
+    fn runs_old(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.runs)
+    }
+
+    fn runs_new(&self) -> bool {
+        self.base.facts.listener == Listener::Ours
+    }
+
+    fn runs(&self) -> bool {
+        self.runs_old() || self.runs_new()
+    }
+
+    pub fn is_adopted(&self) -> bool {
+        self.runs_new()
+    }
+
+    /// One server runs, what starts it is started at boot, and nothing else is.
+    pub fn is_whole(&self) -> bool {
+        let new = self.base.facts.unit.is_some() && self.base.facts.unit_enabled;
+        let Some(old) = &self.old else {
+            return self.runs_new() && new;
+        };
+        let files = self.base.facts.config.is_some() || self.base.facts.directories.len() > 3;
+        if self.runs_new() {
+            return new && !old.runs && !old.enabled && !self.closed.0 && !self.closed.1;
+        }
+        old.runs && old.enabled == old.unit && !old.held && !new && !files
+    }
+}
+
+/// The deployment.
+#[derive(Clone)]
+pub struct Adopting {
+    pub text: String,
+    pub hosts: BTreeMap<NodeName, Host>,
+    /// Writes that were acknowledged.
+    pub acknowledged: u64,
+    pub violations: Vec<String>,
+}
+
+/// A deployment on which plans are run.
+pub type World = Simulated<Adopting>;
+
+impl World {
+    /// `tree`: whom each node follows; `foreign`: a bit for each that somebody else made; `unit`: a
+    /// unit starts those.
+    pub fn new(tree: &[Option<usize>], foreign: usize, unit: bool) -> Self {
+        let root = tree.iter().position(Option::is_none);
+        let mut said = text(tree);
+        for i in (0..tree.len()).filter(|i| foreign & (1 << i) != 0) {
+            let line = format!("address = \"10.0.0.{}\"\n", i + 1);
+            said = said.replace(&line, &format!("{line}managed = false\n"));
+        }
+        let inventory = read(&said);
+        let hosts = inventory.nodes.iter().zip(tree).enumerate();
+        let hosts = hosts.map(|(i, (spec, of))| {
+            let of = of.map(address_of);
+            let is_foreign = foreign & (1 << i) != 0;
+            let begin = if is_foreign { Begin::Foreign } else { Begin::Runs };
+            let mut base = Base::new(&inventory, spec, begin, of.clone());
+            base.of.clone_from(&of);
+            if is_foreign {
+                base.facts.holder = Some(Holder {
+                    pid: 7,
+                    user: Some("redis".to_owned()),
+                    program: Some("/usr/bin/redis-server".to_owned()),
+                    parent: None,
+                });
+            }
+            let host = Host {
+                base,
+                old: is_foreign.then_some(Old {
+                    unit,
+                    runs: true,
+                    enabled: unit,
+                    held: false,
+                    saved: 0,
+                    role: of,
+                }),
+                has: 5,
+                saved: 0,
+                closed: (false, false),
+                paused: false,
+            };
+            (spec.name.clone(), host)
+        });
+        assert!(root.is_some());
+        Self::on(Adopting {
+            hosts: hosts.collect(),
+            text: said,
+            acknowledged: 5,
+            violations: Vec::new(),
+        })
+    }
+}
+
+fn read(text: &str) -> Inventory {
+    parse(Path::new(FILE), text).unwrap_or_else(|p| panic!("{p:?}\n{text}"))
+}
+
+fn found(host: &Host) -> Found {
+    let live = [
+        ("dir", FORMER),
+        ("dbfilename", "dump.rdb"),
+        ("appendonly", "no"),
+        ("databases", "16"),
+    ];
+    Found {
+        told: Ok(Vec::new()),
+        live: live.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
+        data_bytes: Some(host.has),
+        free_bytes: Some(1 << 34),
+    }
+}
+
+impl Adopting {
+    pub fn plan(&self, op: &Adopt) -> Result<Plan, Vec<Refusal>> {
+        let inventory = read(&self.text);
+        let topology = self.topology();
+        let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = self
+            .hosts
+            .iter()
+            .map(|(n, h)| (n.clone(), Ok(h.base.facts.clone())))
+            .collect();
+        let found = self.hosts.iter().map(|(n, h)| (n.clone(), found(h)));
+        let hand_over = |op: &crate::engine::Promote, on: &Topology| {
+            promote::plan::plan(op, on, &BTreeMap::new())
+        };
+        let around = Around {
+            inventory: &inventory,
+            text: &self.text,
+            topology: &topology,
+            hosts: &hosts,
+            payload: &[payload()],
+            found: &found.collect(),
+            watched: false,
+            hand_over: &hand_over,
+        };
+        plan::plan(op, &around)
+    }
+
+    /// Acknowledged writes that the primary has not.
+    pub fn lost(&self) -> u64 {
+        let primaries = self.hosts.values().filter(|h| h.runs() && h.base.of.is_none());
+        let has = primaries.map(|h| h.has).max().unwrap_or(0);
+        self.acknowledged.saturating_sub(has)
+    }
+
+    pub fn says_adopted(&self, node: &NodeName) -> bool {
+        read(&self.text).get(node).is_some_and(|n| n.service.managed.is_none())
+    }
+
+    pub fn adopted(&self) -> Vec<NodeName> {
+        let all = self.hosts.iter().filter(|(_, h)| h.is_adopted());
+        all.map(|(n, _)| n.clone()).collect()
+    }
+
+    pub fn topology(&self) -> Topology {
+        let inventory = read(&self.text);
+        let specs = inventory.nodes.iter().enumerate();
+        let mut nodes: Vec<Node> = specs
+            .map(|(i, spec)| {
+                let host = &self.hosts[&spec.name];
+                let mut node = if host.runs() {
+                    sample::node(&spec.name.0, i, host.base.of.clone())
+                } else {
+                    sample::down(&spec.name.0, i)
+                };
+                node.address = spec.address.clone();
+                node.announced = spec.address.clone();
+                node.service = Some(Box::new(host.service(&Paths::of(&inventory, spec))));
+                node
+            })
+            .collect();
+        for i in 0..nodes.len() {
+            let above = nodes[i].announced.clone();
+            let follows = |n: &&Node| n.upstream().is_some_and(|u| u.address == above);
+            let lines = nodes.iter().filter(follows).map(|n| ReplicaLine {
+                address: n.announced.clone(),
+                state: "online".to_owned(),
+                offset: Some(100),
+                ack_age_seconds: Some(0),
+            });
+            let lines: Vec<ReplicaLine> = lines.collect();
+            if let State::Up(server) = &mut nodes[i].state {
+                server.replication.replicas = lines;
+            }
+        }
+        Topology {
+            nodes: nodes.into(),
+        }
+    }
+
+    fn at(&self, at: &Address) -> Option<NodeName> {
+        let is_there = |i: &usize| address_of(*i) == *at;
+        (0..self.hosts.len()).find(is_there).map(name)
+    }
+
+    /// What was written arrives at all that follow.
+    fn replicate(&mut self) {
+        for _ in 0..self.hosts.len() {
+            let names: Vec<NodeName> = self.hosts.keys().cloned().collect();
+            for node in names {
+                let host = &self.hosts[&node];
+                let above = host.base.of.as_ref().filter(|_| host.runs());
+                let above = above.and_then(|a| self.at(a));
+                let above = above.map(|a| &self.hosts[&a]).filter(|a| a.runs());
+                if let Some(has) = above.map(|a| a.has) {
+                    self.hosts.get_mut(&node).unwrap().has = has;
+                }
+            }
+        }
+    }
+
+    /// Clients write wherever they may.
+    fn write(&mut self) {
+        let open = |h: &&mut Host| h.runs() && h.base.of.is_none() && !h.closed.0 && !h.paused;
+        let mut taken = 0;
+        let next = self.acknowledged + 1;
+        for host in self.hosts.values_mut().filter(open) {
+            host.has += 1;
+            taken += 1;
+            if host.has < next {
+                self.violations.push(format!(
+                    "a server took a write that lacks {} earlier ones",
+                    next - host.has
+                ));
+            }
+        }
+        if taken > 1 {
+            self.violations.push("two primaries took writes".to_owned());
+        }
+        if taken > 0 {
+            self.acknowledged = next;
+        }
+        self.replicate();
+    }
+
+    fn on_host(&mut self, node: &NodeName, action: &Do) -> Result<(), Failure> {
+        let host = self.hosts.get_mut(node).unwrap();
+        match action {
+            Do::Former(action) => return host.former(action),
+            Do::StartServer(_) => {
+                if host.runs_old() {
+                    return Err(Failure::unknown("the port is in use"));
+                }
+                host.base.on_host(action);
+                host.has = host.saved;
+                host.closed.0 = host.closed.1;
+                host.paused = false;
+            }
+            Do::StopServer(_) => {
+                if host.runs_new() {
+                    host.saved = host.has;
+                    host.base.on_host(action);
+                    host.closed.0 = false;
+                }
+            }
+            Do::WriteConfig { text, .. } => {
+                host.closed.1 = text.contains("min-replicas-to-write 1000");
+                host.base.on_host(action);
+            }
+            Do::RemoveConfig { .. } => {
+                host.closed.1 = false;
+                host.base.on_host(action);
+            }
+            Do::RemoveTree { path, .. } => {
+                if host.runs_new() {
+                    return Err(Failure::unknown("a server works there"));
+                }
+                host.saved = 0;
+                let facts = &mut host.base.facts;
+                facts.directories.retain(|d, _| !d.starts_with(path));
+                facts.config = None;
+            }
+            other => {
+                let listener = host.base.facts.listener.clone();
+                host.base.on_host(other);
+                host.base.facts.listener = listener;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_server(&mut self, node: &NodeName, action: &Action) -> Result<(), Failure> {
+        if !self.hosts[node].runs() {
+            return Err(Failure::none("connection refused"));
+        }
+        let above = self.hosts[node].base.of.clone().and_then(|a| self.at(&a));
+        let others: BTreeMap<NodeName, u64> =
+            self.hosts.iter().map(|(n, h)| (n.clone(), h.has)).collect();
+        let runs: Vec<NodeName> =
+            self.hosts.iter().filter(|(_, h)| h.runs()).map(|(n, _)| n.clone()).collect();
+        let host = self.hosts.get_mut(node).unwrap();
+        match action {
+            Action::Server(action) => match action {
+                ServerAction::PauseWrites { .. } => host.paused = true,
+                ServerAction::ResumeWrites => host.paused = false,
+                ServerAction::RequireReplicas { .. } => host.closed.0 = false,
+                ServerAction::PersistRole => host.persist(),
+                ServerAction::ShutDown { .. } => host.shut_down(),
+                ServerAction::AwaitInSync { with, .. } => {
+                    if above.as_ref() != Some(with) || !runs.contains(with) {
+                        return Err(Failure::none("it follows another"));
+                    }
+                }
+                ServerAction::AwaitCaughtUp { with, .. } => {
+                    if host.has != others[with] {
+                        return Err(Failure::none("it is behind"));
+                    }
+                }
+                ServerAction::AwaitNear { .. }
+                | ServerAction::DrainOthers { .. }
+                | ServerAction::AwaitAnswer { .. }
+                | ServerAction::CountKeys
+                | ServerAction::CompareKeys
+                | ServerAction::SeeSettings { .. } => {}
+                other => return Err(not_simulated(other)),
+            },
+            Action::Role(action) => match action {
+                RoleAction::CheckRoles { .. } => {}
+                RoleAction::Demote { address, .. }
+                | RoleAction::Follow { address, .. }
+                | RoleAction::FollowAddress { address } => host.base.of = Some(address.clone()),
+                RoleAction::CompareOffsets { with, .. } => {
+                    if host.has != others[with] {
+                        return Err(Failure::none("it has less"));
+                    }
+                }
+                RoleAction::TakeOver { .. }
+                | RoleAction::RestorePrimary { .. }
+                | RoleAction::Promote => host.base.of = None,
+            },
+            other => return Err(not_simulated(other)),
+        }
+        Ok(())
+    }
+}
+
+impl Host {
+    fn service(&self, paths: &Paths) -> Service {
+        let ours = self.runs_new() || self.old.is_none();
+        let name = if ours { paths.unit() } else { UNIT.to_owned() };
+        let unit = Starter::Unit(Box::new(Unit {
+            user: Some("redis".to_owned()),
+            fragment: Some(format!("/lib/systemd/system/{name}")),
+            name,
+            drop_ins: Vec::new(),
+            exec_start: String::new(),
+            enabled: Some(true),
+            confined: Vec::new(),
+        }));
+        let by_unit = ours || self.old.as_ref().is_some_and(|old| old.unit);
+        let file = if ours { paths.config() } else { "/etc/redis/redis.conf".to_owned() };
+        let role = if ours { self.base.of.clone() } else { self.old.as_ref().and_then(|o| o.role.clone()) };
+        Service {
+            starter: if by_unit { unit } else { Starter::Nothing },
+            process: Some(Process {
+                pid: 7,
+                uid: 998,
+                gid: 998,
+                groups: Vec::new(),
+                program: Some("/usr/bin/redis-server".to_owned()),
+            }),
+            settings: Ok(Chain::of_file(&file, role.as_ref())),
+            file: Some(file.clone()),
+            written: Some(file),
+            arguments: Arguments::Shown(Vec::new()),
+            writable: Writable::Yes,
+            managed: ours,
+        }
+    }
+
+    /// CONFIG REWRITE.
+    fn persist(&mut self) {
+        let role = self.base.of.clone();
+        if let Some(old) = self.old.as_mut().filter(|old| old.runs) {
+            old.role = role;
+            return;
+        }
+        self.closed.1 = self.closed.0;
+        if let Some(config) = &mut self.base.facts.config {
+            config.role = role.map_or(PersistedRole::Primary, PersistedRole::ReplicaOf);
+        }
+    }
+
+    fn shut_down(&mut self) {
+        self.paused = false;
+        if let Some(old) = self.old.as_mut().filter(|old| old.runs) {
+            old.saved = self.has;
+            // Its unit would start it again at once.
+            old.runs = old.unit && !old.held;
+        }
+        if !self.runs_old() {
+            self.base.facts.listener = Listener::Nobody;
+        }
+    }
+
+    fn former(&mut self, action: &FormerAction) -> Result<(), Failure> {
+        let runs_new = self.runs_new();
+        let old = self.old.as_mut().unwrap();
+        match action {
+            FormerAction::Hold { .. } => old.held = true,
+            FormerAction::Release { .. } => old.held = false,
+            FormerAction::Disable { .. } => old.enabled = false,
+            FormerAction::Enable { .. } => old.enabled = true,
+            FormerAction::SeeStopped(_) => {
+                if old.runs || runs_new {
+                    return Err(Failure::none("the port is listened on"));
+                }
+            }
+            FormerAction::Start(_) => {
+                if runs_new {
+                    return Err(Failure::unknown("the port is in use"));
+                }
+                if !old.runs {
+                    old.runs = true;
+                    self.has = old.saved;
+                    self.base.of.clone_from(&old.role);
+                    self.base.facts.listener = Listener::Foreign("redis-server".to_owned());
+                }
+            }
+            FormerAction::CopyData(_) => {
+                if old.runs {
+                    return Err(Failure::none("it runs"));
+                }
+                self.saved = old.saved;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Model for Adopting {
+    fn before(&mut self, _call: usize) {
+        self.write();
+    }
+
+    fn apply(&mut self, node: &NodeName, action: &Action) -> Result<Seen, Failure> {
+        match action {
+            Action::Local(LocalAction::EditInventory(edit)) => {
+                if !edit.holds(&self.text) {
+                    let new = edit.apply(&self.text);
+                    self.text = new.ok_or_else(|| Failure::none("it was changed since"))?;
+                }
+            }
+            Action::Host(action) => self.on_host(node, action)?,
+            other => self.on_server(node, other)?,
+        }
+        Ok(Seen::default())
+    }
+
+    /// No two of one host are started at boot, and a host that boots starts nothing that would lose
+    /// a write.
+    fn after(&mut self, call: usize, node: &NodeName, action: &Action) {
+        let host = &self.hosts[node];
+        let enabled = host.old.as_ref().is_some_and(|old| old.enabled);
+        if enabled && host.base.facts.unit_enabled {
+            self.violations.push(format!("call {call}, {action}: two are started at boot"));
+        }
+        if host.runs_old() && host.runs_new() {
+            self.violations.push(format!("call {call}, {action}: two run"));
+        }
+        self.replicate();
+    }
+
+    /// A pause ends by itself.
+    fn died(&mut self) {
+        for host in self.hosts.values_mut() {
+            host.paused = false;
+        }
+    }
+
+    fn observe(&mut self) -> Topology {
+        self.topology()
+    }
+}
