@@ -1,7 +1,9 @@
 //! What is done with a running server that keeps its role: fences, waits, settings, clients. Pure.
 
 use super::named::list;
-use super::rights::{CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, SHUTDOWN, UNPAUSE};
+use super::rights::{
+    CONFIG_SET, INFO, KILL_CLIENTS, LIST, Need, PAUSE, REWRITE, SHUTDOWN, UNPAUSE,
+};
 use crate::inventory::secrets::is_secret;
 use crate::topology::phrases::bytes as size;
 use crate::topology::{Address, NodeName};
@@ -103,10 +105,11 @@ pub enum ServerAction {
     ShutDown {
         /// Milliseconds to wait for its end.
         within_ms: u64,
+        /// Its keys are counted first, while writes are paused for at most so many milliseconds.
+        counting_ms: Option<u64>,
     },
-    /// Count its keys, to be compared once it was started again.
-    CountKeys,
-    /// See that it has the keys that were counted, but for those that have expired since.
+    /// See that it has the keys that it had when it was ended, but for those that have expired
+    /// since.
     CompareKeys,
     /// See that it runs with these settings.
     SeeSettings {
@@ -133,7 +136,6 @@ impl ServerAction {
             | Self::AwaitAnswer { .. }
             | Self::AwaitUnlisted { .. }
             | Self::CountClients
-            | Self::CountKeys
             | Self::CompareKeys
             | Self::SeeSettings { .. }
             | Self::ProveWrite { .. } => false,
@@ -177,8 +179,11 @@ impl ServerAction {
             | Self::AwaitInSync { .. }
             | Self::AwaitQuiet { .. }
             | Self::AwaitUnlisted { .. }
-            | Self::CountKeys
             | Self::CompareKeys => &[INFO],
+            Self::ShutDown {
+                counting_ms: Some(_),
+                ..
+            } => &[INFO, PAUSE, UNPAUSE, SHUTDOWN],
             Self::ShutDown { .. } => &[SHUTDOWN],
             Self::KickClients => &[LIST, KILL_CLIENTS],
             // Its server is only about to be started; or the step comes to nothing without it, and
@@ -228,12 +233,19 @@ impl fmt::Display for ServerAction {
             }
             Self::SetDirective { name, value } => write!(f, "set {name} {value}"),
             Self::SetReplicaAuth => f.write_str("set its masterauth to what the inventory says"),
+            Self::ShutDown {
+                counting_ms: Some(_),
+                ..
+            } => f.write_str("pause writes, count its keys, save its data and end it"),
             Self::ShutDown { .. } => f.write_str("save its data and end it"),
-            Self::CountKeys => f.write_str("count its keys"),
-            Self::CompareKeys => f.write_str("see that it has the keys that were counted"),
+            Self::CompareKeys => f.write_str("see that it has the keys that it had"),
             Self::SeeSettings { settings } => {
                 let s = if settings.len() == 1 { "" } else { "s" };
-                write!(f, "see that it runs with {} setting{s} of its former file", settings.len())
+                write!(
+                    f,
+                    "see that it runs with {} setting{s} of its former file",
+                    settings.len()
+                )
             }
             Self::ProveWrite { replicas } => {
                 write!(

@@ -4,8 +4,8 @@
 //! Text only; it must not say what the program does not do.
 
 use crate::operations::{
-    abandon, add, adopt, clients, completions, detach, endpoint, explain, history, init, lost, moves,
-    promote, rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
+    abandon, add, adopt, clients, completions, detach, endpoint, explain, history, init, lost,
+    moves, promote, rejoin, remove, repair, report, resume, sentinel, server, setup, status, undo,
 };
 
 /// Lines to paste, each with what it is for.

@@ -62,6 +62,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("notify-keyspace-events", ""),
     ("oom-score-adj", "no"),
     ("oom-score-adj-values", "0 200 800"),
+    (
+        "proc-title-template",
+        "\"{title} {listen-addr} {server-mode}\"",
+    ),
     ("proto-max-bulk-len", "536870912"),
     ("rdb-del-sync-files", "no"),
     ("rdb-save-incremental-fsync", "yes"),

@@ -30,7 +30,8 @@ pub mod undoing;
 pub mod warning;
 
 pub use operation::{
-    Accept, Add, Adopt, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay, Sentinels, Setup,
+    Accept, Add, Adopt, Detach, Move, Operation, Promote, Rejoin, Remove, Repair, Replay,
+    Sentinels, Setup,
 };
 pub use plan::{Mode, Plan, Stage, Step, Undo};
 pub use refusal::{Ground, Refusal};

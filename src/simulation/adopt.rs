@@ -26,7 +26,12 @@ impl Adoption<'_> {
     fn runs_again(&self, world: &World, how: &str) {
         let again = world.lock().plan(self.op);
         let again = again.unwrap_or_else(|r| panic!("{}, {how}: refused: {r:?}", self.what));
-        assert_eq!(world.start(&again), Outcome::Completed, "{}, {how}", self.what);
+        assert_eq!(
+            world.start(&again),
+            Outcome::Completed,
+            "{}, {how}",
+            self.what
+        );
         self.reached(world, how);
     }
 
@@ -38,7 +43,12 @@ impl Adoption<'_> {
         assert_eq!(now.lost(), 0, "writes are lost: {}", what());
         for (node, host) in &now.hosts {
             assert!(host.is_whole(), "{node} is neither: {host:#?} {}", what());
-            assert_eq!(host.is_adopted(), now.says_adopted(node), "{node}: {}", what());
+            assert_eq!(
+                host.is_adopted(),
+                now.says_adopted(node),
+                "{node}: {}",
+                what()
+            );
         }
     }
 }
@@ -69,7 +79,10 @@ impl Case<Adopting> for Adoption<'_> {
         self.resumed(&dead(), &format!("{how}, resumed"));
         let world = dead();
         if let Ok(outcome) = world.roll_back(&self.plan) {
-            assert!(matches!(outcome, Outcome::RolledBack { .. }), "{how}: {outcome:?}");
+            assert!(
+                matches!(outcome, Outcome::RolledBack { .. }),
+                "{how}: {outcome:?}"
+            );
             self.is_whole(&world, &format!("{how}, rolled back"));
             if self.plan.goes_back_whole() {
                 let adopted = world.lock().adopted();
@@ -175,5 +188,9 @@ fn a_primary_alone_is_refused_unless_its_pause_is_accepted() {
     let refused = world.lock().plan(&operation(&[], false)).unwrap_err();
     assert_eq!(refused.len(), 1, "{refused:?}");
     assert_eq!(refused[0].accept, Some(Accept::Pause));
-    assert!(refused[0].hint.ends_with("replctl adopt --all --ignore pause"));
+    assert!(
+        refused[0]
+            .hint
+            .ends_with("replctl adopt --all --ignore pause")
+    );
 }

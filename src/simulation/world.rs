@@ -212,7 +212,6 @@ impl Servers {
             | ServerAction::AwaitUnlisted { .. }
             | ServerAction::SetReplicaAuth
             | ServerAction::ShutDown { .. }
-            | ServerAction::CountKeys
             | ServerAction::CompareKeys
             | ServerAction::SeeSettings { .. }
             | ServerAction::ProveWrite { .. } => return Err(not_simulated(action)),

@@ -113,10 +113,10 @@ impl World {
                 r::set_replica_auth(&conn, &self.logins.replicas).await
             }
             ServerAction::ProveWrite { replicas } => prove::write(to, node, replicas).await,
-            ServerAction::ShutDown { within_ms } => {
-                restarted::shut_down(to, node, *within_ms).await
-            }
-            ServerAction::CountKeys => restarted::count_keys(to, node).await,
+            ServerAction::ShutDown {
+                within_ms,
+                counting_ms,
+            } => restarted::shut_down(to, node, *within_ms, *counting_ms).await,
             ServerAction::CompareKeys => restarted::compare_keys(to, node).await,
             ServerAction::SeeSettings { settings } => {
                 restarted::see_settings(to, node, settings).await

@@ -74,7 +74,12 @@ async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<Str
     let conn = connections.get(node).await.ok()?;
     let mut question = redis::pipe();
     question.cmd("CONFIG").arg("GET").arg("*");
-    let reply = conn.exchange(&question, REPLY).await.ok()?.into_iter().next()?;
+    let reply = conn
+        .exchange(&question, REPLY)
+        .await
+        .ok()?
+        .into_iter()
+        .next()?;
     let text = |value: &Value| match value {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Some(text.clone()),
@@ -88,7 +93,9 @@ async fn live(connections: &Connections, node: &NodeName) -> Option<BTreeMap<Str
         Value::Map(pairs) => pairs.iter().map(|(n, v)| (text(n), text(v))).collect(),
         _ => return None,
     };
-    let known = pairs.into_iter().filter_map(|(name, value)| Some((name?, value?)));
+    let known = pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some((name?, value?)));
     let plain = known.filter(|(name, _)| !is_secret(name));
     Some(plain.map(|(n, v)| (present_name(&n), v)).collect())
 }

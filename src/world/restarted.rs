@@ -3,7 +3,7 @@
 
 use super::connections::Connections;
 use super::replication::{Acted, ask, seen};
-use super::resp::REPLY;
+use super::resp::{Conn, REPLY};
 use crate::config::directives::{quote, split};
 use crate::engine::execute::Failure;
 use crate::findings::drift::same;
@@ -22,8 +22,28 @@ pub struct Keys {
 
 /// `SHUTDOWN SAVE`. The server that does it closes the connection without a word; one that cannot
 /// save says so and goes on. Whether its process is gone, its host has to say.
-pub async fn shut_down(connections: &Connections, node: &NodeName, within_ms: u64) -> Acted {
+///
+/// `counting_ms`: writes are paused and its keys are counted first. The pause ends with it, or by
+/// itself.
+pub async fn shut_down(
+    connections: &Connections,
+    node: &NodeName,
+    within_ms: u64,
+    counting_ms: Option<u64>,
+) -> Acted {
     let conn = connections.fresh(node).await?;
+    if let Some(ms) = counting_ms {
+        ask(&conn, cmd("CLIENT").arg("PAUSE").arg(ms).arg("WRITE")).await?;
+        connections.keep_keys(node, keys(&conn).await?);
+    }
+    let ended = end(&conn, within_ms).await;
+    if ended.is_err() && counting_ms.is_some() {
+        let _ = conn.call(cmd("CLIENT").arg("UNPAUSE"), REPLY).await;
+    }
+    ended
+}
+
+async fn end(conn: &Conn, within_ms: u64) -> Acted {
     let (begun, within) = (Instant::now(), Duration::from_millis(within_ms));
     let mut question = redis::pipe();
     question.cmd("SHUTDOWN").arg("SAVE");
@@ -50,16 +70,9 @@ pub async fn shut_down(connections: &Connections, node: &NodeName, within_ms: u6
     }
 }
 
-/// Counts its keys, and keeps the count.
-pub async fn count_keys(connections: &Connections, node: &NodeName) -> Acted {
-    let keys = keys(connections, node).await?;
-    connections.keep_keys(node, keys);
-    Ok(seen(format!("{} keys", keys.all)))
-}
-
 /// Compares them with what was kept: a server that starts drops those that have expired.
 pub async fn compare_keys(connections: &Connections, node: &NodeName) -> Acted {
-    let now = keys(connections, node).await?;
+    let now = keys(&*connections.get(node).await?).await?;
     let Some(before) = connections.keys_before(node) else {
         return Ok(seen(format!("{} keys", now.all)));
     };
@@ -72,11 +85,12 @@ pub async fn compare_keys(connections: &Connections, node: &NodeName) -> Acted {
     Ok(seen(format!("{} keys, {} before", now.all, before.all)))
 }
 
-async fn keys(connections: &Connections, node: &NodeName) -> Result<Keys, Failure> {
-    let conn = connections.get(node).await?;
-    let reply = ask(&conn, cmd("INFO").arg("keyspace")).await?;
+async fn keys(conn: &Conn) -> Result<Keys, Failure> {
+    let reply = ask(conn, cmd("INFO").arg("keyspace")).await?;
     let Value::BulkString(bytes) = &reply else {
-        return Err(Failure::none("its keys cannot be counted: INFO was not understood"));
+        return Err(Failure::none(
+            "its keys cannot be counted: INFO was not understood",
+        ));
     };
     Ok(read(&String::from_utf8_lossy(bytes)))
 }

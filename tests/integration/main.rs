@@ -2,6 +2,7 @@
 //! each topic, and `support` below them all. How they run side by side: `.config/nextest.toml`.
 
 mod addresses;
+mod adopt_lab;
 mod beside_others;
 mod claim_bench;
 mod claims;

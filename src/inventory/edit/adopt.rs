@@ -107,7 +107,11 @@ pub(super) fn in_words(edit: &Edit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ([], Some(_)) | (_, None) | (_, Some(_)) => {
             let mut parts = Vec::new();
             if !gone.is_empty() {
-                parts.push(format!("take {} of it out of {}", gone.join(", "), edit.file));
+                parts.push(format!(
+                    "take {} of it out of {}",
+                    gone.join(", "),
+                    edit.file
+                ));
             }
             if let Some(come) = come {
                 let line = come.line.saturating_sub(1);
@@ -201,7 +205,11 @@ mod tests {
         let one = |name: &str| {
             let values = vec!["x".to_owned()];
             let name = name.to_owned();
-            vec![Kept { comment: Vec::new(), name, values }]
+            vec![Kept {
+                comment: Vec::new(),
+                name,
+                values,
+            }]
         };
         let why = |text: &str, node: &str, name: &str| {
             adopt(FILE, text, &node.into(), &one(name)).unwrap_err()

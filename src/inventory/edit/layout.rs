@@ -229,7 +229,10 @@ fn config(text: &str, inside: &DeTable<'_>) -> Option<Config> {
     spans(table, &mut |span| end = end.max(span.end));
     let line = text[..key.span().start].rfind('\n').map_or(0, |n| n + 1);
     Some(Config {
-        names: table.iter().map(|(name, _)| name.get_ref().to_string()).collect(),
+        names: table
+            .iter()
+            .map(|(name, _)| name.get_ref().to_string())
+            .collect(),
         end,
         own_header: text[line..].trim_start().starts_with('['),
     })

@@ -22,9 +22,7 @@ use crate::actions::Action;
 use crate::actions::host::PayloadInfo;
 use crate::actions::role::RoleAction;
 use crate::engine::warning::adopt::Adopt as Say;
-use crate::engine::{
-    Adopt, Ground, Operation, Plan, Promote, Refusal, Stage, Warning,
-};
+use crate::engine::{Adopt, Ground, Operation, Plan, Promote, Refusal, Stage, Warning};
 use crate::inventory::parse::parse;
 use crate::inventory::{Inventory, NodeSpec};
 use crate::plan::facts::{HostFacts, Unseen};
@@ -147,7 +145,10 @@ fn subjects<'a>(op: &Adopt, around: &Around<'a>) -> (Vec<Subject<'a>>, Vec<Refus
             None if named => refusals.push(Refusal::new(
                 Ground::Topology,
                 format!("`{}` was detached, and stands alone", spec.name),
-                format!("bring it back first: replctl move {} --under NODE", spec.name),
+                format!(
+                    "bring it back first: replctl move {} --under NODE",
+                    spec.name
+                ),
             )),
             None => {}
         }
@@ -168,7 +169,9 @@ pub fn later(op: &Adopt, around: &Around<'_>) -> Topology {
 
 /// Whether a node follows that one.
 fn follows(topology: &Topology, node: &Node, upstream: &NodeName) -> bool {
-    topology.upstream_of(node).is_some_and(|up| up.name == *upstream)
+    topology
+        .upstream_of(node)
+        .is_some_and(|up| up.name == *upstream)
 }
 
 /// Whether it is replctl's already.
@@ -250,10 +253,16 @@ fn restart(op: &Adopt, primary: &Subject<'_>) -> Result<Way, Vec<Refusal>> {
 }
 
 fn several(primaries: &[&Subject<'_>]) -> Refusal {
-    let names: Vec<String> = primaries.iter().map(|p| format!("`{}`", p.spec.name)).collect();
+    let names: Vec<String> = primaries
+        .iter()
+        .map(|p| format!("`{}`", p.spec.name))
+        .collect();
     Refusal::new(
         Ground::Role,
-        format!("{} are primaries: which of their data is kept has to be decided first", names.join(" and ")),
+        format!(
+            "{} are primaries: which of their data is kept has to be decided first",
+            names.join(" and ")
+        ),
         "replctl repair",
     )
 }
@@ -261,19 +270,16 @@ fn several(primaries: &[&Subject<'_>]) -> Refusal {
 /// Whom the old primary follows after a hand-over, and by which address.
 fn demoted_under(plan: &Plan, old: &NodeName) -> Option<(NodeName, Address)> {
     let demoted = plan.steps().find_map(|step| match &step.action {
-        Action::Role(RoleAction::Demote { upstream, address, .. }) if step.node == *old => {
-            Some((upstream.clone(), address.clone()))
-        }
+        Action::Role(RoleAction::Demote {
+            upstream, address, ..
+        }) if step.node == *old => Some((upstream.clone(), address.clone())),
         _ => None,
     });
     demoted
 }
 
 /// Those first that nobody of the others follows.
-fn leaves_first<'a, 'b>(
-    replicas: &[&'b Subject<'a>],
-    topology: &Topology,
-) -> Vec<&'b Subject<'a>> {
+fn leaves_first<'a, 'b>(replicas: &[&'b Subject<'a>], topology: &Topology) -> Vec<&'b Subject<'a>> {
     let depth = |subject: &Subject<'_>| {
         let mut depth = 0;
         let mut at = subject.node;
@@ -310,7 +316,9 @@ fn adopt(
     let (edit, kept) = steps::edit(around, subject, (facts, found), text)?;
     let after = edit.apply(text).unwrap_or_default();
     let inventory = parse(&around.inventory.path, &after).map_err(|problems| {
-        let why = problems.first().map_or_else(String::new, |p| p.what.clone());
+        let why = problems
+            .first()
+            .map_or_else(String::new, |p| p.what.clone());
         vec![steps::unwritable(name, &around.inventory.path, &why)]
     })?;
     let Some(spec) = inventory.get(name) else {
@@ -324,6 +332,12 @@ fn adopt(
         found,
         follows: follows.as_ref(),
         former: former::former(around, subject, found),
+        enabled: subject
+            .node
+            .service
+            .as_ref()
+            .and_then(|s| s.unit())
+            .is_some_and(|unit| unit.enabled != Some(false)),
         expected: &kept.expected,
         edit: &edit,
     };

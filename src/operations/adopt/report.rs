@@ -47,9 +47,7 @@ pub struct One<'a> {
 
 /// Puts it together.
 pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> Adopted<'a> {
-    let is_written = |action: &Action| {
-        matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt)
-    };
+    let is_written = |action: &Action| matches!(action, Action::Local(LocalAction::EditInventory(edit)) if edit.kind == Kind::Adopt);
     let is_edit = |step: &&Step| is_written(&step.action);
     let mut nodes = Vec::new();
     for step in run.plan.steps().filter(is_edit) {
@@ -72,7 +70,9 @@ pub fn adopted<'a>(inventory: &Inventory, _of: &'a Adopt, run: RunFacts<'a>) -> 
             adopted: run.did_on(node, is_written),
             former_unit: former.and_then(|f| f.unit.as_deref()),
             former_folder: former.map(|f| f.folder.as_str()),
-            proved: proof.map(|p| p.seen.text.as_str()).filter(|t| !t.is_empty()),
+            proved: proof
+                .map(|p| p.seen.text.as_str())
+                .filter(|t| !t.is_empty()),
         });
     }
     let promoted = run.plan.steps().find(|s| s.action.promotes());

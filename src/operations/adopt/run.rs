@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 /// Plans a hand-over from what was seen.
 pub type PlansHandOver =
-    Box<dyn Fn(&Promote, &Topology) -> std::result::Result<Plan, Vec<Refusal>>> ;
+    Box<dyn Fn(&Promote, &Topology) -> std::result::Result<Plan, Vec<Refusal>>>;
 
 /// How a change of the primary is planned and done, which is another operation's.
 #[derive(Clone, Copy)]
@@ -50,7 +50,9 @@ pub async fn run(
     let primary = std::sync::Mutex::new(None);
     let planner = async || {
         let (plan, was) = make_plan(world, &operation, with).await?;
-        *primary.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = was;
+        *primary
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = was;
         Ok(plan)
     };
     let of = Operation::Adopt(operation.clone());
@@ -66,7 +68,9 @@ pub async fn run(
     if let Some(error) = operate::verdict(&finished, &format!("replctl {}", operation.line())) {
         return Err(error);
     }
-    let was = primary.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let was = primary
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     match was.filter(|_| operation.hand_back && finished.plan.changes_roles()) {
         Some(primary) => {
             let asked = Asked {
@@ -111,8 +115,10 @@ async fn make_plan(
     };
     let foreign: Vec<_> = topology.nodes.iter().filter(wanted).collect();
     let read = former::read(&world.hosts, &world.connections, &foreign).await;
-    let found: BTreeMap<NodeName, Found> =
-        read.into_iter().map(|(node, read)| (node, read.into())).collect();
+    let found: BTreeMap<NodeName, Found> = read
+        .into_iter()
+        .map(|(node, read)| (node, read.into()))
+        .collect();
     let around = Around {
         inventory,
         text: &text,

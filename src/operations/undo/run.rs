@@ -156,7 +156,9 @@ fn later(
 ) -> Option<String> {
     let mine: Vec<&NodeName> = match operation {
         // Whose primary it is concerns everybody.
-        Operation::Promote(_) | Operation::Repair(_) | Operation::Adopt(_) => plan.steps().map(|s| &s.node).collect(),
+        Operation::Promote(_) | Operation::Repair(_) | Operation::Adopt(_) => {
+            plan.steps().map(|s| &s.node).collect()
+        }
         Operation::Setup(_)
         | Operation::Move(_)
         | Operation::Detach(_)

@@ -18,9 +18,7 @@ use crate::plan::facts::{Holder, HostFacts, Listener, Unseen};
 use crate::simulation::harness::{Model, Simulated, not_simulated};
 use crate::simulation::members::host::{Begin, Host as Base, payload};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
-use crate::topology::service::{
-    Arguments, Chain, Process, Service, Starter, Unit, Writable,
-};
+use crate::topology::service::{Arguments, Chain, Process, Service, Starter, Unit, Writable};
 use crate::topology::{
     Address, Node, NodeName, PersistedRole, ReplicaLine, State, Topology, sample,
 };
@@ -122,7 +120,11 @@ impl World {
         let hosts = hosts.map(|(i, (spec, of))| {
             let of = of.map(address_of);
             let is_foreign = foreign & (1 << i) != 0;
-            let begin = if is_foreign { Begin::Foreign } else { Begin::Runs };
+            let begin = if is_foreign {
+                Begin::Foreign
+            } else {
+                Begin::Runs
+            };
             let mut base = Base::new(&inventory, spec, begin, of.clone());
             base.of.clone_from(&of);
             if is_foreign {
@@ -207,13 +209,18 @@ impl Adopting {
 
     /// Acknowledged writes that the primary has not.
     pub fn lost(&self) -> u64 {
-        let primaries = self.hosts.values().filter(|h| h.runs() && h.base.of.is_none());
+        let primaries = self
+            .hosts
+            .values()
+            .filter(|h| h.runs() && h.base.of.is_none());
         let has = primaries.map(|h| h.has).max().unwrap_or(0);
         self.acknowledged.saturating_sub(has)
     }
 
     pub fn says_adopted(&self, node: &NodeName) -> bool {
-        read(&self.text).get(node).is_some_and(|n| n.service.managed.is_none())
+        read(&self.text)
+            .get(node)
+            .is_some_and(|n| n.service.managed.is_none())
     }
 
     pub fn adopted(&self) -> Vec<NodeName> {
@@ -355,8 +362,12 @@ impl Adopting {
         let above = self.hosts[node].base.of.clone().and_then(|a| self.at(&a));
         let others: BTreeMap<NodeName, u64> =
             self.hosts.iter().map(|(n, h)| (n.clone(), h.has)).collect();
-        let runs: Vec<NodeName> =
-            self.hosts.iter().filter(|(_, h)| h.runs()).map(|(n, _)| n.clone()).collect();
+        let runs: Vec<NodeName> = self
+            .hosts
+            .iter()
+            .filter(|(_, h)| h.runs())
+            .map(|(n, _)| n.clone())
+            .collect();
         let host = self.hosts.get_mut(node).unwrap();
         match action {
             Action::Server(action) => match action {
@@ -378,7 +389,6 @@ impl Adopting {
                 ServerAction::AwaitNear { .. }
                 | ServerAction::DrainOthers { .. }
                 | ServerAction::AwaitAnswer { .. }
-                | ServerAction::CountKeys
                 | ServerAction::CompareKeys
                 | ServerAction::SeeSettings { .. } => {}
                 other => return Err(not_simulated(other)),
@@ -417,8 +427,16 @@ impl Host {
             confined: Vec::new(),
         }));
         let by_unit = ours || self.old.as_ref().is_some_and(|old| old.unit);
-        let file = if ours { paths.config() } else { "/etc/redis/redis.conf".to_owned() };
-        let role = if ours { self.base.of.clone() } else { self.old.as_ref().and_then(|o| o.role.clone()) };
+        let file = if ours {
+            paths.config()
+        } else {
+            "/etc/redis/redis.conf".to_owned()
+        };
+        let role = if ours {
+            self.base.of.clone()
+        } else {
+            self.old.as_ref().and_then(|o| o.role.clone())
+        };
         Service {
             starter: if by_unit { unit } else { Starter::Nothing },
             process: Some(Process {
@@ -522,10 +540,12 @@ impl Model for Adopting {
         let host = &self.hosts[node];
         let enabled = host.old.as_ref().is_some_and(|old| old.enabled);
         if enabled && host.base.facts.unit_enabled {
-            self.violations.push(format!("call {call}, {action}: two are started at boot"));
+            self.violations
+                .push(format!("call {call}, {action}: two are started at boot"));
         }
         if host.runs_old() && host.runs_new() {
-            self.violations.push(format!("call {call}, {action}: two run"));
+            self.violations
+                .push(format!("call {call}, {action}: two run"));
         }
         self.replicate();
     }

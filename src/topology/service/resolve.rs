@@ -101,7 +101,10 @@ fn unit<'a>(
             .copied()
             .find(|u| u.get("Id").is_some_and(|id| id == name))
     };
-    if let Some(unit) = subject.unit.as_deref().and_then(named) {
+    // What runs in replctl's own unit is started by that, whatever the inventory said before.
+    let in_own = answer.in_unit.as_deref() == Some(&subject.own_unit);
+    let own = in_own.then(|| named(&subject.own_unit)).flatten();
+    if let Some(unit) = own.or_else(|| subject.unit.as_deref().and_then(named)) {
         return Ok((Some(unit), command(unit).ok()));
     }
     let within = answer.in_unit.as_deref().and_then(named);

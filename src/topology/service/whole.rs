@@ -146,9 +146,8 @@ mod tests {
     use super::*;
 
     fn files(all: &[(&str, &str)]) -> Files {
-        let read = |(path, text): &(&str, &str)| {
-            ((*path).to_owned(), Read::Lines((*text).to_owned()))
-        };
+        let read =
+            |(path, text): &(&str, &str)| ((*path).to_owned(), Read::Lines((*text).to_owned()));
         Files {
             read: all.iter().map(read).collect(),
             matching: [(
@@ -214,7 +213,10 @@ mod tests {
         assert_eq!(ask.unwrap_err().files, ["/etc/b.conf".to_owned()].into());
         // From the folder that `dir` has set before it.
         let ask = asked("dir /var/lib\ninclude b.conf\n", true).unwrap();
-        assert_eq!(ask.unwrap_err().files, ["/var/lib/b.conf".to_owned()].into());
+        assert_eq!(
+            ask.unwrap_err().files,
+            ["/var/lib/b.conf".to_owned()].into()
+        );
         let ask = asked("include /x/*\n", true).unwrap();
         assert_eq!(ask.unwrap_err().patterns, ["/x/*".to_owned()].into());
         // Before 7.0 it is a name.

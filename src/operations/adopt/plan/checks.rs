@@ -96,8 +96,7 @@ fn version(
             }
         }
         ServerSource::Package(_) => {
-            let holds = facts.holder.as_ref().and_then(|h| h.program.as_ref());
-            if facts.package.is_some() && holds == facts.package.as_ref() {
+            if of_package(facts) {
                 return;
             }
             match &facts.package {
@@ -112,13 +111,14 @@ fn version(
     };
     let holds = facts.holder.as_ref().and_then(|h| h.program.as_deref());
     let way = match holds {
-        Some(path) if Some(path) == facts.package.as_deref() => {
+        Some(_) if of_package(facts) => {
             "`source = \"package\"` in [server]: that is the program that runs".to_owned()
         }
         Some(path) => format!(
             "copy {path} here and write, in [server]: source = \"binary\" and binary = \"FILE\""
         ),
-        None => "give [server] the program that runs, as `source = \"package\"` or `\"binary\"`".to_owned(),
+        None => "give [server] the program that runs, as `source = \"package\"` or `\"binary\"`"
+            .to_owned(),
     };
     out.push(Refusal::new(
         Ground::Version,
@@ -127,6 +127,23 @@ fn version(
         ),
         way,
     ));
+}
+
+/// Whether the program that runs is the one of the distribution's package: Debian's server is a
+/// link to a program of the same package that checks snapshots.
+fn of_package(facts: &HostFacts) -> bool {
+    let holds = facts.holder.as_ref().and_then(|h| h.program.as_deref());
+    let (Some(package), Some(runs)) = (facts.package.as_deref(), holds) else {
+        return false;
+    };
+    let apart = |path: &str| {
+        path.rsplit_once('/')
+            .map(|(f, n)| (f.to_owned(), n.to_owned()))
+    };
+    let (Some((folder, _)), Some((at, name))) = (apart(package), apart(runs)) else {
+        return false;
+    };
+    package == runs || folder == at && name.contains("-check-")
 }
 
 /// Whether something lies where its own files would.
@@ -142,7 +159,9 @@ fn taken(around: &Around<'_>, subject: Subject<'_>, facts: &HostFacts, out: &mut
     };
     out.push(Refusal::new(
         Ground::Host,
-        format!("{what} is there already on the host of `{name}`, where replctl would write its own"),
+        format!(
+            "{what} is there already on the host of `{name}`, where replctl would write its own"
+        ),
         "if nothing needs it, move it away; or give [server] another `directory`",
     ));
 }
@@ -177,7 +196,10 @@ fn room(
     }
     let need = snapshot.saturating_add(ROOM);
     if let Some(free) = lacks(found.free_bytes, need) {
-        let folder = found.live.get("dir").map_or("its directory", String::as_str);
+        let folder = found
+            .live
+            .get("dir")
+            .map_or("its directory", String::as_str);
         out.push(Refusal::new(
             Ground::Host,
             format!(
@@ -207,7 +229,9 @@ fn login(around: &Around<'_>, name: &NodeName, server: &Server, out: &mut Vec<Re
     let password = matches!(around.inventory.auth, Auth::Password(_));
     if password && server.has_password == Some(false) {
         refuse(
-            format!("`{name}` takes no password, and the inventory has one, which its file would get"),
+            format!(
+                "`{name}` takes no password, and the inventory has one, which its file would get"
+            ),
             "make them agree: take `password` out of [deployment], or set `requirepass` there",
         );
     }

@@ -62,7 +62,10 @@ fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     };
     let mut words = Vec::new();
     for (name, live) in found.live.iter().filter(|(name, _)| !is_secret(name)) {
-        let said = told.iter().rev().find(|t| present_name(&t.line.name) == *name);
+        let said = told
+            .iter()
+            .rev()
+            .find(|t| present_name(&t.line.name) == *name);
         let place = PLACES.iter().find(|(place, _)| place == name);
         let otherwise = match (said, place) {
             (Some(said), _) => !same(name, live, &said.line.args),
@@ -78,7 +81,11 @@ fn hidden(service: &Service, node: &Node, found: &Found) -> Vec<String> {
     let now = node.upstream().map(|up| &up.address);
     let file = service.role_in_file();
     if let (Some(now), Some(PersistedRole::Primary) | None) = (now, &file) {
-        words.extend(["--replicaof".to_owned(), now.host.clone(), now.port.to_string()]);
+        words.extend([
+            "--replicaof".to_owned(),
+            now.host.clone(),
+            now.port.to_string(),
+        ]);
     }
     words
 }

@@ -9,10 +9,10 @@ use crate::config::directives::{quote, split};
 use crate::config::server::{Rendered, owned};
 use crate::config::tls;
 use crate::findings::drift::same;
+use crate::inventory::NodeSpec;
 use crate::inventory::edit::Kept;
 use crate::inventory::secrets::is_secret;
 use crate::inventory::server::{owned as written_by_replctl, present_name};
-use crate::inventory::NodeSpec;
 use crate::topology::Server;
 use crate::topology::service::whole::Told;
 use std::collections::BTreeMap;
@@ -64,7 +64,9 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
             || node.tls.is_some() && tls::owned(name)
     };
     for name in order.iter().filter(|name| !is_ours(name)) {
-        let Some(said) = lines.get(name) else { continue };
+        let Some(said) = lines.get(name) else {
+            continue;
+        };
         let (values, changed) = current(name, said, former.live);
         if needed(name, &values, former.server, rendered) {
             let comment = comment(&said.comment);
@@ -72,7 +74,10 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
         }
     }
     // What somebody has set with CONFIG SET, and what is safe only where it is said.
-    let unsaid = former.live.iter().filter(|(name, _)| !lines.contains_key(*name));
+    let unsaid = former
+        .live
+        .iter()
+        .filter(|(name, _)| !lines.contains_key(*name));
     for (name, live) in unsaid.filter(|(name, _)| !is_ours(name)) {
         let known = default_of(name, former.server.product, former.server.version);
         let is_default = known.is_some_and(|d| same(name, live, &words(d)));
@@ -137,11 +142,7 @@ fn is_lists(name: &str) -> bool {
 
 /// What the server runs with, in the words of its file where both mean the same; and whether they
 /// do not.
-fn current(
-    name: &str,
-    said: &Lines,
-    live: &BTreeMap<String, String>,
-) -> (Vec<String>, bool) {
+fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<String>, bool) {
     let texts = |values: &[Vec<String>]| -> Vec<String> {
         let all = values.iter().map(|args| match &args[..] {
             [one] if one.is_empty() => String::new(),
@@ -153,10 +154,17 @@ fn current(
         return (texts(&said.values), false);
     };
     let written: Vec<String> = said.values.concat();
-    if same(name, live, &written) {
+    // One argument may have blanks in it, which CONFIG GET does not quote.
+    if same(name, live, &written) || written.join(" ") == *live {
         return (texts(&said.values), false);
     }
-    (parts(name, live), true)
+    let one = written.len() == 1 && live.contains(char::is_whitespace);
+    let values = if one {
+        vec![quote(live)]
+    } else {
+        parts(name, live)
+    };
+    (values, true)
 }
 
 /// A value of CONFIG GET as lines of a file: what takes several values has a line for each, which

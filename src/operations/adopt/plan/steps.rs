@@ -40,6 +40,8 @@ pub(super) struct Adoption<'a> {
     /// Whom it follows by then, and by which address; `None`: nobody.
     pub follows: Option<&'a (NodeName, Address)>,
     pub former: Former,
+    /// Its unit is started at boot.
+    pub enabled: bool,
     pub expected: &'a [(String, String)],
     pub edit: &'a Edit,
 }
@@ -54,7 +56,9 @@ pub(super) fn edit(
     let name = &subject.spec.name;
     let path = &around.inventory.path;
     let refused = |why: &str| vec![unwritable(name, path, why)];
-    let file = path.to_str().ok_or_else(|| refused("its name is not UTF-8"))?;
+    let file = path
+        .to_str()
+        .ok_or_else(|| refused("its name is not UTF-8"))?;
     let kept = kept(around, subject, facts, found);
     let edit = edit::adopt(file, text, name, &kept.kept).map_err(|why| refused(&why))?;
     Ok((edit, kept))
@@ -83,10 +87,7 @@ pub(super) fn kept(
 pub(super) fn unwritable(node: &NodeName, path: &Path, why: &str) -> Refusal {
     Refusal::new(
         Ground::Inventory,
-        format!(
-            "{} cannot be changed for `{node}`: {why}",
-            path.display()
-        ),
+        format!("{} cannot be changed for `{node}`: {why}", path.display()),
         "change it there by hand, and run this again",
     )
 }
@@ -162,15 +163,13 @@ impl Adoption<'_> {
             let release = FormerAction::Release { unit: unit.clone() };
             steps.push(self.former(FormerAction::Hold { unit: unit.clone() }, undo(release)));
         }
-        if self.follows.is_none() && !lacks_pause_write(self.server) {
-            // Its keys stay the same from here on. The pause ends by itself, or with the server.
-            steps.push(self.asked(ServerAction::PauseWrites { ms: FENCE_MS }));
-            steps.push(self.asked(ServerAction::CountKeys));
-        }
+        // Whoever has an upstream is compared with that.
+        let counts = self.follows.is_none() && !lacks_pause_write(self.server);
         let bytes = self.server.used_memory.unwrap_or(0);
         steps.push(self.step(
             Action::Server(ServerAction::ShutDown {
                 within_ms: END_MS.saturating_add(bytes / BYTES_EACH_MS),
+                counting_ms: counts.then_some(FENCE_MS),
             }),
             undo(FormerAction::Start(self.former.clone())),
         ));
@@ -203,7 +202,7 @@ impl Adoption<'_> {
     /// boot.
     fn exchange(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if let Some(unit) = &self.former.unit {
+        if let Some(unit) = self.former.unit.as_ref().filter(|_| self.enabled) {
             let enable = FormerAction::Enable { unit: unit.clone() };
             steps.push(self.former(FormerAction::Disable { unit: unit.clone() }, undo(enable)));
         }

@@ -80,7 +80,6 @@ impl Members {
             | ServerAction::CountClients
             | ServerAction::KickClients
             | ServerAction::ShutDown { .. }
-            | ServerAction::CountKeys
             | ServerAction::CompareKeys
             | ServerAction::SeeSettings { .. }
             | ServerAction::SetReplicaAuth => return Err(not_simulated(action)),

@@ -1,6 +1,11 @@
 # Starts a server as it was started before replctl, and sees it listen; put behind lib.sh, owner.sh and as.sh.
 # $1 port  $2 unit, or nothing  $3 data directory of the node's own server  $4 uid  $5 gid  $6 groups(,)  $7 its folder  $8 program  $9… arguments
 port=$1 unit=$2 own=$3 its_uid=$4 its_gid=$5 its_groups=$6 folder=$7 program=$8; shift 8
+# Some packages have one program by several names, and each does what its name says.
+case ${program##*/} in
+*-server*) ;;
+*) for x in redis-server valkey-server keydb-server; do if [ "${program%/*}/$x" -ef "$program" ]; then program=${program%/*}/$x; break; fi; done ;;
+esac
 # In $p: who listens, if that is not the node's own server.
 former() { p=$(listener "$port"); [ -n "$p" ] && ! { [ -d "$own" ] && serves "$p" "$own"; }; }
 stays() { former && nap 0.1 && alive "$p"; }

@@ -78,7 +78,9 @@ fn on_command_line(subject: Subject<'_>, found: &Found, server: &Server, out: &m
 /// A socket in a folder that its former unit makes.
 fn socket(name: &NodeName, found: &Found, out: &mut Vec<Refusal>) {
     let socket = found.live.get("unixsocket").filter(|path| {
-        ["/run/", "/var/run/"].iter().any(|run| path.starts_with(run))
+        ["/run/", "/var/run/"]
+            .iter()
+            .any(|run| path.starts_with(run))
     });
     if let Some(path) = socket {
         out.push(Refusal::new(
@@ -118,7 +120,9 @@ fn numbers(around: &Around<'_>, subject: Subject<'_>, found: &Found, out: &mut V
     let other_port = has_port != port && (announced.is_none() || has_port != 0);
     if host != ip && !(host.is_empty() && announced.is_some()) || other_port {
         refuse(
-            format!("`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"),
+            format!(
+                "`{name}` announces `{host}`, port {has_port}, and the inventory says otherwise"
+            ),
             format!("under its [[node]]: announce = \"HOST:PORT\", as `{name}` has it"),
         );
     }

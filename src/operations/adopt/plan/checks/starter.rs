@@ -24,7 +24,8 @@ pub(super) fn refusals(subject: Subject<'_>, facts: &HostFacts, out: &mut Vec<Re
             refuse(
                 Ground::Unsupported,
                 format!("`{name}` cannot be adopted: {why}"),
-                "leave it as it is: status, promote, move, detach, rejoin and repair work on it".to_owned(),
+                "leave it as it is: status, promote, move, detach, rejoin and repair work on it"
+                    .to_owned(),
             );
             return;
         }
@@ -76,7 +77,9 @@ fn by_hand(subject: Subject<'_>, facts: &HostFacts, service: &Service, out: &mut
     if let Some((program, pid)) = parent.filter(|(program, _)| !of_a_person(program)) {
         out.push(Refusal::new(
             Ground::Foreign,
-            format!("`{name}` was started by `{program}` (process {pid}), which may start it again"),
+            format!(
+                "`{name}` was started by `{program}` (process {pid}), which may start it again"
+            ),
             "take it out of what that program starts, start it by hand, and run this again",
         ));
     }

@@ -52,7 +52,11 @@ fn lines(settings: &Settings) -> Vec<String> {
 fn what_is_default_or_replctls_own_is_left_out() {
     let file = "port 6379\ndir /var/lib/redis\nlogfile /var/log/redis.log\ndaemonize yes\nreplicaof h 1\n\
         tcp-keepalive 300\nrequirepass\nuser\nappendonly no\ndatabases 16\nslave-priority 100\n";
-    let live = [("tcp-keepalive", "300"), ("appendonly", "no"), ("dir", "/x")];
+    let live = [
+        ("tcp-keepalive", "300"),
+        ("appendonly", "no"),
+        ("dir", "/x"),
+    ];
     assert_eq!(kept(file, &live, ""), Settings::default());
 }
 
@@ -76,14 +80,20 @@ fn what_the_operator_has_set_is_kept_with_its_comment() {
     );
     assert_eq!(settings.changed, [""; 0]);
     let expected: Vec<&str> = settings.expected.iter().map(|(n, _)| n.as_str()).collect();
-    assert_eq!(expected, ["maxmemory", "maxmemory-policy", "replica-serve-stale-data"]);
+    assert_eq!(
+        expected,
+        ["maxmemory", "maxmemory-policy", "replica-serve-stale-data"]
+    );
 }
 
 #[test]
 fn the_last_line_counts_and_of_some_all() {
     let file = "timeout 5\ntimeout 9\nsave 900 1\nsave 300 10\n";
     let live = [("timeout", "9"), ("save", "900 1 300 10")];
-    assert_eq!(lines(&kept(file, &live, "")), ["|timeout|9", "|save|900 1+300 10"]);
+    assert_eq!(
+        lines(&kept(file, &live, "")),
+        ["|timeout|9", "|save|900 1+300 10"]
+    );
 }
 
 #[test]
@@ -99,11 +109,19 @@ fn what_runs_counts_and_is_told_where_the_file_says_otherwise() {
     let settings = kept(file, &live, "");
     assert_eq!(
         lines(&settings),
-        ["|maxmemory|2147483648", "|save|60 1+10 100", "|slowlog-max-len|1000"]
+        [
+            "|maxmemory|2147483648",
+            "|save|60 1+10 100",
+            "|slowlog-max-len|1000"
+        ]
     );
     assert_eq!(
         settings.changed,
-        ["maxmemory 2147483648", "save 60 1 10 100", "slowlog-max-len 1000"]
+        [
+            "maxmemory 2147483648",
+            "save 60 1 10 100",
+            "slowlog-max-len 1000"
+        ]
     );
 }
 
@@ -113,7 +131,10 @@ fn what_the_inventory_says_already_is_not_said_twice() {
     let live = [("maxmemory", "1073741824")];
     assert_eq!(kept("maxmemory 1gb\n", &live, config), Settings::default());
     let live = [("maxmemory", "5")];
-    assert_eq!(lines(&kept("maxmemory 5\n", &live, config)), ["|maxmemory|5"]);
+    assert_eq!(
+        lines(&kept("maxmemory 5\n", &live, config)),
+        ["|maxmemory|5"]
+    );
 }
 
 #[test]
@@ -130,7 +151,8 @@ fn where_it_listens_and_whom_it_lets_in_stays() {
 
 #[test]
 fn a_comment_that_may_hold_a_password_is_left_out() {
-    let file = "# requirepass canary\n# tls-key-file-pass canary\n# user bob on >canary\n# fine\nhz 20\n";
+    let file =
+        "# requirepass canary\n# tls-key-file-pass canary\n# user bob on >canary\n# fine\nhz 20\n";
     let settings = kept(file, &[("hz", "20")], "");
     assert_eq!(lines(&settings), ["fine|hz|20"]);
     let long: String = (0..40).map(|n| format!("# line {n}\n")).collect();
