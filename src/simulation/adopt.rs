@@ -2,7 +2,7 @@
 //! death at every journal line, resumed and rolled back; a failure of every step. Clients write all
 //! the while, and every write that was acknowledged is there at the end.
 
-pub(super) mod model;
+pub(crate) mod model;
 
 use super::harness::{Case, Counts};
 use crate::engine::journal::Outcome;

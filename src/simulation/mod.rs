@@ -1,7 +1,7 @@
 //! Every tree of 1 to 4 nodes × up or down × operation × a death at every journal line × a failure
 //! of every step, in memory. `harness` is what all simulations share; promotions are below.
 
-mod adopt;
+pub(crate) mod adopt;
 mod clients;
 mod detach;
 mod harness;

@@ -3,6 +3,7 @@
 //!
 //! `UPDATE=1` writes them instead: what a change to a planner means is then seen in the diff.
 
+mod adopt;
 mod members;
 mod returning;
 mod roles;
@@ -15,8 +16,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// All planners, each with a file.
-const PLANNERS: [&str; 12] = [
+const PLANNERS: [&str; 13] = [
     "add",
+    "adopt",
     "detach",
     "move",
     "promote",

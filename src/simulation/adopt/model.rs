@@ -18,6 +18,7 @@ use crate::plan::facts::{Holder, HostFacts, Listener, Unseen};
 use crate::simulation::harness::{Model, Simulated, not_simulated};
 use crate::simulation::members::host::{Begin, Host as Base, payload};
 use crate::simulation::members::world::{FILE, address as address_of, name, text};
+use crate::topology::service::whole::Told;
 use crate::topology::service::{Arguments, Chain, Process, Service, Starter, Unit, Writable};
 use crate::topology::{
     Address, Node, NodeName, PersistedRole, ReplicaLine, State, Topology, sample,
@@ -86,7 +87,12 @@ impl Host {
         };
         let files = self.base.facts.config.is_some() || self.base.facts.directories.len() > 3;
         if self.runs_new() {
-            return new && !old.runs && !old.enabled && !self.closed.0 && !self.closed.1;
+            return new
+                && !old.runs
+                && !old.enabled
+                && !old.held
+                && !self.closed.0
+                && !self.closed.1;
         }
         old.runs && old.enabled == old.unit && !old.held && !new && !files
     }
@@ -100,6 +106,12 @@ pub struct Adopting {
     /// Writes that were acknowledged.
     pub acknowledged: u64,
     pub violations: Vec<String>,
+    /// What the former configurations say.
+    pub told: Vec<Told>,
+    /// What the former servers run with, beside what they need.
+    pub live: BTreeMap<String, String>,
+    /// The version of all servers, where it is not the one that is brought.
+    pub version: Option<(u16, u16, u16)>,
 }
 
 /// A deployment on which plans are run.
@@ -158,6 +170,9 @@ impl World {
             text: said,
             acknowledged: 5,
             violations: Vec::new(),
+            told: Vec::new(),
+            live: BTreeMap::new(),
+            version: None,
         })
     }
 }
@@ -166,31 +181,40 @@ fn read(text: &str) -> Inventory {
     parse(Path::new(FILE), text).unwrap_or_else(|p| panic!("{p:?}\n{text}"))
 }
 
-fn found(host: &Host) -> Found {
-    let live = [
-        ("dir", FORMER),
-        ("dbfilename", "dump.rdb"),
-        ("appendonly", "no"),
-        ("databases", "16"),
-    ];
-    Found {
-        told: Ok(Vec::new()),
-        live: live.map(|(n, v)| (n.to_owned(), v.to_owned())).into(),
-        data_bytes: Some(host.has),
-        free_bytes: Some(1 << 34),
-    }
-}
-
 impl Adopting {
+    fn found(&self, host: &Host) -> Found {
+        let live = [
+            ("dir", FORMER),
+            ("dbfilename", "dump.rdb"),
+            ("appendonly", "no"),
+            ("databases", "16"),
+        ];
+        let live = live.map(|(n, v)| (n.to_owned(), v.to_owned()));
+        let mut live = BTreeMap::from(live);
+        live.extend(self.live.clone());
+        Found {
+            told: Ok(self.told.clone()),
+            live,
+            data_bytes: Some(host.has),
+            free_bytes: Some(1 << 34),
+        }
+    }
+
     pub fn plan(&self, op: &Adopt) -> Result<Plan, Vec<Refusal>> {
         let inventory = read(&self.text);
         let topology = self.topology();
         let hosts: BTreeMap<NodeName, Result<HostFacts, Unseen>> = self
             .hosts
             .iter()
-            .map(|(n, h)| (n.clone(), Ok(h.base.facts.clone())))
+            .map(|(n, h)| {
+                let unseen = h.base.dead.then(|| Unseen::from("no route".to_owned()));
+                (
+                    n.clone(),
+                    unseen.map_or_else(|| Ok(h.base.facts.clone()), Err),
+                )
+            })
             .collect();
-        let found = self.hosts.iter().map(|(n, h)| (n.clone(), found(h)));
+        let found = self.hosts.iter().map(|(n, h)| (n.clone(), self.found(h)));
         let hand_over = |op: &crate::engine::Promote, on: &Topology| {
             promote::plan::plan(op, on, &BTreeMap::new())
         };
@@ -241,6 +265,11 @@ impl Adopting {
                 };
                 node.address = spec.address.clone();
                 node.announced = spec.address.clone();
+                if let (State::Up(server), Some((major, minor, patch))) =
+                    (&mut node.state, self.version)
+                {
+                    server.version = sample::version(major, minor, patch);
+                }
                 node.service = Some(Box::new(host.service(&Paths::of(&inventory, spec))));
                 node
             })

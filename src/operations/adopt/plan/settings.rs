@@ -80,7 +80,7 @@ pub fn settings(former: &Former<'_>, node: &NodeSpec, rendered: &Rendered) -> Se
         .filter(|(name, _)| !lines.contains_key(*name));
     for (name, live) in unsaid.filter(|(name, _)| !is_ours(name)) {
         let known = default_of(name, former.server.product, former.server.version);
-        let is_default = known.is_some_and(|d| same(name, live, &words(d)));
+        let is_default = known.is_some_and(|d| alike(name, live, &words(d)));
         if is_default || known.is_none() && !ALWAYS.contains(&name.as_str()) {
             continue;
         }
@@ -154,8 +154,7 @@ fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<St
         return (texts(&said.values), false);
     };
     let written: Vec<String> = said.values.concat();
-    // One argument may have blanks in it, which CONFIG GET does not quote.
-    if same(name, live, &written) || written.join(" ") == *live {
+    if alike(name, live, &written) {
         return (texts(&said.values), false);
     }
     let one = written.len() == 1 && live.contains(char::is_whitespace);
@@ -165,6 +164,11 @@ fn current(name: &str, said: &Lines, live: &BTreeMap<String, String>) -> (Vec<St
         parts(name, live)
     };
     (values, true)
+}
+
+/// Whether both mean the same: one argument may have blanks in it, which CONFIG GET does not quote.
+fn alike(name: &str, live: &str, written: &[String]) -> bool {
+    same(name, live, written) || written.join(" ") == live
 }
 
 /// A value of CONFIG GET as lines of a file: what takes several values has a line for each, which

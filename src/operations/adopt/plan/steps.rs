@@ -102,6 +102,7 @@ impl Adoption<'_> {
         steps.extend(self.exchange());
         steps.push(self.compare());
         steps.extend(self.settings());
+        steps.extend(self.release());
         steps.push(self.written());
         if self.follows.is_none() {
             steps.extend(self.open());
@@ -222,6 +223,12 @@ impl Adoption<'_> {
             Some(in_sync) => in_sync,
             None => self.asked(ServerAction::CompareKeys),
         }
+    }
+
+    /// The former unit is as its file says, now that nothing starts it.
+    fn release(&self) -> Option<Step> {
+        let unit = self.former.unit.clone()?;
+        Some(self.former(FormerAction::Release { unit }, Undo::Nothing))
     }
 
     /// It runs as it ran.
