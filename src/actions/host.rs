@@ -247,6 +247,16 @@ pub struct Launch {
     pub sentinel: bool,
 }
 
+impl HostAction {
+    /// Whether the server of its node ends or begins by it: no connection outlives that.
+    pub fn restarts(&self) -> bool {
+        matches!(
+            self,
+            Self::StartServer(_) | Self::StopServer(_) | Self::Former(FormerAction::Start(_))
+        )
+    }
+}
+
 impl PayloadInfo {
     /// What its program is called by those who make it.
     pub fn program(&self) -> &'static str {

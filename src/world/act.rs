@@ -65,7 +65,13 @@ impl World {
             Action::Password(action) => self.passwords.act(node, action).await,
             Action::Sentinel(action) => self.sentinel_steps().act(node, action).await,
             Action::Hook(hook) => self.hooks.run(hook, None).await,
-            Action::Host(action) => self.host_steps().act(node, action).await,
+            Action::Host(action) => {
+                let done = self.host_steps().act(node, action).await;
+                if action.restarts() {
+                    self.connections.forget_one(node);
+                }
+                done
+            }
         }
     }
 
@@ -116,7 +122,11 @@ impl World {
             ServerAction::ShutDown {
                 within_ms,
                 counting_ms,
-            } => restarted::shut_down(to, node, *within_ms, *counting_ms).await,
+            } => {
+                let ended = restarted::shut_down(to, node, *within_ms, *counting_ms).await;
+                to.forget_one(node);
+                ended
+            }
             ServerAction::CompareKeys => restarted::compare_keys(to, node).await,
             ServerAction::SeeSettings { settings } => {
                 restarted::see_settings(to, node, settings).await

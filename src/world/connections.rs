@@ -120,6 +120,11 @@ impl Connections {
         }
     }
 
+    /// Drops the connection to a node whose server has ended: whoever asks it next connects anew.
+    pub fn forget_one(&self, node: &NodeName) {
+        locked(&self.kept).remove(node);
+    }
+
     /// Drops all connections: who is asked next is connected to anew.
     pub fn forget(&self) {
         locked(&self.kept).clear();

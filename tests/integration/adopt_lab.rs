@@ -190,6 +190,7 @@ fn the_package_becomes_replctls_under_writers() {
 
     // What is shown changes nothing.
     let shown = bench.adopts(&["--all", "--dry-run"]).ok();
+    println!("DOCS\n{}\nDOCSEND", shown.stdout);
     shown
         .says("adopt slave1")
         .says("hand over from master to")
@@ -264,6 +265,10 @@ fn the_package_becomes_replctls_under_writers() {
     let digest = bench.digest(&primary);
     for host in HOSTS {
         assert_eq!(bench.digest(host), digest, "{host}");
+    }
+    // What is in memory only would be lost with the power of all of them.
+    for host in HOSTS {
+        assert_eq!(bench.cli(host, "save"), "OK", "{host}");
     }
     for host in HOSTS {
         lab.kill(host);
@@ -365,5 +370,6 @@ fn killed_again_and_again_it_is_resumed_and_no_write_is_lost() {
         "adopt of three servers, killed {kills} times: {} acknowledged writes, 0 lost",
         tally.acknowledged()
     ));
+    println!("DOCS {:?}", bench.operator.run(&["history"]).ok().stdout);
     assert!(kills > 5, "{kills}");
 }

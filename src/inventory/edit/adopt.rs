@@ -107,11 +107,7 @@ pub(super) fn in_words(edit: &Edit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         ([], Some(_)) | (_, None) | (_, Some(_)) => {
             let mut parts = Vec::new();
             if !gone.is_empty() {
-                parts.push(format!(
-                    "take {} of it out of {}",
-                    gone.join(", "),
-                    edit.file
-                ));
+                parts.push(format!("take {} out of {}", gone.join(", "), edit.file));
             }
             if let Some(come) = come {
                 let line = come.line.saturating_sub(1);
@@ -182,7 +178,7 @@ mod tests {
         assert_eq!(read.nodes[0].config["maxmemory"], ["1gb"]);
         assert_eq!(
             edit.to_string(),
-            "take managed = false   # Debian's, unit = \"redis-server.service\", config_file = \"/etc/redis/redis.conf\" of it out of /ops/inventory.toml; write its directives into /ops/inventory.toml after line 10: maxmemory = \"1gb\", client-output-buffer-limit = [\"normal 0 0 0\", \"pubsub 1 1 1\"]"
+            "take managed = false   # Debian's, unit = \"redis-server.service\", config_file = \"/etc/redis/redis.conf\" out of /ops/inventory.toml; write its directives into /ops/inventory.toml after line 10: maxmemory = \"1gb\", client-output-buffer-limit = [\"normal 0 0 0\", \"pubsub 1 1 1\"]"
         );
     }
 
